@@ -1,0 +1,250 @@
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+/// What a verdict does to the stored lease. Nothing else takes rights away before the lease ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Act {
+    /// Forget the lease and remember the verdict instead.
+    Drop,
+    /// Report, change nothing.
+    Keep,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// The code itself.
+    pub code: Code,
+    /// Stable number; the C interface uses its negative for errors.
+    pub number: u8,
+    /// Stable name, the same on the wire.
+    pub name: &'static str,
+    /// HTTP status that the server sends with it, 0 when it never travels.
+    pub http: u16,
+    /// What the user reads; `{name}` marks a blank.
+    pub text: &'static str,
+    /// What a person can do about it.
+    pub remedy: &'static str,
+}
+
+macro_rules! codes {
+    ($($variant:ident = $number:literal, $name:literal, $http:literal, $text:literal, $remedy:literal;)+) => {
+        /// Everything that can be said about a license. Numbers and names are never reused.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum Code {
+            $(#[doc = $text] $variant = $number,)+
+        }
+
+        impl Code {
+            /// Every row, by number.
+            pub const TABLE: &[Row] = &[
+                $(Row { code: Self::$variant, number: $number, name: $name, http: $http, text: $text, remedy: $remedy },)+
+            ];
+
+            /// This code's row.
+            #[must_use]
+            pub const fn row(self) -> &'static Row {
+                match self {
+                    $(Self::$variant => &Row {
+                        code: Self::$variant, number: $number, name: $name, http: $http, text: $text, remedy: $remedy,
+                    },)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    Ok = 0, "ok", 200, "Licensed.", "Nothing to do.";
+    OkOffline = 1, "ok_offline", 0, "Working offline. Connect before {date}.", "Connect to the network before that date.";
+    OkWarn = 2, "ok_warn", 0, "License check overdue, {n} days left.", "Connect to the network once.";
+    Nothing = 3, "nothing", 0, "Nothing new.", "Ask again later.";
+
+    NoToken = 10, "no_token", 0, "Enter your license token.",
+        "Paste the integration token that you were given; the account owner creates it in Seat Management.";
+    TokenMalformed = 11, "token_malformed", 400, "The token looks incomplete or mistyped. Copy it again.",
+        "Copy all 40 characters, from the kind (\"sit_\") to the end.";
+    TokenWrongKind = 12, "token_wrong_kind", 403,
+        "This is not an integration token; this plug-in needs an integration token from Seat Management.",
+        "Ask the account owner for an integration token; it begins with \"sit_\".";
+    TokenUnknown = 13, "token_unknown", 401, "The server does not know this token.",
+        "Check that the token belongs to this product and server, and copy it again.";
+    TokenRevoked = 14, "token_revoked", 403, "This token was revoked and cannot be used again. Ask for a new one.",
+        "Ask the account owner for a new token.";
+
+    SeatInUseElsewhere = 20, "seat_in_use_elsewhere", 409,
+        "In use on {machine} since {date}. It can be released at {time}.",
+        "Release the seat on the other computer, or ask the account owner to release it.";
+    SeatLimitReached = 21, "seat_limit_reached", 409, "All {n} seats are in use.",
+        "Wait until a seat is released, or ask the account owner for more seats.";
+    SeatReleased = 22, "seat_released", 409,
+        "This seat was released by the account owner. Enter the token again if you should have it.",
+        "Enter the token again to take the seat back.";
+    ReleaseRateLimited = 23, "release_rate_limited", 429,
+        "A seat was already released in the last 24 hours. Again at {time}.",
+        "Wait until that time; one release is possible in 24 hours.";
+    LeaseSuperseded = 24, "lease_superseded", 409,
+        "Another copy of this installation is active. Enter the token again.",
+        "Enter the token again; if this happens more than once, another computer uses a copy of this one's files.";
+
+    LicenseSuspended = 30, "license_suspended", 403, "The subscription is paused.",
+        "Ask the account owner to resume the subscription.";
+    LicenseExpired = 31, "license_expired", 403, "The subscription ended on {date}.",
+        "Ask the account owner to renew the subscription.";
+    PlanNotEntitled = 32, "plan_not_entitled", 403, "Your plan does not include this product.",
+        "Ask the account owner for a plan or an add-on that includes it.";
+    TermsRequired = 33, "terms_required", 422, "Please accept the license terms.",
+        "Read the terms and tick that you agree.";
+    ClientTooOld = 34, "client_too_old", 426, "Please update the plug-in.",
+        "Install the newest version of the plug-in.";
+
+    LeaseExpired = 40, "lease_expired", 0, "The offline period ended on {date}. Connect once.",
+        "Connect to the network and start the plug-in again.";
+    MachineMismatch = 41, "machine_mismatch", 0, "This license belongs to another computer.",
+        "Enter a token on this computer; licenses can not be copied between computers.";
+    MachineIdUnavailable = 42, "machine_id_unavailable", 0, "This computer has no stable identity.",
+        "Give the operating system its machine id (on Linux: systemd-machine-id-setup), or set SEATLOCK_MACHINE_ID.";
+    ClockError = 43, "clock_error", 0, "The computer's date is wrong ({date}). Fix it or connect.",
+        "Set the computer's date and time, or connect to the network.";
+    StoreUnwritable = 44, "store_unwritable", 0, "The license file {path} cannot be saved.",
+        "Make the folder writable, or choose another with SEATLOCK_STATE_DIR.";
+    StoreCorrupt = 45, "store_corrupt", 0, "The license file {path} cannot be read; it was set aside.",
+        "Enter the token again, or restore the file from a backup.";
+
+    Unreachable = 50, "unreachable", 0, "The license server is not reachable.",
+        "Check the network, the proxy and the server's address.";
+    NotOurServer = 51, "not_our_server", 0,
+        "A proxy or login page answered instead of the license server (HTTP {status}).",
+        "Open a browser and sign in to the network, or ask for the license server to be allowed.";
+    TlsUntrusted = 52, "tls_untrusted", 0, "The connection is not trusted ({issuer}).",
+        "Give the plug-in the certificate of your company's proxy, or check the computer's date.";
+    RateLimited = 53, "rate_limited", 429, "Too many tries. Next at {time}.", "Wait until that time.";
+    ServerError = 54, "server_error", 500, "The license server has a problem.",
+        "Try again later; quote the request id to support.";
+    Maintenance = 55, "maintenance", 503, "The license server is being maintained.", "Try again later.";
+    ReplayedResponse = 56, "replayed_response", 0, "Unexpected answer from the server (an old answer).",
+        "Something between this computer and the server repeats old answers; ask your network administrator.";
+    BadSignature = 57, "bad_signature", 0, "Unexpected answer from the server (its signature is not valid).",
+        "Check the server's address; update the plug-in if the server's keys have changed.";
+    ProxyAuthRequired = 58, "proxy_auth_required", 407, "The network's proxy asks for a password.",
+        "Put user and password into the proxy's address.";
+    NetworkDisallowed = 59, "network_disallowed", 0, "The host application has switched networking off.",
+        "Allow online access in the host application's preferences.";
+
+    InvalidArgument = 60, "invalid_argument", 400, "An argument is not valid.",
+        "See the message, and the function's documentation.";
+    NullPointer = 61, "null_pointer", 0, "A pointer argument is NULL.", "Pass a valid pointer.";
+    InvalidUtf8 = 62, "invalid_utf8", 0, "A text argument is not UTF-8.", "Convert the text to UTF-8.";
+    StructSize = 63, "struct_size", 0, "A struct_size is not one that this version knows.",
+        "Set struct_size to sizeof the struct before the call.";
+    BufferTooSmall = 64, "buffer_too_small", 0, "The buffer is too small.",
+        "Call again with a buffer of the reported size.";
+    Internal = 65, "internal", 0, "The license library has a defect and stopped working.",
+        "Restart the host application, and report the defect.";
+    Forked = 66, "forked", 0, "This client belongs to the parent process.", "Open a client in this process.";
+    Closed = 67, "closed", 0, "The client is closed.", "Open a new client.";
+    Cancelled = 68, "cancelled", 0, "The operation was cancelled.", "Start it again if it is still wanted.";
+    UnknownOperation = 69, "unknown_operation", 0, "There is no such operation, or its event was already taken.",
+        "Wait only for numbers that this client gave, once each.";
+    Busy = 70, "busy", 0, "Too many operations are waiting.", "Wait for some to end.";
+}
+
+impl Code {
+    /// Stable number.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// Stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.row().name
+    }
+
+    /// The code with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::TABLE.iter().find(|row| row.name == name).map(|row| row.code)
+    }
+
+    /// The code with this number.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::TABLE.iter().find(|row| row.number == number).map(|row| row.code)
+    }
+
+    /// The user's text with its blanks filled. A sentence whose blank has no value is left out.
+    #[must_use]
+    pub fn text<'a>(self, value_of: impl Fn(&str) -> Option<&'a str>) -> String {
+        let sentences =
+            self.row().text.split_inclusive(". ").filter_map(|sentence| fill(sentence, &value_of));
+        let text: String = sentences.collect();
+        let text = text.trim_end();
+        if text.is_empty() { self.name().replace('_', " ") } else { text.to_owned() }
+    }
+}
+
+/// `None` when a blank has no value. A value is a word or two from a verified answer or from this computer.
+fn fill<'a>(sentence: &str, value_of: &impl Fn(&str) -> Option<&'a str>) -> Option<String> {
+    let mut filled = String::new();
+    let mut rest = sentence;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}')?;
+        filled.push_str(before);
+        filled.push_str(value_of(name)?);
+        rest = after;
+    }
+    filled.push_str(rest);
+    Some(filled)
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::from_name(&name).ok_or_else(|| serde::de::Error::custom("unknown code"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_are_unique_and_found_again() {
+        for (at, row) in Code::TABLE.iter().enumerate() {
+            assert_eq!(row, row.code.row());
+            assert_eq!(Code::from_number(row.number), Some(row.code));
+            assert_eq!(Code::from_name(row.name), Some(row.code));
+            assert!(Code::TABLE[..at].iter().all(|earlier| earlier.number < row.number), "{}", row.name);
+            assert!(row.text.ends_with('.') && row.remedy.ends_with('.'), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn a_sentence_with_an_empty_blank_is_left_out() {
+        let known = |name: &str| match name {
+            "machine" => Some("YBWE-SEZM"),
+            "date" => Some("2026-11-20"),
+            _ => None,
+        };
+        let text = Code::SeatInUseElsewhere.text(known);
+        assert_eq!(text, "In use on YBWE-SEZM since 2026-11-20.");
+        assert_eq!(Code::SeatLimitReached.text(|_| None), "seat limit reached");
+        assert_eq!(Code::TokenRevoked.text(|_| None), Code::TokenRevoked.row().text);
+    }
+}
