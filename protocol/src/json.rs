@@ -1,10 +1,14 @@
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::{collections::HashSet, fmt};
 
-/// Reads JSON, refusing an object that names a member twice.
+/// Reads a JSON object, refusing one that names a member twice.
 ///
 /// Parsers disagree on which of two equal members counts (RFC 8259, section 4); a signed text must mean one thing.
+/// Anything but an object is refused here because serde would take an array of a struct's values for the struct.
 pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(serde::de::Error::custom("not an object"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     UniqueMembers.deserialize(&mut deserializer)?;
     deserializer.end()?;
@@ -82,6 +86,10 @@ mod tests {
             (r#"{"a":{"b":[1,{"c":1,"c":2}]}}"#, false),
             (r#"{"a":1,"\u0061":1}"#, false),
             (r#"{"a":1} x"#, false),
+            (" \n{}", true),
+            ("[]", false),
+            ("\"a\"", false),
+            ("", false),
         ] {
             assert_eq!(from_slice::<serde_json::Value>(json.as_bytes()).is_ok(), accepted, "{json}");
         }

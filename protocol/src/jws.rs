@@ -1,6 +1,7 @@
 use crate::{PublicKey, SigningKey, json};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned, de::value::MapDeserializer};
+use std::collections::BTreeMap;
 
 /// Longest compact JWS that is looked at, in bytes.
 pub const MAX_LEN: usize = 8 * 1024;
@@ -103,7 +104,7 @@ pub fn verify<T: DeserializeOwned>(
     let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| JwsError::NotCompact);
     let (header, claims, signature) = (decode(header)?, decode(claims)?, decode(signature)?);
 
-    let header: Header = json::from_slice(&header).map_err(|error| JwsError::Header(error.to_string()))?;
+    let header = read_header(&header).map_err(|error| JwsError::Header(error.to_string()))?;
     if header.typ != typ {
         return Err(JwsError::Header("another typ was expected".to_owned()));
     }
@@ -113,6 +114,12 @@ pub fn verify<T: DeserializeOwned>(
     }
     let claims = json::from_slice(&claims).map_err(|error| JwsError::Claims(error.to_string()))?;
     Ok(Verified { claims, kid: header.kid })
+}
+
+/// Members are read as strings first: serde alone would take `{"EdDSA":null}` for the name of an algorithm.
+fn read_header(bytes: &[u8]) -> Result<Header, serde_json::Error> {
+    let members: BTreeMap<String, String> = json::from_slice(bytes)?;
+    Header::deserialize(MapDeserializer::new(members.into_iter()))
 }
 
 #[cfg(test)]
@@ -144,6 +151,8 @@ mod tests {
             (format!(r#"{{"alg":"EdDSA","typ":"seat-lease+jwt","kid":"{kid}","crit":["b64"]}}"#), false),
             (format!(r#"{{"alg":"EdDSA","typ":"seat-lease+jwt","kid":"{kid}","jwk":{{}}}}"#), false),
             (format!(r#"{{"alg":"EdDSA","typ":"seat-lease+jwt","kid":"{kid}","jku":"x"}}"#), false),
+            (format!(r#"["EdDSA","seat-lease+jwt","{kid}"]"#), false),
+            (format!(r#"{{"alg":{{"EdDSA":null}},"typ":"seat-lease+jwt","kid":"{kid}"}}"#), false),
             (format!(r#"{{"alg":"EdDSA","typ":"seat-lease+jwt","kid":"x","kid":"{kid}"}}"#), false),
         ];
         for (header, accepted) in cases {

@@ -76,7 +76,9 @@ impl Token {
     /// # Errors
     /// [`TokenError::Malformed`]; [`TokenError::WrongKind`] when the token is sound but of another kind than `wanted`.
     pub fn parse(pasted: &str, wanted: TokenKind) -> Result<Self, TokenError> {
-        let text: Zeroizing<String> = Zeroizing::new(pasted.chars().filter(|c| !is_noise(*c)).collect());
+        // As long as it can become, because a string that grows leaves copies of the secret behind.
+        let mut text = Zeroizing::new(String::with_capacity(pasted.len()));
+        text.extend(pasted.chars().filter(|c| !is_noise(*c)));
         let kind = TokenKind::of(&text).ok_or(TokenError::Malformed)?;
         let (checked, check) = text.split_at_checked(KIND_LEN + BODY_LEN).ok_or(TokenError::Malformed)?;
         let secret = checked.bytes().skip(KIND_LEN).chain(check.bytes());

@@ -1,0 +1,804 @@
+/*
+ * seatlock: license activation for plug-ins.
+ *
+ * Read this once; it holds for every function below.
+ *
+ * Calling. Results are int32_t: SEATLOCK_OK is 0, positive numbers mean that nothing is wrong but there is nothing
+ * to give, negative numbers are errors. NULL, bad UTF-8 and unknown numbers are errors, never crashes.
+ * Out parameters come last and are left alone on failure. A seatlock_error is yours, may be NULL, and
+ * receives the detail. Structs begin with struct_size, which you set to sizeof before the call; later versions only
+ * add members at the end.
+ *
+ * Texts are UTF-8 and end with NUL. Times are Unix seconds in 64 bits; durations are milliseconds.
+ *
+ * Ownership. You own options and clients until you free or close them; the library copies every argument and keeps
+ * none of your memory, except the context of the wake function.
+ *
+ * Threads. [any thread]: may be called from any thread at any time, and never blocks unless it says so.
+ * [one thread at a time]: the same object must not be used by two threads at once. Work is done by one
+ * worker thread per client and is reported by events that you take; only the wake function is ever called from there.
+ *
+ * Process. No global state, no signal handlers, no output, no environment changes. After fork() the child
+ * gets SEATLOCK_ERROR_FORKED from the parent's clients and opens its own.
+ *
+ * A token is a secret: it never appears in messages, and is never logged.
+ */
+
+#ifndef SEATLOCK_H
+#define SEATLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Version of this header; seatlock_version() and seatlock_abi_version() tell the library's. */
+#define SEATLOCK_VERSION "0.1.0"
+#define SEATLOCK_VERSION_MAJOR 0
+#define SEATLOCK_VERSION_MINOR 1
+#define SEATLOCK_VERSION_PATCH 0
+#define SEATLOCK_ABI_VERSION 1
+
+/**
+ * What functions return and what events and the status report. Zero is success, a positive number means that
+ * nothing is wrong but there is nothing to give or something to notice, a negative number is an error.
+ * Numbers are never reused. `seatlock_code_text` and `seatlock_code_remedy` explain each to a person.
+ */
+enum seatlock_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Done; licensed.
+     */
+    SEATLOCK_OK = 0,
+    /**
+     * Licensed, working offline.
+     */
+    SEATLOCK_OK_OFFLINE = 1,
+    /**
+     * Licensed, but the offline period ends soon.
+     */
+    SEATLOCK_OK_WARN = 2,
+    /**
+     * No event, not finished yet, or no such text.
+     */
+    SEATLOCK_NOTHING = 3,
+    /**
+     * No token was entered on this computer.
+     */
+    SEATLOCK_ERROR_NO_TOKEN = -10,
+    /**
+     * The token is incomplete or mistyped; nothing was sent.
+     */
+    SEATLOCK_ERROR_TOKEN_MALFORMED = -11,
+    /**
+     * The token is sound but of another kind; nothing was sent.
+     */
+    SEATLOCK_ERROR_TOKEN_WRONG_KIND = -12,
+    /**
+     * The server does not know the token.
+     */
+    SEATLOCK_ERROR_TOKEN_UNKNOWN = -13,
+    /**
+     * The token was revoked, for good.
+     */
+    SEATLOCK_ERROR_TOKEN_REVOKED = -14,
+    /**
+     * Another computer holds the seat.
+     */
+    SEATLOCK_ERROR_SEAT_IN_USE_ELSEWHERE = -20,
+    /**
+     * All seats of the license are in use.
+     */
+    SEATLOCK_ERROR_SEAT_LIMIT_REACHED = -21,
+    /**
+     * The seat was released; entering the token again takes it back.
+     */
+    SEATLOCK_ERROR_SEAT_RELEASED = -22,
+    /**
+     * A seat was already released in the last 24 hours.
+     */
+    SEATLOCK_ERROR_RELEASE_RATE_LIMITED = -23,
+    /**
+     * A copy of this installation took the lease over.
+     */
+    SEATLOCK_ERROR_LEASE_SUPERSEDED = -24,
+    /**
+     * The subscription is paused.
+     */
+    SEATLOCK_ERROR_LICENSE_SUSPENDED = -30,
+    /**
+     * The subscription ended.
+     */
+    SEATLOCK_ERROR_LICENSE_EXPIRED = -31,
+    /**
+     * The plan does not include this product.
+     */
+    SEATLOCK_ERROR_PLAN_NOT_ENTITLED = -32,
+    /**
+     * The terms were not accepted; nothing was sent.
+     */
+    SEATLOCK_ERROR_TERMS_REQUIRED = -33,
+    /**
+     * The server wants a newer plug-in.
+     */
+    SEATLOCK_ERROR_CLIENT_TOO_OLD = -34,
+    /**
+     * The offline period ended.
+     */
+    SEATLOCK_ERROR_LEASE_EXPIRED = -40,
+    /**
+     * The stored lease belongs to another computer.
+     */
+    SEATLOCK_ERROR_MACHINE_MISMATCH = -41,
+    /**
+     * The computer has no stable identity.
+     */
+    SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE = -42,
+    /**
+     * The computer's clock is wrong.
+     */
+    SEATLOCK_ERROR_CLOCK_ERROR = -43,
+    /**
+     * The state folder can not be written.
+     */
+    SEATLOCK_ERROR_STORE_UNWRITABLE = -44,
+    /**
+     * A state file can not be read.
+     */
+    SEATLOCK_ERROR_STORE_CORRUPT = -45,
+    /**
+     * No connection to the server.
+     */
+    SEATLOCK_ERROR_UNREACHABLE = -50,
+    /**
+     * Something else answered in the server's place.
+     */
+    SEATLOCK_ERROR_NOT_OUR_SERVER = -51,
+    /**
+     * The connection's certificate is not trusted.
+     */
+    SEATLOCK_ERROR_TLS_UNTRUSTED = -52,
+    /**
+     * The server asked to wait.
+     */
+    SEATLOCK_ERROR_RATE_LIMITED = -53,
+    /**
+     * The server failed.
+     */
+    SEATLOCK_ERROR_SERVER_ERROR = -54,
+    /**
+     * The server is being maintained.
+     */
+    SEATLOCK_ERROR_MAINTENANCE = -55,
+    /**
+     * An old answer was repeated.
+     */
+    SEATLOCK_ERROR_REPLAYED_RESPONSE = -56,
+    /**
+     * The answer's signature is not valid.
+     */
+    SEATLOCK_ERROR_BAD_SIGNATURE = -57,
+    /**
+     * The proxy asks for a password.
+     */
+    SEATLOCK_ERROR_PROXY_AUTH_REQUIRED = -58,
+    /**
+     * The host has switched networking off.
+     */
+    SEATLOCK_ERROR_NETWORK_DISALLOWED = -59,
+    /**
+     * An argument is not valid.
+     */
+    SEATLOCK_ERROR_INVALID_ARGUMENT = -60,
+    /**
+     * A pointer argument is NULL.
+     */
+    SEATLOCK_ERROR_NULL_POINTER = -61,
+    /**
+     * A text argument is not UTF-8.
+     */
+    SEATLOCK_ERROR_INVALID_UTF8 = -62,
+    /**
+     * A `struct_size` is zero, too small or absurdly large.
+     */
+    SEATLOCK_ERROR_STRUCT_SIZE = -63,
+    /**
+     * The buffer is too small; the needed size was reported.
+     */
+    SEATLOCK_ERROR_BUFFER_TOO_SMALL = -64,
+    /**
+     * A defect of the library; the client is of no further use but can be closed.
+     */
+    SEATLOCK_ERROR_INTERNAL = -65,
+    /**
+     * The client was opened by the parent of this process.
+     */
+    SEATLOCK_ERROR_FORKED = -66,
+    /**
+     * The client is closed.
+     */
+    SEATLOCK_ERROR_CLOSED = -67,
+    /**
+     * The operation was cancelled.
+     */
+    SEATLOCK_ERROR_CANCELLED = -68,
+    /**
+     * No such operation, or its event was already taken.
+     */
+    SEATLOCK_ERROR_UNKNOWN_OPERATION = -69,
+    /**
+     * Too many operations are waiting.
+     */
+    SEATLOCK_ERROR_BUSY = -70,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum seatlock_code seatlock_code;
+#else
+typedef int32_t seatlock_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What the user ticked when entering a token; combine with `|`.
+ */
+enum seatlock_consent
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * "I have read and agree": without it nothing is sent.
+     */
+    SEATLOCK_ACCEPT_TERMS = 1,
+    /**
+     * "Use token for future sessions": without it nothing is ever written to disk.
+     */
+    SEATLOCK_REMEMBER_TOKEN = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum seatlock_consent seatlock_consent;
+#else
+typedef uint32_t seatlock_consent;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Why a host pings.
+ */
+enum seatlock_intent
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The host was started; may take a released seat back if the license allows it.
+     */
+    SEATLOCK_PING_LAUNCH = 1,
+    /**
+     * The lease may be due; never takes a seat, and asks the server only when it is due.
+     */
+    SEATLOCK_PING_RENEW = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum seatlock_intent seatlock_intent;
+#else
+typedef uint32_t seatlock_intent;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Lock state of a client.
+ */
+enum seatlock_lock_state
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The server confirmed the license within its renewal interval.
+     */
+    SEATLOCK_UNLOCKED = 1,
+    /**
+     * The license is valid, but the server was not reached since.
+     */
+    SEATLOCK_GRACE = 2,
+    /**
+     * No valid license; `reason` says why.
+     */
+    SEATLOCK_LOCKED = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum seatlock_lock_state seatlock_lock_state;
+#else
+typedef uint32_t seatlock_lock_state;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Kind of an event.
+ */
+enum seatlock_event_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * An operation ended; `operation` says which, `code` how.
+     */
+    SEATLOCK_EVENT_OPERATION = 1,
+    /**
+     * The lock state or its reason changed; `code` is the new reason.
+     */
+    SEATLOCK_EVENT_STATUS = 2,
+    /**
+     * Something the user should know that does not change the license; `code` says what, such as
+     * SEATLOCK_ERROR_STORE_UNWRITABLE.
+     */
+    SEATLOCK_EVENT_NOTICE = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum seatlock_event_kind seatlock_event_kind;
+#else
+typedef uint32_t seatlock_event_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Which text `seatlock_client_text` answers.
+ */
+enum seatlock_text
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The machine id, "m1_" and 43 characters.
+     */
+    SEATLOCK_TEXT_MACHINE_ID = 1,
+    /**
+     * Its short form for people, such as "YBWE-SEZM", which the seat page shows too.
+     */
+    SEATLOCK_TEXT_MACHINE_SHORT = 2,
+    /**
+     * UUID of the seat.
+     */
+    SEATLOCK_TEXT_SEAT = 3,
+    /**
+     * Name of the plan.
+     */
+    SEATLOCK_TEXT_PLAN = 4,
+    /**
+     * Entitlements, separated by single spaces.
+     */
+    SEATLOCK_TEXT_ENTITLEMENTS = 5,
+    /**
+     * The lock state in words for a person, dates included.
+     */
+    SEATLOCK_TEXT_STATUS = 6,
+    /**
+     * Folder in which state is kept.
+     */
+    SEATLOCK_TEXT_STATE_FOLDER = 7,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum seatlock_text seatlock_text;
+#else
+typedef uint32_t seatlock_text;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * An open license of one product on one computer. Every function may be called from any thread at the same time,
+ * except `seatlock_client_close`, which must be the last.
+ */
+typedef struct seatlock_client seatlock_client;
+
+/**
+ * How a client is to be opened. Setters copy and check their arguments at once; `seatlock_client_open` only
+ * borrows it, so one set of options opens any number of clients. Use it from one thread at a time.
+ */
+typedef struct seatlock_options seatlock_options;
+
+/**
+ * Detail of a failed call, in memory of the caller. Set `struct_size` before the call; NULL is allowed wherever
+ * a pointer to it is taken. Untouched on success. Never holds a token.
+ */
+typedef struct seatlock_error {
+    /**
+     * sizeof(seatlock_error), set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * The code that the function returned.
+     */
+    int32_t code;
+    /**
+     * HTTP status that was received, 0 for none.
+     */
+    uint32_t http_status;
+    /**
+     * Zero.
+     */
+    uint32_t reserved;
+    /**
+     * Unix seconds from which a new try makes sense, 0 when unknown.
+     */
+    int64_t available_at;
+    /**
+     * One or more sentences for a person: UTF-8, cut between characters if need be, always NUL-terminated.
+     */
+    char message[512];
+} seatlock_error;
+
+/**
+ * Called when an event is waiting, on a thread of the library: the only call that ever comes from there.
+ * It may set a flag or post a message to the host's own loop; it must not block or call this library.
+ */
+typedef void (*seatlock_wake)(void *context);
+
+/**
+ * One event. Set `struct_size` before the call that fills it.
+ */
+typedef struct seatlock_event {
+    /**
+     * sizeof(seatlock_event), set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * A `seatlock_event_kind`.
+     */
+    uint32_t kind;
+    /**
+     * The operation that ended, 0 for other kinds.
+     */
+    uint64_t operation;
+    /**
+     * A `seatlock_code`.
+     */
+    int32_t code;
+    /**
+     * HTTP status that was received, 0 for none.
+     */
+    uint32_t http_status;
+    /**
+     * Unix seconds from which a new try makes sense, 0 when unknown.
+     */
+    int64_t available_at;
+    /**
+     * One or more sentences for a person: UTF-8, NUL-terminated. Never holds a token.
+     */
+    char message[512];
+} seatlock_event;
+
+/**
+ * What is known of the license at this moment, as plain numbers.
+ */
+typedef struct seatlock_status {
+    /**
+     * sizeof(seatlock_status), set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * A `seatlock_lock_state`.
+     */
+    uint32_t lock_state;
+    /**
+     * A `seatlock_code`: why it is locked, or SEATLOCK_OK, SEATLOCK_OK_OFFLINE, SEATLOCK_OK_WARN.
+     */
+    int32_t reason;
+    /**
+     * 1 when the user should be told that the offline period ends soon, else 0.
+     */
+    uint32_t warn;
+    /**
+     * Unix seconds at which the license ends unless it is renewed, 0 when locked.
+     */
+    int64_t valid_until;
+    /**
+     * When locked: Unix seconds from which a new try makes sense. Else: when the next ping is due. 0 when unknown.
+     */
+    int64_t next_try;
+    /**
+     * Unix seconds of the last signed answer of the server, 0 for never.
+     */
+    int64_t confirmed_at;
+    /**
+     * Counts changes of the license's data, so that a host can skip what it has already shown.
+     */
+    uint64_t generation;
+} seatlock_status;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Version of the library that is loaded, such as "0.1.0". Static, never NULL. [any thread]
+ */
+const char *seatlock_version(void);
+
+/**
+ * ABI number of the library that is loaded; compare it with SEATLOCK_ABI_VERSION. [any thread]
+ */
+uint32_t seatlock_abi_version(void);
+
+/**
+ * Name of a code, such as "seat_limit_reached", for logs. Static, never NULL; "unknown" for a number that
+ * is not a code. [any thread]
+ */
+const char *seatlock_code_name(int32_t code);
+
+/**
+ * What to tell a user of a code, with blanks such as {date} not filled; events carry the filled text.
+ * Static UTF-8, never NULL. [any thread]
+ */
+const char *seatlock_code_text(int32_t code);
+
+/**
+ * What a user can do about a code. Static UTF-8, never NULL. [any thread]
+ */
+const char *seatlock_code_remedy(int32_t code);
+
+/**
+ * Derives this computer's machine id for `product` ("m1_" and 43 characters) without a client, file or network.
+ *
+ * `supplied` may be NULL; otherwise it is used in place of the operating system's identifier, as
+ * `seatlock_options_set_machine_id` would. The environment variable SEATLOCK_MACHINE_ID comes before both.
+ * The text, with its NUL, goes to `buffer`; `needed` (NULL allowed) receives its size.
+ * Errors: SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE, SEATLOCK_ERROR_INVALID_ARGUMENT,
+ * SEATLOCK_ERROR_BUFFER_TOO_SMALL. [any thread]
+ */
+int32_t seatlock_machine_id(const char *product,
+                            const char *supplied,
+                            char *buffer,
+                            size_t capacity,
+                            size_t *needed,
+                            struct seatlock_error *error);
+
+/**
+ * Makes options with nothing set. Free them with `seatlock_options_free`. [any thread]
+ */
+int32_t seatlock_options_new(struct seatlock_options **options);
+
+/**
+ * Frees options; NULL does nothing. Clients that were opened with them live on. [one thread at a time]
+ */
+void seatlock_options_free(struct seatlock_options *options);
+
+/**
+ * Sets the product, such as "com.example.bridge": 1 to 128 characters of a-z, A-Z, 0-9, '.', '-', '_'. Required.
+ * Machine ids and state folders of two products never meet. [one thread at a time]
+ */
+int32_t seatlock_options_set_product(struct seatlock_options *options,
+                                     const char *product,
+                                     struct seatlock_error *error);
+
+/**
+ * Sets the server's base address, such as "https://license.example.com". Required. Plain http is accepted for
+ * loopback addresses only. [one thread at a time]
+ */
+int32_t seatlock_options_set_server(struct seatlock_options *options,
+                                    const char *url,
+                                    struct seatlock_error *error);
+
+/**
+ * Sets the issuer's name that leases must carry. The default is the server's address without a slash at its end;
+ * set it when the server moves or has several addresses. [one thread at a time]
+ */
+int32_t seatlock_options_set_issuer(struct seatlock_options *options,
+                                    const char *issuer,
+                                    struct seatlock_error *error);
+
+/**
+ * Pins a root key, the JWK member "x" that `seatlock-server init` prints: it signs the server's lease keys, which
+ * can then be rotated without a new plug-in. At least one root or lease key is required, at most 8 of both.
+ * Compile keys in; never read them from a file that the licensed user can change. [one thread at a time]
+ */
+int32_t seatlock_options_add_root_key(struct seatlock_options *options,
+                                      const char *x,
+                                      struct seatlock_error *error);
+
+/**
+ * Pins a lease key directly, for vendors who do not rotate. [one thread at a time]
+ */
+int32_t seatlock_options_add_lease_key(struct seatlock_options *options,
+                                       const char *x,
+                                       struct seatlock_error *error);
+
+/**
+ * Sets the folder below which state is kept, an absolute path. The default is the user's state folder of the
+ * operating system; the environment variable SEATLOCK_STATE_DIR comes before both. [one thread at a time]
+ */
+int32_t seatlock_options_set_state_folder(struct seatlock_options *options,
+                                          const char *path,
+                                          struct seatlock_error *error);
+
+/**
+ * Supplies the machine's identity, 8 to 256 printable characters, for containers and render farms whose own
+ * changes with every start. SEATLOCK_MACHINE_ID comes before it. [one thread at a time]
+ */
+int32_t seatlock_options_set_machine_id(struct seatlock_options *options,
+                                        const char *id,
+                                        struct seatlock_error *error);
+
+/**
+ * Sets the proxy's address, user and password included where needed, or "" for no proxy at all. The default is
+ * the environment (HTTPS_PROXY, NO_PROXY) and the operating system's setting. [one thread at a time]
+ */
+int32_t seatlock_options_set_proxy(struct seatlock_options *options,
+                                   const char *url,
+                                   struct seatlock_error *error);
+
+/**
+ * Trusts further certificate authorities beside the operating system's: one or more certificates in PEM, `size`
+ * bytes. [one thread at a time]
+ */
+int32_t seatlock_options_add_ca_certificates(struct seatlock_options *options,
+                                             const uint8_t *pem,
+                                             size_t size,
+                                             struct seatlock_error *error);
+
+/**
+ * Names the host application, such as "blender" and "5.0", for the owner's seat page. [one thread at a time]
+ */
+int32_t seatlock_options_set_host(struct seatlock_options *options,
+                                  const char *name,
+                                  const char *version,
+                                  struct seatlock_error *error);
+
+/**
+ * Sets the version of the license terms that the host shows, such as "2026-01". [one thread at a time]
+ */
+int32_t seatlock_options_set_terms(struct seatlock_options *options,
+                                   const char *version,
+                                   struct seatlock_error *error);
+
+/**
+ * 1: the client pings in the background when its lease is due, once an hour at most after failures. 0, the
+ * default: it pings only when asked. [one thread at a time]
+ */
+int32_t seatlock_options_set_background(struct seatlock_options *options,
+                                        uint32_t enabled,
+                                        struct seatlock_error *error);
+
+/**
+ * Sets the function to call when an event is waiting, or NULL for none. `context` is handed to it as it is and
+ * must stay valid until every client opened with these options is closed. [one thread at a time]
+ */
+int32_t seatlock_options_set_wake(struct seatlock_options *options,
+                                  seatlock_wake wake,
+                                  void *context,
+                                  struct seatlock_error *error);
+
+/**
+ * Opens a client: derives the machine id, reads and verifies the stored license, and starts one worker thread.
+ * It reads two small files and never touches the network. The lock state is known when it returns, even offline.
+ *
+ * A stored license that can not be used is no error here: the status says why. The image that holds the library
+ * stays loaded from now on, because unloading code that has run threads is not sound.
+ * Errors: SEATLOCK_ERROR_INVALID_ARGUMENT when something required is not set,
+ * SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE. [any thread]
+ */
+int32_t seatlock_client_open(const struct seatlock_options *options,
+                             struct seatlock_client **client,
+                             struct seatlock_error *error);
+
+/**
+ * Closes a client and frees it, whatever happens; NULL does nothing. No callback comes after it has returned.
+ * Network work is cancelled, operations that wait are given up, and it returns within `timeout_ms` milliseconds
+ * even when the network or name resolution hangs. Call it from any thread but the one that runs the wake
+ * function, as the last use of the client. In a child process after fork() it only frees. [one thread]
+ */
+int32_t seatlock_client_close(struct seatlock_client *client,
+                              uint32_t timeout_ms);
+
+/**
+ * Copies a text about the client to `buffer`, with its NUL; `needed` (NULL allowed) receives its size. Pass a
+ * capacity of 0 to ask for the size. `what` is a `seatlock_text`.
+ * SEATLOCK_NOTHING when there is no such text now, such as a plan without a license.
+ * Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL, SEATLOCK_ERROR_INVALID_ARGUMENT. [any thread]
+ */
+int32_t seatlock_client_text(const struct seatlock_client *client,
+                             uint32_t what,
+                             char *buffer,
+                             size_t capacity,
+                             size_t *needed);
+
+/**
+ * Asks whether the license includes an entitlement, such as "cad", right now: SEATLOCK_OK when it does,
+ * SEATLOCK_NOTHING when it does not or when the client is locked. [any thread]
+ */
+int32_t seatlock_client_has_entitlement(const struct seatlock_client *client, const char *entitlement);
+
+/**
+ * Submits a token. Returns at once; the outcome is an event of the operation whose number goes to `operation`
+ * (NULL allowed). `consent` combines `seatlock_consent` values.
+ *
+ * White space, quotes and zero-width characters around and in the token are removed. Refused at once and before
+ * any network request: SEATLOCK_ERROR_TOKEN_MALFORMED, SEATLOCK_ERROR_TOKEN_WRONG_KIND,
+ * SEATLOCK_ERROR_TERMS_REQUIRED. The stored license is replaced only by a better one. [any thread]
+ */
+int32_t seatlock_client_activate(const struct seatlock_client *client,
+                                 const char *token,
+                                 uint32_t consent,
+                                 uint64_t *operation,
+                                 struct seatlock_error *error);
+
+/**
+ * Tells the server that this machine uses its seat, and renews the lease. `intent` is a `seatlock_intent`.
+ * Returns at once; see `seatlock_client_activate`. A failure never takes the license away: only a signed verdict
+ * of the server, the end of the lease or the user does. [any thread]
+ */
+int32_t seatlock_client_ping(const struct seatlock_client *client,
+                             uint32_t intent,
+                             uint64_t *operation,
+                             struct seatlock_error *error);
+
+/**
+ * Gives the seat back to the account, so that another computer can use it, and forgets the token here.
+ * Returns at once; see `seatlock_client_activate`. The server allows one release in 24 hours. [any thread]
+ */
+int32_t seatlock_client_release(const struct seatlock_client *client,
+                                uint64_t *operation,
+                                struct seatlock_error *error);
+
+/**
+ * Asks what activating would say, without changing anything: seat limits, other computers, waiting times.
+ * `token` may be NULL for the token in use. Returns at once; see `seatlock_client_activate`. [any thread]
+ */
+int32_t seatlock_client_preflight(const struct seatlock_client *client,
+                                  const char *token,
+                                  uint64_t *operation,
+                                  struct seatlock_error *error);
+
+/**
+ * Forgets token and license on this computer. The seat stays bound to it on the server: release it first if
+ * another computer should have it. Returns at once; see `seatlock_client_activate`. [any thread]
+ */
+int32_t seatlock_client_forget(const struct seatlock_client *client,
+                               uint64_t *operation,
+                               struct seatlock_error *error);
+
+/**
+ * Cancels an operation that has not ended: it ends at once with SEATLOCK_ERROR_CANCELLED. The server may have
+ * acted already; trying again is always safe. Errors: SEATLOCK_ERROR_UNKNOWN_OPERATION. [any thread]
+ */
+int32_t seatlock_client_cancel(const struct seatlock_client *client, uint64_t operation);
+
+/**
+ * Takes the oldest event. A timeout of 0 never blocks: call it so from a timer of the host until it returns
+ * SEATLOCK_NOTHING. `timeout_ms` is in milliseconds. [any thread]
+ */
+int32_t seatlock_client_next_event(const struct seatlock_client *client,
+                                   uint32_t timeout_ms,
+                                   struct seatlock_event *event);
+
+/**
+ * Waits until an operation has ended and takes its event, which `seatlock_client_next_event` then never shows.
+ * For programs without a UI thread. SEATLOCK_NOTHING when `timeout_ms` milliseconds went by first.
+ * Errors: SEATLOCK_ERROR_UNKNOWN_OPERATION. [any thread, blocks]
+ */
+int32_t seatlock_client_wait(const struct seatlock_client *client,
+                             uint64_t operation,
+                             uint32_t timeout_ms,
+                             struct seatlock_event *event);
+
+/**
+ * Reads the lock state. Never blocks, never allocates, touches neither disk nor network: call it as often as you
+ * like, from a draw callback if need be. [any thread]
+ */
+int32_t seatlock_client_status(const struct seatlock_client *client,
+                               struct seatlock_status *status);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* SEATLOCK_H */

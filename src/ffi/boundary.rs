@@ -1,0 +1,174 @@
+use super::{code, error::seatlock_error};
+use crate::{Code, Failure};
+use std::ffi::{CStr, c_char};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Larger sizes are taken for uninitialised memory, not for a struct of a later version.
+const LARGEST_STRUCT: u32 = 64 * 1024;
+
+/// Result of an export's body: a code that is not an error, or a failure.
+pub(super) type Outcome = Result<Code, Failure>;
+
+/// Runs the body of an export. Nothing unwinds into the host: a panic becomes `SEATLOCK_ERROR_INTERNAL`.
+///
+/// The panic hook of this image is silenced first, because the default one prints, and printing into a broken pipe
+/// kills a C host by SIGPIPE. A cdylib has a standard library of its own, so no other hook is touched.
+pub(super) fn guard(error: *mut seatlock_error, body: impl FnOnce() -> Outcome) -> i32 {
+    static SILENCE: std::sync::Once = std::sync::Once::new();
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        SILENCE.call_once(|| std::panic::set_hook(Box::new(|_| {})));
+        body()
+    }));
+    match outcome.unwrap_or_else(|_| Err(Failure::of(Code::Internal))) {
+        Ok(done) => code::number(done),
+        Err(failure) => {
+            // SAFETY: `error` is NULL or the caller's struct, as the header demands.
+            unsafe { seatlock_error::fill(error, &failure) };
+            code::number(failure.code)
+        }
+    }
+}
+
+/// Borrows a text argument.
+///
+/// # Safety
+/// `pointer` is NULL or points to a NUL-terminated text that lives for `'a`.
+pub(super) unsafe fn text<'a>(pointer: *const c_char) -> Result<&'a str, Failure> {
+    // SAFETY: the caller's promise.
+    unsafe { optional_text(pointer) }?.ok_or(Failure::of(Code::NullPointer))
+}
+
+/// Borrows a text argument that may be NULL.
+///
+/// # Safety
+/// As [`text`].
+pub(super) unsafe fn optional_text<'a>(pointer: *const c_char) -> Result<Option<&'a str>, Failure> {
+    if pointer.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: not NULL, and NUL-terminated by the caller's promise.
+    let text = unsafe { CStr::from_ptr(pointer) };
+    text.to_str().map(Some).map_err(|_| Failure::of(Code::InvalidUtf8))
+}
+
+/// Borrows what a pointer argument points to.
+///
+/// # Safety
+/// `pointer` is NULL or points to a live `T` of this library.
+pub(super) unsafe fn reference<'a, T>(pointer: *const T) -> Result<&'a T, Failure> {
+    // SAFETY: the caller's promise.
+    unsafe { pointer.as_ref() }.ok_or(Failure::of(Code::NullPointer))
+}
+
+/// Borrows what a pointer argument points to, for change.
+///
+/// # Safety
+/// As [`reference`], and nobody else uses it during the call.
+pub(super) unsafe fn reference_mut<'a, T>(pointer: *mut T) -> Result<&'a mut T, Failure> {
+    // SAFETY: the caller's promise.
+    unsafe { pointer.as_mut() }.ok_or(Failure::of(Code::NullPointer))
+}
+
+/// Refuses a NULL out parameter before any work is done.
+pub(super) fn writable<T>(pointer: *mut T) -> Result<*mut T, Failure> {
+    if pointer.is_null() { Err(Failure::of(Code::NullPointer)) } else { Ok(pointer) }
+}
+
+/// Copies a text and its NUL into the caller's buffer, or reports the size it needs.
+///
+/// # Safety
+/// `buffer` has `capacity` writable bytes or is NULL with a capacity of zero; `needed` is NULL or writable.
+pub(super) unsafe fn write_text(text: &str, buffer: *mut c_char, capacity: usize, needed: *mut usize) -> Outcome {
+    let size = text.len() + 1;
+    if !needed.is_null() {
+        // SAFETY: not NULL, writable by the caller's promise.
+        unsafe { needed.write(size) };
+    }
+    if buffer.is_null() && capacity > 0 {
+        return Err(Failure::of(Code::NullPointer));
+    }
+    if capacity < size {
+        return Err(Failure::of(Code::BufferTooSmall));
+    }
+    // SAFETY: the buffer has at least `size` bytes, and a text of ours never overlaps it.
+    unsafe {
+        std::ptr::copy_nonoverlapping(text.as_ptr().cast(), buffer, text.len());
+        buffer.add(text.len()).write(0);
+    }
+    Ok(Code::Ok)
+}
+
+/// A text for a field of fixed size, cut between characters, always NUL-terminated.
+pub(super) fn fixed_text<const N: usize>(text: &str) -> [c_char; N] {
+    let mut field = [0; N];
+    let end = text.floor_char_boundary(N.saturating_sub(1));
+    let bytes = text.bytes().take(end);
+    field.iter_mut().zip(bytes).for_each(|(to, byte)| *to = c_char::from_ne_bytes([byte]));
+    field
+}
+
+/// A struct for the caller begins with its size: what an older caller does not know is not written.
+///
+/// # Safety
+/// Implemented only for `repr(C)` structs whose first member is `struct_size: u32`.
+pub(super) unsafe trait Sized32 {}
+
+// SAFETY: each is `repr(C)` and begins with `struct_size: u32`.
+unsafe impl Sized32 for seatlock_error {}
+// SAFETY: as above.
+unsafe impl Sized32 for super::event::seatlock_event {}
+// SAFETY: as above.
+unsafe impl Sized32 for super::status::seatlock_status {}
+
+/// Checks a caller's struct before any work is done, and answers how many bytes of it may be written.
+///
+/// # Safety
+/// `to` is NULL or points to `struct_size` writable bytes.
+pub(super) unsafe fn check_struct<T: Sized32>(to: *const T) -> Result<usize, Failure> {
+    if to.is_null() {
+        return Err(Failure::of(Code::NullPointer));
+    }
+    // SAFETY: not NULL, and the first member is a `u32` by `Sized32`.
+    let size = unsafe { to.cast::<u32>().read() };
+    // Eight bytes hold the size and the first number; structs only ever grow at their end.
+    if (8..=LARGEST_STRUCT).contains(&size) {
+        Ok(size_of::<T>().min(size as usize))
+    } else {
+        Err(Failure::of(Code::StructSize))
+    }
+}
+
+/// Copies `value` into the caller's struct, as far as the caller's `struct_size` reaches, and keeps that size.
+///
+/// # Safety
+/// As [`check_struct`].
+pub(super) unsafe fn write_struct<T: Sized32>(value: T, to: *mut T) -> Outcome {
+    // SAFETY: the caller's promise.
+    let size = unsafe { check_struct(to) }?;
+    let header = size_of::<u32>();
+    // SAFETY: `size` bytes are writable and `value` has at least as many; the size member itself is left alone.
+    unsafe {
+        let from = std::ptr::from_ref(&value).cast::<u8>().add(header);
+        std::ptr::copy_nonoverlapping(from, to.cast::<u8>().add(header), size - header);
+    }
+    Ok(Code::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fixed_texts_are_cut_between_characters_and_terminated() {
+        let bytes = |field: [c_char; 8]| field.map(|c| c.to_ne_bytes()[0]);
+        assert_eq!(&bytes(fixed_text("abc")), b"abc\0\0\0\0\0");
+        assert_eq!(&bytes(fixed_text("abcdefghij")), b"abcdefg\0");
+        assert_eq!(&bytes(fixed_text("abcdef€")), b"abcdef\0\0");
+    }
+
+    #[test]
+    fn a_panic_becomes_a_code() {
+        let result = guard(std::ptr::null_mut(), || panic!("a defect"));
+        assert_eq!(result, code::number(Code::Internal));
+    }
+}

@@ -1,0 +1,161 @@
+use super::boundary::{self, Outcome, guard};
+use super::error::seatlock_error;
+use super::options::seatlock_options;
+use crate::{Client, Code, Failure, Text};
+use std::ffi::c_char;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// An open license of one product on one computer. Every function may be called from any thread at the same time,
+/// except `seatlock_client_close`, which must be the last.
+pub struct seatlock_client {
+    client: Client,
+    /// Set when a call panicked: what it left behind is not to be trusted.
+    poisoned: AtomicBool,
+}
+
+/// Which text `seatlock_client_text` answers.
+#[repr(u32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum seatlock_text {
+    /// The machine id, "m1_" and 43 characters.
+    SEATLOCK_TEXT_MACHINE_ID = 1,
+    /// Its short form for people, such as "YBWE-SEZM", which the seat page shows too.
+    SEATLOCK_TEXT_MACHINE_SHORT = 2,
+    /// UUID of the seat.
+    SEATLOCK_TEXT_SEAT = 3,
+    /// Name of the plan.
+    SEATLOCK_TEXT_PLAN = 4,
+    /// Entitlements, separated by single spaces.
+    SEATLOCK_TEXT_ENTITLEMENTS = 5,
+    /// The lock state in words for a person, dates included.
+    SEATLOCK_TEXT_STATUS = 6,
+    /// Folder in which state is kept.
+    SEATLOCK_TEXT_STATE_FOLDER = 7,
+}
+
+/// Body of every export that uses a client.
+///
+/// # Safety
+/// `client` is NULL or live.
+pub(super) unsafe fn with_client(
+    client: *const seatlock_client,
+    error: *mut seatlock_error,
+    body: impl FnOnce(&Client) -> Outcome,
+) -> i32 {
+    guard(error, || {
+        // SAFETY: the caller's promise.
+        let handle = unsafe { boundary::reference(client) }?;
+        if handle.poisoned.load(Ordering::Relaxed) {
+            return Err(Failure::of(Code::Internal));
+        }
+        let sentry = Sentry(&handle.poisoned);
+        let outcome = body(&handle.client);
+        std::mem::forget(sentry);
+        outcome
+    })
+}
+
+/// Poisons the client when it is dropped, which happens only while unwinding.
+struct Sentry<'a>(&'a AtomicBool);
+
+impl Drop for Sentry<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Opens a client: derives the machine id, reads and verifies the stored license, and starts one worker thread.
+/// It reads two small files and never touches the network. The lock state is known when it returns, even offline.
+///
+/// A stored license that can not be used is no error here: the status says why. The image that holds the library
+/// stays loaded from now on, because unloading code that has run threads is not sound.
+/// Errors: SEATLOCK_ERROR_INVALID_ARGUMENT when something required is not set,
+/// SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_open(
+    options: *const seatlock_options,
+    client: *mut *mut seatlock_client,
+    error: *mut seatlock_error,
+) -> i32 {
+    guard(error, || {
+        let out = boundary::writable(client)?;
+        // SAFETY: NULL or live, by the caller's promise.
+        let options = unsafe { boundary::reference(options) }?;
+        let client = Client::open(&options.options)?;
+        let handle = Box::new(seatlock_client { client, poisoned: AtomicBool::new(false) });
+        // SAFETY: not NULL, and writable by the caller's promise.
+        unsafe { out.write(Box::into_raw(handle)) };
+        Ok(Code::Ok)
+    })
+}
+
+/// Closes a client and frees it, whatever happens; NULL does nothing. No callback comes after it has returned.
+/// Network work is cancelled, operations that wait are given up, and it returns within `timeout_ms` milliseconds
+/// even when the network or name resolution hangs. Call it from any thread but the one that runs the wake
+/// function, as the last use of the client. In a child process after fork() it only frees. [one thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_close(client: *mut seatlock_client, timeout_ms: u32) -> i32 {
+    guard(std::ptr::null_mut(), || {
+        if !client.is_null() {
+            // SAFETY: made by `seatlock_client_open` and given up by the caller.
+            let handle = unsafe { Box::from_raw(client) };
+            handle.client.close(Duration::from_millis(timeout_ms.into()));
+        }
+        Ok(Code::Ok)
+    })
+}
+
+/// Copies a text about the client to `buffer`, with its NUL; `needed` (NULL allowed) receives its size. Pass a
+/// capacity of 0 to ask for the size. `what` is a `seatlock_text`.
+/// SEATLOCK_NOTHING when there is no such text now, such as a plan without a license.
+/// Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL, SEATLOCK_ERROR_INVALID_ARGUMENT. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_text(
+    client: *const seatlock_client,
+    what: u32,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        with_client(client, std::ptr::null_mut(), |client| match client.text(which_text(what)?)? {
+            Some(text) => boundary::write_text(&text, buffer, capacity, needed),
+            None => Ok(Code::Nothing),
+        })
+    }
+}
+
+fn which_text(what: u32) -> Result<Text, Failure> {
+    use seatlock_text::*;
+    [
+        (SEATLOCK_TEXT_MACHINE_ID, Text::MachineId),
+        (SEATLOCK_TEXT_MACHINE_SHORT, Text::MachineShort),
+        (SEATLOCK_TEXT_SEAT, Text::Seat),
+        (SEATLOCK_TEXT_PLAN, Text::Plan),
+        (SEATLOCK_TEXT_ENTITLEMENTS, Text::Entitlements),
+        (SEATLOCK_TEXT_STATUS, Text::Status),
+        (SEATLOCK_TEXT_STATE_FOLDER, Text::StateFolder),
+    ]
+    .into_iter()
+    .find(|(number, _)| *number as u32 == what)
+    .map(|(_, text)| text)
+    .ok_or(Failure::new(Code::InvalidArgument, "no such text"))
+}
+
+/// Asks whether the license includes an entitlement, such as "cad", right now: SEATLOCK_OK when it does,
+/// SEATLOCK_NOTHING when it does not or when the client is locked. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_has_entitlement(
+    client: *const seatlock_client,
+    entitlement: *const c_char,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        with_client(client, std::ptr::null_mut(), |client| {
+            let entitled = client.has_entitlement(boundary::text(entitlement)?)?;
+            Ok(if entitled { Code::Ok } else { Code::Nothing })
+        })
+    }
+}

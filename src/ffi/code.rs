@@ -1,0 +1,240 @@
+use super::boundary::{self, guard};
+use super::error::seatlock_error;
+use crate::Code;
+use std::ffi::c_char;
+
+/// What functions return and what events and the status report. Zero is success, a positive number means that
+/// nothing is wrong but there is nothing to give or something to notice, a negative number is an error.
+/// Numbers are never reused. `seatlock_code_text` and `seatlock_code_remedy` explain each to a person.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum seatlock_code {
+    /// Done; licensed.
+    SEATLOCK_OK = 0,
+    /// Licensed, working offline.
+    SEATLOCK_OK_OFFLINE = 1,
+    /// Licensed, but the offline period ends soon.
+    SEATLOCK_OK_WARN = 2,
+    /// No event, not finished yet, or no such text.
+    SEATLOCK_NOTHING = 3,
+
+    /// No token was entered on this computer.
+    SEATLOCK_ERROR_NO_TOKEN = -10,
+    /// The token is incomplete or mistyped; nothing was sent.
+    SEATLOCK_ERROR_TOKEN_MALFORMED = -11,
+    /// The token is sound but of another kind; nothing was sent.
+    SEATLOCK_ERROR_TOKEN_WRONG_KIND = -12,
+    /// The server does not know the token.
+    SEATLOCK_ERROR_TOKEN_UNKNOWN = -13,
+    /// The token was revoked, for good.
+    SEATLOCK_ERROR_TOKEN_REVOKED = -14,
+    /// Another computer holds the seat.
+    SEATLOCK_ERROR_SEAT_IN_USE_ELSEWHERE = -20,
+    /// All seats of the license are in use.
+    SEATLOCK_ERROR_SEAT_LIMIT_REACHED = -21,
+    /// The seat was released; entering the token again takes it back.
+    SEATLOCK_ERROR_SEAT_RELEASED = -22,
+    /// A seat was already released in the last 24 hours.
+    SEATLOCK_ERROR_RELEASE_RATE_LIMITED = -23,
+    /// A copy of this installation took the lease over.
+    SEATLOCK_ERROR_LEASE_SUPERSEDED = -24,
+    /// The subscription is paused.
+    SEATLOCK_ERROR_LICENSE_SUSPENDED = -30,
+    /// The subscription ended.
+    SEATLOCK_ERROR_LICENSE_EXPIRED = -31,
+    /// The plan does not include this product.
+    SEATLOCK_ERROR_PLAN_NOT_ENTITLED = -32,
+    /// The terms were not accepted; nothing was sent.
+    SEATLOCK_ERROR_TERMS_REQUIRED = -33,
+    /// The server wants a newer plug-in.
+    SEATLOCK_ERROR_CLIENT_TOO_OLD = -34,
+    /// The offline period ended.
+    SEATLOCK_ERROR_LEASE_EXPIRED = -40,
+    /// The stored lease belongs to another computer.
+    SEATLOCK_ERROR_MACHINE_MISMATCH = -41,
+    /// The computer has no stable identity.
+    SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE = -42,
+    /// The computer's clock is wrong.
+    SEATLOCK_ERROR_CLOCK_ERROR = -43,
+    /// The state folder can not be written.
+    SEATLOCK_ERROR_STORE_UNWRITABLE = -44,
+    /// A state file can not be read.
+    SEATLOCK_ERROR_STORE_CORRUPT = -45,
+    /// No connection to the server.
+    SEATLOCK_ERROR_UNREACHABLE = -50,
+    /// Something else answered in the server's place.
+    SEATLOCK_ERROR_NOT_OUR_SERVER = -51,
+    /// The connection's certificate is not trusted.
+    SEATLOCK_ERROR_TLS_UNTRUSTED = -52,
+    /// The server asked to wait.
+    SEATLOCK_ERROR_RATE_LIMITED = -53,
+    /// The server failed.
+    SEATLOCK_ERROR_SERVER_ERROR = -54,
+    /// The server is being maintained.
+    SEATLOCK_ERROR_MAINTENANCE = -55,
+    /// An old answer was repeated.
+    SEATLOCK_ERROR_REPLAYED_RESPONSE = -56,
+    /// The answer's signature is not valid.
+    SEATLOCK_ERROR_BAD_SIGNATURE = -57,
+    /// The proxy asks for a password.
+    SEATLOCK_ERROR_PROXY_AUTH_REQUIRED = -58,
+    /// The host has switched networking off.
+    SEATLOCK_ERROR_NETWORK_DISALLOWED = -59,
+    /// An argument is not valid.
+    SEATLOCK_ERROR_INVALID_ARGUMENT = -60,
+    /// A pointer argument is NULL.
+    SEATLOCK_ERROR_NULL_POINTER = -61,
+    /// A text argument is not UTF-8.
+    SEATLOCK_ERROR_INVALID_UTF8 = -62,
+    /// A `struct_size` is zero, too small or absurdly large.
+    SEATLOCK_ERROR_STRUCT_SIZE = -63,
+    /// The buffer is too small; the needed size was reported.
+    SEATLOCK_ERROR_BUFFER_TOO_SMALL = -64,
+    /// A defect of the library; the client is of no further use but can be closed.
+    SEATLOCK_ERROR_INTERNAL = -65,
+    /// The client was opened by the parent of this process.
+    SEATLOCK_ERROR_FORKED = -66,
+    /// The client is closed.
+    SEATLOCK_ERROR_CLOSED = -67,
+    /// The operation was cancelled.
+    SEATLOCK_ERROR_CANCELLED = -68,
+    /// No such operation, or its event was already taken.
+    SEATLOCK_ERROR_UNKNOWN_OPERATION = -69,
+    /// Too many operations are waiting.
+    SEATLOCK_ERROR_BUSY = -70,
+}
+
+/// The number of a code in the C interface: its table number, negative when it is an error.
+pub(super) fn number(code: Code) -> i32 {
+    let number = i32::from(code.number());
+    if number < 10 { number } else { -number }
+}
+
+fn row(number: i32) -> Option<&'static CStrings> {
+    TEXTS.iter().find(|texts| texts.number == number)
+}
+
+/// The table's texts with a NUL at the end, made once; constants for the life of the library.
+static TEXTS: once_cell::sync::Lazy<Vec<CStrings>> =
+    once_cell::sync::Lazy::new(|| Code::TABLE.iter().map(CStrings::of).collect());
+
+struct CStrings {
+    number: i32,
+    name: String,
+    text: String,
+    remedy: String,
+}
+
+impl CStrings {
+    fn of(row: &crate::protocol::code::Row) -> Self {
+        let terminated = |text: &str| format!("{text}\0");
+        Self {
+            number: number(row.code),
+            name: terminated(row.name),
+            text: terminated(row.text),
+            remedy: terminated(row.remedy),
+        }
+    }
+}
+
+fn static_text(number: i32, pick: fn(&CStrings) -> &str) -> *const c_char {
+    let look_up = || row(number).map_or(c"unknown".as_ptr(), |texts| pick(texts).as_ptr().cast());
+    std::panic::catch_unwind(look_up).unwrap_or(c"unknown".as_ptr())
+}
+
+/// Version of the library that is loaded, such as "0.1.0". Static, never NULL. [any thread]
+#[unsafe(no_mangle)]
+pub extern "C" fn seatlock_version() -> *const c_char {
+    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+}
+
+/// ABI number of the library that is loaded; compare it with SEATLOCK_ABI_VERSION. [any thread]
+#[unsafe(no_mangle)]
+pub extern "C" fn seatlock_abi_version() -> u32 {
+    1
+}
+
+/// Name of a code, such as "seat_limit_reached", for logs. Static, never NULL; "unknown" for a number that
+/// is not a code. [any thread]
+#[unsafe(no_mangle)]
+pub extern "C" fn seatlock_code_name(code: i32) -> *const c_char {
+    static_text(code, |texts| &texts.name)
+}
+
+/// What to tell a user of a code, with blanks such as {date} not filled; events carry the filled text.
+/// Static UTF-8, never NULL. [any thread]
+#[unsafe(no_mangle)]
+pub extern "C" fn seatlock_code_text(code: i32) -> *const c_char {
+    static_text(code, |texts| &texts.text)
+}
+
+/// What a user can do about a code. Static UTF-8, never NULL. [any thread]
+#[unsafe(no_mangle)]
+pub extern "C" fn seatlock_code_remedy(code: i32) -> *const c_char {
+    static_text(code, |texts| &texts.remedy)
+}
+
+/// Derives this computer's machine id for `product` ("m1_" and 43 characters) without a client, file or network.
+///
+/// `supplied` may be NULL; otherwise it is used in place of the operating system's identifier, as
+/// `seatlock_options_set_machine_id` would. The environment variable SEATLOCK_MACHINE_ID comes before both.
+/// The text, with its NUL, goes to `buffer`; `needed` (NULL allowed) receives its size.
+/// Errors: SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE, SEATLOCK_ERROR_INVALID_ARGUMENT,
+/// SEATLOCK_ERROR_BUFFER_TOO_SMALL. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_machine_id(
+    product: *const c_char,
+    supplied: *const c_char,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header: texts end with NUL, the buffer has `capacity` bytes.
+    guard(error, || unsafe {
+        let product = boundary::text(product)?;
+        let supplied = boundary::optional_text(supplied)?;
+        let identity = crate::machine_identity(product, supplied)?;
+        boundary::write_text(identity.id.as_str(), buffer, capacity, needed)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::CStr;
+
+    #[test]
+    fn the_c_enumeration_is_the_table() {
+        let source = include_str!("code.rs");
+        let mut listed: Vec<(String, i32)> = source
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("SEATLOCK_")?.strip_suffix(',')?.split_once(" = "))
+            .map(|(name, number)| (name.to_lowercase(), number.parse().unwrap()))
+            .collect();
+        let mut table: Vec<(String, i32)> = Code::TABLE
+            .iter()
+            .map(|row| {
+                let prefix = if row.number < 10 { "" } else { "error_" };
+                (format!("{prefix}{}", row.name), number(row.code))
+            })
+            .collect();
+        listed.sort();
+        table.sort();
+        assert_eq!(listed, table);
+    }
+
+    #[test]
+    fn every_number_has_a_text_and_others_are_unknown() {
+        // SAFETY: the functions answer static texts that end with NUL.
+        let read = |pointer| unsafe { CStr::from_ptr(pointer) }.to_str().unwrap();
+        for row in Code::TABLE {
+            assert_eq!(read(seatlock_code_name(number(row.code))), row.name);
+            assert_eq!(read(seatlock_code_text(number(row.code))), row.text);
+            assert_eq!(read(seatlock_code_remedy(number(row.code))), row.remedy);
+        }
+        for other in [4, 10, -1, i32::MIN, i32::MAX] {
+            assert_eq!(read(seatlock_code_name(other)), "unknown");
+        }
+    }
+}

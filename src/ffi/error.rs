@@ -1,0 +1,40 @@
+use super::{boundary, code};
+use crate::Failure;
+use std::ffi::c_char;
+
+/// Detail of a failed call, in memory of the caller. Set `struct_size` before the call; NULL is allowed wherever
+/// a pointer to it is taken. Untouched on success. Never holds a token.
+#[repr(C)]
+pub struct seatlock_error {
+    /// sizeof(seatlock_error), set by the caller.
+    pub struct_size: u32,
+    /// The code that the function returned.
+    pub code: i32,
+    /// HTTP status that was received, 0 for none.
+    pub http_status: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// Unix seconds from which a new try makes sense, 0 when unknown.
+    pub available_at: i64,
+    /// One or more sentences for a person: UTF-8, cut between characters if need be, always NUL-terminated.
+    pub message: [c_char; 512],
+}
+
+impl seatlock_error {
+    /// Fills the caller's struct. A wrong `struct_size` leaves it alone: there is nowhere to complain to.
+    ///
+    /// # Safety
+    /// `to` is NULL or points to `struct_size` writable bytes.
+    pub(super) unsafe fn fill(to: *mut Self, failure: &Failure) {
+        let value = Self {
+            struct_size: 0,
+            code: code::number(failure.code),
+            http_status: failure.http_status.map_or(0, u32::from),
+            reserved: 0,
+            available_at: failure.available_at.map_or(0, |time| time.seconds()),
+            message: boundary::fixed_text(&failure.message),
+        };
+        // SAFETY: the caller's promise above; write_struct checks NULL and the size.
+        let _ = unsafe { boundary::write_struct(value, to) };
+    }
+}

@@ -1,0 +1,98 @@
+use super::client::{seatlock_client, with_client};
+use super::{boundary, code};
+use crate::{Code, Event, EventKind, OperationId};
+use std::ffi::c_char;
+use std::time::Duration;
+
+/// Kind of an event.
+#[repr(u32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum seatlock_event_kind {
+    /// An operation ended; `operation` says which, `code` how.
+    SEATLOCK_EVENT_OPERATION = 1,
+    /// The lock state or its reason changed; `code` is the new reason.
+    SEATLOCK_EVENT_STATUS = 2,
+    /// Something the user should know that does not change the license; `code` says what, such as
+    /// SEATLOCK_ERROR_STORE_UNWRITABLE.
+    SEATLOCK_EVENT_NOTICE = 3,
+}
+
+/// One event. Set `struct_size` before the call that fills it.
+#[repr(C)]
+pub struct seatlock_event {
+    /// sizeof(seatlock_event), set by the caller.
+    pub struct_size: u32,
+    /// A `seatlock_event_kind`.
+    pub kind: u32,
+    /// The operation that ended, 0 for other kinds.
+    pub operation: u64,
+    /// A `seatlock_code`.
+    pub code: i32,
+    /// HTTP status that was received, 0 for none.
+    pub http_status: u32,
+    /// Unix seconds from which a new try makes sense, 0 when unknown.
+    pub available_at: i64,
+    /// One or more sentences for a person: UTF-8, NUL-terminated. Never holds a token.
+    pub message: [c_char; 512],
+}
+
+impl seatlock_event {
+    fn of(event: &Event) -> Self {
+        Self {
+            struct_size: 0,
+            kind: match event.kind {
+                EventKind::Operation => seatlock_event_kind::SEATLOCK_EVENT_OPERATION,
+                EventKind::Status => seatlock_event_kind::SEATLOCK_EVENT_STATUS,
+                EventKind::Notice => seatlock_event_kind::SEATLOCK_EVENT_NOTICE,
+            } as u32,
+            operation: event.operation.map_or(0, OperationId::number),
+            code: code::number(event.code),
+            http_status: event.http_status.map_or(0, u32::from),
+            available_at: event.available_at.map_or(0, |time| time.seconds()),
+            message: boundary::fixed_text(&event.message),
+        }
+    }
+}
+
+/// Takes the oldest event. A timeout of 0 never blocks: call it so from a timer of the host until it returns
+/// SEATLOCK_NOTHING. `timeout_ms` is in milliseconds. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_next_event(
+    client: *const seatlock_client,
+    timeout_ms: u32,
+    event: *mut seatlock_event,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        with_client(client, std::ptr::null_mut(), |client| {
+            boundary::check_struct(event)?;
+            match client.next_event(Duration::from_millis(timeout_ms.into()))? {
+                Some(taken) => boundary::write_struct(seatlock_event::of(&taken), event),
+                None => Ok(Code::Nothing),
+            }
+        })
+    }
+}
+
+/// Waits until an operation has ended and takes its event, which `seatlock_client_next_event` then never shows.
+/// For programs without a UI thread. SEATLOCK_NOTHING when `timeout_ms` milliseconds went by first.
+/// Errors: SEATLOCK_ERROR_UNKNOWN_OPERATION. [any thread, blocks]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_wait(
+    client: *const seatlock_client,
+    operation: u64,
+    timeout_ms: u32,
+    event: *mut seatlock_event,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        with_client(client, std::ptr::null_mut(), |client| {
+            boundary::check_struct(event)?;
+            let operation = OperationId::from_number(operation);
+            match client.wait(operation, Duration::from_millis(timeout_ms.into()))? {
+                Some(taken) => boundary::write_struct(seatlock_event::of(&taken), event),
+                None => Ok(Code::Nothing),
+            }
+        })
+    }
+}

@@ -1,0 +1,31 @@
+//! The C interface. It uses the public Rust API of this crate and nothing else.
+//!
+//! Every export runs inside [`boundary::guard`], so a panic becomes a result code. The list of exports:
+//!
+//! | noun | functions |
+//! |---|---|
+//! | library | `seatlock_version`, `seatlock_abi_version`, `seatlock_code_name`, `seatlock_code_text`, `seatlock_code_remedy`, `seatlock_machine_id` |
+//! | options | `seatlock_options_new`, `_free`, `_set_product`, `_set_server`, `_set_issuer`, `_add_root_key`, `_add_lease_key`, `_set_state_folder`, `_set_machine_id`, `_set_proxy`, `_add_ca_certificates`, `_set_host`, `_set_terms`, `_set_background`, `_set_wake` |
+//! | client | `seatlock_client_open`, `_close`, `_status`, `_text`, `_has_entitlement` |
+//! | operation | `seatlock_client_activate`, `_ping`, `_release`, `_preflight`, `_forget`, `_cancel` |
+//! | event | `seatlock_client_next_event`, `_wait` |
+
+// C names are the point of this room.
+#![allow(non_camel_case_types, clippy::missing_safety_doc)]
+
+/// The way in and out: panic guard, checked pointers, texts and structs.
+mod boundary;
+/// Open, close and read a client.
+mod client;
+/// Result codes, the library's version and a machine id without a client.
+mod code;
+/// Detail of a failed call, in a struct of the caller.
+mod error;
+/// What operations and state changes report.
+mod event;
+/// Work that is started and reports by an event.
+mod operation;
+/// How a client is to be opened.
+mod options;
+/// The lock state, as plain numbers.
+mod status;

@@ -1,0 +1,146 @@
+use super::boundary;
+use super::client::{seatlock_client, with_client};
+use super::error::seatlock_error;
+use crate::{Client, Code, Consent, Failure, Intent, OperationId};
+use std::ffi::c_char;
+
+/// What the user ticked when entering a token; combine with `|`.
+#[repr(u32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum seatlock_consent {
+    /// "I have read and agree": without it nothing is sent.
+    SEATLOCK_ACCEPT_TERMS = 1,
+    /// "Use token for future sessions": without it nothing is ever written to disk.
+    SEATLOCK_REMEMBER_TOKEN = 2,
+}
+
+/// Why a host pings.
+#[repr(u32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum seatlock_intent {
+    /// The host was started; may take a released seat back if the license allows it.
+    SEATLOCK_PING_LAUNCH = 1,
+    /// The lease may be due; never takes a seat, and asks the server only when it is due.
+    SEATLOCK_PING_RENEW = 2,
+}
+
+/// Starts an operation and hands its number out.
+unsafe fn start(
+    client: *const seatlock_client,
+    operation: *mut u64,
+    error: *mut seatlock_error,
+    begin: impl FnOnce(&Client) -> Result<OperationId, Failure>,
+) -> i32 {
+    // SAFETY: the promises of every operation's caller.
+    unsafe {
+        with_client(client, error, |client| {
+            let started = begin(client)?;
+            // NULL is fine for a host that only looks at events.
+            if !operation.is_null() {
+                operation.write(started.number());
+            }
+            Ok(Code::Ok)
+        })
+    }
+}
+
+/// Submits a token. Returns at once; the outcome is an event of the operation whose number goes to `operation`
+/// (NULL allowed). `consent` combines `seatlock_consent` values.
+///
+/// White space, quotes and zero-width characters around and in the token are removed. Refused at once and before
+/// any network request: SEATLOCK_ERROR_TOKEN_MALFORMED, SEATLOCK_ERROR_TOKEN_WRONG_KIND,
+/// SEATLOCK_ERROR_TERMS_REQUIRED. The stored license is replaced only by a better one. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_activate(
+    client: *const seatlock_client,
+    token: *const c_char,
+    consent: u32,
+    operation: *mut u64,
+    error: *mut seatlock_error,
+) -> i32 {
+    let (terms, remember) =
+        (seatlock_consent::SEATLOCK_ACCEPT_TERMS as u32, seatlock_consent::SEATLOCK_REMEMBER_TOKEN as u32);
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        start(client, operation, error, |client| {
+            if consent & !(terms | remember) != 0 {
+                return Err(Failure::new(Code::InvalidArgument, "unknown consent flag"));
+            }
+            let consent = Consent { terms: consent & terms != 0, remember: consent & remember != 0 };
+            client.activate(boundary::text(token)?, consent)
+        })
+    }
+}
+
+/// Tells the server that this machine uses its seat, and renews the lease. `intent` is a `seatlock_intent`.
+/// Returns at once; see `seatlock_client_activate`. A failure never takes the license away: only a signed verdict
+/// of the server, the end of the lease or the user does. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_ping(
+    client: *const seatlock_client,
+    intent: u32,
+    operation: *mut u64,
+    error: *mut seatlock_error,
+) -> i32 {
+    let known = match intent {
+        _ if intent == seatlock_intent::SEATLOCK_PING_LAUNCH as u32 => Some(Intent::Launch),
+        _ if intent == seatlock_intent::SEATLOCK_PING_RENEW as u32 => Some(Intent::Renew),
+        _ => None,
+    };
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        start(client, operation, error, |client| {
+            client.ping(known.ok_or(Failure::new(Code::InvalidArgument, "unknown intent"))?)
+        })
+    }
+}
+
+/// Gives the seat back to the account, so that another computer can use it, and forgets the token here.
+/// Returns at once; see `seatlock_client_activate`. The server allows one release in 24 hours. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_release(
+    client: *const seatlock_client,
+    operation: *mut u64,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe { start(client, operation, error, Client::release) }
+}
+
+/// Asks what activating would say, without changing anything: seat limits, other computers, waiting times.
+/// `token` may be NULL for the token in use. Returns at once; see `seatlock_client_activate`. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_preflight(
+    client: *const seatlock_client,
+    token: *const c_char,
+    operation: *mut u64,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe { start(client, operation, error, |client| client.preflight(boundary::optional_text(token)?)) }
+}
+
+/// Forgets token and license on this computer. The seat stays bound to it on the server: release it first if
+/// another computer should have it. Returns at once; see `seatlock_client_activate`. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_forget(
+    client: *const seatlock_client,
+    operation: *mut u64,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe { start(client, operation, error, Client::forget) }
+}
+
+/// Cancels an operation that has not ended: it ends at once with SEATLOCK_ERROR_CANCELLED. The server may have
+/// acted already; trying again is always safe. Errors: SEATLOCK_ERROR_UNKNOWN_OPERATION. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_cancel(client: *const seatlock_client, operation: u64) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        with_client(client, std::ptr::null_mut(), |client| {
+            client.cancel(OperationId::from_number(operation))?;
+            Ok(Code::Ok)
+        })
+    }
+}

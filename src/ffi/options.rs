@@ -1,0 +1,242 @@
+use super::boundary::{self, guard};
+use super::error::seatlock_error;
+use crate::{Code, Failure, Options};
+use std::ffi::{c_char, c_void};
+use std::sync::Arc;
+
+/// How a client is to be opened. Setters copy and check their arguments at once; `seatlock_client_open` only
+/// borrows it, so one set of options opens any number of clients. Use it from one thread at a time.
+pub struct seatlock_options {
+    pub(super) options: Options,
+}
+
+/// Called when an event is waiting, on a thread of the library: the only call that ever comes from there.
+/// It may set a flag or post a message to the host's own loop; it must not block or call this library.
+pub type seatlock_wake = Option<unsafe extern "C" fn(context: *mut c_void)>;
+
+/// Makes options with nothing set. Free them with `seatlock_options_free`. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_new(options: *mut *mut seatlock_options) -> i32 {
+    guard(std::ptr::null_mut(), || {
+        let out = boundary::writable(options)?;
+        let made = Box::new(seatlock_options { options: Options::new() });
+        // SAFETY: not NULL, and writable by the caller's promise.
+        unsafe { out.write(Box::into_raw(made)) };
+        Ok(Code::Ok)
+    })
+}
+
+/// Frees options; NULL does nothing. Clients that were opened with them live on. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_free(options: *mut seatlock_options) {
+    guard(std::ptr::null_mut(), || {
+        if !options.is_null() {
+            // SAFETY: made by `seatlock_options_new` and given up by the caller.
+            drop(unsafe { Box::from_raw(options) });
+        }
+        Ok(Code::Ok)
+    });
+}
+
+/// Body of every setter.
+unsafe fn set(
+    options: *mut seatlock_options,
+    error: *mut seatlock_error,
+    change: impl FnOnce(&mut Options) -> Result<(), Failure>,
+) -> i32 {
+    guard(error, || {
+        // SAFETY: NULL or live, by the promise of every setter's caller.
+        let options = unsafe { boundary::reference_mut(options) }?;
+        change(&mut options.options)?;
+        Ok(Code::Ok)
+    })
+}
+
+/// Sets the product, such as "com.example.bridge": 1 to 128 characters of a-z, A-Z, 0-9, '.', '-', '_'. Required.
+/// Machine ids and state folders of two products never meet. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_product(
+    options: *mut seatlock_options,
+    product: *const c_char,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, |o| o.set_product(boundary::text(product)?)) }
+}
+
+/// Sets the server's base address, such as "https://license.example.com". Required. Plain http is accepted for
+/// loopback addresses only. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_server(
+    options: *mut seatlock_options,
+    url: *const c_char,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, |o| o.set_server(boundary::text(url)?)) }
+}
+
+/// Sets the issuer's name that leases must carry. The default is the server's address without a slash at its end;
+/// set it when the server moves or has several addresses. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_issuer(
+    options: *mut seatlock_options,
+    issuer: *const c_char,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, |o| o.set_issuer(boundary::text(issuer)?)) }
+}
+
+/// Pins a root key, the JWK member "x" that `seatlock-server init` prints: it signs the server's lease keys, which
+/// can then be rotated without a new plug-in. At least one root or lease key is required, at most 8 of both.
+/// Compile keys in; never read them from a file that the licensed user can change. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_add_root_key(
+    options: *mut seatlock_options,
+    x: *const c_char,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, |o| o.add_root_key(boundary::text(x)?)) }
+}
+
+/// Pins a lease key directly, for vendors who do not rotate. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_add_lease_key(
+    options: *mut seatlock_options,
+    x: *const c_char,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, |o| o.add_lease_key(boundary::text(x)?)) }
+}
+
+/// Sets the folder below which state is kept, an absolute path. The default is the user's state folder of the
+/// operating system; the environment variable SEATLOCK_STATE_DIR comes before both. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_state_folder(
+    options: *mut seatlock_options,
+    path: *const c_char,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, |o| o.set_state_folder(boundary::text(path)?)) }
+}
+
+/// Supplies the machine's identity, 8 to 256 printable characters, for containers and render farms whose own
+/// changes with every start. SEATLOCK_MACHINE_ID comes before it. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_machine_id(
+    options: *mut seatlock_options,
+    id: *const c_char,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, |o| o.set_machine_id(boundary::text(id)?)) }
+}
+
+/// Sets the proxy's address, user and password included where needed, or "" for no proxy at all. The default is
+/// the environment (HTTPS_PROXY, NO_PROXY) and the operating system's setting. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_proxy(
+    options: *mut seatlock_options,
+    url: *const c_char,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, |o| o.set_proxy(boundary::text(url)?)) }
+}
+
+/// Trusts further certificate authorities beside the operating system's: one or more certificates in PEM, `size`
+/// bytes. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_add_ca_certificates(
+    options: *mut seatlock_options,
+    pem: *const u8,
+    size: usize,
+    error: *mut seatlock_error,
+) -> i32 {
+    let add = |options: &mut Options| {
+        if pem.is_null() {
+            return Err(Failure::of(Code::NullPointer));
+        }
+        // SAFETY: not NULL, and `size` bytes by the caller's promise.
+        options.add_ca_certificates(unsafe { std::slice::from_raw_parts(pem, size) })
+    };
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, add) }
+}
+
+/// Names the host application, such as "blender" and "5.0", for the owner's seat page. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_host(
+    options: *mut seatlock_options,
+    name: *const c_char,
+    version: *const c_char,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, |o| o.set_host(boundary::text(name)?, boundary::text(version)?)) }
+}
+
+/// Sets the version of the license terms that the host shows, such as "2026-01". [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_terms(
+    options: *mut seatlock_options,
+    version: *const c_char,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, |o| o.set_terms(boundary::text(version)?)) }
+}
+
+/// 1: the client pings in the background when its lease is due, once an hour at most after failures. 0, the
+/// default: it pings only when asked. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_background(
+    options: *mut seatlock_options,
+    enabled: u32,
+    error: *mut seatlock_error,
+) -> i32 {
+    let change = |options: &mut Options| match enabled {
+        0 | 1 => {
+            options.set_background(enabled == 1);
+            Ok(())
+        }
+        _ => Err(Failure::new(Code::InvalidArgument, "enabled is neither 0 nor 1")),
+    };
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, change) }
+}
+
+/// Sets the function to call when an event is waiting, or NULL for none. `context` is handed to it as it is and
+/// must stay valid until every client opened with these options is closed. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_wake(
+    options: *mut seatlock_options,
+    wake: seatlock_wake,
+    context: *mut c_void,
+    error: *mut seatlock_error,
+) -> i32 {
+    struct Context(*mut c_void);
+    // SAFETY: the header tells the caller that the function is called on another thread.
+    unsafe impl Send for Context {}
+    // SAFETY: as above; only one thread of a client ever calls it.
+    unsafe impl Sync for Context {}
+
+    let change = |options: &mut Options| {
+        let context = Context(context);
+        options.set_wake(wake.map(|wake| {
+            let call = move || {
+                let context = &context;
+                // SAFETY: function and context are valid until the client is closed, by the caller's promise.
+                unsafe { wake(context.0) };
+            };
+            Arc::new(call) as crate::Wake
+        }));
+        Ok(())
+    };
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, change) }
+}

@@ -1,0 +1,69 @@
+use super::boundary;
+use super::client::{seatlock_client, with_client};
+use super::code;
+use crate::LockState;
+
+/// Lock state of a client.
+#[repr(u32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum seatlock_lock_state {
+    /// The server confirmed the license within its renewal interval.
+    SEATLOCK_UNLOCKED = 1,
+    /// The license is valid, but the server was not reached since.
+    SEATLOCK_GRACE = 2,
+    /// No valid license; `reason` says why.
+    SEATLOCK_LOCKED = 3,
+}
+
+/// What is known of the license at this moment, as plain numbers.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct seatlock_status {
+    /// sizeof(seatlock_status), set by the caller.
+    pub struct_size: u32,
+    /// A `seatlock_lock_state`.
+    pub lock_state: u32,
+    /// A `seatlock_code`: why it is locked, or SEATLOCK_OK, SEATLOCK_OK_OFFLINE, SEATLOCK_OK_WARN.
+    pub reason: i32,
+    /// 1 when the user should be told that the offline period ends soon, else 0.
+    pub warn: u32,
+    /// Unix seconds at which the license ends unless it is renewed, 0 when locked.
+    pub valid_until: i64,
+    /// When locked: Unix seconds from which a new try makes sense. Else: when the next ping is due. 0 when unknown.
+    pub next_try: i64,
+    /// Unix seconds of the last signed answer of the server, 0 for never.
+    pub confirmed_at: i64,
+    /// Counts changes of the license's data, so that a host can skip what it has already shown.
+    pub generation: u64,
+}
+
+/// Reads the lock state. Never blocks, never allocates, touches neither disk nor network: call it as often as you
+/// like, from a draw callback if need be. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_status(
+    client: *const seatlock_client,
+    status: *mut seatlock_status,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        with_client(client, std::ptr::null_mut(), |client| {
+            boundary::check_struct(status)?;
+            let now = client.status()?;
+            let value = seatlock_status {
+                struct_size: 0,
+                lock_state: match now.lock_state {
+                    LockState::Unlocked => seatlock_lock_state::SEATLOCK_UNLOCKED,
+                    LockState::Grace => seatlock_lock_state::SEATLOCK_GRACE,
+                    LockState::Locked => seatlock_lock_state::SEATLOCK_LOCKED,
+                } as u32,
+                reason: code::number(now.reason),
+                warn: u32::from(now.warn),
+                valid_until: now.valid_until.map_or(0, |time| time.seconds()),
+                next_try: now.next_try.map_or(0, |time| time.seconds()),
+                confirmed_at: now.confirmed_at.map_or(0, |time| time.seconds()),
+                generation: now.generation,
+            };
+            boundary::write_struct(value, status)
+        })
+    }
+}
