@@ -42,11 +42,7 @@
  * nothing is wrong but there is nothing to give or something to notice, a negative number is an error.
  * Numbers are never reused. `seatlock_code_text` and `seatlock_code_remedy` explain each to a person.
  */
-enum seatlock_code
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+typedef enum seatlock_code {
     /**
      * Done; licensed.
      */
@@ -231,23 +227,12 @@ enum seatlock_code
      * Too many operations are waiting.
      */
     SEATLOCK_ERROR_BUSY = -70,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum seatlock_code seatlock_code;
-#else
-typedef int32_t seatlock_code;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+} seatlock_code;
 
 /**
  * What the user ticked when entering a token; combine with `|`.
  */
-enum seatlock_consent
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+typedef enum seatlock_consent {
     /**
      * "I have read and agree": without it nothing is sent.
      */
@@ -256,23 +241,12 @@ enum seatlock_consent
      * "Use token for future sessions": without it nothing is ever written to disk.
      */
     SEATLOCK_REMEMBER_TOKEN = 2,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum seatlock_consent seatlock_consent;
-#else
-typedef uint32_t seatlock_consent;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+} seatlock_consent;
 
 /**
  * Why a host pings.
  */
-enum seatlock_intent
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+typedef enum seatlock_intent {
     /**
      * The host was started; may take a released seat back if the license allows it.
      */
@@ -281,23 +255,12 @@ enum seatlock_intent
      * The lease may be due; never takes a seat, and asks the server only when it is due.
      */
     SEATLOCK_PING_RENEW = 2,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum seatlock_intent seatlock_intent;
-#else
-typedef uint32_t seatlock_intent;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+} seatlock_intent;
 
 /**
  * Lock state of a client.
  */
-enum seatlock_lock_state
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+typedef enum seatlock_lock_state {
     /**
      * The server confirmed the license within its renewal interval.
      */
@@ -310,23 +273,12 @@ enum seatlock_lock_state
      * No valid license; `reason` says why.
      */
     SEATLOCK_LOCKED = 3,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum seatlock_lock_state seatlock_lock_state;
-#else
-typedef uint32_t seatlock_lock_state;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+} seatlock_lock_state;
 
 /**
  * Kind of an event.
  */
-enum seatlock_event_kind
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+typedef enum seatlock_event_kind {
     /**
      * An operation ended; `operation` says which, `code` how.
      */
@@ -340,23 +292,12 @@ enum seatlock_event_kind
      * SEATLOCK_ERROR_STORE_UNWRITABLE.
      */
     SEATLOCK_EVENT_NOTICE = 3,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum seatlock_event_kind seatlock_event_kind;
-#else
-typedef uint32_t seatlock_event_kind;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+} seatlock_event_kind;
 
 /**
  * Which text `seatlock_client_text` answers.
  */
-enum seatlock_text
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+typedef enum seatlock_text {
     /**
      * The machine id, "m1_" and 43 characters.
      */
@@ -385,14 +326,7 @@ enum seatlock_text
      * Folder in which state is kept.
      */
     SEATLOCK_TEXT_STATE_FOLDER = 7,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum seatlock_text seatlock_text;
-#else
-typedef uint32_t seatlock_text;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
+} seatlock_text;
 
 /**
  * An open license of one product on one computer. Every function may be called from any thread at the same time,

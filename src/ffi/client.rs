@@ -15,7 +15,7 @@ pub struct seatlock_client {
 }
 
 /// Which text `seatlock_client_text` answers.
-#[repr(u32)]
+#[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum seatlock_text {
     /// The machine id, "m1_" and 43 characters.

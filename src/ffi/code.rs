@@ -6,7 +6,7 @@ use std::ffi::c_char;
 /// What functions return and what events and the status report. Zero is success, a positive number means that
 /// nothing is wrong but there is nothing to give or something to notice, a negative number is an error.
 /// Numbers are never reused. `seatlock_code_text` and `seatlock_code_remedy` explain each to a person.
-#[repr(i32)]
+#[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum seatlock_code {
     /// Done; licensed.

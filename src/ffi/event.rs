@@ -5,7 +5,7 @@ use std::ffi::c_char;
 use std::time::Duration;
 
 /// Kind of an event.
-#[repr(u32)]
+#[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum seatlock_event_kind {
     /// An operation ended; `operation` says which, `code` how.

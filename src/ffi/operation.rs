@@ -5,7 +5,7 @@ use crate::{Client, Code, Consent, Failure, Intent, OperationId};
 use std::ffi::c_char;
 
 /// What the user ticked when entering a token; combine with `|`.
-#[repr(u32)]
+#[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum seatlock_consent {
     /// "I have read and agree": without it nothing is sent.
@@ -15,7 +15,7 @@ pub enum seatlock_consent {
 }
 
 /// Why a host pings.
-#[repr(u32)]
+#[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum seatlock_intent {
     /// The host was started; may take a released seat back if the license allows it.

@@ -4,7 +4,7 @@ use super::code;
 use crate::LockState;
 
 /// Lock state of a client.
-#[repr(u32)]
+#[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum seatlock_lock_state {
     /// The server confirmed the license within its renewal interval.
