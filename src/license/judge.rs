@@ -1,0 +1,90 @@
+use crate::license::reply::{Asked, Signed, SignedObject};
+use crate::license::state::{Held, License, State};
+use crate::license::trust::{Binding, Distrust, Trust};
+use seatlock_protocol::{
+    Act, Code, MachineId,
+    claims::{KeySetClaims, LeaseClaims, VerdictClaims},
+};
+
+/// What a signed answer means, cases 2 to 7 of the classification in `docs/protocol.md`.
+pub(super) enum Judgement {
+    /// A lease that is to be taken.
+    Lease(Box<Held<LeaseClaims>>),
+    /// A verdict that changes nothing stored.
+    Keep(Box<Held<VerdictClaims>>),
+    /// A verdict that takes the lease away.
+    Drop(Box<Held<VerdictClaims>>),
+    /// An answer that is not believed.
+    Distrusted(Code),
+}
+
+/// A lease may be this much older than the newest signed answer: the server's own clock was corrected.
+const SERVER_CLOCK_SLACK: u64 = 300;
+
+/// The key set to verify with: the held one, or the one that came along when it is sound and not older.
+pub(super) fn newest_key_set(
+    state: &State,
+    trust: &Trust,
+    offered: Option<&str>,
+) -> Option<Held<KeySetClaims>> {
+    let held = state.key_set.as_ref();
+    let sound = offered
+        .and_then(|text| trust.key_set(text).ok())
+        .filter(|new| held.is_none_or(|held| new.claims.seq >= held.claims.seq));
+    sound.or_else(|| held.cloned())
+}
+
+/// Judges a signed answer. The state must hold the key set of [`newest_key_set`] already.
+pub(super) fn judge(
+    state: &State,
+    trust: &Trust,
+    machine: &MachineId,
+    asked: &Asked,
+    signed: &Signed,
+) -> Judgement {
+    let binding = Binding { machine: machine.clone(), token: Some(asked.token) };
+    match &signed.object {
+        SignedObject::Lease(text) => match trust.bound::<LeaseClaims>(text, state.keys(), &binding) {
+            Err(distrust) => Judgement::Distrusted(reported(&distrust)),
+            Ok(lease) if lease.claims.nonce != asked.nonce => Judgement::Distrusted(Code::ReplayedResponse),
+            Ok(lease) if is_stale(state, &lease.claims) => Judgement::Distrusted(Code::ReplayedResponse),
+            Ok(lease) => Judgement::Lease(Box::new(lease)),
+        },
+        SignedObject::Verdict(text) => match trust.bound::<VerdictClaims>(text, state.keys(), &binding) {
+            Err(distrust) => Judgement::Distrusted(reported(&distrust)),
+            Ok(verdict) if verdict.claims.nonce != asked.nonce => {
+                Judgement::Distrusted(Code::ReplayedResponse)
+            }
+            Ok(verdict) if takes_away(state, &verdict.claims) => Judgement::Drop(Box::new(verdict)),
+            Ok(verdict) => Judgement::Keep(Box::new(verdict)),
+        },
+    }
+}
+
+fn is_stale(state: &State, lease: &LeaseClaims) -> bool {
+    lease.epoch < state.license.known_epoch(lease.sub)
+        || lease.iat < state.clock.signed.minus(SERVER_CLOCK_SLACK)
+        || lease.exp <= lease.iat
+}
+
+/// A verdict takes away only the lease of its own token, and only up to its own epoch. `token_unknown` never does:
+/// it means a typo or a restored backup.
+fn takes_away(state: &State, verdict: &VerdictClaims) -> bool {
+    let concerns_held = match &state.license {
+        License::Lease(lease) => lease.claims.tkh == verdict.tkh,
+        License::Unusable { .. } => false,
+        License::Missing | License::Dropped(_) => true,
+    };
+    let outdated = match (verdict.sub, verdict.epoch) {
+        (Some(seat), Some(epoch)) => epoch < state.license.known_epoch(seat),
+        _ => false,
+    };
+    verdict.act == Act::Drop && verdict.code != Code::TokenUnknown && concerns_held && !outdated
+}
+
+fn reported(distrust: &Distrust) -> Code {
+    match distrust {
+        Distrust::OtherMachine => Code::MachineMismatch,
+        _ => Code::BadSignature,
+    }
+}

@@ -1,0 +1,30 @@
+//! Decides. Every licensing rule of the plug-in is a pure function of (state, input, now): no file, socket, clock,
+//! thread or random source is touched here.
+//!
+//! A [`State`] is what the computer knows, [`step`](step::step) is the only thing that changes it, and [`Terms`] is
+//! what the host is told of it at a given moment.
+
+/// Effective time: what time it is when the computer's clock can not be believed.
+pub mod clock;
+/// Judges the server's signed answers.
+mod judge;
+/// When the next ping may be tried.
+pub mod pacing;
+/// What the network brought, before anything of it is believed.
+pub mod reply;
+/// What is known and kept.
+pub mod state;
+/// What the host is told: unlocked, grace or locked, until when and why.
+pub mod status;
+/// The only way in which state changes.
+pub mod step;
+/// Pinned keys, key sets and the checks that every signed object passes.
+pub mod trust;
+
+pub use clock::{Anomaly, ClockMemory, Reading, Time};
+pub use pacing::Pacing;
+pub use reply::{Asked, Reply, Signed, SignedObject, Trouble};
+pub use state::{Held, License, Record, State};
+pub use status::{LockState, Standing, Terms};
+pub use step::{Effect, Input, Outcome, Rules, step};
+pub use trust::{Binding, Distrust, Trust};

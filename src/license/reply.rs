@@ -1,0 +1,64 @@
+use seatlock_protocol::{Code, Nonce, TokenHash, api::SeatCall};
+
+/// The request that a reply belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Which call.
+    pub call: SeatCall,
+    /// Its nonce.
+    pub nonce: Nonce,
+    /// The token that it carried.
+    pub token: TokenHash,
+}
+
+/// What the network brought. Nothing in it is believed yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// A body of the protocol with a signed object in it.
+    Signed(Signed),
+    /// No usable answer: why, and what is known of it for a person.
+    Failed(Trouble),
+}
+
+/// The signed parts of a body, whatever its HTTP status was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// A lease, or a verdict.
+    pub object: SignedObject,
+    /// A newer key set, when one came along.
+    pub key_set: Option<String>,
+    /// The next renewal secret, when a lease came.
+    pub renewal: Option<String>,
+    /// HTTP status, for messages only.
+    pub http_status: u16,
+}
+
+/// A compact JWS and what it claims to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignedObject {
+    /// A lease.
+    Lease(String),
+    /// A verdict.
+    Verdict(String),
+}
+
+/// A failure on the way to the server or back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What to report.
+    pub code: Code,
+    /// HTTP status, if one was received.
+    pub http_status: Option<u16>,
+    /// Seconds that an unsigned 429 or 503 asked to wait.
+    pub retry_after: Option<u64>,
+    /// Technical detail without secrets, such as the certificate's fault.
+    pub detail: Option<String>,
+}
+
+impl Trouble {
+    /// A failure of which only the code is known.
+    #[must_use]
+    pub fn of(code: Code) -> Self {
+        Self { code, http_status: None, retry_after: None, detail: None }
+    }
+}

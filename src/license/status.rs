@@ -1,0 +1,122 @@
+use crate::license::clock::{Anchor, Reading};
+use crate::license::state::{License, State};
+use crate::license::trust::end_of;
+use seatlock_protocol::{Code, UnixTime};
+
+/// What a plug-in may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockState {
+    /// The server confirmed the lease within its renewal interval.
+    Unlocked,
+    /// The lease is valid, but the server was not reached since.
+    Grace,
+    /// There is no valid lease.
+    Locked,
+}
+
+/// What is known at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// What a plug-in may do.
+    pub lock_state: LockState,
+    /// Why it is locked, or [`Code::Ok`], [`Code::OkOffline`], [`Code::OkWarn`].
+    pub reason: Code,
+    /// Whether the user should be told that the offline period ends soon.
+    pub warn: bool,
+    /// End of the lease; `None` when locked.
+    pub valid_until: Option<UnixTime>,
+}
+
+/// The state as far as the passing of time can change what the host is told. Small and without pointers, so that a
+/// status call copies it and allocates nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    license: Basis,
+    anchor: Anchor,
+    /// When locked, the moment from which a new try makes sense; else, when the next ping is due.
+    pub next_try: Option<UnixTime>,
+    /// Issue time of the newest signed answer.
+    pub confirmed_at: Option<UnixTime>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Basis {
+    Locked(Code),
+    Licensed { confirmed_until: UnixTime, warn_from: UnixTime, ends_at: UnixTime },
+}
+
+impl Terms {
+    /// Derives the terms from the state at `reading`.
+    #[must_use]
+    pub fn of(state: &State, reading: Reading) -> Self {
+        let time = state.time(reading);
+        let license = match &state.license {
+            License::Lease(_) if time.anomaly.is_some() => Basis::Locked(Code::ClockError),
+            License::Lease(lease) => {
+                let ends_at = end_of(lease, state.keys());
+                let in_touch = state.pacing.failures == 0;
+                Basis::Licensed {
+                    confirmed_until: if in_touch {
+                        lease.claims.iat.plus(lease.claims.renew)
+                    } else {
+                        UnixTime::MIN
+                    },
+                    warn_from: ends_at.minus(lease.claims.warn),
+                    ends_at,
+                }
+            }
+            License::Missing => Basis::Locked(Code::NoToken),
+            License::Unusable { reason, .. } => Basis::Locked(*reason),
+            License::Dropped(verdict) => Basis::Locked(match verdict.claims.code {
+                // The user gave the seat back here: nothing is wrong, a token is simply missing.
+                Code::Ok => Code::NoToken,
+                code => code,
+            }),
+        };
+        let next_try = match &state.license {
+            License::Dropped(verdict) => verdict.claims.avail,
+            _ => Some(state.pacing.not_before),
+        };
+        Self {
+            license,
+            anchor: Anchor { at: time.now, since_boot: reading.since_boot, signed: false },
+            next_try: next_try.filter(|time| *time > UnixTime::MIN),
+            confirmed_at: Some(state.clock.signed).filter(|time| *time > UnixTime::MIN),
+        }
+    }
+
+    /// Effective time, `since_boot` seconds after the computer was started.
+    #[must_use]
+    pub fn now(&self, since_boot: u64) -> UnixTime {
+        self.anchor.now(since_boot)
+    }
+
+    /// What holds at `now`.
+    #[must_use]
+    pub fn at(&self, now: UnixTime) -> Standing {
+        let locked =
+            |reason| Standing { lock_state: LockState::Locked, reason, warn: false, valid_until: None };
+        match self.license {
+            Basis::Locked(reason) => locked(reason),
+            Basis::Licensed { ends_at, .. } if now >= ends_at => locked(Code::LeaseExpired),
+            Basis::Licensed { confirmed_until, warn_from, ends_at } => {
+                let warn = now >= warn_from;
+                let (lock_state, reason) = match (now < confirmed_until, warn) {
+                    (true, _) => (LockState::Unlocked, Code::Ok),
+                    (false, false) => (LockState::Grace, Code::OkOffline),
+                    (false, true) => (LockState::Grace, Code::OkWarn),
+                };
+                Standing { lock_state, reason, warn, valid_until: Some(ends_at) }
+            }
+        }
+    }
+
+    /// The end of the lease, past or not; `None` when there is no lease.
+    #[must_use]
+    pub fn lease_end(&self) -> Option<UnixTime> {
+        match self.license {
+            Basis::Licensed { ends_at, .. } => Some(ends_at),
+            Basis::Locked(_) => None,
+        }
+    }
+}

@@ -1,0 +1,156 @@
+use crate::license::state::Held;
+use seatlock_protocol::{
+    JwsError, MachineId, PublicKey, TokenHash, Typ, UnixTime, VERSION,
+    claims::{KeySetClaims, LeaseClaims, VerdictClaims},
+    jws,
+};
+use serde::de::DeserializeOwned;
+
+/// Whom this product believes. Compiled into the plug-in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trust {
+    /// Name that every signed object must carry as `iss`.
+    pub issuer: String,
+    /// Product that every lease and verdict must carry as `aud`.
+    pub product: String,
+    /// Keys that may sign key sets.
+    pub root_keys: Vec<PublicKey>,
+    /// Keys that may sign leases and verdicts directly.
+    pub lease_keys: Vec<PublicKey>,
+}
+
+/// What a lease must be bound to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// This computer.
+    pub machine: MachineId,
+    /// The token in use; `None` while none is known, when any token's lease for this machine will do.
+    pub token: Option<TokenHash>,
+}
+
+/// Why a signed object is not believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Distrust {
+    /// Not signed by a trusted key, or malformed.
+    Signature(JwsError),
+    /// Signed, but for another server, product or protocol version.
+    Foreign,
+    /// Signed for another computer.
+    OtherMachine,
+    /// Signed for another token.
+    OtherToken,
+    /// Signed by a key outside its period.
+    KeyPeriod,
+}
+
+impl From<JwsError> for Distrust {
+    fn from(error: JwsError) -> Self {
+        Self::Signature(error)
+    }
+}
+
+/// A lease whose key was revoked must be renewed this long after the revocation was learned, rather than dying at once.
+const REVOKED_KEY_GRACE: u64 = 24 * 3600;
+
+impl Trust {
+    /// Verifies a key set against the pinned root keys.
+    ///
+    /// # Errors
+    /// See [`Distrust`].
+    pub fn key_set(&self, text: &str) -> Result<Held<KeySetClaims>, Distrust> {
+        let verified = jws::verify::<KeySetClaims>(text, Typ::KeySet, |kid| find(&self.root_keys, kid))?;
+        if verified.claims.iss != self.issuer {
+            return Err(Distrust::Foreign);
+        }
+        Ok(Held { jws: text.to_owned(), claims: verified.claims, kid: verified.kid })
+    }
+
+    /// Verifies a lease or a verdict: signature, server, product, machine, token, and its key's period.
+    ///
+    /// # Errors
+    /// See [`Distrust`].
+    pub fn bound<T: Bound>(
+        &self,
+        text: &str,
+        keys: Option<&KeySetClaims>,
+        binding: &Binding,
+    ) -> Result<Held<T>, Distrust> {
+        let verified = jws::verify::<T>(text, T::TYP, |kid| self.lease_key(keys, kid))?;
+        let said = verified.claims.bonds();
+        if said.issuer != self.issuer || said.product != self.product || said.version != VERSION {
+            return Err(Distrust::Foreign);
+        }
+        check_period(keys, &verified.kid, said.issued_at)?;
+        if *said.machine != binding.machine {
+            return Err(Distrust::OtherMachine);
+        }
+        if binding.token.is_some_and(|token| token != said.token) {
+            return Err(Distrust::OtherToken);
+        }
+        Ok(Held { jws: text.to_owned(), claims: verified.claims, kid: verified.kid })
+    }
+
+    fn lease_key(&self, keys: Option<&KeySetClaims>, kid: &str) -> Option<PublicKey> {
+        let listed = || keys?.keys.iter().find(|key| key.kid == kid).map(|key| key.x);
+        find(&self.lease_keys, kid).or_else(listed)
+    }
+}
+
+fn find(pinned: &[PublicKey], kid: &str) -> Option<PublicKey> {
+    pinned.iter().find(|key| key.thumbprint() == kid).copied()
+}
+
+/// A key is judged at the moment of signing, so a lease outlives its key's period.
+fn check_period(keys: Option<&KeySetClaims>, kid: &str, signed_at: UnixTime) -> Result<(), Distrust> {
+    let listed = keys.and_then(|keys| keys.keys.iter().find(|key| key.kid == kid));
+    match listed {
+        Some(key) if signed_at < key.nbf || signed_at > key.exp => Err(Distrust::KeyPeriod),
+        _ => Ok(()),
+    }
+}
+
+/// Claims that are bound to a server, a product, a computer and a token.
+pub trait Bound: DeserializeOwned {
+    /// What such an object is.
+    const TYP: Typ;
+
+    /// What it is bound to.
+    fn bonds(&self) -> Bonds<'_>;
+}
+
+/// What signed claims say they are bound to.
+#[derive(Debug, Clone, Copy)]
+pub struct Bonds<'a> {
+    issuer: &'a str,
+    product: &'a str,
+    version: u32,
+    issued_at: UnixTime,
+    machine: &'a MachineId,
+    token: TokenHash,
+}
+
+macro_rules! bound {
+    ($claims:ty, $typ:expr) => {
+        impl Bound for $claims {
+            const TYP: Typ = $typ;
+
+            fn bonds(&self) -> Bonds<'_> {
+                let Self { iss, aud, ver, iat, mid, tkh, .. } = self;
+                Bonds { issuer: iss, product: aud, version: *ver, issued_at: *iat, machine: mid, token: *tkh }
+            }
+        }
+    };
+}
+
+bound!(LeaseClaims, Typ::Lease);
+bound!(VerdictClaims, Typ::Verdict);
+
+/// The moment from which a held lease no longer counts: its end, or earlier when its key was revoked.
+#[must_use]
+pub fn end_of(lease: &Held<LeaseClaims>, keys: Option<&KeySetClaims>) -> UnixTime {
+    let revoked = keys.and_then(|keys| {
+        let of_this_key = keys.revoked.iter().find(|revoked| revoked.kid == lease.kid)?;
+        (lease.claims.iat >= of_this_key.since).then(|| keys.iat.plus(REVOKED_KEY_GRACE))
+    });
+    revoked.map_or(lease.claims.exp, |end| end.min(lease.claims.exp))
+}
