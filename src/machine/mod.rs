@@ -1,0 +1,37 @@
+//! The computer this process runs on: who it is, what time it is, and what a guest in a host process must arrange.
+//!
+//! Besides `ffi` the only room with `unsafe`, and every block of it wraps one call of the operating system. Nothing
+//! here starts a process, installs a handler or changes the environment, the locale or the working directory.
+
+/// The wall clock and a clock that goes on while the computer sleeps.
+pub mod clock;
+/// Notices that this process is a forked child of the one that made the guard.
+mod fork;
+/// The mark in memory that the kernel wipes in a forked child.
+#[cfg(target_os = "linux")]
+mod fork_page;
+/// Which computer this is: sources, validation and the derived id.
+mod id;
+/// Keeps the library mapped until the process ends, with the loader of Unix systems.
+#[cfg(unix)]
+#[path = "image_unix.rs"]
+mod image;
+/// Keeps the library mapped until the process ends, with the loader of Windows.
+#[cfg(windows)]
+#[path = "image_windows.rs"]
+mod image;
+/// Ties a secret to the user's account, where the operating system offers that without asking the user.
+#[cfg(windows)]
+#[path = "seal_windows.rs"]
+pub mod seal;
+/// The place of sealing on systems where file permissions alone guard a secret.
+#[cfg(not(windows))]
+#[path = "seal_plain.rs"]
+pub mod seal;
+/// Keeps the host's signals away from the library's own thread.
+mod signals;
+
+pub use fork::ForkGuard;
+pub use id::{Identity, IdentityError, Refusal, Refused, identify};
+pub use image::pin_image;
+pub use signals::block_signals;

@@ -1,0 +1,123 @@
+//! What stays on disk between two starts of the host: one small state file and, if the user wants it, the token.
+//!
+//! One folder per product and machine, because home directories roam and are shared over NFS. Every change is made
+//! under a lock, as a new file that replaces the old one in one step; the generation before it is kept, and a file
+//! that can not be understood is set aside, never deleted. What is in the state is the caller's business.
+
+/// Why the folder could not be used, in words for the person in front of it.
+mod error;
+/// Reading and replacing single files so that no reader ever sees half of one.
+mod file;
+/// The side file that keeps two processes from changing the folder at the same time.
+mod lock;
+/// Where the folder of a product and a machine lies.
+mod place;
+/// The state file and its generations.
+mod state;
+/// The token file.
+mod token;
+
+pub use error::StoreError;
+pub use state::Loaded;
+
+use file::Kind;
+use lock::Lock;
+use seatlock_protocol::MachineId;
+use std::{
+    fmt, fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use zeroize::Zeroizing;
+
+/// How the token file's content is tied to the user's account. The functions are called on the caller's thread.
+#[derive(Clone, Copy)]
+pub struct Seal {
+    /// Seals a secret for storage.
+    pub protect: fn(&[u8]) -> io::Result<Vec<u8>>,
+    /// Opens what `protect` sealed.
+    pub unprotect: fn(&[u8]) -> io::Result<Zeroizing<Vec<u8>>>,
+}
+
+/// The folder of one product on one machine.
+///
+/// Any thread may use it, and so may other processes and other copies of this library at the same time. Reading
+/// takes no lock and creates nothing. Changing waits up to two seconds for the lock, so it belongs on the worker.
+pub struct Folder {
+    path: PathBuf,
+    seal: Seal,
+}
+
+impl Folder {
+    const LOCK: &'static str = "lock";
+    /// Longer than any holder needs: the lock is held for one read, one write and their fsync.
+    const PATIENCE: Duration = Duration::from_secs(2);
+
+    /// Where folders are kept unless the host says otherwise: `$XDG_STATE_HOME/seatlock` or
+    /// `~/.local/state/seatlock` (XDG Base Directory Specification), `~/Library/Application Support/seatlock`,
+    /// `%LOCALAPPDATA%\seatlock`. Nothing is created.
+    ///
+    /// # Errors
+    /// [`StoreError::NoHome`] when the environment names no absolute folder.
+    pub fn default_root() -> Result<PathBuf, StoreError> {
+        place::default_root()
+    }
+
+    /// The folder `root/<product>/<machine>`, the product spelled so that every file system can hold it and no two
+    /// products share a folder. Touches no disk.
+    #[must_use]
+    pub fn new(root: &Path, product: &str, machine: &MachineId, seal: Seal) -> Self {
+        Self { path: root.join(place::folder_name(product)).join(machine.as_str()), seal }
+    }
+
+    /// Where it is, whether or not it exists.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Forgets: removes token, previous state and state, in this order, so that an interrupted call leaves the
+    /// newest state or nothing. Corrupt files that were set aside stay. A folder that does not exist is not created.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] or [`StoreError::Unwritable`]; some of the files may be gone then.
+    pub fn erase(&self) -> Result<(), StoreError> {
+        let Some(_lock) = self.lock_existing()? else { return Ok(()) };
+        file::sweep(&self.path, Kind::Token, Duration::ZERO);
+        file::sweep(&self.path, Kind::State, Duration::ZERO);
+        for name in [Self::TOKEN, Self::PREVIOUS, Self::STATE] {
+            self.remove(name)?;
+        }
+        file::sync_folder(&self.path);
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> Result<(), StoreError> {
+        let path = self.path.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::unwritable(path, error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Creates the folder if need be and locks it.
+    fn lock(&self) -> Result<Lock, StoreError> {
+        file::ensure_folder(&self.path).map_err(|error| StoreError::unwritable(&self.path, error))?;
+        Lock::acquire(&self.path.join(Self::LOCK), Self::PATIENCE)
+    }
+
+    /// Locks the folder; `None` when there is none.
+    fn lock_existing(&self) -> Result<Option<Lock>, StoreError> {
+        match fs::metadata(&self.path) {
+            Ok(_) => self.lock().map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::unwritable(&self.path, error)),
+        }
+    }
+}
+
+impl fmt::Debug for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Folder").field(&self.path).finish()
+    }
+}
