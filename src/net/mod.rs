@@ -1,0 +1,148 @@
+//! Talks. Sends one request of the plug-in API and answers what came back, unbelieved; judging it is the business of
+//! [`crate::license`].
+
+/// Sorts what came back, by status, type and body.
+mod classify;
+/// Which certificates are trusted.
+mod tls;
+
+use crate::license::{Reply, Trouble};
+use once_cell::unsync::OnceCell;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, Proxy, Url, redirect};
+use seatlock_protocol::{
+    Code, Token, UnixTime,
+    api::{JSON, MAX_BODY, SeatCall, SeatRequest},
+};
+use std::time::Duration;
+
+pub use tls::{Certificate, certificates};
+
+/// Longest time for a connection, name resolution and TLS included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest time for a whole call.
+const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How to reach the server.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Base address of the server.
+    pub server: Url,
+    /// Where to send requests through.
+    pub proxy: ProxyChoice,
+    /// Certificate authorities beside the operating system's.
+    pub extra_ca: Vec<Certificate>,
+}
+
+/// Where to send requests through.
+#[derive(Clone, Default)]
+pub enum ProxyChoice {
+    /// What the environment and the operating system say, except for loopback addresses.
+    #[default]
+    System,
+    /// No proxy.
+    Direct,
+    /// This one; its address may hold user and password.
+    Explicit(Url),
+}
+
+/// The address may hold a password, so it is not shown.
+impl std::fmt::Debug for ProxyChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::System => "System",
+            Self::Direct => "Direct",
+            Self::Explicit(_) => "Explicit",
+        })
+    }
+}
+
+/// One client's way to its server. Lives on the worker; the HTTP client and its TLS configuration are made with the
+/// first call, because reading the system's certificates takes a millisecond.
+pub struct Http {
+    route: Route,
+    client: OnceCell<Client>,
+}
+
+impl Http {
+    /// Makes nothing yet.
+    #[must_use]
+    pub fn new(route: Route) -> Self {
+        Self { route, client: OnceCell::new() }
+    }
+
+    /// Sends one request and sorts the answer. Never follows a redirect, never reads more than a body's limit.
+    /// `now` turns a `Retry-After` date into seconds.
+    pub async fn call(&self, call: SeatCall, token: &Token, request: &SeatRequest, now: UnixTime) -> Reply {
+        match self.try_call(call, token, request, now).await {
+            Ok(reply) => reply,
+            Err(trouble) => Reply::Failed(trouble),
+        }
+    }
+
+    async fn try_call(
+        &self,
+        call: SeatCall,
+        token: &Token,
+        request: &SeatRequest,
+        now: UnixTime,
+    ) -> Result<Reply, Trouble> {
+        let client = self.client.get_or_try_init(|| build(&self.route))?;
+        let url = format!("{}{}", self.route.server.as_str().trim_end_matches('/'), call.path());
+        let body = serde_json::to_vec(request).map_err(|_| Trouble::of(Code::Internal))?;
+        let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
+            .map_err(|_| Trouble::of(Code::TokenMalformed))?;
+        bearer.set_sensitive(true);
+
+        let sent = client.post(url).header(AUTHORIZATION, bearer).body(body).send().await;
+        let mut response = sent.map_err(|error| classify::transport(&error))?;
+        let status = response.status().as_u16();
+        let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (content_type, retry_after) = (text(CONTENT_TYPE), text(RETRY_AFTER));
+
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| classify::transport(&error))? {
+            if body.len() + chunk.len() > MAX_BODY {
+                body.clear();
+                break;
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let retry_after = retry_after.and_then(|text| classify::retry_after(&text, now));
+        Ok(classify::answer(status, content_type.as_deref(), retry_after, &body))
+    }
+}
+
+fn build(route: &Route) -> Result<Client, Trouble> {
+    let secure = route.server.scheme() == "https";
+    let tls = tls::configuration(secure, &route.extra_ca)
+        .map_err(|error| Trouble { detail: Some(error.to_string()), ..Trouble::of(Code::TlsUntrusted) })?;
+    let headers = HeaderMap::from_iter([
+        (ACCEPT, HeaderValue::from_static(JSON)),
+        (CONTENT_TYPE, HeaderValue::from_static(JSON)),
+    ]);
+    let builder = Client::builder()
+        .tls_backend_preconfigured(tls)
+        .default_headers(headers)
+        .user_agent(concat!("seatlock/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(CALL_TIMEOUT)
+        .pool_max_idle_per_host(1);
+    let unusable = |_| Trouble::of(Code::Internal);
+    let builder = match &route.proxy {
+        ProxyChoice::Explicit(url) => builder.proxy(Proxy::all(url.clone()).map_err(unusable)?),
+        ProxyChoice::Direct => builder.no_proxy(),
+        ProxyChoice::System if is_loopback(&route.server) => builder.no_proxy(),
+        ProxyChoice::System => builder,
+    };
+    builder.build().map_err(unusable)
+}
+
+/// Whether an address stays on this computer.
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
