@@ -5,8 +5,8 @@
 //! cargo run -q -p seatlock-protocol --example jws -- verify lease  < tasks
 //! ```
 //!
-//! The second word is `lease`, `verdict` or `keyset`. Standard input holds one JSON task in each line, and each line is
-//! answered by one line. Keys never stand on the command line, where other users of the computer could read them.
+//! The second word is `lease`, `verdict` or `keyset`. Standard input holds one JSON task in each line, and each
+//! line is answered by one line. Keys never stand on the command line, where other users could read them.
 //!
 //! | verb | task | answer |
 //! |---|---|---|

@@ -20,7 +20,7 @@ pub struct Row {
     pub number: u8,
     /// Stable name, the same on the wire.
     pub name: &'static str,
-    /// HTTP status that the server sends with it, 0 when it never travels.
+    /// HTTP status that the server (407: the proxy) sends with it, 0 when it never travels.
     pub http: u16,
     /// What the user reads; `{name}` marks a blank.
     pub text: &'static str,

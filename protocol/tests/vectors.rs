@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::{collections::HashMap, fs, path::PathBuf};
 
 /// A file of vectors and the check that reads it. `every_file_is_read` compares this list with the folder.
-const FILES: &[(&str, fn(&Value) -> Rows)] = &[
+const FILES: &[(&str, Check)] = &[
     ("bodies.json", bodies),
     ("hashes.json", hashes),
     ("jws.json", signed_objects),
@@ -20,6 +20,9 @@ const FILES: &[(&str, fn(&Value) -> Rows)] = &[
     ("tokens.json", tokens),
     ("values.json", values),
 ];
+
+/// Reads one file.
+type Check = fn(&Value) -> Rows;
 
 /// Name of each row with what went wrong, if anything.
 type Rows = Vec<(String, Result<(), String>)>;
