@@ -17,6 +17,10 @@ mod state;
 /// The token file.
 mod token;
 
+/// The promises of the whole room, on real files.
+#[cfg(test)]
+mod tests;
+
 pub use error::StoreError;
 pub use state::Loaded;
 

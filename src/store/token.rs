@@ -55,3 +55,81 @@ impl Folder {
         Ok(())
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::{
+        Seal,
+        tests::{folder, names},
+    };
+    use super::*;
+    use seatlock_protocol::MachineId;
+    use std::{fs, io, path::Path};
+
+    const TEXT: &str = "sit_8uVq2ZtYw0LkSx7RmBnD4cJhPf3GaE1pDYNs";
+
+    pub fn token() -> Token {
+        Token::parse(TEXT, TokenKind::Integration).unwrap()
+    }
+
+    fn with(root: &Path, seal: Seal) -> Folder {
+        Folder::new(root, "p", &MachineId::derive("p", "linux", "x"), seal)
+    }
+
+    #[test]
+    fn the_token_comes_back_until_it_is_removed() {
+        let (_root, folder) = folder();
+        folder.write_token(&token()).unwrap();
+        folder.write_token(&token()).unwrap();
+        assert_eq!(folder.read_token().unwrap(), Some(token()));
+        assert_eq!(names(&folder), ["lock", "token"]);
+        fs::write(folder.path().join(".token-killed.tmp"), TEXT).unwrap();
+        folder.remove_token().unwrap();
+        folder.remove_token().unwrap();
+        assert_eq!(folder.read_token().unwrap(), None);
+        assert_eq!(names(&folder), ["lock"]);
+    }
+
+    #[test]
+    fn what_lies_on_disk_is_what_the_seal_made() {
+        let flip = |bytes: &[u8]| bytes.iter().map(|byte| byte ^ 0x55).collect::<Vec<u8>>();
+        let root = tempfile::tempdir().unwrap();
+        let seal = Seal {
+            protect: |secret| Ok(secret.iter().map(|byte| byte ^ 0x55).collect()),
+            unprotect: |sealed| Ok(Zeroizing::new(sealed.iter().map(|byte| byte ^ 0x55).collect())),
+        };
+        let folder = with(root.path(), seal);
+        folder.write_token(&token()).unwrap();
+        assert_eq!(fs::read(folder.path().join("token")).unwrap(), flip(TEXT.as_bytes()));
+        assert_eq!(folder.read_token().unwrap(), Some(token()));
+    }
+
+    #[test]
+    fn a_failing_seal_leaves_the_older_token() {
+        let (root, _) = folder();
+        let (plain, broken) = (
+            super::super::tests::PLAIN,
+            Seal { protect: |_| Err(io::Error::other("no")), unprotect: |_| Err(io::Error::other("no")) },
+        );
+        with(root.path(), plain).write_token(&token()).unwrap();
+        let error = with(root.path(), broken).write_token(&token()).unwrap_err();
+        assert!(matches!(error, StoreError::Unwritable { .. }), "{error}");
+        let error = with(root.path(), broken).read_token().unwrap_err();
+        assert!(matches!(error, StoreError::TokenUnusable { .. }), "{error}");
+        assert_eq!(with(root.path(), plain).read_token().unwrap(), Some(token()));
+    }
+
+    #[test]
+    fn a_damaged_token_is_an_error_that_shows_nothing_of_it() {
+        let (_root, folder) = folder();
+        folder.write_token(&token()).unwrap();
+        let api = b"sat_8uVq2ZtYw0LkSx7RmBnD4cJhPf3GaE0HOh8r";
+        for content in [&b""[..], &TEXT.as_bytes()[..39], b"\xff\xfe", api] {
+            fs::write(folder.path().join("token"), content).unwrap();
+            let error = folder.read_token().unwrap_err();
+            assert!(matches!(error, StoreError::TokenUnusable { .. }), "{error}");
+            let shown = format!("{error} {error:?} {folder:?}");
+            assert!(!shown.contains("8uVq2Z") && shown.contains("token"), "{shown}");
+        }
+    }
+}

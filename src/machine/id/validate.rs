@@ -26,12 +26,11 @@ pub enum Refusal {
 
 /// Numbers that firmware makers left in series of boards. systemd derives the machine-id of many virtual machines
 /// from the firmware's number, and macOS the host UUID, so they turn up as identifiers of installations.
-const SHARED_NUMBERS: [&str; 12] = [
+const SHARED_NUMBERS: [&str; 11] = [
     "000102030405060708090a0b0c0d0e0f",
     "00020003000400050006000700080009",
     "03000200040005000006000700080009",
     "07090201010303010807060504030201",
-    "11111111222233334444555555555555",
     "12345678123412341234123456789012",
     "12345678123412341234123456789abc",
     "123456781234567890abcddeefaabbcc",
