@@ -1,4 +1,26 @@
-//! License activation for 3D plug-ins.
+//! License activation for 3D plug-ins: submit a token, derive a stable machine id, ping the licensing server, keep
+//! an offline grace license and report the lock state, without ever harming the host application.
+//!
+//! A walk through the crate follows one token: it enters at `ffi/operation.rs` (C) or [`Client::activate`] (Rust), is
+//! checked by [`protocol::token`], posted by the worker in [`client`] through [`net`], the answer is judged by
+//! [`license`], kept by [`store`], and seen in [`Client::status`]. One way down, one way back.
 
+/// Runs: the client and its worker thread.
+pub mod client;
+/// Speaks C.
+#[cfg(feature = "capi")]
+mod ffi;
+/// Decides: pure licensing rules.
 pub mod license;
-pub use seatlock_protocol as protocol;
+/// The computer: identity, clocks, and what keeps a guest harmless.
+pub mod machine;
+/// Talks: HTTP and what came back.
+pub mod net;
+/// Keeps: state and token on disk.
+pub mod store;
+
+pub use client::{
+    Client, Consent, Event, EventKind, Failure, OperationId, Options, Status, Text, Wake, machine_identity,
+};
+pub use license::LockState;
+pub use seatlock_protocol::{self as protocol, Code, api::Intent};

@@ -78,7 +78,12 @@ pub(super) fn writable<T>(pointer: *mut T) -> Result<*mut T, Failure> {
 ///
 /// # Safety
 /// `buffer` has `capacity` writable bytes or is NULL with a capacity of zero; `needed` is NULL or writable.
-pub(super) unsafe fn write_text(text: &str, buffer: *mut c_char, capacity: usize, needed: *mut usize) -> Outcome {
+pub(super) unsafe fn write_text(
+    text: &str,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+) -> Outcome {
     let size = text.len() + 1;
     if !needed.is_null() {
         // SAFETY: not NULL, writable by the caller's promise.

@@ -8,6 +8,7 @@ use std::ffi::c_char;
 /// Numbers are never reused. `seatlock_code_text` and `seatlock_code_remedy` explain each to a person.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(dead_code, reason = "codes travel as int32_t; the enumeration is there for the header")]
 pub enum seatlock_code {
     /// Done; licensed.
     SEATLOCK_OK = 0,

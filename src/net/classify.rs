@@ -7,14 +7,20 @@ use seatlock_protocol::{
 use std::error::Error;
 
 /// Sorts an answer. The signed parts of a body decide later, whatever the status says; what has none is a failure.
-pub(super) fn answer(status: u16, content_type: Option<&str>, retry_after: Option<u64>, body: &[u8]) -> Reply {
+pub(super) fn answer(
+    status: u16,
+    content_type: Option<&str>,
+    retry_after: Option<u64>,
+    body: &[u8],
+) -> Reply {
     if status == 407 {
         return failed(Code::ProxyAuthRequired, status, None);
     }
     if let Some(signed) = signed_parts(status, content_type, body) {
         return Reply::Signed(signed);
     }
-    let is_problem = media_type(content_type) == PROBLEM_JSON && serde_json::from_slice::<Problem>(body).is_ok();
+    let is_problem =
+        media_type(content_type) == PROBLEM_JSON && serde_json::from_slice::<Problem>(body).is_ok();
     match (status, retry_after) {
         (429, Some(_)) => failed(Code::RateLimited, status, retry_after),
         (503, Some(_)) => failed(Code::Maintenance, status, retry_after),
@@ -90,7 +96,8 @@ mod tests {
 
     const LEASE: &str = r#"{"lease":"x","renewal":"r","seat":{"id":"00000000-0000-4000-8000-000000000000","lock_status":"in_use"}}"#;
     const VERDICT: &str = r#"{"verdict":"x"}"#;
-    const SIGNED: &str = r#"{"type":"t","title":"t","status":403,"detail":"d","code":"token_revoked","verdict":"x"}"#;
+    const SIGNED: &str =
+        r#"{"type":"t","title":"t","status":403,"detail":"d","code":"token_revoked","verdict":"x"}"#;
     const UNSIGNED: &str = r#"{"type":"t","title":"t","status":500,"detail":"d","code":"server_error"}"#;
     const PROBLEM: &str = "application/problem+json";
 

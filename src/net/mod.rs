@@ -97,7 +97,8 @@ impl Http {
         let sent = client.post(url).header(AUTHORIZATION, bearer).body(body).send().await;
         let mut response = sent.map_err(|error| classify::transport(&error))?;
         let status = response.status().as_u16();
-        let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let text =
+            |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (content_type, retry_after) = (text(CONTENT_TYPE), text(RETRY_AFTER));
 
         let mut body = Vec::new();

@@ -25,7 +25,8 @@ pub fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, String> {
 /// The provider is handed over, never installed for the process: the host may have its own.
 pub(super) fn configuration(secure: bool, extra_ca: &[Certificate]) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+    let builder =
+        ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
     if !secure {
         // Plain http to loopback: nothing to read a certificate store for, and no certificate would be trusted.
         return Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth());

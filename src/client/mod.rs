@@ -1,0 +1,348 @@
+//! Runs. A [`Client`] is one product's license on one computer: operations go in and return at once, one worker
+//! thread carries them out, events and a status snapshot come back.
+
+/// What the person who runs the host decides.
+mod environment;
+/// Events, and the mailbox between worker and host.
+mod event;
+/// Why a call could not be carried out.
+mod failure;
+/// State and token, in memory and on disk.
+mod keeper;
+/// How a client is to be opened.
+mod options;
+/// What host threads and the worker share.
+mod shared;
+/// What a status call answers.
+mod snapshot;
+/// Sentences for people.
+mod words;
+/// The one thread that works.
+mod worker;
+
+pub use event::{Event, EventKind, OperationId, Wake};
+pub use failure::Failure;
+pub use options::Options;
+pub use snapshot::Status;
+
+use crate::license::{LockState, Rules};
+use crate::machine::{self, ForkGuard, Identity};
+use crate::net::{Http, Route};
+use crate::store::{Folder, Seal};
+use event::Mailbox;
+use keeper::Keeper;
+use seatlock_protocol::{
+    Code, Token, TokenKind,
+    api::{ClientInfo, Intent},
+};
+use shared::{Shared, since_boot};
+use snapshot::Snapshot;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use uuid::Uuid;
+use worker::{Command, Work, Worker};
+
+/// Longest time that dropping a client without [`Client::close`] takes.
+const DROP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the user ticked when entering a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Consent {
+    /// "I have read and agree".
+    pub terms: bool,
+    /// "Use token for future sessions".
+    pub remember: bool,
+}
+
+/// Texts about a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Text {
+    /// The machine id.
+    MachineId,
+    /// Its short form for people.
+    MachineShort,
+    /// The seat's UUID.
+    Seat,
+    /// Name of the plan.
+    Plan,
+    /// Entitlements, separated by single spaces.
+    Entitlements,
+    /// The lock state in words.
+    Status,
+    /// Folder in which state is kept.
+    StateFolder,
+}
+
+/// Derives this computer's machine id for `product`; `supplied`, or `SEATLOCK_MACHINE_ID` before it, takes the place
+/// of the operating system's identifier. Any thread; no client, file of ours or network is involved.
+///
+/// # Errors
+/// [`Code::MachineIdUnavailable`], [`Code::InvalidArgument`].
+pub fn machine_identity(product: &str, supplied: Option<&str>) -> Result<Identity, Failure> {
+    let product = options::check_product(product)?;
+    Ok(machine::identify(product, environment::machine_id(supplied).as_deref())?)
+}
+
+/// An open license of one product on one computer. May be used from any thread.
+pub struct Client {
+    shared: Arc<Shared>,
+    identity: Identity,
+    state_folder: Option<String>,
+    fork: ForkGuard,
+    thread: Option<WorkerThread>,
+}
+
+struct WorkerThread {
+    commands: UnboundedSender<Command>,
+    handle: JoinHandle<()>,
+    /// Disconnected when the worker has ended.
+    ended: Receiver<()>,
+}
+
+impl Client {
+    /// Opens a client: derives the machine id, reads and verifies what is stored, and starts the worker. The status
+    /// is known when it returns. Two small files are read; the network is not touched.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`] when something required is not set, [`Code::MachineIdUnavailable`],
+    /// [`Code::Internal`] when the operating system gives no thread.
+    pub fn open(options: &Options) -> Result<Self, Failure> {
+        let required = options.required()?;
+        let identity = machine_identity(&required.product, options.machine_id.as_deref())?;
+        // Without the pin, unloading the library would pull code away under threads that have run it.
+        machine::pin_image().map_err(internal)?;
+        let fork = ForkGuard::new().map_err(internal)?;
+
+        let seal = Seal { protect: machine::seal::protect, unprotect: machine::seal::unprotect };
+        let root =
+            environment::state_folder(options.state_folder.clone()).or_else(|| Folder::default_root().ok());
+        let folder = root.map(|root| Folder::new(&root, &required.product, &identity.id, seal));
+        let state_folder = folder.as_ref().map(|folder| folder.path().display().to_string());
+
+        let rules = Rules { trust: required.trust, machine: identity.id.clone() };
+        let (keeper, complaints) = Keeper::open(rules, folder, Uuid::new_v4());
+        let snapshot = Snapshot::of(&keeper.state, machine::clock::read(), 0);
+        let shared = Arc::new(Shared::new(snapshot, Mailbox::new(options.wake.clone())));
+        let route = Route {
+            server: required.server,
+            proxy: options.proxy.clone(),
+            extra_ca: options.extra_ca.clone(),
+        };
+        let worker = Worker {
+            shared: Arc::clone(&shared),
+            keeper,
+            http: Http::new(route),
+            client: client_info(options),
+            source: identity.source,
+            terms: options.terms.clone(),
+            background: options.background,
+        };
+        let thread = WorkerThread::start(Arc::clone(&shared), move |commands| {
+            worker::run(worker, commands, complaints)
+        })?;
+        Ok(Self { shared, identity, state_folder, fork, thread: Some(thread) })
+    }
+
+    /// The lock state now. Never blocks, allocates nothing, touches neither disk nor network.
+    ///
+    /// # Errors
+    /// [`Code::Forked`], [`Code::Internal`].
+    pub fn status(&self) -> Result<Status, Failure> {
+        self.usable()?;
+        Ok(self.shared.snapshot().status(since_boot()))
+    }
+
+    /// Submits a token. Returns at once.
+    ///
+    /// # Errors
+    /// [`Code::TokenMalformed`], [`Code::TokenWrongKind`] or [`Code::TermsRequired`] before anything is sent;
+    /// [`Code::Busy`].
+    pub fn activate(&self, token: &str, consent: Consent) -> Result<OperationId, Failure> {
+        self.usable()?;
+        let token = Token::parse(token, TokenKind::Integration)?;
+        if !consent.terms {
+            return Err(Failure::of(Code::TermsRequired));
+        }
+        self.start(Work::Activate { token, consent })
+    }
+
+    /// Tells the server that this machine uses its seat. Returns at once.
+    ///
+    /// # Errors
+    /// [`Code::Busy`].
+    pub fn ping(&self, intent: Intent) -> Result<OperationId, Failure> {
+        self.start(Work::Ping(intent))
+    }
+
+    /// Gives the seat back and forgets the token. Returns at once.
+    ///
+    /// # Errors
+    /// [`Code::Busy`].
+    pub fn release(&self) -> Result<OperationId, Failure> {
+        self.start(Work::Release)
+    }
+
+    /// Asks what activating would say. Returns at once.
+    ///
+    /// # Errors
+    /// [`Code::TokenMalformed`], [`Code::TokenWrongKind`], [`Code::Busy`].
+    pub fn preflight(&self, token: Option<&str>) -> Result<OperationId, Failure> {
+        let token = token.map(|token| Token::parse(token, TokenKind::Integration)).transpose()?;
+        self.start(Work::Preflight(token))
+    }
+
+    /// Forgets token and license on this computer. Returns at once.
+    ///
+    /// # Errors
+    /// [`Code::Busy`].
+    pub fn forget(&self) -> Result<OperationId, Failure> {
+        self.start(Work::Forget)
+    }
+
+    /// Cancels an operation that has not ended.
+    ///
+    /// # Errors
+    /// [`Code::UnknownOperation`].
+    pub fn cancel(&self, operation: OperationId) -> Result<(), Failure> {
+        self.usable()?;
+        if self.shared.cancel(operation) { Ok(()) } else { Err(Failure::of(Code::UnknownOperation)) }
+    }
+
+    /// Takes the oldest event, waiting up to `timeout`; zero never blocks.
+    ///
+    /// # Errors
+    /// [`Code::Forked`], [`Code::Internal`].
+    pub fn next_event(&self, timeout: Duration) -> Result<Option<Event>, Failure> {
+        self.usable()?;
+        Ok(self.shared.mailbox.take(timeout))
+    }
+
+    /// Waits up to `timeout` for the end of an operation and takes its event.
+    ///
+    /// # Errors
+    /// [`Code::UnknownOperation`].
+    pub fn wait(&self, operation: OperationId, timeout: Duration) -> Result<Option<Event>, Failure> {
+        // Not `usable`: the events of operations that a defect ended can still be taken.
+        self.same_process()?;
+        self.shared.mailbox.take_of(operation, timeout).map_err(|_| Failure::of(Code::UnknownOperation))
+    }
+
+    /// A text about the client; `None` when there is none now.
+    ///
+    /// # Errors
+    /// [`Code::Forked`], [`Code::Internal`].
+    pub fn text(&self, what: Text) -> Result<Option<String>, Failure> {
+        self.usable()?;
+        let snapshot = self.shared.snapshot();
+        Ok(match what {
+            Text::MachineId => Some(self.identity.id.to_string()),
+            Text::MachineShort => Some(self.identity.id.short()),
+            Text::Seat => snapshot.seat.clone(),
+            Text::Plan => snapshot.plan.clone(),
+            Text::Entitlements => snapshot.plan.as_ref().map(|_| snapshot.entitlements.join(" ")),
+            Text::Status => Some(snapshot.words(since_boot(), machine::clock::read().wall)),
+            Text::StateFolder => self.state_folder.clone(),
+        })
+    }
+
+    /// Whether the license includes an entitlement right now.
+    ///
+    /// # Errors
+    /// [`Code::Forked`], [`Code::Internal`].
+    pub fn has_entitlement(&self, entitlement: &str) -> Result<bool, Failure> {
+        self.usable()?;
+        let snapshot = self.shared.snapshot();
+        let licensed = snapshot.standing(since_boot()).lock_state != LockState::Locked;
+        Ok(licensed && snapshot.entitlements.iter().any(|known| known == entitlement))
+    }
+
+    /// Closes the client within `timeout`: no callback comes afterwards, network work is cancelled.
+    pub fn close(mut self, timeout: Duration) {
+        self.shut_down(timeout);
+    }
+
+    fn shut_down(&mut self, timeout: Duration) {
+        let Some(thread) = self.thread.take() else { return };
+        if self.fork.is_forked() {
+            // The worker exists in the parent only; whatever it held here stays as it is.
+            std::mem::forget(thread);
+            return;
+        }
+        let deadline = Instant::now() + timeout;
+        self.shared.mailbox.silence(deadline);
+        self.shared.begin_closing();
+        thread.end(deadline);
+    }
+
+    fn start(&self, work: Work) -> Result<OperationId, Failure> {
+        self.usable()?;
+        let operation = self.shared.mailbox.begin().ok_or(Failure::of(Code::Busy))?;
+        let sent = self.thread.as_ref().map(|thread| thread.commands.send(Command { operation, work }));
+        if !matches!(sent, Some(Ok(()))) {
+            self.shared.break_down();
+        }
+        Ok(operation)
+    }
+
+    fn same_process(&self) -> Result<(), Failure> {
+        if self.fork.is_forked() { Err(Failure::of(Code::Forked)) } else { Ok(()) }
+    }
+
+    fn usable(&self) -> Result<(), Failure> {
+        self.same_process()?;
+        if self.shared.is_broken() { Err(Failure::of(Code::Internal)) } else { Ok(()) }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.shut_down(DROP_TIMEOUT);
+    }
+}
+
+impl WorkerThread {
+    fn start(
+        shared: Arc<Shared>,
+        body: impl FnOnce(tokio::sync::mpsc::UnboundedReceiver<Command>) + Send + 'static,
+    ) -> Result<Self, Failure> {
+        let (commands, received) = unbounded_channel();
+        let (alive, ended) = channel::<()>();
+        let run = move || {
+            let _alive = alive;
+            if catch_unwind(AssertUnwindSafe(|| body(received))).is_err() {
+                shared.break_down();
+            }
+        };
+        let handle = std::thread::Builder::new().name("seatlock".to_owned()).spawn(run).map_err(internal)?;
+        Ok(Self { commands, handle, ended })
+    }
+
+    /// Waits for the worker until `deadline`; one that hangs in the file system is left to end by itself.
+    fn end(self, deadline: Instant) {
+        drop(self.commands);
+        let left = deadline.saturating_duration_since(Instant::now());
+        let on_worker = self.handle.thread().id() == std::thread::current().id();
+        let ended = self.ended.recv_timeout(left) == Err(std::sync::mpsc::RecvTimeoutError::Disconnected);
+        if ended && !on_worker {
+            let _ = self.handle.join();
+        }
+    }
+}
+
+fn internal(error: std::io::Error) -> Failure {
+    Failure::new(Code::Internal, format!("the operating system refused what the library needs: {error}"))
+}
+
+fn client_info(options: &Options) -> ClientInfo {
+    ClientInfo {
+        lib: env!("CARGO_PKG_VERSION").to_owned(),
+        host: options.host.clone(),
+        host_version: options.host_version.clone(),
+        os: std::env::consts::OS.to_owned(),
+        arch: std::env::consts::ARCH.to_owned(),
+    }
+}

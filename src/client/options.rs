@@ -1,0 +1,278 @@
+use super::event::Wake;
+use super::failure::Failure;
+use crate::license::Trust;
+use crate::net::{Certificate, ProxyChoice, certificates, is_loopback};
+use reqwest::Url;
+use seatlock_protocol::{Code, PublicKey};
+use std::path::{Path, PathBuf};
+
+/// Most keys of both kinds that can be pinned.
+const MOST_KEYS: usize = 8;
+
+/// How a client is to be opened. Setters check their arguments at once.
+#[derive(Clone, Default)]
+pub struct Options {
+    pub(super) product: Option<String>,
+    pub(super) server: Option<Url>,
+    pub(super) issuer: Option<String>,
+    pub(super) root_keys: Vec<PublicKey>,
+    pub(super) lease_keys: Vec<PublicKey>,
+    pub(super) state_folder: Option<PathBuf>,
+    pub(super) machine_id: Option<String>,
+    pub(super) proxy: ProxyChoice,
+    pub(super) extra_ca: Vec<Certificate>,
+    pub(super) host: String,
+    pub(super) host_version: String,
+    pub(super) terms: Option<String>,
+    pub(super) background: bool,
+    pub(super) wake: Option<Wake>,
+}
+
+impl Options {
+    /// Options with nothing set.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the product, 1 to 128 characters of `a-z A-Z 0-9 . - _`. Required.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`].
+    pub fn set_product(&mut self, product: &str) -> Result<(), Failure> {
+        self.product = Some(check_product(product)?.to_owned());
+        Ok(())
+    }
+
+    /// Sets the server's base address. Required. `http` is for loopback addresses only.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`].
+    pub fn set_server(&mut self, url: &str) -> Result<(), Failure> {
+        let parsed = Url::parse(url).map_err(|error| invalid(format!("the server's address: {error}")))?;
+        let secure = parsed.scheme() == "https" || (parsed.scheme() == "http" && is_loopback(&parsed));
+        if !secure {
+            return Err(invalid("the server's address: https is required, except for loopback addresses"));
+        }
+        if parsed.host_str().is_none_or(str::is_empty)
+            || !parsed.username().is_empty()
+            || parsed.password().is_some()
+        {
+            return Err(invalid("the server's address: a host without user name or password is required"));
+        }
+        if parsed.query().is_some() || parsed.fragment().is_some() {
+            return Err(invalid("the server's address: no query and no fragment can be part of it"));
+        }
+        self.server = Some(parsed);
+        Ok(())
+    }
+
+    /// Sets the issuer's name that leases must carry; the server's address by default.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`] for an empty name.
+    pub fn set_issuer(&mut self, issuer: &str) -> Result<(), Failure> {
+        self.issuer = Some(not_empty("the issuer", issuer)?);
+        Ok(())
+    }
+
+    /// Pins a key that signs key sets: the JWK member `x`. At least one key of either kind is required.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`] for a malformed or weak key, or the ninth.
+    pub fn add_root_key(&mut self, x: &str) -> Result<(), Failure> {
+        let key = self.next_key(x)?;
+        self.root_keys.push(key);
+        Ok(())
+    }
+
+    /// Pins a key that signs leases.
+    ///
+    /// # Errors
+    /// As [`Options::add_root_key`].
+    pub fn add_lease_key(&mut self, x: &str) -> Result<(), Failure> {
+        let key = self.next_key(x)?;
+        self.lease_keys.push(key);
+        Ok(())
+    }
+
+    fn next_key(&self, x: &str) -> Result<PublicKey, Failure> {
+        if self.root_keys.len() + self.lease_keys.len() >= MOST_KEYS {
+            return Err(invalid("no more than 8 keys can be pinned"));
+        }
+        PublicKey::from_jwk_x(x).map_err(|error| invalid(error.to_string()))
+    }
+
+    /// Sets the absolute path of the folder below which state is kept.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`] for a relative path.
+    pub fn set_state_folder(&mut self, path: &str) -> Result<(), Failure> {
+        if !Path::new(path).is_absolute() {
+            return Err(invalid("the state folder must be an absolute path"));
+        }
+        self.state_folder = Some(PathBuf::from(path));
+        Ok(())
+    }
+
+    /// Supplies the machine's identity, for containers and farms. Checked when the client is opened.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`] for an empty text.
+    pub fn set_machine_id(&mut self, id: &str) -> Result<(), Failure> {
+        self.machine_id = Some(not_empty("the machine id", id)?);
+        Ok(())
+    }
+
+    /// Sets the proxy's address, or `""` for none.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`]; the address, which may hold a password, is not repeated.
+    pub fn set_proxy(&mut self, url: &str) -> Result<(), Failure> {
+        self.proxy = if url.is_empty() {
+            ProxyChoice::Direct
+        } else {
+            let parsed =
+                Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+            ProxyChoice::Explicit(
+                parsed.ok_or(invalid("the proxy's address is not like http://user:password@host:port"))?,
+            )
+        };
+        Ok(())
+    }
+
+    /// Trusts further certificate authorities, in PEM.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`].
+    pub fn add_ca_certificates(&mut self, pem: &[u8]) -> Result<(), Failure> {
+        self.extra_ca.extend(certificates(pem).map_err(invalid)?);
+        Ok(())
+    }
+
+    /// Names the host application and its version.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`] for texts of more than 64 characters.
+    pub fn set_host(&mut self, name: &str, version: &str) -> Result<(), Failure> {
+        if name.chars().count() > 64 || version.chars().count() > 64 {
+            return Err(invalid("host name and version have at most 64 characters each"));
+        }
+        (self.host, self.host_version) = (name.to_owned(), version.to_owned());
+        Ok(())
+    }
+
+    /// Sets the version of the terms that the host shows.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`] for an empty text.
+    pub fn set_terms(&mut self, version: &str) -> Result<(), Failure> {
+        self.terms = Some(not_empty("the version of the terms", version)?);
+        Ok(())
+    }
+
+    /// Whether the client pings by itself when its lease is due.
+    pub fn set_background(&mut self, enabled: bool) {
+        self.background = enabled;
+    }
+
+    /// Sets what to call when an event is waiting.
+    pub fn set_wake(&mut self, wake: Option<Wake>) {
+        self.wake = wake;
+    }
+
+    pub(super) fn required(&self) -> Result<Required, Failure> {
+        let product = self.product.clone().ok_or(invalid("the product is not set"))?;
+        let server = self.server.clone().ok_or(invalid("the server is not set"))?;
+        if self.root_keys.is_empty() && self.lease_keys.is_empty() {
+            return Err(invalid("no key is pinned: add a root key or a lease key"));
+        }
+        let issuer = self.issuer.clone().unwrap_or_else(|| server.as_str().trim_end_matches('/').to_owned());
+        let trust = Trust {
+            issuer,
+            product: product.clone(),
+            root_keys: self.root_keys.clone(),
+            lease_keys: self.lease_keys.clone(),
+        };
+        Ok(Required { product, server, trust })
+    }
+}
+
+/// What every client needs.
+pub(super) struct Required {
+    pub(super) product: String,
+    pub(super) server: Url,
+    pub(super) trust: Trust,
+}
+
+pub(super) fn check_product(product: &str) -> Result<&str, Failure> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if (1..=128).contains(&product.len()) && product.chars().all(fits) {
+        Ok(product)
+    } else {
+        Err(invalid("the product has 1 to 128 characters of a-z, A-Z, 0-9, '.', '-', '_'"))
+    }
+}
+
+fn not_empty(what: &str, text: &str) -> Result<String, Failure> {
+    if text.is_empty() { Err(invalid(format!("{what} is empty"))) } else { Ok(text.to_owned()) }
+}
+
+fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
+    Failure::new(Code::InvalidArgument, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        for (url, accepted) in [
+            ("https://license.example.com", true),
+            ("https://license.example.com/base/", true),
+            ("http://127.0.0.1:8787", true),
+            ("http://[::1]:8787", true),
+            ("http://localhost:1", true),
+            ("http://license.example.com", false),
+            ("http://127.0.0.1.example.com", false),
+            ("ftp://127.0.0.1", false),
+            ("https://user:secret@license.example.com", false),
+            ("https://license.example.com?x=1", false),
+            ("license.example.com", false),
+            ("", false),
+        ] {
+            assert_eq!(Options::new().set_server(url).is_ok(), accepted, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let mut options = Options::new();
+        let missing =
+            |options: &Options| options.required().err().map(|failure| failure.message.into_owned());
+        assert!(missing(&options).unwrap().contains("product"));
+        options.set_product("com.example.bridge").unwrap();
+        assert!(missing(&options).unwrap().contains("server"));
+        options.set_server("https://license.example.com/").unwrap();
+        assert!(missing(&options).unwrap().contains("key"));
+        options.add_root_key("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
+        assert_eq!(options.required().unwrap().trust.issuer, "https://license.example.com");
+    }
+
+    #[test]
+    fn keys_are_checked_and_counted() {
+        let mut options = Options::new();
+        assert!(options.add_lease_key(&"A".repeat(43)).is_err(), "low order");
+        for _ in 0..8 {
+            options.add_root_key("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
+        }
+        assert!(options.add_lease_key("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").is_err(), "the ninth");
+    }
+
+    #[test]
+    fn a_password_in_a_proxy_is_not_repeated() {
+        let failure = Options::new().set_proxy("socks9://user:hunter2@proxy").unwrap_err();
+        assert!(!failure.to_string().contains("hunter2"));
+    }
+}

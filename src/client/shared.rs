@@ -1,0 +1,117 @@
+use super::event::{Event, EventKind, Mailbox, OperationId};
+use super::snapshot::Snapshot;
+use super::words;
+use crate::license::{LockState, Reading, Standing, State};
+use crate::machine::clock;
+use arc_swap::ArcSwap;
+use seatlock_protocol::Code;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Notify;
+
+/// What host threads and the worker share.
+pub(super) struct Shared {
+    snapshot: ArcSwap<Snapshot>,
+    pub(super) mailbox: Mailbox,
+    closing: AtomicBool,
+    /// Set when the worker panicked.
+    broken: AtomicBool,
+    /// Wakes the worker to look at `closing` and at cancelled operations. Only the worker waits for it.
+    interrupt: Notify,
+    /// What the host was last told by an event.
+    told: Mutex<Option<(LockState, Code)>>,
+}
+
+impl Shared {
+    pub(super) fn new(snapshot: Snapshot, mailbox: Mailbox) -> Self {
+        let standing = snapshot.standing(since_boot());
+        Self {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            mailbox,
+            closing: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
+            interrupt: Notify::new(),
+            told: Mutex::new(Some((standing.lock_state, standing.reason))),
+        }
+    }
+
+    pub(super) fn snapshot(&self) -> arc_swap::Guard<std::sync::Arc<Snapshot>> {
+        self.snapshot.load()
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        self.snapshot().standing(since_boot())
+    }
+
+    /// Publishes the state, and posts an event when the host would be told something else than before.
+    pub(super) fn publish(&self, state: &State, reading: Reading) {
+        let before = self.snapshot.load().status(since_boot()).generation;
+        let snapshot = Snapshot::of(state, reading, before + 1);
+        let standing = snapshot.standing(reading.since_boot);
+        let message = snapshot.words(reading.since_boot, reading.wall);
+        let available_at = snapshot.status(reading.since_boot).next_try;
+        self.snapshot.store(std::sync::Arc::new(snapshot));
+
+        let now = Some((standing.lock_state, standing.reason));
+        let mut told = self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let changed = *told != now;
+        *told = now;
+        drop(told);
+        if changed {
+            let (kind, code) = (EventKind::Status, standing.reason);
+            self.post(Event { kind, operation: None, code, http_status: None, available_at, message });
+        }
+    }
+
+    pub(super) fn post(&self, event: Event) {
+        self.mailbox.post(event);
+    }
+
+    /// Ends every operation that has not ended, when the worker no longer can.
+    pub(super) fn give_up(&self, code: Code) {
+        for operation in self.mailbox.running() {
+            let message = words::sentence(code, &BTreeMap::new());
+            let (kind, operation) = (EventKind::Operation, Some(operation));
+            self.post(Event { kind, operation, code, http_status: None, available_at: None, message });
+        }
+    }
+
+    pub(super) fn begin_closing(&self) {
+        self.closing.store(true, Ordering::Release);
+        self.interrupt.notify_one();
+    }
+
+    pub(super) fn break_down(&self) {
+        self.broken.store(true, Ordering::Release);
+        self.give_up(Code::Internal);
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Acquire)
+    }
+
+    pub(super) fn cancel(&self, operation: OperationId) -> bool {
+        let running = self.mailbox.cancel(operation);
+        self.interrupt.notify_one();
+        running
+    }
+
+    /// Ends when the client closes.
+    pub(super) async fn closed(&self) {
+        while !self.closing.load(Ordering::Acquire) {
+            self.interrupt.notified().await;
+        }
+    }
+
+    /// Ends when the client closes or the operation is cancelled.
+    pub(super) async fn interrupted(&self, operation: OperationId) {
+        while !self.closing.load(Ordering::Acquire) && !self.mailbox.is_cancelled(operation) {
+            self.interrupt.notified().await;
+        }
+    }
+}
+
+pub(super) fn since_boot() -> u64 {
+    clock::since_boot_millis() / 1000
+}

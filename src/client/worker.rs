@@ -1,0 +1,259 @@
+use super::keeper::{Complaint, Keeper};
+use super::shared::Shared;
+use super::{Consent, OperationId, words};
+use crate::client::event::{Event, EventKind};
+use crate::license::{Asked, Effect, Input, License, Outcome, step};
+use crate::machine;
+use crate::net::Http;
+use crate::store::StoreError;
+use seatlock_protocol::{
+    Code, Nonce, Token, UnixTime,
+    api::{ClientInfo, ClockReport, Have, Intent, Machine, SeatCall, SeatRequest},
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedReceiver;
+use uuid::Uuid;
+
+/// How often the passing of time is looked at.
+const TICK: Duration = Duration::from_secs(60);
+
+/// How long resolver threads may take to end when the client closes; one that hangs in name resolution is left.
+const RESOLVER_PATIENCE: Duration = Duration::from_millis(100);
+
+/// Work for the worker.
+pub(super) struct Command {
+    pub(super) operation: OperationId,
+    pub(super) work: Work,
+}
+
+/// What to do.
+pub(super) enum Work {
+    Activate { token: Token, consent: Consent },
+    Ping(Intent),
+    Release,
+    Preflight(Option<Token>),
+    Forget,
+}
+
+/// What the worker is made of. It lives on one thread and nothing else touches it.
+pub(super) struct Worker {
+    pub(super) shared: Arc<Shared>,
+    pub(super) keeper: Keeper,
+    pub(super) http: Http,
+    pub(super) client: ClientInfo,
+    pub(super) source: seatlock_protocol::MachineSource,
+    pub(super) terms: Option<String>,
+    pub(super) background: bool,
+}
+
+/// Runs until the client closes. The runtime is this thread's own, so that closing cancels whatever is in flight.
+pub(super) fn run(mut worker: Worker, mut commands: UnboundedReceiver<Command>, complaints: Vec<Complaint>) {
+    machine::block_signals();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let Ok(runtime) = runtime else { return };
+    runtime.block_on(async {
+        complaints.into_iter().for_each(|complaint| worker.complain(complaint));
+        let launched = worker.keeper.launch(machine::clock::read());
+        worker.note(launched);
+        worker.publish();
+        let mut ticks = tokio::time::interval(TICK);
+        loop {
+            let shared = Arc::clone(&worker.shared);
+            tokio::select! {
+                biased;
+                () = shared.closed() => break,
+                command = commands.recv() => match command {
+                    Some(command) => worker.carry_out(command).await,
+                    None => break,
+                },
+                _ = ticks.tick() => worker.tick().await,
+            }
+        }
+    });
+    drop(worker);
+    runtime.shutdown_timeout(RESOLVER_PATIENCE);
+}
+
+impl Worker {
+    async fn carry_out(&mut self, Command { operation, work }: Command) {
+        let shared = Arc::clone(&self.shared);
+        let outcome = tokio::select! {
+            biased;
+            () = shared.interrupted(operation) => Outcome::of(Code::Cancelled),
+            outcome = self.work(work) => outcome,
+        };
+        self.publish();
+        let Outcome { code, http_status, available_at, params } = outcome;
+        let message = words::sentence(code, &params);
+        let (kind, operation) = (EventKind::Operation, Some(operation));
+        self.shared.post(Event { kind, operation, code, http_status, available_at, message });
+    }
+
+    async fn work(&mut self, work: Work) -> Outcome {
+        match work {
+            Work::Activate { token, consent } => self.activate(token, consent).await,
+            Work::Ping(Intent::Launch) => self.ping(Intent::Launch).await,
+            Work::Ping(Intent::Renew) => {
+                self.keeper.refresh();
+                if self.is_due() { self.ping(Intent::Renew).await } else { Outcome::of(self.standing_code()) }
+            }
+            Work::Release => self.with_token(SeatCall::Release, Intent::Renew).await,
+            Work::Preflight(Some(token)) => {
+                self.exchange(SeatCall::Status, &token, Intent::Renew, None).await
+            }
+            Work::Preflight(None) => self.with_token(SeatCall::Status, Intent::Renew).await,
+            Work::Forget => {
+                let forgotten = self.keeper.forget_all(Uuid::new_v4());
+                let code = if forgotten.is_ok() { Code::Ok } else { Code::StoreUnwritable };
+                self.note(forgotten);
+                Outcome::of(code)
+            }
+        }
+    }
+
+    async fn tick(&mut self) {
+        self.keeper.refresh();
+        let (state, effects) =
+            step(&self.keeper.state, Input::Ticked, machine::clock::read(), &self.keeper.rules);
+        self.keeper.state = state;
+        if effects.contains(&Effect::Save) {
+            let saved = self.keeper.save();
+            self.note(saved);
+        }
+        self.publish();
+        let has_lease = matches!(self.keeper.state.license, License::Lease(_));
+        if self.background && has_lease && self.keeper.token.is_some() && self.is_due() {
+            let shared = Arc::clone(&self.shared);
+            tokio::select! {
+                biased;
+                () = shared.closed() => {}
+                _ = self.ping(Intent::Renew) => self.publish(),
+            }
+        }
+    }
+
+    fn now(&self) -> UnixTime {
+        self.keeper.state.time(machine::clock::read()).now
+    }
+
+    fn is_due(&self) -> bool {
+        self.now() >= self.keeper.state.pacing.not_before
+    }
+
+    fn standing_code(&self) -> Code {
+        self.shared.standing().reason
+    }
+
+    async fn ping(&mut self, intent: Intent) -> Outcome {
+        self.with_token(SeatCall::Ping, intent).await
+    }
+
+    async fn with_token(&mut self, call: SeatCall, intent: Intent) -> Outcome {
+        match self.keeper.token.clone() {
+            Some(token) => self.exchange(call, &token, intent, None).await,
+            None => Outcome::of(Code::NoToken),
+        }
+    }
+
+    async fn activate(&mut self, token: Token, consent: Consent) -> Outcome {
+        self.exchange(SeatCall::Activate, &token, Intent::Launch, Some(consent)).await
+    }
+
+    /// One request and its answer: the way down and the way back.
+    async fn exchange(
+        &mut self,
+        call: SeatCall,
+        token: &Token,
+        intent: Intent,
+        consent: Option<Consent>,
+    ) -> Outcome {
+        self.keeper.refresh();
+        let mut nonce = [0; Nonce::LEN];
+        if getrandom::fill(&mut nonce).is_err() {
+            return Outcome::of(Code::Internal);
+        }
+        let asked = Asked { call, nonce: Nonce::new(nonce), token: token.hash() };
+        let request = self.request(&asked, intent);
+        let reply = self.http.call(call, token, &request, self.now()).await;
+
+        // From here on nothing waits, so cancelling can not come between judging an answer and keeping it.
+        let random = getrandom::u32().map_or(0, |random| (random >> 16) as u16);
+        let input = Input::Answered { asked: &asked, reply: &reply, random };
+        let (state, effects) = step(&self.keeper.state, input, machine::clock::read(), &self.keeper.rules);
+        self.keeper.state = state;
+        let reported = effects.iter().find_map(|effect| match effect {
+            Effect::Report(outcome) => Some(outcome.clone()),
+            _ => None,
+        });
+        let outcome = reported.unwrap_or_else(|| Outcome::of(Code::Internal));
+        if let (Some(consent), Code::Ok) = (consent, outcome.code) {
+            let adopted = self.keeper.adopt(token.clone(), consent.remember);
+            self.note(adopted);
+        }
+        for effect in effects {
+            let done = match effect {
+                Effect::Save => self.keeper.save(),
+                Effect::ForgetToken => self.keeper.forget_token(),
+                Effect::Report(_) => Ok(()),
+            };
+            self.note(done);
+        }
+        outcome
+    }
+
+    fn request(&self, asked: &Asked, intent: Intent) -> SeatRequest {
+        let state = &self.keeper.state;
+        let reading = machine::clock::read();
+        let have = match &state.license {
+            License::Lease(lease) if lease.claims.tkh == asked.token => {
+                Some(Have { jti: lease.claims.jti, epoch: lease.claims.epoch })
+            }
+            _ => None,
+        };
+        SeatRequest {
+            nonce: asked.nonce,
+            product: self.keeper.rules.trust.product.clone(),
+            machine: Machine { id: self.keeper.rules.machine.clone(), source: self.source },
+            install_id: state.install_id,
+            intent,
+            renewal: have.as_ref().and(state.renewal.clone()),
+            have,
+            ks: state.keys().map_or(0, |keys| keys.seq),
+            client: self.client.clone(),
+            offline: state.offline.clone(),
+            clock: ClockReport {
+                wall: reading.wall.unwrap_or(UnixTime::MIN),
+                anomaly: state.time(reading).anomaly.map(|anomaly| anomaly.name().to_owned()),
+            },
+            terms: (asked.call == SeatCall::Activate).then(|| self.terms.clone()).flatten(),
+        }
+    }
+
+    fn publish(&self) {
+        self.shared.publish(&self.keeper.state, machine::clock::read());
+    }
+
+    fn complain(&self, complaint: Complaint) {
+        match complaint {
+            Complaint::Store(error) => self.note(Err(error)),
+            Complaint::Corrupt(path) => {
+                let params = BTreeMap::from([("path".to_owned(), path.display().to_string())]);
+                self.notice(Code::StoreCorrupt, words::sentence(Code::StoreCorrupt, &params));
+            }
+        }
+    }
+
+    /// A disk that fails is told to the host; the license in memory is not touched by it.
+    fn note(&self, done: Result<(), StoreError>) {
+        if let Err(error) = done {
+            self.notice(Code::StoreUnwritable, format!("{error}."));
+        }
+    }
+
+    fn notice(&self, code: Code, message: String) {
+        let (kind, operation) = (EventKind::Notice, None);
+        self.shared.post(Event { kind, operation, code, http_status: None, available_at: None, message });
+    }
+}
