@@ -27,6 +27,11 @@ impl Kind {
 
 const SUFFIX: &str = ".tmp";
 
+/// Tries of a reader, who may be the host's thread.
+const FEW: u32 = 3;
+/// Tries of a writer, who is the worker.
+pub const MANY: u32 = 10;
+
 /// What lies at a path.
 #[derive(Debug)]
 pub enum Content {
@@ -40,16 +45,17 @@ pub enum Content {
 
 /// Reads a whole regular file of at most `limit` bytes. Never follows a link and never blocks on a pipe.
 pub fn read(path: &Path, limit: u64) -> io::Result<Content> {
-    let file = match open_options().read(true).open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Content::Absent),
+    let is_foreign = || fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file());
+    let opened = patiently(FEW, || match open_options().read(true).open(path) {
         // A link, socket or folder fails with a different error on each system; what lies there decides.
-        Err(error) => {
-            return match fs::symlink_metadata(path) {
-                Ok(metadata) if !metadata.is_file() => Ok(Content::Foreign),
-                _ => Err(error),
-            };
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound && is_foreign() => Ok(None),
+        opened => opened.map(Some),
+    });
+    let file = match opened {
+        Ok(Some(file)) => file,
+        Ok(None) => return Ok(Content::Foreign),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Content::Absent),
+        Err(error) => return Err(error),
     };
     let metadata = file.metadata()?;
     if !metadata.is_file() || metadata.len() > limit {
@@ -94,24 +100,32 @@ pub fn replace(
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     before()?;
-    persist(file, path)?;
+    // Not `persist`: std's rename also works on Windows while a reader has the old file open.
+    let temporary = file.into_temp_path().keep().map_err(|kept| kept.error)?;
+    patiently(MANY, || fs::rename(&temporary, path)).inspect_err(|_| drop(fs::remove_file(&temporary)))?;
     sync_folder(folder);
     Ok(())
 }
 
-/// Renames over `path`. On Windows a virus scanner or an indexer may hold the new or the old file for a moment.
-fn persist(mut file: tempfile::NamedTempFile, path: &Path) -> io::Result<()> {
-    let mut tries = if cfg!(windows) { 10 } else { 1 };
+/// Tries `action` again for `tries` times 20 ms while another program holds the file. Virus scanners and indexers do
+/// that on Windows to files that were just written; elsewhere an open file stops nobody.
+pub fn patiently<T>(mut tries: u32, mut action: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    // ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
+    let is_held = |error: &io::Error| cfg!(windows) && matches!(error.raw_os_error(), Some(5 | 32 | 33));
     loop {
-        tries -= 1;
-        match file.persist(path) {
-            Ok(_) => return Ok(()),
-            Err(failed) if tries == 0 || failed.error.kind() != io::ErrorKind::PermissionDenied => {
-                return Err(failed.error);
-            }
-            Err(failed) => file = failed.file,
+        match action() {
+            Err(error) if tries > 0 && is_held(&error) => tries -= 1,
+            done => return done,
         }
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Removes a file. One that is not there is as good as removed.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match patiently(MANY, || fs::remove_file(path)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
     }
 }
 

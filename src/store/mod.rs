@@ -98,10 +98,7 @@ impl Folder {
 
     fn remove(&self, name: &str) -> Result<(), StoreError> {
         let path = self.path.join(name);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::unwritable(path, error)),
-            _ => Ok(()),
-        }
+        file::remove(&path).map_err(|error| StoreError::unwritable(path, error))
     }
 
     /// Creates the folder if need be and locks it.

@@ -142,11 +142,11 @@ impl Folder {
             return Ok(());
         }
         let previous = self.path.join(Self::PREVIOUS);
-        match fs::remove_file(&previous) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        match fs::symlink_metadata(&previous) {
+            Ok(metadata) if metadata.is_file() => file::remove(&previous)?,
             // Not a file, so not ours to delete.
-            Err(_) => drop(self.set_aside(&previous)?),
+            Ok(_) => drop(self.set_aside(&previous)?),
+            Err(_) => {}
         }
         fs::hard_link(newest, &previous).or_else(|error| match file::read(newest, LIMIT)? {
             // FAT and some network file systems have no hard links.
@@ -163,7 +163,7 @@ impl Folder {
             .map(|seconds| self.path.join(format!("state.corrupt-{seconds}.json")))
             .find(|aside| fs::symlink_metadata(aside).is_err())
             .ok_or(io::ErrorKind::AlreadyExists)?;
-        fs::rename(path, &aside)?;
+        file::patiently(file::MANY, || fs::rename(path, &aside))?;
         file::sync_folder(&self.path);
         Ok(aside)
     }
