@@ -1,1 +1,30 @@
-//! x
+//! What the tests, the benches and the project's own commands share: building the library and the server,
+//! compiling C programs against them, running a server, and installing for people who have no Rust.
+//!
+//! Nothing here is part of what is shipped.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "talking to a person is what these tools are for"
+)]
+
+use std::path::{Path, PathBuf};
+
+/// Builds the libraries and the server with cargo, each once per process.
+pub mod build;
+/// Runs the system's C and C++ compilers.
+pub mod c;
+/// Copies library, headers and package files below a prefix.
+pub mod install;
+/// Runs commands and says what they printed when they fail.
+pub mod run;
+/// A licensing server of its own for one test.
+pub mod server;
+
+/// Root folder of the repository.
+#[must_use]
+pub fn repository() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}

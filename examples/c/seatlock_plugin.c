@@ -1,0 +1,312 @@
+/*
+ * The smallest thing that is shaped like a licensed plug-in: tutorial, hand tool and test driver in one.
+ *
+ * Read main() first: options, open, one verb, close. The part that a plug-in with a window needs is watch(): a timer
+ * of the host takes the events, and nothing ever blocks.
+ *
+ *     cc -std=c11 seatlock_plugin.c settings.c -lseatlock -o seatlock_plugin
+ */
+#include "settings.h"
+
+#include <seatlock.h>
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How the program ends: a script can tell a lock from a mistake. */
+enum { LICENSED = 0, FAILED = 1, USAGE = 2, LOCKED = 3 };
+
+/* Every failed call leaves its detail in a struct of ours; the library allocates nothing for it. */
+static int fail(const char *what, int32_t code, const seatlock_error *error)
+{
+    fprintf(stderr, "%s: %s\n", what, error->message[0] ? error->message : seatlock_code_text(code));
+    fprintf(stderr, "  what to do: %s (%s)\n", seatlock_code_remedy(code), seatlock_code_name(code));
+    return FAILED;
+}
+
+static seatlock_error no_error(void)
+{
+    seatlock_error error;
+    memset(&error, 0, sizeof error);
+    error.struct_size = sizeof error;
+    return error;
+}
+
+static void show_text(const seatlock_client *client, const char *label, uint32_t what)
+{
+    size_t needed = 0;
+    char *text;
+    /* A capacity of 0 asks for the size. SEATLOCK_NOTHING: there is no such text now, such as a plan without license. */
+    if (seatlock_client_text(client, what, NULL, 0, &needed) != SEATLOCK_ERROR_BUFFER_TOO_SMALL)
+        return;
+    text = malloc(needed);
+    if (text != NULL && seatlock_client_text(client, what, text, needed, NULL) == SEATLOCK_OK)
+        printf("%-14s%s\n", label, text);
+    free(text);
+}
+
+static void show_time(const char *label, int64_t seconds)
+{
+    char text[32];
+    if (seconds != 0 && iso_time(seconds, text, sizeof text))
+        printf("%-14s%s\n", label, text);
+}
+
+/* Costs next to nothing: a plug-in may ask before every drawing. */
+static uint32_t lock_state(const seatlock_client *client, seatlock_status *status)
+{
+    memset(status, 0, sizeof *status);
+    status->struct_size = sizeof *status;
+    /* When even this fails, for example in a forked child, the only safe answer is "locked". */
+    if (seatlock_client_status(client, status) != SEATLOCK_OK)
+        status->lock_state = SEATLOCK_LOCKED;
+    return status->lock_state;
+}
+
+static int show_status(const seatlock_client *client)
+{
+    seatlock_status status;
+    uint32_t state = lock_state(client, &status);
+    const char *name = state == SEATLOCK_UNLOCKED ? "unlocked" : state == SEATLOCK_GRACE ? "grace" : "locked";
+    printf("%-14s%s (%s)\n", "license", name, seatlock_code_name(status.reason));
+    show_text(client, "", SEATLOCK_TEXT_STATUS);
+    show_time("valid until", status.valid_until);
+    show_time("confirmed", status.confirmed_at);
+    show_time(state == SEATLOCK_LOCKED ? "try again" : "next ping", status.next_try);
+    show_text(client, "plan", SEATLOCK_TEXT_PLAN);
+    show_text(client, "includes", SEATLOCK_TEXT_ENTITLEMENTS);
+    show_text(client, "seat", SEATLOCK_TEXT_SEAT);
+    show_text(client, "computer", SEATLOCK_TEXT_MACHINE_SHORT);
+    show_text(client, "state folder", SEATLOCK_TEXT_STATE_FOLDER);
+    return state == SEATLOCK_LOCKED ? LOCKED : LICENSED;
+}
+
+/* For a program without a window: start the work, wait for its event. A plug-in does not wait, see watch(). */
+static int finish(seatlock_client *client, uint64_t operation, const settings *set, const char *what)
+{
+    seatlock_event event;
+    int32_t code;
+    memset(&event, 0, sizeof event);
+    event.struct_size = sizeof event;
+    code = seatlock_client_wait(client, operation, set->timeout_ms, &event);
+    if (code == SEATLOCK_NOTHING) {
+        seatlock_client_cancel(client, operation);
+        fprintf(stderr, "%s: no answer within %lu ms; trying again is safe\n", what, (unsigned long)set->timeout_ms);
+        return FAILED;
+    }
+    if (code == SEATLOCK_OK)
+        code = event.code;
+    if (code >= 0) {
+        printf("%s: %s\n", what, event.message[0] ? event.message : "done");
+        return LICENSED;
+    }
+    fprintf(stderr, "%s: %s\n", what, event.message[0] ? event.message : seatlock_code_text(code));
+    fprintf(stderr, "  what to do: %s (%s)\n", seatlock_code_remedy(code), seatlock_code_name(code));
+    if (event.available_at != 0) {
+        char when[32];
+        if (iso_time(event.available_at, when, sizeof when))
+            fprintf(stderr, "  not before: %s\n", when);
+    }
+    return FAILED;
+}
+
+static int machine_id(const settings *set)
+{
+    char id[64];
+    seatlock_error error = no_error();
+    int32_t code = seatlock_machine_id(set->product, NULL, id, sizeof id, NULL, &error);
+    if (code < 0)
+        return fail("machine-id", code, &error);
+    puts(id);
+    return LICENSED;
+}
+
+static int activate(seatlock_client *client, const settings *set)
+{
+    seatlock_error error = no_error();
+    uint64_t operation = 0;
+    /* Two check boxes in a dialog. Without the first nothing is sent, without the second nothing is kept. */
+    uint32_t consent = (set->terms ? (uint32_t)SEATLOCK_ACCEPT_TERMS : 0U) |
+                       (set->remember ? (uint32_t)SEATLOCK_REMEMBER_TOKEN : 0U);
+    int32_t code = seatlock_client_activate(client, set->token, consent, &operation, &error);
+    if (code < 0) { /* A mistyped token never leaves the computer. */
+        fail("activate", code, &error);
+        return show_status(client) == LOCKED ? LOCKED : FAILED;
+    }
+    int ended = finish(client, operation, set, "activate");
+    int shown = show_status(client);
+    return shown == LOCKED ? LOCKED : ended;
+}
+
+static int preflight(seatlock_client *client, const settings *set)
+{
+    seatlock_error error = no_error();
+    uint64_t operation = 0;
+    int32_t code = seatlock_client_preflight(client, set->token, &operation, &error);
+    if (code < 0)
+        return fail("preflight", code, &error);
+    return finish(client, operation, set, "preflight");
+}
+
+static int ping(seatlock_client *client, const settings *set)
+{
+    seatlock_error error = no_error();
+    uint64_t operation = 0;
+    int32_t code = seatlock_client_ping(client, SEATLOCK_PING_LAUNCH, &operation, &error);
+    if (code < 0)
+        fail("ping", code, &error);
+    else
+        finish(client, operation, set, "ping");
+    /* A ping that fails takes nothing away, so what counts is the status. */
+    return show_status(client);
+}
+
+static int release(seatlock_client *client, const settings *set)
+{
+    seatlock_error error = no_error();
+    uint64_t operation = 0;
+    int32_t code = seatlock_client_release(client, &operation, &error);
+    int ended = code < 0 ? fail("release", code, &error) : finish(client, operation, set, "release");
+    show_status(client);
+    return ended;
+}
+
+static int forget(seatlock_client *client, const settings *set)
+{
+    seatlock_error error = no_error();
+    uint64_t operation = 0;
+    int32_t code = seatlock_client_forget(client, &operation, &error);
+    int ended = code < 0 ? fail("forget", code, &error) : finish(client, operation, set, "forget");
+    show_status(client);
+    return ended;
+}
+
+/* Set by the library's thread, read by the host's timer: no lock, no call back into the library. */
+static atomic_bool woken = true;
+
+static void wake(void *context)
+{
+    (void)context;
+    atomic_store(&woken, true);
+}
+
+/* What a timer of the host does, ten times a second: nothing at all, unless something happened. */
+static void timer_tick(const seatlock_client *client)
+{
+    seatlock_event event;
+    memset(&event, 0, sizeof event);
+    event.struct_size = sizeof event;
+    /* First the flag, then the events: one that comes in between sets the flag again. */
+    if (!atomic_exchange(&woken, false))
+        return;
+    while (seatlock_client_next_event(client, 0, &event) == SEATLOCK_OK) {
+        static const char *const kinds[] = {"event", "operation", "status", "notice"};
+        const char *kind = event.kind < sizeof kinds / sizeof kinds[0] ? kinds[event.kind] : kinds[0];
+        printf("%s: %s (%s)\n", kind, event.message, seatlock_code_name(event.code));
+        fflush(stdout);
+    }
+}
+
+static int watch(seatlock_client *client, const settings *set)
+{
+    long ticks;
+    /* Once when the host starts; after that the library pings by itself when the lease is due. */
+    seatlock_client_ping(client, SEATLOCK_PING_LAUNCH, NULL, NULL);
+    for (ticks = 0; ticks < set->seconds * 10; ticks++) {
+        timer_tick(client);
+        sleep_ms(100);
+    }
+    timer_tick(client);
+    return show_status(client);
+}
+
+/* Copies the settings to options. The first refusal ends it: SEATLOCK_OK is 0, so "or" reads like "and then". */
+static int32_t fill(seatlock_options *options, const settings *set, seatlock_error *error)
+{
+    int32_t code = seatlock_options_set_product(options, set->product, error);
+    if (code == SEATLOCK_OK)
+        code = seatlock_options_set_server(options, set->server, error);
+    if (code == SEATLOCK_OK)
+        code = seatlock_options_add_root_key(options, set->root_key, error);
+    if (code == SEATLOCK_OK && set->issuer != NULL)
+        code = seatlock_options_set_issuer(options, set->issuer, error);
+    if (code == SEATLOCK_OK && set->state_folder != NULL)
+        code = seatlock_options_set_state_folder(options, set->state_folder, error);
+    if (code == SEATLOCK_OK && set->proxy != NULL)
+        code = seatlock_options_set_proxy(options, set->proxy, error);
+    if (code == SEATLOCK_OK && set->ca != NULL)
+        code = seatlock_options_add_ca_certificates(options, set->ca, set->ca_size, error);
+    if (code == SEATLOCK_OK)
+        code = seatlock_options_set_host(options, "seatlock_plugin", SEATLOCK_VERSION, error);
+    if (code == SEATLOCK_OK)
+        code = seatlock_options_set_terms(options, "2026-01", error);
+    if (code == SEATLOCK_OK)
+        code = seatlock_options_set_wake(options, wake, NULL, error);
+    if (code == SEATLOCK_OK)
+        code = seatlock_options_set_background(options, set->verb == VERB_WATCH, error);
+    return code;
+}
+
+static int run(seatlock_client *client, const settings *set)
+{
+    switch (set->verb) {
+    case VERB_ACTIVATE:
+        return activate(client, set);
+    case VERB_PREFLIGHT:
+        return preflight(client, set);
+    case VERB_PING:
+        return ping(client, set);
+    case VERB_RELEASE:
+        return release(client, set);
+    case VERB_FORGET:
+        return forget(client, set);
+    case VERB_WATCH:
+        return watch(client, set);
+    default:
+        return show_status(client);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    settings set;
+    seatlock_options *options = NULL;
+    seatlock_client *client = NULL;
+    seatlock_error error = no_error();
+    int result = FAILED;
+    int32_t code;
+
+    switch (read_settings(&set, argc, argv)) {
+    case SETTINGS_HELP:
+        return LICENSED;
+    case SETTINGS_BAD:
+        clear_settings(&set);
+        return USAGE;
+    default:
+        break;
+    }
+    /* The header that we were compiled with and the library that was found may come from different releases. */
+    if (seatlock_abi_version() != SEATLOCK_ABI_VERSION) {
+        fprintf(stderr, "the library %s does not fit this program\n", seatlock_version());
+        clear_settings(&set);
+        return FAILED;
+    }
+    if (set.verb == VERB_MACHINE_ID) {
+        result = machine_id(&set);
+    } else {
+        code = seatlock_options_new(&options);
+        if (code == SEATLOCK_OK)
+            code = fill(options, &set, &error);
+        /* Reads two small files; the lock state is known when it returns, network or not. */
+        if (code == SEATLOCK_OK)
+            code = seatlock_client_open(options, &client, &error);
+        result = code == SEATLOCK_OK ? run(client, &set) : fail("open", code, &error);
+        /* Always frees, and returns within the time given even when the network hangs. */
+        seatlock_client_close(client, 2000);
+        seatlock_options_free(options);
+    }
+    clear_settings(&set);
+    return result;
+}

@@ -1,0 +1,235 @@
+#ifndef _WIN32
+#define _POSIX_C_SOURCE 200809L /* nanosleep */
+#endif
+#ifdef _MSC_VER
+#define _CRT_SECURE_NO_WARNINGS /* getenv, fopen, gmtime: this program has one thread of its own */
+#endif
+#include "settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#ifdef _WIN32
+#include <windows.h>
+#endif
+
+static const char HELP[] =
+    "usage: seatlock_plugin VERB [OPTIONS]\n"
+    "\n"
+    "  machine-id            print this computer's id for the product\n"
+    "  activate TOKEN        take the token's seat for this computer\n"
+    "  preflight [TOKEN]     ask what activating would say; changes nothing\n"
+    "  status                show the license; needs no network\n"
+    "  ping                  tell the server that this computer uses its seat\n"
+    "  release               give the seat back\n"
+    "  forget                forget token and license here; the seat stays bound\n"
+    "  watch [SECONDS]       behave like a plug-in in a host with a timer (default 10)\n"
+    "\n"
+    "A TOKEN of \"-\" is read from standard input. Prefer that: other users of the computer can see arguments.\n"
+    "\n"
+    "  --server URL          EXAMPLE_SERVER         license server, such as https://license.example.com\n"
+    "  --root-key X          EXAMPLE_ROOT_KEY       its public key, as `seatlock-server init` prints it\n"
+    "  --issuer NAME         EXAMPLE_ISSUER         its name, when that is not its address\n"
+    "  --product NAME        EXAMPLE_PRODUCT        default com.example.bridge\n"
+    "  --state-folder DIR    EXAMPLE_STATE_FOLDER   where the license is kept\n"
+    "  --proxy URL           EXAMPLE_PROXY          \"\" for none; default: the system's\n"
+    "  --ca FILE             EXAMPLE_CA             further certificate authorities, PEM\n"
+    "  --timeout MS          EXAMPLE_TIMEOUT        wait that long for an answer, default 20000\n"
+    "  --no-remember                                keep nothing on disk\n"
+    "  --no-terms                                   do not accept the license terms\n"
+    "  --help\n"
+    "\n"
+    "Ends with 0 when licensed (machine-id, preflight, release, forget: when done), 3 when locked, 2 for a wrong\n"
+    "command line, 1 for any other error.\n";
+
+static const struct {
+    const char *name;
+    verb verb;
+} VERBS[] = {
+    {"machine-id", VERB_MACHINE_ID}, {"activate", VERB_ACTIVATE}, {"preflight", VERB_PREFLIGHT},
+    {"status", VERB_STATUS},         {"ping", VERB_PING},         {"release", VERB_RELEASE},
+    {"forget", VERB_FORGET},         {"watch", VERB_WATCH},
+};
+
+static settings_result wrong(const char *what, const char *word)
+{
+    fprintf(stderr, "%s%s%s\nTry --help.\n", what, word[0] ? ": " : "", word);
+    return SETTINGS_BAD;
+}
+
+static bool read_number(const char *text, long largest, long *number)
+{
+    char *end = NULL;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || value < 1 || value > largest)
+        return false;
+    *number = value;
+    return true;
+}
+
+static bool read_file(const char *path, settings *set)
+{
+    enum { LARGEST = 1024 * 1024 };
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        return false;
+    free(set->ca); /* the option comes after the environment */
+    set->ca = malloc(LARGEST);
+    set->ca_size = set->ca != NULL ? fread(set->ca, 1, LARGEST, file) : 0;
+    fclose(file);
+    return set->ca_size > 0;
+}
+
+static bool read_token(settings *set)
+{
+    if (fgets(set->typed, (int)sizeof set->typed, stdin) == NULL)
+        return false;
+    set->token = set->typed; /* the library trims white space, quotes and line ends */
+    return true;
+}
+
+/* An option that takes a value; environment variables come the same way. */
+static settings_result take(settings *set, const char *name, const char *value)
+{
+    long number = 0;
+    if (strcmp(name, "--server") == 0)
+        set->server = value;
+    else if (strcmp(name, "--issuer") == 0)
+        set->issuer = value;
+    else if (strcmp(name, "--root-key") == 0)
+        set->root_key = value;
+    else if (strcmp(name, "--product") == 0)
+        set->product = value;
+    else if (strcmp(name, "--state-folder") == 0)
+        set->state_folder = value;
+    else if (strcmp(name, "--proxy") == 0)
+        set->proxy = value;
+    else if (strcmp(name, "--ca") == 0)
+        return read_file(value, set) ? SETTINGS_GOOD : wrong("this certificate file can not be read", value);
+    else if (strcmp(name, "--timeout") == 0) {
+        if (!read_number(value, 600000, &number))
+            return wrong("not a number of milliseconds up to 600000", value);
+        set->timeout_ms = (uint32_t)number;
+    } else
+        return wrong("unknown option", name);
+    return SETTINGS_GOOD;
+}
+
+static settings_result take_environment(settings *set)
+{
+    static const char *const pairs[][2] = {
+        {"--server", "EXAMPLE_SERVER"},   {"--issuer", "EXAMPLE_ISSUER"},
+        {"--root-key", "EXAMPLE_ROOT_KEY"}, {"--product", "EXAMPLE_PRODUCT"},
+        {"--state-folder", "EXAMPLE_STATE_FOLDER"}, {"--proxy", "EXAMPLE_PROXY"},
+        {"--ca", "EXAMPLE_CA"},           {"--timeout", "EXAMPLE_TIMEOUT"},
+    };
+    size_t i;
+    for (i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        const char *value = getenv(pairs[i][1]);
+        if (value != NULL && take(set, pairs[i][0], value) != SETTINGS_GOOD)
+            return SETTINGS_BAD;
+    }
+    return SETTINGS_GOOD;
+}
+
+/* A word without dashes: first the verb, then what it works on. */
+static settings_result take_word(settings *set, const char *word)
+{
+    size_t i;
+    if (set->verb == VERB_NONE) {
+        for (i = 0; i < sizeof VERBS / sizeof VERBS[0]; i++)
+            if (strcmp(word, VERBS[i].name) == 0)
+                set->verb = VERBS[i].verb;
+        return set->verb != VERB_NONE ? SETTINGS_GOOD : wrong("unknown verb", word);
+    }
+    if ((set->verb == VERB_ACTIVATE || set->verb == VERB_PREFLIGHT) && set->token == NULL) {
+        set->token = word;
+        if (strcmp(word, "-") == 0 && !read_token(set))
+            return wrong("no token came from standard input", "");
+        return SETTINGS_GOOD;
+    }
+    if (set->verb == VERB_WATCH)
+        return read_number(word, 86400, &set->seconds) ? SETTINGS_GOOD : wrong("not a number of seconds", word);
+    /* Not repeated: it may be a token that was typed in the wrong place. */
+    return wrong("there is one word too many", "");
+}
+
+static settings_result check(const settings *set)
+{
+    if (set->verb == VERB_NONE)
+        return wrong("say what to do, for example: seatlock_plugin status", "");
+    if (set->verb == VERB_ACTIVATE && set->token == NULL)
+        return wrong("activate needs a token, or - to read it from standard input", "");
+    if (set->verb != VERB_MACHINE_ID && set->server == NULL)
+        return wrong("the server is not set: --server URL or EXAMPLE_SERVER", "");
+    if (set->verb != VERB_MACHINE_ID && set->root_key == NULL)
+        return wrong("the server's public key is not set: --root-key X or EXAMPLE_ROOT_KEY", "");
+    return SETTINGS_GOOD;
+}
+
+settings_result read_settings(settings *set, int argc, char **argv)
+{
+    int i;
+    memset(set, 0, sizeof *set);
+    set->product = "com.example.bridge";
+    set->terms = set->remember = true;
+    set->timeout_ms = 20000;
+    set->seconds = 10;
+    for (i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            fputs(HELP, stdout);
+            return SETTINGS_HELP;
+        }
+    }
+    if (take_environment(set) != SETTINGS_GOOD)
+        return SETTINGS_BAD;
+    for (i = 1; i < argc; i++) {
+        const char *word = argv[i];
+        settings_result result = SETTINGS_GOOD;
+        if (strcmp(word, "--no-terms") == 0)
+            set->terms = false;
+        else if (strcmp(word, "--no-remember") == 0)
+            set->remember = false;
+        else if (strncmp(word, "--", 2) != 0)
+            result = take_word(set, word);
+        else if (++i < argc)
+            result = take(set, word, argv[i]);
+        else
+            result = wrong("a value is missing after", word);
+        if (result != SETTINGS_GOOD)
+            return result;
+    }
+    return check(set);
+}
+
+void clear_settings(settings *set)
+{
+    /* Through a volatile pointer, because a compiler may drop stores to memory that is never read again. */
+    volatile char *secret = set->typed;
+    size_t i;
+    for (i = 0; i < sizeof set->typed; i++)
+        secret[i] = 0;
+    set->token = NULL;
+    free(set->ca);
+    set->ca = NULL;
+}
+
+bool iso_time(int64_t seconds, char *text, size_t size)
+{
+    time_t when = (time_t)seconds;
+    const struct tm *parts = gmtime(&when);
+    return parts != NULL && strftime(text, size, "%Y-%m-%dT%H:%M:%SZ", parts) > 0;
+}
+
+void sleep_ms(unsigned ms)
+{
+#ifdef _WIN32
+    Sleep(ms);
+#else
+    struct timespec pause;
+    pause.tv_sec = ms / 1000;
+    pause.tv_nsec = (long)(ms % 1000) * 1000000L;
+    nanosleep(&pause, NULL);
+#endif
+}

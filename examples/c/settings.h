@@ -1,0 +1,52 @@
+/* Where the example gets its settings from. A real plug-in compiles server, product and root key in. */
+#ifndef SEATLOCK_EXAMPLE_SETTINGS_H
+#define SEATLOCK_EXAMPLE_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum verb {
+    VERB_NONE,
+    VERB_MACHINE_ID,
+    VERB_ACTIVATE,
+    VERB_PREFLIGHT,
+    VERB_STATUS,
+    VERB_PING,
+    VERB_RELEASE,
+    VERB_FORGET,
+    VERB_WATCH
+} verb;
+
+typedef struct settings {
+    verb verb;
+    const char *server;
+    const char *issuer;
+    const char *root_key;
+    const char *product;
+    const char *state_folder;
+    const char *proxy;
+    unsigned char *ca; /* PEM, or NULL */
+    size_t ca_size;
+    bool terms;
+    bool remember;
+    uint32_t timeout_ms;
+    long seconds;      /* of VERB_WATCH */
+    const char *token; /* of VERB_ACTIVATE and VERB_PREFLIGHT, or NULL */
+    char typed[512];   /* the token when it came from standard input */
+} settings;
+
+typedef enum settings_result { SETTINGS_GOOD, SETTINGS_HELP, SETTINGS_BAD } settings_result;
+
+/* Reads command line and environment. Says what is wrong on standard error. */
+settings_result read_settings(settings *set, int argc, char **argv);
+
+/* Wipes the token and frees what was read. */
+void clear_settings(settings *set);
+
+/* Writes Unix seconds as 2026-11-22T09:00:00Z; false when there is no such date. */
+bool iso_time(int64_t seconds, char *text, size_t size);
+
+void sleep_ms(unsigned ms);
+
+#endif

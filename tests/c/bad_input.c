@@ -1,0 +1,261 @@
+/*
+ * Every function with every kind of bad argument: the documented code comes back, nothing is written, nothing
+ * crashes. Prints one line per call, so that a failure shows the whole picture.
+ *
+ *     bad_input STATE_FOLDER
+ */
+#include "common.h"
+
+#include <string.h>
+
+static int failures;
+static seatlock_error detail;
+
+/* Calls, and compares the code; `detail` must tell the same code when the function takes one and fails. */
+#define EXPECT(call, wanted) expect(#call, (memset(&detail, 0, sizeof detail), detail.struct_size = sizeof detail, (call)), wanted)
+
+static void expect(const char *call, int32_t got, int32_t wanted)
+{
+    int told = detail.code != 0;
+    int fits = got == wanted && (!told || (detail.code == got && detail.message[0] != '\0'));
+    printf("%-4s %-24s %s\n", fits ? "ok" : "BAD", seatlock_code_name(got), call);
+    if (!fits) {
+        printf("     wanted %s, detail %d \"%s\"\n", seatlock_code_name(wanted), (int)detail.code, detail.message);
+        failures++;
+    }
+}
+
+#define NONE SEATLOCK_OK
+#define NULL_POINTER SEATLOCK_ERROR_NULL_POINTER
+#define BAD_TEXT SEATLOCK_ERROR_INVALID_UTF8
+#define INVALID SEATLOCK_ERROR_INVALID_ARGUMENT
+#define BAD_SIZE SEATLOCK_ERROR_STRUCT_SIZE
+
+static const char NOT_UTF8[] = {'a', (char)0xff, (char)0xc0, 0};
+
+static void library_functions(void)
+{
+    char id[64] = "untouched";
+    size_t needed = 0;
+    REQUIRE(seatlock_version()[0] != '\0');
+    REQUIRE(seatlock_abi_version() == SEATLOCK_ABI_VERSION);
+    int32_t numbers[] = {INT32_MIN, -71, -1, 4, 10, 70, INT32_MAX};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        REQUIRE(strcmp(seatlock_code_name(numbers[i]), "unknown") == 0);
+        REQUIRE(seatlock_code_text(numbers[i]) != NULL && seatlock_code_remedy(numbers[i]) != NULL);
+    }
+    EXPECT(seatlock_machine_id(NULL, NULL, id, sizeof id, NULL, &detail), NULL_POINTER);
+    EXPECT(seatlock_machine_id(NOT_UTF8, NULL, id, sizeof id, NULL, &detail), BAD_TEXT);
+    EXPECT(seatlock_machine_id("", MACHINE, id, sizeof id, NULL, &detail), INVALID);
+    EXPECT(seatlock_machine_id("no spaces", MACHINE, id, sizeof id, NULL, &detail), INVALID);
+    EXPECT(seatlock_machine_id(PRODUCT, NOT_UTF8, id, sizeof id, NULL, &detail), BAD_TEXT);
+    EXPECT(seatlock_machine_id(PRODUCT, "short", id, sizeof id, NULL, &detail), INVALID);
+    EXPECT(seatlock_machine_id(PRODUCT, MACHINE, NULL, 64, NULL, &detail), NULL_POINTER);
+    EXPECT(seatlock_machine_id(PRODUCT, MACHINE, id, 46, &needed, &detail), SEATLOCK_ERROR_BUFFER_TOO_SMALL);
+    REQUIRE(needed == 47 && strcmp(id, "untouched") == 0);
+    EXPECT(seatlock_machine_id(PRODUCT, MACHINE, NULL, 0, &needed, NULL), SEATLOCK_ERROR_BUFFER_TOO_SMALL);
+    EXPECT(seatlock_machine_id(PRODUCT, MACHINE, id, 47, NULL, NULL), NONE);
+    REQUIRE(strlen(id) == 46);
+}
+
+typedef int32_t (*setter)(seatlock_options *, const char *, seatlock_error *);
+
+static void setters(seatlock_options *o)
+{
+    static const struct {
+        const char *name;
+        setter set;
+        const char *refused;
+    } texts[] = {
+        {"product", seatlock_options_set_product, "a/b"},
+        {"server", seatlock_options_set_server, "http://license.example.com"},
+        {"issuer", seatlock_options_set_issuer, ""},
+        {"root_key", seatlock_options_add_root_key, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
+        {"lease_key", seatlock_options_add_lease_key, "too short"},
+        {"state_folder", seatlock_options_set_state_folder, "relative/path"},
+        {"machine_id", seatlock_options_set_machine_id, "short"},
+        {"proxy", seatlock_options_set_proxy, "no address"},
+        {"terms", seatlock_options_set_terms, ""},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        printf("- %s\n", texts[i].name);
+        EXPECT(texts[i].set(NULL, "x", &detail), NULL_POINTER);
+        EXPECT(texts[i].set(o, NULL, &detail), NULL_POINTER);
+        EXPECT(texts[i].set(o, NULL, NULL), NULL_POINTER);
+        EXPECT(texts[i].set(o, NOT_UTF8, &detail), BAD_TEXT);
+        EXPECT(texts[i].set(o, texts[i].refused, &detail), INVALID);
+    }
+    EXPECT(seatlock_options_set_host(NULL, "x", "1", &detail), NULL_POINTER);
+    EXPECT(seatlock_options_set_host(o, NULL, "1", &detail), NULL_POINTER);
+    EXPECT(seatlock_options_set_host(o, "x", NULL, &detail), NULL_POINTER);
+    EXPECT(seatlock_options_set_host(o, NOT_UTF8, "1", &detail), BAD_TEXT);
+    EXPECT(seatlock_options_set_host(o, "x", NOT_UTF8, &detail), BAD_TEXT);
+    EXPECT(seatlock_options_add_ca_certificates(NULL, (const uint8_t *)"x", 1, &detail), NULL_POINTER);
+    EXPECT(seatlock_options_add_ca_certificates(o, NULL, 1, &detail), NULL_POINTER);
+    EXPECT(seatlock_options_add_ca_certificates(o, (const uint8_t *)"", 0, &detail), INVALID);
+    EXPECT(seatlock_options_add_ca_certificates(o, (const uint8_t *)"not PEM", 7, &detail), INVALID);
+    EXPECT(seatlock_options_set_background(NULL, 1, &detail), NULL_POINTER);
+    EXPECT(seatlock_options_set_background(o, 2, &detail), INVALID);
+    EXPECT(seatlock_options_set_background(o, UINT32_MAX, &detail), INVALID);
+    EXPECT(seatlock_options_set_wake(NULL, NULL, NULL, &detail), NULL_POINTER);
+    EXPECT(seatlock_options_set_wake(o, NULL, NULL, &detail), NONE);
+    EXPECT(seatlock_options_new(NULL), NULL_POINTER);
+    seatlock_options_free(NULL);
+}
+
+/* The size that the caller declares decides how much is written: 0xAB beyond it must survive. */
+static void error_sizes(seatlock_options *o)
+{
+    static const uint32_t sizes[] = {0, 7, 8, 40, sizeof(seatlock_error), sizeof(seatlock_error) + 64, UINT32_MAX};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        union {
+            seatlock_error error;
+            unsigned char bytes[sizeof(seatlock_error) + 128];
+        } room;
+        memset(&room, 0xAB, sizeof room);
+        room.error.struct_size = sizes[i];
+        /* A bad size must not hide what went wrong: the code is the same, the detail stays away. */
+        REQUIRE(seatlock_options_set_product(o, "a/b", &room.error) == INVALID);
+        size_t written = sizes[i] < 8 || sizes[i] == UINT32_MAX ? 4 : sizes[i];
+        if (written > sizeof(seatlock_error))
+            written = sizeof(seatlock_error);
+        for (size_t at = written; at < sizeof room.bytes; at++)
+            REQUIRE(room.bytes[at] == 0xAB);
+        REQUIRE(room.error.struct_size == sizes[i]);
+        printf("ok   error.struct_size %lu\n", (unsigned long)sizes[i]);
+    }
+}
+
+static void opening(const char *folder, seatlock_client **client)
+{
+    seatlock_options *o = NULL;
+    seatlock_client *untouched = (seatlock_client *)&failures;
+    REQUIRE(seatlock_options_new(&o) == NONE);
+    setters(o);
+    seatlock_options_free(o);
+    REQUIRE(seatlock_options_new(&o) == NONE);
+    error_sizes(o);
+    EXPECT(seatlock_client_open(NULL, &untouched, &detail), NULL_POINTER);
+    EXPECT(seatlock_client_open(o, NULL, &detail), NULL_POINTER);
+    EXPECT(seatlock_client_open(o, &untouched, &detail), INVALID); /* nothing is set */
+    EXPECT(seatlock_options_set_product(o, PRODUCT, &detail), NONE);
+    EXPECT(seatlock_client_open(o, &untouched, &detail), INVALID); /* no server */
+    EXPECT(seatlock_options_set_server(o, NOBODY, &detail), NONE);
+    EXPECT(seatlock_client_open(o, &untouched, &detail), INVALID); /* no key */
+    REQUIRE(untouched == (seatlock_client *)&failures);
+    for (int i = 0; i < 8; i++)
+        EXPECT(seatlock_options_add_root_key(o, ROOT_KEY, &detail), NONE);
+    EXPECT(seatlock_options_add_lease_key(o, ROOT_KEY, &detail), INVALID); /* more than 8 */
+    EXPECT(seatlock_options_set_machine_id(o, MACHINE, &detail), NONE);
+    EXPECT(seatlock_options_set_state_folder(o, folder, &detail), NONE);
+    EXPECT(seatlock_client_open(o, client, &detail), NONE);
+    seatlock_options_free(o);
+}
+
+static void without_client(void)
+{
+    seatlock_status status = {.struct_size = sizeof status};
+    seatlock_event event = {.struct_size = sizeof event};
+    uint64_t operation = 77;
+    char text[64];
+    EXPECT(seatlock_client_text(NULL, SEATLOCK_TEXT_SEAT, text, sizeof text, NULL), NULL_POINTER);
+    EXPECT(seatlock_client_has_entitlement(NULL, "cad"), NULL_POINTER);
+    EXPECT(seatlock_client_activate(NULL, TOKEN, 1, &operation, &detail), NULL_POINTER);
+    EXPECT(seatlock_client_ping(NULL, 1, &operation, &detail), NULL_POINTER);
+    EXPECT(seatlock_client_release(NULL, &operation, &detail), NULL_POINTER);
+    EXPECT(seatlock_client_preflight(NULL, TOKEN, &operation, &detail), NULL_POINTER);
+    EXPECT(seatlock_client_forget(NULL, &operation, &detail), NULL_POINTER);
+    EXPECT(seatlock_client_cancel(NULL, 1), NULL_POINTER);
+    EXPECT(seatlock_client_next_event(NULL, 0, &event), NULL_POINTER);
+    EXPECT(seatlock_client_wait(NULL, 1, 0, &event), NULL_POINTER);
+    EXPECT(seatlock_client_status(NULL, &status), NULL_POINTER);
+    EXPECT(seatlock_client_close(NULL, 0), NONE);
+    REQUIRE(operation == 77);
+}
+
+static void operations(const seatlock_client *c)
+{
+    uint64_t operation = 77;
+    EXPECT(seatlock_client_activate(c, NULL, 1, &operation, &detail), NULL_POINTER);
+    EXPECT(seatlock_client_activate(c, NOT_UTF8, 1, &operation, &detail), BAD_TEXT);
+    EXPECT(seatlock_client_activate(c, "", 1, &operation, &detail), SEATLOCK_ERROR_TOKEN_MALFORMED);
+    EXPECT(seatlock_client_activate(c, "sit_short", 1, &operation, &detail), SEATLOCK_ERROR_TOKEN_MALFORMED);
+    EXPECT(seatlock_client_activate(c, "sat_8uVq2ZtYw0LkSx7RmBnD4cJhPf3GaE0HOh8r", 1, &operation, &detail),
+           SEATLOCK_ERROR_TOKEN_WRONG_KIND);
+    EXPECT(seatlock_client_activate(c, TOKEN, 0, &operation, &detail), SEATLOCK_ERROR_TERMS_REQUIRED);
+    EXPECT(seatlock_client_activate(c, TOKEN, 2, &operation, &detail), SEATLOCK_ERROR_TERMS_REQUIRED);
+    EXPECT(seatlock_client_activate(c, TOKEN, 4, &operation, &detail), INVALID);
+    EXPECT(seatlock_client_activate(c, TOKEN, UINT32_MAX, &operation, &detail), INVALID);
+    EXPECT(seatlock_client_ping(c, 0, &operation, &detail), INVALID);
+    EXPECT(seatlock_client_ping(c, 3, &operation, &detail), INVALID);
+    EXPECT(seatlock_client_preflight(c, NOT_UTF8, &operation, &detail), BAD_TEXT);
+    EXPECT(seatlock_client_preflight(c, "sit_short", &operation, &detail), SEATLOCK_ERROR_TOKEN_MALFORMED);
+    EXPECT(seatlock_client_cancel(c, 0), SEATLOCK_ERROR_UNKNOWN_OPERATION);
+    EXPECT(seatlock_client_cancel(c, UINT64_MAX), SEATLOCK_ERROR_UNKNOWN_OPERATION);
+    EXPECT(seatlock_client_has_entitlement(c, NULL), NULL_POINTER);
+    EXPECT(seatlock_client_has_entitlement(c, NOT_UTF8), BAD_TEXT);
+    EXPECT(seatlock_client_has_entitlement(c, "cad"), SEATLOCK_NOTHING);
+    REQUIRE(operation == 77);
+}
+
+static void reading(const seatlock_client *c)
+{
+    char text[64] = "untouched";
+    size_t needed = 0;
+    seatlock_event event = {.struct_size = sizeof event};
+    EXPECT(seatlock_client_text(c, 0, text, sizeof text, NULL), INVALID);
+    EXPECT(seatlock_client_text(c, 8, text, sizeof text, NULL), INVALID);
+    EXPECT(seatlock_client_text(c, UINT32_MAX, text, sizeof text, NULL), INVALID);
+    EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_MACHINE_ID, NULL, 64, NULL), NULL_POINTER);
+    EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_MACHINE_ID, text, 46, &needed), SEATLOCK_ERROR_BUFFER_TOO_SMALL);
+    REQUIRE(needed == 47 && strcmp(text, "untouched") == 0);
+    EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_PLAN, text, sizeof text, &needed), SEATLOCK_NOTHING);
+    EXPECT(seatlock_client_next_event(c, 0, NULL), NULL_POINTER);
+    EXPECT(seatlock_client_wait(c, 1, 0, NULL), NULL_POINTER);
+    EXPECT(seatlock_client_wait(c, 0, 0, &event), SEATLOCK_ERROR_UNKNOWN_OPERATION);
+    EXPECT(seatlock_client_wait(c, UINT64_MAX, 0, &event), SEATLOCK_ERROR_UNKNOWN_OPERATION);
+    EXPECT(seatlock_client_status(c, NULL), NULL_POINTER);
+}
+
+static void status_sizes(const seatlock_client *c)
+{
+    static const uint32_t bad[] = {0, 1, 7, 64 * 1024 + 1, UINT32_MAX};
+    union {
+        seatlock_status status;
+        unsigned char bytes[sizeof(seatlock_status) + 64];
+    } room;
+    seatlock_event event;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        room.status.struct_size = event.struct_size = bad[i];
+        EXPECT(seatlock_client_status(c, &room.status), BAD_SIZE);
+        EXPECT(seatlock_client_next_event(c, 0, &event), BAD_SIZE);
+        EXPECT(seatlock_client_wait(c, 1, 0, &event), BAD_SIZE);
+    }
+    /* A program of an older release knows the first 16 bytes; one of a newer release knows more than we do. */
+    static const uint32_t good[] = {16, sizeof(seatlock_status), sizeof(seatlock_status) + 32};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        memset(&room, 0xAB, sizeof room);
+        room.status.struct_size = good[i];
+        EXPECT(seatlock_client_status(c, &room.status), NONE);
+        REQUIRE(room.status.struct_size == good[i] && room.status.lock_state == SEATLOCK_LOCKED);
+        size_t written = good[i] < sizeof(seatlock_status) ? good[i] : sizeof(seatlock_status);
+        for (size_t at = written; at < sizeof room.bytes; at++)
+            REQUIRE(room.bytes[at] == 0xAB);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    seatlock_client *client = NULL;
+    REQUIRE(argc == 2);
+    library_functions();
+    opening(argv[1], &client);
+    REQUIRE(client != NULL);
+    without_client();
+    operations(client);
+    reading(client);
+    status_sizes(client);
+    EXPECT(seatlock_client_close(client, 2000), NONE);
+    printf("%d wrong\n", failures);
+    return failures == 0 ? 0 : 1;
+}

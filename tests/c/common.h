@@ -1,0 +1,27 @@
+/* Shared by the C test programs: options for a client that is safe to open anywhere. */
+#ifndef SEATLOCK_TEST_COMMON_H
+#define SEATLOCK_TEST_COMMON_H
+
+#include <seatlock.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PRODUCT "com.example.bridge"
+/* A valid public key (RFC 8032, first test vector) whose secret half signs nothing here. */
+#define ROOT_KEY "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+/* A well-formed token that no server knows. */
+#define TOKEN "sit_8uVq2ZtYw0LkSx7RmBnD4cJhPf3GaE1pDYNs"
+/* Port 9, "discard", is closed practically everywhere, so connections are refused at once. */
+#define NOBODY "http://127.0.0.1:9"
+#define MACHINE "a-test-machine-of-ours"
+
+#define REQUIRE(condition)                                                                                            \
+    do {                                                                                                              \
+        if (!(condition)) {                                                                                           \
+            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                                   \
+            exit(1);                                                                                                  \
+        }                                                                                                             \
+    } while (0)
+
+#endif

@@ -1,0 +1,139 @@
+use anyhow::{Result, bail};
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use tempfile::TempDir;
+use xtask::server::{Running, Setup};
+use xtask::{build, c, repository, run};
+
+/// Seconds after which the demo's leases want to be confirmed, instead of hours: so that "offline" shows at once.
+const RENEW: u32 = 2;
+
+/// What a plug-in shaped program is run with.
+struct Stage {
+    folder: TempDir,
+    plugin: PathBuf,
+    server: Running,
+    step: u32,
+}
+
+/// Plays the life of a seat. Every step is checked; the first that shows something else ends it with an error.
+pub fn run() -> Result<()> {
+    println!("seatlock demo: one computer, one seat, one server on this computer. Nothing leaves it.\n");
+    run::require(
+        &env::var("CC").unwrap_or_else(|_| "cc".into()),
+        "a C compiler: on Debian and Ubuntu `apt-get install gcc libc6-dev`",
+    )?;
+    let mut stage = build()?;
+    let played = play(&mut stage);
+    if played.is_err() {
+        println!("\nWhat the server printed:\n{}", stage.server.log());
+    }
+    played?;
+    println!("\nAll {} steps showed what they should. Everything was cleaned up again.", stage.step);
+    Ok(())
+}
+
+fn build() -> Result<Stage> {
+    println!("Building the library, the server and the C example; the first time takes a minute or two ...");
+    let library = build::shared_library(false)?;
+    build::server()?;
+    let folder = tempfile::Builder::new().prefix("seatlock-demo-").tempdir()?;
+    remove_on_interrupt(folder.path())?;
+    let plugin = folder.path().join("seatlock_plugin");
+    let example = repository().join("examples/c");
+    let sources = [example.join("seatlock_plugin.c"), example.join("settings.c")];
+    let link = c::link_with(&library)?;
+    let flags: Vec<&str> = c::C_WARNINGS.iter().copied().chain(link.iter().map(String::as_str)).collect();
+    let sources: Vec<&Path> = sources.iter().map(PathBuf::as_path).collect();
+    c::compile(&sources, &[&repository().join("include")], &plugin, &flags)?;
+    let setup = Setup { more: vec!["--renew".into(), RENEW.to_string()], ..Setup::default() };
+    let server = Running::start_with(&setup)?;
+    remove_on_interrupt(server.data())?;
+    Ok(Stage { folder, plugin, server, step: 0 })
+}
+
+fn play(stage: &mut Stage) -> Result<()> {
+    println!("\nThe server runs; what a plug-in would have compiled in is in the environment:");
+    println!("  $ export EXAMPLE_SERVER={}", stage.server.url());
+    println!("  $ export EXAMPLE_ROOT_KEY={}", stage.server.root_key());
+    println!("  $ export EXAMPLE_STATE_FOLDER={}", stage.folder.path().join("state").display());
+
+    stage.say("The computer has an id of its own for each product. It is a hash: the computer can not be told from it.");
+    stage.plugin(&["machine-id"], None, 0, &["m1_"])?;
+
+    stage.say("Without a token the plug-in is locked, and says what to do.");
+    stage.plugin(&["status"], None, 3, &["locked (no_token)"])?;
+
+    stage.say("The account owner creates a seat for an artist. The token is shown this once.");
+    println!(
+        "  $ seatlock-server --data {} seat create --email ada@example.com",
+        stage.server.data().display()
+    );
+    let seat = stage.server.create_seat("ada@example.com")?;
+    println!("  seat {}\n  token {}…", seat.id, seat.token.get(..8).unwrap_or_default());
+
+    stage.say("The artist pastes the token, and ticks \"I agree\" and \"use token for future sessions\".");
+    stage.plugin(&["activate", "-"], Some(&seat.token), 0, &["unlocked (ok)", &seat.id])?;
+
+    stage.say("From now on each start of the host pings the server, which sees that the seat is in use.");
+    stage.plugin(&["ping"], None, 0, &["unlocked (ok)"])?;
+
+    stage.say("The server goes away. The license goes on by itself until the date that is shown.");
+    stage.server.stop()?;
+    std::thread::sleep(std::time::Duration::from_secs(u64::from(RENEW) + 1));
+    stage.plugin(&["ping"], None, 0, &["unreachable", "grace (ok_offline)", "valid until"])?;
+
+    stage.say("The server is back. Nobody has to type anything.");
+    stage.server.start_again()?;
+    stage.plugin(&["ping"], None, 0, &["unlocked (ok)"])?;
+
+    stage.say("The artist gives the seat back. This computer is locked, another one may have the seat.");
+    stage.plugin(&["release"], None, 0, &["locked ("])?;
+    stage.plugin(&["status"], None, 3, &["locked ("])
+}
+
+impl Stage {
+    fn say(&mut self, what: &str) {
+        self.step += 1;
+        println!("\n{}. {what}", self.step);
+    }
+
+    /// Runs the example as a person would type it, and compares exit code and words.
+    fn plugin(&self, arguments: &[&str], input: Option<&str>, code: i32, words: &[&str]) -> Result<()> {
+        let typed = if input.is_some() { " < token.txt" } else { "" };
+        println!("  $ ./seatlock_plugin {}{typed}", arguments.join(" "));
+        let mut command = Command::new(&self.plugin);
+        command.args(arguments).env("EXAMPLE_SERVER", self.server.url());
+        command.env("EXAMPLE_ROOT_KEY", self.server.root_key());
+        command.env("EXAMPLE_STATE_FOLDER", self.folder.path().join("state"));
+        // The demo talks to this computer only, whatever proxy it usually uses.
+        command.env("EXAMPLE_PROXY", "").env_remove("EXAMPLE_ISSUER").env_remove("SEATLOCK_STATE_DIR");
+        let (ended, said) = run::status(&mut command, input)?;
+        said.lines().for_each(|line| println!("  {line}"));
+        if ended != code {
+            bail!("step {}: ended with {ended} instead of {code}", self.step);
+        }
+        match words.iter().find(|word| !said.contains(**word)) {
+            Some(word) => bail!("step {}: does not show \"{word}\"", self.step),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Ctrl-C ends the server too, which the terminal tells by itself; the folders are left to us.
+fn remove_on_interrupt(folder: &Path) -> Result<()> {
+    static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    let mut folders = FOLDERS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if folders.is_empty() {
+        ctrlc::set_handler(|| {
+            let folders = FOLDERS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            folders.iter().for_each(|folder| drop(std::fs::remove_dir_all(folder)));
+            eprintln!("\ninterrupted; everything was cleaned up");
+            std::process::exit(130);
+        })?;
+    }
+    folders.push(folder.to_path_buf());
+    Ok(())
+}

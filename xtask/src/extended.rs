@@ -1,0 +1,63 @@
+use anyhow::Result;
+use std::time::Instant;
+use xtask::run;
+
+/// Programs that are built against an installed prefix, without Rust.
+mod consumers;
+/// The headers, and the sources of the examples, with every compiler and standard.
+mod headers;
+/// The protocol against Python's JOSE and cryptography packages.
+mod python;
+/// What the shared library exports, as the linker sees it.
+mod symbols;
+/// The lifecycle program under valgrind.
+mod valgrind;
+/// Clippy for Windows, on another system.
+mod windows;
+
+type Check = (&'static str, fn() -> Result<String>);
+
+const CHECKS: &[Check] = &[
+    ("header: C99, C11, C17, C++17, C++20", headers::standards),
+    ("examples: warnings as errors", headers::examples),
+    ("symbols: nm shows the header's names only", symbols::exports),
+    ("python: protocol against PyJWT", python::cross_check),
+    ("valgrind: 20 lives without leak or error", valgrind::lifecycle),
+    ("cmake: shared and static consumer", consumers::cmake),
+    ("pkg-config: shared and static consumer", consumers::pkg_config),
+    ("sanitizer: C example and bad input under ASan and UBSan", consumers::sanitizers),
+    ("windows: clippy for x86_64-pc-windows-gnu", windows::clippy),
+];
+
+/// Runs every check, whatever the ones before it said: a person wants the whole list.
+pub fn run(filter: Option<&str>) -> Result<()> {
+    let (mut passed, mut failed) = (0, 0);
+    for (name, check) in CHECKS.iter().filter(|(name, _)| filter.is_none_or(|part| name.contains(part))) {
+        let begin = Instant::now();
+        let outcome = check();
+        let seconds = begin.elapsed().as_secs_f32();
+        match outcome {
+            Ok(seen) => {
+                passed += 1;
+                println!("ok     {seconds:6.1} s  {name}: {seen}");
+            }
+            Err(error) => {
+                failed += 1;
+                println!("FAILED {seconds:6.1} s  {name}\n{error:#}");
+            }
+        }
+    }
+    println!("{passed} passed, {failed} failed");
+    anyhow::ensure!(failed == 0 && passed > 0, "{failed} of {} checks failed", passed + failed);
+    Ok(())
+}
+
+/// Installation hint for Debian and its relatives.
+fn debian(package: &str) -> String {
+    format!("the Debian package `{package}` (apt-get install {package})")
+}
+
+/// Fails unless the tool can be started.
+fn need(program: &str, package: &str) -> Result<()> {
+    run::require(program, &debian(package))
+}

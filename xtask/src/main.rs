@@ -1,0 +1,83 @@
+//! The project's own commands: `cargo xtask VERB`, and `cargo demo`.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "talking to a person is what these tools are for"
+)]
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use xtask::install::Install;
+
+/// A life of a seat, played before your eyes.
+mod demo;
+/// Checks that need more than Rust and a C compiler.
+mod extended;
+/// Format, clippy, documentation, and the committed header.
+mod lint;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own commands")]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Plays a life of a seat: activation, offline, back online, release. Needs Rust and a C compiler
+    Demo,
+    /// Builds and installs library, headers, pkg-config file and CMake package
+    Install {
+        /// Folder such as /usr/local; what is installed can be moved later
+        #[arg(long)]
+        prefix: PathBuf,
+        /// Folder that stands for the root of the target system, for makers of packages
+        #[arg(long)]
+        destdir: Option<PathBuf>,
+        /// Not optimized, for people who debug the library itself
+        #[arg(long)]
+        debug: bool,
+        /// Only lists what would be written
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Writes include/seatlock.h again after a change of src/ffi
+    Header,
+    /// Format, clippy and documentation, with warnings as errors
+    Lint,
+    /// Checks that need more than Rust and a C compiler; names what is missing
+    Extended {
+        /// Only checks whose name contains this
+        filter: Option<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().verb) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: Verb) -> Result<()> {
+    match verb {
+        Verb::Demo => demo::run(),
+        Verb::Install { prefix, destdir, debug, dry_run } => {
+            let install = Install { prefix, destdir, debug };
+            let (said, files) =
+                if dry_run { ("would write", install.plan()?) } else { ("wrote", install.run()?) };
+            files.iter().for_each(|file| println!("{said} {}", file.display()));
+            Ok(())
+        }
+        Verb::Header => lint::header(),
+        Verb::Lint => lint::run(),
+        Verb::Extended { filter } => extended::run(filter.as_deref()),
+    }
+}

@@ -1,0 +1,250 @@
+use crate::{build, run};
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Longest wait for a server to answer or to end. Long, because tests share the computer with builds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the first license of a new server looks like.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Name that leases carry; without one it is the server's own address, the default of every client.
+    pub issuer: Option<String>,
+    /// Product of the license.
+    pub product: String,
+    /// Seats of the license.
+    pub seats: u32,
+    /// Further arguments of `seatlock-server init`.
+    pub more: Vec<String>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { issuer: None, product: "com.example.bridge".to_owned(), seats: 3, more: Vec::new() }
+    }
+}
+
+/// A server of its own: data in a temporary folder, a free port of the loopback interface, killed when dropped.
+///
+/// What it printed is shown when it is dropped by a failing test.
+#[derive(Debug)]
+pub struct Running {
+    folder: TempDir,
+    address: String,
+    issuer: String,
+    root_key: String,
+    child: Option<Child>,
+    log: Arc<Mutex<String>>,
+}
+
+/// A seat and its token.
+#[derive(Debug, Clone)]
+pub struct Seat {
+    /// The seat's UUID.
+    pub id: String,
+    /// The secret that activates it.
+    pub token: String,
+}
+
+impl Running {
+    /// A server with the usual license.
+    ///
+    /// # Errors
+    /// It can not be built, set up or started.
+    pub fn start() -> Result<Self> {
+        Self::start_with(&Setup::default())
+    }
+
+    /// A server with a license of your choice.
+    ///
+    /// # Errors
+    /// It can not be built, set up or started.
+    pub fn start_with(setup: &Setup) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("seatlock-server-").tempdir()?;
+        let address = free_address()?;
+        let issuer = setup.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
+        let mut init = command(folder.path())?;
+        init.args(["init", "--issuer", &issuer, "--product", &setup.product]);
+        init.args(["--seats", &setup.seats.to_string()]).args(&setup.more).arg("--json");
+        let printed = run::output(&mut init)?;
+        let root_key = member(&printed, ROOT_KEY)?;
+        let mut made = Self { folder, address, issuer, root_key, child: None, log: Arc::default() };
+        made.start_again()?;
+        Ok(made)
+    }
+
+    /// Address of the server, without a slash at its end.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Name that its leases carry.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The public key that clients pin.
+    #[must_use]
+    pub fn root_key(&self) -> &str {
+        &self.root_key
+    }
+
+    /// Folder with the server's data.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Creates a seat for a person.
+    ///
+    /// # Errors
+    /// The server's command fails.
+    pub fn create_seat(&self, email: &str) -> Result<Seat> {
+        let printed = self.administer(&["seat", "create", "--email", email, "--json"])?;
+        Ok(Seat { id: member(&printed, SEAT_ID)?, token: member(&printed, TOKEN)? })
+    }
+
+    /// Runs `seatlock-server` with the arguments on this server's data, and answers what it printed.
+    ///
+    /// # Errors
+    /// The command fails.
+    pub fn administer(&self, arguments: &[&str]) -> Result<String> {
+        run::output(command(self.data())?.args(arguments))
+    }
+
+    /// Asks the server to end and waits until it has.
+    ///
+    /// # Errors
+    /// It does not end, or not with 0.
+    pub fn stop(&mut self) -> Result<()> {
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        ask_to_end(&mut child)?;
+        let begin = Instant::now();
+        loop {
+            match child.try_wait()? {
+                Some(status) if status.success() || cfg!(windows) => return Ok(()),
+                Some(status) => bail!("the server ended with {status}\n{}", self.log()),
+                None if begin.elapsed() > PATIENCE => {
+                    child.kill()?;
+                    bail!("the server did not end within {PATIENCE:?}\n{}", self.log());
+                }
+                None => thread::sleep(Duration::from_millis(10)),
+            }
+        }
+    }
+
+    /// Ends the server without warning, like a power failure.
+    ///
+    /// # Errors
+    /// The operating system refuses.
+    pub fn kill(&mut self) -> Result<()> {
+        if let Some(mut child) = self.child.take() {
+            child.kill()?;
+            child.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Starts the server at its address, and waits until it listens.
+    ///
+    /// # Errors
+    /// It runs already, or does not come up.
+    pub fn start_again(&mut self) -> Result<()> {
+        if self.child.is_some() {
+            bail!("the server at {} is running", self.address);
+        }
+        let mut serve = command(self.data())?;
+        serve.args(["serve", "--listen", &self.address]).stdin(Stdio::null());
+        let mut child = serve.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let (found, listening) = mpsc::channel();
+        keep(child.stdout.take(), &self.log, Some(found));
+        keep(child.stderr.take(), &self.log, None);
+        self.child = Some(child);
+        self.wait_for(&listening)
+    }
+
+    /// Everything that the server printed so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn wait_for(&mut self, listening: &Receiver<String>) -> Result<()> {
+        match listening.recv_timeout(PATIENCE) {
+            Ok(address) if address == self.address => Ok(()),
+            Ok(other) => bail!("the server listens at {other} instead of {}", self.address),
+            Err(_) => bail!("the server did not come up at {}\n{}", self.address, self.log()),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Nobody is left to be told when even this fails.
+        let _ = self.kill();
+        if thread::panicking() {
+            eprintln!("--- what the server at {} printed\n{}---", self.address, self.log());
+        }
+    }
+}
+
+/// Members of the JSON that the server's commands print.
+const ROOT_KEY: &str = "/root_key/x";
+const SEAT_ID: &str = "/id";
+const TOKEN: &str = "/token";
+
+fn command(data: &Path) -> Result<Command> {
+    let mut command = Command::new(build::server()?);
+    command.arg("--data").arg(data);
+    Ok(command)
+}
+
+fn member(printed: &str, pointer: &str) -> Result<String> {
+    let value: Value = serde_json::from_str(printed).context("the server printed no JSON")?;
+    let member = value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    // Not shown: it may hold a token.
+    member.with_context(|| format!("the server's JSON has no {pointer}"))
+}
+
+/// An address that was free a moment ago. The issuer has to be known before the server is started for the first time.
+fn free_address() -> Result<String> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.to_string())
+}
+
+#[cfg(unix)]
+fn ask_to_end(child: &mut Child) -> Result<()> {
+    use rustix::process::{Pid, Signal, kill_process};
+    let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw).context("a process without an id")?;
+    Ok(kill_process(id, Signal::TERM)?)
+}
+
+#[cfg(not(unix))]
+fn ask_to_end(child: &mut Child) -> Result<()> {
+    Ok(child.kill()?)
+}
+
+/// Keeps what a pipe says, and reports the address in the line that tells it.
+fn keep<R: Read + Send + 'static>(pipe: Option<R>, log: &Arc<Mutex<String>>, found: Option<Sender<String>>) {
+    let (Some(pipe), log) = (pipe, Arc::clone(log)) else { return };
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            if let (Some(address), Some(found)) = (line.strip_prefix("listening on http://"), &found) {
+                let _ = found.send(address.trim_end_matches('/').to_owned());
+            }
+            let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+            log.push_str(&line);
+            log.push('\n');
+        }
+    });
+}
