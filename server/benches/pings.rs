@@ -1,1 +1,2 @@
-fn main(){}
+//! Placeholder that is replaced in the next change.
+fn main() {}

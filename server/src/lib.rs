@@ -1,1 +1,18 @@
-//! x
+//! The seatlock licensing server: seats, leases and verdicts over SQLite.
+//!
+//! A request enters at `routes`, is put to the `rules` by the `store` in one transaction, and leaves as something
+//! signed by a key of `keys`. [`run`] is the whole server; the program `seatlock-server` is its command line.
+
+/// Holds secrets: key files, the pepper, and the key that signs.
+pub mod keys;
+/// Talks: one file per group of endpoints.
+pub mod routes;
+/// Decides: the life cycle of a seat, as pure functions.
+pub mod rules;
+/// Runs: from the first connection to an orderly end.
+mod serve;
+/// Keeps: licenses, seats, tokens and the audit trail.
+pub mod store;
+
+pub use routes::AppState;
+pub use serve::run;

@@ -1,0 +1,106 @@
+-- Times are Unix seconds, ids are UUIDs as text, hashes are 32 bytes.
+
+CREATE TABLE server (
+    one             INTEGER PRIMARY KEY CHECK (one = 1),
+    issuer          TEXT NOT NULL,
+    documentation   TEXT,
+    support         TEXT,
+    initialised_at  INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE key_set (
+    seq         INTEGER PRIMARY KEY,
+    jws         TEXT NOT NULL,
+    created_at  INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE license (
+    id                      TEXT PRIMARY KEY,
+    plan                    TEXT NOT NULL,
+    entitlements            TEXT NOT NULL,
+    products                TEXT NOT NULL,
+    seats_max               INTEGER NOT NULL CHECK (seats_max >= 0),
+    -- Above seats_max only after it was lowered below what was in use.
+    in_use_ceiling          INTEGER NOT NULL CHECK (in_use_ceiling >= seats_max),
+    in_use                  INTEGER NOT NULL CHECK (in_use BETWEEN 0 AND in_use_ceiling),
+    tokens                  INTEGER NOT NULL CHECK (tokens >= 0),
+    offline_ttl             INTEGER NOT NULL,
+    auto_release            INTEGER NOT NULL,
+    renew                   INTEGER NOT NULL,
+    warn                    INTEGER NOT NULL,
+    release_window          INTEGER NOT NULL,
+    release_mode            TEXT NOT NULL CHECK (release_mode IN ('immediate', 'drain')),
+    relaunch_rebinds        INTEGER NOT NULL CHECK (relaunch_rebinds IN (0, 1)),
+    clone_policy            TEXT NOT NULL CHECK (clone_policy IN ('flag', 'enforce')),
+    clock_tolerance         INTEGER NOT NULL,
+    clock_action            TEXT NOT NULL CHECK (clock_action IN ('freeze', 'lock')),
+    terms                   TEXT,
+    min_client              TEXT,
+    suspended_at            INTEGER,
+    expires_at              INTEGER,
+    last_manual_release_at  INTEGER,
+    created_at              INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE seat (
+    id                  TEXT PRIMARY KEY,
+    license_id          TEXT NOT NULL REFERENCES license (id),
+    shared_with         TEXT NOT NULL,
+    epoch               INTEGER NOT NULL CHECK (epoch >= 0),
+    state               TEXT NOT NULL CHECK (state IN ('never_used', 'in_use', 'released', 'closed')),
+    -- The machine that holds the seat, or the one whose lease outlives its hold.
+    machine             TEXT,
+    since               INTEGER,
+    last_ping           INTEGER,
+    lease_until         INTEGER,
+    counted             INTEGER NOT NULL CHECK (counted IN (0, 1)),
+    last_used_at        INTEGER,
+    launches            INTEGER NOT NULL,
+    terms               TEXT,
+    clone_suspected_at  INTEGER,
+    created_at          INTEGER NOT NULL,
+    CHECK (state <> 'in_use' OR (counted = 1 AND machine IS NOT NULL AND since IS NOT NULL
+                                 AND last_ping IS NOT NULL AND lease_until IS NOT NULL)),
+    CHECK (state IN ('in_use', 'released') OR (counted = 0 AND machine IS NULL))
+) STRICT;
+
+CREATE INDEX seat_counted ON seat (license_id, last_ping) WHERE counted = 1;
+
+-- The hash of a token that was replaced or revoked stays for ever: its bearer is told so, whenever he comes back.
+CREATE TABLE token (
+    hash        BLOB PRIMARY KEY CHECK (length(hash) = 32),
+    seat_id     TEXT NOT NULL REFERENCES seat (id),
+    created_at  INTEGER NOT NULL,
+    revoked_at  INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX token_live ON token (seat_id) WHERE revoked_at IS NULL;
+
+CREATE TABLE install (
+    seat_id      TEXT NOT NULL REFERENCES seat (id),
+    id           TEXT NOT NULL,
+    current      BLOB NOT NULL CHECK (length(current) = 32),
+    previous     BLOB CHECK (length(previous) = 32),
+    replaced_at  INTEGER,
+    PRIMARY KEY (seat_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    at          INTEGER NOT NULL,
+    actor       TEXT NOT NULL CHECK (actor IN ('owner', 'plugin', 'system')),
+    event       TEXT NOT NULL,
+    license_id  TEXT NOT NULL,
+    seat_id     TEXT,
+    epoch       INTEGER,
+    machine     TEXT,
+    detail      TEXT
+) STRICT;
+
+CREATE INDEX audit_seat ON audit (seat_id, id);
+
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;

@@ -1,0 +1,108 @@
+/// `init`.
+mod init;
+/// `keys`.
+mod keys;
+/// `license`.
+mod license;
+/// Tables for people, JSON for scripts.
+mod output;
+/// `seat`.
+mod seat;
+/// `serve`.
+mod serve;
+/// Durations and dates as people write them.
+mod units;
+
+use anyhow::{Context as _, bail};
+use clap::{Parser, Subcommand};
+use output::Output;
+use seatlock_server::{
+    keys::DataFolder,
+    store::{Store as _, sqlite::SqliteStore},
+};
+use std::path::PathBuf;
+
+/// License activation for 3D plug-ins: the server, and the commands of whoever runs it.
+///
+/// Everything is kept in one data folder. Commands may be used while the server runs on the same folder.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+pub struct Cli {
+    /// The data folder
+    #[arg(
+        long,
+        global = true,
+        env = "SEATLOCK_SERVER_DATA",
+        value_name = "DIR",
+        default_value = "seatlock-data"
+    )]
+    data: PathBuf,
+    /// Print JSON for scripts instead of text for people
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Set up a data folder: keys, database, first license
+    Init(init::Init),
+    /// Answer plug-ins until SIGTERM or Ctrl-C
+    Serve(serve::Serve),
+    /// Make, list, release, refresh and revoke seats
+    #[command(subcommand)]
+    Seat(seat::SeatCommand),
+    /// Make, change and show licenses
+    #[command(subcommand)]
+    License(license::LicenseCommand),
+    /// List and rotate the keys that sign leases
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Write a consistent copy of the database while the server runs
+    ///
+    /// Keep the pepper and the folder lease-keys as well, in another place: the copy is of no use without them.
+    Backup {
+        /// The new file; never overwritten
+        file: PathBuf,
+    },
+}
+
+impl Cli {
+    /// Carries out the command.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let folder = DataFolder::new(self.data);
+        let output = Output { json: self.json };
+        match self.command {
+            Command::Init(init) => init.run(&folder, output).await,
+            Command::Serve(serve) => serve.run(folder).await,
+            Command::Seat(command) => command.run(&folder, output).await,
+            Command::License(command) => command.run(&folder, output).await,
+            Command::Keys(command) => command.run(&folder, output).await,
+            Command::Backup { file } => {
+                if file.exists() {
+                    bail!("{} exists; nothing was written. Name a new file.", file.display());
+                }
+                let store = open(&folder).await?;
+                let copied = store.backup(&file).await;
+                copied.with_context(|| format!("the backup to {} failed", file.display()))?;
+                store.close().await;
+                output.done(
+                    &serde_json::json!({ "backup": file }),
+                    &format!("backup written to {}", file.display()),
+                )
+            }
+        }
+    }
+}
+
+/// Opens the database of a folder that `init` has set up.
+async fn open(folder: &DataFolder) -> anyhow::Result<SqliteStore> {
+    let file = folder.database();
+    if !file.exists() {
+        bail!("{0} is not set up. Run: seatlock-server --data {0} init --help", folder.path().display());
+    }
+    SqliteStore::open(&file, false)
+        .await
+        .with_context(|| format!("{} can not be opened. Restore it from a backup", file.display()))
+}

@@ -1,0 +1,45 @@
+use anyhow::Context as _;
+use serde::Serialize;
+use std::io::Write as _;
+
+/// How results are written to standard output.
+#[derive(Clone, Copy)]
+pub(super) struct Output {
+    pub(super) json: bool,
+}
+
+impl Output {
+    /// One result: `value` for scripts, `text` for people.
+    pub(super) fn done<T: Serialize>(self, value: &T, text: &str) -> anyhow::Result<()> {
+        if self.json { line(&serde_json::to_string(value)?) } else { line(text) }
+    }
+
+    /// Many results: an array for scripts, a table for people.
+    pub(super) fn table<T: Serialize, const N: usize>(
+        self,
+        values: &[T],
+        head: [&str; N],
+        row: impl Fn(&T) -> [String; N],
+    ) -> anyhow::Result<()> {
+        if self.json {
+            return line(&serde_json::to_string(values)?);
+        }
+        let rows: Vec<[String; N]> =
+            std::iter::once(head.map(str::to_owned)).chain(values.iter().map(row)).collect();
+        let mut widths = [0; N];
+        for row in &rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        for row in &rows {
+            let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+            line(cells.collect::<Vec<_>>().join("  ").trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+fn line(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout().lock(), "{text}").context("standard output is closed")
+}

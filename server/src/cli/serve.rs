@@ -1,0 +1,44 @@
+use anyhow::Context as _;
+use clap::Args;
+use seatlock_server::{AppState, keys::DataFolder};
+use std::{io::Write as _, net::SocketAddr};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+#[derive(Args)]
+pub(super) struct Serve {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787")]
+    listen: SocketAddr,
+    /// What is logged on standard error: error, warn, info, debug
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log: tracing::Level,
+}
+
+impl Serve {
+    pub(super) async fn run(self, folder: DataFolder) -> anyhow::Result<()> {
+        tracing_subscriber::fmt()
+            .with_max_level(self.log)
+            .with_writer(std::io::stderr)
+            .with_ansi(false)
+            .init();
+        let store = super::open(&folder).await?;
+        let state = AppState::load(store, folder).await?;
+        // Before anybody can know that the server is there, so that a signal is never lost.
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let listener = TcpListener::bind(self.listen)
+            .await
+            .with_context(|| format!("{} can not be listened on. Name another with --listen", self.listen))?;
+        writeln!(std::io::stdout().lock(), "listening on http://{}", listener.local_addr()?)?;
+        let shutdown = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        seatlock_server::run(listener, state, shutdown).await.context("the server failed")
+    }
+}

@@ -1,0 +1,75 @@
+use chrono::{DateTime, NaiveDate, NaiveTime};
+use seatlock_protocol::UnixTime;
+
+/// A century; longer is a slip of the finger.
+const LONGEST: u64 = 100 * 365 * 86_400;
+
+/// `90s`, `30m`, `6h`, `7d`: whole seconds.
+pub(super) fn duration(text: &str) -> Result<u64, String> {
+    let unit = text.chars().last().unwrap_or_default();
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err("write a number and a unit: 90s, 30m, 6h, 7d".to_owned()),
+    };
+    let number: u64 = text
+        .strip_suffix(unit)
+        .unwrap_or_default()
+        .parse()
+        .map_err(|_| format!("\"{text}\" is not a number"))?;
+    match number.checked_mul(seconds) {
+        Some(total @ 1..=LONGEST) => Ok(total),
+        _ => Err("must be between 1s and 36500d".to_owned()),
+    }
+}
+
+/// Seconds as [`duration`] reads them, in the largest unit that fits.
+pub(super) fn in_words(seconds: u64) -> String {
+    let units = [(86_400, 'd'), (3600, 'h'), (60, 'm')];
+    let fits = units.into_iter().find(|(length, _)| seconds >= *length && seconds.is_multiple_of(*length));
+    let (length, unit) = fits.unwrap_or((1, 's'));
+    format!("{}{unit}", seconds / length)
+}
+
+/// The end of a subscription: `never`, a day (its first moment, in UTC) or an RFC 3339 time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct End(pub(super) Option<UnixTime>);
+
+impl std::str::FromStr for End {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "never" {
+            return Ok(Self(None));
+        }
+        let day =
+            NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|day| day.and_time(NaiveTime::MIN).and_utc());
+        let time = day.or_else(|_| DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()));
+        let time = time.map_err(|_| "write never, 2027-01-31 or 2027-01-31T12:00:00Z".to_owned())?;
+        let time = UnixTime::new(time.timestamp()).ok_or("must be after 1970")?;
+        Ok(Self(Some(time)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_ends() {
+        for (text, seconds) in [("90s", 90), ("30m", 1800), ("6h", 21_600), ("7d", 604_800)] {
+            assert_eq!(duration(text), Ok(seconds));
+            assert_eq!(duration(&in_words(seconds)), Ok(seconds));
+        }
+        for text in ["", "7", "d", "-1d", "0s", "1w", "é", "99999999999999999999d", "36501d"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        let end = |text: &str| text.parse::<End>().map(|end| end.0.map(UnixTime::seconds));
+        assert_eq!(end("never"), Ok(None));
+        assert_eq!(end("2026-11-22"), Ok(Some(1_795_305_600)));
+        assert_eq!(end("2026-11-22T10:00:00+01:00"), Ok(Some(1_795_338_000)));
+        assert!(end("tomorrow").is_err() && end("1969-01-01").is_err());
+    }
+}

@@ -1,0 +1,221 @@
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use seatlock_protocol::{KeyError, SigningKey};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::{DirBuilder, File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+use zeroize::Zeroizing;
+
+/// Why a file of the data folder could not be used. Never holds what is in it.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// The file could not be read or written.
+    #[error("{path}: {error}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// The file is there, but it is not what it should be.
+    #[error("{0} is not a key file of this server")]
+    NotAKey(PathBuf),
+    /// The key itself is not usable.
+    #[error("{path}: {error}")]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with the key.
+        error: KeyError,
+    },
+    /// The operating system's random source failed.
+    #[error("the operating system gives no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+/// A private key as a JWK (RFC 8037, section 2).
+#[derive(Serialize, Deserialize)]
+struct Jwk {
+    kty: String,
+    crv: String,
+    kid: String,
+    x: String,
+    d: Zeroizing<String>,
+}
+
+/// The one folder in which a server keeps its database and its secrets.
+#[derive(Debug, Clone)]
+pub struct DataFolder(PathBuf);
+
+impl DataFolder {
+    /// Names a folder; nothing is touched.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.0.join("seatlock.db")
+    }
+
+    /// Where the root key is kept until it is moved to a safe place.
+    #[must_use]
+    pub fn root_key(&self) -> PathBuf {
+        self.0.join("root-key.json")
+    }
+
+    fn pepper_file(&self) -> PathBuf {
+        self.0.join("pepper")
+    }
+
+    fn lease_keys(&self) -> PathBuf {
+        self.0.join("lease-keys")
+    }
+
+    /// Makes the folder, for its owner only, unless it is there.
+    ///
+    /// # Errors
+    /// When it can not be made.
+    pub fn create(&self) -> Result<(), FolderError> {
+        for path in [self.0.clone(), self.lease_keys()] {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
+            made.map_err(|error| FolderError::Io { path, error })?;
+        }
+        Ok(())
+    }
+
+    /// Whether a server was set up here, completely or not.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        [self.database(), self.pepper_file(), self.root_key()].iter().any(|path| path.exists())
+    }
+
+    /// Makes the pepper.
+    ///
+    /// # Errors
+    /// When it is there already, or can not be written.
+    pub fn create_pepper(&self) -> Result<(), FolderError> {
+        let pepper: Zeroizing<[u8; 32]> = random()?;
+        let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(*pepper));
+        write_secret(&self.pepper_file(), text.as_bytes())
+    }
+
+    /// Reads the pepper.
+    ///
+    /// # Errors
+    /// When it is missing or damaged.
+    pub fn pepper(&self) -> Result<Zeroizing<[u8; 32]>, FolderError> {
+        let path = self.pepper_file();
+        let text = read(&path)?;
+        let bytes = URL_SAFE_NO_PAD.decode(text.trim()).map(Zeroizing::new);
+        let bytes = bytes.ok().and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
+        bytes.map(Zeroizing::new).ok_or(FolderError::NotAKey(path))
+    }
+
+    /// Writes a lease key's file.
+    ///
+    /// # Errors
+    /// When it can not be written.
+    pub fn write_lease_key(&self, key: &NewKey) -> Result<(), FolderError> {
+        key.write(&self.lease_key_file(key.key.kid()))
+    }
+
+    /// Reads the lease key with this name; `None` when this server does not have it.
+    ///
+    /// # Errors
+    /// When the file is there and not readable.
+    pub fn lease_key(&self, kid: &str) -> Result<Option<SigningKey>, FolderError> {
+        let path = self.lease_key_file(kid);
+        if path.exists() { read_key(&path).map(Some) } else { Ok(None) }
+    }
+
+    /// A `kid` is a thumbprint in base64url, so it is a file name as it is.
+    fn lease_key_file(&self, kid: &str) -> PathBuf {
+        self.lease_keys().join(format!("{kid}.json"))
+    }
+}
+
+/// A new key together with the seed that its file needs.
+pub struct NewKey {
+    seed: Zeroizing<[u8; 32]>,
+    /// The key.
+    pub key: SigningKey,
+}
+
+/// Makes an Ed25519 key from the operating system's random source.
+///
+/// # Errors
+/// When the random source fails.
+pub fn new_key() -> Result<NewKey, FolderError> {
+    let seed = random()?;
+    let key = SigningKey::from_seed(&*seed)
+        .map_err(|error| FolderError::Key { path: PathBuf::from("new key"), error })?;
+    Ok(NewKey { seed, key })
+}
+
+impl NewKey {
+    /// Writes the key as a JWK, readable by its owner only. Never overwrites.
+    ///
+    /// # Errors
+    /// When the file is there already, or can not be written.
+    pub fn write(&self, path: &Path) -> Result<(), FolderError> {
+        let jwk = Jwk {
+            kty: "OKP".to_owned(),
+            crv: "Ed25519".to_owned(),
+            kid: self.key.kid().to_owned(),
+            x: self.key.public().jwk_x(),
+            d: Zeroizing::new(URL_SAFE_NO_PAD.encode(*self.seed)),
+        };
+        let json = serde_json::to_vec_pretty(&jwk).map_err(|_| FolderError::NotAKey(path.to_owned()))?;
+        write_secret(path, &Zeroizing::new(json))
+    }
+}
+
+/// Reads a JWK with its private half.
+///
+/// # Errors
+/// When the file is missing or is no such key.
+pub fn read_key(path: &Path) -> Result<SigningKey, FolderError> {
+    let text = read(path)?;
+    let jwk: Jwk = serde_json::from_str(&text).map_err(|_| FolderError::NotAKey(path.to_owned()))?;
+    let key =
+        SigningKey::from_jwk_d(&jwk.d).map_err(|error| FolderError::Key { path: path.to_owned(), error })?;
+    if key.public().jwk_x() == jwk.x { Ok(key) } else { Err(FolderError::NotAKey(path.to_owned())) }
+}
+
+/// Bytes of the operating system's random source.
+///
+/// # Errors
+/// When the source fails.
+pub fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, FolderError> {
+    let mut bytes = Zeroizing::new([0; N]);
+    getrandom::fill(&mut *bytes)?;
+    Ok(bytes)
+}
+
+fn read(path: &Path) -> Result<Zeroizing<String>, FolderError> {
+    let text = std::fs::read_to_string(path).map(Zeroizing::new);
+    text.map_err(|error| FolderError::Io { path: path.to_owned(), error })
+}
+
+fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
+    let write = || -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        // A key that signed must not be lost with the folder's entry of it.
+        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    };
+    write().map_err(|error| FolderError::Io { path: path.to_owned(), error })
+}

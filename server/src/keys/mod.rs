@@ -1,0 +1,12 @@
+//! Holds secrets: the data folder's key files, the pepper, and the key that signs.
+
+/// The data folder and its secret files.
+mod folder;
+/// The newest key set and the key of it that this server signs with.
+mod ring;
+/// Key sets: what a rotation makes of the last one.
+mod set;
+
+pub use folder::{DataFolder, FolderError, NewKey, new_key, random, read_key};
+pub use ring::{KeyRing, RingError, Rings, read_set};
+pub use set::{first_set, next_set};

@@ -1,0 +1,21 @@
+//! The program `seatlock-server`: the server itself, and the commands of whoever runs it.
+
+/// The command line: one file per noun.
+mod cli;
+
+use clap::Parser as _;
+use std::{io::Write as _, process::ExitCode};
+
+fn main() -> ExitCode {
+    let done = tokio::runtime::Runtime::new()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(cli::Cli::parse().run()));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell when even this fails.
+            let _ = writeln!(std::io::stderr().lock(), "seatlock-server: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

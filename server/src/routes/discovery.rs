@@ -1,0 +1,42 @@
+use super::AppState;
+use super::problem::{Refusal, RequestId};
+use crate::rules::version;
+use crate::store::Store;
+use axum::{
+    extract::State,
+    http::header,
+    response::{IntoResponse as _, Response},
+};
+use seatlock_protocol::api::{Discovery, JSON, SeatCall};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Where things are, for people and programs. Nothing in it is a reason to trust anything.
+pub(super) async fn discovery<S: Store>(State(state): State<Arc<AppState<S>>>, id: RequestId) -> Response {
+    let licenses = match state.store.licenses().await {
+        Ok(licenses) => licenses,
+        Err(error) => {
+            tracing::error!(request = %id, %error, "the licenses can not be read");
+            return Refusal::server_error().respond(id);
+        }
+    };
+    // A client older than this is refused whatever its license.
+    let smallest = licenses.iter().map(|license| license.min_client.as_deref().unwrap_or("0"));
+    let smallest = smallest.map(version).min().unwrap_or_default();
+    let body = Discovery {
+        issuer: state.info.issuer.clone(),
+        endpoints: BTreeMap::from([
+            ("activate".to_owned(), SeatCall::Activate.path().to_owned()),
+            ("ping".to_owned(), SeatCall::Ping.path().to_owned()),
+            ("release".to_owned(), SeatCall::Release.path().to_owned()),
+            ("status".to_owned(), SeatCall::Status.path().to_owned()),
+            ("keys".to_owned(), "/v1/keys".to_owned()),
+        ]),
+        documentation: state.info.documentation.clone(),
+        support: state.info.support.clone(),
+        smallest_client: smallest.map(|number| number.to_string()).join("."),
+    };
+    match serde_json::to_vec(&body) {
+        Ok(body) => ([(header::CONTENT_TYPE, JSON)], body).into_response(),
+        Err(_) => Refusal::server_error().respond(id),
+    }
+}

@@ -1,0 +1,32 @@
+use super::AppState;
+use super::problem::{Refusal, RequestId};
+use crate::store::Store;
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use seatlock_protocol::api::JSON;
+use std::sync::Arc;
+
+/// The newest key set, as `{"keyset": "<JWS>"}`. It may be believed only as far as its root key is pinned.
+pub(super) async fn keys<S: Store>(
+    State(state): State<Arc<AppState<S>>>,
+    id: RequestId,
+    headers: HeaderMap,
+) -> Response {
+    let stored = match state.store.key_set().await {
+        Ok(stored) => stored,
+        Err(error) => {
+            tracing::error!(request = %id, %error, "the key set can not be read");
+            return Refusal::server_error().respond(id);
+        }
+    };
+    let tag = format!("\"{}\"", stored.seq);
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok()).unwrap_or_default();
+    if known.split(',').any(|known| known.trim().trim_start_matches("W/") == tag) {
+        return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
+    }
+    let body = serde_json::json!({ "keyset": stored.jws }).to_string();
+    ([(header::ETAG, tag), (header::CONTENT_TYPE, JSON.to_owned())], body).into_response()
+}

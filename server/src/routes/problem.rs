@@ -1,0 +1,144 @@
+use crate::rules::Verdict;
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse as _, Response},
+};
+use seatlock_protocol::{
+    Code, TokenError,
+    api::{PROBLEM_JSON, Problem},
+};
+use std::{collections::BTreeMap, convert::Infallible, fmt};
+use uuid::Uuid;
+
+/// How soon a client may come back after 503.
+const RETRY_AFTER: &str = "5";
+
+/// Names one request in the answer, in the log and on the telephone.
+#[derive(Clone, Copy)]
+pub(super) struct RequestId(Uuid);
+
+impl RequestId {
+    pub(super) fn new() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for RequestId {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().copied().unwrap_or_else(Self::new))
+    }
+}
+
+/// A refusal on its way to becoming a problem document.
+pub(super) struct Refusal {
+    status: StatusCode,
+    code: Code,
+    detail: Option<String>,
+    params: BTreeMap<String, String>,
+    verdict: Option<String>,
+    keyset: Option<String>,
+}
+
+impl Refusal {
+    /// With the status of the table of codes.
+    fn of(code: Code) -> Self {
+        let status = StatusCode::from_u16(code.row().http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let params = BTreeMap::new();
+        Self { status, code, detail: None, params, verdict: None, keyset: None }
+    }
+
+    fn invalid(status: StatusCode, detail: &str) -> Self {
+        Self { status, detail: Some(detail.to_owned()), ..Self::of(Code::InvalidArgument) }
+    }
+
+    pub(super) fn signed(verdict: &Verdict, jws: String, keyset: Option<String>) -> Self {
+        Self { params: verdict.params.clone(), verdict: Some(jws), keyset, ..Self::of(verdict.code) }
+    }
+
+    pub(super) fn no_token() -> Self {
+        let detail = "The request has no token: header \"Authorization: Bearer <token>\".".to_owned();
+        Self { status: StatusCode::UNAUTHORIZED, detail: Some(detail), ..Self::of(Code::NoToken) }
+    }
+
+    pub(super) fn token(error: TokenError) -> Self {
+        match error {
+            TokenError::Malformed => Self::of(Code::TokenMalformed),
+            TokenError::WrongKind(_) => Self::of(Code::TokenWrongKind),
+        }
+    }
+
+    /// The parser's own words could repeat a secret of the body, so only the place is named.
+    pub(super) fn body(error: &serde_json::Error) -> Self {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        Self::invalid(StatusCode::BAD_REQUEST, &format!("The body is not a seat request (at {place})."))
+    }
+
+    pub(super) fn field(detail: &str) -> Self {
+        Self::invalid(StatusCode::BAD_REQUEST, detail)
+    }
+
+    pub(super) fn unreadable() -> Self {
+        Self::invalid(StatusCode::BAD_REQUEST, "The body could not be read.")
+    }
+
+    pub(super) fn too_large() -> Self {
+        Self::invalid(StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 64 KiB.")
+    }
+
+    pub(super) fn not_json() -> Self {
+        Self::invalid(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body must be application/json.")
+    }
+
+    pub(super) fn not_found() -> Self {
+        Self::invalid(StatusCode::NOT_FOUND, "There is nothing at this address.")
+    }
+
+    pub(super) fn wrong_method() -> Self {
+        Self::invalid(StatusCode::METHOD_NOT_ALLOWED, "This address does not know this method.")
+    }
+
+    pub(super) fn overloaded() -> Self {
+        Self::of(Code::Maintenance)
+    }
+
+    pub(super) fn server_error() -> Self {
+        Self::of(Code::ServerError)
+    }
+
+    pub(super) fn respond(self, id: RequestId) -> Response {
+        let text = self.code.text(|name| self.params.get(name).map(String::as_str));
+        let problem = Problem {
+            type_uri: format!("urn:seatlock:code:{}", self.code),
+            title: self.code.name().replace('_', " "),
+            status: self.status.as_u16(),
+            detail: self.detail.unwrap_or(text),
+            instance: Some(format!("urn:uuid:{id}")),
+            code: self.code,
+            params: self.params,
+            help: Some(self.code.row().remedy.to_owned()),
+            verdict: self.verdict,
+            keyset: self.keyset,
+        };
+        let Ok(body) = serde_json::to_vec(&problem) else {
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        };
+        let mut response = (self.status, [(header::CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
+        let headers = response.headers_mut();
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+        }
+        response
+    }
+}

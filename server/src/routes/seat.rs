@@ -1,0 +1,156 @@
+use super::problem::{Refusal, RequestId};
+use super::{AppState, sign::Signer};
+use crate::rules::{Answer, Call, Caller, SecretHash};
+use crate::store::{Answered, Question, Store, StoreError};
+use axum::{
+    body::Bytes,
+    extract::{State, rejection::BytesRejection},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use seatlock_protocol::{
+    Code, Token, TokenKind,
+    api::{Intent, JSON, SeatCall, SeatRequest, VerdictAnswer},
+};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
+
+/// Longest product name: it is repeated in what is signed.
+const MAX_PRODUCT: usize = 255;
+
+/// Answers one call of a plug-in.
+pub(super) async fn answer<S: Store>(
+    call: SeatCall,
+    State(state): State<Arc<AppState<S>>>,
+    id: RequestId,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let answered = match read(&headers, body) {
+        Ok((token, request)) => decide(&state, call, id, &token, &request).await,
+        Err(refusal) => Err(refusal),
+    };
+    answered.unwrap_or_else(|refusal| refusal.respond(id))
+}
+
+fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<(Token, SeatRequest), Refusal> {
+    let authorization = headers.get(header::AUTHORIZATION).ok_or_else(Refusal::no_token)?;
+    let token = authorization.to_str().ok().and_then(bearer).ok_or_else(Refusal::no_token)?;
+    let token = Token::parse(token, TokenKind::Integration).map_err(Refusal::token)?;
+
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if kind.split(';').next().is_none_or(|kind| !kind.trim().eq_ignore_ascii_case(JSON)) {
+        return Err(Refusal::not_json());
+    }
+    let body = body.map_err(|error| match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::too_large(),
+        _ => Refusal::unreadable(),
+    })?;
+    let request: SeatRequest = serde_json::from_slice(&body).map_err(|error| Refusal::body(&error))?;
+    if request.product.is_empty() || request.product.len() > MAX_PRODUCT {
+        return Err(Refusal::field("The product must have 1 to 255 bytes."));
+    }
+    Ok((token, request))
+}
+
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
+async fn decide<S: Store>(
+    state: &AppState<S>,
+    call: SeatCall,
+    id: RequestId,
+    token: &Token,
+    request: &SeatRequest,
+) -> Result<Response, Refusal> {
+    let failed = |error: &dyn std::fmt::Display| {
+        tracing::error!(request = %id, %error, "a seat call failed");
+        Refusal::server_error()
+    };
+    let mut random = [0; 18];
+    getrandom::fill(&mut random).map_err(|error| failed(&error))?;
+    let [low, high, secret @ ..] = random;
+    let secret = URL_SAFE_NO_PAD.encode::<[u8; 16]>(secret);
+    let question = Question {
+        token: token.stored_hash(&state.pepper),
+        call: Call::new(call, request.intent),
+        caller: caller(request, renewal_hash(&secret), u16::from_le_bytes([low, high])),
+    };
+    let answered = match state.store.call(question).await {
+        Ok(answered) => answered,
+        Err(error @ (StoreError::Overloaded | StoreError::Closed)) => {
+            tracing::warn!(request = %id, %error, "a seat call was turned away");
+            return Err(Refusal::overloaded());
+        }
+        Err(error) => return Err(failed(&error)),
+    };
+    let ring = state.rings.at(answered.seq, &state.store, &state.folder).await;
+    let ring = ring.map_err(|error| failed(&error))?;
+    let signer = Signer { ring: &ring, issuer: &state.info.issuer, request, token: token.hash() };
+    seal(&signer, call, id, &answered, secret).map_err(|error| failed(&error))?
+}
+
+/// Signs what was decided; by now it is on disk.
+fn seal(
+    signer: &Signer<'_>,
+    call: SeatCall,
+    id: RequestId,
+    answered: &Answered,
+    secret: String,
+) -> Result<Result<Response, Refusal>, crate::keys::RingError> {
+    let seat = answered.subject.as_ref().map(|(seat, _)| seat);
+    match (&answered.answer, &answered.subject) {
+        (Answer::Lease(terms), Some((seat, license))) => {
+            let lease = signer.lease(terms, seat, license, secret)?;
+            let created = terms.bound && call == SeatCall::Activate;
+            if terms.bound {
+                tracing::info!(request = %id, seat = %seat.id, epoch = seat.epoch, "bound");
+            }
+            Ok(json(if created { StatusCode::CREATED } else { StatusCode::OK }, &lease))
+        }
+        (Answer::Verdict(verdict), _) => {
+            let jws = signer.verdict(verdict, seat, answered.now)?;
+            let seat = seat.map(|seat| tracing::field::display(seat.id));
+            tracing::info!(request = %id, seat, code = %verdict.code, path = call.path(), "verdict");
+            let keyset = signer.newer_key_set();
+            if call == SeatCall::Status || verdict.code == Code::Ok {
+                Ok(json(StatusCode::OK, &VerdictAnswer { verdict: jws, keyset }))
+            } else {
+                Ok(Err(Refusal::signed(verdict, jws, keyset)))
+            }
+        }
+        _ => Ok(Err(Refusal::server_error())),
+    }
+}
+
+fn caller(request: &SeatRequest, next_renewal: SecretHash, jitter: u16) -> Caller {
+    let launched = u64::from(request.intent == Intent::Launch);
+    Caller {
+        machine: request.machine.id.clone(),
+        token_revoked: false,
+        product: request.product.clone(),
+        client: request.client.lib.clone(),
+        terms: request.terms.clone(),
+        epoch: request.have.as_ref().map(|have| have.epoch),
+        launches: launched.saturating_add(request.offline.as_ref().map_or(0, |offline| offline.launches)),
+        install_id: request.install_id,
+        install: None,
+        renewal: request.renewal.as_deref().map(renewal_hash),
+        next_renewal,
+        jitter,
+    }
+}
+
+/// The secret is 128 random bits, so a plain hash gives nothing away.
+fn renewal_hash(secret: &str) -> SecretHash {
+    Sha256::new().chain_update(b"seatlock-renewal-v1\0").chain_update(secret).finalize().into()
+}
+
+fn json<T: Serialize>(status: StatusCode, body: &T) -> Result<Response, Refusal> {
+    let body = serde_json::to_vec(body).map_err(|_| Refusal::server_error())?;
+    Ok((status, [(header::CONTENT_TYPE, JSON)], body).into_response())
+}

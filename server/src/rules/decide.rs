@@ -1,0 +1,334 @@
+use super::gate::{gate, terms_accepted};
+use super::{
+    Answer, Audit, AuditEvent, Call, Caller, ClonePolicy, Decision, Event, Holding, Install, Judgement,
+    License, LicenseChange, Overlap, OwnerAct, ReleaseMode, Seat, SeatState, Verdict, date, judge, terms,
+};
+use seatlock_protocol::{Act, Code, MachineId, UnixTime};
+
+/// How often a suspected clone is written down again.
+const CLONE_REMINDER: u64 = 24 * 3600;
+
+/// Applies `event` to `seat`, which belongs to `license`. `seat` is `None` only when one is to be created.
+#[must_use]
+pub fn decide(license: &License, seat: Option<&Seat>, event: &Event, now: UnixTime) -> Decision {
+    let Some(seat) = seat else { return create(license, event, now) };
+    let mut draft = Draft::new(license, seat.clone(), now);
+    draft.let_time_pass();
+    let answer = match event {
+        Event::Create { .. } => Answer::Unchanged,
+        Event::Elapsed => Answer::Done,
+        Event::Owner(act) => draft.owner(*act),
+        Event::Call(Call::Status, caller) => {
+            let verdict = draft.preview(caller);
+            // A question changes nothing, not even what time has already decided.
+            return Decision::unchanged(seat.clone(), Answer::Verdict(verdict));
+        }
+        Event::Call(call, caller) => draft.call(*call, caller).unwrap_or_else(Answer::Verdict),
+    };
+    draft.decision(answer)
+}
+
+/// The answer to a token that belongs to no seat: a typo, or a server restored from an old backup. Always `keep`.
+#[must_use]
+pub fn token_unknown() -> Verdict {
+    Verdict::new(Code::TokenUnknown, Act::Keep)
+}
+
+impl Decision {
+    fn unchanged(seat: Seat, answer: Answer) -> Self {
+        Self { seat: Some(seat), license: LicenseChange::default(), install: None, audit: Vec::new(), answer }
+    }
+}
+
+/// T1.
+fn create(license: &License, event: &Event, now: UnixTime) -> Decision {
+    let refused = |verdict| Decision {
+        seat: None,
+        license: LicenseChange::default(),
+        install: None,
+        audit: Vec::new(),
+        answer: Answer::Verdict(verdict),
+    };
+    let Event::Create { seat, shared_with } = event else { return refused(token_unknown()) };
+    if license.suspended_at.is_some() {
+        return refused(Verdict::new(Code::LicenseSuspended, Act::Keep));
+    }
+    if let Some(end) = license.expires_at.filter(|end| *end <= now) {
+        return refused(Verdict::new(Code::LicenseExpired, Act::Keep).with("date", date(end)));
+    }
+    if !license.plan_has_seats() {
+        return refused(Verdict::new(Code::PlanNotEntitled, Act::Keep));
+    }
+    if license.tokens >= license.seats_max {
+        return refused(Verdict::new(Code::SeatLimitReached, Act::Keep).with("n", license.seats_max));
+    }
+    let mut draft = Draft::new(license, Seat::new(*seat, license.id, shared_with.clone()), now);
+    draft.change.tokens += 1;
+    draft.record(AuditEvent::Created, None);
+    draft.decision(Answer::Done)
+}
+
+/// A seat on its way to its next value.
+struct Draft<'a> {
+    license: &'a License,
+    seat: Seat,
+    change: LicenseChange,
+    install: Option<Install>,
+    audit: Vec<Audit>,
+    now: UnixTime,
+}
+
+impl<'a> Draft<'a> {
+    fn new(license: &'a License, seat: Seat, now: UnixTime) -> Self {
+        Self { license, seat, change: LicenseChange::default(), install: None, audit: Vec::new(), now }
+    }
+
+    fn decision(self, answer: Answer) -> Decision {
+        Decision {
+            seat: Some(self.seat),
+            license: self.change,
+            install: self.install,
+            audit: self.audit,
+            answer,
+        }
+    }
+
+    fn record(&mut self, event: AuditEvent, machine: Option<MachineId>) {
+        self.audit.push(Audit { event, epoch: self.seat.epoch, machine });
+    }
+
+    /// Moves to `state`, and keeps the license's count in step with whether the seat counts as used.
+    fn enter(&mut self, state: SeatState) {
+        self.change.in_use -= i32::from(self.seat.counts());
+        self.seat.state = state;
+        self.change.in_use += i32::from(self.seat.counts());
+    }
+
+    /// T10, and the end of draining. Every event meets the seat as time has left it.
+    fn let_time_pass(&mut self) {
+        match self.seat.state.clone() {
+            SeatState::InUse(holding) => {
+                let silent_until = holding.last_ping.plus(self.license.auto_release);
+                if silent_until <= self.now && holding.lease_until <= self.now {
+                    self.enter(SeatState::Released(None));
+                    self.seat.epoch += 1;
+                    self.record(AuditEvent::AutoReleased, Some(holding.machine));
+                }
+            }
+            SeatState::Released(Some(overlap)) if overlap.counted && overlap.until <= self.now => {
+                self.drained(overlap.machine);
+            }
+            _ => {}
+        }
+    }
+
+    fn drained(&mut self, machine: MachineId) {
+        self.enter(SeatState::Released(None));
+        self.record(AuditEvent::Drained, Some(machine));
+    }
+
+    fn call(&mut self, call: Call, caller: &Caller) -> Result<Answer, Verdict> {
+        gate(self.license, &self.seat, call, caller, self.now)?;
+        if call == Call::Release {
+            return self.give_back(caller);
+        }
+        match self.seat.state.clone() {
+            SeatState::InUse(holding) if holding.machine == caller.machine => {
+                self.check_clone(call, caller)?;
+                Ok(self.extend(call, caller, holding))
+            }
+            SeatState::InUse(holding) => Err(self.elsewhere(&holding, caller)),
+            state => self.bind(call, caller, &state),
+        }
+    }
+
+    /// T2 and T3, or T7.
+    fn bind(&mut self, call: Call, caller: &Caller, state: &SeatState) -> Result<Answer, Verdict> {
+        let takes_back = matches!(state, SeatState::Released(_)) && self.license.relaunch_rebinds;
+        let binds = call == Call::Activate || call == Call::Launch && takes_back;
+        if let SeatState::Released(Some(overlap)) = state
+            && overlap.counted
+        {
+            if overlap.machine != caller.machine && binds {
+                return Err(self.draining(overlap, caller));
+            }
+            if overlap.machine == caller.machine && !binds {
+                self.drained(overlap.machine.clone());
+            }
+        }
+        if !binds {
+            return Err(Verdict::new(Code::SeatReleased, Act::Drop));
+        }
+        let accepted = caller.terms.as_ref().or(self.seat.terms.as_ref());
+        terms_accepted(self.license, accepted)?;
+        self.check_place()?;
+        self.check_clone(call, caller)?;
+
+        let machine = caller.machine.clone();
+        let (since, last_ping) = (self.now, self.now);
+        let holding = Holding { machine: machine.clone(), since, last_ping, lease_until: self.now };
+        self.enter(SeatState::InUse(holding.clone()));
+        self.seat.epoch += 1;
+        let event = if call == Call::Activate { AuditEvent::Activated } else { AuditEvent::Rebound };
+        self.record(event, Some(machine));
+        Ok(self.lease(call, caller, holding, true))
+    }
+
+    /// T4 and T5.
+    fn extend(&mut self, call: Call, caller: &Caller, holding: Holding) -> Answer {
+        self.lease(call, caller, holding, false)
+    }
+
+    fn lease(&mut self, call: Call, caller: &Caller, holding: Holding, bound: bool) -> Answer {
+        let lease = terms(self.license, self.now, caller.jitter, bound);
+        // An earlier lease may live longer, when the license's durations were cut since.
+        let lease_until = holding.lease_until.max(lease.exp);
+        self.seat.state = SeatState::InUse(Holding { last_ping: self.now, lease_until, ..holding });
+        self.seat.last_used_at = Some(self.now);
+        self.seat.launches = self.seat.launches.saturating_add(caller.launches);
+        if call == Call::Activate {
+            self.seat.terms.clone_from(&caller.terms);
+        }
+        let known = caller.install.as_ref();
+        self.install = Some(Install::rotated(known, caller.install_id, caller.next_renewal, self.now));
+        Answer::Lease(lease)
+    }
+
+    /// T9. A seat that nobody holds is what the caller wants already: its first answer was lost.
+    fn give_back(&mut self, caller: &Caller) -> Result<Answer, Verdict> {
+        let done = Answer::Verdict(Verdict::new(Code::Ok, Act::Drop));
+        match self.seat.state.clone() {
+            SeatState::InUse(holding) if holding.machine == caller.machine => {
+                self.check_release()?;
+                self.enter(SeatState::Released(None));
+                self.seat.epoch += 1;
+                self.record(AuditEvent::ReleasedByMachine, Some(holding.machine));
+                Ok(done)
+            }
+            SeatState::InUse(holding) => Err(self.elsewhere(&holding, caller)),
+            SeatState::Released(Some(overlap)) if overlap.counted && overlap.machine == caller.machine => {
+                self.drained(overlap.machine);
+                Ok(done)
+            }
+            _ => Ok(done),
+        }
+    }
+
+    /// What activate would say, as a verdict that touches no lease.
+    fn preview(&self, caller: &Caller) -> Verdict {
+        let mut trial = Self {
+            license: self.license,
+            seat: self.seat.clone(),
+            change: self.change,
+            install: None,
+            audit: Vec::new(),
+            now: self.now,
+        };
+        let verdict = match trial.call(Call::Activate, caller) {
+            Ok(_) => Verdict::new(Code::Ok, Act::Keep).with("n", self.license.seats_max),
+            Err(refusal) => Verdict { act: Act::Keep, ..refusal },
+        };
+        match self.license.release_possible_at(self.now) {
+            Some(at) if verdict.code == Code::Ok => verdict.available(Some(at)),
+            _ => verdict,
+        }
+    }
+
+    fn owner(&mut self, act: OwnerAct) -> Answer {
+        if self.seat.state == SeatState::Closed {
+            return match act {
+                OwnerAct::Revoke => Answer::Unchanged,
+                _ => Answer::Verdict(Verdict::new(Code::TokenRevoked, Act::Keep)),
+            };
+        }
+        match act {
+            OwnerAct::Release => return self.owner_release(),
+            OwnerAct::Refresh => self.replace_token(SeatState::NeverUsed, AuditEvent::Refreshed),
+            OwnerAct::Revoke => {
+                self.replace_token(SeatState::Closed, AuditEvent::Revoked);
+                self.change.tokens -= 1;
+            }
+        }
+        Answer::Done
+    }
+
+    /// T8.
+    fn owner_release(&mut self) -> Answer {
+        let SeatState::InUse(holding) = self.seat.state.clone() else { return Answer::Unchanged };
+        if let Err(refusal) = self.check_release() {
+            return Answer::Verdict(refusal);
+        }
+        let alive = holding.lease_until > self.now;
+        let overlap = alive.then(|| Overlap {
+            machine: holding.machine.clone(),
+            since: holding.since,
+            until: holding.lease_until,
+            counted: self.license.release_mode == ReleaseMode::Drain,
+        });
+        self.enter(SeatState::Released(overlap));
+        self.seat.epoch += 1;
+        self.record(AuditEvent::ReleasedByOwner, Some(holding.machine));
+        Answer::Done
+    }
+
+    /// T11 and T12.
+    fn replace_token(&mut self, state: SeatState, event: AuditEvent) {
+        let machine = self.seat.holding().map(|holding| holding.machine.clone());
+        self.enter(state);
+        self.seat.epoch += 1;
+        self.seat.clone_suspected_at = None;
+        self.record(event, machine);
+    }
+
+    /// The limit of one manual release per window; takes the release when there is one.
+    fn check_release(&mut self) -> Result<(), Verdict> {
+        match self.license.release_possible_at(self.now) {
+            Some(next) => Err(Verdict::new(Code::ReleaseRateLimited, Act::Keep).available(Some(next))),
+            None => {
+                self.change.manual_release = Some(self.now);
+                Ok(())
+            }
+        }
+    }
+
+    /// A place in the license, unless the seat still has one.
+    fn check_place(&self) -> Result<(), Verdict> {
+        let in_use = i64::from(self.license.in_use) + i64::from(self.change.in_use);
+        if self.seat.counts() || in_use < i64::from(self.license.seats_max) {
+            return Ok(());
+        }
+        Err(Verdict::new(Code::SeatLimitReached, Act::Keep).with("n", self.license.seats_max))
+    }
+
+    /// Two copies of one installation: written down, and under `enforce` the older copy must show its token again.
+    fn check_clone(&mut self, call: Call, caller: &Caller) -> Result<(), Verdict> {
+        let judgement = judge(caller.install.as_ref(), caller.renewal.as_ref(), self.now);
+        if judgement == Judgement::Fork {
+            let reminder = self.seat.clone_suspected_at.map(|seen| seen.plus(CLONE_REMINDER));
+            if reminder.is_none_or(|at| at <= self.now) {
+                self.seat.clone_suspected_at = Some(self.now);
+                self.record(AuditEvent::CloneSuspected, Some(caller.machine.clone()));
+            }
+        }
+        let enforced = self.license.clone_policy == ClonePolicy::Enforce && call != Call::Activate;
+        if enforced && judgement != Judgement::Good {
+            return Err(Verdict::new(Code::LeaseSuperseded, Act::Drop));
+        }
+        Ok(())
+    }
+
+    /// T6. Only a caller that held the seat before has a lease to drop.
+    fn elsewhere(&self, holding: &Holding, caller: &Caller) -> Verdict {
+        self.in_use_on(&holding.machine, holding.since, caller)
+            .available(self.license.release_possible_at(self.now))
+    }
+
+    fn draining(&self, overlap: &Overlap, caller: &Caller) -> Verdict {
+        self.in_use_on(&overlap.machine, overlap.since, caller).available(Some(overlap.until))
+    }
+
+    fn in_use_on(&self, machine: &MachineId, since: UnixTime, caller: &Caller) -> Verdict {
+        let act = if caller.epoch.is_some_and(|held| held < self.seat.epoch) { Act::Drop } else { Act::Keep };
+        Verdict::new(Code::SeatInUseElsewhere, act).with("machine", machine.short()).with("date", date(since))
+    }
+}

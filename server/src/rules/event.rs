@@ -1,0 +1,90 @@
+use super::{Install, SecretHash};
+use seatlock_protocol::{MachineId, api::Intent, api::SeatCall};
+use uuid::Uuid;
+
+/// What can happen to a seat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The owner makes a token for somebody; there is no seat yet.
+    Create {
+        /// Id of the new seat.
+        seat: Uuid,
+        /// Who is given the token.
+        shared_with: String,
+    },
+    /// A plug-in calls.
+    Call(Call, Caller),
+    /// The owner acts.
+    Owner(OwnerAct),
+    /// Time has passed.
+    Elapsed,
+}
+
+/// What a plug-in asks for. Ping is two calls here, because only a launch may bind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// A token was submitted.
+    Activate,
+    /// The host was started.
+    Launch,
+    /// The lease is due.
+    Renew,
+    /// The machine gives its seat back.
+    Release,
+    /// What would activate say?
+    Status,
+}
+
+impl Call {
+    /// The call of a request; `intent` matters to ping only.
+    #[must_use]
+    pub fn new(call: SeatCall, intent: Intent) -> Self {
+        match (call, intent) {
+            (SeatCall::Activate, _) => Self::Activate,
+            (SeatCall::Ping, Intent::Launch) => Self::Launch,
+            (SeatCall::Ping, Intent::Renew) => Self::Renew,
+            (SeatCall::Release, _) => Self::Release,
+            (SeatCall::Status, _) => Self::Status,
+        }
+    }
+}
+
+/// What the owner can do to a seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnerAct {
+    /// Take it from its machine.
+    Release,
+    /// Replace its token.
+    Refresh,
+    /// Close it for good.
+    Revoke,
+}
+
+/// The plug-in that calls, with everything random that an answer may need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Its computer.
+    pub machine: MachineId,
+    /// Its token was replaced or revoked.
+    pub token_revoked: bool,
+    /// The product that it is.
+    pub product: String,
+    /// Version of its client library.
+    pub client: String,
+    /// Terms that its user accepted with this call.
+    pub terms: Option<String>,
+    /// Epoch of the lease that it holds.
+    pub epoch: Option<u64>,
+    /// Launches that it has not reported yet.
+    pub launches: u64,
+    /// Its installation.
+    pub install_id: Uuid,
+    /// What is known of its installation.
+    pub install: Option<Install>,
+    /// The renewal secret that it presents.
+    pub renewal: Option<SecretHash>,
+    /// The renewal secret that it is given next.
+    pub next_renewal: SecretHash,
+    /// Random, spreads the times of the next pings.
+    pub jitter: u16,
+}

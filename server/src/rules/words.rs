@@ -1,0 +1,45 @@
+use chrono::{DateTime, SecondsFormat};
+use seatlock_protocol::UnixTime;
+
+/// `2026-11-22`, in UTC.
+#[must_use]
+pub fn date(time: UnixTime) -> String {
+    format(time, "%Y-%m-%d")
+}
+
+/// `2026-11-22 09:00 UTC`. The next whole minute, because something that becomes possible must be possible then.
+#[must_use]
+pub fn moment(time: UnixTime) -> String {
+    let to_the_minute = (60 - time.seconds() % 60) % 60;
+    format(time.plus(u64::try_from(to_the_minute).unwrap_or(0)), "%Y-%m-%d %H:%M UTC")
+}
+
+/// `2026-11-22T09:00:00Z`, RFC 3339.
+#[must_use]
+pub fn timestamp(time: UnixTime) -> String {
+    utc(time).map_or_else(String::new, |utc| utc.to_rfc3339_opts(SecondsFormat::Secs, true))
+}
+
+fn format(time: UnixTime, pattern: &str) -> String {
+    utc(time).map_or_else(String::new, |utc| utc.format(pattern).to_string())
+}
+
+/// `None` beyond the year 262142, where the calendar of chrono ends.
+fn utc(time: UnixTime) -> Option<DateTime<chrono::Utc>> {
+    DateTime::from_timestamp(time.seconds(), 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_never_early() {
+        let at = |seconds| UnixTime::new(seconds).unwrap();
+        assert_eq!(date(at(1_795_338_000)), "2026-11-22");
+        assert_eq!(moment(at(1_795_338_000)), "2026-11-22 09:00 UTC");
+        assert_eq!(moment(at(1_795_338_001)), "2026-11-22 09:01 UTC");
+        assert_eq!(timestamp(at(1_795_338_001)), "2026-11-22T09:00:01Z");
+        assert_eq!(moment(UnixTime::MAX), "");
+    }
+}

@@ -1,0 +1,108 @@
+use super::calls::license_of;
+use super::persist::{Actor, audit, license as change_counts, persist};
+use super::rows::{license, license_columns, seat, seat_columns};
+use super::writer::{Tx, Write};
+use crate::rules::{Answer, Event, License, OwnerAct, Seat, decide};
+use crate::store::{Answered, NewSeat, OwnerOrder, StoreError};
+use uuid::Uuid;
+
+impl Write for NewSeat {
+    type Output = Answered;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Answered, StoreError> {
+        let license = chosen_license(tx, self.license).await?;
+        let event = Event::Create { seat: self.id, shared_with: self.shared_with.clone() };
+        let decision = decide(&license, None, &event, tx.now);
+        let (now, seq) = (tx.now, tx.seq);
+        let Some(seat) = decision.seat else {
+            return Ok(Answered { now, seq, subject: None, answer: decision.answer });
+        };
+        change_counts(tx, license.id, decision.license).await?;
+        sqlx::query(
+            "INSERT INTO seat (id, license_id, shared_with, epoch, state, counted, launches, created_at) \
+             VALUES (?, ?, ?, 0, 'never_used', 0, 0, ?)",
+        )
+        .bind(seat.id.to_string())
+        .bind(seat.license.to_string())
+        .bind(&seat.shared_with)
+        .bind(now.seconds())
+        .execute(tx.conn())
+        .await?;
+        insert_token(tx, seat.id, &self.token).await?;
+        for entry in &decision.audit {
+            audit(tx, &seat, entry, Actor::Owner).await?;
+        }
+        Ok(Answered { now, seq, subject: Some((seat, license)), answer: decision.answer })
+    }
+}
+
+async fn chosen_license(tx: &mut Tx<'_>, wanted: Option<Uuid>) -> Result<License, StoreError> {
+    if let Some(id) = wanted {
+        return license_of(tx, id).await;
+    }
+    let rows = sqlx::query(concat!("SELECT ", license_columns!(), " FROM license l LIMIT 2"))
+        .fetch_all(tx.conn())
+        .await?;
+    match rows.as_slice() {
+        [only] => license(only),
+        [] => Err(StoreError::NotFound("license yet".to_owned())),
+        _ => Err(StoreError::NotFound("single license; say which one with --license".to_owned())),
+    }
+}
+
+async fn insert_token(tx: &mut Tx<'_>, seat: Uuid, hash: &[u8; 32]) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO token (hash, seat_id, created_at) VALUES (?, ?, ?)")
+        .bind(hash.as_slice())
+        .bind(seat.to_string())
+        .bind(tx.now.seconds())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+impl Write for OwnerOrder {
+    type Output = Answered;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Answered, StoreError> {
+        let (before, license) = load(tx, self.seat).await?;
+        let decision = decide(&license, Some(&before), &Event::Owner(self.act), tx.now);
+        let done = decision.answer == Answer::Done;
+        if !self.dry_run {
+            persist(tx, &before, &decision, Actor::Owner).await?;
+            if done && self.act != OwnerAct::Release {
+                retire_token(tx, self.seat).await?;
+            }
+            if let Some(hash) = self.new_token.as_ref().filter(|_| done) {
+                insert_token(tx, self.seat, hash).await?;
+            }
+        }
+        let seat = decision.seat.unwrap_or(before);
+        Ok(Answered { now: tx.now, seq: tx.seq, subject: Some((seat, license)), answer: decision.answer })
+    }
+}
+
+async fn load(tx: &mut Tx<'_>, id: Uuid) -> Result<(Seat, License), StoreError> {
+    let row = sqlx::query(concat!(
+        "SELECT ",
+        seat_columns!(),
+        ", ",
+        license_columns!(),
+        " FROM seat s JOIN license l ON l.id = s.license_id WHERE s.id = ?"
+    ))
+    .bind(id.to_string())
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or_else(|| StoreError::NotFound(format!("seat {id}")))?;
+    Ok((seat(&row)?, license(&row)?))
+}
+
+/// The old token's hash stays, marked: see the table. Its installations' secrets end with it.
+async fn retire_token(tx: &mut Tx<'_>, seat: Uuid) -> Result<(), StoreError> {
+    sqlx::query("UPDATE token SET revoked_at = ? WHERE seat_id = ? AND revoked_at IS NULL")
+        .bind(tx.now.seconds())
+        .bind(seat.to_string())
+        .execute(tx.conn())
+        .await?;
+    sqlx::query("DELETE FROM install WHERE seat_id = ?").bind(seat.to_string()).execute(tx.conn()).await?;
+    Ok(())
+}

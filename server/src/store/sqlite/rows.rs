@@ -1,0 +1,157 @@
+use crate::rules::{ClonePolicy, Holding, Install, License, Overlap, ReleaseMode, Seat, SeatState};
+use crate::store::StoreError;
+use seatlock_protocol::{
+    UnixTime,
+    claims::{ClockAction, ClockPolicy},
+};
+use sqlx::{Row, sqlite::SqliteRow};
+
+/// Columns that [`license`] reads; the table is called `l`.
+macro_rules! license_columns {
+    () => {
+        "l.id AS license_id, l.plan, l.entitlements, l.products, l.seats_max, l.in_use, l.tokens, l.offline_ttl, \
+         l.auto_release, l.renew, l.warn, l.release_window, l.release_mode, l.relaunch_rebinds, l.clone_policy, \
+         l.clock_tolerance, l.clock_action, l.terms AS license_terms, l.min_client, l.suspended_at, l.expires_at, \
+         l.last_manual_release_at"
+    };
+}
+
+/// Columns that [`seat`] reads; the table is called `s`.
+macro_rules! seat_columns {
+    () => {
+        "s.id AS seat_id, s.license_id AS seat_license_id, s.shared_with, s.epoch, s.state, s.machine, s.since, \
+         s.last_ping, s.lease_until, s.counted, s.last_used_at, s.launches, s.terms AS seat_terms, \
+         s.clone_suspected_at"
+    };
+}
+
+pub(super) use {license_columns, seat_columns};
+
+type Read<T> = Result<T, StoreError>;
+
+pub(super) fn license(row: &SqliteRow) -> Read<License> {
+    Ok(License {
+        id: parsed(row, "license_id")?,
+        plan: row.try_get("plan")?,
+        entitlements: words(row, "entitlements")?,
+        products: words(row, "products")?,
+        seats_max: row.try_get("seats_max")?,
+        in_use: row.try_get("in_use")?,
+        tokens: row.try_get("tokens")?,
+        offline_ttl: unsigned(row, "offline_ttl")?,
+        auto_release: unsigned(row, "auto_release")?,
+        renew: unsigned(row, "renew")?,
+        warn: unsigned(row, "warn")?,
+        release_window: unsigned(row, "release_window")?,
+        release_mode: named(row, "release_mode", &[ReleaseMode::Immediate, ReleaseMode::Drain], mode_name)?,
+        relaunch_rebinds: row.try_get("relaunch_rebinds")?,
+        clone_policy: named(row, "clone_policy", &[ClonePolicy::Flag, ClonePolicy::Enforce], policy_name)?,
+        clock: ClockPolicy {
+            tol: unsigned(row, "clock_tolerance")?,
+            act: named(row, "clock_action", &[ClockAction::Freeze, ClockAction::Lock], action_name)?,
+        },
+        terms: row.try_get("license_terms")?,
+        min_client: row.try_get("min_client")?,
+        suspended_at: time(row, "suspended_at")?,
+        expires_at: time(row, "expires_at")?,
+        last_manual_release_at: time(row, "last_manual_release_at")?,
+    })
+}
+
+pub(super) fn seat(row: &SqliteRow) -> Read<Seat> {
+    Ok(Seat {
+        id: parsed(row, "seat_id")?,
+        license: parsed(row, "seat_license_id")?,
+        shared_with: row.try_get("shared_with")?,
+        epoch: unsigned(row, "epoch")?,
+        state: state(row)?,
+        last_used_at: time(row, "last_used_at")?,
+        launches: unsigned(row, "launches")?,
+        terms: row.try_get("seat_terms")?,
+        clone_suspected_at: time(row, "clone_suspected_at")?,
+    })
+}
+
+fn state(row: &SqliteRow) -> Read<SeatState> {
+    let must = |name| time(row, name)?.ok_or(StoreError::Unexpected(name));
+    match row.try_get::<&str, _>("state")? {
+        "never_used" => Ok(SeatState::NeverUsed),
+        "closed" => Ok(SeatState::Closed),
+        "in_use" => Ok(SeatState::InUse(Holding {
+            machine: parsed(row, "machine")?,
+            since: must("since")?,
+            last_ping: must("last_ping")?,
+            lease_until: must("lease_until")?,
+        })),
+        "released" if row.try_get::<Option<&str>, _>("machine")?.is_none() => Ok(SeatState::Released(None)),
+        "released" => Ok(SeatState::Released(Some(Overlap {
+            machine: parsed(row, "machine")?,
+            since: must("since")?,
+            until: must("lease_until")?,
+            counted: row.try_get("counted")?,
+        }))),
+        _ => Err(StoreError::Unexpected("seat.state")),
+    }
+}
+
+/// The installation of a row of a LEFT JOIN, which is empty for a new installation.
+pub(super) fn install(row: &SqliteRow) -> Read<Option<Install>> {
+    if row.try_get::<Option<&str>, _>("install_id")?.is_none() {
+        return Ok(None);
+    }
+    let hash = |bytes: Vec<u8>| bytes.try_into().map_err(|_| StoreError::Unexpected("install.current"));
+    let previous = row.try_get::<Option<Vec<u8>>, _>("install_previous")?.map(hash).transpose()?;
+    Ok(Some(Install {
+        id: parsed(row, "install_id")?,
+        current: hash(row.try_get("install_current")?)?,
+        previous: previous.zip(time(row, "install_replaced_at")?),
+    }))
+}
+
+pub(super) fn mode_name(mode: ReleaseMode) -> &'static str {
+    match mode {
+        ReleaseMode::Immediate => "immediate",
+        ReleaseMode::Drain => "drain",
+    }
+}
+
+pub(super) fn policy_name(policy: ClonePolicy) -> &'static str {
+    match policy {
+        ClonePolicy::Flag => "flag",
+        ClonePolicy::Enforce => "enforce",
+    }
+}
+
+pub(super) fn action_name(action: ClockAction) -> &'static str {
+    match action {
+        ClockAction::Freeze => "freeze",
+        ClockAction::Lock => "lock",
+    }
+}
+
+/// SQLite's integers are signed; everything that is counted here stays far below their limit.
+pub(super) fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+pub(super) fn unsigned(row: &SqliteRow, name: &'static str) -> Read<u64> {
+    u64::try_from(row.try_get::<i64, _>(name)?).map_err(|_| StoreError::Unexpected(name))
+}
+
+pub(super) fn time(row: &SqliteRow, name: &'static str) -> Read<Option<UnixTime>> {
+    let seconds: Option<i64> = row.try_get(name)?;
+    seconds.map(|seconds| UnixTime::new(seconds).ok_or(StoreError::Unexpected(name))).transpose()
+}
+
+fn parsed<T: std::str::FromStr>(row: &SqliteRow, name: &'static str) -> Read<T> {
+    row.try_get::<&str, _>(name)?.parse().map_err(|_| StoreError::Unexpected(name))
+}
+
+fn words(row: &SqliteRow, name: &'static str) -> Read<Vec<String>> {
+    Ok(row.try_get::<&str, _>(name)?.split_whitespace().map(str::to_owned).collect())
+}
+
+fn named<T: Copy>(row: &SqliteRow, column: &'static str, all: &[T], name: fn(T) -> &'static str) -> Read<T> {
+    let stored: &str = row.try_get(column)?;
+    all.iter().copied().find(|value| name(*value) == stored).ok_or(StoreError::Unexpected(column))
+}
