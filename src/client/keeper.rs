@@ -60,11 +60,12 @@ impl Keeper {
         Binding { machine: self.rules.machine.clone(), token: self.token.as_ref().map(Token::hash) }
     }
 
-    /// Counts a launch and moves remembered time; written only if there is a license to protect.
+    /// Counts a launch and moves remembered time; written only if there is a lease to protect. Files that were copied
+    /// from another computer stay as they are.
     pub(super) fn launch(&mut self, reading: Reading) -> Result<(), StoreError> {
         let (state, _) = step(&self.state, Input::Launched, reading, &self.rules);
         self.state = state;
-        if self.state.license == License::Missing { Ok(()) } else { self.save() }
+        if matches!(self.state.license, License::Lease(_)) { self.save() } else { Ok(()) }
     }
 
     /// Takes over what other processes of this installation have stored meanwhile.

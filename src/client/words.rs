@@ -8,12 +8,7 @@ pub(super) fn date(time: UnixTime) -> String {
         .map_or_else(|| time.seconds().to_string(), |date| date.format("%Y-%m-%d %H:%M UTC").to_string())
 }
 
-/// The text of a code with its blanks filled, and the remedy when it is an error.
+/// The text of a code with its blanks filled.
 pub(super) fn sentence(code: Code, values: &BTreeMap<String, String>) -> String {
-    let mut text = code.text(|name| values.get(name).map(String::as_str));
-    if code.number() >= 10 {
-        text.push(' ');
-        text.push_str(code.row().remedy);
-    }
-    text
+    code.text(|name| values.get(name).map(String::as_str))
 }

@@ -37,6 +37,18 @@ pub(super) enum Work {
     Forget,
 }
 
+impl Work {
+    /// What a user is told when it is done.
+    fn success(&self) -> &'static str {
+        match self {
+            Self::Activate { .. } | Self::Ping(_) => Code::Ok.row().text,
+            Self::Release => "The seat was given back.",
+            Self::Preflight(_) => "Activating would succeed.",
+            Self::Forget => "Token and license were forgotten on this computer.",
+        }
+    }
+}
+
 /// What the worker is made of. It lives on one thread and nothing else touches it.
 pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
@@ -79,6 +91,7 @@ pub(super) fn run(mut worker: Worker, mut commands: UnboundedReceiver<Command>, 
 impl Worker {
     async fn carry_out(&mut self, Command { operation, work }: Command) {
         let shared = Arc::clone(&self.shared);
+        let success = work.success();
         let outcome = tokio::select! {
             biased;
             () = shared.interrupted(operation) => Outcome::of(Code::Cancelled),
@@ -86,7 +99,7 @@ impl Worker {
         };
         self.publish();
         let Outcome { code, http_status, available_at, params } = outcome;
-        let message = words::sentence(code, &params);
+        let message = if code == Code::Ok { success.to_owned() } else { words::sentence(code, &params) };
         let (kind, operation) = (EventKind::Operation, Some(operation));
         self.shared.post(Event { kind, operation, code, http_status, available_at, message });
     }
