@@ -244,7 +244,7 @@ impl Client {
             Text::Seat => snapshot.seat.clone(),
             Text::Plan => snapshot.plan.clone(),
             Text::Entitlements => snapshot.plan.as_ref().map(|_| snapshot.entitlements.join(" ")),
-            Text::Status => Some(snapshot.words(since_boot(), machine::clock::read().wall)),
+            Text::Status => Some(self.shared.words(machine::clock::read())),
             Text::StateFolder => self.state_folder.clone(),
         })
     }

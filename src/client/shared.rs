@@ -44,6 +44,11 @@ impl Shared {
         self.snapshot().standing(since_boot())
     }
 
+    /// The status in words for a person.
+    pub(super) fn words(&self, reading: Reading) -> String {
+        self.snapshot().words(reading.since_boot, reading.wall)
+    }
+
     /// Publishes the state, and posts an event when the host would be told something else than before.
     pub(super) fn publish(&self, state: &State, reading: Reading) {
         let before = self.snapshot.load().status(since_boot()).generation;

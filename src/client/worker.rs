@@ -99,7 +99,11 @@ impl Worker {
         };
         self.publish();
         let Outcome { code, http_status, available_at, params } = outcome;
-        let message = if code == Code::Ok { success.to_owned() } else { words::sentence(code, &params) };
+        let message = match code {
+            Code::Ok => success.to_owned(),
+            Code::OkOffline | Code::OkWarn => self.shared.words(machine::clock::read()),
+            _ => words::sentence(code, &params),
+        };
         let (kind, operation) = (EventKind::Operation, Some(operation));
         self.shared.post(Event { kind, operation, code, http_status, available_at, message });
     }
