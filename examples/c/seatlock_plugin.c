@@ -18,12 +18,18 @@
 /* How the program ends: a script can tell a lock from a mistake. */
 enum { LICENSED = 0, FAILED = 1, USAGE = 2, LOCKED = 3 };
 
+/* What happened, the code for support, and what a person can do about it. */
+static int explain(const char *what, int32_t code, const char *message)
+{
+    fprintf(stderr, "%s: %s (%s)\n", what, message[0] ? message : seatlock_code_text(code), seatlock_code_name(code));
+    fprintf(stderr, "%s: %s\n", what, seatlock_code_remedy(code));
+    return FAILED;
+}
+
 /* Every failed call leaves its detail in a struct of ours; the library allocates nothing for it. */
 static int fail(const char *what, int32_t code, const seatlock_error *error)
 {
-    fprintf(stderr, "%s: %s\n", what, error->message[0] ? error->message : seatlock_code_text(code));
-    fprintf(stderr, "  what to do: %s (%s)\n", seatlock_code_remedy(code), seatlock_code_name(code));
-    return FAILED;
+    return explain(what, code, error->message);
 }
 
 static seatlock_error no_error(void)
@@ -42,7 +48,7 @@ static void show_text(const seatlock_client *client, const char *label, uint32_t
     if (seatlock_client_text(client, what, NULL, 0, &needed) != SEATLOCK_ERROR_BUFFER_TOO_SMALL)
         return;
     text = malloc(needed);
-    if (text != NULL && seatlock_client_text(client, what, text, needed, NULL) == SEATLOCK_OK)
+    if (text != NULL && seatlock_client_text(client, what, text, needed, NULL) == SEATLOCK_OK && text[0] != '\0')
         printf("%-14s%s\n", label, text);
     free(text);
 }
@@ -72,6 +78,8 @@ static int show_status(const seatlock_client *client)
     const char *name = state == SEATLOCK_UNLOCKED ? "unlocked" : state == SEATLOCK_GRACE ? "grace" : "locked";
     printf("%-14s%s (%s)\n", "license", name, seatlock_code_name(status.reason));
     show_text(client, "", SEATLOCK_TEXT_STATUS);
+    if (state == SEATLOCK_LOCKED)
+        printf("%-14s%s\n", "what to do", seatlock_code_remedy(status.reason));
     show_time("valid until", status.valid_until);
     show_time("confirmed", status.confirmed_at);
     show_time(state == SEATLOCK_LOCKED ? "try again" : "next ping", status.next_try);
@@ -83,32 +91,30 @@ static int show_status(const seatlock_client *client)
     return state == SEATLOCK_LOCKED ? LOCKED : LICENSED;
 }
 
-/* For a program without a window: start the work, wait for its event. A plug-in does not wait, see watch(). */
-static int finish(seatlock_client *client, uint64_t operation, const settings *set, const char *what)
+/* For a program without a window: wait for the event of an operation. A plug-in does not wait, see watch(). */
+static int finish(seatlock_client *client, uint64_t operation, const settings *set, const char *what, const char *done)
 {
     seatlock_event event;
+    seatlock_error error = no_error();
     int32_t code;
     memset(&event, 0, sizeof event);
     event.struct_size = sizeof event;
     code = seatlock_client_wait(client, operation, set->timeout_ms, &event);
+    if (code < 0)
+        return fail(what, code, &error);
     if (code == SEATLOCK_NOTHING) {
         seatlock_client_cancel(client, operation);
         fprintf(stderr, "%s: no answer within %lu ms; trying again is safe\n", what, (unsigned long)set->timeout_ms);
         return FAILED;
     }
-    if (code == SEATLOCK_OK)
-        code = event.code;
-    if (code >= 0) {
-        printf("%s: %s\n", what, event.message[0] ? event.message : "done");
+    if (event.code >= 0) {
+        printf("%s: %s\n", what, done);
         return LICENSED;
     }
-    fprintf(stderr, "%s: %s\n", what, event.message[0] ? event.message : seatlock_code_text(code));
-    fprintf(stderr, "  what to do: %s (%s)\n", seatlock_code_remedy(code), seatlock_code_name(code));
-    if (event.available_at != 0) {
-        char when[32];
-        if (iso_time(event.available_at, when, sizeof when))
-            fprintf(stderr, "  not before: %s\n", when);
-    }
+    explain(what, event.code, event.message);
+    char when[32];
+    if (event.available_at != 0 && iso_time(event.available_at, when, sizeof when))
+        fprintf(stderr, "%s: not before %s\n", what, when);
     return FAILED;
 }
 
@@ -135,7 +141,7 @@ static int activate(seatlock_client *client, const settings *set)
         fail("activate", code, &error);
         return show_status(client) == LOCKED ? LOCKED : FAILED;
     }
-    int ended = finish(client, operation, set, "activate");
+    int ended = finish(client, operation, set, "activate", "this computer has the seat");
     int shown = show_status(client);
     return shown == LOCKED ? LOCKED : ended;
 }
@@ -147,7 +153,7 @@ static int preflight(seatlock_client *client, const settings *set)
     int32_t code = seatlock_client_preflight(client, set->token, &operation, &error);
     if (code < 0)
         return fail("preflight", code, &error);
-    return finish(client, operation, set, "preflight");
+    return finish(client, operation, set, "preflight", "activating would work");
 }
 
 static int ping(seatlock_client *client, const settings *set)
@@ -158,7 +164,7 @@ static int ping(seatlock_client *client, const settings *set)
     if (code < 0)
         fail("ping", code, &error);
     else
-        finish(client, operation, set, "ping");
+        finish(client, operation, set, "ping", "the server was told");
     /* A ping that fails takes nothing away, so what counts is the status. */
     return show_status(client);
 }
@@ -168,7 +174,7 @@ static int release(seatlock_client *client, const settings *set)
     seatlock_error error = no_error();
     uint64_t operation = 0;
     int32_t code = seatlock_client_release(client, &operation, &error);
-    int ended = code < 0 ? fail("release", code, &error) : finish(client, operation, set, "release");
+    int ended = code < 0 ? fail("release", code, &error) : finish(client, operation, set, "release", "the seat is free");
     show_status(client);
     return ended;
 }
@@ -178,7 +184,7 @@ static int forget(seatlock_client *client, const settings *set)
     seatlock_error error = no_error();
     uint64_t operation = 0;
     int32_t code = seatlock_client_forget(client, &operation, &error);
-    int ended = code < 0 ? fail("forget", code, &error) : finish(client, operation, set, "forget");
+    int ended = code < 0 ? fail("forget", code, &error) : finish(client, operation, set, "forget", "nothing is kept here any more");
     show_status(client);
     return ended;
 }
@@ -278,6 +284,8 @@ int main(int argc, char **argv)
     int result = FAILED;
     int32_t code;
 
+    /* So that both outputs keep their order when somebody reads them from one pipe. */
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
     switch (read_settings(&set, argc, argv)) {
     case SETTINGS_HELP:
         return LICENSED;

@@ -47,7 +47,26 @@ pub fn server() -> Result<PathBuf> {
 /// The build fails.
 pub fn shared_library(release: bool) -> Result<PathBuf> {
     let made = library("cdylib", release)?;
-    file(&made, env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX)
+    let library = file(&made, env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX)?;
+    add_name(&library)?;
+    Ok(library)
+}
+
+/// Programs look for the library by its SONAME, which cargo gives no file.
+#[cfg(target_os = "linux")]
+fn add_name(library: &Path) -> Result<()> {
+    use std::os::unix::fs::symlink;
+    let name = library.with_file_name(format!("libseatlock.so.{}", crate::install::ABI));
+    if let (false, Some(target)) = (name.exists(), library.file_name()) {
+        // Another process of the same test run may have made it a moment ago.
+        symlink(target, &name).or_else(|error| if name.exists() { Ok(()) } else { Err(error) })?;
+    }
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn add_name(_library: &Path) -> Result<()> {
+    Ok(())
 }
 
 /// Builds the static library and answers its file and the linker flags that go with it.

@@ -7,8 +7,8 @@ use tempfile::TempDir;
 use xtask::server::{Running, Setup};
 use xtask::{build, c, repository, run};
 
-/// Seconds after which the demo's leases want to be confirmed, instead of hours: so that "offline" shows at once.
-const RENEW: u32 = 2;
+/// Seconds, give or take a fifth, after which the demo's leases want to be confirmed instead of hours: "offline" shows soon.
+const RENEW: u32 = 5;
 
 /// What a plug-in shaped program is run with.
 struct Stage {
@@ -48,7 +48,7 @@ fn build() -> Result<Stage> {
     let flags: Vec<&str> = c::C_WARNINGS.iter().copied().chain(link.iter().map(String::as_str)).collect();
     let sources: Vec<&Path> = sources.iter().map(PathBuf::as_path).collect();
     c::compile(&sources, &[&repository().join("include")], &plugin, &flags)?;
-    let setup = Setup { more: vec!["--renew".into(), RENEW.to_string()], ..Setup::default() };
+    let setup = Setup { more: vec!["--renew".into(), format!("{RENEW}s")], ..Setup::default() };
     let server = Running::start_with(&setup)?;
     remove_on_interrupt(server.data())?;
     Ok(Stage { folder, plugin, server, step: 0 })
@@ -82,7 +82,7 @@ fn play(stage: &mut Stage) -> Result<()> {
 
     stage.say("The server goes away. The license goes on by itself until the date that is shown.");
     stage.server.stop()?;
-    std::thread::sleep(std::time::Duration::from_secs(u64::from(RENEW) + 1));
+    std::thread::sleep(std::time::Duration::from_secs(u64::from(RENEW) + 2));
     stage.plugin(&["ping"], None, 0, &["unreachable", "grace (ok_offline)", "valid until"])?;
 
     stage.say("The server is back. Nobody has to type anything.");

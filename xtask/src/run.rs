@@ -1,5 +1,5 @@
 use anyhow::{Context, Result, bail};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::process::{Command, Output, Stdio};
 
 /// Runs a command and answers its standard output. A failure carries the command and both outputs.
@@ -15,28 +15,32 @@ pub fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Runs a command whatever it exits with, and answers exit code and both outputs. `input` goes to its standard
-/// input.
+/// Runs a command whatever it exits with, and answers exit code and both outputs in the order in which they came.
+/// `input` goes to its standard input.
 ///
 /// # Errors
 /// The command can not be started, or was ended by a signal.
 pub fn status(command: &mut Command, input: Option<&str>) -> Result<(i32, String)> {
     let shown = shown(command);
-    let mut child = command
-        .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("`{shown}` can not be started"))?;
+    let (mut reader, writer) = std::io::pipe()?;
+    command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
+    command.stdout(writer.try_clone()?).stderr(writer);
+    let child = command.spawn();
+    // The command keeps the pipe's other end open, and reading it would never end.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = child.with_context(|| format!("`{shown}` can not be started"))?;
     if let (Some(mut pipe), Some(input)) = (child.stdin.take(), input) {
         // A program that does not read its input is judged by what it says, not by the broken pipe.
         let _ = pipe.write_all(input.as_bytes());
     }
-    let output = child.wait_with_output()?;
-    let Some(code) = output.status.code() else {
-        bail!("`{shown}` was ended by a signal: {}\n{}", output.status, both(&output));
-    };
-    Ok((code, both(&output)))
+    let mut said = Vec::new();
+    reader.read_to_end(&mut said)?;
+    let said = String::from_utf8_lossy(&said).into_owned();
+    let ended = child.wait()?;
+    ended
+        .code()
+        .map(|code| (code, said.clone()))
+        .with_context(|| format!("`{shown}` ended with {ended}\n{said}"))
 }
 
 /// Runs a tool that may not be installed.
@@ -110,8 +114,8 @@ mod tests {
     #[test]
     fn exit_codes_and_both_outputs_come_back() {
         let mut shell = Command::new("sh");
-        shell.args(["-c", "read line; echo out $line; echo err >&2; exit 3"]);
+        shell.args(["-c", "read line; echo err >&2; echo out $line; exit 3"]);
         let (code, said) = status(&mut shell, Some("in\n")).unwrap();
-        assert_eq!((code, said.as_str()), (3, "out in\nerr\n"));
+        assert_eq!((code, said.as_str()), (3, "err\nout in\n"));
     }
 }
