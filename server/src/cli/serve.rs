@@ -1,7 +1,8 @@
+use super::units::duration;
 use anyhow::Context as _;
 use clap::Args;
 use seatlock_server::{AppState, keys::DataFolder};
-use std::{io::Write as _, net::SocketAddr};
+use std::{io::Write as _, net::SocketAddr, time::Duration};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -15,6 +16,9 @@ pub(super) struct Serve {
     /// What is logged on standard error: error, warn, info, debug
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     log: tracing::Level,
+    /// Longest time that a request may take
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    request_timeout: u64,
 }
 
 impl Serve {
@@ -25,7 +29,8 @@ impl Serve {
             .with_ansi(false)
             .init();
         let store = super::open(&folder).await?;
-        let state = AppState::load(store, folder).await?;
+        let timeout = Duration::from_secs(self.request_timeout);
+        let state = AppState::load(store, folder, timeout).await?;
         // Before anybody can know that the server is there, so that a signal is never lost.
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;

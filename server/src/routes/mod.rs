@@ -49,11 +49,11 @@ impl<S: Store> AppState<S> {
     ///
     /// # Errors
     /// When the folder is not initialised, or a secret is missing.
-    pub async fn load(store: S, folder: DataFolder) -> anyhow::Result<Self> {
+    pub async fn load(store: S, folder: DataFolder, timeout: Duration) -> anyhow::Result<Self> {
         let pepper = folder.pepper()?;
         let info = store.server().await?;
         let rings = Rings::new(KeyRing::load(&store, &folder).await?);
-        Ok(Self { store, folder, pepper, info, rings, timeout: Duration::from_secs(10) })
+        Ok(Self { store, folder, pepper, info, rings, timeout })
     }
 }
 

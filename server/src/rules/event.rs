@@ -13,7 +13,7 @@ pub enum Event {
         shared_with: String,
     },
     /// A plug-in calls.
-    Call(Call, Caller),
+    Call(Call, Box<Caller>),
     /// The owner acts.
     Owner(OwnerAct),
     /// Time has passed.

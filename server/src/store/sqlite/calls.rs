@@ -34,7 +34,7 @@ async fn answer(tx: &mut Tx<'_>, question: &Question) -> Result<Answered, StoreE
         let answer = Answer::Verdict(token_unknown());
         return Ok(Answered { now: tx.now, seq: tx.seq, subject: None, answer });
     };
-    let decision = decide(&license, Some(&before), &Event::Call(question.call, caller), tx.now);
+    let decision = decide(&license, Some(&before), &Event::Call(question.call, Box::new(caller)), tx.now);
     persist(tx, &before, &decision, Actor::Plugin).await?;
     let seat = decision.seat.unwrap_or(before);
     Ok(Answered { now: tx.now, seq: tx.seq, subject: Some((seat, license)), answer: decision.answer })

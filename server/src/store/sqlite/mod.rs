@@ -20,9 +20,12 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, sync::Mutex, time::Duration};
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
 use uuid::Uuid;
-use writer::{Job, QUEUE, Waiting, Write, Writer};
+use writer::{Job, QUEUE, Write, Writer, job};
 
 /// Long enough for another process's largest batch, short enough to be told that something hangs.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -62,9 +65,9 @@ impl SqliteStore {
     }
 
     async fn write<W: Write>(&self, work: W) -> Result<W::Output, StoreError> {
-        let (job, result) = Waiting::new(work);
+        let (reply, result) = oneshot::channel();
         let queue = lock(&self.queue).clone().ok_or(StoreError::Closed)?;
-        queue.try_send(job).map_err(|error| match error {
+        queue.try_send(job(work, reply)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
         })?;

@@ -42,17 +42,15 @@ pub(super) trait Job: Send {
     fn failed(self: Box<Self>, error: StoreError);
 }
 
-pub(super) struct Waiting<W: Write> {
+struct Waiting<W: Write> {
     work: W,
     output: Option<W::Output>,
     reply: oneshot::Sender<Result<W::Output, StoreError>>,
 }
 
-impl<W: Write> Waiting<W> {
-    pub(super) fn new(work: W) -> (Box<dyn Job>, oneshot::Receiver<Result<W::Output, StoreError>>) {
-        let (reply, result) = oneshot::channel();
-        (Box::new(Self { work, output: None, reply }), result)
-    }
+/// `work` as a job whose result goes to `reply`.
+pub(super) fn job<W: Write>(work: W, reply: oneshot::Sender<Result<W::Output, StoreError>>) -> Box<dyn Job> {
+    Box::new(Waiting { work, output: None, reply })
 }
 
 impl<W: Write> Job for Waiting<W> {

@@ -1,0 +1,332 @@
+#![allow(dead_code, missing_docs, reason = "each test program uses a part of it")]
+
+use seatlock_protocol::{
+    MachineId, PublicKey, Typ, UnixTime,
+    api::{LeaseAnswer, Problem, VerdictAnswer},
+    claims::{KeySetClaims, LeaseClaims, VerdictClaims},
+    jws,
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use std::{
+    fs::File,
+    io::{BufRead as _, BufReader, Read as _},
+    path::PathBuf,
+    process::{Child, ChildStdout, Command, Stdio},
+};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+pub const PRODUCT: &str = "com.example.bridge";
+pub const ISSUER: &str = "licenses.example.com";
+const PROGRAM: &str = env!("CARGO_BIN_EXE_seatlock-server");
+
+/// A data folder as `init` leaves it.
+pub struct Site {
+    folder: TempDir,
+    pub root: PublicKey,
+    pub license: String,
+    http: reqwest::Client,
+}
+
+/// A server process on a site.
+pub struct Server<'a> {
+    pub site: &'a Site,
+    pub url: String,
+    pub child: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+/// What a command left behind.
+#[derive(Debug)]
+pub struct Done {
+    pub ok: bool,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Done {
+    pub fn json(&self) -> Value {
+        assert!(self.ok, "{}", self.stderr);
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+}
+
+impl Site {
+    pub fn new(options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let mut args = vec!["--json", "init", "--issuer", ISSUER, "--product", PRODUCT];
+        args.extend(options);
+        let made = run(Command::new(PROGRAM).arg("--data").arg(&data).args(args)).json();
+        Self {
+            folder,
+            root: PublicKey::from_jwk_x(made["root_key"]["x"].as_str().unwrap()).unwrap(),
+            license: made["license"].as_str().unwrap().to_owned(),
+            http: reqwest::Client::new(),
+        }
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub fn scratch(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs a command with `--json` on this site, its input closed.
+    pub fn cli(&self, args: &[&str]) -> Done {
+        run(Command::new(PROGRAM).arg("--data").arg(self.data()).arg("--json").args(args))
+    }
+
+    /// Makes a seat: its id and its token.
+    pub fn seat(&self, email: &str) -> (String, String) {
+        let made = self.cli(&["seat", "create", "--email", email]).json();
+        (made["id"].as_str().unwrap().to_owned(), made["token"].as_str().unwrap().to_owned())
+    }
+
+    pub fn change(&self, options: &[&str]) {
+        let mut args = vec!["license", "change", &self.license];
+        args.extend(options);
+        self.cli(&args).json();
+    }
+
+    pub fn show(&self, seat: &str) -> Value {
+        let seats = self.cli(&["seat", "list"]).json();
+        seats.as_array().unwrap().iter().find(|other| other["id"] == seat).unwrap().clone()
+    }
+
+    pub fn serve(&self) -> Server<'_> {
+        self.serve_with(&[])
+    }
+
+    pub fn serve_with(&self, options: &[&str]) -> Server<'_> {
+        let log = File::options().create(true).append(true).open(self.log()).unwrap();
+        let mut child = Command::new(PROGRAM)
+            .arg("--data")
+            .arg(self.data())
+            .args(["serve", "--listen", "127.0.0.1:0", "--log", "debug"])
+            .args(options)
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let url = line.trim().strip_prefix("listening on ").expect("the server says where it listens");
+        Server { site: self, url: url.to_owned(), child, stdout }
+    }
+
+    pub fn log(&self) -> PathBuf {
+        self.scratch("log")
+    }
+
+    pub async fn database(&self) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(self.data().join("seatlock.db"));
+        SqliteConnection::connect_with(&options).await.unwrap()
+    }
+
+    /// Lets time pass, by moving everything that happened into the past.
+    pub async fn age(&self, seconds: i64) {
+        let mut database = self.database().await;
+        for statement in [
+            "UPDATE seat SET since = since - ?1, last_ping = last_ping - ?1, lease_until = lease_until - ?1",
+            "UPDATE license SET last_manual_release_at = last_manual_release_at - ?1",
+            "UPDATE install SET replaced_at = replaced_at - ?1",
+        ] {
+            sqlx::query(statement).bind(seconds).execute(&mut database).await.unwrap();
+        }
+        database.close().await.unwrap();
+    }
+
+    pub async fn audit(&self, seat: &str) -> Vec<String> {
+        let mut database = self.database().await;
+        let query = "SELECT event FROM audit WHERE seat_id = ? ORDER BY id";
+        let rows = sqlx::query_scalar(query).bind(seat).fetch_all(&mut database).await.unwrap();
+        database.close().await.unwrap();
+        rows
+    }
+}
+
+fn run(command: &mut Command) -> Done {
+    let done = command.stdin(Stdio::null()).output().unwrap();
+    Done {
+        ok: done.status.success(),
+        stdout: String::from_utf8(done.stdout).unwrap(),
+        stderr: String::from_utf8(done.stderr).unwrap(),
+    }
+}
+
+/// A plug-in installation on one computer.
+#[derive(Clone)]
+pub struct Plugin {
+    pub token: String,
+    pub machine: MachineId,
+    pub install: Uuid,
+    pub renewal: Option<String>,
+    pub epoch: Option<u64>,
+    pub body: Value,
+}
+
+impl Plugin {
+    pub fn new(token: &str, machine: &str) -> Self {
+        Self {
+            token: token.to_owned(),
+            machine: MachineId::derive(PRODUCT, "linux", machine),
+            install: Uuid::new_v4(),
+            renewal: None,
+            epoch: None,
+            body: json!({}),
+        }
+    }
+
+    /// The same with members of the body replaced.
+    pub fn with(&self, body: Value) -> Self {
+        Self { body, ..self.clone() }
+    }
+
+    fn request(&self) -> (String, Value) {
+        let mut nonce = [0; 16];
+        getrandom::fill(&mut nonce).unwrap();
+        let nonce = seatlock_protocol::Nonce::new(nonce).to_string();
+        let mut body = json!({
+            "nonce": nonce, "product": PRODUCT, "machine": { "id": self.machine, "source": "os" },
+            "install_id": self.install, "intent": "launch", "renewal": self.renewal,
+            "client": { "lib": "1.0.0", "host": "blender" }, "clock": { "wall": 0 },
+        });
+        if let Some(epoch) = self.epoch {
+            body["have"] = json!({ "jti": Uuid::new_v4(), "epoch": epoch });
+        }
+        body.as_object_mut().unwrap().extend(self.body.as_object().unwrap().clone());
+        (nonce, body)
+    }
+}
+
+/// An answer as it came, and what was asked.
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: String,
+    nonce: String,
+    keys: KeySetClaims,
+}
+
+impl Server<'_> {
+    /// One call of a plug-in: `activate`, `ping`, `release`, `status`.
+    pub async fn call(&self, call: &str, plugin: &Plugin) -> Answer {
+        self.try_call(call, plugin).await.unwrap()
+    }
+
+    pub async fn try_call(&self, call: &str, plugin: &Plugin) -> reqwest::Result<Answer> {
+        let (nonce, body) = plugin.request();
+        let url = format!("{}/v1/seat/{call}", self.url);
+        let request = self.site.http.post(url).bearer_auth(&plugin.token).json(&body);
+        let response = request.send().await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = response.text().await?;
+        let keys = KeySetClaims {
+            iss: String::new(),
+            seq: 0,
+            iat: UnixTime::MIN,
+            keys: Vec::new(),
+            revoked: Vec::new(),
+        };
+        let mut answer = Answer { status, headers, body, nonce, keys };
+        if let Some(jws) = serde_json::from_str::<Value>(&answer.body)
+            .ok()
+            .and_then(|body| body["keyset"].as_str().map(str::to_owned))
+        {
+            answer.keys = self.site.key_set(&jws);
+        }
+        Ok(answer)
+    }
+
+    /// As [`Self::call`], and keeps what a real client would keep.
+    pub async fn lease(&self, call: &str, plugin: &mut Plugin) -> (u16, LeaseClaims) {
+        let answer = self.call(call, plugin).await;
+        let lease = answer.lease();
+        let body: LeaseAnswer = serde_json::from_str(&answer.body).unwrap();
+        plugin.renewal = Some(body.renewal);
+        plugin.epoch = Some(lease.epoch);
+        (answer.status, lease)
+    }
+
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Stops the server in order: it must end well, and everything after its first line is returned.
+    pub fn stop(mut self) -> String {
+        self.signal("TERM");
+        assert!(self.child.wait().unwrap().success());
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).unwrap();
+        rest
+    }
+}
+
+impl Drop for Server<'_> {
+    fn drop(&mut self) {
+        // Already stopped in most tests.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Site {
+    /// Reads a key set as a plug-in does that pins the root key.
+    pub fn key_set(&self, jws: &str) -> KeySetClaims {
+        let root = |kid: &str| (kid == self.root.thumbprint()).then_some(self.root);
+        jws::verify(jws, Typ::KeySet, root).unwrap().claims
+    }
+}
+
+impl Answer {
+    fn open<T: DeserializeOwned>(&self, jws: &str, typ: Typ) -> T {
+        let find = |kid: &str| self.keys.keys.iter().find(|key| key.kid == kid).map(|key| key.x);
+        jws::verify(jws, typ, find).unwrap().claims
+    }
+
+    pub fn lease(&self) -> LeaseClaims {
+        let answer: LeaseAnswer =
+            serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no lease: {}", self.body));
+        let lease: LeaseClaims = self.open(&answer.lease, Typ::Lease);
+        assert_eq!((lease.iss.as_str(), lease.nonce.to_string()), (ISSUER, self.nonce.clone()));
+        lease
+    }
+
+    /// The verdict of a success.
+    pub fn verdict(&self) -> VerdictClaims {
+        let answer: VerdictAnswer =
+            serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no verdict: {}", self.body));
+        self.checked(&answer.verdict)
+    }
+
+    pub fn problem(&self) -> Problem {
+        assert_eq!(self.headers["content-type"], "application/problem+json", "{}", self.body);
+        let problem: Problem = serde_json::from_str(&self.body).unwrap();
+        assert_eq!(problem.status, self.status);
+        let id = self.headers["x-request-id"].to_str().unwrap();
+        assert_eq!(problem.instance, Some(format!("urn:uuid:{id}")));
+        problem
+    }
+
+    /// The verdict of a refusal, which repeats the unsigned part.
+    pub fn refusal(&self) -> VerdictClaims {
+        let problem = self.problem();
+        let verdict = self.checked(problem.verdict.as_ref().unwrap());
+        assert_eq!((verdict.code, &verdict.params), (problem.code, &problem.params));
+        verdict
+    }
+
+    fn checked(&self, jws: &str) -> VerdictClaims {
+        let verdict: VerdictClaims = self.open(jws, Typ::Verdict);
+        assert_eq!((verdict.iss.as_str(), verdict.nonce.to_string()), (ISSUER, self.nonce.clone()));
+        assert_eq!(verdict.ks, self.keys.seq);
+        verdict
+    }
+}
