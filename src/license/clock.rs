@@ -20,6 +20,9 @@ pub struct ClockMemory {
     pub high_water: UnixTime,
     /// Issue time of the newest signed answer.
     pub signed: UnixTime,
+    /// [`Reading::since_boot`] when the high-water mark was made.
+    #[serde(default)]
+    pub since_boot: u64,
 }
 
 /// A moment that was believed, tied to the clock that can not be set.
@@ -69,6 +72,8 @@ impl Anomaly {
 pub struct Time {
     /// Effective time.
     pub now: UnixTime,
+    /// The part of it that is certain enough to be remembered.
+    pub believed: UnixTime,
     /// Why it is not to be trusted, if so.
     pub anomaly: Option<Anomaly>,
 }
@@ -76,59 +81,72 @@ pub struct Time {
 /// Further ahead of the high-water mark than this, the wall clock is not believed for keeps.
 const FAR_AHEAD: u64 = 60 * 24 * 3600;
 
-/// Seconds by which the high-water mark moves while a process runs. Also added by a launch during which the wall clock stands behind it, so that setting the clock
-/// back before every launch does not stop time. A launch with a good clock adds nothing, or many launches in a
-/// row would carry the mark into the future and lock out an honest user.
+/// Seconds by which the high-water mark moves while a process runs, so that a disk is not written to every minute.
 const TICK: u64 = 600;
 
 /// The rollback that is tolerated without a lease to say so: time zones and dual boot.
 pub const DEFAULT_POLICY: ClockPolicy = ClockPolicy { tol: 26 * 3600, act: ClockAction::Lock };
 
-/// Effective time: the latest of wall clock, signed time, high-water mark and anchor, with two exceptions. A signed
-/// anchor alone counts, because then the time is known; and beyond the tolerance it is not known at all.
+/// Effective time: the latest of wall clock, signed time, high-water mark and anchor. A signed anchor alone counts,
+/// because then the time is known; and a wall clock far off is reported instead of believed.
+///
+/// `end` is the end of the lease, if there is one. A date before it was foreseen by the server, so it is plausible
+/// however far ahead it is. A date after it ends the lease, but is not remembered: the user may have to set it right.
 #[must_use]
-pub fn effective(memory: ClockMemory, anchor: Option<Anchor>, reading: Reading, policy: ClockPolicy) -> Time {
+pub fn effective(
+    memory: ClockMemory,
+    anchor: Option<Anchor>,
+    reading: Reading,
+    policy: ClockPolicy,
+    end: Option<UnixTime>,
+) -> Time {
     if let Some(anchor) = anchor.filter(|anchor| anchor.signed) {
-        return Time { now: anchor.now(reading.since_boot), anomaly: None };
+        let now = anchor.now(reading.since_boot);
+        return Time { now, believed: now, anomaly: None };
     }
     let elapsed = anchor.map_or(UnixTime::MIN, |anchor| anchor.now(reading.since_boot));
-    let floor = memory.high_water.max(memory.signed).max(elapsed);
-    let Some(wall) = reading.wall else {
-        return Time { now: floor, anomaly: Some(Anomaly::Unreadable) };
-    };
-    let anomaly = if floor.since(wall) > policy.tol && policy.act == ClockAction::Lock {
-        Some(Anomaly::SetBack)
-    } else if floor > UnixTime::MIN && wall.since(floor) > FAR_AHEAD {
-        Some(Anomaly::FarAhead)
+    let floor = memory.mark(reading.since_boot).max(memory.signed).max(elapsed);
+    let doubtful = |anomaly| Time { now: floor, believed: floor, anomaly: Some(anomaly) };
+    let Some(wall) = reading.wall else { return doubtful(Anomaly::Unreadable) };
+    let foreseen = end.is_some_and(|end| wall < end);
+    if floor.since(wall) > policy.tol && policy.act == ClockAction::Lock {
+        doubtful(Anomaly::SetBack)
+    } else if floor > UnixTime::MIN && wall.since(floor) > FAR_AHEAD && !foreseen {
+        doubtful(Anomaly::FarAhead)
     } else {
-        None
-    };
-    // A clock far ahead is reported, but must not move time: it would end the lease of someone who only has to
-    // set the date right.
-    let now = if anomaly == Some(Anomaly::FarAhead) { floor } else { wall.max(floor) };
-    Time { now, anomaly }
+        let now = wall.max(floor);
+        Time { now, believed: if foreseen || end.is_none() { now } else { floor }, anomaly: None }
+    }
 }
 
 impl ClockMemory {
+    /// The high-water mark now. It moves on with the clock that can not be set, also between two launches; after a
+    /// restart of the computer at least the time since then has passed. So setting the wall clock back before every
+    /// launch does not stop time, and no number of launches carries the mark beyond the true time.
+    fn mark(&self, since_boot: u64) -> UnixTime {
+        match self.high_water {
+            UnixTime::MIN => UnixTime::MIN,
+            mark => mark.plus(since_boot.checked_sub(self.since_boot).unwrap_or(since_boot)),
+        }
+    }
+
     /// What to remember at the start of a process.
     #[must_use]
     pub fn after_launch(self, time: Time, reading: Reading) -> Self {
-        let behind = reading.wall.is_none_or(|wall| wall < self.high_water);
-        let moved = if behind { self.high_water.plus(TICK) } else { self.high_water };
-        Self { high_water: moved.max(time.now), ..self }
+        Self { high_water: time.believed, since_boot: reading.since_boot, ..self }
     }
 
-    /// What to remember while a process runs: whole ticks only, so that a disk is not written to every minute.
+    /// What to remember while a process runs: whole ticks only.
     #[must_use]
-    pub fn after_tick(self, time: Time) -> Self {
-        let moved = time.now.since(self.high_water) >= TICK;
-        Self { high_water: if moved { time.now } else { self.high_water }, ..self }
+    pub fn after_tick(self, time: Time, reading: Reading) -> Self {
+        let moved = time.believed.since(self.high_water) >= TICK;
+        if moved { self.after_launch(time, reading) } else { self }
     }
 
     /// A signed answer to this process's own request says what time it is, and mends a mark that was too high.
     #[must_use]
-    pub fn after_signed(now: UnixTime) -> Self {
-        Self { high_water: now, signed: now }
+    pub fn after_signed(now: UnixTime, reading: Reading) -> Self {
+        Self { high_water: now, signed: now, since_boot: reading.since_boot }
     }
 }
 
@@ -146,10 +164,11 @@ mod tests {
 
     #[test]
     fn table_of_clocks() {
-        let memory = ClockMemory { high_water: at(BASE), signed: at(BASE - DAY) };
+        let memory = ClockMemory { high_water: at(BASE), signed: at(BASE - DAY), since_boot: 100 };
         let anchor = |offset, signed| Some(Anchor { at: at(BASE + offset), since_boot: 50, signed });
         // (what, wall, anchor, expected now, expected anomaly), all 100 s after boot
-        let cases: &[(&str, Option<i64>, Option<Anchor>, i64, Option<Anomaly>)] = &[
+        type Row = (&'static str, Option<i64>, Option<Anchor>, i64, Option<Anomaly>);
+        let cases: &[Row] = &[
             ("good clock", Some(BASE + HOUR), None, BASE + HOUR, None),
             ("five minutes back", Some(BASE - 300), None, BASE, None),
             ("an hour back: daylight saving", Some(BASE - HOUR), None, BASE, None),
@@ -166,36 +185,62 @@ mod tests {
         ];
         for (what, wall, anchor, now, anomaly) in cases {
             let reading = Reading { wall: wall.map(at), since_boot: 100 };
-            let expected = Time { now: at(*now), anomaly: *anomaly };
-            assert_eq!(effective(memory, *anchor, reading, DEFAULT_POLICY), expected, "{what}");
+            let expected = Time { now: at(*now), believed: at(*now), anomaly: *anomaly };
+            assert_eq!(effective(memory, *anchor, reading, DEFAULT_POLICY, None), expected, "{what}");
         }
     }
 
     #[test]
     fn a_new_computer_believes_any_clock() {
         let reading = Reading { wall: Some(at(BASE)), since_boot: 1 };
-        let time = effective(ClockMemory::default(), None, reading, DEFAULT_POLICY);
-        assert_eq!(time, Time { now: at(BASE), anomaly: None });
+        let time = effective(ClockMemory::default(), None, reading, DEFAULT_POLICY, None);
+        assert_eq!(time, Time { now: at(BASE), believed: at(BASE), anomaly: None });
     }
 
     #[test]
     fn freezing_policy_never_locks() {
         let policy = ClockPolicy { tol: 60, act: ClockAction::Freeze };
-        let memory = ClockMemory { high_water: at(BASE), signed: at(BASE) };
+        let memory = ClockMemory { high_water: at(BASE), signed: at(BASE), since_boot: 1 };
         let reading = Reading { wall: Some(at(0)), since_boot: 1 };
-        assert_eq!(effective(memory, None, reading, policy), Time { now: at(BASE), anomaly: None });
+        let expected = Time { now: at(BASE), believed: at(BASE), anomaly: None };
+        assert_eq!(effective(memory, None, reading, policy, None), expected);
     }
 
     #[test]
-    fn launches_move_time_only_when_the_clock_stands_behind() {
-        let memory = ClockMemory { high_water: at(BASE), signed: at(BASE) };
-        let launch = |memory: ClockMemory, wall| {
-            let reading = Reading { wall: Some(at(wall)), since_boot: 1 };
-            memory.after_launch(effective(memory, None, reading, DEFAULT_POLICY), reading)
+    fn the_end_of_the_lease_tells_a_foreseen_date_from_a_wrong_one() {
+        let memory = ClockMemory { high_water: at(BASE), signed: at(BASE), since_boot: 1 };
+        // (what, lease length, wall clock ahead, effective, believed, anomaly), in days
+        type Row = (&'static str, i64, i64, i64, i64, Option<Anomaly>);
+        let cases: &[Row] = &[
+            ("within the lease", 7, 3, 3, 3, None),
+            ("after its end: it ends, but that is not remembered", 7, 30, 30, 0, None),
+            ("long after its end", 7, 61, 0, 0, Some(Anomaly::FarAhead)),
+            ("unused for months within a long lease", 180, 100, 100, 100, None),
+        ];
+        for (what, length, ahead, now, believed, anomaly) in cases {
+            let reading = Reading { wall: Some(at(BASE + ahead * DAY)), since_boot: 1 };
+            let time = effective(memory, None, reading, DEFAULT_POLICY, Some(at(BASE + length * DAY)));
+            let expected =
+                Time { now: at(BASE + now * DAY), believed: at(BASE + believed * DAY), anomaly: *anomaly };
+            assert_eq!(time, expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn launches_move_time_by_what_has_passed() {
+        let memory = ClockMemory { high_water: at(BASE), signed: at(BASE), since_boot: 100 };
+        let launch = |memory: ClockMemory, wall, since_boot| {
+            let reading = Reading { wall: Some(at(wall)), since_boot };
+            memory.after_launch(effective(memory, None, reading, DEFAULT_POLICY, None), reading)
         };
-        let honest = (1..=1000).fold(memory, |memory, second| launch(memory, BASE + second));
-        assert_eq!(honest.high_water, at(BASE + 1000), "a thousand honest launches do not run ahead");
-        let rolled_back = (0..10).fold(memory, |memory, _| launch(memory, BASE - HOUR));
-        assert_eq!(rolled_back.high_water, at(BASE + 10 * 600));
+        let slow = (1..=1000).fold(memory, |memory, n| launch(memory, BASE - HOUR + n, 100 + n as u64));
+        assert_eq!(
+            slow.high_water,
+            at(BASE + 1000),
+            "a thousand launches with a slow clock do not run ahead"
+        );
+        let set_back = (1..=10).fold(memory, |memory, n| launch(memory, BASE - HOUR, 100 + 500 * n));
+        assert_eq!(set_back.high_water, at(BASE + 5000), "setting the clock back does not stop time");
+        assert_eq!(launch(memory, BASE - HOUR, 30).high_water, at(BASE + 30), "restarted 30 s ago");
     }
 }

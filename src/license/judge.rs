@@ -1,8 +1,8 @@
 use crate::license::reply::{Asked, Signed, SignedObject};
-use crate::license::state::{Held, License, State};
+use crate::license::state::{Held, License, SERVER_CLOCK_SLACK, State};
 use crate::license::trust::{Binding, Distrust, Trust};
 use seatlock_protocol::{
-    Act, Code, MachineId,
+    Act, Code, MachineId, UnixTime,
     claims::{KeySetClaims, LeaseClaims, VerdictClaims},
 };
 
@@ -14,12 +14,12 @@ pub(super) enum Judgement {
     Keep(Box<Held<VerdictClaims>>),
     /// A verdict that takes the lease away.
     Drop(Box<Held<VerdictClaims>>),
+    /// A sound lease from before the newest signed answer. The server's clock was ahead and is corrected now, so this
+    /// one is not taken, but says what time it is; otherwise nobody could connect until that time has come.
+    Early(UnixTime),
     /// An answer that is not believed.
     Distrusted(Code),
 }
-
-/// A lease may be this much older than the newest signed answer: the server's own clock was corrected.
-const SERVER_CLOCK_SLACK: u64 = 300;
 
 /// The key set to verify with: the held one, or the one that came along when it is sound and not older.
 pub(super) fn newest_key_set(
@@ -48,6 +48,9 @@ pub(super) fn judge(
             Err(distrust) => Judgement::Distrusted(reported(&distrust)),
             Ok(lease) if lease.claims.nonce != asked.nonce => Judgement::Distrusted(Code::ReplayedResponse),
             Ok(lease) if is_stale(state, &lease.claims) => Judgement::Distrusted(Code::ReplayedResponse),
+            Ok(lease) if lease.claims.iat < state.clock.signed.minus(SERVER_CLOCK_SLACK) => {
+                Judgement::Early(lease.claims.iat)
+            }
             Ok(lease) => Judgement::Lease(Box::new(lease)),
         },
         SignedObject::Verdict(text) => match trust.bound::<VerdictClaims>(text, state.keys(), &binding) {
@@ -62,9 +65,7 @@ pub(super) fn judge(
 }
 
 fn is_stale(state: &State, lease: &LeaseClaims) -> bool {
-    lease.epoch < state.license.known_epoch(lease.sub)
-        || lease.iat < state.clock.signed.minus(SERVER_CLOCK_SLACK)
-        || lease.exp <= lease.iat
+    lease.epoch < state.license.known_epoch(lease.sub) || lease.exp <= lease.iat
 }
 
 /// A verdict takes away only the lease of its own token, and only up to its own epoch. `token_unknown` never does:

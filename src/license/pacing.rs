@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 /// When the next ping may be tried, kept across launches so that a crashing host does not hammer the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Pacing {
-    /// Failures since the last signed answer.
+    /// Failed pings since the last lease.
     pub failures: u32,
     /// No renewal is tried before; zero for at once.
     pub not_before: UnixTime,
@@ -12,8 +12,8 @@ pub struct Pacing {
     pub asked_to_wait: UnixTime,
 }
 
-const MINUTE: u64 = 60;
-const HOUR: u64 = 60 * MINUTE;
+pub(super) const MINUTE: u64 = 60;
+pub(super) const HOUR: u64 = 60 * MINUTE;
 const LONGEST_WAIT: u64 = 24 * HOUR;
 
 impl Pacing {
@@ -35,7 +35,19 @@ impl Pacing {
     #[must_use]
     pub fn after_back_off(self, now: UnixTime, seconds: u64) -> Self {
         let until = now.plus(seconds.clamp(1, LONGEST_WAIT));
-        Self { failures: self.failures.saturating_add(1), not_before: until, asked_to_wait: until }
+        Self { not_before: self.not_before.max(until), asked_to_wait: until, ..self }
+    }
+
+    /// No wait is longer than `longest`: what stands further ahead was written down before the clock was set back, or
+    /// was asked for by a proxy that knows nothing of the lease.
+    #[must_use]
+    pub fn within(self, now: UnixTime, longest: u64) -> Self {
+        let latest = now.plus(longest);
+        Self {
+            not_before: self.not_before.min(latest),
+            asked_to_wait: self.asked_to_wait.min(latest),
+            ..self
+        }
     }
 
     /// Until when no call may be made at all. A wait longer than any the server can ask for means that the clock was

@@ -1,6 +1,6 @@
 use crate::license::clock::{Anchor, ClockMemory, DEFAULT_POLICY, Reading, Time, effective};
 use crate::license::pacing::Pacing;
-use crate::license::trust::{Binding, Distrust, Trust};
+use crate::license::trust::{Binding, Distrust, Trust, end_of};
 use seatlock_protocol::{
     Code, UnixTime,
     api::OfflineUse,
@@ -19,6 +19,9 @@ pub struct Held<T> {
     /// The key that signed it.
     pub kid: String,
 }
+
+/// A lease may be this much older than the newest signed answer: the server's own clock was corrected.
+pub(super) const SERVER_CLOCK_SLACK: u64 = 300;
 
 /// The license of this computer, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,12 +42,24 @@ pub enum License {
 }
 
 impl License {
-    /// Which of two licenses of one seat is newer.
-    fn order(&self) -> (u64, UnixTime) {
-        match self {
-            Self::Lease(lease) => (lease.claims.epoch, lease.claims.iat),
-            Self::Dropped(verdict) => (verdict.claims.epoch.unwrap_or(0), verdict.claims.iat),
-            Self::Missing | Self::Unusable { .. } => (0, UnixTime::MIN),
+    /// Whether this one takes the place of `other`. Of one seat the higher epoch counts, then the later answer. Of two
+    /// seats, or when a verdict names no seat, epochs can not be compared. At the same second a tombstone wins.
+    fn is_newer_than(&self, other: &Self, present: UnixTime) -> bool {
+        let seat = |license: &Self| match license {
+            Self::Lease(lease) => Some((lease.claims.sub, lease.claims.epoch)),
+            Self::Dropped(verdict) => verdict.claims.sub.zip(verdict.claims.epoch),
+            Self::Missing | Self::Unusable { .. } => None,
+        };
+        // What was signed later than now was signed while the server's clock was wrong.
+        let kind_and_issue = |license: &Self| match license {
+            Self::Missing => (0, UnixTime::MIN, 0),
+            Self::Unusable { .. } => (1, UnixTime::MIN, 0),
+            Self::Lease(lease) => (2, credible(lease.claims.iat, present), 0),
+            Self::Dropped(verdict) => (2, credible(verdict.claims.iat, present), 1),
+        };
+        match (seat(self), seat(other)) {
+            (Some((mine, epoch)), Some((theirs, other))) if mine == theirs && epoch != other => epoch > other,
+            _ => kind_and_issue(self) > kind_and_issue(other),
         }
     }
 
@@ -58,6 +73,10 @@ impl License {
     }
 }
 
+fn credible(signed_at: UnixTime, present: UnixTime) -> UnixTime {
+    if signed_at > present { UnixTime::MIN } else { signed_at }
+}
+
 /// Everything that the client knows. Changed by [`crate::license::step`] only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
@@ -65,6 +84,8 @@ pub struct State {
     pub install_id: Uuid,
     /// The newest key set.
     pub key_set: Option<Held<KeySetClaims>>,
+    /// When it was learned. A revoked key's lease lives on for a while from then.
+    pub key_set_at: UnixTime,
     /// The license.
     pub license: License,
     /// Secret to be sent with the next ping.
@@ -86,6 +107,8 @@ pub struct Record {
     install_id: Uuid,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key_set: Option<String>,
+    #[serde(default)]
+    key_set_at: UnixTime,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lease: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -107,6 +130,7 @@ impl State {
         Self {
             install_id,
             key_set: None,
+            key_set_at: UnixTime::MIN,
             license: License::Missing,
             renewal: None,
             clock: ClockMemory::default(),
@@ -134,6 +158,7 @@ impl State {
         Self {
             install_id: record.install_id,
             key_set,
+            key_set_at: record.key_set_at,
             license,
             renewal: record.renewal,
             clock: record.clock,
@@ -155,6 +180,7 @@ impl State {
         Record {
             install_id: self.install_id,
             key_set: self.key_set.as_ref().map(|held| held.jws.clone()),
+            key_set_at: self.key_set_at,
             lease,
             verdict,
             renewal: self.renewal.clone(),
@@ -168,23 +194,32 @@ impl State {
     /// no process undoes what another has learned.
     #[must_use]
     pub fn merged_with(self, stored: Self) -> Self {
-        let high_water = |state: &Self| state.clock.high_water;
-        let (newer, older) =
-            if stored.license.order() > self.license.order() { (&stored, &self) } else { (&self, &stored) };
-        let clock = match newer.clock.signed.cmp(&older.clock.signed) {
-            // Nobody has learned the signed time meanwhile: the latest moment that anybody believed counts.
-            std::cmp::Ordering::Equal => {
-                ClockMemory { high_water: high_water(newer).max(high_water(older)), ..newer.clock }
-            }
-            std::cmp::Ordering::Greater => newer.clock,
-            std::cmp::Ordering::Less => older.clock,
+        // Known only to a process that a signed answer has told the time; the slack is for answers to other processes
+        // since then.
+        let present = self
+            .anchor
+            .filter(|anchor| anchor.signed)
+            .map_or(UnixTime::MAX, |anchor| anchor.at.plus(SERVER_CLOCK_SLACK));
+        let newer = if stored.license.is_newer_than(&self.license, present) { &stored } else { &self };
+        let marks = |state: &Self| {
+            let clock = state.clock;
+            (credible(clock.signed, present), clock.high_water, clock.since_boot)
         };
-        let key_set = [&newer.key_set, &older.key_set]
-            .into_iter()
-            .flatten()
-            .max_by_key(|held| held.claims.seq)
-            .cloned();
-        Self { install_id: stored.install_id, anchor: self.anchor, clock, key_set, ..newer.clone() }
+        // Learning the signed time mends a mark that was too high; else the latest moment that anybody believed counts.
+        let clock = if marks(&stored) > marks(&self) { stored.clock } else { self.clock };
+        let learned = |state: &Self| {
+            let text = state.key_set.as_ref().map(|held| (held.claims.seq, held.jws.clone()));
+            (text, std::cmp::Reverse(state.key_set_at))
+        };
+        let keys = if learned(&stored) > learned(&self) { &stored } else { &self };
+        Self {
+            install_id: stored.install_id,
+            anchor: self.anchor,
+            clock,
+            key_set: keys.key_set.clone(),
+            key_set_at: keys.key_set_at,
+            ..newer.clone()
+        }
     }
 
     /// The claims of the newest key set.
@@ -193,14 +228,25 @@ impl State {
         self.key_set.as_ref().map(|held| &held.claims)
     }
 
+    /// The end of the lease that is held.
+    #[must_use]
+    pub fn lease_end(&self) -> Option<UnixTime> {
+        match &self.license {
+            License::Lease(lease) => Some(end_of(lease, self.keys(), self.key_set_at)),
+            _ => None,
+        }
+    }
+
     /// Effective time at `reading`.
     #[must_use]
     pub fn time(&self, reading: Reading) -> Time {
-        let policy = match &self.license {
-            License::Lease(lease) => lease.claims.clk,
-            _ => DEFAULT_POLICY,
+        let (policy, issued) = match &self.license {
+            License::Lease(lease) => (lease.claims.clk, lease.claims.iat),
+            _ => (DEFAULT_POLICY, UnixTime::MIN),
         };
-        effective(self.clock, self.anchor, reading, policy)
+        // A lease says itself when it was issued, whatever has become of the rest of the file.
+        let memory = ClockMemory { signed: self.clock.signed.max(issued), ..self.clock };
+        effective(memory, self.anchor, reading, policy, self.lease_end())
     }
 }
 

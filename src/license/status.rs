@@ -53,7 +53,7 @@ impl Terms {
         let license = match &state.license {
             License::Lease(_) if time.anomaly.is_some() => Basis::Locked(Code::ClockError),
             License::Lease(lease) => {
-                let ends_at = end_of(lease, state.keys());
+                let ends_at = end_of(lease, state.keys(), state.key_set_at);
                 let in_touch = state.pacing.failures == 0;
                 Basis::Licensed {
                     confirmed_until: if in_touch {

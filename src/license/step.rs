@@ -1,11 +1,11 @@
 use crate::license::clock::{Anchor, ClockMemory, Reading};
 use crate::license::judge::{Judgement, judge, newest_key_set};
-use crate::license::pacing::Pacing;
+use crate::license::pacing::{HOUR, MINUTE, Pacing};
 use crate::license::reply::{Asked, Reply, Signed, Trouble};
 use crate::license::state::{Held, License, State};
 use crate::license::trust::Trust;
 use seatlock_protocol::{
-    Code, MachineId, UnixTime,
+    Act, Code, MachineId, UnixTime,
     api::{OfflineUse, SeatCall},
     claims::VerdictClaims,
 };
@@ -82,24 +82,30 @@ pub fn step(before: &State, input: Input<'_>, reading: Reading, rules: &Rules) -
             let launches = state.offline.as_ref().map_or(0, |offline| offline.launches);
             state.offline = Some(OfflineUse { last_used_at: time.now, launches: launches.saturating_add(1) });
         }
-        Input::Ticked => state.clock = state.clock.after_tick(time),
+        Input::Ticked => state.clock = state.clock.after_tick(time, reading),
         Input::Answered { asked, reply: Reply::Signed(signed), random } => {
             state.key_set = newest_key_set(&state, &rules.trust, signed.key_set.as_deref());
             answered(&mut state, &mut effects, asked, signed, reading, random, rules);
+            let seq = |state: &State| state.keys().map(|keys| keys.seq);
+            if seq(&state) > seq(before) {
+                state.key_set_at = state.time(reading).now;
+            }
         }
         Input::Answered { asked, reply: Reply::Failed(trouble), random } => {
-            // A preflight or a mistyped token says nothing about the lease that is held.
-            if asked.call == SeatCall::Ping || trouble.retry_after.is_some() {
-                state.pacing = match trouble.retry_after {
-                    Some(seconds) => state.pacing.after_back_off(time.now, seconds),
-                    None => state.pacing.after_failure(time.now, random),
-                };
+            after_failed_ping(&mut state, asked, time.now, random);
+            if let Some(seconds) = trouble.retry_after {
+                state.pacing = state.pacing.after_back_off(time.now, seconds);
             }
-            effects.push(Effect::Report(failed(trouble, &state, time.now)));
+            let longest = longest_wait(&state, time.now);
+            state.pacing = state.pacing.within(time.now, longest);
+            effects.push(Effect::Report(failed(trouble, asked, state.pacing, time.now)));
         }
     }
     let signed = state.anchor.is_some_and(|anchor| anchor.signed);
-    state.anchor = Some(Anchor { at: state.time(reading).now, since_boot: reading.since_boot, signed });
+    let time = state.time(reading);
+    state.anchor = Some(Anchor { at: time.believed, since_boot: reading.since_boot, signed });
+    // The clock may have been set back since the wait was written down.
+    state.pacing = state.pacing.within(time.now, longest_wait(&state, time.now));
     if state.to_record() != before.to_record() {
         effects.push(Effect::Save);
     }
@@ -128,10 +134,7 @@ fn answered(
         }
         Judgement::Drop(verdict) => {
             know_the_time(state, verdict.claims.iat, reading);
-            effects.push(Effect::Report(told(&verdict, http_status)));
-            if verdict.claims.code == Code::Ok {
-                effects.push(Effect::ForgetToken);
-            }
+            tell(effects, &verdict, http_status);
             state.renewal = None;
             state.offline = None;
             state.pacing = Pacing::default();
@@ -139,16 +142,17 @@ fn answered(
         }
         Judgement::Keep(verdict) => {
             know_the_time(state, verdict.claims.iat, reading);
-            if asked.call == SeatCall::Ping {
-                state.pacing = state.pacing.after_failure(verdict.claims.iat, random);
-            }
-            effects.push(Effect::Report(told(&verdict, http_status)));
+            after_failed_ping(state, asked, verdict.claims.iat, random);
+            tell(effects, &verdict, http_status);
+        }
+        Judgement::Early(issued) => {
+            know_the_time(state, issued, reading);
+            after_failed_ping(state, asked, issued, random);
+            effects.push(Effect::Report(Outcome { http_status, ..Outcome::of(Code::ReplayedResponse) }));
         }
         Judgement::Distrusted(code) => {
-            if asked.call == SeatCall::Ping {
-                let now = state.time(reading).now;
-                state.pacing = state.pacing.after_failure(now, random);
-            }
+            let now = state.time(reading).now;
+            after_failed_ping(state, asked, now, random);
             effects.push(Effect::Report(Outcome { http_status, ..Outcome::of(code) }));
         }
     }
@@ -156,25 +160,48 @@ fn answered(
 
 /// A verified answer to a request of this process is fresh, so its issue time is the present.
 fn know_the_time(state: &mut State, now: UnixTime, reading: Reading) {
-    state.clock = ClockMemory::after_signed(now);
+    state.clock = ClockMemory::after_signed(now, reading);
     state.anchor = Some(Anchor { at: now, since_boot: reading.since_boot, signed: true });
 }
 
-fn told(verdict: &Held<VerdictClaims>, http_status: Option<u16>) -> Outcome {
-    let claims = &verdict.claims;
-    Outcome { code: claims.code, http_status, available_at: claims.avail, params: claims.params.clone() }
+fn tell(effects: &mut Vec<Effect>, verdict: &Held<VerdictClaims>, http_status: Option<u16>) {
+    let VerdictClaims { code, act, avail, params, .. } = &verdict.claims;
+    let outcome = Outcome { code: *code, http_status, available_at: *avail, params: params.clone() };
+    effects.push(Effect::Report(outcome));
+    // The server took the seat back, whether or not a lease of it was held here.
+    if *code == Code::Ok && *act == Act::Drop {
+        effects.push(Effect::ForgetToken);
+    }
 }
 
-fn failed(trouble: &Trouble, state: &State, now: UnixTime) -> Outcome {
+/// Only a ping says something about the lease that is held: a preflight or a mistyped token does not.
+fn after_failed_ping(state: &mut State, asked: &Asked, now: UnixTime, random: u16) {
+    if asked.call == SeatCall::Ping {
+        state.pacing = state.pacing.after_failure(now, random);
+    }
+}
+
+/// No wait may outlast the lease, or a network that is mended in time would still end it.
+fn longest_wait(state: &State, now: UnixTime) -> u64 {
+    let renew = match &state.license {
+        License::Lease(lease) => lease.claims.renew,
+        _ => HOUR,
+    };
+    match state.lease_end().map_or(0, |end| end.since(now)) {
+        0 => renew.clamp(MINUTE, HOUR),
+        left => (left / 2).max(MINUTE),
+    }
+}
+
+fn failed(trouble: &Trouble, asked: &Asked, pacing: Pacing, now: UnixTime) -> Outcome {
+    // Only pings have a rhythm of their own.
+    let next_try = if asked.call == SeatCall::Ping { pacing.not_before } else { pacing.asked_to_wait };
     let status = trouble.http_status.map(|status| ("status".to_owned(), status.to_string()));
     let issuer = trouble.detail.clone().map(|detail| ("issuer".to_owned(), detail));
     Outcome {
         code: trouble.code,
         http_status: trouble.http_status,
-        available_at: state
-            .pacing
-            .held_back_until(now)
-            .or(Some(state.pacing.not_before).filter(|time| *time > now)),
+        available_at: Some(next_try).filter(|time| *time > now),
         params: status.into_iter().chain(issuer).collect(),
     }
 }

@@ -145,12 +145,13 @@ macro_rules! bound {
 bound!(LeaseClaims, Typ::Lease);
 bound!(VerdictClaims, Typ::Verdict);
 
-/// The moment from which a held lease no longer counts: its end, or earlier when its key was revoked.
+/// The moment from which a held lease no longer counts: its end, or earlier when its key was revoked, which was
+/// `learned` from the key set then.
 #[must_use]
-pub fn end_of(lease: &Held<LeaseClaims>, keys: Option<&KeySetClaims>) -> UnixTime {
+pub fn end_of(lease: &Held<LeaseClaims>, keys: Option<&KeySetClaims>, learned: UnixTime) -> UnixTime {
     let revoked = keys.and_then(|keys| {
         let of_this_key = keys.revoked.iter().find(|revoked| revoked.kid == lease.kid)?;
-        (lease.claims.iat >= of_this_key.since).then(|| keys.iat.plus(REVOKED_KEY_GRACE))
+        (lease.claims.iat >= of_this_key.since).then(|| keys.iat.max(learned).plus(REVOKED_KEY_GRACE))
     });
     revoked.map_or(lease.claims.exp, |end| end.min(lease.claims.exp))
 }
