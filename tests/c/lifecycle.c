@@ -53,7 +53,7 @@ static sem_t used, unloaded; /* of the late thread */
 
 static long entries(const char *folder)
 {
-    long count = 0;
+    long count = -2; /* "." and ".." */
     DIR *open = opendir(folder);
     REQUIRE(open != NULL);
     while (readdir(open) != NULL)
@@ -114,13 +114,11 @@ static functions find(void *library)
 static void use(const round_data *with)
 {
     seatlock_status status = {.struct_size = sizeof status};
-    seatlock_event event = {.struct_size = sizeof event};
     char id[64];
     REQUIRE(with->library->status(with->client, &status) == SEATLOCK_OK);
     REQUIRE(status.lock_state == SEATLOCK_LOCKED);
     REQUIRE(with->library->text(with->client, SEATLOCK_TEXT_MACHINE_ID, id, sizeof id, NULL) == SEATLOCK_OK);
     REQUIRE(strncmp(id, "m1_", 3) == 0 && strlen(id) == 46);
-    REQUIRE(with->library->next_event(with->client, 0, &event) >= SEATLOCK_OK);
 }
 
 /* Gone before the client is closed. */
@@ -191,10 +189,12 @@ static void play(char **argv, int number)
     shared.client = client;
     REQUIRE(f.activate(client, TOKEN, SEATLOCK_ACCEPT_TERMS, &operation, NULL) == SEATLOCK_OK);
     use_from_threads(&leaving);
-    /* Every other round waits for the answer, the rest close with the request in flight. */
+    /* Every other round waits for the answer, the rest look at events and close with the request in flight. */
     if (number % 2 == 0) {
         REQUIRE(f.wait(client, operation, 20000, &event) == SEATLOCK_OK);
         REQUIRE(event.operation == operation && event.code < 0);
+    } else {
+        REQUIRE(f.next_event(client, 0, &event) >= SEATLOCK_OK);
     }
     REQUIRE(f.close(client, 5000) == SEATLOCK_OK);
     shared.client = NULL;
