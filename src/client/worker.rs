@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// How often the passing of time is looked at.
@@ -70,9 +71,9 @@ pub(super) fn run(mut worker: Worker, mut commands: UnboundedReceiver<Command>, 
         let launched = worker.keeper.launch(machine::clock::read());
         worker.note(launched);
         worker.publish();
-        let mut ticks = tokio::time::interval(TICK);
+        let shared = Arc::clone(&worker.shared);
+        let mut next_tick = Instant::now() + TICK;
         loop {
-            let shared = Arc::clone(&worker.shared);
             tokio::select! {
                 biased;
                 () = shared.closed() => break,
@@ -80,7 +81,10 @@ pub(super) fn run(mut worker: Worker, mut commands: UnboundedReceiver<Command>, 
                     Some(command) => worker.carry_out(command).await,
                     None => break,
                 },
-                _ = ticks.tick() => worker.tick().await,
+                () = tokio::time::sleep_until(next_tick.min(worker.renewal())) => {
+                    worker.tick().await;
+                    next_tick = Instant::now() + TICK;
+                }
             }
         }
     });
@@ -140,8 +144,7 @@ impl Worker {
             self.note(saved);
         }
         self.publish();
-        let has_lease = matches!(self.keeper.state.license, License::Lease(_));
-        if self.background && has_lease && self.keeper.token.is_some() && self.is_due() {
+        if self.renews() && self.is_due() {
             let shared = Arc::clone(&self.shared);
             tokio::select! {
                 biased;
@@ -149,6 +152,19 @@ impl Worker {
                 _ = self.ping(Intent::Renew) => self.publish(),
             }
         }
+    }
+
+    /// Whether the lease is kept alive without being asked.
+    fn renews(&self) -> bool {
+        let has_lease = matches!(self.keeper.state.license, License::Lease(_));
+        self.background && has_lease && self.keeper.token.is_some()
+    }
+
+    /// When to look at the lease next, at the latest after a tick: the runtime's clock stops while the computer sleeps.
+    fn renewal(&self) -> Instant {
+        let wait = self.keeper.state.pacing.not_before.since(self.now());
+        let wait = if self.renews() { Duration::from_secs(wait.max(1)) } else { TICK };
+        Instant::now() + wait
     }
 
     fn now(&self) -> UnixTime {
