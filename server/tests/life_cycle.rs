@@ -5,7 +5,7 @@ mod support;
 
 use seatlock_protocol::{Act, Code};
 use serde_json::json;
-use support::{Plugin, Site};
+use support::{Plugin, Site, join_all};
 
 #[tokio::test]
 async fn a_seat_is_activated_used_given_back_taken_back_and_revoked() {
@@ -167,20 +167,4 @@ async fn a_copied_installation_is_marked() {
     server.lease("ping", &mut copy).await;
     assert!(site.show(&seat)["clone_suspected_at"].is_string());
     assert_eq!(site.audit(&seat).await.last().unwrap(), "clone_suspected");
-}
-
-/// Waits for all of them, which run at the same time.
-async fn join_all<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
-    let mut futures: Vec<_> = futures.into_iter().map(Box::pin).collect();
-    let mut done: Vec<Option<T>> = futures.iter().map(|_| None).collect();
-    std::future::poll_fn(|context| {
-        for (future, done) in futures.iter_mut().zip(&mut done).filter(|(_, done)| done.is_none()) {
-            if let std::task::Poll::Ready(value) = future.as_mut().poll(context) {
-                *done = Some(value);
-            }
-        }
-        if done.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
-    done.into_iter().flatten().collect()
 }

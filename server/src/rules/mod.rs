@@ -1,7 +1,7 @@
 //! Decides: the life cycle of a seat and the order of refusals, as pure functions.
 //!
-//! No file, socket, clock or random source is touched here. A [`License`], a [`Seat`] and an [`Event`] go in, a
-//! [`Decision`] comes out; the store carries it out in one transaction. The rows T1 to T14 that comments refer to
+//! No file, socket, clock or random source is touched here. A `License`, a `Seat` and an `Event` go in, a
+//! `Decision` comes out; the store carries it out in one transaction. The rows T1 to T14 that comments refer to
 //! are those of the protocol's table of transitions.
 
 /// Applies one event to one seat.

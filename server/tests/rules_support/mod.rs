@@ -1,4 +1,11 @@
 #![allow(dead_code, missing_docs, reason = "each test program uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that stops has failed"
+)]
 
 use seatlock_protocol::{
     Act, Code, MachineId, UnixTime,

@@ -1,4 +1,11 @@
 #![allow(dead_code, missing_docs, reason = "each test program uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that stops has failed"
+)]
 
 use seatlock_protocol::{
     MachineId, PublicKey, Typ, UnixTime,
@@ -12,7 +19,7 @@ use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::{
     fs::File,
     io::{BufRead as _, BufReader, Read as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
 };
 use tempfile::TempDir;
@@ -78,7 +85,11 @@ impl Site {
 
     /// Runs a command with `--json` on this site, its input closed.
     pub fn cli(&self, args: &[&str]) -> Done {
-        run(Command::new(PROGRAM).arg("--data").arg(self.data()).arg("--json").args(args))
+        self.cli_in(&self.data(), args)
+    }
+
+    pub fn cli_in(&self, data: &Path, args: &[&str]) -> Done {
+        run(Command::new(PROGRAM).arg("--data").arg(data).arg("--json").args(args))
     }
 
     /// Makes a seat: its id and its token.
@@ -329,4 +340,20 @@ impl Answer {
         assert_eq!(verdict.ks, self.keys.seq);
         verdict
     }
+}
+
+/// Waits for all of them, which run at the same time.
+pub async fn join_all<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
+    let mut futures: Vec<_> = futures.into_iter().map(Box::pin).collect();
+    let mut done: Vec<Option<T>> = futures.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (future, done) in futures.iter_mut().zip(&mut done).filter(|(_, done)| done.is_none()) {
+            if let std::task::Poll::Ready(value) = future.as_mut().poll(context) {
+                *done = Some(value);
+            }
+        }
+        if done.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    done.into_iter().flatten().collect()
 }
