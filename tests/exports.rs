@@ -2,6 +2,7 @@
 //! libraries, and every further name could be taken for theirs.
 
 #![cfg(all(feature = "capi", target_os = "linux"))]
+#![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 use object::{Object, ObjectSymbol};
 use std::collections::BTreeSet;
@@ -38,7 +39,7 @@ fn has_flag(bytes: &[u8]) -> bool {
     let (entries, _) = sections.dynamic(endian, bytes).unwrap().unwrap();
     entries.iter().any(|entry| {
         entry.d_tag(endian) as u32 == DT_FLAGS_1 as u32
-            && entry.d_val(endian) as u32 & DF_1_NODELETE as u32 != 0
+            && entry.d_val(endian) as u32 & DF_1_NODELETE != 0
     })
 }
 

@@ -1,8 +1,10 @@
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 use tempfile::TempDir;
 use xtask::server::{Running, Setup};
 use xtask::{build, c, repository, run};
@@ -25,9 +27,10 @@ pub fn run() -> Result<()> {
         &env::var("CC").unwrap_or_else(|_| "cc".into()),
         "a C compiler: on Debian and Ubuntu `apt-get install gcc libc6-dev`",
     )?;
+    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))?;
     let mut stage = build()?;
     let played = play(&mut stage);
-    if played.is_err() {
+    if played.is_err() && !INTERRUPTED.load(Ordering::Relaxed) {
         println!("\nWhat the server printed:\n{}", stage.server.log());
     }
     played?;
@@ -40,7 +43,6 @@ fn build() -> Result<Stage> {
     let library = build::shared_library(false)?;
     build::server()?;
     let folder = tempfile::Builder::new().prefix("seatlock-demo-").tempdir()?;
-    remove_on_interrupt(folder.path())?;
     let plugin = folder.path().join("seatlock_plugin");
     let example = repository().join("examples/c");
     let sources = [example.join("seatlock_plugin.c"), example.join("settings.c")];
@@ -50,7 +52,6 @@ fn build() -> Result<Stage> {
     c::compile(&sources, &[&repository().join("include")], &plugin, &flags)?;
     let setup = Setup { more: vec!["--renew".into(), format!("{RENEW}s")], ..Setup::default() };
     let server = Running::start_with(&setup)?;
-    remove_on_interrupt(server.data())?;
     Ok(Stage { folder, plugin, server, step: 0 })
 }
 
@@ -82,7 +83,7 @@ fn play(stage: &mut Stage) -> Result<()> {
 
     stage.say("The server goes away. The license goes on by itself until the date that is shown.");
     stage.server.stop()?;
-    std::thread::sleep(std::time::Duration::from_secs(u64::from(RENEW) + 2));
+    pause(RENEW + 2)?;
     stage.plugin(&["ping"], None, 0, &["unreachable", "grace (ok_offline)", "valid until"])?;
 
     stage.say("The server is back. Nobody has to type anything.");
@@ -102,6 +103,7 @@ impl Stage {
 
     /// Runs the example as a person would type it, and compares exit code and words.
     fn plugin(&self, arguments: &[&str], input: Option<&str>, code: i32, words: &[&str]) -> Result<()> {
+        go_on()?;
         let typed = if input.is_some() { " < token.txt" } else { "" };
         println!("  $ ./seatlock_plugin {}{typed}", arguments.join(" "));
         let mut command = Command::new(&self.plugin);
@@ -122,18 +124,18 @@ impl Stage {
     }
 }
 
-/// Ctrl-C ends the server too, which the terminal tells by itself; the folders are left to us.
-fn remove_on_interrupt(folder: &Path) -> Result<()> {
-    static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
-    let mut folders = FOLDERS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if folders.is_empty() {
-        ctrlc::set_handler(|| {
-            let folders = FOLDERS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            folders.iter().for_each(|folder| drop(std::fs::remove_dir_all(folder)));
-            eprintln!("\ninterrupted; everything was cleaned up");
-            std::process::exit(130);
-        })?;
+/// Set by Ctrl-C. The demo ends at the next step as any failing demo does, so that the server and all folders go.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+fn go_on() -> Result<()> {
+    ensure!(!INTERRUPTED.load(Ordering::Relaxed), "interrupted; everything was cleaned up");
+    Ok(())
+}
+
+fn pause(seconds: u32) -> Result<()> {
+    for _ in 0..seconds * 10 {
+        go_on()?;
+        thread::sleep(Duration::from_millis(100));
     }
-    folders.push(folder.to_path_buf());
     Ok(())
 }
