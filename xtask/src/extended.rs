@@ -8,6 +8,8 @@ mod consumers;
 mod headers;
 /// The protocol against Python's JOSE and cryptography packages.
 mod python;
+/// Closing while name resolution hangs, in a network of its own.
+mod resolver;
 /// What the shared library exports, as the linker sees it.
 mod symbols;
 /// The lifecycle program under valgrind.
@@ -23,6 +25,7 @@ const CHECKS: &[Check] = &[
     ("symbols: nm shows the header's names only", symbols::exports),
     ("python: protocol against PyJWT", python::cross_check),
     ("valgrind: 20 lives without leak or error", valgrind::lifecycle),
+    ("resolver: closing while name resolution hangs", resolver::hanging),
     ("cmake: shared and static consumer", consumers::cmake),
     ("pkg-config: shared and static consumer", consumers::pkg_config),
     ("sanitizer: C example and bad input under ASan and UBSan", consumers::sanitizers),
