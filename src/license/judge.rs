@@ -68,19 +68,19 @@ fn is_stale(state: &State, lease: &LeaseClaims) -> bool {
     lease.epoch < state.license.known_epoch(lease.sub) || lease.exp <= lease.iat
 }
 
-/// A verdict takes away only the lease of its own token, and only up to its own epoch. `token_unknown` never does:
-/// it means a typo or a restored backup.
+/// A verdict takes away only the lease of its own token, and only up to its own epoch: one that names none takes
+/// nothing away, or the known epoch would be forgotten. `token_unknown` never does: it means a typo or a restored
+/// backup.
 fn takes_away(state: &State, verdict: &VerdictClaims) -> bool {
+    let epoch = verdict.sub.zip(verdict.epoch);
+    let covers_known = epoch.is_some_and(|(seat, epoch)| epoch >= state.license.known_epoch(seat));
     let concerns_held = match &state.license {
-        License::Lease(lease) => lease.claims.tkh == verdict.tkh,
+        License::Lease(lease) => lease.claims.tkh == verdict.tkh && covers_known,
+        License::Dropped(_) => covers_known,
         License::Unusable { .. } => false,
-        License::Missing | License::Dropped(_) => true,
+        License::Missing => true,
     };
-    let outdated = match (verdict.sub, verdict.epoch) {
-        (Some(seat), Some(epoch)) => epoch < state.license.known_epoch(seat),
-        _ => false,
-    };
-    verdict.act == Act::Drop && verdict.code != Code::TokenUnknown && concerns_held && !outdated
+    verdict.act == Act::Drop && verdict.code != Code::TokenUnknown && concerns_held
 }
 
 fn reported(distrust: &Distrust) -> Code {
