@@ -36,7 +36,8 @@ fn activating_twice_uses_one_seat_and_survives_a_restart_of_the_host() {
     assert_eq!(client.text(Text::Plan).unwrap().as_deref(), Some("pro"));
     let list = server.administer(&["seat", "list", "--json"]).unwrap();
     let list: serde_json::Value = serde_json::from_str(&list).unwrap();
-    let in_use: Vec<_> = list.as_array().unwrap().iter().filter(|seat| seat["lock_status"] == "in_use").collect();
+    let in_use: Vec<_> =
+        list.as_array().unwrap().iter().filter(|seat| seat["lock_status"] == "in_use").collect();
     assert_eq!(in_use.len(), 1);
     assert_eq!(in_use[0]["epoch"], 1, "the second activation bound nothing");
     drop(client);

@@ -38,8 +38,7 @@ fn has_flag(bytes: &[u8]) -> bool {
     let sections = header.sections(endian, bytes).unwrap();
     let (entries, _) = sections.dynamic(endian, bytes).unwrap().unwrap();
     entries.iter().any(|entry| {
-        entry.d_tag(endian) as u32 == DT_FLAGS_1 as u32
-            && entry.d_val(endian) as u32 & DF_1_NODELETE != 0
+        entry.d_tag(endian) as u32 == DT_FLAGS_1 as u32 && entry.d_val(endian) as u32 & DF_1_NODELETE != 0
     })
 }
 

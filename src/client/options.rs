@@ -115,12 +115,14 @@ impl Options {
         Ok(())
     }
 
-    /// Supplies the machine's identity, for containers and farms. Checked when the client is opened.
+    /// Supplies the machine's identity, for containers and farms: 8 to 256 printable characters.
     ///
     /// # Errors
-    /// [`Code::InvalidArgument`] for an empty text.
+    /// [`Code::InvalidArgument`] for a text that can not stand for one computer.
     pub fn set_machine_id(&mut self, id: &str) -> Result<(), Failure> {
-        self.machine_id = Some(not_empty("the machine id", id)?);
+        // The product does not matter for whether the text will do.
+        crate::machine::identify("", Some(id))?;
+        self.machine_id = Some(id.to_owned());
         Ok(())
     }
 

@@ -75,6 +75,7 @@ pub unsafe extern "C" fn seatlock_client_next_event(
 }
 
 /// Waits until an operation has ended and takes its event, which `seatlock_client_next_event` then never shows.
+/// An event is taken once: while one thread waits here, no other should take events.
 /// For programs without a UI thread. SEATLOCK_NOTHING when `timeout_ms` milliseconds went by first.
 /// Errors: SEATLOCK_ERROR_UNKNOWN_OPERATION. [any thread, blocks]
 #[unsafe(no_mangle)]

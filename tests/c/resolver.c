@@ -88,7 +88,9 @@ static void isolate(void) {
 }
 
 /* A function of the library, by the name of its declaration in the header. */
-#define FIND(library, name) __typeof__(&name) find_##name = (__typeof__(&name))dlsym(library, #name)
+#define FIND(library, name)                                                                                           \
+    __typeof__(&name) find_##name;                                                                                    \
+    *(void **)&find_##name = dlsym(library, #name)
 
 static void one_life(const char *path) {
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);

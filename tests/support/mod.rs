@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: clients of a real server, with a machine and a folder of their own.
 
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can not go on has failed")]
 
 use seatlock::{Client, Consent, Event, Failure, OperationId, Options};
 use std::collections::BTreeMap;
