@@ -1,6 +1,8 @@
 //! The layout that `ARCHITECTURE.md` promises, read from the source text: who may use whom, where `unsafe` may stand,
 //! what touches neither disk nor network, and that the page names every room there is.
 
+#![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,7 @@
 //! The main job, through the Rust interface, against a real server with a real database.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper that fails is a test that fails")]
+
 mod support;
 
 use seatlock::protocol::{Token, TokenKind};
@@ -300,4 +302,28 @@ fn a_token_is_found_in_its_file_and_nowhere_else() {
     {
         assert!(!holds(&fs::read(entry.path()).unwrap()), "{}", entry.path().display());
     }
+}
+
+#[test]
+fn what_one_process_does_the_others_take_over() {
+    let server = Running::start().unwrap();
+    let (seat, other) =
+        (server.create_seat("a@example.com").unwrap(), server.create_seat("b@example.com").unwrap());
+    let computer = Computer::new("one");
+    let first = computer.open(&server);
+    assert_eq!(end_of(&first, first.activate(&seat.token, AGREED)).code, Code::Ok);
+    let second = computer.open(&server);
+    assert_eq!(standing(&second), UNLOCKED);
+
+    // Another token: the process that still has the old one goes over to it, instead of writing it back.
+    assert_eq!(end_of(&second, second.activate(&other.token, AGREED)).code, Code::Ok);
+    assert_eq!(end_of(&first, first.ping(Intent::Launch)).code, Code::Ok);
+    assert_eq!(first.text(Text::Seat).unwrap(), Some(other.id));
+
+    // Forgotten in one process is forgotten in all, and nothing is written again.
+    assert_eq!(end_of(&second, second.forget()).code, Code::Ok);
+    assert_eq!(end_of(&first, first.ping(Intent::Launch)).code, Code::NoToken);
+    assert_eq!(standing(&first), locked(Code::NoToken));
+    drop((first, second));
+    assert!(computer.file("token").is_none() && computer.stored_lease().is_none());
 }

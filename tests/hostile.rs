@@ -1,5 +1,7 @@
 //! Servers, networks and disks that lie, hang or break: a code with its text, the host alive, the stored lease as it was.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper that fails is a test that fails")]
+
 mod support;
 
 use seatlock::{Client, Code, Intent, LockState};

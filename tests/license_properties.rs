@@ -361,7 +361,7 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
         Just(
             serde_json::json!({"high_water": UnixTime::MAX, "signed": UnixTime::MAX, "since_boot": u64::MAX})
         ),
-        Just(serde_json::json!({"failures": u32::MAX, "not_before": UnixTime::MAX, "asked_to_wait": 0})),
+        Just(serde_json::json!({"failures": u32::MAX, "not_before": UnixTime::MAX})),
         Just(serde_json::json!({"last_used_at": 0, "launches": u64::MAX})),
     ]
 }

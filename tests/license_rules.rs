@@ -314,7 +314,7 @@ fn a_revoked_key_gives_its_lease_a_day() {
         let claims = lease(|c| {
             (c.iat, c.exp) = (at(BASE + issued * HOUR), at(BASE + week * HOUR));
         });
-        let mut state = State::new(computer.state.install_id);
+        let mut state = State::new(computer.state.install_id, &nobody());
         std::mem::swap(&mut state, &mut computer.state);
         computer.state.key_set = state.key_set;
         computer.answered(SeatCall::Ping, &reply(lease_by(LISTED, &claims)));
@@ -637,7 +637,7 @@ fn pacing() {
     let mut new = Computer::new();
     new.answered(SeatCall::Activate, &failed(Code::Maintenance, Some(86_400)));
     assert_eq!(
-        new.state.pacing.asked_to_wait,
+        new.state.pacing.not_before,
         at(BASE + HOUR),
         "a hotel's proxy delays activation by an hour at most"
     );

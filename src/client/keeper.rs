@@ -29,8 +29,8 @@ impl Keeper {
         let token = folder.as_ref().and_then(|folder| {
             folder.read_token().map_err(|error| complaints.push(Complaint::Store(error))).ok().flatten()
         });
-        let mut keeper =
-            Self { rules, state: State::new(install_id), persistent: token.is_some(), token, folder };
+        let state = State::new(install_id, &binding(&rules, token.as_ref()));
+        let mut keeper = Self { rules, state, persistent: token.is_some(), token, folder };
         match keeper.folder.as_ref().map(Folder::load) {
             Some(Ok(loaded)) => {
                 if let Loaded::Previous { corrupt: path, .. } | Loaded::Corrupt { path } = &loaded {
@@ -49,15 +49,13 @@ impl Keeper {
 
     fn verify(&self, loaded: Loaded<Record>) -> Option<State> {
         match loaded {
-            Loaded::Current(record) | Loaded::Previous { state: record, .. } => {
-                Some(State::from_record(record, &self.rules.trust, &self.binding()))
-            }
+            Loaded::Current(record) | Loaded::Previous { state: record, .. } => Some(State::from_record(
+                record,
+                &self.rules.trust,
+                &binding(&self.rules, self.token.as_ref()),
+            )),
             Loaded::Nothing | Loaded::Corrupt { .. } => None,
         }
-    }
-
-    fn binding(&self) -> Binding {
-        Binding { machine: self.rules.machine.clone(), token: self.token.as_ref().map(Token::hash) }
     }
 
     /// Counts a launch and moves remembered time; written only if there is a lease to protect. Files that were copied
@@ -68,11 +66,18 @@ impl Keeper {
         if matches!(self.state.license, License::Lease(_)) { self.save() } else { Ok(()) }
     }
 
-    /// Takes over what other processes of this installation have stored meanwhile.
+    /// Takes over what other processes of this installation have stored meanwhile: a newer lease, another token, or
+    /// that everything was forgotten.
     pub(super) fn refresh(&mut self) {
-        let loaded = self.folder.as_ref().filter(|_| self.persistent).and_then(|folder| folder.load().ok());
-        if let Some(stored) = loaded.and_then(|loaded| self.verify(loaded)) {
-            self.state = self.state.clone().merged_with(stored);
+        let Some(folder) = self.folder.as_ref().filter(|_| self.persistent) else { return };
+        let (Ok(token), Ok(loaded)) = (folder.read_token(), folder.load()) else { return };
+        let same_token = self.token == token;
+        self.token = token;
+        match self.verify(loaded) {
+            Some(stored) if same_token => self.state = self.state.clone().merged_with(stored),
+            Some(stored) => self.state = State { anchor: self.state.anchor, ..stored },
+            None if self.token.is_none() => self.start_anew(self.state.install_id),
+            None => {}
         }
     }
 
@@ -92,14 +97,16 @@ impl Keeper {
 
     /// Makes `token` the token in use. With `remember` it is written down; without, nothing stays on disk.
     pub(super) fn adopt(&mut self, token: Token, remember: bool) -> Result<(), StoreError> {
+        let done = match &self.folder {
+            Some(folder) if remember => folder.write_token(&token),
+            Some(folder) => folder.erase(),
+            None if remember => Err(StoreError::NoHome),
+            None => Ok(()),
+        };
         self.token = Some(token);
-        self.persistent = remember;
-        match (&self.folder, &self.token) {
-            (Some(folder), Some(token)) if remember => folder.write_token(token),
-            (Some(folder), _) => folder.erase(),
-            (None, _) if remember => Err(StoreError::NoHome),
-            (None, _) => Ok(()),
-        }
+        // Where the token can not be written nothing is: the license then lives in memory.
+        self.persistent = remember && done.is_ok();
+        done
     }
 
     /// Forgets the token, after the seat was given back.
@@ -110,9 +117,17 @@ impl Keeper {
 
     /// Forgets everything, here and on disk.
     pub(super) fn forget_all(&mut self, install_id: Uuid) -> Result<(), StoreError> {
-        self.token = None;
-        self.persistent = false;
-        self.state = State::new(install_id);
+        self.start_anew(install_id);
         self.folder.as_ref().map_or(Ok(()), Folder::erase)
     }
+
+    fn start_anew(&mut self, install_id: Uuid) {
+        self.token = None;
+        self.persistent = false;
+        self.state = State::new(install_id, &binding(&self.rules, None));
+    }
+}
+
+fn binding(rules: &Rules, token: Option<&Token>) -> Binding {
+    Binding { machine: rules.machine.clone(), token: token.map(Token::hash) }
 }

@@ -113,12 +113,16 @@ impl Worker {
     }
 
     async fn work(&mut self, work: Work) -> Outcome {
+        self.keeper.refresh();
         match work {
             Work::Activate { token, consent } => self.activate(token, consent).await,
             Work::Ping(Intent::Launch) => self.ping(Intent::Launch).await,
             Work::Ping(Intent::Renew) => {
-                self.keeper.refresh();
-                if self.is_due() { self.ping(Intent::Renew).await } else { Outcome::of(self.standing_code()) }
+                if self.is_due() {
+                    self.ping(Intent::Renew).await
+                } else {
+                    Outcome::of(self.standing_code())
+                }
             }
             Work::Release => self.with_token(SeatCall::Release, Intent::Renew).await,
             Work::Preflight(Some(token)) => {
@@ -202,7 +206,6 @@ impl Worker {
         intent: Intent,
         consent: Option<Consent>,
     ) -> Outcome {
-        self.keeper.refresh();
         let mut nonce = [0; Nonce::LEN];
         if getrandom::fill(&mut nonce).is_err() {
             return Outcome::of(Code::Internal);

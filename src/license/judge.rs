@@ -78,7 +78,7 @@ fn takes_away(state: &State, verdict: &VerdictClaims) -> bool {
         License::Lease(lease) => lease.claims.tkh == verdict.tkh && covers_known,
         License::Dropped(_) => covers_known,
         License::Unusable { .. } => false,
-        License::Missing => true,
+        License::Missing | License::Awaited => true,
     };
     verdict.act == Act::Drop && verdict.code != Code::TokenUnknown && concerns_held
 }

@@ -8,8 +8,6 @@ pub struct Pacing {
     pub failures: u32,
     /// No renewal is tried before; zero for at once.
     pub not_before: UnixTime,
-    /// The server itself asked to wait until then; no call of any kind is made before.
-    pub asked_to_wait: UnixTime,
 }
 
 pub(super) const MINUTE: u64 = 60;
@@ -28,35 +26,28 @@ impl Pacing {
             _ => HOUR,
         };
         let wait = base / 2 + base * u64::from(random) / u64::from(u16::MAX);
-        Self { failures: self.failures.saturating_add(1), not_before: now.plus(wait), ..self }
+        Self { failures: self.failures.saturating_add(1), not_before: now.plus(wait) }
     }
 
-    /// After an answer that asks to wait, `seconds` from now, within 1 second to 24 hours.
+    /// After an answer that asks to wait until a moment given by [`asked_wait`].
     #[must_use]
-    pub fn after_back_off(self, now: UnixTime, seconds: u64) -> Self {
-        let until = now.plus(seconds.clamp(1, LONGEST_WAIT));
-        Self { not_before: self.not_before.max(until), asked_to_wait: until, ..self }
+    pub fn after_back_off(self, until: UnixTime) -> Self {
+        Self { not_before: self.not_before.max(until), ..self }
     }
 
     /// No wait is longer than `longest`: what stands further ahead was written down before the clock was set back, or
     /// was asked for by a proxy that knows nothing of the lease.
     #[must_use]
     pub fn within(self, now: UnixTime, longest: u64) -> Self {
-        let latest = now.plus(longest);
-        Self {
-            not_before: self.not_before.min(latest),
-            asked_to_wait: self.asked_to_wait.min(latest),
-            ..self
-        }
+        Self { not_before: self.not_before.min(now.plus(longest)), ..self }
     }
+}
 
-    /// Until when no call may be made at all. A wait longer than any the server can ask for means that the clock was
-    /// set back since, and does not count.
-    #[must_use]
-    pub fn held_back_until(&self, now: UnixTime) -> Option<UnixTime> {
-        let waiting = self.asked_to_wait > now && self.asked_to_wait.since(now) <= LONGEST_WAIT;
-        waiting.then_some(self.asked_to_wait)
-    }
+/// The moment until which an answer asks to wait: `seconds` from `now`, at least 1 second, at most 24 hours or
+/// `longest`.
+#[must_use]
+pub fn asked_wait(now: UnixTime, seconds: u64, longest: u64) -> UnixTime {
+    now.plus(seconds.min(longest).clamp(1, LONGEST_WAIT))
 }
 
 #[cfg(test)]
@@ -80,10 +71,8 @@ mod tests {
     fn the_server_can_ask_for_a_day_at_most() {
         let now = UnixTime::new(1_000_000).unwrap();
         for (asked, kept) in [(0, 1), (30, 30), (86_400, 86_400), (315_360_000, 86_400)] {
-            let pacing = Pacing::default().after_back_off(now, asked);
-            assert_eq!(pacing.held_back_until(now), Some(now.plus(kept)));
-            assert_eq!(pacing.held_back_until(now.plus(kept)), None);
-            assert_eq!(pacing.held_back_until(now.minus(100_000)), None, "clock set back since");
+            let until = asked_wait(now, asked, u64::MAX);
+            assert_eq!(Pacing::default().after_back_off(until).not_before, now.plus(kept));
         }
     }
 }

@@ -26,8 +26,10 @@ pub(super) const SERVER_CLOCK_SLACK: u64 = 300;
 /// The license of this computer, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum License {
-    /// None was ever stored here.
+    /// None is known here.
     Missing,
+    /// A token is remembered, but nothing is stored that belongs to it: the file was lost, or never written.
+    Awaited,
     /// A verified lease.
     Lease(Box<Held<LeaseClaims>>),
     /// A stored lease that is not valid here. It is kept as it is: only a verified answer may replace it.
@@ -42,17 +44,22 @@ pub enum License {
 }
 
 impl License {
+    /// Nothing usable is stored.
+    fn none(binding: &Binding) -> Self {
+        if binding.token.is_some() { Self::Awaited } else { Self::Missing }
+    }
+
     /// Whether this one takes the place of `other`. Of one seat the higher epoch counts, then the later answer. Of two
     /// seats, or when a verdict names no seat, epochs can not be compared. At the same second a tombstone wins.
     fn is_newer_than(&self, other: &Self, present: UnixTime) -> bool {
         let seat = |license: &Self| match license {
             Self::Lease(lease) => Some((lease.claims.sub, lease.claims.epoch)),
             Self::Dropped(verdict) => verdict.claims.sub.zip(verdict.claims.epoch),
-            Self::Missing | Self::Unusable { .. } => None,
+            Self::Missing | Self::Awaited | Self::Unusable { .. } => None,
         };
         // What was signed later than now was signed while the server's clock was wrong.
         let kind_and_issue = |license: &Self| match license {
-            Self::Missing => (0, UnixTime::MIN, 0),
+            Self::Missing | Self::Awaited => (0, UnixTime::MIN, 0),
             Self::Unusable { .. } => (1, UnixTime::MIN, 0),
             Self::Lease(lease) => (2, credible(lease.claims.iat, present), 0),
             Self::Dropped(verdict) => (2, credible(verdict.claims.iat, present), 1),
@@ -126,12 +133,12 @@ pub struct Record {
 impl State {
     /// What a new installation knows.
     #[must_use]
-    pub fn new(install_id: Uuid) -> Self {
+    pub fn new(install_id: Uuid, binding: &Binding) -> Self {
         Self {
             install_id,
             key_set: None,
             key_set_at: UnixTime::MIN,
-            license: License::Missing,
+            license: License::none(binding),
             renewal: None,
             clock: ClockMemory::default(),
             pacing: Pacing::default(),
@@ -150,10 +157,11 @@ impl State {
                 Ok(lease) => License::Lease(Box::new(lease)),
                 Err(distrust) => License::Unusable { jws, reason: unusable(&distrust) },
             },
-            (None, Some(jws)) => trust
-                .bound(&jws, keys, binding)
-                .map_or(License::Missing, |verdict| License::Dropped(Box::new(verdict))),
-            (None, None) => License::Missing,
+            (None, Some(jws)) => match trust.bound(&jws, keys, binding) {
+                Ok(verdict) => License::Dropped(Box::new(verdict)),
+                Err(_) => License::none(binding),
+            },
+            (None, None) => License::none(binding),
         };
         Self {
             install_id: record.install_id,
@@ -172,7 +180,7 @@ impl State {
     #[must_use]
     pub fn to_record(&self) -> Record {
         let (lease, verdict) = match &self.license {
-            License::Missing => (None, None),
+            License::Missing | License::Awaited => (None, None),
             License::Lease(lease) => (Some(lease.jws.clone()), None),
             License::Unusable { jws, .. } => (Some(jws.clone()), None),
             License::Dropped(verdict) => (None, Some(verdict.jws.clone())),
@@ -212,8 +220,8 @@ impl State {
             (text, std::cmp::Reverse(state.key_set_at))
         };
         let keys = if learned(&stored) > learned(&self) { &stored } else { &self };
+        // The installation's id stays with the renewal secret that was given to it.
         Self {
-            install_id: stored.install_id,
             anchor: self.anchor,
             clock,
             key_set: keys.key_set.clone(),

@@ -66,6 +66,8 @@ impl Terms {
                 }
             }
             License::Missing => Basis::Locked(Code::NoToken),
+            // "Connect once."
+            License::Awaited => Basis::Locked(Code::LeaseExpired),
             License::Unusable { reason, .. } => Basis::Locked(*reason),
             License::Dropped(verdict) => Basis::Locked(match verdict.claims.code {
                 // The user gave the seat back here: nothing is wrong, a token is simply missing.

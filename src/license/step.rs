@@ -1,6 +1,6 @@
 use crate::license::clock::{Anchor, ClockMemory, Reading};
 use crate::license::judge::{Judgement, judge, newest_key_set};
-use crate::license::pacing::{HOUR, MINUTE, Pacing};
+use crate::license::pacing::{HOUR, MINUTE, Pacing, asked_wait};
 use crate::license::reply::{Asked, Reply, Signed, Trouble};
 use crate::license::state::{Held, License, State};
 use crate::license::trust::Trust;
@@ -93,12 +93,15 @@ pub fn step(before: &State, input: Input<'_>, reading: Reading, rules: &Rules) -
         }
         Input::Answered { asked, reply: Reply::Failed(trouble), random } => {
             after_failed_ping(&mut state, asked, time.now, random);
-            if let Some(seconds) = trouble.retry_after {
-                state.pacing = state.pacing.after_back_off(time.now, seconds);
-            }
             let longest = longest_wait(&state, time.now);
+            let wait = trouble.retry_after.map(|seconds| asked_wait(time.now, seconds, longest));
+            if let Some(until) = wait {
+                state.pacing = state.pacing.after_back_off(until);
+            }
             state.pacing = state.pacing.within(time.now, longest);
-            effects.push(Effect::Report(failed(trouble, asked, state.pacing, time.now)));
+            // Only pings have a rhythm of their own.
+            let next_ping = (asked.call == SeatCall::Ping).then_some(state.pacing.not_before);
+            effects.push(Effect::Report(failed(trouble, wait.max(next_ping))));
         }
     }
     let signed = state.anchor.is_some_and(|anchor| anchor.signed);
@@ -193,15 +196,9 @@ fn longest_wait(state: &State, now: UnixTime) -> u64 {
     }
 }
 
-fn failed(trouble: &Trouble, asked: &Asked, pacing: Pacing, now: UnixTime) -> Outcome {
-    // Only pings have a rhythm of their own.
-    let next_try = if asked.call == SeatCall::Ping { pacing.not_before } else { pacing.asked_to_wait };
+fn failed(trouble: &Trouble, available_at: Option<UnixTime>) -> Outcome {
     let status = trouble.http_status.map(|status| ("status".to_owned(), status.to_string()));
     let issuer = trouble.detail.clone().map(|detail| ("issuer".to_owned(), detail));
-    Outcome {
-        code: trouble.code,
-        http_status: trouble.http_status,
-        available_at: Some(next_try).filter(|time| *time > now),
-        params: status.into_iter().chain(issuer).collect(),
-    }
+    let params = status.into_iter().chain(issuer).collect();
+    Outcome { code: trouble.code, http_status: trouble.http_status, available_at, params }
 }

@@ -124,16 +124,15 @@ mod tests {
         assert!(names.iter().all(|name| name.len() <= LONGEST));
     }
 
-    /// Runs in a child process, because changing the environment of this one would be seen by other tests.
-    #[test]
-    #[ignore = "prints for the test below"]
-    fn print_default_root() {
-        println!("root={:?}", default_root().ok());
-    }
-
     #[cfg(target_os = "linux")]
     #[test]
     fn the_root_is_absolute_or_refused() {
+        // This test runs itself in a child process for each case: changing the environment of this process would be
+        // seen by other tests.
+        const CHILD: &str = "SEATLOCK_TEST_PRINT_ROOT";
+        if std::env::var_os(CHILD).is_some() {
+            return println!("root={:?}", default_root().ok());
+        }
         for (home, state, expected) in [
             ("/home/ada", None, "Some(\"/home/ada/.local/state/seatlock\")"),
             ("/home/ada", Some("/var/state"), "Some(\"/var/state/seatlock\")"),
@@ -144,8 +143,8 @@ mod tests {
             ("relative/home", None, "None"),
         ] {
             let mut child = std::process::Command::new(std::env::current_exe().unwrap());
-            child.args(["--ignored", "--exact", "--nocapture", "store::place::tests::print_default_root"]);
-            child.env("HOME", home).env_remove("XDG_STATE_HOME");
+            child.args(["--exact", "--nocapture", "store::place::tests::the_root_is_absolute_or_refused"]);
+            child.env(CHILD, "1").env("HOME", home).env_remove("XDG_STATE_HOME");
             child.envs(state.map(|state| ("XDG_STATE_HOME", state)));
             let output = String::from_utf8(child.output().unwrap().stdout).unwrap();
             let expected = match expected {

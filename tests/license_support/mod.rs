@@ -50,6 +50,11 @@ pub fn machine(name: &str) -> MachineId {
     MachineId::derive(PRODUCT, "linux", name)
 }
 
+/// This computer, before any token was entered.
+pub fn nobody() -> Binding {
+    Binding { machine: machine("mine"), token: None }
+}
+
 pub fn rules() -> Rules {
     let trust = Trust {
         issuer: ISSUER.to_owned(),
@@ -188,7 +193,7 @@ pub struct Computer {
 impl Computer {
     /// Switched on an hour before `BASE`, started for the first time at `BASE`.
     pub fn new() -> Self {
-        let state = State::new(Uuid::from_u128(1000));
+        let state = State::new(Uuid::from_u128(1000), &nobody());
         let mut new =
             Self { state, rules: rules(), now: BASE, wall_error: 0, booted: BASE - HOUR, effects: vec![] };
         new.apply(Input::Launched);
