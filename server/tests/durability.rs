@@ -10,6 +10,11 @@
 /// Starts the program and calls it as a plug-in does.
 mod support;
 
+use seatlock_protocol::{Token, TokenKind};
+use seatlock_server::{
+    keys::DataFolder,
+    store::{NewSeat, Store as _, sqlite::SqliteStore},
+};
 use std::{
     sync::{
         Mutex,
@@ -18,6 +23,7 @@ use std::{
     time::Duration,
 };
 use support::{Plugin, Server, Site, join_all};
+use uuid::Uuid;
 
 const SEATS: usize = 400;
 const CONNECTIONS: usize = 16;
@@ -61,10 +67,31 @@ async fn activate_under_fire(
     (acknowledged.into_inner().unwrap(), broken.into_inner())
 }
 
-fn site_with_tokens() -> (Site, Vec<String>) {
+/// Seats straight into the store: hundreds of processes would take longer than what is tested.
+async fn site_with_tokens() -> (Site, Vec<String>) {
     let site = Site::new(&["--seats", &SEATS.to_string()]);
-    let tokens = (0..SEATS).map(|n| site.seat(&format!("user{n}@example.com")).1).collect();
-    (site, tokens)
+    let folder = DataFolder::new(site.data());
+    let store = SqliteStore::open(&folder.database(), false).await.unwrap();
+    let pepper = folder.pepper().unwrap();
+    let tokens: Vec<Token> =
+        (0..SEATS).map(|_| Token::generate(TokenKind::Integration, getrandom::fill).unwrap()).collect();
+    let made = join_all(
+        tokens
+            .iter()
+            .map(|token| {
+                let (id, shared_with) = (Uuid::new_v4(), "user@example.com".to_owned());
+                store.create_seat(NewSeat {
+                    id,
+                    license: None,
+                    shared_with,
+                    token: token.stored_hash(&pepper),
+                })
+            })
+            .collect(),
+    );
+    assert!(made.await.iter().all(Result::is_ok));
+    store.close().await;
+    (site, tokens.iter().map(|token| token.expose_secret().to_owned()).collect())
 }
 
 /// Every acknowledged activation is still there: a renewal, which never binds, is granted in the same epoch.
@@ -84,7 +111,7 @@ async fn all_are_kept(site: &Site, acknowledged: &[(Plugin, u64)]) {
 
 #[tokio::test]
 async fn sigterm_under_load_answers_what_it_took_and_keeps_what_it_answered() {
-    let (site, tokens) = site_with_tokens();
+    let (site, tokens) = site_with_tokens().await;
     let mut server = site.serve();
     let (acknowledged, broken) = activate_under_fire(&server, &tokens, SEATS / 4, "TERM").await;
     assert!(server.child.wait().unwrap().success(), "an orderly end");
@@ -98,10 +125,47 @@ async fn sigterm_under_load_answers_what_it_took_and_keeps_what_it_answered() {
 
 #[tokio::test]
 async fn sigkill_under_load_keeps_every_acknowledged_activation() {
-    let (site, tokens) = site_with_tokens();
+    let (site, tokens) = site_with_tokens().await;
     let mut server = site.serve();
     let (acknowledged, broken) = activate_under_fire(&server, &tokens, SEATS / 4, "KILL").await;
     assert!(!server.child.wait().unwrap().success());
     assert!(acknowledged.len() >= SEATS / 4 && broken > 0, "it was killed under load");
     all_are_kept(&site, &acknowledged).await;
+}
+
+#[tokio::test]
+async fn requests_in_flight_at_sigterm_are_answered() {
+    let (site, tokens) = site_with_tokens().await;
+    let mut server = site.serve();
+    // Nobody can write, so every request is taken and none is answered.
+    let mut database = site.database().await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut database).await.unwrap();
+    let plugins: Vec<_> = tokens.iter().take(CONNECTIONS).map(|token| Plugin::new(token, "a")).collect();
+    let calls = join_all(plugins.iter().map(|plugin| server.try_call("activate", plugin)).collect());
+    let stop = async {
+        logged(&site, "asked", CONNECTIONS).await;
+        server.signal("TERM");
+        logged(&site, "stopping", 1).await;
+        sqlx::query("COMMIT").execute(&mut database).await.unwrap();
+    };
+    let (answers, ()) = tokio::join!(calls, stop);
+    for answer in answers {
+        assert_eq!(answer.unwrap().status, 201);
+    }
+    assert!(server.child.wait().unwrap().success());
+    let server = site.serve();
+    for plugin in &plugins {
+        assert_eq!(server.call("activate", plugin).await.status, 200, "it has the seat already");
+    }
+}
+
+/// Waits until the server has said `words` so many times.
+async fn logged(site: &Site, words: &str, times: usize) {
+    let count = || std::fs::read_to_string(site.log()).unwrap().matches(words).count();
+    let until = async {
+        while count() < times {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), until).await.expect("the server says so");
 }

@@ -71,6 +71,7 @@ async fn decide<S: Store>(
         tracing::error!(request = %id, %error, "a seat call failed");
         Refusal::server_error()
     };
+    tracing::debug!(request = %id, path = call.path(), "asked");
     let mut random = [0; 18];
     getrandom::fill(&mut random).map_err(|error| failed(&error))?;
     let [low, high, secret @ ..] = random;

@@ -1,3 +1,4 @@
+use super::LicenseChange;
 use seatlock_protocol::{UnixTime, claims::ClockPolicy};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -79,6 +80,13 @@ impl License {
     #[must_use]
     pub fn plan_has_seats(&self) -> bool {
         self.plan != PLAN_WITHOUT_SEATS
+    }
+
+    /// The license after `change`.
+    pub fn apply(&mut self, change: LicenseChange) {
+        self.in_use = self.in_use.saturating_add_signed(change.in_use);
+        self.tokens = self.tokens.saturating_add_signed(change.tokens);
+        self.last_manual_release_at = change.manual_release.or(self.last_manual_release_at);
     }
 
     /// When the next manual release is possible; `None` when it is now.

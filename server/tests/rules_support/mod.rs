@@ -168,11 +168,7 @@ impl World {
     }
 
     fn keep(&mut self, seat: usize, decision: &Decision) {
-        self.license.in_use = self.license.in_use.checked_add_signed(decision.license.in_use).unwrap();
-        self.license.tokens = self.license.tokens.checked_add_signed(decision.license.tokens).unwrap();
-        if let Some(at) = decision.license.manual_release {
-            self.license.last_manual_release_at = Some(at);
-        }
+        self.license.apply(decision.license);
         self.seats[seat] = decision.seat.clone().expect("a seat does not vanish");
         if let Some(install) = &decision.install {
             self.installs.insert((seat, install.id), install.clone());

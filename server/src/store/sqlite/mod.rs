@@ -1,4 +1,4 @@
-/// What plug-ins and time do to seats.
+/// What plug-ins do to seats, many at a time.
 mod calls;
 /// Licenses, key sets and the first contents of a database.
 mod licenses;
@@ -8,6 +8,8 @@ mod orders;
 mod persist;
 /// Rows as values.
 mod rows;
+/// What time does to seats.
+mod sweep;
 /// Group commit: one connection writes, in batches.
 mod writer;
 
@@ -25,7 +27,7 @@ use tokio::{
     task::JoinHandle,
 };
 use uuid::Uuid;
-use writer::{Job, QUEUE, Write, Writer, job};
+use writer::{Job, QUEUE, Waiting, Write, Writer};
 
 /// Long enough for another process's largest batch, short enough to be told that something hangs.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,7 +36,7 @@ const READERS: u32 = 2;
 /// The store of small and middle-sized servers: one SQLite file.
 pub struct SqliteStore {
     readers: SqlitePool,
-    queue: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
+    queue: Mutex<Option<mpsc::Sender<Job>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -65,9 +67,16 @@ impl SqliteStore {
     }
 
     async fn write<W: Write>(&self, work: W) -> Result<W::Output, StoreError> {
+        self.wait(|reply| Job::Order(Box::new(Waiting::new(work, reply)))).await
+    }
+
+    async fn wait<T>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job,
+    ) -> Result<T, StoreError> {
         let (reply, result) = oneshot::channel();
         let queue = lock(&self.queue).clone().ok_or(StoreError::Closed)?;
-        queue.try_send(job(work, reply)).map_err(|error| match error {
+        queue.try_send(job(reply)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
         })?;
@@ -83,14 +92,18 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 impl Store for SqliteStore {
     async fn call(&self, question: Question) -> Result<Answered, StoreError> {
-        self.write(question).await
+        self.wait(|reply| Job::Call(Box::new(Waiting::new(question, reply)))).await
     }
 
     async fn sweep(&self) -> Result<u64, StoreError> {
-        self.write(calls::Sweep).await
+        self.write(sweep::Sweep).await
     }
 
     async fn ready(&self) -> Result<UnixTime, StoreError> {
+        // Reading goes on without a writer, but nothing could be answered.
+        if lock(&self.writer).as_ref().is_none_or(JoinHandle::is_finished) {
+            return Err(StoreError::Closed);
+        }
         let row = sqlx::query("SELECT unixepoch() AS now, (SELECT count(*) FROM server) AS servers")
             .fetch_one(&self.readers)
             .await?;

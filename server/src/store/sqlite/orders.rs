@@ -1,4 +1,3 @@
-use super::calls::license_of;
 use super::persist::{Actor, audit, license as change_counts, persist};
 use super::rows::{license, license_columns, seat, seat_columns};
 use super::writer::{Tx, Write};
@@ -48,6 +47,14 @@ async fn chosen_license(tx: &mut Tx<'_>, wanted: Option<Uuid>) -> Result<License
         [] => Err(StoreError::NotFound("license yet".to_owned())),
         _ => Err(StoreError::NotFound("single license; say which one with --license".to_owned())),
     }
+}
+
+async fn license_of(tx: &mut Tx<'_>, id: Uuid) -> Result<License, StoreError> {
+    let row = sqlx::query(concat!("SELECT ", license_columns!(), " FROM license l WHERE l.id = ?"))
+        .bind(id.to_string())
+        .fetch_optional(tx.conn())
+        .await?;
+    license(&row.ok_or_else(|| StoreError::NotFound(format!("license {id}")))?)
 }
 
 async fn insert_token(tx: &mut Tx<'_>, seat: Uuid, hash: &[u8; 32]) -> Result<(), StoreError> {

@@ -1,3 +1,4 @@
+use super::calls::hex;
 use super::rows::integer;
 use super::writer::Tx;
 use crate::rules::{Audit, Decision, Install, LicenseChange, Seat, SeatState};
@@ -16,7 +17,7 @@ pub(super) enum Actor {
     System,
 }
 
-/// Carries out what the rules decided for a seat that exists already.
+/// Carries out what the rules decided for one seat that exists, at the owner's wish or because time has passed.
 pub(super) async fn persist(
     tx: &mut Tx<'_>,
     before: &Seat,
@@ -25,10 +26,7 @@ pub(super) async fn persist(
 ) -> Result<(), StoreError> {
     license(tx, before.license, decision.license).await?;
     if let Some(after) = decision.seat.as_ref().filter(|after| *after != before) {
-        update_seat(tx, after).await?;
-    }
-    if let Some(install) = &decision.install {
-        upsert_install(tx, before.id, install).await?;
+        update_seats(tx, &[after]).await?;
     }
     for entry in &decision.audit {
         audit(tx, before, entry, actor).await?;
@@ -59,27 +57,33 @@ pub(super) async fn license(tx: &mut Tx<'_>, id: Uuid, change: LicenseChange) ->
     Ok(())
 }
 
-async fn update_seat(tx: &mut Tx<'_>, seat: &Seat) -> Result<(), StoreError> {
-    let held = Held::of(&seat.state);
+/// Writes seats that exist, all with one statement.
+pub(super) async fn update_seats(tx: &mut Tx<'_>, seats: &[&Seat]) -> Result<(), StoreError> {
+    if seats.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = seats
+        .iter()
+        .map(|seat| {
+            let held = Held::of(&seat.state);
+            let place = (held.state, held.machine, held.since, held.last_ping, held.lease_until);
+            let rest = (seat.last_used_at, integer(seat.launches), &seat.terms, seat.clone_suspected_at);
+            (seat.id, integer(seat.epoch), seat.counts(), place, rest)
+        })
+        .collect();
+    let rows = serde_json::to_string(&rows).map_err(|_| StoreError::Unexpected("seat"))?;
     let updated = sqlx::query(
-        "UPDATE seat SET epoch = ?2, state = ?3, machine = ?4, since = ?5, last_ping = ?6, lease_until = ?7, \
-         counted = ?8, last_used_at = ?9, launches = ?10, terms = ?11, clone_suspected_at = ?12 WHERE id = ?1",
+        "UPDATE seat SET epoch = n.value ->> 1, counted = n.value ->> 2, state = n.value ->> '$[3][0]', \
+         machine = n.value ->> '$[3][1]', since = n.value ->> '$[3][2]', last_ping = n.value ->> '$[3][3]', \
+         lease_until = n.value ->> '$[3][4]', last_used_at = n.value ->> '$[4][0]', \
+         launches = n.value ->> '$[4][1]', terms = n.value ->> '$[4][2]', \
+         clone_suspected_at = n.value ->> '$[4][3]' \
+         FROM json_each(?) n WHERE seat.id = n.value ->> 0",
     )
-    .bind(seat.id.to_string())
-    .bind(integer(seat.epoch))
-    .bind(held.state)
-    .bind(held.machine)
-    .bind(held.since.map(UnixTime::seconds))
-    .bind(held.last_ping.map(UnixTime::seconds))
-    .bind(held.lease_until.map(UnixTime::seconds))
-    .bind(seat.counts())
-    .bind(seat.last_used_at.map(UnixTime::seconds))
-    .bind(integer(seat.launches))
-    .bind(&seat.terms)
-    .bind(seat.clone_suspected_at.map(UnixTime::seconds))
+    .bind(rows)
     .execute(tx.conn())
     .await?;
-    if updated.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Conflict) }
+    if updated.rows_affected() == seats.len() as u64 { Ok(()) } else { Err(StoreError::Conflict) }
 }
 
 /// A state as the columns that it is stored in.
@@ -116,30 +120,48 @@ impl<'a> Held<'a> {
     }
 }
 
-async fn upsert_install(tx: &mut Tx<'_>, seat: Uuid, install: &Install) -> Result<(), StoreError> {
-    let (previous, replaced_at) = install.previous.as_ref().map(|(hash, at)| (hash.as_slice(), *at)).unzip();
+/// Writes installations with their seats, all with one statement. The mark says which are new.
+pub(super) async fn upsert_installs(
+    tx: &mut Tx<'_>,
+    installs: &[(Uuid, &Install, bool)],
+) -> Result<(), StoreError> {
+    if installs.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = installs
+        .iter()
+        .map(|(seat, install, _)| {
+            let (previous, replaced_at) =
+                install.previous.as_ref().map(|(hash, at)| (hex(hash), *at)).unzip();
+            (seat, install.id, hex(&install.current), previous, replaced_at)
+        })
+        .collect();
+    let rows = serde_json::to_string(&rows).map_err(|_| StoreError::Unexpected("install"))?;
     sqlx::query(
-        "INSERT INTO install (seat_id, id, current, previous, replaced_at) VALUES (?1, ?2, ?3, ?4, ?5) \
-         ON CONFLICT DO UPDATE SET current = ?3, previous = ?4, replaced_at = ?5",
+        "INSERT INTO install (seat_id, id, current, previous, replaced_at) \
+         SELECT value ->> 0, value ->> 1, unhex(value ->> 2), unhex(value ->> 3), value ->> 4 \
+         FROM json_each(?) WHERE true ON CONFLICT DO UPDATE SET current = excluded.current, \
+         previous = excluded.previous, replaced_at = excluded.replaced_at",
     )
-    .bind(seat.to_string())
-    .bind(install.id.to_string())
-    .bind(install.current.as_slice())
-    .bind(previous)
-    .bind(replaced_at.map(UnixTime::seconds))
+    .bind(rows)
     .execute(tx.conn())
     .await?;
-    if install.previous.is_none() {
-        sqlx::query(
-            "DELETE FROM install WHERE seat_id = ?1 AND id <> ?2 AND id NOT IN \
-             (SELECT id FROM install WHERE seat_id = ?1 ORDER BY replaced_at DESC LIMIT ?3)",
-        )
-        .bind(seat.to_string())
-        .bind(install.id.to_string())
-        .bind(INSTALLS_PER_SEAT)
-        .execute(tx.conn())
-        .await?;
+    for (seat, install, _) in installs.iter().filter(|(_, _, new)| *new) {
+        forget_oldest(tx, *seat, install.id).await?;
     }
+    Ok(())
+}
+
+async fn forget_oldest(tx: &mut Tx<'_>, seat: Uuid, newest: Uuid) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM install WHERE seat_id = ?1 AND id <> ?2 AND id NOT IN \
+         (SELECT id FROM install WHERE seat_id = ?1 ORDER BY replaced_at DESC LIMIT ?3)",
+    )
+    .bind(seat.to_string())
+    .bind(newest.to_string())
+    .bind(INSTALLS_PER_SEAT)
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 

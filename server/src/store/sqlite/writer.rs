@@ -1,5 +1,6 @@
+use super::calls::answer_all;
 use super::rows::time;
-use crate::store::StoreError;
+use crate::store::{Answered, Question, StoreError};
 use seatlock_protocol::UnixTime;
 use sqlx::{Connection as _, Row as _, Sqlite, SqliteConnection, Transaction, sqlite::SqliteConnectOptions};
 use std::{future::Future, pin::Pin};
@@ -32,28 +33,45 @@ pub(super) trait Write: Send + Sync + 'static {
     fn run(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Output, StoreError>> + Send;
 }
 
-/// A [`Write`] of any type with somebody who waits for it.
-pub(super) trait Job: Send {
+/// A [`Write`] with somebody who waits for it.
+pub(super) struct Waiting<W, T> {
+    work: W,
+    output: Option<T>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<W, T> Waiting<W, T> {
+    pub(super) fn new(work: W, reply: oneshot::Sender<Result<T, StoreError>>) -> Self {
+        Self { work, output: None, reply }
+    }
+
+    fn end(self, failed: Option<StoreError>) {
+        let result = match failed {
+            Some(error) => Err(error),
+            None => self.output.ok_or(StoreError::Closed),
+        };
+        // A client that hung up has no receiver any more; what it asked for is done all the same.
+        let _ = self.reply.send(result);
+    }
+}
+
+/// Something that waits to be written.
+pub(super) enum Job {
+    /// A plug-in's call. Those of one batch are answered together.
+    Call(Box<Waiting<Question, Answered>>),
+    /// Anything else.
+    Order(Box<dyn Order>),
+}
+
+/// A [`Write`] of any type.
+pub(super) trait Order: Send {
     /// Carries it out and keeps its result.
     fn attempt<'a>(&'a mut self, tx: &'a mut Tx<'_>) -> Boxed<'a, Result<(), StoreError>>;
-    /// Hands the result over, now that it is on disk.
-    fn committed(self: Box<Self>);
-    /// Hands over why there is none.
-    fn failed(self: Box<Self>, error: StoreError);
+    /// Hands over the result, now that it is on disk, or why there is none.
+    fn end(self: Box<Self>, failed: Option<StoreError>);
 }
 
-struct Waiting<W: Write> {
-    work: W,
-    output: Option<W::Output>,
-    reply: oneshot::Sender<Result<W::Output, StoreError>>,
-}
-
-/// `work` as a job whose result goes to `reply`.
-pub(super) fn job<W: Write>(work: W, reply: oneshot::Sender<Result<W::Output, StoreError>>) -> Box<dyn Job> {
-    Box::new(Waiting { work, output: None, reply })
-}
-
-impl<W: Write> Job for Waiting<W> {
+impl<W: Write> Order for Waiting<W, W::Output> {
     fn attempt<'a>(&'a mut self, tx: &'a mut Tx<'_>) -> Boxed<'a, Result<(), StoreError>> {
         Box::pin(async move {
             self.output = Some(self.work.run(tx).await?);
@@ -61,13 +79,17 @@ impl<W: Write> Job for Waiting<W> {
         })
     }
 
-    fn committed(self: Box<Self>) {
-        // A client that hung up has no receiver any more; what it asked for is done all the same.
-        let _ = self.reply.send(self.output.ok_or(StoreError::Closed));
+    fn end(self: Box<Self>, failed: Option<StoreError>) {
+        (*self).end(failed);
     }
+}
 
-    fn failed(self: Box<Self>, error: StoreError) {
-        let _ = self.reply.send(Err(error));
+impl Job {
+    fn end(self, failed: Option<StoreError>) {
+        match self {
+            Self::Call(waiting) => waiting.end(failed),
+            Self::Order(order) => order.end(failed),
+        }
     }
 }
 
@@ -84,11 +106,11 @@ impl Writer {
     }
 
     /// Writes whatever is waiting in one transaction after the other, until the queue is closed and empty.
-    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         let mut batch = Vec::with_capacity(BATCH);
         while queue.recv_many(&mut batch, BATCH).await > 0 {
             match self.together(&mut batch).await {
-                Ok(()) => batch.drain(..).for_each(Job::committed),
+                Ok(()) => batch.drain(..).for_each(|job| job.end(None)),
                 Err(error) => self.one_by_one(&mut batch, error).await,
             }
         }
@@ -99,7 +121,7 @@ impl Writer {
         }
     }
 
-    async fn together(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    async fn together(&mut self, batch: &mut [Job]) -> Result<(), StoreError> {
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
             None => SqliteConnection::connect_with(&self.options).await?,
@@ -111,26 +133,35 @@ impl Writer {
         written
     }
 
-    async fn one_by_one(&mut self, batch: &mut Vec<Box<dyn Job>>, error: StoreError) {
+    async fn one_by_one(&mut self, batch: &mut Vec<Job>, error: StoreError) {
         if batch.len() == 1
             && let Some(job) = batch.pop()
         {
-            return job.failed(error);
+            return job.end(Some(error));
         }
         tracing::warn!(%error, requests = batch.len(), "a batch failed; its requests are tried one by one");
         for mut job in batch.drain(..) {
             match self.together(std::slice::from_mut(&mut job)).await {
-                Ok(()) => job.committed(),
-                Err(error) => job.failed(error),
+                Ok(()) => job.end(None),
+                Err(error) => job.end(Some(error)),
             }
         }
     }
 }
 
-async fn transact(conn: &mut SqliteConnection, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+async fn transact(conn: &mut SqliteConnection, batch: &mut [Job]) -> Result<(), StoreError> {
     let mut tx = begin(conn).await?;
+    let mut calls = Vec::with_capacity(batch.len());
     for job in batch {
-        job.attempt(&mut tx).await?;
+        match job {
+            Job::Call(waiting) => calls.push(waiting),
+            Job::Order(order) => order.attempt(&mut tx).await?,
+        }
+    }
+    let questions: Vec<&Question> = calls.iter().map(|waiting| &waiting.work).collect();
+    let answers = answer_all(&mut tx, &questions).await?;
+    for (waiting, answer) in calls.into_iter().zip(answers) {
+        waiting.output = Some(answer);
     }
     Ok(tx.inner.commit().await?)
 }
