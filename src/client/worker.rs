@@ -180,6 +180,7 @@ impl Worker {
     }
 
     fn standing_code(&self) -> Code {
+        self.publish();
         self.shared.standing().reason
     }
 
