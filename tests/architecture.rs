@@ -111,3 +111,13 @@ fn the_page_names_every_room() {
     there.sort_unstable();
     assert_eq!(listed, there, "rooms in ARCHITECTURE.md (left) and folders (right)");
 }
+
+#[test]
+fn the_readme_shows_the_example_that_is_built() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let (readme, example) = (read("README.md"), read("examples/cpp/main.cpp"));
+    assert!(readme.contains(&format!("```cpp\n{example}```")), "examples/cpp/main.cpp and README.md differ");
+    let body = example.split_once("int main() {").unwrap().1;
+    let lines = body.lines().filter(|line| !line.trim().is_empty()).count();
+    assert!(lines <= 20, "{lines} lines of user code");
+}
