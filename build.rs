@@ -3,7 +3,7 @@
 use std::{env, error::Error, fs, path::PathBuf};
 
 /// The sections of the header, in the order in which it is read.
-const SECTIONS: [&str; 7] = ["code", "error", "options", "client", "operation", "event", "status"];
+const SECTIONS: [&str; 8] = ["code", "error", "library", "options", "client", "operation", "event", "status"];
 
 /// Binary interface number: only additions within one. It is part of the shared library's name.
 const ABI: u32 = 1;

@@ -1,33 +1,11 @@
-use super::{code, error::seatlock_error};
 use crate::{Code, Failure};
 use std::ffi::{CStr, c_char};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Larger sizes are taken for uninitialised memory, not for a struct of a later version.
 const LARGEST_STRUCT: u32 = 64 * 1024;
 
 /// Result of an export's body: a code that is not an error, or a failure.
 pub(super) type Outcome = Result<Code, Failure>;
-
-/// Runs the body of an export. Nothing unwinds into the host: a panic becomes `SEATLOCK_ERROR_INTERNAL`.
-///
-/// The panic hook of this image is silenced first, because the default one prints, and printing into a broken pipe
-/// kills a C host by SIGPIPE. A cdylib has a standard library of its own, so no other hook is touched.
-pub(super) fn guard(error: *mut seatlock_error, body: impl FnOnce() -> Outcome) -> i32 {
-    static SILENCE: std::sync::Once = std::sync::Once::new();
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
-        SILENCE.call_once(|| std::panic::set_hook(Box::new(|_| {})));
-        body()
-    }));
-    match outcome.unwrap_or_else(|_| Err(Failure::of(Code::Internal))) {
-        Ok(done) => code::number(done),
-        Err(failure) => {
-            // SAFETY: `error` is NULL or the caller's struct, as the header demands.
-            unsafe { seatlock_error::fill(error, &failure) };
-            code::number(failure.code)
-        }
-    }
-}
 
 /// Borrows a text argument.
 ///
@@ -118,13 +96,6 @@ pub(super) fn fixed_text<const N: usize>(text: &str) -> [c_char; N] {
 /// Implemented only for `repr(C)` structs whose first member is `struct_size: u32`.
 pub(super) unsafe trait Sized32 {}
 
-// SAFETY: each is `repr(C)` and begins with `struct_size: u32`.
-unsafe impl Sized32 for seatlock_error {}
-// SAFETY: as above.
-unsafe impl Sized32 for super::event::seatlock_event {}
-// SAFETY: as above.
-unsafe impl Sized32 for super::status::seatlock_status {}
-
 /// Checks a caller's struct before any work is done, and answers how many bytes of it may be written.
 ///
 /// # Safety
@@ -169,11 +140,5 @@ mod tests {
         assert_eq!(&bytes(fixed_text("abc")), b"abc\0\0\0\0\0");
         assert_eq!(&bytes(fixed_text("abcdefghij")), b"abcdefg\0");
         assert_eq!(&bytes(fixed_text("abcdef€")), b"abcdef\0\0");
-    }
-
-    #[test]
-    fn a_panic_becomes_a_code() {
-        let result = guard(std::ptr::null_mut(), || panic!("a defect"));
-        assert_eq!(result, code::number(Code::Internal));
     }
 }

@@ -1,5 +1,6 @@
-use super::boundary::{self, Outcome, guard};
+use super::boundary::{self, Outcome};
 use super::error::seatlock_error;
+use super::guard::guard;
 use super::options::seatlock_options;
 use crate::{Client, Code, Failure, Text};
 use std::ffi::c_char;

@@ -1,7 +1,4 @@
-use super::boundary::{self, guard};
-use super::error::seatlock_error;
 use crate::Code;
-use std::ffi::c_char;
 
 /// What functions return and what events and the status report. Zero is success, a positive number means that
 /// nothing is wrong but there is nothing to give or something to notice, a negative number is an error.
@@ -111,99 +108,9 @@ pub(super) fn number(code: Code) -> i32 {
     if number < 10 { number } else { -number }
 }
 
-fn row(number: i32) -> Option<&'static CStrings> {
-    TEXTS.iter().find(|texts| texts.number == number)
-}
-
-/// The table's texts with a NUL at the end, made once; constants for the life of the library.
-static TEXTS: once_cell::sync::Lazy<Vec<CStrings>> =
-    once_cell::sync::Lazy::new(|| Code::TABLE.iter().map(CStrings::of).collect());
-
-struct CStrings {
-    number: i32,
-    name: String,
-    text: String,
-    remedy: String,
-}
-
-impl CStrings {
-    fn of(row: &crate::protocol::code::Row) -> Self {
-        let terminated = |text: &str| format!("{text}\0");
-        Self {
-            number: number(row.code),
-            name: terminated(row.name),
-            text: terminated(row.text),
-            remedy: terminated(row.remedy),
-        }
-    }
-}
-
-fn static_text(number: i32, pick: fn(&CStrings) -> &str) -> *const c_char {
-    let look_up = || row(number).map_or(c"unknown".as_ptr(), |texts| pick(texts).as_ptr().cast());
-    std::panic::catch_unwind(look_up).unwrap_or(c"unknown".as_ptr())
-}
-
-/// Version of the library that is loaded, such as "0.1.0". Static, never NULL. [any thread]
-#[unsafe(no_mangle)]
-pub extern "C" fn seatlock_version() -> *const c_char {
-    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
-}
-
-/// ABI number of the library that is loaded; compare it with SEATLOCK_ABI_VERSION. [any thread]
-#[unsafe(no_mangle)]
-pub extern "C" fn seatlock_abi_version() -> u32 {
-    1
-}
-
-/// Name of a code, such as "seat_limit_reached", for logs. Static, never NULL; "unknown" for a number that
-/// is not a code. [any thread]
-#[unsafe(no_mangle)]
-pub extern "C" fn seatlock_code_name(code: i32) -> *const c_char {
-    static_text(code, |texts| &texts.name)
-}
-
-/// What to tell a user of a code, with blanks such as {date} not filled; events carry the filled text.
-/// Static UTF-8, never NULL. [any thread]
-#[unsafe(no_mangle)]
-pub extern "C" fn seatlock_code_text(code: i32) -> *const c_char {
-    static_text(code, |texts| &texts.text)
-}
-
-/// What a user can do about a code. Static UTF-8, never NULL. [any thread]
-#[unsafe(no_mangle)]
-pub extern "C" fn seatlock_code_remedy(code: i32) -> *const c_char {
-    static_text(code, |texts| &texts.remedy)
-}
-
-/// Derives this computer's machine id for `product` ("m1_" and 43 characters) without a client, file or network.
-///
-/// `supplied` may be NULL; otherwise it is used in place of the operating system's identifier, as
-/// `seatlock_options_set_machine_id` would. The environment variable SEATLOCK_MACHINE_ID comes before both.
-/// The text, with its NUL, goes to `buffer`; `needed` (NULL allowed) receives its size.
-/// Errors: SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE, SEATLOCK_ERROR_INVALID_ARGUMENT,
-/// SEATLOCK_ERROR_BUFFER_TOO_SMALL. [any thread]
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn seatlock_machine_id(
-    product: *const c_char,
-    supplied: *const c_char,
-    buffer: *mut c_char,
-    capacity: usize,
-    needed: *mut usize,
-    error: *mut seatlock_error,
-) -> i32 {
-    // SAFETY: the caller's promises in the header: texts end with NUL, the buffer has `capacity` bytes.
-    guard(error, || unsafe {
-        let product = boundary::text(product)?;
-        let supplied = boundary::optional_text(supplied)?;
-        let identity = crate::machine_identity(product, supplied)?;
-        boundary::write_text(identity.id.as_str(), buffer, capacity, needed)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::ffi::CStr;
 
     #[test]
     fn the_c_enumeration_is_the_table() {
@@ -223,19 +130,5 @@ mod tests {
         listed.sort();
         table.sort();
         assert_eq!(listed, table);
-    }
-
-    #[test]
-    fn every_number_has_a_text_and_others_are_unknown() {
-        // SAFETY: the functions answer static texts that end with NUL.
-        let read = |pointer| unsafe { CStr::from_ptr(pointer) }.to_str().unwrap();
-        for row in Code::TABLE {
-            assert_eq!(read(seatlock_code_name(number(row.code))), row.name);
-            assert_eq!(read(seatlock_code_text(number(row.code))), row.text);
-            assert_eq!(read(seatlock_code_remedy(number(row.code))), row.remedy);
-        }
-        for other in [4, 10, -1, i32::MIN, i32::MAX] {
-            assert_eq!(read(seatlock_code_name(other)), "unknown");
-        }
     }
 }

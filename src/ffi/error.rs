@@ -20,6 +20,9 @@ pub struct seatlock_error {
     pub message: [c_char; 512],
 }
 
+// SAFETY: `repr(C)`, and begins with `struct_size: u32`.
+unsafe impl boundary::Sized32 for seatlock_error {}
+
 impl seatlock_error {
     /// Fills the caller's struct. A wrong `struct_size` leaves it alone: there is nowhere to complain to.
     ///

@@ -36,6 +36,9 @@ pub struct seatlock_event {
     pub message: [c_char; 512],
 }
 
+// SAFETY: `repr(C)`, and begins with `struct_size: u32`.
+unsafe impl boundary::Sized32 for seatlock_event {}
+
 impl seatlock_event {
     fn of(event: &Event) -> Self {
         Self {

@@ -1,6 +1,6 @@
 //! The C interface. It uses the public Rust API of this crate and nothing else.
 //!
-//! Every export runs inside [`boundary::guard`], so a panic becomes a result code. The list of exports:
+//! Every export runs inside [`guard::guard`], so a panic becomes a result code. The list of exports:
 //!
 //! | noun | functions |
 //! |---|---|
@@ -13,16 +13,20 @@
 // C names are the point of this room.
 #![allow(non_camel_case_types, clippy::missing_safety_doc)]
 
-/// The way in and out: panic guard, checked pointers, texts and structs.
+/// The way in and out: checked pointers, texts and structs.
 mod boundary;
 /// Open, close and read a client.
 mod client;
-/// Result codes, the library's version and a machine id without a client.
+/// Result codes.
 mod code;
 /// Detail of a failed call, in a struct of the caller.
 mod error;
 /// What operations and state changes report.
 mod event;
+/// Lets no panic out.
+mod guard;
+/// What needs no client: version, texts of codes, a machine id.
+mod library;
 /// Work that is started and reports by an event.
 mod operation;
 /// How a client is to be opened.

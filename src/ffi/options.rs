@@ -1,5 +1,6 @@
-use super::boundary::{self, guard};
+use super::boundary;
 use super::error::seatlock_error;
+use super::guard::guard;
 use crate::{Code, Failure, Options};
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;

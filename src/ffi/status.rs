@@ -37,6 +37,9 @@ pub struct seatlock_status {
     pub generation: u64,
 }
 
+// SAFETY: `repr(C)`, and begins with `struct_size: u32`.
+unsafe impl boundary::Sized32 for seatlock_status {}
+
 /// Reads the lock state. Never blocks, never allocates, touches neither disk nor network: call it as often as you
 /// like, from a draw callback if need be. [any thread]
 #[unsafe(no_mangle)]

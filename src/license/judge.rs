@@ -1,6 +1,6 @@
 use crate::license::reply::{Asked, Signed, SignedObject};
-use crate::license::state::{Held, License, SERVER_CLOCK_SLACK, State};
-use crate::license::trust::{Binding, Distrust, Trust};
+use crate::license::state::{License, SERVER_CLOCK_SLACK, State};
+use crate::license::trust::{Binding, Distrust, Held, Trust};
 use seatlock_protocol::{
     Act, Code, MachineId, UnixTime,
     claims::{KeySetClaims, LeaseClaims, VerdictClaims},

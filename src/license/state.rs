@@ -1,6 +1,6 @@
 use crate::license::clock::{Anchor, ClockMemory, DEFAULT_POLICY, Reading, Time, effective};
 use crate::license::pacing::Pacing;
-use crate::license::trust::{Binding, Distrust, Trust, end_of};
+use crate::license::trust::{Binding, Distrust, Held, Trust, end_of};
 use seatlock_protocol::{
     Code, UnixTime,
     api::OfflineUse,
@@ -8,17 +8,6 @@ use seatlock_protocol::{
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-
-/// A signed object that was verified, with the text it was read from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held<T> {
-    /// The compact JWS, as it came.
-    pub jws: String,
-    /// What it says.
-    pub claims: T,
-    /// The key that signed it.
-    pub kid: String,
-}
 
 /// A lease may be this much older than the newest signed answer: the server's own clock was corrected.
 pub(super) const SERVER_CLOCK_SLACK: u64 = 300;

@@ -2,8 +2,8 @@ use crate::license::clock::{Anchor, ClockMemory, Reading};
 use crate::license::judge::{Judgement, judge, newest_key_set};
 use crate::license::pacing::{HOUR, MINUTE, Pacing, asked_wait};
 use crate::license::reply::{Asked, Reply, Signed, Trouble};
-use crate::license::state::{Held, License, State};
-use crate::license::trust::Trust;
+use crate::license::state::{License, State};
+use crate::license::trust::{Held, Trust};
 use seatlock_protocol::{
     Act, Code, MachineId, UnixTime,
     api::{OfflineUse, SeatCall},

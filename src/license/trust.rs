@@ -1,4 +1,3 @@
-use crate::license::state::Held;
 use seatlock_protocol::{
     JwsError, MachineId, PublicKey, TokenHash, Typ, UnixTime, VERSION,
     claims::{KeySetClaims, LeaseClaims, VerdictClaims},
@@ -26,6 +25,17 @@ pub struct Binding {
     pub machine: MachineId,
     /// The token in use; `None` while none is known, when any token's lease for this machine will do.
     pub token: Option<TokenHash>,
+}
+
+/// A signed object that was verified, with the text it was read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held<T> {
+    /// The compact JWS, as it came.
+    pub jws: String,
+    /// What it says.
+    pub claims: T,
+    /// The key that signed it.
+    pub kid: String,
 }
 
 /// Why a signed object is not believed.
