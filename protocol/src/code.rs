@@ -173,7 +173,8 @@ impl Code {
     /// The code with this number.
     #[must_use]
     pub fn from_number(number: u8) -> Option<Self> {
-        Self::TABLE.iter().find(|row| row.number == number).map(|row| row.code)
+        let at = Self::TABLE.binary_search_by_key(&number, |row| row.number).ok()?;
+        Self::TABLE.get(at).map(|row| row.code)
     }
 
     /// The user's text with its blanks filled. A sentence whose blank has no value is left out.

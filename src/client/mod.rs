@@ -1,6 +1,8 @@
 //! Runs. A [`Client`] is one product's license on one computer: operations go in and return at once, one worker
 //! thread carries them out, events and a status snapshot come back.
 
+/// Numbers that any thread reads without a lock.
+mod board;
 /// What the person who runs the host decides.
 mod environment;
 /// Events, and the mailbox between worker and host.
@@ -125,7 +127,7 @@ impl Client {
 
         let rules = Rules { trust: required.trust, machine: identity.id.clone() };
         let (keeper, complaints) = Keeper::open(rules, folder, Uuid::new_v4());
-        let snapshot = Snapshot::of(&keeper.state, machine::clock::read(), 0);
+        let snapshot = Snapshot::of(&keeper.state, machine::clock::read());
         let shared = Arc::new(Shared::new(snapshot, Mailbox::new(options.wake.clone())));
         let route = Route {
             server: required.server,
@@ -147,13 +149,13 @@ impl Client {
         Ok(Self { shared, identity, state_folder, fork, thread: Some(thread) })
     }
 
-    /// The lock state now. Never blocks, allocates nothing, touches neither disk nor network.
+    /// The lock state now, a second ago at most. Never blocks, allocates nothing, touches neither disk nor network.
     ///
     /// # Errors
     /// [`Code::Forked`], [`Code::Internal`].
     pub fn status(&self) -> Result<Status, Failure> {
         self.usable()?;
-        Ok(self.shared.snapshot().status(since_boot()))
+        Ok(self.shared.status())
     }
 
     /// Submits a token. Returns at once.

@@ -1,7 +1,8 @@
+use super::board::Board;
 use super::event::{Event, EventKind, Mailbox, OperationId};
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, Status};
 use super::words;
-use crate::license::{LockState, Reading, Standing, State};
+use crate::license::{LockState, Reading, Standing, State, Terms};
 use crate::machine::clock;
 use arc_swap::ArcSwap;
 use seatlock_protocol::Code;
@@ -12,6 +13,9 @@ use tokio::sync::Notify;
 
 /// What host threads and the worker share.
 pub(super) struct Shared {
+    /// The terms alone, for those who ask in every frame: arc-swap allocates in the first call of each thread.
+    terms: Board<{ Terms::NUMBERS }>,
+    seconds: clock::Seconds,
     snapshot: ArcSwap<Snapshot>,
     pub(super) mailbox: Mailbox,
     closing: AtomicBool,
@@ -27,6 +31,8 @@ impl Shared {
     pub(super) fn new(snapshot: Snapshot, mailbox: Mailbox) -> Self {
         let standing = snapshot.standing(since_boot());
         Self {
+            terms: Board::new(snapshot.terms.to_numbers()),
+            seconds: clock::Seconds::default(),
             snapshot: ArcSwap::from_pointee(snapshot),
             mailbox,
             closing: AtomicBool::new(false),
@@ -34,6 +40,12 @@ impl Shared {
             interrupt: Notify::new(),
             told: Mutex::new(Some((standing.lock_state, standing.reason))),
         }
+    }
+
+    /// What holds now. No lock, no allocation, and in most calls no system clock.
+    pub(super) fn status(&self) -> Status {
+        let (generation, numbers) = self.terms.read();
+        Status::at(&Terms::from_numbers(numbers), self.seconds.since_boot(), generation)
     }
 
     pub(super) fn snapshot(&self) -> arc_swap::Guard<std::sync::Arc<Snapshot>> {
@@ -51,15 +63,15 @@ impl Shared {
 
     /// Publishes the state, and posts an event when the host would be told something else than before.
     pub(super) fn publish(&self, state: &State, reading: Reading) {
-        let before = self.snapshot.load().status(since_boot()).generation;
-        let snapshot = Snapshot::of(state, reading, before + 1);
+        let snapshot = Snapshot::of(state, reading);
         let standing = snapshot.standing(reading.since_boot);
         let message = snapshot.words(reading.since_boot, reading.wall);
-        let available_at = snapshot.status(reading.since_boot).next_try;
-        self.snapshot.store(std::sync::Arc::new(snapshot));
+        let available_at = snapshot.terms.next_try;
 
         let now = Some((standing.lock_state, standing.reason));
         let mut told = self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.terms.write(snapshot.terms.to_numbers());
+        self.snapshot.store(std::sync::Arc::new(snapshot));
         let changed = *told != now;
         *told = now;
         drop(told);

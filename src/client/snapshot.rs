@@ -22,10 +22,18 @@ pub struct Status {
     pub generation: u64,
 }
 
-/// What the worker last published. Read by any thread without waiting.
+impl Status {
+    /// What holds under `terms`, `since_boot` seconds after the computer was started.
+    pub(super) fn at(terms: &Terms, since_boot: u64, generation: u64) -> Self {
+        let Standing { lock_state, reason, warn, valid_until } = terms.at(terms.now(since_boot));
+        let Terms { next_try, confirmed_at, .. } = *terms;
+        Self { lock_state, reason, warn, valid_until, next_try, confirmed_at, generation }
+    }
+}
+
+/// What the worker last published: the terms, and the texts that go with them.
 pub(super) struct Snapshot {
-    terms: Terms,
-    generation: u64,
+    pub(super) terms: Terms,
     pub(super) seat: Option<String>,
     pub(super) plan: Option<String>,
     pub(super) entitlements: Vec<String>,
@@ -34,7 +42,7 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn of(state: &State, reading: Reading, generation: u64) -> Self {
+    pub(super) fn of(state: &State, reading: Reading) -> Self {
         let lease: Option<&LeaseClaims> = match &state.license {
             License::Lease(lease) => Some(&lease.claims),
             _ => None,
@@ -45,7 +53,6 @@ impl Snapshot {
         };
         Self {
             terms: Terms::of(state, reading),
-            generation,
             seat: lease.map(|lease| lease.sub.to_string()),
             plan: lease.map(|lease| lease.plan.clone()),
             entitlements: lease.map(|lease| lease.ent.clone()).unwrap_or_default(),
@@ -55,19 +62,6 @@ impl Snapshot {
 
     pub(super) fn standing(&self, since_boot: u64) -> Standing {
         self.terms.at(self.terms.now(since_boot))
-    }
-
-    pub(super) fn status(&self, since_boot: u64) -> Status {
-        let Standing { lock_state, reason, warn, valid_until } = self.standing(since_boot);
-        Status {
-            lock_state,
-            reason,
-            warn,
-            valid_until,
-            next_try: self.terms.next_try,
-            confirmed_at: self.terms.confirmed_at,
-            generation: self.generation,
-        }
     }
 
     /// The status in words for a person.

@@ -46,6 +46,9 @@ enum Basis {
 }
 
 impl Terms {
+    /// How many numbers hold the terms.
+    pub const NUMBERS: usize = 8;
+
     /// Derives the terms from the state at `reading`.
     #[must_use]
     pub fn of(state: &State, reading: Reading) -> Self {
@@ -84,6 +87,48 @@ impl Terms {
             anchor: Anchor { at: time.now, since_boot: reading.since_boot, signed: false },
             next_try: next_try.filter(|time| *time > UnixTime::MIN),
             confirmed_at: Some(state.clock.signed).filter(|time| *time > UnixTime::MIN),
+        }
+    }
+
+    /// The terms as plain numbers, to be handed between threads one by one. [`Terms::from_numbers`] reads them.
+    #[must_use]
+    pub fn to_numbers(&self) -> [u64; Self::NUMBERS] {
+        let seconds = |time: UnixTime| u64::try_from(time.seconds()).unwrap_or(0);
+        let (locked, [confirmed_until, warn_from, ends_at]) = match self.license {
+            Basis::Locked(code) => (1 + u64::from(code.number()), [0; 3]),
+            Basis::Licensed { confirmed_until, warn_from, ends_at } => {
+                (0, [confirmed_until, warn_from, ends_at].map(seconds))
+            }
+        };
+        let Anchor { at, since_boot, .. } = self.anchor;
+        // The earliest moment stands for none: `of` lets no other none be.
+        let or_none = |time: Option<UnixTime>| time.map_or(0, seconds);
+        let (next_try, confirmed_at) = (or_none(self.next_try), or_none(self.confirmed_at));
+        [locked, confirmed_until, warn_from, ends_at, seconds(at), since_boot, next_try, confirmed_at]
+    }
+
+    /// Reads what [`Terms::to_numbers`] wrote.
+    #[must_use]
+    pub fn from_numbers(numbers: [u64; Self::NUMBERS]) -> Self {
+        let [locked, confirmed_until, warn_from, ends_at, at, since_boot, next_try, confirmed_at] = numbers;
+        let time = |seconds| UnixTime::MIN.plus(seconds);
+        let or_none = |seconds| (seconds > 0).then(|| time(seconds));
+        let license = match locked.checked_sub(1) {
+            None => Basis::Licensed {
+                confirmed_until: time(confirmed_until),
+                warn_from: time(warn_from),
+                ends_at: time(ends_at),
+            },
+            Some(number) => {
+                let code = u8::try_from(number).ok().and_then(Code::from_number);
+                Basis::Locked(code.unwrap_or(Code::Internal))
+            }
+        };
+        Self {
+            license,
+            anchor: Anchor { at: time(at), since_boot, signed: false },
+            next_try: or_none(next_try),
+            confirmed_at: or_none(confirmed_at),
         }
     }
 

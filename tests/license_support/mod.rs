@@ -257,6 +257,11 @@ impl Computer {
     pub fn standing(&self) -> Standing {
         let reading = self.reading();
         let terms = Terms::of(&self.state, reading);
+        assert_eq!(
+            Terms::from_numbers(terms.to_numbers()),
+            terms,
+            "what other threads are handed is the same"
+        );
         terms.at(terms.now(reading.since_boot))
     }
 
