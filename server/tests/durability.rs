@@ -15,6 +15,7 @@ use seatlock_server::{
     keys::DataFolder,
     store::{NewSeat, Store as _, sqlite::SqliteStore},
 };
+use sqlx::AssertSqlSafe;
 use std::{
     sync::{
         Mutex,
@@ -22,7 +23,7 @@ use std::{
     },
     time::Duration,
 };
-use support::{Plugin, Server, Site, join_all};
+use support::{Plugin, Server, Site, join_all, logged};
 use uuid::Uuid;
 
 const SEATS: usize = 400;
@@ -159,13 +160,29 @@ async fn requests_in_flight_at_sigterm_are_answered() {
     }
 }
 
-/// Waits until the server has said `words` so many times.
-async fn logged(site: &Site, words: &str, times: usize) {
-    let count = || std::fs::read_to_string(site.log()).unwrap().matches(words).count();
-    let until = async {
-        while count() < times {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+#[tokio::test]
+async fn one_request_that_fails_does_not_fail_those_of_its_batch() {
+    let (site, tokens) = site_with_tokens().await;
+    let server = site.serve();
+    // Not the first one, which waits in a batch of its own.
+    let unlucky = site.cli(&["seat", "list"]).json()[SEATS / 2]["id"].as_str().unwrap().to_owned();
+    let mut database = site.database().await;
+    let trigger = format!(
+        "CREATE TRIGGER unlucky BEFORE UPDATE ON seat WHEN NEW.id = '{unlucky}' \
+         BEGIN SELECT RAISE(ABORT, 'broken'); END"
+    );
+    sqlx::query(AssertSqlSafe(trigger)).execute(&mut database).await.unwrap();
+    // All of them wait for this lock and end up in one or two batches.
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut database).await.unwrap();
+    let plugins: Vec<_> = tokens.iter().map(|token| Plugin::new(token, "a")).collect();
+    let calls = join_all(plugins.iter().map(|plugin| server.call("activate", plugin)).collect());
+    let unlock = async {
+        logged(&site, "asked", tokens.len()).await;
+        sqlx::query("COMMIT").execute(&mut database).await.unwrap();
     };
-    tokio::time::timeout(Duration::from_secs(30), until).await.expect("the server says so");
+    let (answers, ()) = tokio::join!(calls, unlock);
+    let count = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!((count(201), count(500)), (SEATS - 1, 1));
+    assert_eq!(site.cli(&["license", "show"]).json()[0]["in_use"], SEATS - 1);
+    logged(&site, "a batch failed", 1).await;
 }

@@ -10,7 +10,7 @@
 /// Starts the program and calls it as a plug-in does.
 mod support;
 
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Method, StatusCode};
 use seatlock_protocol::api::Problem;
 use serde_json::{Value, json};
 use support::{Plugin, Site};
@@ -22,7 +22,7 @@ const JSON: &str = "application/json";
 async fn what_is_no_request_gets_a_problem_without_a_verdict() {
     let site = Site::new(&[]);
     let server = site.serve();
-    let http = Client::new();
+    let http = support::http_client();
     let bearer = format!("Bearer {TOKEN}");
     let big = format!("{{\"nonce\":\"{}\"}}", "A".repeat(64 * 1024));
     let deep = "[".repeat(30_000);
@@ -93,7 +93,7 @@ async fn the_key_set_has_a_tag_and_follows_a_rotation_at_once() {
     let site = Site::new(&[]);
     let (_, token) = site.seat("ada@example.com");
     let server = site.serve();
-    let http = Client::new();
+    let http = support::http_client();
     let url = format!("{}/v1/keys", server.url);
     let first = http.get(&url).send().await.unwrap();
     assert_eq!((first.headers()["etag"].clone(), first.status()), ("\"1\"".parse().unwrap(), StatusCode::OK));
@@ -144,7 +144,7 @@ fn signer(body: &str) -> Value {
 async fn the_server_says_where_things_are_and_how_it_is() {
     let site = Site::new(&["--documentation", "https://docs.example.com", "--min-client", "0.2"]);
     let server = site.serve();
-    let http = Client::new();
+    let http = support::http_client();
     let body: Value =
         http.get(format!("{}/.well-known/seatlock", server.url)).send().await.unwrap().json().await.unwrap();
     assert_eq!(body["issuer"], support::ISSUER);

@@ -5,7 +5,7 @@ mod support;
 
 use seatlock_protocol::{Act, Code};
 use serde_json::json;
-use support::{Plugin, Site, join_all};
+use support::{Plugin, Site, join_all, logged};
 
 #[tokio::test]
 async fn a_seat_is_activated_used_given_back_taken_back_and_revoked() {
@@ -135,6 +135,27 @@ async fn the_last_place_goes_to_exactly_one_of_sixteen() {
         site.age(10).await;
         assert_eq!(server.call("release", &plugins[winners[0]]).await.status, 200);
     }
+}
+
+#[tokio::test]
+async fn those_of_one_batch_see_what_the_ones_before_them_took() {
+    let site = Site::new(&["--seats", "16"]);
+    let tokens: Vec<String> = (0..16).map(|n| site.seat(&format!("user{n}@example.com")).1).collect();
+    site.change(&["--seats", "2"]);
+    let server = site.serve();
+    let plugins: Vec<_> = tokens.iter().map(|token| Plugin::new(token, "a")).collect();
+    // While nobody can write, the first request waits alone and the others gather in the batch behind it.
+    let mut database = site.database().await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut database).await.unwrap();
+    let calls = join_all(plugins.iter().map(|plugin| server.call("activate", plugin)).collect());
+    let unlock = async {
+        logged(&site, "asked", 16).await;
+        sqlx::query("COMMIT").execute(&mut database).await.unwrap();
+    };
+    let (answers, ()) = tokio::join!(calls, unlock);
+    assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 2);
+    let log = std::fs::read_to_string(site.log()).unwrap();
+    assert!(!log.contains("a batch failed"), "nobody tried to take a place that was gone");
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ impl Site {
             folder,
             root: PublicKey::from_jwk_x(made["root_key"]["x"].as_str().unwrap()).unwrap(),
             license: made["license"].as_str().unwrap().to_owned(),
-            http: reqwest::Client::new(),
+            http: http_client(),
         }
     }
 
@@ -356,4 +356,21 @@ pub async fn join_all<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
     })
     .await;
     done.into_iter().flatten().collect()
+}
+
+/// Waits until the server has said `words` so many times.
+pub async fn logged(site: &Site, words: &str, times: usize) {
+    let count = || std::fs::read_to_string(site.log()).unwrap().matches(words).count();
+    let until = async {
+        while count() < times {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), until).await.expect("the server says so");
+}
+
+/// The workspace builds reqwest with TLS and leaves the choice of its provider to each program.
+pub fn http_client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
 }
