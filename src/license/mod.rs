@@ -1,8 +1,8 @@
 //! Decides. Every licensing rule of the plug-in is a pure function of (state, input, now): no file, socket, clock,
 //! thread or random source is touched here.
 //!
-//! A [`State`] is what the computer knows, [`step`](step::step) is the only thing that changes it, and [`Terms`] is
-//! what the host is told of it at a given moment.
+//! A [`State`](crate::license::State) is what the computer knows, [`step`](crate::license::step()) is the only thing
+//! that changes it, and [`Terms`](crate::license::Terms) are what the host is told of it at a given moment.
 
 /// Effective time: what time it is when the computer's clock can not be believed.
 pub mod clock;

@@ -73,7 +73,7 @@ fn credible(signed_at: UnixTime, present: UnixTime) -> UnixTime {
     if signed_at > present { UnixTime::MIN } else { signed_at }
 }
 
-/// Everything that the client knows. Changed by [`crate::license::step`] only.
+/// Everything that the client knows. Changed by [`crate::license::step()`] only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     /// This installation; a new one begins with a new random id.
