@@ -1,6 +1,6 @@
 //! How many signed pings a server answers in a second, beside the limits of its two halves in the same run.
 //!
-//! `cargo bench -p seatlock-server --bench pings -- [connections] [seconds] [runs]`. The server is the real program
+//! `cargo bench --profile server -p seatlock-server --bench pings -- [connections] [seconds] [runs]`. The server is the real program
 //! on the real disk with `synchronous=FULL`; the load comes from this process, on the same processors.
 
 /// Minimal HTTP over one kept connection: what is measured is the server, not a client library.

@@ -1,6 +1,7 @@
+use super::lock;
 use seatlock_protocol::{Code, UnixTime};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Number of an operation, unique within its client, never zero.
@@ -179,11 +180,6 @@ impl Mailbox {
 /// There is no such operation, or its event was already taken.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unknown;
-
-/// A panic elsewhere leaves the contents whole: every change under the lock is a single step.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 #[cfg(test)]
 mod tests {

@@ -72,6 +72,9 @@ impl Keeper {
         let Some(folder) = self.folder.as_ref().filter(|_| self.persistent) else { return };
         let (Ok(token), Ok(loaded)) = (folder.read_token(), folder.load()) else { return };
         let same_token = self.token == token;
+        if same_token && matches!(&loaded, Loaded::Current(record) if self.state.is_stored_as(record)) {
+            return;
+        }
         self.token = token;
         match self.verify(loaded) {
             Some(stored) if same_token => self.state = self.state.clone().merged_with(stored),

@@ -40,8 +40,8 @@ use seatlock_protocol::{
 use shared::{Shared, since_boot};
 use snapshot::Snapshot;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -333,6 +333,11 @@ impl WorkerThread {
             let _ = self.handle.join();
         }
     }
+}
+
+/// A panic elsewhere leaves the contents whole: every change under these locks is a single step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn internal(error: std::io::Error) -> Failure {

@@ -1,22 +1,21 @@
 use super::board::Board;
 use super::event::{Event, EventKind, Mailbox, OperationId};
 use super::snapshot::{Snapshot, Status};
-use super::words;
+use super::{lock, words};
 use crate::license::{LockState, Reading, Standing, State, Terms};
 use crate::machine::clock;
-use arc_swap::ArcSwap;
 use seatlock_protocol::Code;
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 
 /// What host threads and the worker share.
 pub(super) struct Shared {
-    /// The terms alone, for those who ask in every frame: arc-swap allocates in the first call of each thread.
+    /// The terms alone, for those who ask in every frame.
     terms: Board<{ Terms::NUMBERS }>,
     seconds: clock::Seconds,
-    snapshot: ArcSwap<Snapshot>,
+    snapshot: Mutex<Arc<Snapshot>>,
     pub(super) mailbox: Mailbox,
     closing: AtomicBool,
     /// Set when the worker panicked.
@@ -33,7 +32,7 @@ impl Shared {
         Self {
             terms: Board::new(snapshot.terms.to_numbers()),
             seconds: clock::Seconds::default(),
-            snapshot: ArcSwap::from_pointee(snapshot),
+            snapshot: Mutex::new(Arc::new(snapshot)),
             mailbox,
             closing: AtomicBool::new(false),
             broken: AtomicBool::new(false),
@@ -48,8 +47,8 @@ impl Shared {
         Status::at(&Terms::from_numbers(numbers), self.seconds.since_boot(), generation)
     }
 
-    pub(super) fn snapshot(&self) -> arc_swap::Guard<std::sync::Arc<Snapshot>> {
-        self.snapshot.load()
+    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&lock(&self.snapshot))
     }
 
     pub(super) fn standing(&self) -> Standing {
@@ -69,9 +68,9 @@ impl Shared {
         let available_at = snapshot.terms.next_try;
 
         let now = Some((standing.lock_state, standing.reason));
-        let mut told = self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut told = lock(&self.told);
         self.terms.write(snapshot.terms.to_numbers());
-        self.snapshot.store(std::sync::Arc::new(snapshot));
+        *lock(&self.snapshot) = Arc::new(snapshot);
         let changed = *told != now;
         *told = now;
         drop(told);

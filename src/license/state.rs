@@ -187,6 +187,12 @@ impl State {
         }
     }
 
+    /// Whether `record` is this state's stored form. What is in it was verified already.
+    #[must_use]
+    pub fn is_stored_as(&self, record: &Record) -> bool {
+        self.to_record() == *record
+    }
+
     /// Takes over what another process of this installation has stored meanwhile, as far as it is newer, so that
     /// no process undoes what another has learned.
     #[must_use]
