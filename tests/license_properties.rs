@@ -433,7 +433,7 @@ proptest! {
         let mut state = State::from_record(record.clone(), &rules.trust, &binding());
         let mut replies = replies.iter();
         for (wall, since_boot) in clocks {
-            let reading = seatlock::license::Reading { wall: wall.and_then(UnixTime::new), since_boot };
+            let reading = seatlock::license::Reading { wall: wall.and_then(UnixTime::new), since_boot, boot: 7 };
             for input in [Some(Input::Launched), Some(Input::Ticked), None] {
                 let asked = asked(SeatCall::Ping, 1);
                 let input = input.or_else(|| {

@@ -11,6 +11,8 @@ pub struct Reading {
     pub wall: Option<UnixTime>,
     /// Whole seconds since the computer was started, those in which it slept included.
     pub since_boot: u64,
+    /// Which start of which computer that was; 0 when it can not be told.
+    pub boot: u64,
 }
 
 /// What is remembered of time across launches.
@@ -23,6 +25,9 @@ pub struct ClockMemory {
     /// [`Reading::since_boot`] when the high-water mark was made.
     #[serde(default)]
     pub since_boot: u64,
+    /// [`Reading::boot`] when the high-water mark was made.
+    #[serde(default)]
+    pub boot: u64,
 }
 
 /// A moment that was believed, tied to the clock that can not be set.
@@ -105,7 +110,7 @@ pub fn effective(
         return Time { now, believed: now, anomaly: None };
     }
     let elapsed = anchor.map_or(UnixTime::MIN, |anchor| anchor.now(reading.since_boot));
-    let floor = memory.mark(reading.since_boot).max(memory.signed).max(elapsed);
+    let floor = memory.mark(reading).max(memory.signed).max(elapsed);
     let doubtful = |anomaly| Time { now: floor, believed: floor, anomaly: Some(anomaly) };
     let Some(wall) = reading.wall else { return doubtful(Anomaly::Unreadable) };
     let foreseen = end.is_some_and(|end| wall < end);
@@ -120,20 +125,28 @@ pub fn effective(
 }
 
 impl ClockMemory {
-    /// The high-water mark now. It moves on with the clock that can not be set, also between two launches; after a
-    /// restart of the computer at least the time since then has passed. So setting the wall clock back before every
-    /// launch does not stop time, and no number of launches carries the mark beyond the true time.
-    fn mark(&self, since_boot: u64) -> UnixTime {
+    /// The high-water mark now. It moves on with the clock that can not be set, also between two launches, as long as
+    /// the computer is not started again. So setting the wall clock back before every launch does not stop time, and
+    /// no number of launches carries the mark beyond the true time. Another start may be that of another computer,
+    /// which shares this one's folder and has been running for months: its seconds say nothing.
+    fn mark(&self, reading: Reading) -> UnixTime {
+        let same_boot = self.boot == reading.boot && self.boot != 0;
         match self.high_water {
-            UnixTime::MIN => UnixTime::MIN,
-            mark => mark.plus(since_boot.checked_sub(self.since_boot).unwrap_or(since_boot)),
+            mark if same_boot && mark > UnixTime::MIN => {
+                mark.plus(reading.since_boot.saturating_sub(self.since_boot))
+            }
+            mark => mark,
         }
+    }
+
+    fn marked(self, high_water: UnixTime, reading: Reading) -> Self {
+        Self { high_water, since_boot: reading.since_boot, boot: reading.boot, ..self }
     }
 
     /// What to remember at the start of a process.
     #[must_use]
     pub fn after_launch(self, time: Time, reading: Reading) -> Self {
-        Self { high_water: time.believed, since_boot: reading.since_boot, ..self }
+        self.marked(time.believed, reading)
     }
 
     /// What to remember while a process runs: whole ticks only.
@@ -146,7 +159,7 @@ impl ClockMemory {
     /// A signed answer to this process's own request says what time it is, and mends a mark that was too high.
     #[must_use]
     pub fn after_signed(now: UnixTime, reading: Reading) -> Self {
-        Self { high_water: now, signed: now, since_boot: reading.since_boot }
+        Self { signed: now, ..Self::default() }.marked(now, reading)
     }
 }
 
@@ -164,7 +177,7 @@ mod tests {
 
     #[test]
     fn table_of_clocks() {
-        let memory = ClockMemory { high_water: at(BASE), signed: at(BASE - DAY), since_boot: 100 };
+        let memory = ClockMemory { high_water: at(BASE), signed: at(BASE - DAY), since_boot: 100, boot: 7 };
         let anchor = |offset, signed| Some(Anchor { at: at(BASE + offset), since_boot: 50, signed });
         // (what, wall, anchor, expected now, expected anomaly), all 100 s after boot
         type Row = (&'static str, Option<i64>, Option<Anchor>, i64, Option<Anomaly>);
@@ -184,7 +197,7 @@ mod tests {
             ("known time, unreadable", None, anchor(10, true), BASE + 60, None),
         ];
         for (what, wall, anchor, now, anomaly) in cases {
-            let reading = Reading { wall: wall.map(at), since_boot: 100 };
+            let reading = Reading { wall: wall.map(at), since_boot: 100, boot: 7 };
             let expected = Time { now: at(*now), believed: at(*now), anomaly: *anomaly };
             assert_eq!(effective(memory, *anchor, reading, DEFAULT_POLICY, None), expected, "{what}");
         }
@@ -192,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_new_computer_believes_any_clock() {
-        let reading = Reading { wall: Some(at(BASE)), since_boot: 1 };
+        let reading = Reading { wall: Some(at(BASE)), since_boot: 1, boot: 7 };
         let time = effective(ClockMemory::default(), None, reading, DEFAULT_POLICY, None);
         assert_eq!(time, Time { now: at(BASE), believed: at(BASE), anomaly: None });
     }
@@ -200,15 +213,15 @@ mod tests {
     #[test]
     fn freezing_policy_never_locks() {
         let policy = ClockPolicy { tol: 60, act: ClockAction::Freeze };
-        let memory = ClockMemory { high_water: at(BASE), signed: at(BASE), since_boot: 1 };
-        let reading = Reading { wall: Some(at(0)), since_boot: 1 };
+        let memory = ClockMemory { high_water: at(BASE), signed: at(BASE), since_boot: 1, boot: 7 };
+        let reading = Reading { wall: Some(at(0)), since_boot: 1, boot: 7 };
         let expected = Time { now: at(BASE), believed: at(BASE), anomaly: None };
         assert_eq!(effective(memory, None, reading, policy, None), expected);
     }
 
     #[test]
     fn the_end_of_the_lease_tells_a_foreseen_date_from_a_wrong_one() {
-        let memory = ClockMemory { high_water: at(BASE), signed: at(BASE), since_boot: 1 };
+        let memory = ClockMemory { high_water: at(BASE), signed: at(BASE), since_boot: 1, boot: 7 };
         // (what, lease length, wall clock ahead, effective, believed, anomaly), in days
         type Row = (&'static str, i64, i64, i64, i64, Option<Anomaly>);
         let cases: &[Row] = &[
@@ -218,7 +231,7 @@ mod tests {
             ("unused for months within a long lease", 180, 100, 100, 100, None),
         ];
         for (what, length, ahead, now, believed, anomaly) in cases {
-            let reading = Reading { wall: Some(at(BASE + ahead * DAY)), since_boot: 1 };
+            let reading = Reading { wall: Some(at(BASE + ahead * DAY)), since_boot: 1, boot: 7 };
             let time = effective(memory, None, reading, DEFAULT_POLICY, Some(at(BASE + length * DAY)));
             let expected =
                 Time { now: at(BASE + now * DAY), believed: at(BASE + believed * DAY), anomaly: *anomaly };
@@ -228,11 +241,12 @@ mod tests {
 
     #[test]
     fn launches_move_time_by_what_has_passed() {
-        let memory = ClockMemory { high_water: at(BASE), signed: at(BASE), since_boot: 100 };
-        let launch = |memory: ClockMemory, wall, since_boot| {
-            let reading = Reading { wall: Some(at(wall)), since_boot };
+        let memory = ClockMemory { high_water: at(BASE), signed: at(BASE), since_boot: 100, boot: 7 };
+        let boot_launch = |boot, memory: ClockMemory, wall, since_boot| {
+            let reading = Reading { wall: Some(at(wall)), since_boot, boot };
             memory.after_launch(effective(memory, None, reading, DEFAULT_POLICY, None), reading)
         };
+        let launch = |memory, wall, since_boot| boot_launch(7, memory, wall, since_boot);
         let slow = (1..=1000).fold(memory, |memory, n| launch(memory, BASE - HOUR + n, 100 + n as u64));
         assert_eq!(
             slow.high_water,
@@ -241,6 +255,9 @@ mod tests {
         );
         let set_back = (1..=10).fold(memory, |memory, n| launch(memory, BASE - HOUR, 100 + 500 * n));
         assert_eq!(set_back.high_water, at(BASE + 5000), "setting the clock back does not stop time");
-        assert_eq!(launch(memory, BASE - HOUR, 30).high_water, at(BASE + 30), "restarted 30 s ago");
+        for (boot, since_boot) in [(8, 30), (8, 10_000_000), (0, 10_000_000)] {
+            let other = boot_launch(boot, memory, BASE - HOUR, since_boot);
+            assert_eq!(other.high_water, at(BASE), "a restart, or another computer with the same folder");
+        }
     }
 }

@@ -19,7 +19,7 @@ const CONTINUOUS: libc::clockid_t = libc::CLOCK_MONOTONIC;
 /// empty clock battery must read as "unknown", not as a date.
 #[must_use]
 pub fn read() -> Reading {
-    Reading { wall: wall(SystemTime::now()), since_boot: since_boot_millis() / 1000 }
+    Reading { wall: wall(SystemTime::now()), since_boot: since_boot_millis() / 1000, boot: boot() }
 }
 
 fn wall(now: SystemTime) -> Option<UnixTime> {
@@ -54,6 +54,18 @@ pub fn since_boot_millis() -> u64 {
 pub fn since_boot_millis() -> u64 {
     // SAFETY: takes no arguments and has no preconditions.
     unsafe { windows_sys::Win32::System::SystemInformation::GetTickCount64() }
+}
+
+/// Which start of the computer this is: half of the kernel's boot_id (random(4)), which is read once. Elsewhere 0: the
+/// high-water mark then stands still between launches while the wall clock is behind it.
+fn boot() -> u64 {
+    static BOOT: once_cell::sync::OnceCell<u64> = once_cell::sync::OnceCell::new();
+    let read = || {
+        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        let digits: String = id.chars().filter(char::is_ascii_hexdigit).take(16).collect();
+        u64::from_str_radix(&digits, 16).ok()
+    };
+    *BOOT.get_or_init(|| if cfg!(target_os = "linux") { read().unwrap_or(0) } else { 0 })
 }
 
 /// [`since_boot_millis`] in whole seconds, for those who ask many times in each of them.
@@ -135,6 +147,8 @@ mod tests {
         }
         assert!(last - started >= 40, "only {} ms passed", last - started);
         assert!(read().since_boot >= started / 1000);
+        assert_eq!(read().boot, read().boot);
+        assert!(read().boot != 0 || !cfg!(target_os = "linux"));
     }
 
     #[test]

@@ -214,7 +214,11 @@ impl Computer {
 
     pub fn reading(&self) -> Reading {
         let since_boot = u64::try_from(self.now - self.booted).unwrap();
-        Reading { wall: UnixTime::new(self.now + self.wall_error), since_boot }
+        Reading {
+            wall: UnixTime::new(self.now + self.wall_error),
+            since_boot,
+            boot: self.booted.unsigned_abs(),
+        }
     }
 
     pub fn apply(&mut self, input: Input<'_>) {
