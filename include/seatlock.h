@@ -180,7 +180,7 @@ typedef enum seatlock_code {
      */
     SEATLOCK_ERROR_PROXY_AUTH_REQUIRED = -58,
     /**
-     * The host has switched networking off.
+     * Reserved: the host has switched networking off.
      */
     SEATLOCK_ERROR_NETWORK_DISALLOWED = -59,
     /**
@@ -212,7 +212,7 @@ typedef enum seatlock_code {
      */
     SEATLOCK_ERROR_FORKED = -66,
     /**
-     * The client is closed.
+     * Reserved: the client is closed.
      */
     SEATLOCK_ERROR_CLOSED = -67,
     /**
@@ -444,7 +444,7 @@ typedef struct seatlock_status {
      */
     int64_t confirmed_at;
     /**
-     * Counts changes of the license's data, so that a host can skip what it has already shown.
+     * While it is the same as before, nothing has changed but the time.
      */
     uint64_t generation;
 } seatlock_status;
@@ -572,7 +572,7 @@ int32_t seatlock_options_set_proxy(struct seatlock_options *options,
 
 /**
  * Trusts further certificate authorities beside the operating system's: one or more certificates in PEM, `size`
- * bytes. [one thread at a time]
+ * bytes, 1 MiB at most. [one thread at a time]
  */
 int32_t seatlock_options_add_ca_certificates(struct seatlock_options *options,
                                              const uint8_t *pem,
@@ -625,7 +625,8 @@ int32_t seatlock_client_open(const struct seatlock_options *options,
                              struct seatlock_error *error);
 
 /**
- * Closes a client and frees it, whatever happens; NULL does nothing. No callback comes after it has returned.
+ * Closes a client and frees it, whatever happens; NULL does nothing. No callback begins any more; one that is running
+ * is waited for within the time limit.
  * Network work is cancelled, operations that wait are given up, and it returns within `timeout_ms` milliseconds
  * even when the network or name resolution hangs. Call it from any thread but the one that runs the wake
  * function, as the last use of the client. In a child process after fork() it only frees. [one thread]
@@ -708,7 +709,8 @@ int32_t seatlock_client_cancel(const struct seatlock_client *client, uint64_t op
 
 /**
  * Takes the oldest event. A timeout of 0 never blocks: call it so from a timer of the host until it returns
- * SEATLOCK_NOTHING. `timeout_ms` is in milliseconds. [any thread]
+ * SEATLOCK_NOTHING. `timeout_ms` is in milliseconds. Of events that nobody takes the newest 256 are kept.
+ * [any thread]
  */
 int32_t seatlock_client_next_event(const struct seatlock_client *client,
                                    uint32_t timeout_ms,

@@ -111,6 +111,9 @@ fn one_seat_serves_one_computer_until_it_is_released() {
     assert_eq!(end_of(&first, first.release()).code, Code::Ok);
     assert_eq!(standing(&first), locked(Code::NoToken));
     assert!(here.file("token").is_none(), "the token is forgotten");
+    let leases =
+        here.files().into_values().filter(|bytes| String::from_utf8_lossy(bytes).contains("\"lease\""));
+    assert_eq!(leases.count(), 0, "nor is the lease left in the previous generation");
     assert_eq!(end_of(&first, first.ping(Intent::Launch)).code, Code::NoToken);
     assert_eq!(end_of(&second, second.activate(&seat.token, AGREED)).code, Code::Ok);
 
@@ -307,11 +310,14 @@ fn a_token_is_found_in_its_file_and_nowhere_else() {
 #[test]
 fn what_one_process_does_the_others_take_over() {
     let server = Running::start().unwrap();
+    let computer = Computer::new("one");
+    let early = computer.open(&server);
     let (seat, other) =
         (server.create_seat("a@example.com").unwrap(), server.create_seat("b@example.com").unwrap());
-    let computer = Computer::new("one");
     let first = computer.open(&server);
     assert_eq!(end_of(&first, first.activate(&seat.token, AGREED)).code, Code::Ok);
+    assert_eq!(end_of(&early, early.ping(Intent::Launch)).code, Code::Ok, "opened before there was a token");
+    drop(early);
     let second = computer.open(&server);
     assert_eq!(standing(&second), UNLOCKED);
 

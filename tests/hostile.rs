@@ -147,9 +147,10 @@ fn a_hanging_operation_can_be_cancelled_and_the_next_one_runs() {
     let (first, second) = (client.ping(Intent::Launch).unwrap(), client.activate(&token, AGREED).unwrap());
     assert!(client.wait(first, Duration::from_millis(300)).unwrap().is_none(), "it hangs");
     client.cancel(second).unwrap();
+    assert_eq!(end_of(&client, Ok(second)).code, Code::Cancelled, "though it waits behind one that hangs");
+    assert!(client.wait(first, Duration::ZERO).unwrap().is_none(), "which hangs on");
     client.cancel(first).unwrap();
     assert_eq!(end_of(&client, Ok(first)).code, Code::Cancelled);
-    assert_eq!(end_of(&client, Ok(second)).code, Code::Cancelled);
     assert_eq!(client.cancel(first).unwrap_err().code, Code::UnknownOperation);
     assert_eq!(client.status().unwrap().lock_state, LockState::Unlocked);
 }
@@ -202,4 +203,56 @@ fn foreign_things_in_place_of_the_state_are_harmless() {
     fs::create_dir(&state).unwrap();
     let client = computer.open(&server);
     assert_eq!(client.status().unwrap().lock_state, LockState::Locked, "a folder");
+}
+
+#[test]
+fn a_folder_that_goes_away_costs_no_license_and_is_not_made_anew() {
+    let (computer, server, _) = licensed("unmounted");
+    let client = computer.open(&server);
+    let (mounted, away) =
+        (computer.folder.path().join("com.example.bridge"), computer.folder.path().join("away"));
+    fs::rename(&mounted, &away).unwrap();
+    assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok);
+    assert_eq!(client.status().unwrap().lock_state, LockState::Unlocked);
+    assert!(!mounted.exists(), "it would lie below a mount point");
+    fs::rename(&away, &mounted).unwrap();
+    let before = computer.stored_lease();
+    assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok);
+    assert_ne!(computer.stored_lease(), before, "written again once it is back");
+}
+
+/// Passes one connection on to the server, when it is told to.
+fn delay(server: &Running) -> (String, std::sync::mpsc::Sender<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (go, gone) = std::sync::mpsc::channel();
+    let target = server.url().trim_start_matches("http://").to_owned();
+    thread::spawn(move || {
+        let (mut near, _) = listener.accept().unwrap();
+        gone.recv().unwrap();
+        let mut far = TcpStream::connect(target).unwrap();
+        let (mut near_in, mut far_out) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+        thread::spawn(move || std::io::copy(&mut near_in, &mut far_out));
+        let _ = std::io::copy(&mut far, &mut near);
+    });
+    (url, go)
+}
+
+#[test]
+fn forgetting_wins_over_an_answer_that_is_on_its_way() {
+    let (computer, server, _) = licensed("forgetful");
+    let (url, go) = delay(&server);
+    let slow = open_at(&computer, &url, &server);
+    let ping = slow.ping(Intent::Launch).unwrap();
+    assert!(slow.wait(ping, Duration::from_millis(300)).unwrap().is_none(), "it is on its way");
+    let client = computer.open(&server);
+    assert_eq!(end_of(&client, client.forget()).code, Code::Ok);
+    go.send(()).unwrap();
+    assert_eq!(end_of(&slow, Ok(ping)).code, Code::Ok);
+    assert_eq!(slow.status().unwrap().lock_state, LockState::Locked, "it was told to forget");
+    drop((slow, client));
+    assert!(
+        computer.stored_lease().is_none() && computer.file("token").is_none(),
+        "nothing was written again"
+    );
 }

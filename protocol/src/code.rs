@@ -110,7 +110,7 @@ codes! {
         "Set the computer's date and time, or connect to the network.";
     StoreUnwritable = 44, "store_unwritable", 0, "The license file {path} cannot be saved.",
         "Make the folder writable, or choose another with SEATLOCK_STATE_DIR.";
-    StoreCorrupt = 45, "store_corrupt", 0, "The license file {path} cannot be read; it was set aside.",
+    StoreCorrupt = 45, "store_corrupt", 0, "The license file {path} cannot be read. It is kept.",
         "Enter the token again, or restore the file from a backup.";
 
     Unreachable = 50, "unreachable", 0, "The license server is not reachable.",

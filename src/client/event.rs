@@ -1,7 +1,8 @@
 use super::lock;
 use seatlock_protocol::{Code, UnixTime};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 /// Number of an operation, unique within its client, never zero.
@@ -55,15 +56,17 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// More operations than this are never waiting at once.
 const MOST_OPERATIONS: usize = 64;
-/// Of events that belong to no operation, only the newest are kept.
+/// Only the newest events are kept; those of operations outlast the others.
 const MOST_EVENTS: usize = 256;
 
 /// Between the worker, which posts events, and the host, which takes them.
 pub(super) struct Mailbox {
     contents: Mutex<Contents>,
     posted: Condvar,
-    /// `None` once the client closes. Held while the function runs, so that closing can wait for its return.
+    /// Held while the function runs, so that closing can wait for its return.
     wake: Mutex<Option<Wake>>,
+    /// Set when the client closes: the wake function is not called any more.
+    silenced: AtomicBool,
 }
 
 #[derive(Default)]
@@ -76,7 +79,12 @@ struct Contents {
 
 impl Mailbox {
     pub(super) fn new(wake: Option<Wake>) -> Self {
-        Self { contents: Mutex::default(), posted: Condvar::new(), wake: Mutex::new(wake) }
+        Self {
+            contents: Mutex::default(),
+            posted: Condvar::new(),
+            wake: Mutex::new(wake),
+            silenced: AtomicBool::new(false),
+        }
     }
 
     /// Numbers a new operation; `None` when too many are waiting.
@@ -96,8 +104,19 @@ impl Mailbox {
         lock(&self.contents).running.get_mut(&operation).map(|cancelled| *cancelled = true).is_some()
     }
 
-    pub(super) fn is_cancelled(&self, operation: OperationId) -> bool {
-        lock(&self.contents).running.get(&operation).copied().unwrap_or(false)
+    pub(super) fn is_running(&self, operation: OperationId) -> bool {
+        lock(&self.contents).running.contains_key(&operation)
+    }
+
+    /// Operations that are to be cancelled.
+    pub(super) fn cancelled(&self) -> Vec<OperationId> {
+        let contents = lock(&self.contents);
+        contents
+            .running
+            .iter()
+            .filter(|(_, cancelled)| **cancelled)
+            .map(|(operation, _)| *operation)
+            .collect()
     }
 
     /// Operations that have not ended.
@@ -107,20 +126,18 @@ impl Mailbox {
 
     pub(super) fn post(&self, event: Event) {
         let mut contents = lock(&self.contents);
-        match event.operation {
-            Some(operation) => {
-                contents.running.remove(&operation);
-            }
-            None if contents.events.len() >= MOST_EVENTS => {
-                let oldest = contents.events.iter().position(|event| event.operation.is_none());
-                oldest.map(|at| contents.events.remove(at));
-            }
-            None => {}
+        if let Some(operation) = event.operation {
+            contents.running.remove(&operation);
+        }
+        if contents.events.len() >= MOST_EVENTS {
+            let idle = contents.events.iter().position(|event| event.operation.is_none());
+            contents.events.remove(idle.unwrap_or(0));
         }
         contents.events.push_back(event);
         drop(contents);
         self.posted.notify_all();
-        if let Some(wake) = lock(&self.wake).as_ref() {
+        let wake = lock(&self.wake);
+        if let Some(wake) = wake.as_ref().filter(|_| !self.silenced.load(Ordering::Acquire)) {
             wake();
         }
     }
@@ -166,13 +183,9 @@ impl Mailbox {
 
     /// Lets no wake function be called from now on, and waits until a running one has returned, up to `deadline`.
     pub(super) fn silence(&self, deadline: Instant) {
-        loop {
-            match self.wake.try_lock() {
-                Ok(mut wake) => return *wake = None,
-                Err(std::sync::TryLockError::Poisoned(poisoned)) => return *poisoned.into_inner() = None,
-                Err(std::sync::TryLockError::WouldBlock) if Instant::now() >= deadline => return,
-                Err(std::sync::TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
-            }
+        self.silenced.store(true, Ordering::Release);
+        while matches!(self.wake.try_lock(), Err(TryLockError::WouldBlock)) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }
@@ -184,7 +197,7 @@ pub(super) struct Unknown;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     fn event(operation: Option<OperationId>, code: Code) -> Event {
         let kind = if operation.is_some() { EventKind::Operation } else { EventKind::Status };
@@ -216,6 +229,12 @@ mod tests {
         let taken: Vec<_> = std::iter::from_fn(|| mailbox.take(Duration::ZERO)).collect();
         assert_eq!(taken.len(), MOST_EVENTS);
         assert_eq!(taken[0].operation, Some(operations[0]));
+        (0..10 * MOST_EVENTS).for_each(|_| mailbox.post(event(mailbox.begin(), Code::Ok)));
+        assert_eq!(
+            std::iter::from_fn(|| mailbox.take(Duration::ZERO)).count(),
+            MOST_EVENTS,
+            "nobody took them"
+        );
     }
 
     #[test]

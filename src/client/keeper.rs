@@ -1,6 +1,7 @@
 use crate::license::{Binding, Input, License, Reading, Record, Rules, State, step};
 use crate::store::{Folder, Loaded, StoreError};
 use seatlock_protocol::Token;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use uuid::Uuid;
 
@@ -10,8 +11,18 @@ pub(super) struct Keeper {
     pub(super) state: State,
     pub(super) token: Option<Token>,
     folder: Option<Folder>,
-    /// Whether anything may be written: the user chose to use the token for future sessions.
-    persistent: bool,
+    keeping: Keeping,
+}
+
+/// Whether anything may be written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keeping {
+    /// Nothing is there, and the user was not asked here. What another process writes is taken over.
+    Undecided,
+    /// The user chose to use the token for future sessions.
+    OnDisk,
+    /// The user chose not to, or the disk can not.
+    InMemory,
 }
 
 /// What was wrong with the stored files, to be told to the host.
@@ -30,7 +41,8 @@ impl Keeper {
             folder.read_token().map_err(|error| complaints.push(Complaint::Store(error))).ok().flatten()
         });
         let state = State::new(install_id, &binding(&rules, token.as_ref()));
-        let mut keeper = Self { rules, state, persistent: token.is_some(), token, folder };
+        let keeping = if token.is_some() { Keeping::OnDisk } else { Keeping::Undecided };
+        let mut keeper = Self { rules, state, token, folder, keeping };
         match keeper.folder.as_ref().map(Folder::load) {
             Some(Ok(loaded)) => {
                 if let Loaded::Previous { corrupt: path, .. } | Loaded::Corrupt { path } = &loaded {
@@ -38,7 +50,7 @@ impl Keeper {
                 }
                 if let Some(stored) = keeper.verify(loaded) {
                     keeper.state = stored;
-                    keeper.persistent = true;
+                    keeper.keeping = Keeping::OnDisk;
                 }
             }
             Some(Err(error)) => complaints.push(Complaint::Store(error)),
@@ -69,33 +81,68 @@ impl Keeper {
     /// Takes over what other processes of this installation have stored meanwhile: a newer lease, another token, or
     /// that everything was forgotten.
     pub(super) fn refresh(&mut self) {
-        let Some(folder) = self.folder.as_ref().filter(|_| self.persistent) else { return };
+        let Some(folder) = self.folder.as_ref().filter(|_| self.keeping != Keeping::InMemory) else { return };
         let (Ok(token), Ok(loaded)) = (folder.read_token(), folder.load()) else { return };
+        if token.is_none() && matches!(loaded, Loaded::Nothing) {
+            // Forgetting leaves the folder. Without it a disk went away, which costs no license.
+            if self.keeping == Keeping::OnDisk && folder.exists() {
+                self.start_anew(self.state.install_id);
+            }
+            return;
+        }
         let same_token = self.token == token;
         if same_token && matches!(&loaded, Loaded::Current(record) if self.state.is_stored_as(record)) {
             return;
         }
-        self.token = token;
+        let before = std::mem::replace(&mut self.token, token);
         match self.verify(loaded) {
             Some(stored) if same_token => self.state = self.state.clone().merged_with(stored),
+            // Another process is between its two writes, or the file is damaged: what is known here still holds.
+            None | Some(State { license: License::Unusable { .. }, .. }) => return self.token = before,
             Some(stored) => self.state = State { anchor: self.state.anchor, ..stored },
-            None if self.token.is_none() => self.start_anew(self.state.install_id),
-            None => {}
         }
+        self.keeping = Keeping::OnDisk;
     }
 
     /// Writes the state, unless nothing may be written. Never undoes what another process has stored.
     pub(super) fn save(&mut self) -> Result<(), StoreError> {
-        let Some(folder) = self.folder.as_ref().filter(|_| self.persistent) else { return Ok(()) };
+        let Some(folder) = self.folder.as_ref().filter(|_| self.keeping == Keeping::OnDisk) else {
+            return Ok(());
+        };
+        if !folder.exists() {
+            // Made anew, it would lie below a mount point, or hide that another process was told to forget.
+            let (path, source) = (folder.path().to_owned(), ErrorKind::NotFound.into());
+            return Err(StoreError::Unwritable { path, source });
+        }
         let mine = self.state.clone();
-        self.state = folder.update(|loaded| {
+        let merged = folder.update(|loaded| {
+            let overtaken =
+                self.token.is_some() && folder.read_token().is_ok_and(|token| token != self.token);
+            if overtaken {
+                return (None, None);
+            }
             let merged = match self.verify(loaded) {
                 Some(stored) => mine.merged_with(stored),
                 None => mine,
             };
-            (Some(merged.to_record()), merged)
+            (Some(merged.to_record()), Some(merged))
         })?;
-        Ok(())
+        match merged {
+            Some(merged) => {
+                // The generation before a verdict holds the lease that it took away.
+                let done = match merged.license {
+                    License::Dropped(_) => folder.remove_previous(),
+                    _ => Ok(()),
+                };
+                self.state = merged;
+                done
+            }
+            // While this process waited for the server, another one was given another token, or told to forget.
+            None => {
+                self.refresh();
+                Ok(())
+            }
+        }
     }
 
     /// Makes `token` the token in use. With `remember` it is written down; without, nothing stays on disk.
@@ -108,14 +155,17 @@ impl Keeper {
         };
         self.token = Some(token);
         // Where the token can not be written nothing is: the license then lives in memory.
-        self.persistent = remember && done.is_ok();
+        self.keeping = if remember && done.is_ok() { Keeping::OnDisk } else { Keeping::InMemory };
         done
     }
 
-    /// Forgets the token, after the seat was given back.
+    /// Forgets the token, after the seat was given back. A token that another process has remembered since stays.
     pub(super) fn forget_token(&mut self) -> Result<(), StoreError> {
-        self.token = None;
-        self.folder.as_ref().map_or(Ok(()), Folder::remove_token)
+        let (Some(token), Some(folder)) = (self.token.take(), &self.folder) else { return Ok(()) };
+        if folder.read_token().is_ok_and(|stored| stored.is_some_and(|stored| stored != token)) {
+            return Ok(());
+        }
+        folder.remove_token().inspect_err(|_| self.keeping = Keeping::InMemory)
     }
 
     /// Forgets everything, here and on disk.
@@ -126,7 +176,7 @@ impl Keeper {
 
     fn start_anew(&mut self, install_id: Uuid) {
         self.token = None;
-        self.persistent = false;
+        self.keeping = Keeping::Undecided;
         self.state = State::new(install_id, &binding(&self.rules, None));
     }
 }

@@ -48,6 +48,8 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use uuid::Uuid;
 use worker::{Command, Work, Worker};
 
+/// What a time limit beyond the clock's range means.
+const LONGEST_CLOSE: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Longest time that dropping a client without [`Client::close`] takes.
 const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -219,8 +221,11 @@ impl Client {
     /// # Errors
     /// [`Code::Forked`], [`Code::Internal`].
     pub fn next_event(&self, timeout: Duration) -> Result<Option<Event>, Failure> {
-        self.usable()?;
-        Ok(self.shared.mailbox.take(timeout))
+        self.same_process()?;
+        match self.shared.mailbox.take(timeout) {
+            None if self.shared.is_broken() => Err(Failure::of(Code::Internal)),
+            event => Ok(event),
+        }
     }
 
     /// Waits up to `timeout` for the end of an operation and takes its event.
@@ -274,9 +279,10 @@ impl Client {
             std::mem::forget(thread);
             return;
         }
-        let deadline = Instant::now() + timeout;
-        self.shared.mailbox.silence(deadline);
+        let begin = Instant::now();
+        let deadline = begin.checked_add(timeout).unwrap_or(begin + LONGEST_CLOSE);
         self.shared.begin_closing();
+        self.shared.mailbox.silence(deadline);
         thread.end(deadline);
     }
 
@@ -284,10 +290,7 @@ impl Client {
         self.usable()?;
         let operation = self.shared.mailbox.begin().ok_or(Failure::of(Code::Busy))?;
         let sent = self.thread.as_ref().map(|thread| thread.commands.send(Command { operation, work }));
-        if !matches!(sent, Some(Ok(()))) {
-            self.shared.break_down();
-        }
-        Ok(operation)
+        if matches!(sent, Some(Ok(()))) { Ok(operation) } else { Err(Failure::of(Code::Internal)) }
     }
 
     fn same_process(&self) -> Result<(), Failure> {
@@ -315,9 +318,9 @@ impl WorkerThread {
         let (alive, ended) = channel::<()>();
         let run = move || {
             let _alive = alive;
-            if catch_unwind(AssertUnwindSafe(|| body(received))).is_err() {
-                shared.break_down();
-            }
+            // A panic is told to the host as a defect, by the line below.
+            let _ = catch_unwind(AssertUnwindSafe(|| body(received)));
+            shared.worker_ended();
         };
         let handle = std::thread::Builder::new().name("seatlock".to_owned()).spawn(run).map_err(internal)?;
         Ok(Self { commands, handle, ended })

@@ -84,13 +84,11 @@ impl Shared {
         self.mailbox.post(event);
     }
 
-    /// Ends every operation that has not ended, when the worker no longer can.
-    pub(super) fn give_up(&self, code: Code) {
-        for operation in self.mailbox.running() {
-            let message = words::sentence(code, &BTreeMap::new());
-            let (kind, operation) = (EventKind::Operation, Some(operation));
-            self.post(Event { kind, operation, code, http_status: None, available_at: None, message });
-        }
+    /// Ends an operation without an outcome of its own.
+    fn end(&self, operation: OperationId, code: Code) {
+        let message = words::sentence(code, &BTreeMap::new());
+        let (kind, operation) = (EventKind::Operation, Some(operation));
+        self.post(Event { kind, operation, code, http_status: None, available_at: None, message });
     }
 
     pub(super) fn begin_closing(&self) {
@@ -98,9 +96,12 @@ impl Shared {
         self.interrupt.notify_one();
     }
 
-    pub(super) fn break_down(&self) {
-        self.broken.store(true, Ordering::Release);
-        self.give_up(Code::Internal);
+    /// The worker has ended. Unless the client closes, that is a defect, and nobody may wait for it any more.
+    pub(super) fn worker_ended(&self) {
+        if !self.closing.load(Ordering::Acquire) {
+            self.broken.store(true, Ordering::Release);
+            self.mailbox.running().into_iter().for_each(|operation| self.end(operation, Code::Internal));
+        }
     }
 
     pub(super) fn is_broken(&self) -> bool {
@@ -115,14 +116,17 @@ impl Shared {
 
     /// Ends when the client closes.
     pub(super) async fn closed(&self) {
-        while !self.closing.load(Ordering::Acquire) {
-            self.interrupt.notified().await;
-        }
+        self.interrupted(None).await;
     }
 
-    /// Ends when the client closes or the operation is cancelled.
-    pub(super) async fn interrupted(&self, operation: OperationId) {
-        while !self.closing.load(Ordering::Acquire) && !self.mailbox.is_cancelled(operation) {
+    /// Ends when the client closes or `current` is cancelled. Cancelled operations that wait for their turn end at once.
+    pub(super) async fn interrupted(&self, current: Option<OperationId>) {
+        while !self.closing.load(Ordering::Acquire) {
+            let cancelled = self.mailbox.cancelled();
+            if current.is_some_and(|current| cancelled.contains(&current)) {
+                return;
+            }
+            cancelled.into_iter().for_each(|waiting| self.end(waiting, Code::Cancelled));
             self.interrupt.notified().await;
         }
     }

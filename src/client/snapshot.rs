@@ -18,7 +18,7 @@ pub struct Status {
     pub next_try: Option<UnixTime>,
     /// Issue time of the newest signed answer.
     pub confirmed_at: Option<UnixTime>,
-    /// Counts changes of the license's data.
+    /// While it is the same as before, nothing has changed but the time.
     pub generation: u64,
 }
 

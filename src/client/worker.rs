@@ -13,6 +13,7 @@ use seatlock_protocol::{
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -65,8 +66,8 @@ pub(super) struct Worker {
 pub(super) fn run(mut worker: Worker, mut commands: UnboundedReceiver<Command>, complaints: Vec<Complaint>) {
     machine::block_signals();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let Ok(runtime) = runtime else { return };
-    runtime.block_on(async {
+    let Ok(runtime) = runtime.map(Patient::new) else { return };
+    runtime.block_on(async move {
         complaints.into_iter().for_each(|complaint| worker.complain(complaint));
         let launched = worker.keeper.launch(machine::clock::read());
         worker.note(launched);
@@ -88,17 +89,41 @@ pub(super) fn run(mut worker: Worker, mut commands: UnboundedReceiver<Command>, 
             }
         }
     });
-    drop(worker);
-    runtime.shutdown_timeout(RESOLVER_PATIENCE);
+}
+
+/// A runtime that ends in time, also while unwinding: dropped, it would wait for name resolution without a limit.
+struct Patient(Option<Runtime>);
+
+impl Patient {
+    fn new(runtime: Runtime) -> Self {
+        Self(Some(runtime))
+    }
+
+    fn block_on(&self, work: impl Future<Output = ()>) {
+        if let Some(runtime) = &self.0 {
+            runtime.block_on(work);
+        }
+    }
+}
+
+impl Drop for Patient {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_timeout(RESOLVER_PATIENCE);
+        }
+    }
 }
 
 impl Worker {
     async fn carry_out(&mut self, Command { operation, work }: Command) {
         let shared = Arc::clone(&self.shared);
+        if !shared.mailbox.is_running(operation) {
+            return; // cancelled while it waited for its turn
+        }
         let success = work.success();
         let outcome = tokio::select! {
             biased;
-            () = shared.interrupted(operation) => Outcome::of(Code::Cancelled),
+            () = shared.interrupted(Some(operation)) => Outcome::of(Code::Cancelled),
             outcome = self.work(work) => outcome,
         };
         self.publish();

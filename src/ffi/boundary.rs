@@ -63,12 +63,12 @@ pub(super) unsafe fn write_text(
     needed: *mut usize,
 ) -> Outcome {
     let size = text.len() + 1;
+    if buffer.is_null() && capacity > 0 {
+        return Err(Failure::of(Code::NullPointer));
+    }
     if !needed.is_null() {
         // SAFETY: not NULL, writable by the caller's promise.
         unsafe { needed.write(size) };
-    }
-    if buffer.is_null() && capacity > 0 {
-        return Err(Failure::of(Code::NullPointer));
     }
     if capacity < size {
         return Err(Failure::of(Code::BufferTooSmall));
@@ -94,7 +94,10 @@ pub(super) fn fixed_text<const N: usize>(text: &str) -> [c_char; N] {
 ///
 /// # Safety
 /// Implemented only for `repr(C)` structs whose first member is `struct_size: u32`.
-pub(super) unsafe trait Sized32 {}
+pub(super) unsafe trait Sized32 {
+    /// Size in the first version of the interface. Structs only grow, at their end.
+    const FIRST_SIZE: u32;
+}
 
 /// Checks a caller's struct before any work is done, and answers how many bytes of it may be written.
 ///
@@ -106,8 +109,7 @@ pub(super) unsafe fn check_struct<T: Sized32>(to: *const T) -> Result<usize, Fai
     }
     // SAFETY: not NULL, and the first member is a `u32` by `Sized32`.
     let size = unsafe { to.cast::<u32>().read() };
-    // Eight bytes hold the size and the first number; structs only ever grow at their end.
-    if (8..=LARGEST_STRUCT).contains(&size) {
+    if (T::FIRST_SIZE..=LARGEST_STRUCT).contains(&size) {
         Ok(size_of::<T>().min(size as usize))
     } else {
         Err(Failure::of(Code::StructSize))

@@ -91,7 +91,8 @@ pub unsafe extern "C" fn seatlock_client_open(
     })
 }
 
-/// Closes a client and frees it, whatever happens; NULL does nothing. No callback comes after it has returned.
+/// Closes a client and frees it, whatever happens; NULL does nothing. No callback begins any more; one that is running
+/// is waited for within the time limit.
 /// Network work is cancelled, operations that wait are given up, and it returns within `timeout_ms` milliseconds
 /// even when the network or name resolution hangs. Call it from any thread but the one that runs the wake
 /// function, as the last use of the client. In a child process after fork() it only frees. [one thread]

@@ -76,7 +76,7 @@ pub enum seatlock_code {
     SEATLOCK_ERROR_BAD_SIGNATURE = -57,
     /// The proxy asks for a password.
     SEATLOCK_ERROR_PROXY_AUTH_REQUIRED = -58,
-    /// The host has switched networking off.
+    /// Reserved: the host has switched networking off.
     SEATLOCK_ERROR_NETWORK_DISALLOWED = -59,
     /// An argument is not valid.
     SEATLOCK_ERROR_INVALID_ARGUMENT = -60,
@@ -92,7 +92,7 @@ pub enum seatlock_code {
     SEATLOCK_ERROR_INTERNAL = -65,
     /// The client was opened by the parent of this process.
     SEATLOCK_ERROR_FORKED = -66,
-    /// The client is closed.
+    /// Reserved: the client is closed.
     SEATLOCK_ERROR_CLOSED = -67,
     /// The operation was cancelled.
     SEATLOCK_ERROR_CANCELLED = -68,

@@ -21,7 +21,9 @@ pub struct seatlock_error {
 }
 
 // SAFETY: `repr(C)`, and begins with `struct_size: u32`.
-unsafe impl boundary::Sized32 for seatlock_error {}
+unsafe impl boundary::Sized32 for seatlock_error {
+    const FIRST_SIZE: u32 = 536;
+}
 
 impl seatlock_error {
     /// Fills the caller's struct. A wrong `struct_size` leaves it alone: there is nowhere to complain to.

@@ -37,7 +37,9 @@ pub struct seatlock_event {
 }
 
 // SAFETY: `repr(C)`, and begins with `struct_size: u32`.
-unsafe impl boundary::Sized32 for seatlock_event {}
+unsafe impl boundary::Sized32 for seatlock_event {
+    const FIRST_SIZE: u32 = 544;
+}
 
 impl seatlock_event {
     fn of(event: &Event) -> Self {
@@ -58,7 +60,8 @@ impl seatlock_event {
 }
 
 /// Takes the oldest event. A timeout of 0 never blocks: call it so from a timer of the host until it returns
-/// SEATLOCK_NOTHING. `timeout_ms` is in milliseconds. [any thread]
+/// SEATLOCK_NOTHING. `timeout_ms` is in milliseconds. Of events that nobody takes the newest 256 are kept.
+/// [any thread]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_client_next_event(
     client: *const seatlock_client,

@@ -5,6 +5,9 @@ use crate::{Code, Failure, Options};
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
+/// More is not taken for certificates, but for a size that was never set.
+const MOST_PEM: usize = 1024 * 1024;
+
 /// How a client is to be opened. Setters copy and check their arguments at once; `seatlock_client_open` only
 /// borrows it, so one set of options opens any number of clients. Use it from one thread at a time.
 pub struct seatlock_options {
@@ -150,7 +153,7 @@ pub unsafe extern "C" fn seatlock_options_set_proxy(
 }
 
 /// Trusts further certificate authorities beside the operating system's: one or more certificates in PEM, `size`
-/// bytes. [one thread at a time]
+/// bytes, 1 MiB at most. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_add_ca_certificates(
     options: *mut seatlock_options,
@@ -161,6 +164,9 @@ pub unsafe extern "C" fn seatlock_options_add_ca_certificates(
     let add = |options: &mut Options| {
         if pem.is_null() {
             return Err(Failure::of(Code::NullPointer));
+        }
+        if size > MOST_PEM {
+            return Err(Failure::new(Code::InvalidArgument, "the certificates have more than 1 MiB"));
         }
         // SAFETY: not NULL, and `size` bytes by the caller's promise.
         options.add_ca_certificates(unsafe { std::slice::from_raw_parts(pem, size) })

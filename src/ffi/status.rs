@@ -33,12 +33,14 @@ pub struct seatlock_status {
     pub next_try: i64,
     /// Unix seconds of the last signed answer of the server, 0 for never.
     pub confirmed_at: i64,
-    /// Counts changes of the license's data, so that a host can skip what it has already shown.
+    /// While it is the same as before, nothing has changed but the time.
     pub generation: u64,
 }
 
 // SAFETY: `repr(C)`, and begins with `struct_size: u32`.
-unsafe impl boundary::Sized32 for seatlock_status {}
+unsafe impl boundary::Sized32 for seatlock_status {
+    const FIRST_SIZE: u32 = 48;
+}
 
 /// Reads the lock state. Never blocks, never allocates, touches neither disk nor network: call it as often as you
 /// like, from a draw callback if need be. [any thread]

@@ -73,11 +73,18 @@ impl Http {
 
     /// Sends one request and sorts the answer. Never follows a redirect, never reads more than a body's limit.
     /// `now` turns a `Retry-After` date into seconds.
-    pub async fn call(&self, call: SeatCall, token: &Token, request: &SeatRequest, now: UnixTime) -> Reply {
-        match self.try_call(call, token, request, now).await {
-            Ok(reply) => reply,
-            Err(trouble) => Reply::Failed(trouble),
-        }
+    pub async fn call(
+        &mut self,
+        call: SeatCall,
+        token: &Token,
+        request: &SeatRequest,
+        now: UnixTime,
+    ) -> Reply {
+        self.try_call(call, token, request, now).await.unwrap_or_else(|trouble| {
+            // Proxy and certificates are looked up again: the computer may have moved to another network.
+            self.client.take();
+            Reply::Failed(trouble)
+        })
     }
 
     async fn try_call(
@@ -129,7 +136,8 @@ fn build(route: &Route) -> Result<Client, Trouble> {
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(CALL_TIMEOUT)
-        .pool_max_idle_per_host(1);
+        // Pings are hours apart; a kept connection would only be found dead after the computer has slept.
+        .pool_max_idle_per_host(0);
     let unusable = |_| Trouble::of(Code::Internal);
     let builder = match &route.proxy {
         ProxyChoice::Explicit(url) => builder.proxy(Proxy::all(url.clone()).map_err(unusable)?),

@@ -80,6 +80,12 @@ impl Folder {
         &self.path
     }
 
+    /// Whether the folder is there. [`erase`](Self::erase) leaves it, so its absence means another thing than forgetting.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.path.join(Self::LOCK).is_file()
+    }
+
     /// Forgets: removes token, previous state and state, in this order, so that an interrupted call leaves the
     /// newest state or nothing. Corrupt files that were set aside stay. A folder that does not exist is not created.
     ///

@@ -86,7 +86,7 @@ impl Folder {
 
     /// Changes the state under the lock: sets unusable files aside, hands what is left to `change`, and saves its
     /// answer if there is one; `None` writes nothing. The second part of the answer is passed through. `change`
-    /// must be quick, since other processes wait for the lock meanwhile, and must not touch this folder.
+    /// must be quick, since other processes wait for the lock meanwhile, and must not change this folder.
     ///
     /// # Errors
     /// As [`load`](Self::load); [`StoreError::Busy`] after two seconds; [`StoreError::Unwritable`] when the folder,
@@ -120,6 +120,15 @@ impl Folder {
             self.save(&state)?;
         }
         Ok(answer)
+    }
+
+    /// Removes the previous generation, when what it holds must not come back.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] or [`StoreError::Unwritable`].
+    pub fn remove_previous(&self) -> Result<(), StoreError> {
+        let Some(_lock) = self.lock_existing()? else { return Ok(()) };
+        self.remove(Self::PREVIOUS)
     }
 
     fn save<T: Serialize>(&self, state: &T) -> Result<(), StoreError> {
