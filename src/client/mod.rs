@@ -103,8 +103,8 @@ pub struct Client {
 struct WorkerThread {
     commands: UnboundedSender<Command>,
     handle: JoinHandle<()>,
-    /// Disconnected when the worker has ended.
-    ended: Receiver<()>,
+    /// Disconnected when the worker has ended. In a mutex only so that a client can be used from any thread.
+    ended: Mutex<Receiver<()>>,
 }
 
 impl Client {
@@ -323,7 +323,7 @@ impl WorkerThread {
             shared.worker_ended();
         };
         let handle = std::thread::Builder::new().name("seatlock".to_owned()).spawn(run).map_err(internal)?;
-        Ok(Self { commands, handle, ended })
+        Ok(Self { commands, handle, ended: Mutex::new(ended) })
     }
 
     /// Waits for the worker until `deadline`; one that hangs in the file system is left to end by itself.
@@ -331,7 +331,8 @@ impl WorkerThread {
         drop(self.commands);
         let left = deadline.saturating_duration_since(Instant::now());
         let on_worker = self.handle.thread().id() == std::thread::current().id();
-        let ended = self.ended.recv_timeout(left) == Err(std::sync::mpsc::RecvTimeoutError::Disconnected);
+        let ended = self.ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let ended = ended.recv_timeout(left) == Err(std::sync::mpsc::RecvTimeoutError::Disconnected);
         if ended && !on_worker {
             let _ = self.handle.join();
         }

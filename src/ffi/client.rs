@@ -15,6 +15,12 @@ pub struct seatlock_client {
     poisoned: AtomicBool,
 }
 
+/// The header lets any thread use a client.
+const _: fn() = || {
+    fn usable_from_any_thread<T: Send + Sync>() {}
+    usable_from_any_thread::<seatlock_client>();
+};
+
 /// Which text `seatlock_client_text` answers.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
