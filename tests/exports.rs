@@ -21,6 +21,17 @@ fn the_library_exports_exactly_the_functions_of_the_header() {
 }
 
 #[test]
+fn the_ledger_has_every_function_with_its_version() {
+    let ledger = fs::read_to_string(repository().join("include/ABI.txt")).unwrap();
+    let rows = ledger.lines().filter(|line| !line.starts_with('#'));
+    let rows: Vec<(&str, &str)> = rows.map(|line| line.split_once(' ').unwrap()).collect();
+    let listed: BTreeSet<String> = rows.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(listed, declared(), "include/ABI.txt (left) and the header (right)");
+    assert_eq!(listed.len(), rows.len(), "a function is listed twice");
+    assert!(rows.iter().all(|(_, version)| version.split('.').count() == 3));
+}
+
+#[test]
 fn the_library_is_named_after_its_interface_and_never_unloaded() {
     let path = build::shared_library(false).unwrap();
     let bytes = fs::read(path).unwrap();
