@@ -23,6 +23,8 @@ pub enum SeatCall {
     Release,
     /// What would activate say? Changes nothing.
     Status,
+    /// The request of a machine without a network, brought by somebody who has one; answered by a longer lease.
+    Offline,
 }
 
 impl SeatCall {
@@ -34,6 +36,7 @@ impl SeatCall {
             Self::Ping => "/v1/seat/ping",
             Self::Release => "/v1/seat/release",
             Self::Status => "/v1/seat/status",
+            Self::Offline => "/v1/seat/offline",
         }
     }
 }

@@ -25,6 +25,7 @@ CREATE TABLE license (
     in_use                  INTEGER NOT NULL CHECK (in_use BETWEEN 0 AND in_use_ceiling),
     tokens                  INTEGER NOT NULL CHECK (tokens >= 0),
     offline_ttl             INTEGER NOT NULL,
+    airgap_ttl              INTEGER NOT NULL,
     auto_release            INTEGER NOT NULL,
     renew                   INTEGER NOT NULL,
     warn                    INTEGER NOT NULL,

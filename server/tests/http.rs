@@ -38,7 +38,7 @@ async fn what_is_no_request_gets_a_problem_without_a_verdict() {
         ("/v1/seat/ping", Method::POST, Some(&bearer), JSON, &big, 413, "invalid_argument"),
         ("/v1/seat/ping", Method::POST, Some(&bearer), "text/plain", "{}", 415, "invalid_argument"),
         ("/v1/seat/ping", Method::GET, Some(&bearer), JSON, "", 405, "invalid_argument"),
-        ("/v1/seat/offline", Method::POST, Some(&bearer), JSON, "{}", 404, "invalid_argument"),
+        ("/v1/seat/borrow", Method::POST, Some(&bearer), JSON, "{}", 404, "invalid_argument"),
         ("/v1/seat/ping/", Method::POST, Some(&bearer), JSON, "{}", 404, "invalid_argument"),
         ("/", Method::GET, None, JSON, "", 404, "invalid_argument"),
         ("/v1/keys", Method::POST, None, JSON, "", 405, "invalid_argument"),

@@ -189,3 +189,25 @@ async fn a_copied_installation_is_marked() {
     assert!(site.show(&seat)["clone_suspected_at"].is_string());
     assert_eq!(site.audit(&seat).await.last().unwrap(), "clone_suspected");
 }
+
+#[tokio::test]
+async fn a_machine_without_a_network_holds_its_seat_for_months() {
+    let site = Site::new(&["--seats", "1"]);
+    let (seat, token) = site.seat("ada@example.com");
+    let server = site.serve();
+    let (mut here, mut there) = (Plugin::new(&token, "a"), Plugin::new(&token, "b"));
+    for _ in 0..2 {
+        let (status, lease) = server.lease("offline", &mut here).await;
+        assert_eq!((status, lease.epoch, lease.exp.since(lease.iat)), (201, 1, 90 * 86_400));
+    }
+    site.age(80 * 86_400).await;
+    let refused = server.call("activate", &there).await.refusal();
+    assert_eq!(
+        (refused.code, refused.act),
+        (Code::SeatInUseElsewhere, Act::Keep),
+        "nothing was heard for 80 days"
+    );
+    site.age(11 * 86_400).await;
+    assert_eq!(server.lease("activate", &mut there).await.0, 201, "its lease is over");
+    assert_eq!(site.audit(&seat).await, ["created", "activated", "auto_released", "activated"]);
+}

@@ -38,6 +38,7 @@ fn step() -> impl Strategy<Value = Step> {
         Call::Renew,
         Call::Release,
         Call::Status,
+        Call::Offline,
     ]);
     let act =
         prop::sample::select(vec![OwnerAct::Release, OwnerAct::Release, OwnerAct::Refresh, OwnerAct::Revoke]);
@@ -185,12 +186,16 @@ fn one_event(
         (Answer::Lease(lease), Event::Call(call, caller)) => {
             // I5
             prop_assert!(!caller.token_revoked && before.state != SeatState::Closed);
-            prop_assert!(matches!(call, Call::Activate | Call::Launch | Call::Renew));
+            prop_assert!(matches!(call, Call::Activate | Call::Launch | Call::Renew | Call::Offline));
             // I2
             let held = after.holding().expect("a lease goes to the holder");
             prop_assert_eq!(&held.machine, &caller.machine);
             let auto_release = world.license.auto_release;
-            prop_assert!(lease.exp <= world.now.plus(auto_release - guard(auto_release)));
+            let longest = match call {
+                Call::Offline => world.license.airgap_ttl,
+                _ => auto_release - guard(auto_release),
+            };
+            prop_assert!(lease.exp <= world.now.plus(longest));
             prop_assert!(held.lease_until >= lease.exp && lease.exp > lease.iat && lease.iat == world.now);
             // I7: every living lease of another machine is of an earlier epoch.
             for given in history.leases.iter().filter(|given| given.seat == seat && given.exp > world.now) {

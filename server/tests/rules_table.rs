@@ -391,14 +391,18 @@ fn a_lease_ends_before_auto_release_and_with_the_subscription() {
         (license.offline_ttl, license.auto_release) = (offline_ttl, auto_release);
         license.expires_at = ends_in.map(|seconds| world.now.plus(seconds));
         for jitter in [0, 1, 32_768, u16::MAX] {
-            let lease = terms(&license, world.now, jitter, true);
+            let lease = terms(&license, Call::Renew, world.now, jitter, true);
             assert_eq!(lease.exp.since(lease.iat), expected);
             assert!((1..=expected.div_ceil(2)).contains(&lease.renew), "{lease:?}");
             assert!(lease.warn * 3 <= expected);
         }
     }
-    assert_eq!(terms(&world.license, world.now, 0, true).renew, 17_280, "80 % of six hours");
-    assert_eq!(terms(&world.license, world.now, u16::MAX, true).renew, 25_920, "120 % of six hours");
+    assert_eq!(terms(&world.license, Call::Renew, world.now, 0, true).renew, 17_280, "80 % of six hours");
+    assert_eq!(
+        terms(&world.license, Call::Renew, world.now, u16::MAX, true).renew,
+        25_920,
+        "120 % of six hours"
+    );
     assert_eq!((guard(14 * DAY), guard(3600), guard(2)), (3600, 180, 1));
 }
 
@@ -462,5 +466,25 @@ fn a_known_installation_without_its_secret_is_refused_under_enforce_only() {
         world.call(seat, Call::Activate, "a");
         assert_eq!(world.renew_with(seat, "a", None), expected);
         assert_eq!(world.seat(seat).clone_suspected_at, None);
+    }
+}
+
+#[test]
+fn a_released_machine_without_a_network_keeps_its_place_until_its_lease_ends() {
+    let mut world = World::new(1);
+    let seat = world.create();
+    let lease = lease(&world.call(seat, Call::Offline, "a"));
+    assert_eq!((lease.bound, lease.exp), (true, world.now.plus(90 * DAY)));
+    assert!(!matches!(world.owner(seat, OwnerAct::Release), Answer::Verdict(_)));
+    assert_eq!(world.license.in_use, 1, "nobody can tell the machine");
+    assert_eq!(code(&world.call(seat, Call::Activate, "b")).0, Code::SeatInUseElsewhere);
+    world.now = lease.exp;
+    assert_eq!(code_or_lease(&world.call(seat, Call::Activate, "b")), None);
+}
+
+fn code_or_lease(answer: &Answer) -> Option<Code> {
+    match answer {
+        Answer::Verdict(verdict) => Some(verdict.code),
+        _ => None,
     }
 }

@@ -91,7 +91,9 @@ async fn rotate(
     if let Some(kid) = revoke.as_ref().filter(|kid| last.keys.iter().all(|key| key.kid != **kid)) {
         bail!("the keys were not rotated: there is no key {kid}. See: keys list");
     }
-    let leases = store.licenses().await?.iter().map(|license| license.offline_ttl).max().unwrap_or(0);
+    let licenses = store.licenses().await?;
+    let leases =
+        licenses.iter().map(|license| license.offline_ttl.max(license.airgap_ttl)).max().unwrap_or(0);
     let new = new_key()?;
     let longest = leases.max(LEASES_AT_LEAST);
     let set = next_set(&last, new.key.public(), revoke.as_deref(), longest, store.ready().await?);

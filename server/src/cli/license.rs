@@ -59,6 +59,9 @@ pub(super) struct Settings {
     /// Longest life of a lease without the server [default: 7d]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     offline_ttl: Option<u64>,
+    /// Life of a lease for a machine without a network [default: 90d]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    airgap_ttl: Option<u64>,
     /// A seat without a ping for this long is released [default: 14d]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     auto_release: Option<u64>,
@@ -100,6 +103,7 @@ pub(super) fn usual(ephemeral: bool) -> License {
         in_use: 0,
         tokens: 0,
         offline_ttl,
+        airgap_ttl: 90 * DAY,
         auto_release,
         renew: if ephemeral { offline_ttl / 3 } else { 6 * HOUR },
         warn: 48 * HOUR,
@@ -131,6 +135,7 @@ impl Settings {
             entitlements: words(self.entitlements, license.entitlements),
             terms: text(self.terms, license.terms),
             offline_ttl: self.offline_ttl.unwrap_or(license.offline_ttl),
+            airgap_ttl: self.airgap_ttl.unwrap_or(license.airgap_ttl),
             auto_release: self.auto_release.unwrap_or(license.auto_release),
             renew: self.renew.unwrap_or(license.renew),
             warn: self.warn.unwrap_or(license.warn),

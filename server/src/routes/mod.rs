@@ -60,7 +60,7 @@ impl<S: Store> AppState<S> {
 /// Every endpoint.
 pub fn router<S: Store>(state: Arc<AppState<S>>) -> Router {
     let mut router = Router::new();
-    for call in [SeatCall::Activate, SeatCall::Ping, SeatCall::Release, SeatCall::Status] {
+    for call in [SeatCall::Activate, SeatCall::Ping, SeatCall::Release, SeatCall::Status, SeatCall::Offline] {
         let handler = move |state, id, headers, body| seat::answer::<S>(call, state, id, headers, body);
         router = router.route(call.path(), post(handler));
     }

@@ -107,7 +107,7 @@ fn seal(
     match (&answered.answer, &answered.subject) {
         (Answer::Lease(terms), Some((seat, license))) => {
             let lease = signer.lease(terms, seat, license, secret)?;
-            let created = terms.bound && call == SeatCall::Activate;
+            let created = call == SeatCall::Offline || terms.bound && call == SeatCall::Activate;
             if terms.bound {
                 tracing::info!(request = %id, seat = %seat.id, epoch = seat.epoch, "bound");
             }

@@ -145,7 +145,7 @@ impl<'a> Draft<'a> {
     /// T2 and T3, or T7.
     fn bind(&mut self, call: Call, caller: &Caller, state: &SeatState) -> Result<Answer, Verdict> {
         let takes_back = matches!(state, SeatState::Released(_)) && self.license.relaunch_rebinds;
-        let binds = call == Call::Activate || call == Call::Launch && takes_back;
+        let binds = call.submits_token() || call == Call::Launch && takes_back;
         if let SeatState::Released(Some(overlap)) = state
             && overlap.counted
         {
@@ -169,7 +169,7 @@ impl<'a> Draft<'a> {
         let holding = Holding { machine: machine.clone(), since, last_ping, lease_until: self.now };
         self.enter(SeatState::InUse(holding.clone()));
         self.seat.epoch += 1;
-        let event = if call == Call::Activate { AuditEvent::Activated } else { AuditEvent::Rebound };
+        let event = if call.submits_token() { AuditEvent::Activated } else { AuditEvent::Rebound };
         self.record(event, Some(machine));
         Ok(self.lease(call, caller, holding, true))
     }
@@ -180,13 +180,13 @@ impl<'a> Draft<'a> {
     }
 
     fn lease(&mut self, call: Call, caller: &Caller, holding: Holding, bound: bool) -> Answer {
-        let lease = terms(self.license, self.now, caller.jitter, bound);
+        let lease = terms(self.license, call, self.now, caller.jitter, bound);
         // An earlier lease may live longer, when the license's durations were cut since.
         let lease_until = holding.lease_until.max(lease.exp);
         self.seat.state = SeatState::InUse(Holding { last_ping: self.now, lease_until, ..holding });
         self.seat.last_used_at = Some(self.now);
         self.seat.launches = self.seat.launches.saturating_add(caller.launches);
-        if call == Call::Activate {
+        if call.submits_token() {
             self.seat.terms.clone_from(&caller.terms);
         }
         let known = caller.install.as_ref();
@@ -259,11 +259,13 @@ impl<'a> Draft<'a> {
             return Answer::Verdict(refusal);
         }
         let alive = holding.lease_until > self.now;
+        // A machine without a network can not be told: its place stays taken until its lease ends.
+        let airgapped = holding.lease_until > holding.last_ping.plus(self.license.auto_release);
         let overlap = alive.then(|| Overlap {
             machine: holding.machine.clone(),
             since: holding.since,
             until: holding.lease_until,
-            counted: self.license.release_mode == ReleaseMode::Drain,
+            counted: airgapped || self.license.release_mode == ReleaseMode::Drain,
         });
         self.enter(SeatState::Released(overlap));
         self.seat.epoch += 1;
@@ -310,7 +312,7 @@ impl<'a> Draft<'a> {
                 self.record(AuditEvent::CloneSuspected, Some(caller.machine.clone()));
             }
         }
-        let enforced = self.license.clone_policy == ClonePolicy::Enforce && call != Call::Activate;
+        let enforced = self.license.clone_policy == ClonePolicy::Enforce && !call.submits_token();
         if enforced && judgement != Judgement::Good {
             return Err(Verdict::new(Code::LeaseSuperseded, Act::Drop));
         }

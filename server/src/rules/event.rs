@@ -33,9 +33,17 @@ pub enum Call {
     Release,
     /// What would activate say?
     Status,
+    /// The request of a machine without a network.
+    Offline,
 }
 
 impl Call {
+    /// Whether the user shows the token, and accepts the terms, with this call.
+    #[must_use]
+    pub fn submits_token(self) -> bool {
+        matches!(self, Self::Activate | Self::Offline)
+    }
+
     /// The call of a request; `intent` matters to ping only.
     #[must_use]
     pub fn new(call: SeatCall, intent: Intent) -> Self {
@@ -45,6 +53,7 @@ impl Call {
             (SeatCall::Ping, Intent::Renew) => Self::Renew,
             (SeatCall::Release, _) => Self::Release,
             (SeatCall::Status, _) => Self::Status,
+            (SeatCall::Offline, _) => Self::Offline,
         }
     }
 }

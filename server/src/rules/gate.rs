@@ -25,7 +25,7 @@ pub(super) fn gate(
     if call != Call::Release && too_old(license, &caller.client) {
         return Err(Verdict::new(Code::ClientTooOld, Act::Keep));
     }
-    if matches!(call, Call::Activate | Call::Status) {
+    if call.submits_token() || call == Call::Status {
         terms_accepted(license, caller.terms.as_ref())?;
     }
     Ok(())

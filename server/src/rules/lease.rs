@@ -1,4 +1,4 @@
-use super::License;
+use super::{Call, License};
 use seatlock_protocol::UnixTime;
 
 const HOUR: u64 = 3600;
@@ -24,11 +24,14 @@ pub fn guard(auto_release: u64) -> u64 {
     (auto_release / 20).clamp(1, HOUR)
 }
 
-/// The lease that is issued `now`. `jitter` spreads the next pings over 80 % to 120 % of the license's interval.
+/// The lease that answers `call` `now`. `jitter` spreads the next pings over 80 % to 120 % of the license's interval.
 #[must_use]
-pub fn terms(license: &License, now: UnixTime, jitter: u16, bound: bool) -> LeaseTerms {
+pub fn terms(license: &License, call: Call, now: UnixTime, jitter: u16, bound: bool) -> LeaseTerms {
     let longest = license.auto_release.saturating_sub(guard(license.auto_release));
-    let exp = now.plus(license.offline_ttl.min(longest));
+    let exp = now.plus(match call {
+        Call::Offline => license.airgap_ttl,
+        _ => license.offline_ttl.min(longest),
+    });
     let exp = license.expires_at.map_or(exp, |end| exp.min(end));
     let length = exp.since(now);
 

@@ -47,6 +47,8 @@ pub struct License {
     pub tokens: u32,
     /// Longest life of a lease.
     pub offline_ttl: u64,
+    /// Life of a lease for a machine without a network. It holds off auto-release.
+    pub airgap_ttl: u64,
     /// A seat without a ping for this long is released.
     pub auto_release: u64,
     /// Time until the next ping should be tried.

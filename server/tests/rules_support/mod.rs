@@ -66,6 +66,7 @@ impl World {
             in_use: 0,
             tokens: 0,
             offline_ttl: 7 * DAY,
+            airgap_ttl: 90 * DAY,
             auto_release: 14 * DAY,
             renew: 6 * 3600,
             warn: 2 * DAY,

@@ -18,9 +18,9 @@ impl Write for AddLicense {
         let insert = sqlx::query(
             "INSERT INTO license (id, plan, entitlements, products, seats_max, offline_ttl, auto_release, renew, \
              warn, release_window, release_mode, relaunch_rebinds, clone_policy, clock_tolerance, clock_action, \
-             terms, min_client, suspended_at, expires_at, in_use_ceiling, in_use, tokens, created_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?5, \
-             0, 0, ?20)",
+             terms, min_client, suspended_at, expires_at, airgap_ttl, in_use_ceiling, in_use, tokens, created_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, \
+             ?5, 0, 0, ?21)",
         );
         settings(insert, &self.0).bind(tx.now.seconds()).execute(tx.conn()).await?;
         audit(tx, self.0.id, "license_created", &self.0).await
@@ -35,7 +35,7 @@ impl Write for ChangeLicense {
             "UPDATE license SET plan = ?2, entitlements = ?3, products = ?4, seats_max = ?5, offline_ttl = ?6, \
              auto_release = ?7, renew = ?8, warn = ?9, release_window = ?10, release_mode = ?11, \
              relaunch_rebinds = ?12, clone_policy = ?13, clock_tolerance = ?14, clock_action = ?15, terms = ?16, \
-             min_client = ?17, suspended_at = ?18, expires_at = ?19, in_use_ceiling = max(?5, in_use) \
+             min_client = ?17, suspended_at = ?18, expires_at = ?19, airgap_ttl = ?20, in_use_ceiling = max(?5, in_use) \
              WHERE id = ?1",
         );
         if settings(update, &self.0).execute(tx.conn()).await?.rows_affected() != 1 {
@@ -45,7 +45,7 @@ impl Write for ChangeLicense {
     }
 }
 
-/// Binds the parameters 1 to 19, which both statements above share.
+/// Binds the parameters 1 to 20, which both statements above share.
 fn settings<'q>(
     query: Query<'q, Sqlite, SqliteArguments>,
     license: &License,
@@ -70,6 +70,7 @@ fn settings<'q>(
         .bind(license.min_client.clone())
         .bind(license.suspended_at.map(UnixTime::seconds))
         .bind(license.expires_at.map(UnixTime::seconds))
+        .bind(integer(license.airgap_ttl))
 }
 
 impl Write for Publish {

@@ -10,7 +10,7 @@ use sqlx::{Row, sqlite::SqliteRow};
 macro_rules! license_columns {
     () => {
         "l.id AS license_id, l.plan, l.entitlements, l.products, l.seats_max, l.in_use, l.tokens, l.offline_ttl, \
-         l.auto_release, l.renew, l.warn, l.release_window, l.release_mode, l.relaunch_rebinds, l.clone_policy, \
+         l.airgap_ttl, l.auto_release, l.renew, l.warn, l.release_window, l.release_mode, l.relaunch_rebinds, l.clone_policy, \
          l.clock_tolerance, l.clock_action, l.terms AS license_terms, l.min_client, l.suspended_at, l.expires_at, \
          l.last_manual_release_at"
     };
@@ -39,6 +39,7 @@ pub(super) fn license(row: &SqliteRow) -> Read<License> {
         in_use: row.try_get("in_use")?,
         tokens: row.try_get("tokens")?,
         offline_ttl: unsigned(row, "offline_ttl")?,
+        airgap_ttl: unsigned(row, "airgap_ttl")?,
         auto_release: unsigned(row, "auto_release")?,
         renew: unsigned(row, "renew")?,
         warn: unsigned(row, "warn")?,
