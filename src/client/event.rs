@@ -51,6 +51,13 @@ pub struct Event {
     pub message: String,
 }
 
+impl Event {
+    /// An event of which only kind, code and words are known.
+    pub(super) fn new(kind: EventKind, code: Code, message: String) -> Self {
+        Self { kind, operation: None, code, http_status: None, available_at: None, message }
+    }
+}
+
 /// Called when an event is waiting, on the worker's thread. Must not block.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
@@ -201,7 +208,7 @@ mod tests {
 
     fn event(operation: Option<OperationId>, code: Code) -> Event {
         let kind = if operation.is_some() { EventKind::Operation } else { EventKind::Status };
-        Event { kind, operation, code, http_status: None, available_at: None, message: String::new() }
+        Event { operation, ..Event::new(kind, code, String::new()) }
     }
 
     #[test]

@@ -18,12 +18,12 @@ pub(super) struct Shared {
     snapshot: Mutex<Arc<Snapshot>>,
     pub(super) mailbox: Mailbox,
     closing: AtomicBool,
-    /// Set when the worker panicked.
+    /// Set when the worker has ended too early.
     broken: AtomicBool,
     /// Wakes the worker to look at `closing` and at cancelled operations. Only the worker waits for it.
     interrupt: Notify,
     /// What the host was last told by an event.
-    told: Mutex<Option<(LockState, Code)>>,
+    told: Mutex<(LockState, Code)>,
 }
 
 impl Shared {
@@ -37,7 +37,7 @@ impl Shared {
             closing: AtomicBool::new(false),
             broken: AtomicBool::new(false),
             interrupt: Notify::new(),
-            told: Mutex::new(Some((standing.lock_state, standing.reason))),
+            told: Mutex::new((standing.lock_state, standing.reason)),
         }
     }
 
@@ -67,7 +67,7 @@ impl Shared {
         let message = snapshot.words(reading.since_boot, reading.wall);
         let available_at = snapshot.terms.next_try;
 
-        let now = Some((standing.lock_state, standing.reason));
+        let now = (standing.lock_state, standing.reason);
         let mut told = lock(&self.told);
         self.terms.write(snapshot.terms.to_numbers());
         *lock(&self.snapshot) = Arc::new(snapshot);
@@ -75,8 +75,8 @@ impl Shared {
         *told = now;
         drop(told);
         if changed {
-            let (kind, code) = (EventKind::Status, standing.reason);
-            self.post(Event { kind, operation: None, code, http_status: None, available_at, message });
+            let event = Event::new(EventKind::Status, standing.reason, message);
+            self.post(Event { available_at, ..event });
         }
     }
 
@@ -87,8 +87,8 @@ impl Shared {
     /// Ends an operation without an outcome of its own.
     fn end(&self, operation: OperationId, code: Code) {
         let message = words::sentence(code, &BTreeMap::new());
-        let (kind, operation) = (EventKind::Operation, Some(operation));
-        self.post(Event { kind, operation, code, http_status: None, available_at: None, message });
+        let event = Event::new(EventKind::Operation, code, message);
+        self.post(Event { operation: Some(operation), ..event });
     }
 
     pub(super) fn begin_closing(&self) {

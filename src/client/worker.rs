@@ -133,22 +133,18 @@ impl Worker {
             Code::OkOffline | Code::OkWarn => self.shared.words(machine::clock::read()),
             _ => words::sentence(code, &params),
         };
-        let (kind, operation) = (EventKind::Operation, Some(operation));
-        self.shared.post(Event { kind, operation, code, http_status, available_at, message });
+        let event = Event::new(EventKind::Operation, code, message);
+        self.shared.post(Event { operation: Some(operation), http_status, available_at, ..event });
     }
 
     async fn work(&mut self, work: Work) -> Outcome {
         self.keeper.refresh();
         match work {
-            Work::Activate { token, consent } => self.activate(token, consent).await,
-            Work::Ping(Intent::Launch) => self.ping(Intent::Launch).await,
-            Work::Ping(Intent::Renew) => {
-                if self.is_due() {
-                    self.ping(Intent::Renew).await
-                } else {
-                    Outcome::of(self.standing_code())
-                }
+            Work::Activate { token, consent } => {
+                self.exchange(SeatCall::Activate, &token, Intent::Launch, Some(consent)).await
             }
+            Work::Ping(Intent::Renew) if !self.is_due() => Outcome::of(self.standing_code()),
+            Work::Ping(intent) => self.with_token(SeatCall::Ping, intent).await,
             Work::Release => self.with_token(SeatCall::Release, Intent::Renew).await,
             Work::Preflight(Some(token)) => {
                 self.exchange(SeatCall::Status, &token, Intent::Renew, None).await
@@ -178,7 +174,7 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = shared.closed() => {}
-                _ = self.ping(Intent::Renew) => self.publish(),
+                _ = self.with_token(SeatCall::Ping, Intent::Renew) => self.publish(),
             }
         }
     }
@@ -209,19 +205,11 @@ impl Worker {
         self.shared.standing().reason
     }
 
-    async fn ping(&mut self, intent: Intent) -> Outcome {
-        self.with_token(SeatCall::Ping, intent).await
-    }
-
     async fn with_token(&mut self, call: SeatCall, intent: Intent) -> Outcome {
         match self.keeper.token.clone() {
             Some(token) => self.exchange(call, &token, intent, None).await,
             None => Outcome::of(Code::NoToken),
         }
-    }
-
-    async fn activate(&mut self, token: Token, consent: Consent) -> Outcome {
-        self.exchange(SeatCall::Activate, &token, Intent::Launch, Some(consent)).await
     }
 
     /// One request and its answer: the way down and the way back.
@@ -315,7 +303,6 @@ impl Worker {
     }
 
     fn notice(&self, code: Code, message: String) {
-        let (kind, operation) = (EventKind::Notice, None);
-        self.shared.post(Event { kind, operation, code, http_status: None, available_at: None, message });
+        self.shared.post(Event::new(EventKind::Notice, code, message));
     }
 }

@@ -59,6 +59,18 @@ impl seatlock_event {
     }
 }
 
+/// Fills the caller's struct, or says that there is nothing.
+///
+/// # Safety
+/// As [`boundary::write_struct`].
+unsafe fn hand_over(taken: Option<Event>, event: *mut seatlock_event) -> boundary::Outcome {
+    match taken {
+        // SAFETY: the caller's promise.
+        Some(taken) => unsafe { boundary::write_struct(seatlock_event::of(&taken), event) },
+        None => Ok(Code::Nothing),
+    }
+}
+
 /// Takes the oldest event. A timeout of 0 never blocks: call it so from a timer of the host until it returns
 /// SEATLOCK_NOTHING. `timeout_ms` is in milliseconds. Of events that nobody takes the newest 256 are kept.
 /// [any thread]
@@ -72,10 +84,7 @@ pub unsafe extern "C" fn seatlock_client_next_event(
     unsafe {
         with_client(client, std::ptr::null_mut(), |client| {
             boundary::check_struct(event)?;
-            match client.next_event(Duration::from_millis(timeout_ms.into()))? {
-                Some(taken) => boundary::write_struct(seatlock_event::of(&taken), event),
-                None => Ok(Code::Nothing),
-            }
+            hand_over(client.next_event(Duration::from_millis(timeout_ms.into()))?, event)
         })
     }
 }
@@ -96,10 +105,7 @@ pub unsafe extern "C" fn seatlock_client_wait(
         with_client(client, std::ptr::null_mut(), |client| {
             boundary::check_struct(event)?;
             let operation = OperationId::from_number(operation);
-            match client.wait(operation, Duration::from_millis(timeout_ms.into()))? {
-                Some(taken) => boundary::write_struct(seatlock_event::of(&taken), event),
-                None => Ok(Code::Nothing),
-            }
+            hand_over(client.wait(operation, Duration::from_millis(timeout_ms.into()))?, event)
         })
     }
 }

@@ -4,6 +4,7 @@
 
 #include <seatlock.h>
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,5 +24,17 @@
             exit(1);                                                                                                  \
         }                                                                                                             \
     } while (0)
+
+/* What a folder holds, such as /proc/self/task. */
+static inline long entries(const char *folder)
+{
+    long count = -2; /* "." and ".." */
+    DIR *open = opendir(folder);
+    REQUIRE(open != NULL);
+    while (readdir(open) != NULL)
+        count++;
+    closedir(open);
+    return count;
+}
 
 #endif

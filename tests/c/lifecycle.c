@@ -8,7 +8,6 @@
 #define _GNU_SOURCE
 #include "common.h"
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -50,17 +49,6 @@ typedef struct round_data {
 static round_data shared;
 static sem_t begin, done; /* one round of the long-lived thread */
 static sem_t used, unloaded; /* of the late thread */
-
-static long entries(const char *folder)
-{
-    long count = -2; /* "." and ".." */
-    DIR *open = opendir(folder);
-    REQUIRE(open != NULL);
-    while (readdir(open) != NULL)
-        count++;
-    closedir(open);
-    return count;
-}
 
 static long lines(const char *path)
 {

@@ -7,22 +7,10 @@
 #define _GNU_SOURCE
 #include "common.h"
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <unistd.h>
 
 #define FIND(name) __typeof__(&name) p_##name = (__typeof__(&name))(intptr_t)dlsym(library, #name)
-
-static long entries(const char *folder)
-{
-    long count = -2; /* "." and ".." */
-    DIR *open = opendir(folder);
-    REQUIRE(open != NULL);
-    while (readdir(open) != NULL)
-        count++;
-    closedir(open);
-    return count;
-}
 
 /* The kernel lists a thread for a moment after it was joined. */
 static long threads_in_the_end(long expected)

@@ -11,7 +11,6 @@
 #include "common.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -37,14 +36,8 @@ static void pause_ms(long ms) {
     nanosleep(&time, NULL);
 }
 
-static int threads(void) {
-    int count = 0;
-    DIR *tasks = opendir("/proc/self/task");
-    REQUIRE(tasks != NULL);
-    while (readdir(tasks) != NULL)
-        count++;
-    closedir(tasks);
-    return count - 2; /* "." and ".." */
+static long threads(void) {
+    return entries("/proc/self/task");
 }
 
 static void write_file(const char *path, const char *text) {
@@ -128,7 +121,7 @@ static void one_life(const char *path) {
     REQUIRE(find_seatlock_client_close(client, CLOSE_MS) == SEATLOCK_OK);
     double took = seconds() - begin;
     REQUIRE(dlclose(library) == 0);
-    printf("closed in %.0f ms while name resolution hung, %d threads left\n", took * 1000, threads());
+    printf("closed in %.0f ms while name resolution hung, %ld threads left\n", took * 1000, threads());
     REQUIRE(took < CLOSE_MS / 1000.0);
 }
 
