@@ -1,5 +1,5 @@
 use crate::license::{Binding, Input, License, Reading, Record, Rules, State, step};
-use crate::store::{Folder, Loaded, StoreError};
+use crate::store::{Folder, Loaded, StoreError, Turn, Uptime};
 use seatlock_protocol::Token;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -102,6 +102,13 @@ impl Keeper {
             Some(stored) => self.state = State { anchor: self.state.anchor, ..stored },
         }
         self.keeping = Keeping::OnDisk;
+    }
+
+    /// Takes the turn to ask the server, or tells that another process of this installation has it. `None` when nothing
+    /// is kept here that another process could ask with.
+    pub(super) fn take_turn(&self, reading: Reading) -> Option<Turn> {
+        let folder = self.folder.as_ref().filter(|_| self.keeping == Keeping::OnDisk)?;
+        folder.take_turn(Uptime { boot: reading.boot, seconds: reading.since_boot })
     }
 
     /// Writes the state, unless nothing may be written. Never undoes what another process has stored.

@@ -2,10 +2,10 @@ use super::keeper::{Complaint, Keeper};
 use super::shared::Shared;
 use super::{Consent, OperationId, words};
 use crate::client::event::{Event, EventKind};
-use crate::license::{Asked, Effect, Input, License, Outcome, step};
+use crate::license::{Asked, Effect, Input, License, Outcome, State, step};
 use crate::machine;
 use crate::net::Http;
-use crate::store::StoreError;
+use crate::store::{Asking, StoreError, Turn};
 use seatlock_protocol::{
     Code, Nonce, Token, UnixTime,
     api::{ClientInfo, ClockReport, Have, Intent, Machine, SeatCall, SeatRequest},
@@ -23,6 +23,13 @@ const TICK: Duration = Duration::from_secs(60);
 
 /// How long resolver threads may take to end when the client closes; one that hangs in name resolution is left.
 const RESOLVER_PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long another process of the installation is waited for that is asking the server. Longer than any request takes;
+/// after it this process asks all the same.
+const TURN_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often it is looked whether that process has ended.
+const TURN_PAUSE: Duration = Duration::from_millis(50);
 
 /// Work for the worker.
 pub(super) struct Command {
@@ -48,6 +55,24 @@ impl Work {
             Self::Preflight(_) => "Activating would succeed.",
             Self::Forget => "Token and license were forgotten on this computer.",
         }
+    }
+}
+
+/// A judged answer.
+struct Answer {
+    state: State,
+    effects: Vec<Effect>,
+    /// The renewal secret that was sent.
+    renewal: Option<String>,
+}
+
+impl Answer {
+    fn outcome(&self) -> Outcome {
+        let reported = self.effects.iter().find_map(|effect| match effect {
+            Effect::Report(outcome) => Some(outcome.clone()),
+            _ => None,
+        });
+        reported.unwrap_or_else(|| Outcome::of(Code::Internal))
     }
 }
 
@@ -141,11 +166,14 @@ impl Worker {
         self.keeper.refresh();
         match work {
             Work::Activate { token, consent } => {
+                let (_turn, _) = self.turn().await;
                 self.exchange(SeatCall::Activate, &token, Intent::Launch, Some(consent)).await
             }
-            Work::Ping(Intent::Renew) if !self.is_due() => Outcome::of(self.standing_code()),
-            Work::Ping(intent) => self.with_token(SeatCall::Ping, intent).await,
-            Work::Release => self.with_token(SeatCall::Release, Intent::Renew).await,
+            Work::Ping(intent) => self.ping(intent).await,
+            Work::Release => {
+                let (_turn, _) = self.turn().await;
+                self.with_token(SeatCall::Release, Intent::Renew).await
+            }
             Work::Preflight(Some(token)) => {
                 self.exchange(SeatCall::Status, &token, Intent::Renew, None).await
             }
@@ -174,7 +202,7 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = shared.closed() => {}
-                _ = self.with_token(SeatCall::Ping, Intent::Renew) => self.publish(),
+                _ = self.ping(Intent::Renew) => self.publish(),
             }
         }
     }
@@ -205,6 +233,40 @@ impl Worker {
         self.shared.standing().reason
     }
 
+    /// Pings, unless another process of the installation has just done so.
+    async fn ping(&mut self, intent: Intent) -> Outcome {
+        if intent == Intent::Renew && !self.is_due() {
+            return Outcome::of(self.standing_code());
+        }
+        let (_turn, answered) = self.turn().await;
+        match intent {
+            Intent::Renew if !self.is_due() => Outcome::of(self.standing_code()),
+            Intent::Launch if answered => Outcome::of(Code::Ok),
+            _ => self.with_token(SeatCall::Ping, intent).await,
+        }
+    }
+
+    /// Waits until no other process of the installation is asking the server. Two that ask with the same renewal secret
+    /// look like two copies of one installation. The turn is given back when the value is dropped; it is also told whether
+    /// a lease came meanwhile.
+    async fn turn(&mut self) -> (Option<Asking>, bool) {
+        let held = |worker: &Self| match &worker.keeper.state.license {
+            License::Lease(lease) => Some(lease.claims.jti),
+            _ => None,
+        };
+        let (before, begin) = (held(self), Instant::now());
+        let turn = loop {
+            match self.keeper.take_turn(machine::clock::read()) {
+                Some(Turn::Ours(asking)) => break Some(asking),
+                Some(Turn::Others) if begin.elapsed() < TURN_PATIENCE => tokio::time::sleep(TURN_PAUSE).await,
+                _ => break None,
+            }
+        };
+        self.keeper.refresh();
+        let now = held(self);
+        (turn, now.is_some() && now != before)
+    }
+
     async fn with_token(&mut self, call: SeatCall, intent: Intent) -> Outcome {
         match self.keeper.token.clone() {
             Some(token) => self.exchange(call, &token, intent, None).await,
@@ -220,29 +282,19 @@ impl Worker {
         intent: Intent,
         consent: Option<Consent>,
     ) -> Outcome {
-        let mut nonce = [0; Nonce::LEN];
-        if getrandom::fill(&mut nonce).is_err() {
-            return Outcome::of(Code::Internal);
+        let Ok(mut answer) = self.ask(call, token, intent).await else { return Outcome::of(Code::Internal) };
+        if answer.outcome().code == Code::LeaseSuperseded && self.has_other_renewal(&answer) {
+            let Ok(again) = self.ask(call, token, intent).await else { return Outcome::of(Code::Internal) };
+            answer = again;
         }
-        let asked = Asked { call, nonce: Nonce::new(nonce), token: token.hash() };
-        let request = self.request(&asked, intent);
-        let reply = self.http.call(call, token, &request, self.now()).await;
-
-        // From here on nothing waits, so cancelling can not come between judging an answer and keeping it.
-        let random = getrandom::u32().map_or(0, |random| (random >> 16) as u16);
-        let input = Input::Answered { asked: &asked, reply: &reply, random };
-        let (state, effects) = step(&self.keeper.state, input, machine::clock::read(), &self.keeper.rules);
-        self.keeper.state = state;
-        let reported = effects.iter().find_map(|effect| match effect {
-            Effect::Report(outcome) => Some(outcome.clone()),
-            _ => None,
-        });
-        let outcome = reported.unwrap_or_else(|| Outcome::of(Code::Internal));
+        // From judging an answer to keeping it nothing waits, so cancelling can not come in between.
+        let outcome = answer.outcome();
+        self.keeper.state = answer.state;
         if let (Some(consent), Code::Ok) = (consent, outcome.code) {
             let adopted = self.keeper.adopt(token.clone(), consent.remember);
             self.note(adopted);
         }
-        for effect in effects {
+        for effect in answer.effects {
             let done = match effect {
                 Effect::Save => self.keeper.save(),
                 Effect::ForgetToken => self.keeper.forget_token(),
@@ -251,6 +303,26 @@ impl Worker {
             self.note(done);
         }
         outcome
+    }
+
+    /// Sends a request and judges its answer; nothing is kept yet.
+    async fn ask(&mut self, call: SeatCall, token: &Token, intent: Intent) -> Result<Answer, getrandom::Error> {
+        let mut nonce = [0; Nonce::LEN];
+        getrandom::fill(&mut nonce)?;
+        let asked = Asked { call, nonce: Nonce::new(nonce), token: token.hash() };
+        let request = self.request(&asked, intent);
+        let reply = self.http.call(call, token, &request, self.now()).await;
+        let random = getrandom::u32().map_or(0, |random| (random >> 16) as u16);
+        let input = Input::Answered { asked: &asked, reply: &reply, random };
+        let (state, effects) = step(&self.keeper.state, input, machine::clock::read(), &self.keeper.rules);
+        Ok(Answer { state, effects, renewal: request.renewal })
+    }
+
+    /// Whether another process has stored another renewal secret since the request: then the request was overtaken, on a
+    /// file system without locks, and the installation was not copied.
+    fn has_other_renewal(&mut self, answer: &Answer) -> bool {
+        self.keeper.refresh();
+        self.keeper.state.renewal.is_some() && self.keeper.state.renewal != answer.renewal
     }
 
     fn request(&self, asked: &Asked, intent: Intent) -> SeatRequest {

@@ -35,6 +35,13 @@ impl Pacing {
         Self { not_before: self.not_before.max(until), ..self }
     }
 
+    /// What two processes know of the same lease.
+    #[must_use]
+    pub fn max_failures(self, other: Self) -> Self {
+        let known = |pacing: &Self| (pacing.failures, pacing.not_before);
+        if known(&other) > known(&self) { other } else { self }
+    }
+
     /// No wait is longer than `longest`: what stands further ahead was written down before the clock was set back, or
     /// was asked for by a proxy that knows nothing of the lease.
     #[must_use]

@@ -215,9 +215,13 @@ impl State {
             (text, std::cmp::Reverse(state.key_set_at))
         };
         let keys = if learned(&stored) > learned(&self) { &stored } else { &self };
+        // Of the same lease, who failed more often knows more: several processes do not each try the server in turn.
+        let same = stored.license == self.license;
+        let pacing = if same { stored.pacing.max_failures(self.pacing) } else { newer.pacing };
         // The installation's id stays with the renewal secret that was given to it.
         Self {
             anchor: self.anchor,
+            pacing,
             clock,
             key_set: keys.key_set.clone(),
             key_set_at: keys.key_set_at,

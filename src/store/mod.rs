@@ -4,6 +4,8 @@
 //! under a lock, as a new file that replaces the old one in one step; the generation before it is kept, and a file
 //! that can not be understood is set aside, never deleted. What is in the state is the caller's business.
 
+/// The mark of a process that is asking the server.
+mod asking;
 /// Why the folder could not be used, in words for the person in front of it.
 mod error;
 /// Reading and replacing single files so that no reader ever sees half of one.
@@ -21,6 +23,7 @@ mod token;
 #[cfg(test)]
 mod tests;
 
+pub use asking::{Asking, Turn, Uptime};
 pub use error::StoreError;
 pub use state::Loaded;
 
@@ -95,7 +98,7 @@ impl Folder {
         let Some(_lock) = self.lock_existing()? else { return Ok(()) };
         file::sweep(&self.path, Kind::Token, Duration::ZERO);
         file::sweep(&self.path, Kind::State, Duration::ZERO);
-        for name in [Self::TOKEN, Self::PREVIOUS, Self::STATE] {
+        for name in [Self::ASKING, Self::TOKEN, Self::PREVIOUS, Self::STATE] {
             self.remove(name)?;
         }
         file::sync_folder(&self.path);
