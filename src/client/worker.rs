@@ -306,7 +306,12 @@ impl Worker {
     }
 
     /// Sends a request and judges its answer; nothing is kept yet.
-    async fn ask(&mut self, call: SeatCall, token: &Token, intent: Intent) -> Result<Answer, getrandom::Error> {
+    async fn ask(
+        &mut self,
+        call: SeatCall,
+        token: &Token,
+        intent: Intent,
+    ) -> Result<Answer, getrandom::Error> {
         let mut nonce = [0; Nonce::LEN];
         getrandom::fill(&mut nonce)?;
         let asked = Asked { call, nonce: Nonce::new(nonce), token: token.hash() };

@@ -143,7 +143,10 @@ mod tests {
             assert_eq!(matches!(turn, Some(Turn::Others)), counts, "{what}");
             if !counts {
                 drop(killed);
-                assert!(names(&folder).contains(&"asking".to_owned()), "{what}: not the late one's to remove");
+                assert!(
+                    names(&folder).contains(&"asking".to_owned()),
+                    "{what}: not the late one's to remove"
+                );
             }
             drop(turn);
             let _ = fs::remove_file(folder.path().join("asking"));
