@@ -603,6 +603,28 @@ int32_t seatlock_options_set_background(struct seatlock_options *options,
                                         struct seatlock_error *error);
 
 /**
+ * 1, the default: the network may be used. 0: it may not, from the first moment on, until
+ * `seatlock_client_allow_network` says otherwise. For hosts with a switch of their own, such as Blender's "Allow
+ * Online Access". SEATLOCK_OFFLINE=1 in the environment keeps it off in any case. [one thread at a time]
+ */
+int32_t seatlock_options_set_network_allowed(struct seatlock_options *options,
+                                             uint32_t allowed,
+                                             struct seatlock_error *error);
+
+/**
+ * Names a folder, an absolute path, in which `rpd_account.json` ({"host", "token"}) and `credentials.json` ({"token"})
+ * may lie, which set up many machines without a person. They are read by `seatlock_client_open`, which fails when one
+ * is there and can not be used. SEATLOCK_TOKEN and SEATLOCK_SERVER in the environment come before both.
+ *
+ * A token that was set up so comes before a remembered one and is never written down. The first ping of intent
+ * SEATLOCK_PING_LAUNCH activates it: whoever sets it up submits it, and agrees to the terms that the plug-in names.
+ * [one thread at a time]
+ */
+int32_t seatlock_options_set_account_folder(struct seatlock_options *options,
+                                            const char *path,
+                                            struct seatlock_error *error);
+
+/**
  * Sets the function to call when an event is waiting, or NULL for none. `context` is handed to it as it is and
  * must stay valid until every client opened with these options is closed. [one thread at a time]
  */
@@ -633,6 +655,16 @@ int32_t seatlock_client_open(const struct seatlock_options *options,
  */
 int32_t seatlock_client_close(struct seatlock_client *client,
                               uint32_t timeout_ms);
+
+/**
+ * 0 forbids all use of the network, 1 allows it, from now on: for a host whose user can switch it off. Forbidding ends
+ * operations that use it with SEATLOCK_ERROR_NETWORK_DISALLOWED and takes no license away. Once allowed again, a
+ * renewal that is due follows within a minute. Returns at once.
+ * Errors: SEATLOCK_ERROR_NETWORK_DISALLOWED when SEATLOCK_OFFLINE in the environment keeps it off. [any thread]
+ */
+int32_t seatlock_client_allow_network(const struct seatlock_client *client,
+                                      uint32_t allowed,
+                                      struct seatlock_error *error);
 
 /**
  * Copies a text about the client to `buffer`, with its NUL; `needed` (NULL allowed) receives its size. Pass a

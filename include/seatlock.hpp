@@ -191,6 +191,8 @@ public:
     options &host(const char *name, const char *version) { return set(seatlock_options_set_host, name, version); }
     options &terms(const char *version) { return set(seatlock_options_set_terms, version); }
     options &background(bool enabled) { return set(seatlock_options_set_background, enabled ? 1U : 0U); }
+    options &network_allowed(bool allowed) { return set(seatlock_options_set_network_allowed, allowed ? 1U : 0U); }
+    options &account_folder(const char *path) { return set(seatlock_options_set_account_folder, path); }
     /// `context` must outlive every client that is opened with these options.
     options &wake(seatlock_wake function, void *context) { return set(seatlock_options_set_wake, function, context); }
 
@@ -252,6 +254,11 @@ public:
             found.resize(size);
         found.resize(std::strlen(found.c_str()));
         return found;
+    }
+
+    /// Forbids or allows all use of the network. False when SEATLOCK_OFFLINE keeps it off.
+    bool allow_network(bool allowed) const noexcept {
+        return seatlock_client_allow_network(raw_.get(), allowed ? 1U : 0U, nullptr) == SEATLOCK_OK;
     }
 
     bool has_entitlement(const char *entitlement) const noexcept {

@@ -232,7 +232,7 @@ static int watch(seatlock_client *client, const settings *set)
 static int32_t fill(seatlock_options *options, const settings *set, seatlock_error *error)
 {
     int32_t code = seatlock_options_set_product(options, set->product, error);
-    if (code == SEATLOCK_OK)
+    if (code == SEATLOCK_OK && set->server != NULL)
         code = seatlock_options_set_server(options, set->server, error);
     if (code == SEATLOCK_OK)
         code = seatlock_options_add_root_key(options, set->root_key, error);
@@ -240,12 +240,17 @@ static int32_t fill(seatlock_options *options, const settings *set, seatlock_err
         code = seatlock_options_set_issuer(options, set->issuer, error);
     if (code == SEATLOCK_OK && set->state_folder != NULL)
         code = seatlock_options_set_state_folder(options, set->state_folder, error);
+    if (code == SEATLOCK_OK && set->account_folder != NULL)
+        code = seatlock_options_set_account_folder(options, set->account_folder, error);
     if (code == SEATLOCK_OK && set->proxy != NULL)
         code = seatlock_options_set_proxy(options, set->proxy, error);
     if (code == SEATLOCK_OK && set->ca != NULL)
         code = seatlock_options_add_ca_certificates(options, set->ca, set->ca_size, error);
     if (code == SEATLOCK_OK)
         code = seatlock_options_set_host(options, "seatlock_plugin", SEATLOCK_VERSION, error);
+    /* Blender, for one, lets its user forbid network access; when the switch changes, call seatlock_client_allow_network. */
+    if (code == SEATLOCK_OK)
+        code = seatlock_options_set_network_allowed(options, set->network, error);
     if (code == SEATLOCK_OK)
         code = seatlock_options_set_terms(options, "2026-01", error);
     if (code == SEATLOCK_OK)

@@ -35,10 +35,15 @@ static const char HELP[] =
     "  --state-folder DIR    EXAMPLE_STATE_FOLDER   where the license is kept\n"
     "  --proxy URL           EXAMPLE_PROXY          \"\" for none; default: the system's\n"
     "  --ca FILE             EXAMPLE_CA             further certificate authorities, PEM\n"
+    "  --account-folder DIR  EXAMPLE_ACCOUNT_FOLDER where rpd_account.json or credentials.json may lie\n"
     "  --timeout MS          EXAMPLE_TIMEOUT        wait that long for an answer, default 20000\n"
     "  --no-remember                                keep nothing on disk\n"
+    "  --no-network                               behave as if the host had switched networking off\n"
     "  --no-terms                                   do not accept the license terms\n"
     "  --help\n"
+    "\n"
+    "The library itself reads SEATLOCK_TOKEN, SEATLOCK_SERVER, SEATLOCK_STATE_DIR, SEATLOCK_MACHINE_ID and SEATLOCK_OFFLINE:\n"
+    "with a token there, the first ping takes its seat.\n"
     "\n"
     "Ends with 0 when licensed (machine-id, preflight, release, forget: when done), 3 when locked, 2 for a wrong\n"
     "command line, 1 for any other error.\n";
@@ -103,6 +108,8 @@ static settings_result take(settings *set, const char *name, const char *value)
         set->product = value;
     else if (strcmp(name, "--state-folder") == 0)
         set->state_folder = value;
+    else if (strcmp(name, "--account-folder") == 0)
+        set->account_folder = value;
     else if (strcmp(name, "--proxy") == 0)
         set->proxy = value;
     else if (strcmp(name, "--ca") == 0)
@@ -123,6 +130,7 @@ static settings_result take_environment(settings *set)
         {"--root-key", "EXAMPLE_ROOT_KEY"}, {"--product", "EXAMPLE_PRODUCT"},
         {"--state-folder", "EXAMPLE_STATE_FOLDER"}, {"--proxy", "EXAMPLE_PROXY"},
         {"--ca", "EXAMPLE_CA"},           {"--timeout", "EXAMPLE_TIMEOUT"},
+        {"--account-folder", "EXAMPLE_ACCOUNT_FOLDER"},
     };
     size_t i;
     for (i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
@@ -161,7 +169,7 @@ static settings_result check(const settings *set)
         return wrong("say what to do, for example: seatlock_plugin status", "");
     if (set->verb == VERB_ACTIVATE && set->token == NULL)
         return wrong("activate needs a token, or - to read it from standard input", "");
-    if (set->verb != VERB_MACHINE_ID && set->server == NULL)
+    if (set->verb != VERB_MACHINE_ID && set->server == NULL && set->account_folder == NULL && getenv("SEATLOCK_SERVER") == NULL)
         return wrong("the server is not set: --server URL or EXAMPLE_SERVER", "");
     if (set->verb != VERB_MACHINE_ID && set->root_key == NULL)
         return wrong("the server's public key is not set: --root-key X or EXAMPLE_ROOT_KEY", "");
@@ -173,7 +181,7 @@ settings_result read_settings(settings *set, int argc, char **argv)
     int i;
     memset(set, 0, sizeof *set);
     set->product = "com.example.bridge";
-    set->terms = set->remember = true;
+    set->terms = set->remember = set->network = true;
     set->timeout_ms = 20000;
     set->seconds = 10;
     for (i = 1; i < argc; i++) {
@@ -187,7 +195,9 @@ settings_result read_settings(settings *set, int argc, char **argv)
     for (i = 1; i < argc; i++) {
         const char *word = argv[i];
         settings_result result = SETTINGS_GOOD;
-        if (strcmp(word, "--no-terms") == 0)
+        if (strcmp(word, "--no-network") == 0)
+            set->network = false;
+        else if (strcmp(word, "--no-terms") == 0)
             set->terms = false;
         else if (strcmp(word, "--no-remember") == 0)
             set->remember = false;

@@ -25,11 +25,13 @@ typedef struct settings {
     const char *root_key;
     const char *product;
     const char *state_folder;
+    const char *account_folder;
     const char *proxy;
     unsigned char *ca; /* PEM, or NULL */
     size_t ca_size;
     bool terms;
     bool remember;
+    bool network;
     uint32_t timeout_ms;
     long seconds;      /* of VERB_WATCH */
     const char *token; /* of VERB_ACTIVATE and VERB_PREFLIGHT, or NULL */

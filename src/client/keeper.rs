@@ -10,6 +10,8 @@ pub(super) struct Keeper {
     pub(super) rules: Rules,
     pub(super) state: State,
     pub(super) token: Option<Token>,
+    /// The token that was set up beside the plug-in, while it is the one in use. Never written down.
+    provisioned: bool,
     folder: Option<Folder>,
     keeping: Keeping,
 }
@@ -35,14 +37,30 @@ pub(super) enum Complaint {
 
 impl Keeper {
     /// Reads what is stored, without writing anything. What can not be read is a complaint, never a failure.
-    pub(super) fn open(rules: Rules, folder: Option<Folder>, install_id: Uuid) -> (Self, Vec<Complaint>) {
+    ///
+    /// A `provisioned` token comes before the remembered one. When they differ, what is remembered stays as it is, and
+    /// the license of the provisioned token lives in memory.
+    pub(super) fn open(
+        rules: Rules,
+        folder: Option<Folder>,
+        provisioned: Option<Token>,
+        install_id: Uuid,
+    ) -> (Self, Vec<Complaint>) {
         let mut complaints = Vec::new();
-        let token = folder.as_ref().and_then(|folder| {
+        let remembered = folder.as_ref().and_then(|folder| {
             folder.read_token().map_err(|error| complaints.push(Complaint::Store(error))).ok().flatten()
         });
+        let keeping = match (&remembered, &provisioned) {
+            (Some(remembered), Some(provisioned)) if remembered != provisioned => Keeping::InMemory,
+            (Some(_), _) => Keeping::OnDisk,
+            (None, _) => Keeping::Undecided,
+        };
+        let (provisioned, token) = (provisioned.is_some(), provisioned.or(remembered));
         let state = State::new(install_id, &binding(&rules, token.as_ref()));
-        let keeping = if token.is_some() { Keeping::OnDisk } else { Keeping::Undecided };
-        let mut keeper = Self { rules, state, token, folder, keeping };
+        let mut keeper = Self { rules, state, token, provisioned, folder, keeping };
+        if keeping == Keeping::InMemory {
+            return (keeper, complaints);
+        }
         match keeper.folder.as_ref().map(Folder::load) {
             Some(Ok(loaded)) => {
                 if let Loaded::Previous { corrupt: path, .. } | Loaded::Corrupt { path } = &loaded {
@@ -82,8 +100,15 @@ impl Keeper {
     /// that everything was forgotten.
     pub(super) fn refresh(&mut self) {
         let Some(folder) = self.folder.as_ref().filter(|_| self.keeping != Keeping::InMemory) else { return };
-        let (Ok(token), Ok(loaded)) = (folder.read_token(), folder.load()) else { return };
-        if token.is_none() && matches!(loaded, Loaded::Nothing) {
+        let (Ok(remembered), Ok(loaded)) = (folder.read_token(), folder.load()) else { return };
+        let nothing = remembered.is_none() && matches!(loaded, Loaded::Nothing);
+        let token = match remembered {
+            // Nobody else's token takes the place of the one that was set up for this process.
+            Some(other) if self.provisioned && self.token.as_ref() != Some(&other) => return,
+            None if self.provisioned => self.token.clone(),
+            remembered => remembered,
+        };
+        if nothing {
             // Forgetting leaves the folder. Without it a disk went away, which costs no license.
             if self.keeping == Keeping::OnDisk && folder.exists() {
                 self.start_anew(self.state.install_id);
@@ -123,9 +148,11 @@ impl Keeper {
         }
         let mine = self.state.clone();
         let merged = folder.update(|loaded| {
-            let overtaken =
-                self.token.is_some() && folder.read_token().is_ok_and(|token| token != self.token);
-            if overtaken {
+            let overtaken = |remembered: Option<Token>| match remembered {
+                None if self.provisioned => false,
+                remembered => remembered != self.token,
+            };
+            if self.token.is_some() && folder.read_token().is_ok_and(overtaken) {
                 return (None, None);
             }
             let merged = match self.verify(loaded) {
@@ -160,10 +187,25 @@ impl Keeper {
             None if remember => Err(StoreError::NoHome),
             None => Ok(()),
         };
-        self.token = Some(token);
+        (self.token, self.provisioned) = (Some(token), false);
         // Where the token can not be written nothing is: the license then lives in memory.
         self.keeping = if remember && done.is_ok() { Keeping::OnDisk } else { Keeping::InMemory };
         done
+    }
+
+    /// Keeps the license of the provisioned token, so that a machine that is started again needs no network. The token
+    /// itself is never written.
+    pub(super) fn adopt_provisioned(&mut self) -> Result<(), StoreError> {
+        let Some(folder) = self.folder.as_ref().filter(|_| self.keeping == Keeping::Undecided) else {
+            return Ok(());
+        };
+        folder.create().inspect(|()| self.keeping = Keeping::OnDisk)
+    }
+
+    /// Whether the token in use was set up beside the plug-in, and nothing is known of it yet.
+    pub(super) fn has_unused_token(&self) -> bool {
+        let known = matches!(self.state.license, License::Lease(_) | License::Dropped(_));
+        self.provisioned && !known
     }
 
     /// Forgets the token, after the seat was given back. A token that another process has remembered since stays.
@@ -182,7 +224,7 @@ impl Keeper {
     }
 
     fn start_anew(&mut self, install_id: Uuid) {
-        self.token = None;
+        (self.token, self.provisioned) = (None, false);
         self.keeping = Keeping::Undecided;
         self.state = State::new(install_id, &binding(&self.rules, None));
     }

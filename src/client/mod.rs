@@ -3,7 +3,7 @@
 
 /// Numbers that any thread reads without a lock.
 mod board;
-/// What the person who runs the host decides.
+/// What the person who runs the host decides, by the environment and by files.
 mod environment;
 /// Events, and the mailbox between worker and host.
 mod event;
@@ -31,6 +31,7 @@ use crate::license::{LockState, Rules};
 use crate::machine::{self, ForkGuard, Identity};
 use crate::net::{Http, Route};
 use crate::store::{Folder, Seal};
+use environment::Provision;
 use event::Mailbox;
 use keeper::Keeper;
 use seatlock_protocol::{
@@ -115,7 +116,8 @@ impl Client {
     /// [`Code::InvalidArgument`] when something required is not set, [`Code::MachineIdUnavailable`],
     /// [`Code::Internal`] when the operating system gives no thread.
     pub fn open(options: &Options) -> Result<Self, Failure> {
-        let required = options.required()?;
+        let provision = Provision::read(options.account_folder.as_deref())?;
+        let required = options.required(provision.server.as_ref())?;
         let identity = machine_identity(&required.product, options.machine_id.as_deref())?;
         // Without the pin, unloading the library would pull code away under threads that have run it.
         machine::pin_image().map_err(internal)?;
@@ -128,9 +130,10 @@ impl Client {
         let state_folder = folder.as_ref().map(|folder| folder.path().display().to_string());
 
         let rules = Rules { trust: required.trust, machine: identity.id.clone() };
-        let (keeper, complaints) = Keeper::open(rules, folder, Uuid::new_v4());
+        let (keeper, complaints) = Keeper::open(rules, folder, provision.token, Uuid::new_v4());
         let snapshot = Snapshot::of(&keeper.state, machine::clock::read());
-        let shared = Arc::new(Shared::new(snapshot, Mailbox::new(options.wake.clone())));
+        let network = !options.offline && !environment::is_offline();
+        let shared = Arc::new(Shared::new(snapshot, Mailbox::new(options.wake.clone()), network));
         let route = Route {
             server: required.server,
             proxy: options.proxy.clone(),
@@ -205,6 +208,25 @@ impl Client {
     /// [`Code::Busy`].
     pub fn forget(&self) -> Result<OperationId, Failure> {
         self.start(Work::Forget)
+    }
+
+    /// Allows or forbids all use of the network, from now on and until the next call: for hosts with a switch of their
+    /// own. Forbidding ends what is on its way with [`Code::NetworkDisallowed`] and takes no license away. Once allowed
+    /// again, a renewal that is due follows within a minute. Never blocks.
+    ///
+    /// # Errors
+    /// [`Code::NetworkDisallowed`] when it is to be allowed and `SEATLOCK_OFFLINE` forbids it; [`Code::Forked`],
+    /// [`Code::Internal`].
+    pub fn allow_network(&self, allowed: bool) -> Result<(), Failure> {
+        self.usable()?;
+        if allowed && environment::is_offline() {
+            return Err(Failure::new(
+                Code::NetworkDisallowed,
+                "networking stays off, because the environment variable SEATLOCK_OFFLINE is set",
+            ));
+        }
+        self.shared.allow_network(allowed);
+        Ok(())
     }
 
     /// Cancels an operation that has not ended.

@@ -25,6 +25,8 @@ pub struct Options {
     pub(super) host_version: String,
     pub(super) terms: Option<String>,
     pub(super) background: bool,
+    pub(super) offline: bool,
+    pub(super) account_folder: Option<PathBuf>,
     pub(super) wake: Option<Wake>,
 }
 
@@ -49,6 +51,11 @@ impl Options {
     /// # Errors
     /// [`Code::InvalidArgument`].
     pub fn set_server(&mut self, url: &str) -> Result<(), Failure> {
+        self.server = Some(Self::server_address(url)?);
+        Ok(())
+    }
+
+    pub(super) fn server_address(url: &str) -> Result<Url, Failure> {
         let parsed = Url::parse(url).map_err(|error| invalid(format!("the server's address: {error}")))?;
         let secure = parsed.scheme() == "https" || (parsed.scheme() == "http" && is_loopback(&parsed));
         if !secure {
@@ -63,8 +70,7 @@ impl Options {
         if parsed.query().is_some() || parsed.fragment().is_some() {
             return Err(invalid("the server's address: no query and no fragment can be part of it"));
         }
-        self.server = Some(parsed);
-        Ok(())
+        Ok(parsed)
     }
 
     /// Sets the issuer's name that leases must carry; the server's address by default.
@@ -108,10 +114,7 @@ impl Options {
     /// # Errors
     /// [`Code::InvalidArgument`] for a relative path.
     pub fn set_state_folder(&mut self, path: &str) -> Result<(), Failure> {
-        if !Path::new(path).is_absolute() {
-            return Err(invalid("the state folder must be an absolute path"));
-        }
-        self.state_folder = Some(PathBuf::from(path));
+        self.state_folder = Some(absolute("the state folder", path)?);
         Ok(())
     }
 
@@ -178,18 +181,36 @@ impl Options {
         self.background = enabled;
     }
 
+    /// Whether the network may be used from the start; see [`crate::Client::allow_network`]. It may by default.
+    pub fn set_network_allowed(&mut self, allowed: bool) {
+        self.offline = !allowed;
+    }
+
+    /// Names the folder in which `rpd_account.json` and `credentials.json` may lie, an absolute path. They are read when
+    /// a client is opened.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`] for a relative path.
+    pub fn set_account_folder(&mut self, path: &str) -> Result<(), Failure> {
+        self.account_folder = Some(absolute("the account folder", path)?);
+        Ok(())
+    }
+
     /// Sets what to call when an event is waiting.
     pub fn set_wake(&mut self, wake: Option<Wake>) {
         self.wake = wake;
     }
 
-    pub(super) fn required(&self) -> Result<Required, Failure> {
+    /// What every client needs; `provisioned` is the server that was set up beside the plug-in and comes first. It does
+    /// not change whom the plug-in believes, unless the plug-in names no server and no issuer at all.
+    pub(super) fn required(&self, provisioned: Option<&Url>) -> Result<Required, Failure> {
         let product = self.product.clone().ok_or(invalid("the product is not set"))?;
-        let server = self.server.clone().ok_or(invalid("the server is not set"))?;
+        let server = provisioned.or(self.server.as_ref()).ok_or(invalid("the server is not set"))?.clone();
         if self.root_keys.is_empty() && self.lease_keys.is_empty() {
             return Err(invalid("no key is pinned: add a root key or a lease key"));
         }
-        let issuer = self.issuer.clone().unwrap_or_else(|| server.as_str().trim_end_matches('/').to_owned());
+        let named = self.server.as_ref().unwrap_or(&server);
+        let issuer = self.issuer.clone().unwrap_or_else(|| named.as_str().trim_end_matches('/').to_owned());
         let trust = Trust {
             issuer,
             product: product.clone(),
@@ -214,6 +235,11 @@ pub(super) fn check_product(product: &str) -> Result<&str, Failure> {
     } else {
         Err(invalid("the product has 1 to 128 characters of a-z, A-Z, 0-9, '.', '-', '_'"))
     }
+}
+
+fn absolute(what: &str, path: &str) -> Result<PathBuf, Failure> {
+    let absolute = Path::new(path).is_absolute();
+    if absolute { Ok(PathBuf::from(path)) } else { Err(invalid(format!("{what} must be an absolute path"))) }
 }
 
 fn not_empty(what: &str, text: &str) -> Result<String, Failure> {
@@ -252,14 +278,14 @@ mod tests {
     fn what_is_missing_is_named() {
         let mut options = Options::new();
         let missing =
-            |options: &Options| options.required().err().map(|failure| failure.message.into_owned());
+            |options: &Options| options.required(None).err().map(|failure| failure.message.into_owned());
         assert!(missing(&options).unwrap().contains("product"));
         options.set_product("com.example.bridge").unwrap();
         assert!(missing(&options).unwrap().contains("server"));
         options.set_server("https://license.example.com/").unwrap();
         assert!(missing(&options).unwrap().contains("key"));
         options.add_root_key("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
-        assert_eq!(options.required().unwrap().trust.issuer, "https://license.example.com");
+        assert_eq!(options.required(None).unwrap().trust.issuer, "https://license.example.com");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use seatlock_protocol::Code;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// What host threads and the worker share.
 pub(super) struct Shared {
@@ -22,12 +22,14 @@ pub(super) struct Shared {
     broken: AtomicBool,
     /// Wakes the worker to look at `closing` and at cancelled operations. Only the worker waits for it.
     interrupt: Notify,
+    /// Whether the network may be used.
+    network: watch::Sender<bool>,
     /// What the host was last told by an event.
     told: Mutex<(LockState, Code)>,
 }
 
 impl Shared {
-    pub(super) fn new(snapshot: Snapshot, mailbox: Mailbox) -> Self {
+    pub(super) fn new(snapshot: Snapshot, mailbox: Mailbox, network: bool) -> Self {
         let standing = snapshot.standing(since_boot());
         Self {
             terms: Board::new(snapshot.terms.to_numbers()),
@@ -37,6 +39,7 @@ impl Shared {
             closing: AtomicBool::new(false),
             broken: AtomicBool::new(false),
             interrupt: Notify::new(),
+            network: watch::Sender::new(network),
             told: Mutex::new((standing.lock_state, standing.reason)),
         }
     }
@@ -112,6 +115,20 @@ impl Shared {
         let running = self.mailbox.cancel(operation);
         self.interrupt.notify_one();
         running
+    }
+
+    pub(super) fn allow_network(&self, allowed: bool) {
+        self.network.send_replace(allowed);
+    }
+
+    pub(super) fn has_network(&self) -> bool {
+        *self.network.borrow()
+    }
+
+    /// Ends when the network may not be used, at once if it is so already.
+    pub(super) async fn network_disallowed(&self) {
+        // The sender lives as long as `self`, so this ends for no other reason.
+        let _ = self.network.subscribe().wait_for(|allowed| !allowed).await;
     }
 
     /// Ends when the client closes.

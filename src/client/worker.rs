@@ -210,7 +210,7 @@ impl Worker {
     /// Whether the lease is kept alive without being asked.
     fn renews(&self) -> bool {
         let has_lease = matches!(self.keeper.state.license, License::Lease(_));
-        self.background && has_lease && self.keeper.token.is_some()
+        self.background && self.shared.has_network() && has_lease && self.keeper.token.is_some()
     }
 
     /// When to look at the lease next, at the latest after a tick: the runtime's clock stops while the computer sleeps.
@@ -242,6 +242,9 @@ impl Worker {
         match intent {
             Intent::Renew if !self.is_due() => Outcome::of(self.standing_code()),
             Intent::Launch if answered => Outcome::of(Code::Ok),
+            Intent::Launch if self.keeper.has_unused_token() => {
+                self.with_token(SeatCall::Activate, Intent::Launch).await
+            }
             _ => self.with_token(SeatCall::Ping, intent).await,
         }
     }
@@ -282,16 +285,25 @@ impl Worker {
         intent: Intent,
         consent: Option<Consent>,
     ) -> Outcome {
-        let Ok(mut answer) = self.ask(call, token, intent).await else { return Outcome::of(Code::Internal) };
+        let mut answer = match self.ask(call, token, intent).await {
+            Ok(answer) => answer,
+            Err(code) => return Outcome::of(code),
+        };
         if answer.outcome().code == Code::LeaseSuperseded && self.has_other_renewal(&answer) {
-            let Ok(again) = self.ask(call, token, intent).await else { return Outcome::of(Code::Internal) };
-            answer = again;
+            match self.ask(call, token, intent).await {
+                Ok(again) => answer = again,
+                Err(code) => return Outcome::of(code),
+            }
         }
         // From judging an answer to keeping it nothing waits, so cancelling can not come in between.
         let outcome = answer.outcome();
         self.keeper.state = answer.state;
-        if let (Some(consent), Code::Ok) = (consent, outcome.code) {
-            let adopted = self.keeper.adopt(token.clone(), consent.remember);
+        if outcome.code == Code::Ok {
+            let adopted = match consent {
+                Some(consent) => self.keeper.adopt(token.clone(), consent.remember),
+                None if call == SeatCall::Activate => self.keeper.adopt_provisioned(),
+                None => Ok(()),
+            };
             self.note(adopted);
         }
         for effect in answer.effects {
@@ -306,17 +318,17 @@ impl Worker {
     }
 
     /// Sends a request and judges its answer; nothing is kept yet.
-    async fn ask(
-        &mut self,
-        call: SeatCall,
-        token: &Token,
-        intent: Intent,
-    ) -> Result<Answer, getrandom::Error> {
+    async fn ask(&mut self, call: SeatCall, token: &Token, intent: Intent) -> Result<Answer, Code> {
         let mut nonce = [0; Nonce::LEN];
-        getrandom::fill(&mut nonce)?;
+        getrandom::fill(&mut nonce).map_err(|_| Code::Internal)?;
         let asked = Asked { call, nonce: Nonce::new(nonce), token: token.hash() };
         let request = self.request(&asked, intent);
-        let reply = self.http.call(call, token, &request, self.now()).await;
+        let now = self.now();
+        let reply = tokio::select! {
+            biased;
+            () = self.shared.network_disallowed() => return Err(Code::NetworkDisallowed),
+            reply = self.http.call(call, token, &request, now) => reply,
+        };
         let random = getrandom::u32().map_or(0, |random| (random >> 16) as u16);
         let input = Input::Answered { asked: &asked, reply: &reply, random };
         let (state, effects) = step(&self.keeper.state, input, machine::clock::read(), &self.keeper.rules);

@@ -29,6 +29,15 @@ pub(super) unsafe fn optional_text<'a>(pointer: *const c_char) -> Result<Option<
     text.to_str().map(Some).map_err(|_| Failure::of(Code::InvalidUtf8))
 }
 
+/// A switch, which C has no type of its own for.
+pub(super) fn flag(value: u32) -> Result<bool, Failure> {
+    match value {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Failure::new(Code::InvalidArgument, "a switch is 0 or 1")),
+    }
+}
+
 /// Borrows what a pointer argument points to.
 ///
 /// # Safety

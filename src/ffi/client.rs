@@ -114,6 +114,25 @@ pub unsafe extern "C" fn seatlock_client_close(client: *mut seatlock_client, tim
     })
 }
 
+/// 0 forbids all use of the network, 1 allows it, from now on: for a host whose user can switch it off. Forbidding ends
+/// operations that use it with SEATLOCK_ERROR_NETWORK_DISALLOWED and takes no license away. Once allowed again, a
+/// renewal that is due follows within a minute. Returns at once.
+/// Errors: SEATLOCK_ERROR_NETWORK_DISALLOWED when SEATLOCK_OFFLINE in the environment keeps it off. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_allow_network(
+    client: *const seatlock_client,
+    allowed: u32,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        with_client(client, error, |client| {
+            client.allow_network(boundary::flag(allowed)?)?;
+            Ok(Code::Ok)
+        })
+    }
+}
+
 /// Copies a text about the client to `buffer`, with its NUL; `needed` (NULL allowed) receives its size. Pass a
 /// capacity of 0 to ask for the size. `what` is a `seatlock_text`.
 /// SEATLOCK_NOTHING when there is no such text now, such as a plan without a license.

@@ -206,15 +206,48 @@ pub unsafe extern "C" fn seatlock_options_set_background(
     enabled: u32,
     error: *mut seatlock_error,
 ) -> i32 {
-    let change = |options: &mut Options| match enabled {
-        0 | 1 => {
-            options.set_background(enabled == 1);
-            Ok(())
-        }
-        _ => Err(Failure::new(Code::InvalidArgument, "enabled is neither 0 nor 1")),
-    };
     // SAFETY: the caller's promises in the header.
-    unsafe { set(options, error, change) }
+    unsafe {
+        set(options, error, |o| {
+            o.set_background(boundary::flag(enabled)?);
+            Ok(())
+        })
+    }
+}
+
+/// 1, the default: the network may be used. 0: it may not, from the first moment on, until
+/// `seatlock_client_allow_network` says otherwise. For hosts with a switch of their own, such as Blender's "Allow
+/// Online Access". SEATLOCK_OFFLINE=1 in the environment keeps it off in any case. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_network_allowed(
+    options: *mut seatlock_options,
+    allowed: u32,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        set(options, error, |o| {
+            o.set_network_allowed(boundary::flag(allowed)?);
+            Ok(())
+        })
+    }
+}
+
+/// Names a folder, an absolute path, in which `rpd_account.json` ({"host", "token"}) and `credentials.json` ({"token"})
+/// may lie, which set up many machines without a person. They are read by `seatlock_client_open`, which fails when one
+/// is there and can not be used. SEATLOCK_TOKEN and SEATLOCK_SERVER in the environment come before both.
+///
+/// A token that was set up so comes before a remembered one and is never written down. The first ping of intent
+/// SEATLOCK_PING_LAUNCH activates it: whoever sets it up submits it, and agrees to the terms that the plug-in names.
+/// [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_account_folder(
+    options: *mut seatlock_options,
+    path: *const c_char,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, |o| o.set_account_folder(boundary::text(path)?)) }
 }
 
 /// Sets the function to call when an event is waiting, or NULL for none. `context` is handed to it as it is and

@@ -89,6 +89,14 @@ impl Folder {
         self.path.join(Self::LOCK).is_file()
     }
 
+    /// Makes the folder, for its owner only, unless it is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] or [`StoreError::Unwritable`].
+    pub fn create(&self) -> Result<(), StoreError> {
+        self.lock().map(drop)
+    }
+
     /// Forgets: removes token, previous state and state, in this order, so that an interrupted call leaves the
     /// newest state or nothing. Corrupt files that were set aside stay. A folder that does not exist is not created.
     ///

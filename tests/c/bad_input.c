@@ -73,6 +73,7 @@ static void setters(seatlock_options *o)
         {"root_key", seatlock_options_add_root_key, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
         {"lease_key", seatlock_options_add_lease_key, "too short"},
         {"state_folder", seatlock_options_set_state_folder, "relative/path"},
+        {"account_folder", seatlock_options_set_account_folder, "relative/path"},
         {"machine_id", seatlock_options_set_machine_id, "short"},
         {"proxy", seatlock_options_set_proxy, "no address"},
         {"terms", seatlock_options_set_terms, ""},
@@ -97,6 +98,8 @@ static void setters(seatlock_options *o)
     EXPECT(seatlock_options_set_background(NULL, 1, &detail), NULL_POINTER);
     EXPECT(seatlock_options_set_background(o, 2, &detail), INVALID);
     EXPECT(seatlock_options_set_background(o, UINT32_MAX, &detail), INVALID);
+    EXPECT(seatlock_options_set_network_allowed(NULL, 1, &detail), NULL_POINTER);
+    EXPECT(seatlock_options_set_network_allowed(o, 2, &detail), INVALID);
     EXPECT(seatlock_options_set_wake(NULL, NULL, NULL, &detail), NULL_POINTER);
     EXPECT(seatlock_options_set_wake(o, NULL, NULL, &detail), NONE);
     EXPECT(seatlock_options_new(NULL), NULL_POINTER);
@@ -193,6 +196,10 @@ static void operations(const seatlock_client *c)
     EXPECT(seatlock_client_preflight(c, "sit_short", &operation, &detail), SEATLOCK_ERROR_TOKEN_MALFORMED);
     EXPECT(seatlock_client_cancel(c, 0), SEATLOCK_ERROR_UNKNOWN_OPERATION);
     EXPECT(seatlock_client_cancel(c, UINT64_MAX), SEATLOCK_ERROR_UNKNOWN_OPERATION);
+    EXPECT(seatlock_client_allow_network(NULL, 1, &detail), NULL_POINTER);
+    EXPECT(seatlock_client_allow_network(c, 2, &detail), INVALID);
+    EXPECT(seatlock_client_allow_network(c, 0, NULL), NONE);
+    EXPECT(seatlock_client_allow_network(c, 1, NULL), NONE);
     EXPECT(seatlock_client_has_entitlement(c, NULL), NULL_POINTER);
     EXPECT(seatlock_client_has_entitlement(c, NOT_UTF8), BAD_TEXT);
     EXPECT(seatlock_client_has_entitlement(c, "cad"), SEATLOCK_NOTHING);

@@ -1,13 +1,12 @@
 use anyhow::{Result, bail, ensure};
 use std::env;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 use tempfile::TempDir;
+use xtask::plugin::Plugin;
 use xtask::server::{Running, Setup};
-use xtask::{build, c, repository, run};
+use xtask::{build, run};
 
 /// Seconds, give or take a fifth, after which the demo's leases want to be confirmed instead of hours: "offline" shows soon.
 const RENEW: u32 = 5;
@@ -15,7 +14,7 @@ const RENEW: u32 = 5;
 /// What a plug-in shaped program is run with.
 struct Stage {
     folder: TempDir,
-    plugin: PathBuf,
+    plugin: Plugin,
     server: Running,
     step: u32,
 }
@@ -40,16 +39,9 @@ pub fn run() -> Result<()> {
 
 fn build() -> Result<Stage> {
     println!("Building the library, the server and the C example; the first time takes a minute or two ...");
-    let library = build::shared_library(false)?;
+    let plugin = Plugin::build()?;
     build::server()?;
     let folder = tempfile::Builder::new().prefix("seatlock-demo-").tempdir()?;
-    let plugin = folder.path().join("seatlock_plugin");
-    let example = repository().join("examples/c");
-    let sources = [example.join("seatlock_plugin.c"), example.join("settings.c")];
-    let link = c::link_with(&library)?;
-    let flags: Vec<&str> = c::C_WARNINGS.iter().copied().chain(link.iter().map(String::as_str)).collect();
-    let sources: Vec<&Path> = sources.iter().map(PathBuf::as_path).collect();
-    c::compile(&sources, &[&repository().join("include")], &plugin, &flags)?;
     let setup = Setup { more: vec!["--renew".into(), format!("{RENEW}s")], ..Setup::default() };
     let server = Running::start_with(&setup)?;
     Ok(Stage { folder, plugin, server, step: 0 })
@@ -106,12 +98,8 @@ impl Stage {
         go_on()?;
         let typed = if input.is_some() { " < token.txt" } else { "" };
         println!("  $ ./seatlock_plugin {}{typed}", arguments.join(" "));
-        let mut command = Command::new(&self.plugin);
-        command.args(arguments).env("EXAMPLE_SERVER", self.server.url());
-        command.env("EXAMPLE_ROOT_KEY", self.server.root_key());
-        command.env("EXAMPLE_STATE_FOLDER", self.folder.path().join("state"));
-        // The demo talks to this computer only, whatever proxy it usually uses.
-        command.env("EXAMPLE_PROXY", "").env_remove("EXAMPLE_ISSUER").env_remove("SEATLOCK_STATE_DIR");
+        let mut command = self.plugin.command(&self.server, &self.folder.path().join("state"));
+        command.args(arguments);
         let (ended, said) = run::status(&mut command, input)?;
         said.lines().for_each(|line| println!("  {line}"));
         if ended != code {

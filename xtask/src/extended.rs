@@ -4,6 +4,8 @@ use xtask::run;
 
 /// Programs that are built against an installed prefix, without Rust.
 mod consumers;
+/// The network gate, as the kernel sees it.
+mod gate;
 /// The headers, and the sources of the examples, with every compiler and standard.
 mod headers;
 /// The protocol against Python's JOSE and cryptography packages.
@@ -26,6 +28,7 @@ const CHECKS: &[Check] = &[
     ("python: protocol against PyJWT", python::cross_check),
     ("valgrind: 20 lives without leak or error", valgrind::lifecycle),
     ("resolver: closing while name resolution hangs", resolver::hanging),
+    ("gate: no socket while networking is switched off", gate::closed),
     ("cmake: shared and static consumer", consumers::cmake),
     ("pkg-config: shared and static consumer", consumers::pkg_config),
     ("sanitizer: C example and bad input under ASan and UBSan", consumers::sanitizers),
