@@ -333,3 +333,22 @@ fn what_one_process_does_the_others_take_over() {
     drop((first, second));
     assert!(computer.file("token").is_none() && computer.stored_lease().is_none());
 }
+
+#[test]
+fn hosts_that_ping_at_the_same_moment_are_not_taken_for_copies() {
+    let setup = Setup { more: vec!["--clone-policy".into(), "enforce".into()], ..Setup::default() };
+    let server = Running::start_with(&setup).unwrap();
+    let seat = server.create_seat("artist@example.com").unwrap();
+    let computer = Computer::new("many");
+    let client = computer.open(&server);
+    assert_eq!(end_of(&client, client.activate(&seat.token, AGREED)).code, Code::Ok);
+    let hosts: Vec<Client> = (0..8).map(|_| computer.open(&server)).collect();
+    for _ in 0..5 {
+        let pings: Vec<_> = hosts.iter().map(|host| host.ping(Intent::Launch).unwrap()).collect();
+        for (host, ping) in hosts.iter().zip(pings) {
+            assert_eq!(end_of(host, Ok(ping)).code, Code::Ok);
+            assert_eq!(standing(host), UNLOCKED);
+        }
+    }
+    assert!(computer.file("asking").is_none(), "nobody asks any more");
+}

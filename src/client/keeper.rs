@@ -14,6 +14,8 @@ pub(super) struct Keeper {
     provisioned: bool,
     folder: Option<Folder>,
     keeping: Keeping,
+    /// Whether the license in memory came from the server and is not on disk yet.
+    fresh: bool,
 }
 
 /// Whether anything may be written.
@@ -57,7 +59,7 @@ impl Keeper {
         };
         let (provisioned, token) = (provisioned.is_some(), provisioned.or(remembered));
         let state = State::new(install_id, &binding(&rules, token.as_ref()));
-        let mut keeper = Self { rules, state, token, provisioned, folder, keeping };
+        let mut keeper = Self { rules, state, token, provisioned, folder, keeping, fresh: false };
         if keeping == Keeping::InMemory {
             return (keeper, complaints);
         }
@@ -121,7 +123,7 @@ impl Keeper {
         }
         let before = std::mem::replace(&mut self.token, token);
         match self.verify(loaded) {
-            Some(stored) if same_token => self.state = self.state.clone().merged_with(stored),
+            Some(stored) if same_token => self.state = self.merged(stored),
             // Another process is between its two writes, or the file is damaged: what is known here still holds.
             None | Some(State { license: License::Unusable { .. }, .. }) => return self.token = before,
             Some(stored) => self.state = State { anchor: self.state.anchor, ..stored },
@@ -146,7 +148,6 @@ impl Keeper {
             let (path, source) = (folder.path().to_owned(), ErrorKind::NotFound.into());
             return Err(StoreError::Unwritable { path, source });
         }
-        let mine = self.state.clone();
         let merged = folder.update(|loaded| {
             let overtaken = |remembered: Option<Token>| match remembered {
                 None if self.provisioned => false,
@@ -156,8 +157,8 @@ impl Keeper {
                 return (None, None);
             }
             let merged = match self.verify(loaded) {
-                Some(stored) => mine.merged_with(stored),
-                None => mine,
+                Some(stored) => self.merged(stored),
+                None => self.state.clone(),
             };
             (Some(merged.to_record()), Some(merged))
         })?;
@@ -168,7 +169,7 @@ impl Keeper {
                     License::Dropped(_) => folder.remove_previous(),
                     _ => Ok(()),
                 };
-                self.state = merged;
+                (self.state, self.fresh) = (merged, false);
                 done
             }
             // While this process waited for the server, another one was given another token, or told to forget.
@@ -176,6 +177,23 @@ impl Keeper {
                 self.refresh();
                 Ok(())
             }
+        }
+    }
+
+    /// Takes the state that an answer of the server has led to. It still has to be saved.
+    pub(super) fn answered(&mut self, state: State) {
+        self.fresh |= state.license != self.state.license;
+        self.state = state;
+    }
+
+    /// What is known here and what is stored. Of two leases of the same second the stored one is the later, unless the one
+    /// in memory has just come: only the holder of the turn gets one.
+    fn merged(&self, stored: State) -> State {
+        let mine = self.state.clone();
+        if self.fresh {
+            mine.merged_with(stored)
+        } else {
+            State { anchor: mine.anchor, ..stored }.merged_with(mine)
         }
     }
 
@@ -224,7 +242,7 @@ impl Keeper {
     }
 
     fn start_anew(&mut self, install_id: Uuid) {
-        (self.token, self.provisioned) = (None, false);
+        (self.token, self.provisioned, self.fresh) = (None, false, false);
         self.keeping = Keeping::Undecided;
         self.state = State::new(install_id, &binding(&self.rules, None));
     }

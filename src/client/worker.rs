@@ -297,7 +297,7 @@ impl Worker {
         }
         // From judging an answer to keeping it nothing waits, so cancelling can not come in between.
         let outcome = answer.outcome();
-        self.keeper.state = answer.state;
+        self.keeper.answered(answer.state);
         if outcome.code == Code::Ok {
             let adopted = match consent {
                 Some(consent) => self.keeper.adopt(token.clone(), consent.remember),
