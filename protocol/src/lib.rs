@@ -14,6 +14,8 @@ mod bytes;
 pub mod claims;
 /// The table of codes: number, wire name, HTTP status, text and remedy.
 pub mod code;
+/// Request and lease files of machines without a network.
+pub mod file;
 /// Strict JSON: refuses duplicate members at any depth.
 mod json;
 /// Compact JWS over Ed25519, with nothing left to choose.
