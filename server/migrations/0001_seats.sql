@@ -70,10 +70,14 @@ CREATE INDEX seat_counted ON seat (license_id, last_ping) WHERE counted = 1;
 -- The hash of a token that was replaced or revoked stays for ever: its bearer is told so, whenever he comes back.
 CREATE TABLE token (
     hash        BLOB PRIMARY KEY CHECK (length(hash) = 32),
+    -- What leases and request files say of the token.
+    public_hash BLOB NOT NULL CHECK (length(public_hash) = 16),
     seat_id     TEXT NOT NULL REFERENCES seat (id),
     created_at  INTEGER NOT NULL,
     revoked_at  INTEGER
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX token_public ON token (public_hash);
 
 CREATE UNIQUE INDEX token_live ON token (seat_id) WHERE revoked_at IS NULL;
 

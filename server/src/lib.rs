@@ -5,6 +5,8 @@
 
 /// Holds secrets: key files, the pepper, and the key that signs.
 pub mod keys;
+/// Answers the files of machines without a network.
+pub mod offline;
 /// Talks: one file per group of endpoints.
 pub mod routes;
 /// Decides: the life cycle of a seat, as pure functions.

@@ -13,7 +13,7 @@ mod support;
 use seatlock_protocol::{Token, TokenKind};
 use seatlock_server::{
     keys::DataFolder,
-    store::{NewSeat, Store as _, sqlite::SqliteStore},
+    store::{NewSeat, Store as _, TokenHashes, sqlite::SqliteStore},
 };
 use sqlx::AssertSqlSafe;
 use std::{
@@ -85,7 +85,7 @@ async fn site_with_tokens() -> (Site, Vec<String>) {
                     id,
                     license: None,
                     shared_with,
-                    token: token.stored_hash(&pepper),
+                    token: TokenHashes::of(token, &pepper),
                 })
             })
             .collect(),

@@ -4,6 +4,8 @@ mod init;
 mod keys;
 /// `license`.
 mod license;
+/// `offline`.
+mod offline;
 /// Tables for people, JSON for scripts.
 mod output;
 /// `seat`.
@@ -56,6 +58,9 @@ enum Command {
     /// Make, change and show licenses
     #[command(subcommand)]
     License(license::LicenseCommand),
+    /// Answer the request and release files of machines without a network
+    #[command(subcommand)]
+    Offline(offline::OfflineCommand),
     /// List and rotate the keys that sign leases
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -78,6 +83,7 @@ impl Cli {
             Command::Serve(serve) => serve.run(folder).await,
             Command::Seat(command) => command.run(&folder, output).await,
             Command::License(command) => command.run(&folder, output).await,
+            Command::Offline(command) => command.run(&folder, output).await,
             Command::Keys(command) => command.run(&folder, output).await,
             Command::Backup { file } => {
                 if file.exists() {

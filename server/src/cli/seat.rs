@@ -5,7 +5,7 @@ use seatlock_protocol::{Token, TokenKind};
 use seatlock_server::{
     keys::DataFolder,
     rules::{Answer, OwnerAct, Seat, SeatState, Verdict, timestamp},
-    store::{Answered, NewSeat, OwnerOrder, Store as _, StoreError, sqlite::SqliteStore},
+    store::{Answered, NewSeat, OwnerOrder, Store as _, StoreError, TokenHashes, sqlite::SqliteStore},
 };
 use serde_json::{Value, json};
 use std::io::{IsTerminal as _, Write as _};
@@ -94,7 +94,7 @@ async fn create(
         id: Uuid::new_v4(),
         license,
         shared_with: email.clone(),
-        token: token.stored_hash(&*folder.pepper()?),
+        token: TokenHashes::of(&token, &*folder.pepper()?),
     };
     let answered = store.create_seat(seat).await.with_context(|| format!("no seat was made for {email}"))?;
     let Some((seat, _)) = accepted(&answered).with_context(|| format!("no seat was made for {email}"))?
@@ -165,7 +165,7 @@ async fn act(
     };
     let token = if act == OwnerAct::Refresh { Some(new_token()?) } else { None };
     let pepper = folder.pepper()?;
-    let new_token = token.as_ref().map(|token| token.stored_hash(&pepper));
+    let new_token = token.as_ref().map(|token| TokenHashes::of(token, &pepper));
     let refused = || format!("seat {id} was not {done}");
     let answered =
         store.owner(OwnerOrder { seat: id, act, new_token, dry_run }).await.with_context(refused)?;
@@ -201,7 +201,7 @@ fn accepted(answered: &Answered) -> anyhow::Result<Option<(&Seat, bool)>> {
     Ok(answered.subject.as_ref().map(|(seat, _)| (seat, changed)))
 }
 
-fn refusal(verdict: &Verdict) -> anyhow::Error {
+pub(super) fn refusal(verdict: &Verdict) -> anyhow::Error {
     let text = verdict.code.text(|name| verdict.params.get(name).map(String::as_str));
     anyhow::anyhow!("{text} {}", verdict.code.row().remedy)
 }

@@ -9,9 +9,9 @@ mod keys;
 /// Refusals as problem documents.
 mod problem;
 /// The four calls of a plug-in: `/v1/seat/...`.
-mod seat;
+pub(crate) mod seat;
 /// Leases and verdicts.
-mod sign;
+pub(crate) mod sign;
 
 use crate::keys::{DataFolder, KeyRing, Rings};
 use crate::store::{ServerInfo, Store};

@@ -128,7 +128,7 @@ fn seal(
     }
 }
 
-fn caller(request: &SeatRequest, next_renewal: SecretHash, jitter: u16) -> Caller {
+pub(crate) fn caller(request: &SeatRequest, next_renewal: SecretHash, jitter: u16) -> Caller {
     let launched = u64::from(request.intent == Intent::Launch);
     Caller {
         machine: request.machine.id.clone(),
@@ -147,7 +147,7 @@ fn caller(request: &SeatRequest, next_renewal: SecretHash, jitter: u16) -> Calle
 }
 
 /// The secret is 128 random bits, so a plain hash gives nothing away.
-fn renewal_hash(secret: &str) -> SecretHash {
+pub(crate) fn renewal_hash(secret: &str) -> SecretHash {
     Sha256::new().chain_update(b"seatlock-renewal-v1\0").chain_update(secret).finalize().into()
 }
 

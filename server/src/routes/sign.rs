@@ -8,16 +8,16 @@ use seatlock_protocol::{
 use uuid::Uuid;
 
 /// What an answer repeats of its request, and the key that signs it.
-pub(super) struct Signer<'a> {
-    pub(super) ring: &'a KeyRing,
-    pub(super) issuer: &'a str,
-    pub(super) request: &'a SeatRequest,
-    pub(super) token: TokenHash,
+pub(crate) struct Signer<'a> {
+    pub(crate) ring: &'a KeyRing,
+    pub(crate) issuer: &'a str,
+    pub(crate) request: &'a SeatRequest,
+    pub(crate) token: TokenHash,
 }
 
 impl Signer<'_> {
     /// A lease for the machine that now holds `seat`, with its next renewal secret.
-    pub(super) fn lease(
+    pub(crate) fn lease(
         &self,
         terms: &LeaseTerms,
         seat: &Seat,
@@ -54,7 +54,7 @@ impl Signer<'_> {
     }
 
     /// A verdict on `seat`, which is `None` for a token that belongs to none.
-    pub(super) fn verdict(
+    pub(crate) fn verdict(
         &self,
         verdict: &Verdict,
         seat: Option<&Seat>,
@@ -80,7 +80,7 @@ impl Signer<'_> {
     }
 
     /// The key set, when the client's is older.
-    pub(super) fn newer_key_set(&self) -> Option<String> {
+    pub(crate) fn newer_key_set(&self) -> Option<String> {
         (self.request.ks < self.ring.set.seq).then(|| self.ring.jws.clone())
     }
 }

@@ -132,6 +132,9 @@ impl<'a> Draft<'a> {
         if call == Call::Release {
             return self.give_back(caller);
         }
+        if call == Call::Confirm {
+            return self.confirm(caller);
+        }
         match self.seat.state.clone() {
             SeatState::InUse(holding) if holding.machine == caller.machine => {
                 self.check_clone(call, caller)?;
@@ -211,6 +214,25 @@ impl<'a> Draft<'a> {
                 Ok(done)
             }
             _ => Ok(done),
+        }
+    }
+
+    /// T9, by a file that may be old: only the installation that holds the seat now can confirm, by its renewal secret.
+    fn confirm(&mut self, caller: &Caller) -> Result<Answer, Verdict> {
+        let held_in = match &self.seat.state {
+            SeatState::InUse(holding) if holding.machine == caller.machine => Some(self.seat.epoch),
+            // The owner's release was one epoch later than the lease.
+            SeatState::Released(Some(left)) if left.counted && left.machine == caller.machine => {
+                self.seat.epoch.checked_sub(1)
+            }
+            _ => None,
+        };
+        let proven = caller.install.is_some()
+            && judge(caller.install.as_ref(), caller.renewal.as_ref(), self.now) == Judgement::Good;
+        if proven && held_in.is_some() && held_in == caller.epoch {
+            self.give_back(caller)
+        } else {
+            Ok(Answer::Unchanged)
         }
     }
 

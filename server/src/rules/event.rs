@@ -35,6 +35,8 @@ pub enum Call {
     Status,
     /// The request of a machine without a network.
     Offline,
+    /// The confirmation of a machine without a network that it has given its lease up.
+    Confirm,
 }
 
 impl Call {

@@ -22,7 +22,7 @@ pub(super) fn gate(
         return Err(Verdict::new(Code::PlanNotEntitled, Act::Keep));
     }
     // An old client must be able to give its seat back.
-    if call != Call::Release && too_old(license, &caller.client) {
+    if !matches!(call, Call::Release | Call::Confirm) && too_old(license, &caller.client) {
         return Err(Verdict::new(Code::ClientTooOld, Act::Keep));
     }
     if call.submits_token() || call == Call::Status {

@@ -4,7 +4,7 @@
 //! database's clock. It answers only what is on disk for good.
 
 use crate::rules::{Answer, Call, Caller, License, OwnerAct, Seat};
-use seatlock_protocol::UnixTime;
+use seatlock_protocol::{Token, TokenHash, UnixTime};
 use serde::Serialize;
 use std::{future::Future, path::Path};
 use uuid::Uuid;
@@ -44,6 +44,23 @@ pub enum StoreError {
     File(#[from] std::io::Error),
 }
 
+/// What is kept of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenHashes {
+    /// Under the pepper: by it a token is found that comes with a request.
+    pub stored: [u8; 32],
+    /// What leases and request files say of it.
+    pub public: TokenHash,
+}
+
+impl TokenHashes {
+    /// Of `token`.
+    #[must_use]
+    pub fn of(token: &Token, pepper: &[u8; 32]) -> Self {
+        Self { stored: token.stored_hash(pepper), public: token.hash() }
+    }
+}
+
 /// What a plug-in asks, with the peppered hash of its token.
 #[derive(Debug, Clone)]
 pub struct Question {
@@ -75,8 +92,8 @@ pub struct OwnerOrder {
     pub seat: Uuid,
     /// What is to be done.
     pub act: OwnerAct,
-    /// Hash of the new token, for refresh.
-    pub new_token: Option<[u8; 32]>,
+    /// The new token, for refresh.
+    pub new_token: Option<TokenHashes>,
     /// Decide, but change nothing.
     pub dry_run: bool,
 }
@@ -90,8 +107,8 @@ pub struct NewSeat {
     pub license: Option<Uuid>,
     /// Who is given the token.
     pub shared_with: String,
-    /// Hash of the token.
-    pub token: [u8; 32],
+    /// The token.
+    pub token: TokenHashes,
 }
 
 /// What the server says of itself.
@@ -159,6 +176,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Every seat, oldest first.
     fn seats(&self, license: Option<Uuid>) -> impl Future<Output = Result<Vec<Seat>, StoreError>> + Send;
+
+    /// The seat of a token, its license, and the token's stored hash; `None` when no seat ever had it.
+    fn seat_of(
+        &self,
+        token: TokenHash,
+    ) -> impl Future<Output = Result<Option<([u8; 32], Seat, License)>, StoreError>> + Send;
 
     /// Writes a consistent copy to a new file while others go on writing.
     fn backup(&self, to: &Path) -> impl Future<Output = Result<(), StoreError>> + Send;

@@ -16,7 +16,7 @@ mod writer;
 use super::{Answered, NewSeat, OwnerOrder, Question, ServerInfo, Store, StoreError, StoredKeySet};
 use crate::rules::{License, Seat};
 use rows::{license_columns, seat_columns};
-use seatlock_protocol::UnixTime;
+use seatlock_protocol::{TokenHash, UnixTime};
 use sqlx::{
     Connection as _, Row as _, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -172,6 +172,24 @@ impl Store for SqliteStore {
         );
         let license = license.map(|id| id.to_string());
         sqlx::query(query).bind(license).fetch_all(&self.readers).await?.iter().map(rows::seat).collect()
+    }
+
+    async fn seat_of(&self, token: TokenHash) -> Result<Option<([u8; 32], Seat, License)>, StoreError> {
+        let row = sqlx::query(concat!(
+            "SELECT t.hash, ",
+            seat_columns!(),
+            ", ",
+            license_columns!(),
+            " FROM token t JOIN seat s ON s.id = t.seat_id JOIN license l ON l.id = s.license_id \
+             WHERE t.public_hash = ?"
+        ))
+        .bind(token.as_bytes().as_slice())
+        .fetch_optional(&self.readers)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let hash: Vec<u8> = row.try_get("hash")?;
+        let hash = hash.try_into().map_err(|_| StoreError::Unexpected("token.hash"))?;
+        Ok(Some((hash, rows::seat(&row)?, rows::license(&row)?)))
     }
 
     async fn backup(&self, to: &Path) -> Result<(), StoreError> {

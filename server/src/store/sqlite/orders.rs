@@ -2,7 +2,7 @@ use super::persist::{Actor, audit, license as change_counts, persist};
 use super::rows::{license, license_columns, seat, seat_columns};
 use super::writer::{Tx, Write};
 use crate::rules::{Answer, Event, License, OwnerAct, Seat, decide};
-use crate::store::{Answered, NewSeat, OwnerOrder, StoreError};
+use crate::store::{Answered, NewSeat, OwnerOrder, StoreError, TokenHashes};
 use uuid::Uuid;
 
 impl Write for NewSeat {
@@ -57,9 +57,10 @@ async fn license_of(tx: &mut Tx<'_>, id: Uuid) -> Result<License, StoreError> {
     license(&row.ok_or_else(|| StoreError::NotFound(format!("license {id}")))?)
 }
 
-async fn insert_token(tx: &mut Tx<'_>, seat: Uuid, hash: &[u8; 32]) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO token (hash, seat_id, created_at) VALUES (?, ?, ?)")
-        .bind(hash.as_slice())
+async fn insert_token(tx: &mut Tx<'_>, seat: Uuid, token: &TokenHashes) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO token (hash, public_hash, seat_id, created_at) VALUES (?, ?, ?, ?)")
+        .bind(token.stored.as_slice())
+        .bind(token.public.as_bytes().as_slice())
         .bind(seat.to_string())
         .bind(tx.now.seconds())
         .execute(tx.conn())
@@ -79,8 +80,8 @@ impl Write for OwnerOrder {
             if done && self.act != OwnerAct::Release {
                 retire_token(tx, self.seat).await?;
             }
-            if let Some(hash) = self.new_token.as_ref().filter(|_| done) {
-                insert_token(tx, self.seat, hash).await?;
+            if let Some(token) = self.new_token.as_ref().filter(|_| done) {
+                insert_token(tx, self.seat, token).await?;
             }
         }
         let seat = decision.seat.unwrap_or(before);

@@ -1,0 +1,124 @@
+//! Answers the files of machines without a network. Whoever may open the data folder decides; the token is not needed.
+
+use crate::keys::{DataFolder, KeyRing, RingError};
+use crate::routes::{seat::caller, seat::renewal_hash, sign::Signer};
+use crate::rules::{Answer, Call, Event, License, Seat, SeatState, Verdict, decide, token_unknown};
+use crate::store::{Question, Store, StoreError};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use seatlock_protocol::{
+    UnixTime,
+    file::{FileCall, LeaseFile, RequestFile},
+};
+
+/// Why a file could not be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum OfflineError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Nothing can be signed.
+    #[error(transparent)]
+    Ring(#[from] RingError),
+    /// The operating system's random source failed.
+    #[error("the operating system gives no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
+    /// The file is for another server.
+    #[error("the file is for the server {0:?}")]
+    OtherIssuer(String),
+    /// Refused by the rules.
+    #[error("{}", .0.code.text(|name| .0.params.get(name).map(String::as_str)))]
+    Refused(Verdict),
+    /// The confirmation does not come from the installation that holds the seat now.
+    #[error(
+        "the confirmation is not by the installation that holds the seat now: it is older than the seat's present \
+         use, or was not made by its machine"
+    )]
+    NotTheHolder,
+}
+
+/// What a file leads to.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The seat; after it was answered, as it is then.
+    pub seat: Seat,
+    /// When the lease ends; `None` for a release.
+    pub lease_until: Option<UnixTime>,
+    /// The answer to be carried back; `None` for a release, and as long as nothing was decided for good.
+    pub lease: Option<LeaseFile>,
+}
+
+/// What answering `file` would do. Changes nothing.
+///
+/// # Errors
+/// See [`OfflineError`].
+pub async fn preview<S: Store>(store: &S, file: &RequestFile) -> Result<Outcome, OfflineError> {
+    let (_, seat, license) = seat_of(store, file).await?;
+    let asking = caller(&file.request, [0; 32], 0);
+    if file.call == FileCall::Release {
+        // Whether the file proves it is decided when it counts, together with what is known of the installation.
+        let holder = match &seat.state {
+            SeatState::InUse(holding) => Some(&holding.machine),
+            SeatState::Released(Some(left)) => Some(&left.machine),
+            _ => None,
+        };
+        let fits = holder == Some(&asking.machine);
+        return if fits {
+            Ok(Outcome { seat, lease_until: None, lease: None })
+        } else {
+            Err(OfflineError::NotTheHolder)
+        };
+    }
+    let event = Event::Call(Call::Offline, Box::new(asking));
+    let decision = decide(&license, Some(&seat), &event, store.ready().await?);
+    match decision.answer {
+        Answer::Lease(terms) => Ok(Outcome { seat, lease_until: Some(terms.exp), lease: None }),
+        Answer::Verdict(verdict) => Err(OfflineError::Refused(verdict)),
+        Answer::Done | Answer::Unchanged => Err(OfflineError::NotTheHolder),
+    }
+}
+
+/// Answers `file` for good.
+///
+/// # Errors
+/// See [`OfflineError`].
+pub async fn answer<S: Store>(
+    store: &S,
+    folder: &DataFolder,
+    file: &RequestFile,
+) -> Result<Outcome, OfflineError> {
+    let (token, ..) = seat_of(store, file).await?;
+    let ring = KeyRing::load(store, folder).await?;
+    let mut random = [0; 18];
+    getrandom::fill(&mut random)?;
+    let [low, high, secret @ ..] = random;
+    let secret = URL_SAFE_NO_PAD.encode::<[u8; 16]>(secret);
+    let call = match file.call {
+        FileCall::Lease => Call::Offline,
+        FileCall::Release => Call::Confirm,
+    };
+    let caller = caller(&file.request, renewal_hash(&secret), u16::from_le_bytes([low, high]));
+    let answered = store.call(Question { token, call, caller }).await?;
+    let unknown = || OfflineError::Refused(token_unknown());
+    let (seat, license) = answered.subject.ok_or_else(unknown)?;
+    match answered.answer {
+        Answer::Lease(terms) => {
+            let issuer = &ring.set.iss;
+            let signer = Signer { ring: &ring, issuer, request: &file.request, token: file.token_hash };
+            let signed = signer.lease(&terms, &seat, &license, secret)?;
+            let lease = LeaseFile { lease: signed.lease, renewal: signed.renewal, keyset: signed.keyset };
+            Ok(Outcome { seat, lease_until: Some(terms.exp), lease: Some(lease) })
+        }
+        Answer::Verdict(verdict) if verdict.code != seatlock_protocol::Code::Ok => {
+            Err(OfflineError::Refused(verdict))
+        }
+        Answer::Verdict(_) | Answer::Done => Ok(Outcome { seat, lease_until: None, lease: None }),
+        Answer::Unchanged => Err(OfflineError::NotTheHolder),
+    }
+}
+
+async fn seat_of<S: Store>(store: &S, file: &RequestFile) -> Result<([u8; 32], Seat, License), OfflineError> {
+    if store.server().await?.issuer != file.issuer {
+        return Err(OfflineError::OtherIssuer(file.issuer.clone()));
+    }
+    store.seat_of(file.token_hash).await?.ok_or_else(|| OfflineError::Refused(token_unknown()))
+}
