@@ -415,30 +415,54 @@ fn an_outdated_secret_is_a_second_copy() {
         world.call(seat, Call::Activate, "a");
         let copied = world.secret(seat);
         world.call(seat, Call::Renew, "a");
+        let original = world.secret(seat);
         assert!(world.renew_with(seat, "a", Some(copied)).is_ok(), "its answer may have been lost");
         assert_eq!(world.seat(seat).clone_suspected_at, None);
-        let again = world.renew_with(seat, "a", Some(copied));
+        let copy = world.secret(seat);
+        let again = world.renew_with(seat, "a", Some(original));
         assert_eq!(again, if refused { Err(Code::LeaseSuperseded) } else { Ok(()) });
         assert_eq!(world.seat(seat).clone_suspected_at, Some(world.now));
         assert_eq!(world.events(seat).last(), Some(&AuditEvent::CloneSuspected));
         let rows = world.events(seat).len();
         let _ = world.renew_with(seat, "a", Some([99; 32]));
         assert_eq!(world.events(seat).len(), rows, "one row a day is enough");
-        assert!(lease(&world.call(seat, Call::Activate, "a")).exp > world.now, "entering the token helps");
+
+        assert!(
+            world.call_with(seat, Call::Activate, "a", Some(original)).is_ok(),
+            "entering the token helps"
+        );
+        assert!(world.renew_with(seat, "a", Some(original)).is_ok(), "even when the answer to that is lost");
+        let healed = world.secret(seat);
+        assert_eq!(world.renew_with(seat, "a", Some(copy)), again, "now the other copy is the older one");
+        assert!(!refused || world.renew_with(seat, "a", Some(healed)).is_ok());
     }
 }
 
 #[test]
-fn the_previous_secret_is_accepted_for_a_day() {
-    for (seconds, expected) in [(DAY, None), (DAY + 1, Some(()))] {
-        let mut world = World::new(1);
-        let seat = world.create();
-        world.call(seat, Call::Activate, "a");
-        let previous = world.secret(seat);
-        world.call(seat, Call::Renew, "a");
-        world.pass(seconds);
-        assert!(world.renew_with(seat, "a", Some(previous)).is_ok());
-        assert_eq!(world.seat(seat).clone_suspected_at.map(|_| ()), expected);
+fn the_previous_secret_is_accepted_until_the_current_one_is_presented() {
+    // Secrets by the number of the answer that brought them; 0 came with the activation.
+    let cases: [(&str, &[usize], bool); 6] = [
+        ("every answer arrives", &[0, 1, 2, 3], false),
+        ("one answer is lost", &[0, 0, 2, 3], false),
+        ("many answers in a row are lost", &[0, 0, 0, 0, 4, 5, 5, 7], false),
+        ("presented again after the current one", &[0, 1, 0], true),
+        ("an answer that was overtaken", &[0, 0, 1], true),
+        ("two copies take turns", &[0, 0, 2, 1], true),
+    ];
+    for (what, presented, fork) in cases {
+        for pause in [0, 30 * DAY] {
+            let mut world = World::new(1);
+            world.license.auto_release = 60 * DAY;
+            let seat = world.create();
+            world.call(seat, Call::Activate, "a");
+            let mut secrets = vec![world.secret(seat)];
+            for number in presented {
+                world.pass(pause);
+                let _ = world.renew_with(seat, "a", Some(secrets[*number]));
+                secrets.push(world.secret(seat));
+            }
+            assert_eq!(world.seat(seat).clone_suspected_at.is_some(), fork, "{what}");
+        }
     }
 }
 

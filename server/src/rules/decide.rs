@@ -192,8 +192,7 @@ impl<'a> Draft<'a> {
         if call.submits_token() {
             self.seat.terms.clone_from(&caller.terms);
         }
-        let known = caller.install.as_ref();
-        self.install = Some(Install::rotated(known, caller.install_id, caller.next_renewal, self.now));
+        self.install = Some(Install::rotated(caller.install_id, caller.renewal, caller.next_renewal));
         Answer::Lease(lease)
     }
 
@@ -326,7 +325,7 @@ impl<'a> Draft<'a> {
 
     /// Two copies of one installation: written down, and under `enforce` the older copy must show its token again.
     fn check_clone(&mut self, call: Call, caller: &Caller) -> Result<(), Verdict> {
-        let judgement = judge(caller.install.as_ref(), caller.renewal.as_ref(), self.now);
+        let judgement = judge(caller.install.as_ref(), caller.renewal.as_ref());
         if judgement == Judgement::Fork {
             let reminder = self.seat.clone_suspected_at.map(|seen| seen.plus(CLONE_REMINDER));
             if reminder.is_none_or(|at| at <= self.now) {

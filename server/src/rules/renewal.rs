@@ -1,8 +1,4 @@
-use seatlock_protocol::UnixTime;
 use uuid::Uuid;
-
-/// How long the secret before the current one is accepted: an answer may have been lost on its way.
-const GRACE: u64 = 24 * 3600;
 
 /// Hash of a renewal secret; the secret itself is known to the client only.
 pub type SecretHash = [u8; 32];
@@ -14,14 +10,15 @@ pub struct Install {
     pub id: Uuid,
     /// The secret that was handed out last.
     pub current: SecretHash,
-    /// The one before, and when it was replaced.
-    pub previous: Option<(SecretHash, UnixTime)>,
+    /// The one that was presented for it. It stays good until the current one is presented: until then nobody knows
+    /// whether the answer arrived.
+    pub previous: Option<SecretHash>,
 }
 
 /// What a presented secret says about the installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judgement {
-    /// New, or one of the two newest secrets.
+    /// New, or a secret that an honest installation may hold.
     Good,
     /// The installation is known, but it presents nothing.
     Missing,
@@ -31,12 +28,10 @@ pub enum Judgement {
 
 /// Judges the secret that an installation presents.
 #[must_use]
-pub fn judge(known: Option<&Install>, presented: Option<&SecretHash>, now: UnixTime) -> Judgement {
+pub fn judge(known: Option<&Install>, presented: Option<&SecretHash>) -> Judgement {
     let Some(known) = known else { return Judgement::Good };
     let Some(presented) = presented else { return Judgement::Missing };
-    let lately =
-        |(hash, replaced): &(SecretHash, UnixTime)| hash == presented && now.since(*replaced) <= GRACE;
-    if known.current == *presented || known.previous.as_ref().is_some_and(lately) {
+    if known.current == *presented || known.previous.as_ref() == Some(presented) {
         Judgement::Good
     } else {
         Judgement::Fork
@@ -44,10 +39,10 @@ pub fn judge(known: Option<&Install>, presented: Option<&SecretHash>, now: UnixT
 }
 
 impl Install {
-    /// The installation after `next` was handed out. The secret that was current becomes the previous one, so one
-    /// that was previous is outdated from now on: it is accepted once.
+    /// The installation after `next` was handed out to whoever presented `presented`. Any number of answers in a row
+    /// may be lost: the same secret is presented again then, and stays the previous one.
     #[must_use]
-    pub fn rotated(known: Option<&Self>, id: Uuid, next: SecretHash, now: UnixTime) -> Self {
-        Self { id, current: next, previous: known.map(|known| (known.current, now)) }
+    pub fn rotated(id: Uuid, presented: Option<SecretHash>, next: SecretHash) -> Self {
+        Self { id, current: next, previous: presented }
     }
 }

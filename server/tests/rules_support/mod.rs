@@ -146,8 +146,18 @@ impl World {
     }
 
     pub fn renew_with(&mut self, seat: usize, name: &str, renewal: Option<SecretHash>) -> Result<(), Code> {
+        self.call_with(seat, Call::Renew, name, renewal)
+    }
+
+    pub fn call_with(
+        &mut self,
+        seat: usize,
+        call: Call,
+        name: &str,
+        renewal: Option<SecretHash>,
+    ) -> Result<(), Code> {
         let caller = Caller { renewal, ..self.caller(seat, name) };
-        match self.apply(seat, &Event::Call(Call::Renew, Box::new(caller))) {
+        match self.apply(seat, &Event::Call(call, Box::new(caller))) {
             Answer::Verdict(verdict) => Err(verdict.code),
             _ => Ok(()),
         }

@@ -131,19 +131,18 @@ pub(super) async fn upsert_installs(
     let rows: Vec<_> = installs
         .iter()
         .map(|(seat, install, _)| {
-            let (previous, replaced_at) =
-                install.previous.as_ref().map(|(hash, at)| (hex(hash), *at)).unzip();
-            (seat, install.id, hex(&install.current), previous, replaced_at)
+            (seat, install.id, hex(&install.current), install.previous.as_ref().map(hex))
         })
         .collect();
     let rows = serde_json::to_string(&rows).map_err(|_| StoreError::Unexpected("install"))?;
     sqlx::query(
         "INSERT INTO install (seat_id, id, current, previous, replaced_at) \
-         SELECT value ->> 0, value ->> 1, unhex(value ->> 2), unhex(value ->> 3), value ->> 4 \
-         FROM json_each(?) WHERE true ON CONFLICT DO UPDATE SET current = excluded.current, \
+         SELECT value ->> 0, value ->> 1, unhex(value ->> 2), unhex(value ->> 3), ?2 \
+         FROM json_each(?1) WHERE true ON CONFLICT DO UPDATE SET current = excluded.current, \
          previous = excluded.previous, replaced_at = excluded.replaced_at",
     )
     .bind(rows)
+    .bind(tx.now.seconds())
     .execute(tx.conn())
     .await?;
     for (seat, install, _) in installs.iter().filter(|(_, _, new)| *new) {

@@ -105,7 +105,7 @@ pub(super) fn install(row: &SqliteRow) -> Read<Option<Install>> {
     Ok(Some(Install {
         id: parsed(row, "install_id")?,
         current: hash(row.try_get("install_current")?)?,
-        previous: previous.zip(time(row, "install_replaced_at")?),
+        previous,
     }))
 }
 
