@@ -227,7 +227,7 @@ impl<'a> Draft<'a> {
             _ => None,
         };
         let proven = caller.install.is_some()
-            && judge(caller.install.as_ref(), caller.renewal.as_ref(), self.now) == Judgement::Good;
+            && judge(caller.install.as_ref(), caller.renewal.as_ref()) == Judgement::Good;
         if proven && held_in.is_some() && held_in == caller.epoch {
             self.give_back(caller)
         } else {
