@@ -113,12 +113,12 @@ codes! {
     StoreCorrupt = 45, "store_corrupt", 0, "The license file {path} cannot be read. It is kept.",
         "Enter the token again, or restore the file from a backup.";
 
-    Unreachable = 50, "unreachable", 0, "The license server is not reachable.",
+    Unreachable = 50, "unreachable", 0, "The license server is not reachable. {reason}.",
         "Check the network, the proxy and the server's address.";
     NotOurServer = 51, "not_our_server", 0,
-        "A proxy or login page answered instead of the license server (HTTP {status}).",
+        "A proxy or login page answered instead of the license server. HTTP status: {status}.",
         "Open a browser and sign in to the network, or ask for the license server to be allowed.";
-    TlsUntrusted = 52, "tls_untrusted", 0, "The connection is not trusted ({issuer}).",
+    TlsUntrusted = 52, "tls_untrusted", 0, "The connection is not trusted ({reason}).",
         "Give the plug-in the certificate of your company's proxy, or check the computer's date.";
     RateLimited = 53, "rate_limited", 429, "Too many tries. Next at {time}.", "Wait until that time.";
     ServerError = 54, "server_error", 500, "The license server has a problem.",

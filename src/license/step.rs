@@ -198,7 +198,7 @@ fn longest_wait(state: &State, now: UnixTime) -> u64 {
 
 fn failed(trouble: &Trouble, available_at: Option<UnixTime>) -> Outcome {
     let status = trouble.http_status.map(|status| ("status".to_owned(), status.to_string()));
-    let issuer = trouble.detail.clone().map(|detail| ("issuer".to_owned(), detail));
-    let params = status.into_iter().chain(issuer).collect();
+    let reason = trouble.detail.clone().map(|detail| ("reason".to_owned(), detail));
+    let params = status.into_iter().chain(reason).collect();
     Outcome { code: trouble.code, http_status: trouble.http_status, available_at, params }
 }

@@ -1,10 +1,13 @@
+use super::tls::Untrusted;
 use crate::license::{Reply, Signed, SignedObject, Trouble};
 use chrono::DateTime;
+use rustls::CertificateError;
 use seatlock_protocol::{
     Code, UnixTime,
     api::{JSON, LeaseAnswer, PROBLEM_JSON, Problem, VerdictAnswer},
 };
 use std::error::Error;
+use std::io::ErrorKind;
 
 /// Sorts an answer. The signed parts of a body decide later, whatever the status says; what has none is a failure.
 pub(super) fn answer(
@@ -65,29 +68,71 @@ pub(super) fn retry_after(text: &str, now: UnixTime) -> Option<u64> {
     })
 }
 
-/// Sorts a failure below HTTP.
+/// Sorts a failure below HTTP. The outermost cause that is recognised counts: it says most about where things failed.
 pub(super) fn transport(error: &reqwest::Error) -> Trouble {
-    let mut cause: Option<&(dyn Error + 'static)> = error.source();
-    while let Some(current) = cause {
-        if let Some(rustls::Error::InvalidCertificate(fault)) = as_tls(current) {
-            return Trouble { detail: Some(format!("{fault:?}")), ..Trouble::of(Code::TlsUntrusted) };
-        }
-        // The HTTP library keeps this error's type to itself; only its words can be recognised.
-        if current.to_string() == "proxy authorization required" {
-            return Trouble { http_status: Some(407), ..Trouble::of(Code::ProxyAuthRequired) };
-        }
-        cause = current.source();
+    if error.is_timeout() {
+        return unreachable("There was no answer in time");
     }
-    Trouble::of(Code::Unreachable)
+    let first: Option<&(dyn Error + 'static)> = error.source();
+    let mut causes = std::iter::successors(first, |cause| (*cause).source());
+    causes.find_map(recognised).unwrap_or_else(|| unreachable("The answer could not be read"))
 }
 
-/// A TLS fault, also where it travels inside an I/O error.
-fn as_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    let inside = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref());
-    match inside {
-        Some(inside) => (inside as &(dyn Error + 'static)).downcast_ref(),
-        None => error.downcast_ref(),
+fn recognised(cause: &(dyn Error + 'static)) -> Option<Trouble> {
+    let cause = unwrapped(cause);
+    if let Some(fault) = cause.downcast_ref::<rustls::Error>() {
+        return Some(tls(fault));
     }
+    // The HTTP library keeps these errors' types to itself; only their words can be recognised.
+    match cause.to_string().as_str() {
+        "tunnel error: proxy authorization required" => {
+            return Some(Trouble { http_status: Some(407), ..Trouble::of(Code::ProxyAuthRequired) });
+        }
+        "tunnel error: unsuccessful" => return Some(Trouble::of(Code::NotOurServer)),
+        "tunnel error: failed to create underlying connection" => {
+            return Some(unreachable("The proxy can not be reached"));
+        }
+        "dns error" => return Some(unreachable("The server's name, or the proxy's, was not found")),
+        _ => {}
+    }
+    let reason = match cause.downcast_ref::<std::io::Error>()?.kind() {
+        ErrorKind::ConnectionRefused => "The connection was refused",
+        ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::BrokenPipe
+        | ErrorKind::UnexpectedEof => "The connection was broken off",
+        ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable => "There is no network",
+        _ => return None,
+    };
+    Some(unreachable(reason))
+}
+
+fn tls(error: &rustls::Error) -> Trouble {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::Other(other)) => untrusted(
+            other.0.downcast_ref::<Untrusted>().map_or_else(|| other.to_string(), Untrusted::to_string),
+        ),
+        rustls::Error::InvalidCertificate(fault) => untrusted(fault.to_string()),
+        // What answered does not speak TLS at all.
+        rustls::Error::InvalidMessage(_) => Trouble::of(Code::NotOurServer),
+        _ => unreachable("No secure connection could be made"),
+    }
+}
+
+fn untrusted(reason: String) -> Trouble {
+    Trouble { detail: Some(reason), ..Trouble::of(Code::TlsUntrusted) }
+}
+
+fn unreachable(reason: &str) -> Trouble {
+    Trouble { detail: Some(reason.to_owned()), ..Trouble::of(Code::Unreachable) }
+}
+
+/// What an I/O error carries, which may be another I/O error. Its `source` would step over the first of them.
+fn unwrapped<'a>(mut error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    while let Some(inner) = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()) {
+        error = inner;
+    }
+    error
 }
 
 #[cfg(test)]
