@@ -1,4 +1,5 @@
-//! Servers, networks and disks that lie, hang or break: a code with its text, the host alive, the stored lease as it was.
+//! Servers that hang and disks that break: a code with its text, the host alive, the stored lease as it was. Networks
+//! that lie are in `nightmare.rs`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper that fails is a test that fails")]
 
@@ -6,62 +7,17 @@ mod support;
 
 use seatlock::{Client, Code, Intent, LockState};
 use std::fs;
-use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use support::{AGREED, Computer, end_of};
 use xtask::server::Running;
 
-/// How a listener of this test treats a connection.
-#[derive(Clone, Copy, Debug)]
-enum Manner {
-    /// Answers with these bytes and closes.
-    Says(&'static str),
-    /// Answers a body without end.
-    Floods,
-    /// Reads the request and never answers.
-    Hangs,
-    /// Closes at once.
-    HangsUp,
-    /// Sends a header a byte at a time, for ever.
-    Dribbles,
-}
-
-/// Listens on a port of its own until the test ends.
-fn listen(manner: Manner) -> String {
+/// A server that takes connections and never says a word, until the listener is dropped.
+fn silent() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || treat(stream, manner));
-        }
-    });
-    format!("http://{address}")
-}
-
-fn treat(mut stream: TcpStream, manner: Manner) {
-    if !matches!(manner, Manner::HangsUp) {
-        let _ = stream.read(&mut [0; 16 * 1024]);
-    }
-    match manner {
-        Manner::Says(answer) => {
-            let _ = stream.write_all(answer.as_bytes());
-        }
-        Manner::Floods => {
-            let head =
-                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 10737418240\r\n\r\n{";
-            let _ = stream.write_all(head.as_bytes());
-            while stream.write_all(&[b' '; 64 * 1024]).is_ok() {}
-        }
-        Manner::Hangs => thread::sleep(Duration::from_secs(120)),
-        Manner::HangsUp => {}
-        Manner::Dribbles => {
-            while stream.write_all(b"H").is_ok() {
-                thread::sleep(Duration::from_millis(100));
-            }
-        }
-    }
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (listener, url)
 }
 
 /// A computer with a lease of a real server, which is then of no further use to it.
@@ -80,70 +36,10 @@ fn open_at(computer: &Computer, url: &str, server: &Running) -> Client {
 }
 
 #[test]
-fn answers_that_are_not_ours_change_nothing() {
-    let (computer, server, _) = licensed("hostile");
-    let lease = computer.stored_lease().unwrap();
-    let html = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>";
-    let redirect = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n";
-    let proxy = "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n";
-    let portal = "HTTP/1.1 511 Network Authentication Required\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
-    let later = "HTTP/1.1 503 Unavailable\r\nRetry-After: 315360000\r\nContent-Length: 0\r\n\r\n";
-    let cut = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"lease\":";
-    let unsigned = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 23\r\n\r\n{\"verdict\":\"a.b.c\",\"x\":1}";
-    let cases = [
-        (Manner::Says(html), Code::NotOurServer),
-        (Manner::Says(redirect), Code::NotOurServer),
-        (Manner::Says(proxy), Code::ProxyAuthRequired),
-        (Manner::Says(portal), Code::NotOurServer),
-        (Manner::Says(later), Code::Maintenance),
-        (Manner::Says(cut), Code::Unreachable),
-        (Manner::Says(unsigned), Code::NotOurServer),
-        (Manner::Says("SSH-2.0-OpenSSH\r\n"), Code::Unreachable),
-        (Manner::Floods, Code::NotOurServer),
-        (Manner::HangsUp, Code::Unreachable),
-    ];
-    for (manner, expected) in cases {
-        let client = open_at(&computer, &listen(manner), &server);
-        let event = end_of(&client, client.ping(Intent::Launch));
-        assert_eq!(event.code, expected, "{manner:?}");
-        assert!(event.message.len() > 10, "{manner:?}: {}", event.message);
-        let status = client.status().unwrap();
-        assert_eq!((status.lock_state, status.reason), (LockState::Grace, Code::OkOffline), "{manner:?}");
-        drop(client);
-        assert_eq!(computer.stored_lease().as_ref(), Some(&lease), "{manner:?}");
-    }
-}
-
-#[test]
-fn somebody_elses_signature_is_not_believed() {
-    let (computer, server, _) = licensed("foreign");
-    let lease = computer.stored_lease().unwrap();
-    let other = Running::start().unwrap();
-    let client = open_at(&computer, &other.url(), &server);
-    let event = end_of(&client, client.ping(Intent::Launch));
-    assert_eq!(event.code, Code::BadSignature);
-    assert_eq!(client.status().unwrap().lock_state, LockState::Grace);
-    drop(client);
-    assert_eq!(computer.stored_lease(), Some(lease));
-}
-
-#[test]
-fn closing_does_not_wait_for_a_server_that_hangs() {
-    let (computer, server, _) = licensed("hanging");
-    for manner in [Manner::Hangs, Manner::Dribbles] {
-        let client = open_at(&computer, &listen(manner), &server);
-        client.ping(Intent::Launch).unwrap();
-        thread::sleep(Duration::from_millis(300));
-        let begin = Instant::now();
-        client.close(Duration::from_secs(5));
-        assert!(begin.elapsed() < Duration::from_secs(3), "{manner:?}: {:?}", begin.elapsed());
-    }
-}
-
-#[test]
 fn a_hanging_operation_can_be_cancelled_and_the_next_one_runs() {
     let (computer, server, token) = licensed("cancelled");
-    let client = open_at(&computer, &listen(Manner::Hangs), &server);
+    let (_listener, url) = silent();
+    let client = open_at(&computer, &url, &server);
     let (first, second) = (client.ping(Intent::Launch).unwrap(), client.activate(&token, AGREED).unwrap());
     assert!(client.wait(first, Duration::from_millis(300)).unwrap().is_none(), "it hangs");
     client.cancel(second).unwrap();

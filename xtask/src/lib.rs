@@ -17,6 +17,8 @@ pub mod build;
 pub mod c;
 /// Copies library, headers and package files below a prefix.
 pub mod install;
+/// A network that lies, hangs and breaks, with a real server behind it.
+pub mod nightmare;
 /// The C example as a program.
 pub mod plugin;
 /// Runs commands and says what they printed when they fail.

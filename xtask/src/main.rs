@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use xtask::install::Install;
+use xtask::nightmare;
 
 /// A life of a seat, played before your eyes.
 mod demo;
@@ -49,6 +50,20 @@ enum Verb {
     Header,
     /// Format, clippy and documentation, with warnings as errors
     Lint,
+    /// Puts your plug-in before a network that lies, hangs or breaks, with a real server behind it
+    ///
+    /// It starts a licensing server and one bad way to it, prints what a plug-in would have compiled in, and lasts until
+    /// you press Ctrl-C. Activate at the honest address first; then start the plug-in with the bad one, and compare what
+    /// it shows with what is printed here. Everything stays on this computer.
+    #[command(after_help = "Example:\n  cargo xtask nightmare --list\n  cargo xtask nightmare portal")]
+    Nightmare {
+        /// Name of the case
+        #[arg(required_unless_present = "list")]
+        case: Option<String>,
+        /// Lists every case, and the code that a client answers it with
+        #[arg(long)]
+        list: bool,
+    },
     /// Checks that need more than Rust and a C compiler; names what is missing
     Extended {
         /// Only checks whose name contains this
@@ -78,6 +93,11 @@ fn run(verb: Verb) -> Result<()> {
         }
         Verb::Header => lint::header(),
         Verb::Lint => lint::run(),
+        Verb::Nightmare { case: Some(case), list: false } => nightmare::by_hand::run(&case),
+        Verb::Nightmare { .. } => {
+            nightmare::by_hand::list();
+            Ok(())
+        }
         Verb::Extended { filter } => extended::run(filter.as_deref()),
     }
 }
