@@ -8,13 +8,8 @@ use seatlock::protocol::{Token, TokenKind};
 use seatlock::{Client, Code, Consent, Intent, LockState, Text};
 use std::fs;
 use std::time::{Duration, Instant};
-use support::{AGREED, AGREED_FOR_NOW, Computer, end_of};
+use support::{AGREED, AGREED_FOR_NOW, Computer, end_of, standing};
 use xtask::server::{Running, Setup};
-
-fn standing(client: &Client) -> (LockState, Code) {
-    let status = client.status().unwrap();
-    (status.lock_state, status.reason)
-}
 
 const UNLOCKED: (LockState, Code) = (LockState::Unlocked, Code::Ok);
 const GRACE: (LockState, Code) = (LockState::Grace, Code::OkOffline);

@@ -3,7 +3,10 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can not go on has failed")]
 
-use seatlock::{Client, Consent, Event, Failure, OperationId, Options};
+/// A network that loses and rewrites answers.
+pub mod relay;
+
+use seatlock::{Client, Code, Consent, Event, Failure, LockState, OperationId, Options};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,6 +47,18 @@ impl Computer {
         options
     }
 
+    /// Another virtual machine made of a copy of this one: the same machine id, the same files.
+    pub fn cloned(&self) -> Self {
+        let copy = Self { folder: tempfile::tempdir().unwrap(), machine: self.machine.clone() };
+        for (path, bytes) in self.files() {
+            let to = copy.folder.path().join(path.strip_prefix(self.folder.path()).unwrap());
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::write(&to, bytes).unwrap();
+            fs::set_permissions(&to, fs::metadata(&path).unwrap().permissions()).unwrap();
+        }
+        copy
+    }
+
     pub fn open(&self, server: &Running) -> Client {
         Client::open(&self.options(server)).unwrap()
     }
@@ -76,6 +91,12 @@ fn collect(folder: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
             found.insert(entry.path(), fs::read(entry.path()).unwrap_or_default());
         }
     }
+}
+
+/// Lock state and its reason.
+pub fn standing(client: &Client) -> (LockState, Code) {
+    let status = client.status().unwrap();
+    (status.lock_state, status.reason)
 }
 
 /// Waits for the end of an operation.

@@ -1,4 +1,4 @@
-use super::output::Output;
+use super::output::{Output, cell};
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use seatlock_protocol::{Typ, jws};
@@ -62,11 +62,7 @@ async fn list(store: &SqliteStore, folder: &DataFolder, output: Output) -> anyho
         })
         .collect();
     output.table(&keys, ["KEY", "X", "FROM", "UNTIL", "SIGNS", "REVOKED"], |key| {
-        ["kid", "x", "nbf", "exp", "signs", "revoked_since"].map(|name| match key.get(name) {
-            Some(serde_json::Value::String(text)) => text.clone(),
-            Some(serde_json::Value::Bool(true)) => "yes".to_owned(),
-            _ => "-".to_owned(),
-        })
+        ["kid", "x", "nbf", "exp", "signs", "revoked_since"].map(|name| cell(key, name))
     })
 }
 

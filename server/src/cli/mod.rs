@@ -1,3 +1,5 @@
+/// `audit`.
+mod audit;
 /// `init`.
 mod init;
 /// `keys`.
@@ -64,6 +66,8 @@ enum Command {
     /// List and rotate the keys that sign leases
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Show what happened to seats and licenses, oldest first
+    Audit(audit::Audit),
     /// Write a consistent copy of the database while the server runs
     ///
     /// Keep the pepper and the folder lease-keys as well, in another place: the copy is of no use without them.
@@ -85,6 +89,7 @@ impl Cli {
             Command::License(command) => command.run(&folder, output).await,
             Command::Offline(command) => command.run(&folder, output).await,
             Command::Keys(command) => command.run(&folder, output).await,
+            Command::Audit(audit) => audit.run(&folder, output).await,
             Command::Backup { file } => {
                 if file.exists() {
                     bail!("{} exists; nothing was written. Name a new file.", file.display());

@@ -1,5 +1,6 @@
 use anyhow::Context as _;
 use serde::Serialize;
+use serde_json::Value;
 use std::io::Write as _;
 
 /// How results are written to standard output.
@@ -37,6 +38,16 @@ impl Output {
             line(cells.collect::<Vec<_>>().join("  ").trim_end())?;
         }
         Ok(())
+    }
+}
+
+/// A member of a JSON object as a table shows it.
+pub(super) fn cell(value: &Value, name: &str) -> String {
+    match value.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        Some(Value::Bool(true)) => "yes".to_owned(),
+        _ => "-".to_owned(),
     }
 }
 

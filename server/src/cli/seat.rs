@@ -1,4 +1,4 @@
-use super::output::Output;
+use super::output::{Output, cell};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use seatlock_protocol::{Token, TokenKind};
@@ -116,15 +116,10 @@ async fn list(store: &SqliteStore, output: Output, license: Option<Uuid>) -> any
     let seats: Vec<Value> = store.seats(license).await?.iter().map(view).collect();
     let head = ["SEAT", "FOR", "STATUS", "MACHINE", "EPOCH", "LAST USED", "NOTE"];
     output.table(&seats, head, |seat| {
-        let text = |name: &str| match seat.get(name) {
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Number(number)) => number.to_string(),
-            _ => "-".to_owned(),
-        };
         let cloned = seat.get("clone_suspected_at").is_some_and(|at| !at.is_null());
         let note = if cloned { "used on two copies of one computer?" } else { "" };
-        let [id, email, status] = ["id", "shared_with", "lock_status"].map(text);
-        let [machine, epoch, used] = ["machine_short", "epoch", "last_used_at"].map(text);
+        let [id, email, status] = ["id", "shared_with", "lock_status"].map(|name| cell(seat, name));
+        let [machine, epoch, used] = ["machine_short", "epoch", "last_used_at"].map(|name| cell(seat, name));
         [id, email, status, machine, epoch, used, note.to_owned()]
     })
 }

@@ -4,7 +4,7 @@
 //! database's clock. It answers only what is on disk for good.
 
 use crate::rules::{Answer, Call, Caller, License, OwnerAct, Seat};
-use seatlock_protocol::{Token, TokenHash, UnixTime};
+use seatlock_protocol::{MachineId, Token, TokenHash, UnixTime};
 use serde::Serialize;
 use std::{future::Future, path::Path};
 use uuid::Uuid;
@@ -131,6 +131,27 @@ pub struct StoredKeySet {
     pub jws: String,
 }
 
+/// One entry of the audit trail, as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    /// When it happened.
+    pub at: UnixTime,
+    /// `owner`, `plugin` or `system`.
+    pub actor: String,
+    /// What happened.
+    pub event: String,
+    /// The license that it is about.
+    pub license: Uuid,
+    /// The seat, unless it is about the license itself.
+    pub seat: Option<Uuid>,
+    /// The seat's epoch afterwards.
+    pub epoch: Option<u64>,
+    /// The machine that it happened to.
+    pub machine: Option<MachineId>,
+    /// The license afterwards, when it was made or changed.
+    pub detail: Option<serde_json::Value>,
+}
+
 /// Everything that the server keeps. Each method is one transaction.
 pub trait Store: Send + Sync + 'static {
     /// Answers a plug-in.
@@ -182,6 +203,13 @@ pub trait Store: Send + Sync + 'static {
         &self,
         token: TokenHash,
     ) -> impl Future<Output = Result<Option<([u8; 32], Seat, License)>, StoreError>> + Send;
+
+    /// The `last` newest entries of the audit trail, of one seat or of all, oldest first.
+    fn audit(
+        &self,
+        seat: Option<Uuid>,
+        last: u32,
+    ) -> impl Future<Output = Result<Vec<AuditRow>, StoreError>> + Send;
 
     /// Writes a consistent copy to a new file while others go on writing.
     fn backup(&self, to: &Path) -> impl Future<Output = Result<(), StoreError>> + Send;

@@ -13,7 +13,7 @@ mod sweep;
 /// Group commit: one connection writes, in batches.
 mod writer;
 
-use super::{Answered, NewSeat, OwnerOrder, Question, ServerInfo, Store, StoreError, StoredKeySet};
+use super::{Answered, AuditRow, NewSeat, OwnerOrder, Question, ServerInfo, Store, StoreError, StoredKeySet};
 use crate::rules::{License, Seat};
 use rows::{license_columns, seat_columns};
 use seatlock_protocol::{TokenHash, UnixTime};
@@ -190,6 +190,13 @@ impl Store for SqliteStore {
         let hash: Vec<u8> = row.try_get("hash")?;
         let hash = hash.try_into().map_err(|_| StoreError::Unexpected("token.hash"))?;
         Ok(Some((hash, rows::seat(&row)?, rows::license(&row)?)))
+    }
+
+    async fn audit(&self, seat: Option<Uuid>, last: u32) -> Result<Vec<AuditRow>, StoreError> {
+        let query = "SELECT * FROM (SELECT * FROM audit WHERE ?1 IS NULL OR seat_id = ?1 ORDER BY id DESC LIMIT ?2) \
+                     ORDER BY id";
+        let query = sqlx::query(query).bind(seat.map(|id| id.to_string())).bind(last);
+        query.fetch_all(&self.readers).await?.iter().map(rows::audit).collect()
     }
 
     async fn backup(&self, to: &Path) -> Result<(), StoreError> {

@@ -1,5 +1,5 @@
 use crate::rules::{ClonePolicy, Holding, Install, License, Overlap, ReleaseMode, Seat, SeatState};
-use crate::store::StoreError;
+use crate::store::{AuditRow, StoreError};
 use seatlock_protocol::{
     UnixTime,
     claims::{ClockAction, ClockPolicy},
@@ -109,6 +109,23 @@ pub(super) fn install(row: &SqliteRow) -> Read<Option<Install>> {
     }))
 }
 
+pub(super) fn audit(row: &SqliteRow) -> Read<AuditRow> {
+    let detail: Option<&str> = row.try_get("detail")?;
+    let epoch: Option<i64> = row.try_get("epoch")?;
+    Ok(AuditRow {
+        at: time(row, "at")?.ok_or(StoreError::Unexpected("at"))?,
+        actor: row.try_get("actor")?,
+        event: row.try_get("event")?,
+        license: parsed(row, "license_id")?,
+        seat: optional(row, "seat_id")?,
+        epoch: epoch.map(|_| unsigned(row, "epoch")).transpose()?,
+        machine: optional(row, "machine")?,
+        detail: detail
+            .map(|text| serde_json::from_str(text).map_err(|_| StoreError::Unexpected("detail")))
+            .transpose()?,
+    })
+}
+
 pub(super) fn mode_name(mode: ReleaseMode) -> &'static str {
     match mode {
         ReleaseMode::Immediate => "immediate",
@@ -146,6 +163,10 @@ pub(super) fn time(row: &SqliteRow, name: &'static str) -> Read<Option<UnixTime>
 
 fn parsed<T: std::str::FromStr>(row: &SqliteRow, name: &'static str) -> Read<T> {
     row.try_get::<&str, _>(name)?.parse().map_err(|_| StoreError::Unexpected(name))
+}
+
+fn optional<T: std::str::FromStr>(row: &SqliteRow, name: &'static str) -> Read<Option<T>> {
+    row.try_get::<Option<&str>, _>(name)?.map(|_| parsed(row, name)).transpose()
 }
 
 fn words(row: &SqliteRow, name: &'static str) -> Read<Vec<String>> {
