@@ -526,10 +526,13 @@ fn a_server_whose_clock_was_ahead() {
     let renewed = reply(lease_by(PINNED, &lease(|c| (c.iat, c.exp) = (at(now), at(now + 7 * DAY)))));
     assert_eq!(computer.answered(SeatCall::Ping, &renewed).code, Code::ReplayedResponse);
     assert_eq!(stored_lease(&computer.state), stored_lease(&stored));
-    computer.state = computer.state.clone().merged_with(stored.clone());
+    computer.state = computer.state.clone().merged_with(stored.clone(), computer.reading());
     assert!(computer.state.pacing.not_before <= at(now + 5 * MINUTE), "asks again soon");
+    // Another process starts with the lease from the future, and this one's answer comes in the same second.
+    computer.restart_after(0);
+    let stored = computer.state.clone();
     assert_eq!(computer.answered(SeatCall::Ping, &renewed).code, Code::Ok);
-    computer.state = computer.state.clone().merged_with(stored);
+    computer.state = computer.state.clone().merged_with(stored, computer.reading());
     computer.restart_after(HOUR);
     assert_eq!(computer.lock(), (LockState::Unlocked, Code::Ok));
 }
@@ -705,6 +708,7 @@ fn siblings() -> Vec<(&'static str, State)> {
 
 #[test]
 fn merging_undoes_nothing() {
+    let reading = Computer::new().reading();
     let epoch = |state: &State| match &state.license {
         License::Lease(lease) => Some((lease.claims.sub, lease.claims.epoch)),
         License::Dropped(verdict) => verdict.claims.sub.zip(verdict.claims.epoch),
@@ -713,11 +717,15 @@ fn merging_undoes_nothing() {
     for (mine, a) in siblings() {
         for (theirs, b) in siblings() {
             let what = format!("{mine} / {theirs}");
-            let merged = a.clone().merged_with(b.clone());
-            assert_eq!(merged.license, b.clone().merged_with(a.clone()).license, "{what}: either way round");
-            assert_eq!(merged.clone().merged_with(b.clone()), merged, "{what}: twice is once");
-            assert_eq!(merged.clock, b.clone().merged_with(a.clone()).clock, "{what}");
-            assert_eq!(merged.key_set, b.clone().merged_with(a.clone()).key_set, "{what}");
+            let merged = a.clone().merged_with(b.clone(), reading);
+            assert_eq!(
+                merged.license,
+                b.clone().merged_with(a.clone(), reading).license,
+                "{what}: either way round"
+            );
+            assert_eq!(merged.clone().merged_with(b.clone(), reading), merged, "{what}: twice is once");
+            assert_eq!(merged.clock, b.clone().merged_with(a.clone(), reading).clock, "{what}");
+            assert_eq!(merged.key_set, b.clone().merged_with(a.clone(), reading).key_set, "{what}");
             for side in [&a, &b] {
                 if let (Some(merged), Some(side)) = (epoch(&merged), epoch(side)) {
                     assert!(merged.0 != side.0 || merged.1 >= side.1, "{what}: the epoch never falls");
@@ -732,6 +740,7 @@ fn merging_undoes_nothing() {
 
 #[test]
 fn merging_takes_the_newer() {
+    let reading = Computer::new().reading();
     let of = |wanted: &str| siblings().into_iter().find(|(what, _)| *what == wanted).unwrap().1;
     for (newer, older) in [
         ("epoch 7", "nothing"),
@@ -744,12 +753,12 @@ fn merging_takes_the_newer() {
         ("another seat, later", "epoch 8"),
         ("another seat, later", "epoch 9 dropped"),
     ] {
-        assert_eq!(of(older).merged_with(of(newer)).license, of(newer).license, "{newer} / {older}");
+        assert_eq!(of(older).merged_with(of(newer), reading).license, of(newer).license, "{newer} / {older}");
     }
     // A lease that is not valid here is stored all the same, and a process that knows of none does not erase it.
     let mut elsewhere = binding();
     elsewhere.machine = machine("other");
     let unusable = reloaded(&of("epoch 7"), &rules(), &elsewhere);
-    assert_eq!(of("nothing").merged_with(unusable.clone()).license, unusable.license);
-    assert_eq!(of("epoch 7").merged_with(unusable).license, of("epoch 7").license);
+    assert_eq!(of("nothing").merged_with(unusable.clone(), reading).license, unusable.license);
+    assert_eq!(of("epoch 7").merged_with(unusable, reading).license, of("epoch 7").license);
 }

@@ -1,4 +1,5 @@
 use crate::license::{Binding, Input, License, Reading, Record, Rules, State, step};
+use crate::machine;
 use crate::store::{Folder, Loaded, StoreError, Turn, Uptime};
 use seatlock_protocol::Token;
 use std::io::ErrorKind;
@@ -189,11 +190,11 @@ impl Keeper {
     /// What is known here and what is stored. Of two leases of the same second the stored one is the later, unless the one
     /// in memory has just come: only the holder of the turn gets one.
     fn merged(&self, stored: State) -> State {
-        let mine = self.state.clone();
+        let (mine, reading) = (self.state.clone(), machine::clock::read());
         if self.fresh {
-            mine.merged_with(stored)
+            mine.merged_with(stored, reading)
         } else {
-            State { anchor: mine.anchor, ..stored }.merged_with(mine)
+            State { anchor: mine.anchor, ..stored }.merged_with(mine, reading)
         }
     }
 

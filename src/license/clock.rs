@@ -139,6 +139,12 @@ impl ClockMemory {
         }
     }
 
+    /// Orders marks by how late they are at `reading`. Of equal ones that of the present start of the computer counts:
+    /// it goes on moving.
+    pub(super) fn lateness(&self, reading: Reading) -> (UnixTime, bool, UnixTime) {
+        (self.mark(reading), self.boot == reading.boot, self.high_water)
+    }
+
     fn marked(self, high_water: UnixTime, reading: Reading) -> Self {
         Self { high_water, since_boot: reading.since_boot, boot: reading.boot, ..self }
     }

@@ -7,10 +7,14 @@ use seatlock_protocol::{
     claims::{KeySetClaims, LeaseClaims, VerdictClaims},
 };
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
 use uuid::Uuid;
 
 /// A lease may be this much older than the newest signed answer: the server's own clock was corrected.
 pub(super) const SERVER_CLOCK_SLACK: u64 = 300;
+
+/// An answer says when it was signed, and arrives up to this much later.
+const SLOW_ANSWER: u64 = 60;
 
 /// The license of this computer, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,26 +197,25 @@ impl State {
         self.to_record() == *record
     }
 
-    /// Takes over what another process of this installation has stored meanwhile, as far as it is newer, so that
-    /// no process undoes what another has learned.
+    /// Takes over what another process of this installation has stored meanwhile, as far as it is newer at `reading`,
+    /// so that no process undoes what another has learned.
     #[must_use]
-    pub fn merged_with(self, stored: Self) -> Self {
-        // Known only to a process that a signed answer has told the time; the slack is for answers to other processes
-        // since then.
+    pub fn merged_with(self, stored: Self, reading: Reading) -> Self {
+        // Known only to a process that a signed answer has told the time.
         let present = self
             .anchor
             .filter(|anchor| anchor.signed)
-            .map_or(UnixTime::MAX, |anchor| anchor.at.plus(SERVER_CLOCK_SLACK));
+            .map_or(UnixTime::MAX, |anchor| anchor.now(reading.since_boot).plus(SLOW_ANSWER));
         let newer = if stored.license.is_newer_than(&self.license, present) { &stored } else { &self };
-        let marks = |state: &Self| {
-            let clock = state.clock;
-            (credible(clock.signed, present), clock.high_water, clock.since_boot)
-        };
         // Learning the signed time mends a mark that was too high; else the latest moment that anybody believed counts.
-        let clock = if marks(&stored) > marks(&self) { stored.clock } else { self.clock };
+        let lateness = |state: &Self| {
+            let (mark, tied, made) = state.clock.lateness(reading);
+            (credible(state.clock.signed, present), credible(mark, present), tied, made)
+        };
+        let clock = if lateness(&stored) > lateness(&self) { stored.clock } else { self.clock };
         let learned = |state: &Self| {
             let text = state.key_set.as_ref().map(|held| (held.claims.seq, held.jws.clone()));
-            (text, std::cmp::Reverse(state.key_set_at))
+            (text, Reverse(state.key_set_at))
         };
         let keys = if learned(&stored) > learned(&self) { &stored } else { &self };
         // Of the same lease, who failed more often knows more: several processes do not each try the server in turn.
