@@ -73,6 +73,7 @@ impl Snapshot {
         };
         match (standing.reason, wall, self.terms.lease_end()) {
             (Code::ClockError, Some(wall), _) => say("date", words::date(wall)),
+            (Code::ClockError, None, _) => say("date", "it cannot be read".to_owned()),
             (_, _, Some(end)) => {
                 let days = end.since(self.terms.now(since_boot)) / (24 * 3600);
                 say("n", days.to_string());
