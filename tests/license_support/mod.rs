@@ -186,6 +186,8 @@ pub struct Computer {
     pub now: i64,
     pub wall_error: i64,
     pub booted: i64,
+    /// Whether this system tells one start of the computer from another, as Linux does.
+    pub tells_boots: bool,
     /// Effects of the last step.
     pub effects: Vec<Effect>,
 }
@@ -194,8 +196,15 @@ impl Computer {
     /// Switched on an hour before `BASE`, started for the first time at `BASE`.
     pub fn new() -> Self {
         let state = State::new(Uuid::from_u128(1000), &nobody());
-        let mut new =
-            Self { state, rules: rules(), now: BASE, wall_error: 0, booted: BASE - HOUR, effects: vec![] };
+        let mut new = Self {
+            state,
+            rules: rules(),
+            now: BASE,
+            wall_error: 0,
+            booted: BASE - HOUR,
+            tells_boots: true,
+            effects: vec![],
+        };
         new.apply(Input::Launched);
         new
     }
@@ -217,7 +226,7 @@ impl Computer {
         Reading {
             wall: UnixTime::new(self.now + self.wall_error),
             since_boot,
-            boot: self.booted.unsigned_abs(),
+            boot: if self.tells_boots { self.booted.unsigned_abs() } else { 0 },
         }
     }
 
