@@ -1,7 +1,10 @@
 use super::output::Output;
 use super::units::{End, duration, in_words};
 use anyhow::{Context as _, bail};
-use clap::{Args, Subcommand};
+use clap::{
+    Args, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser as _},
+};
 use seatlock_protocol::claims::{ClockAction, ClockPolicy};
 use seatlock_server::{
     keys::DataFolder,
@@ -83,12 +86,23 @@ pub(super) struct Settings {
     /// What a second copy of an installation meets
     #[arg(long)]
     clone_policy: Option<ClonePolicy>,
+    /// How far a computer's clock may be behind what is known [default: 26h]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    clock_tolerance: Option<u64>,
+    /// What follows when it is further behind: time stands still, or the plug-in is locked until the date is set right or
+    /// the server is reached [default: freeze]
+    #[arg(long, value_parser = PossibleValuesParser::new(["freeze", "lock"]).map(clock_action))]
+    clock_action: Option<ClockAction>,
     /// Oldest client library that is served; "" for any
     #[arg(long, value_name = "VERSION")]
     min_client: Option<String>,
     /// End of the subscription: a date, a time or "never" [default: never]
     #[arg(long, value_name = "DATE")]
     expires: Option<End>,
+}
+
+fn clock_action(name: String) -> ClockAction {
+    if name == "lock" { ClockAction::Lock } else { ClockAction::Freeze }
 }
 
 /// A license with the usual values. An ephemeral one is for farms and containers, which come and go by the hour.
@@ -143,6 +157,10 @@ impl Settings {
             release_mode: self.release_mode.unwrap_or(license.release_mode),
             relaunch_rebinds: self.relaunch_rebinds.unwrap_or(license.relaunch_rebinds),
             clone_policy: self.clone_policy.unwrap_or(license.clone_policy),
+            clock: ClockPolicy {
+                tol: self.clock_tolerance.unwrap_or(license.clock.tol),
+                act: self.clock_action.unwrap_or(license.clock.act),
+            },
             min_client: text(self.min_client, license.min_client),
             expires_at: self.expires.map_or(license.expires_at, |end| end.0),
             ..license
