@@ -2,6 +2,8 @@ use anyhow::Result;
 use std::time::Instant;
 use xtask::run;
 
+/// Clocks that are wrong, on the C example.
+mod clock;
 /// Programs that are built against an installed prefix, without Rust.
 mod consumers;
 /// The network gate, as the kernel sees it.
@@ -29,6 +31,7 @@ const CHECKS: &[Check] = &[
     ("valgrind: 20 lives without leak or error", valgrind::lifecycle),
     ("resolver: closing while name resolution hangs", resolver::hanging),
     ("gate: no socket while networking is switched off", gate::closed),
+    ("clock: wrong, set back, stopped, unreadable", clock::end_to_end),
     ("cmake: shared and static consumer", consumers::cmake),
     ("pkg-config: shared and static consumer", consumers::pkg_config),
     ("sanitizer: C example and bad input under ASan and UBSan", consumers::sanitizers),

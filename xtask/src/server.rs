@@ -161,11 +161,20 @@ impl Running {
     /// # Errors
     /// It runs already, or does not come up.
     pub fn start_again(&mut self) -> Result<()> {
+        self.start_in(&[])
+    }
+
+    /// As [`Running::start_again`], with these environment variables.
+    ///
+    /// # Errors
+    /// It runs already, or does not come up.
+    pub fn start_in(&mut self, environment: &[(&str, &str)]) -> Result<()> {
         if self.child.is_some() {
             bail!("the server at {} is running", self.address);
         }
         let mut serve = command(self.data())?;
         serve.args(["serve", "--listen", &self.address]).stdin(Stdio::null());
+        serve.envs(environment.iter().copied());
         let mut child = serve.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let (found, listening) = mpsc::channel();
         keep(child.stdout.take(), &self.log, Some(found));
