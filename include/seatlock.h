@@ -144,6 +144,10 @@ typedef enum seatlock_code {
      */
     SEATLOCK_ERROR_STORE_CORRUPT = -45,
     /**
+     * A file that a person carries can not be read, written or understood.
+     */
+    SEATLOCK_ERROR_FILE_UNUSABLE = -46,
+    /**
      * No connection to the server.
      */
     SEATLOCK_ERROR_UNREACHABLE = -50,
@@ -732,6 +736,43 @@ int32_t seatlock_client_preflight(const struct seatlock_client *client,
 int32_t seatlock_client_forget(const struct seatlock_client *client,
                                uint64_t *operation,
                                struct seatlock_error *error);
+
+/**
+ * Asks for a lease by a file at `path`, for a machine without a network: somebody carries it to the server, and
+ * `seatlock_client_import_file` takes the file that comes back. Token and consent as for `seatlock_client_activate`;
+ * with SEATLOCK_REMEMBER_TOKEN the host may be closed meanwhile. The token is not in the file. A file at `path` is
+ * replaced; the present license stays as it is. Returns at once; see `seatlock_client_activate`. The operation ends
+ * with SEATLOCK_ERROR_FILE_UNUSABLE when the file can not be written. [any thread]
+ */
+int32_t seatlock_client_request_file(const struct seatlock_client *client,
+                                     const char *token,
+                                     uint32_t consent,
+                                     const char *path,
+                                     uint64_t *operation,
+                                     struct seatlock_error *error);
+
+/**
+ * Takes the lease file that answers the last request file. Returns at once; see `seatlock_client_activate`. The
+ * operation ends with SEATLOCK_ERROR_FILE_UNUSABLE, or with what is wrong with the lease:
+ * SEATLOCK_ERROR_REPLAYED_RESPONSE when it answers another request, SEATLOCK_ERROR_MACHINE_MISMATCH,
+ * SEATLOCK_ERROR_BAD_SIGNATURE, SEATLOCK_ERROR_LEASE_EXPIRED, SEATLOCK_ERROR_NO_TOKEN when the host was closed since a
+ * request whose token was not to be remembered. Nothing has changed then. [any thread]
+ */
+int32_t seatlock_client_import_file(const struct seatlock_client *client,
+                                    const char *path,
+                                    uint64_t *operation,
+                                    struct seatlock_error *error);
+
+/**
+ * Gives the license up and writes a file at `path` that confirms it: brought to the server, it frees the seat. May be
+ * repeated when the file was lost. Returns at once; see `seatlock_client_activate`. The operation ends with
+ * SEATLOCK_ERROR_NO_TOKEN when there is no license to give up, with SEATLOCK_ERROR_STORE_UNWRITABLE when it can not be
+ * given up, and with SEATLOCK_ERROR_FILE_UNUSABLE when it was but the file can not be written. [any thread]
+ */
+int32_t seatlock_client_release_file(const struct seatlock_client *client,
+                                     const char *path,
+                                     uint64_t *operation,
+                                     struct seatlock_error *error);
 
 /**
  * Cancels an operation that has not ended: it ends at once with SEATLOCK_ERROR_CANCELLED. The server may have

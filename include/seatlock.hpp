@@ -49,6 +49,7 @@ enum class code : std::int32_t {
     clock_error = SEATLOCK_ERROR_CLOCK_ERROR,
     store_unwritable = SEATLOCK_ERROR_STORE_UNWRITABLE,
     store_corrupt = SEATLOCK_ERROR_STORE_CORRUPT,
+    file_unusable = SEATLOCK_ERROR_FILE_UNUSABLE,
     unreachable = SEATLOCK_ERROR_UNREACHABLE,
     not_our_server = SEATLOCK_ERROR_NOT_OUR_SERVER,
     tls_untrusted = SEATLOCK_ERROR_TLS_UNTRUSTED,
@@ -271,6 +272,12 @@ public:
     result<operation> ping(intent why) const { return start(seatlock_client_ping, static_cast<std::uint32_t>(why)); }
     result<operation> release() const { return start(seatlock_client_release); }
     result<operation> preflight(const char *token = nullptr) const { return start(seatlock_client_preflight, token); }
+    /// For machines without a network: a request file out, a lease file in, a confirmation out when the seat is given back.
+    result<operation> request_file(const char *token, consent given, const char *path) const {
+        return start(seatlock_client_request_file, token, static_cast<std::uint32_t>(given), path);
+    }
+    result<operation> import_file(const char *path) const { return start(seatlock_client_import_file, path); }
+    result<operation> release_file(const char *path) const { return start(seatlock_client_release_file, path); }
     result<operation> forget() const { return start(seatlock_client_forget); }
     /// False when there is no such operation any more.
     bool cancel(operation which) const noexcept { return seatlock_client_cancel(raw_.get(), which) == SEATLOCK_OK; }

@@ -129,14 +129,18 @@ static int machine_id(const settings *set)
     return LICENSED;
 }
 
+/* Two check boxes in a dialog. Without the first nothing is sent, without the second nothing is kept. */
+static uint32_t consent(const settings *set)
+{
+    return (set->terms ? (uint32_t)SEATLOCK_ACCEPT_TERMS : 0U) |
+           (set->remember ? (uint32_t)SEATLOCK_REMEMBER_TOKEN : 0U);
+}
+
 static int activate(seatlock_client *client, const settings *set)
 {
     seatlock_error error = no_error();
     uint64_t operation = 0;
-    /* Two check boxes in a dialog. Without the first nothing is sent, without the second nothing is kept. */
-    uint32_t consent = (set->terms ? (uint32_t)SEATLOCK_ACCEPT_TERMS : 0U) |
-                       (set->remember ? (uint32_t)SEATLOCK_REMEMBER_TOKEN : 0U);
-    int32_t code = seatlock_client_activate(client, set->token, consent, &operation, &error);
+    int32_t code = seatlock_client_activate(client, set->token, consent(set), &operation, &error);
     if (code < 0) { /* A mistyped token never leaves the computer. */
         fail("activate", code, &error);
         return show_status(client) == LOCKED ? LOCKED : FAILED;
@@ -177,6 +181,30 @@ static int release(seatlock_client *client, const settings *set)
     int ended = code < 0 ? fail("release", code, &error) : finish(client, operation, set, "release", "the seat is free");
     show_status(client);
     return ended;
+}
+
+/* Without a network a person carries two files: the request there, the lease back. */
+static int carried(seatlock_client *client, const settings *set)
+{
+    seatlock_error error = no_error();
+    uint64_t operation = 0;
+    int32_t code;
+    int ended, shown;
+    if (set->verb == VERB_REQUEST_FILE) {
+        code = seatlock_client_request_file(client, set->token, consent(set), set->path, &operation, &error);
+        return code < 0 ? fail("request-file", code, &error)
+                        : finish(client, operation, set, "request-file", "bring the file to the server");
+    }
+    if (set->verb == VERB_RELEASE_FILE) {
+        code = seatlock_client_release_file(client, set->path, &operation, &error);
+        return code < 0 ? fail("release-file", code, &error)
+                        : finish(client, operation, set, "release-file", "bring the file to the server");
+    }
+    code = seatlock_client_import_file(client, set->path, &operation, &error);
+    ended = code < 0 ? fail("import-file", code, &error)
+                     : finish(client, operation, set, "import-file", "this computer has the seat");
+    shown = show_status(client);
+    return shown == LOCKED ? LOCKED : ended;
 }
 
 static int forget(seatlock_client *client, const settings *set)
@@ -273,6 +301,10 @@ static int run(seatlock_client *client, const settings *set)
         return release(client, set);
     case VERB_FORGET:
         return forget(client, set);
+    case VERB_REQUEST_FILE:
+    case VERB_IMPORT_FILE:
+    case VERB_RELEASE_FILE:
+        return carried(client, set);
     case VERB_WATCH:
         return watch(client, set);
     default:

@@ -24,6 +24,9 @@ static const char HELP[] =
     "  ping                  tell the server that this computer uses its seat\n"
     "  release               give the seat back\n"
     "  forget                forget token and license here; the seat stays bound\n"
+    "  request-file TOKEN FILE  without a network: write what is to be brought to the server\n"
+    "  import-file FILE      take the license that came back\n"
+    "  release-file FILE     give the seat back by a file\n"
     "  watch [SECONDS]       behave like a plug-in in a host with a timer (default 10)\n"
     "\n"
     "A TOKEN of \"-\" is read from standard input. Prefer that: other users of the computer can see arguments.\n"
@@ -45,7 +48,7 @@ static const char HELP[] =
     "The library itself reads SEATLOCK_TOKEN, SEATLOCK_SERVER, SEATLOCK_STATE_DIR, SEATLOCK_MACHINE_ID and SEATLOCK_OFFLINE:\n"
     "with a token there, the first ping takes its seat.\n"
     "\n"
-    "Ends with 0 when licensed (machine-id, preflight, release, forget: when done), 3 when locked, 2 for a wrong\n"
+    "Ends with 0 when licensed (machine-id, preflight, release, forget, request-file, release-file: when done), 3 when locked, 2 for a wrong\n"
     "command line, 1 for any other error.\n";
 
 static const struct {
@@ -55,7 +58,19 @@ static const struct {
     {"machine-id", VERB_MACHINE_ID}, {"activate", VERB_ACTIVATE}, {"preflight", VERB_PREFLIGHT},
     {"status", VERB_STATUS},         {"ping", VERB_PING},         {"release", VERB_RELEASE},
     {"forget", VERB_FORGET},         {"watch", VERB_WATCH},
+    {"request-file", VERB_REQUEST_FILE}, {"import-file", VERB_IMPORT_FILE},
+    {"release-file", VERB_RELEASE_FILE},
 };
+
+static bool takes_token(verb verb)
+{
+    return verb == VERB_ACTIVATE || verb == VERB_PREFLIGHT || verb == VERB_REQUEST_FILE;
+}
+
+static bool takes_path(verb verb)
+{
+    return verb == VERB_REQUEST_FILE || verb == VERB_IMPORT_FILE || verb == VERB_RELEASE_FILE;
+}
 
 static settings_result wrong(const char *what, const char *word)
 {
@@ -151,10 +166,14 @@ static settings_result take_word(settings *set, const char *word)
                 set->verb = VERBS[i].verb;
         return set->verb != VERB_NONE ? SETTINGS_GOOD : wrong("unknown verb", word);
     }
-    if ((set->verb == VERB_ACTIVATE || set->verb == VERB_PREFLIGHT) && set->token == NULL) {
+    if (takes_token(set->verb) && set->token == NULL) {
         set->token = word;
         if (strcmp(word, "-") == 0 && !read_token(set))
             return wrong("no token came from standard input", "");
+        return SETTINGS_GOOD;
+    }
+    if (takes_path(set->verb) && set->path == NULL) {
+        set->path = word;
         return SETTINGS_GOOD;
     }
     if (set->verb == VERB_WATCH)
@@ -167,8 +186,10 @@ static settings_result check(const settings *set)
 {
     if (set->verb == VERB_NONE)
         return wrong("say what to do, for example: seatlock_plugin status", "");
-    if (set->verb == VERB_ACTIVATE && set->token == NULL)
-        return wrong("activate needs a token, or - to read it from standard input", "");
+    if (takes_token(set->verb) && set->verb != VERB_PREFLIGHT && set->token == NULL)
+        return wrong("a token is needed, or - to read it from standard input", "");
+    if (takes_path(set->verb) && set->path == NULL)
+        return wrong("the name of a file is needed", "");
     if (set->verb != VERB_MACHINE_ID && set->server == NULL && set->account_folder == NULL && getenv("SEATLOCK_SERVER") == NULL)
         return wrong("the server is not set: --server URL or EXAMPLE_SERVER", "");
     if (set->verb != VERB_MACHINE_ID && set->root_key == NULL)

@@ -15,6 +15,9 @@ typedef enum verb {
     VERB_PING,
     VERB_RELEASE,
     VERB_FORGET,
+    VERB_REQUEST_FILE,
+    VERB_IMPORT_FILE,
+    VERB_RELEASE_FILE,
     VERB_WATCH
 } verb;
 
@@ -34,7 +37,8 @@ typedef struct settings {
     bool network;
     uint32_t timeout_ms;
     long seconds;      /* of VERB_WATCH */
-    const char *token; /* of VERB_ACTIVATE and VERB_PREFLIGHT, or NULL */
+    const char *token; /* of VERB_ACTIVATE, VERB_PREFLIGHT and VERB_REQUEST_FILE, or NULL */
+    const char *path;  /* of the verbs that end in _FILE */
     char typed[512];   /* the token when it came from standard input */
 } settings;
 

@@ -113,6 +113,9 @@ codes! {
     StoreCorrupt = 45, "store_corrupt", 0, "The license file {path} cannot be read. It is kept.",
         "Enter the token again, or restore the file from a backup.";
 
+    FileUnusable = 46, "file_unusable", 0, "The file {path} cannot be used: {reason}.",
+        "Choose the file that was made for this computer's last request, or another place to write to.";
+
     Unreachable = 50, "unreachable", 0, "The license server is not reachable. {reason}.",
         "Check the network, the proxy and the server's address.";
     NotOurServer = 51, "not_our_server", 0,

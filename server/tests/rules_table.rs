@@ -6,8 +6,8 @@ mod rules_support;
 use rules_support::*;
 use seatlock_protocol::{Act, Code};
 use seatlock_server::rules::{
-    Answer, AuditEvent, Call, ClonePolicy, Event, OwnerAct, ReleaseMode, SeatState, decide, guard, terms,
-    token_unknown,
+    Answer, AuditEvent, Call, Caller, ClonePolicy, Event, OwnerAct, ReleaseMode, SeatState, decide, guard,
+    terms, token_unknown,
 };
 
 #[test]
@@ -510,5 +510,41 @@ fn code_or_lease(answer: &Answer) -> Option<Code> {
     match answer {
         Answer::Verdict(verdict) => Some(verdict.code),
         _ => None,
+    }
+}
+
+#[test]
+fn a_confirmation_counts_only_for_the_present_hold() {
+    // (what, owner released before, machine, epoch, whether the secret is the newest, what comes of it)
+    let freed = Some(Code::Ok);
+    for (what, released, machine, epoch, newest, expected) in [
+        ("by the holder", false, "a", 1, true, freed),
+        ("after the owner's release", true, "a", 1, true, freed),
+        ("by another machine", false, "b", 1, true, None),
+        ("of an earlier hold", false, "a", 0, true, None),
+        ("of a later epoch", false, "a", 2, true, None),
+        ("after the owner's release, of that epoch", true, "a", 2, true, None),
+        ("by the secret before, since when another lease was made", false, "a", 1, false, None),
+    ] {
+        let mut world = World::new(1);
+        let seat = world.create();
+        world.call(seat, Call::Offline, "a");
+        let secret = world.secret(seat);
+        if !newest {
+            world.call(seat, Call::Offline, "a");
+        }
+        if released {
+            world.owner(seat, OwnerAct::Release);
+            world.now = world.now.plus(DAY);
+        }
+        let (before, events) = (world.seat(seat).clone(), world.events(seat).len());
+        let caller = Caller { epoch: Some(epoch), renewal: Some(secret), ..world.caller(seat, machine) };
+        let answer = world.apply(seat, &Event::Call(Call::Confirm, Box::new(caller)));
+        assert_eq!(code_or_lease(&answer), expected, "{what}");
+        if expected.is_some() {
+            assert_eq!((world.license.in_use, world.events(seat).len()), (0, events + 1), "{what}");
+        } else {
+            assert_eq!((answer, world.seat(seat)), (Answer::Unchanged, &before), "{what}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 use crate::license::{Binding, Input, License, Reading, Record, Rules, State, step};
 use crate::machine;
 use crate::store::{Folder, Loaded, StoreError, Turn, Uptime};
-use seatlock_protocol::Token;
+use seatlock_protocol::{Token, TokenHash};
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use uuid::Uuid;
@@ -15,6 +15,8 @@ pub(super) struct Keeper {
     provisioned: bool,
     folder: Option<Folder>,
     keeping: Keeping,
+    /// The token whose lease was asked for by a file, and whether it may be kept once that comes.
+    asked_for: Option<(Token, bool)>,
     /// Whether the license in memory came from the server and is not on disk yet.
     fresh: bool,
 }
@@ -60,7 +62,8 @@ impl Keeper {
         };
         let (provisioned, token) = (provisioned.is_some(), provisioned.or(remembered));
         let state = State::new(install_id, &binding(&rules, token.as_ref()));
-        let mut keeper = Self { rules, state, token, provisioned, folder, keeping, fresh: false };
+        let mut keeper =
+            Self { rules, state, token, provisioned, folder, keeping, asked_for: None, fresh: false };
         if keeping == Keeping::InMemory {
             return (keeper, complaints);
         }
@@ -167,7 +170,7 @@ impl Keeper {
             Some(merged) => {
                 // The generation before a verdict holds the lease that it took away.
                 let done = match merged.license {
-                    License::Dropped(_) => folder.remove_previous(),
+                    License::Dropped(_) | License::HandedBack(_) => folder.remove_previous(),
                     _ => Ok(()),
                 };
                 (self.state, self.fresh) = (merged, false);
@@ -221,9 +224,45 @@ impl Keeper {
         folder.create().inspect(|()| self.keeping = Keeping::OnDisk)
     }
 
+    /// Takes a state that has asked for a lease by a file. With `remember` request and token wait on disk, else in memory.
+    pub(super) fn requested(&mut self, state: State, token: Token, remember: bool) -> Result<(), StoreError> {
+        self.state = state;
+        self.fresh = true;
+        self.asked_for = Some((token.clone(), remember));
+        let Some(folder) = self.folder.as_ref().filter(|_| remember) else {
+            return if remember { Err(StoreError::NoHome) } else { Ok(()) };
+        };
+        folder.write_requested_token(&token)?;
+        if self.keeping == Keeping::Undecided {
+            self.keeping = Keeping::OnDisk;
+        }
+        self.save()
+    }
+
+    /// The token that waits for a lease, and whether it may be kept.
+    pub(super) fn waiting_token(&self, wanted: TokenHash) -> Option<(Token, bool)> {
+        let stored = || Some((self.folder.as_ref()?.read_requested_token().ok()??, true));
+        self.asked_for.clone().or_else(stored).filter(|(token, _)| token.hash() == wanted)
+    }
+
+    /// Takes a state whose lease came by a file; the token that waited for it is now the one in use.
+    pub(super) fn adopt_requested(
+        &mut self,
+        state: State,
+        token: Token,
+        remember: bool,
+    ) -> Result<(), StoreError> {
+        self.asked_for = None;
+        self.answered(state);
+        let adopted = self.adopt(token, remember);
+        let removed = self.folder.as_ref().map_or(Ok(()), Folder::remove_requested_token);
+        adopted.and(removed).and(self.save())
+    }
+
     /// Whether the token in use was set up beside the plug-in, and nothing is known of it yet.
     pub(super) fn has_unused_token(&self) -> bool {
-        let known = matches!(self.state.license, License::Lease(_) | License::Dropped(_));
+        let known =
+            matches!(self.state.license, License::Lease(_) | License::Dropped(_) | License::HandedBack(_));
         self.provisioned && !known
     }
 

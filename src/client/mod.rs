@@ -9,6 +9,8 @@ mod environment;
 mod event;
 /// Why a call could not be carried out.
 mod failure;
+/// Requests and leases that a person carries.
+mod files;
 /// State and token, in memory and on disk.
 mod keeper;
 /// How a client is to be opened.
@@ -41,6 +43,7 @@ use seatlock_protocol::{
 use shared::{Shared, since_boot};
 use snapshot::Snapshot;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -169,11 +172,7 @@ impl Client {
     /// [`Code::TokenMalformed`], [`Code::TokenWrongKind`] or [`Code::TermsRequired`] before anything is sent;
     /// [`Code::Busy`].
     pub fn activate(&self, token: &str, consent: Consent) -> Result<OperationId, Failure> {
-        self.usable()?;
-        let token = Token::parse(token, TokenKind::Integration)?;
-        if !consent.terms {
-            return Err(Failure::of(Code::TermsRequired));
-        }
+        let token = self.submitted(token, consent)?;
         self.start(Work::Activate { token, consent })
     }
 
@@ -208,6 +207,37 @@ impl Client {
     /// [`Code::Busy`].
     pub fn forget(&self) -> Result<OperationId, Failure> {
         self.start(Work::Forget)
+    }
+
+    /// Asks for a lease by a file, for a machine without a network: somebody carries it to the server, whose answer
+    /// [`Client::import_file`] takes. A file at `path` is replaced. Returns at once; the present license stays as it is.
+    ///
+    /// # Errors
+    /// As [`Client::activate`]. The operation ends with [`Code::FileUnusable`] when the file can not be written.
+    pub fn request_file(&self, token: &str, consent: Consent, path: &Path) -> Result<OperationId, Failure> {
+        let token = self.submitted(token, consent)?;
+        self.start(Work::RequestFile { token, consent, path: path.to_owned() })
+    }
+
+    /// Takes the lease that answers the last request file. Returns at once.
+    ///
+    /// # Errors
+    /// [`Code::Busy`]. The operation ends with [`Code::FileUnusable`], or with what is wrong with the lease:
+    /// [`Code::ReplayedResponse`] when it answers another request, [`Code::MachineMismatch`], [`Code::BadSignature`],
+    /// [`Code::LeaseExpired`]. Nothing stored has changed then.
+    pub fn import_file(&self, path: &Path) -> Result<OperationId, Failure> {
+        self.start(Work::ImportFile(path.to_owned()))
+    }
+
+    /// Gives the license up and writes the file that confirms it to the server, for a machine without a network. May be
+    /// repeated until another license is taken. Returns at once.
+    ///
+    /// # Errors
+    /// [`Code::Busy`]. The operation ends with [`Code::NoToken`] when there is no license to give up, with
+    /// [`Code::StoreUnwritable`] when it can not be given up, and with [`Code::FileUnusable`] when it was and the file can
+    /// not be written.
+    pub fn release_file(&self, path: &Path) -> Result<OperationId, Failure> {
+        self.start(Work::ReleaseFile(path.to_owned()))
     }
 
     /// Allows or forbids all use of the network, from now on and until the next call: for hosts with a switch of their
@@ -306,6 +336,12 @@ impl Client {
         self.shared.begin_closing();
         self.shared.mailbox.silence(deadline);
         thread.end(deadline);
+    }
+
+    fn submitted(&self, token: &str, consent: Consent) -> Result<Token, Failure> {
+        self.usable()?;
+        let token = Token::parse(token, TokenKind::Integration)?;
+        if consent.terms { Ok(token) } else { Err(Failure::of(Code::TermsRequired)) }
     }
 
     fn start(&self, work: Work) -> Result<OperationId, Failure> {

@@ -11,6 +11,7 @@ use seatlock_protocol::{
     api::{ClientInfo, ClockReport, Have, Intent, Machine, SeatCall, SeatRequest},
 };
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -44,13 +45,20 @@ pub(super) enum Work {
     Release,
     Preflight(Option<Token>),
     Forget,
+    RequestFile { token: Token, consent: Consent, path: PathBuf },
+    ImportFile(PathBuf),
+    ReleaseFile(PathBuf),
 }
 
 impl Work {
     /// What a user is told when it is done.
     fn success(&self) -> &'static str {
         match self {
-            Self::Activate { .. } | Self::Ping(_) => Code::Ok.row().text,
+            Self::Activate { .. } | Self::Ping(_) | Self::ImportFile(_) => Code::Ok.row().text,
+            Self::RequestFile { .. } => "The request was written. Import the file that is made from it.",
+            Self::ReleaseFile(_) => {
+                "The license was given up. The seat is free once the file was brought back."
+            }
             Self::Release => "The seat was given back.",
             Self::Preflight(_) => "Activating would succeed.",
             Self::Forget => "Token and license were forgotten on this computer.",
@@ -178,6 +186,9 @@ impl Worker {
                 self.exchange(SeatCall::Status, &token, Intent::Renew, None).await
             }
             Work::Preflight(None) => self.with_token(SeatCall::Status, Intent::Renew).await,
+            Work::RequestFile { token, consent, path } => self.request_file(&token, consent, &path),
+            Work::ImportFile(path) => self.import_file(&path),
+            Work::ReleaseFile(path) => self.release_file(&path),
             Work::Forget => {
                 let forgotten = self.keeper.forget_all(Uuid::new_v4());
                 let code = if forgotten.is_ok() { Code::Ok } else { Code::StoreUnwritable };
@@ -342,7 +353,7 @@ impl Worker {
         self.keeper.state.renewal.is_some() && self.keeper.state.renewal != answer.renewal
     }
 
-    fn request(&self, asked: &Asked, intent: Intent) -> SeatRequest {
+    pub(super) fn request(&self, asked: &Asked, intent: Intent) -> SeatRequest {
         let state = &self.keeper.state;
         let reading = machine::clock::read();
         let have = match &state.license {
@@ -366,7 +377,9 @@ impl Worker {
                 wall: reading.wall.unwrap_or(UnixTime::MIN),
                 anomaly: state.time(reading).anomaly.map(|anomaly| anomaly.name().to_owned()),
             },
-            terms: (asked.call == SeatCall::Activate).then(|| self.terms.clone()).flatten(),
+            terms: matches!(asked.call, SeatCall::Activate | SeatCall::Offline)
+                .then(|| self.terms.clone())
+                .flatten(),
         }
     }
 
@@ -385,7 +398,7 @@ impl Worker {
     }
 
     /// A disk that fails is told to the host; the license in memory is not touched by it.
-    fn note(&self, done: Result<(), StoreError>) {
+    pub(super) fn note(&self, done: Result<(), StoreError>) {
         if let Err(error) = done {
             self.notice(Code::StoreUnwritable, format!("{error}."));
         }

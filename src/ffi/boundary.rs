@@ -1,5 +1,6 @@
 use crate::{Code, Failure};
 use std::ffi::{CStr, c_char};
+use std::path::Path;
 
 /// Larger sizes are taken for uninitialised memory, not for a struct of a later version.
 const LARGEST_STRUCT: u32 = 64 * 1024;
@@ -14,6 +15,18 @@ pub(super) type Outcome = Result<Code, Failure>;
 pub(super) unsafe fn text<'a>(pointer: *const c_char) -> Result<&'a str, Failure> {
     // SAFETY: the caller's promise.
     unsafe { optional_text(pointer) }?.ok_or(Failure::of(Code::NullPointer))
+}
+
+/// Borrows the path of a file.
+///
+/// # Safety
+/// As [`text`].
+pub(super) unsafe fn path<'a>(pointer: *const c_char) -> Result<&'a Path, Failure> {
+    // SAFETY: the caller's promise.
+    match unsafe { text(pointer) }? {
+        "" => Err(Failure::new(Code::InvalidArgument, "the path is empty")),
+        path => Ok(Path::new(path)),
+    }
 }
 
 /// Borrows a text argument that may be NULL.

@@ -58,6 +58,8 @@ pub enum seatlock_code {
     SEATLOCK_ERROR_STORE_UNWRITABLE = -44,
     /// A state file can not be read.
     SEATLOCK_ERROR_STORE_CORRUPT = -45,
+    /// A file that a person carries can not be read, written or understood.
+    SEATLOCK_ERROR_FILE_UNUSABLE = -46,
     /// No connection to the server.
     SEATLOCK_ERROR_UNREACHABLE = -50,
     /// Something else answered in the server's place.

@@ -58,18 +58,19 @@ pub unsafe extern "C" fn seatlock_client_activate(
     operation: *mut u64,
     error: *mut seatlock_error,
 ) -> i32 {
-    let (terms, remember) =
-        (seatlock_consent::SEATLOCK_ACCEPT_TERMS as u32, seatlock_consent::SEATLOCK_REMEMBER_TOKEN as u32);
     // SAFETY: the caller's promises in the header.
     unsafe {
-        start(client, operation, error, |client| {
-            if consent & !(terms | remember) != 0 {
-                return Err(Failure::new(Code::InvalidArgument, "unknown consent flag"));
-            }
-            let consent = Consent { terms: consent & terms != 0, remember: consent & remember != 0 };
-            client.activate(boundary::text(token)?, consent)
-        })
+        start(client, operation, error, |client| client.activate(boundary::text(token)?, ticked(consent)?))
     }
+}
+
+fn ticked(consent: u32) -> Result<Consent, Failure> {
+    let (terms, remember) =
+        (seatlock_consent::SEATLOCK_ACCEPT_TERMS as u32, seatlock_consent::SEATLOCK_REMEMBER_TOKEN as u32);
+    if consent & !(terms | remember) != 0 {
+        return Err(Failure::new(Code::InvalidArgument, "unknown consent flag"));
+    }
+    Ok(Consent { terms: consent & terms != 0, remember: consent & remember != 0 })
 }
 
 /// Tells the server that this machine uses its seat, and renews the lease. `intent` is a `seatlock_intent`.
@@ -130,6 +131,59 @@ pub unsafe extern "C" fn seatlock_client_forget(
 ) -> i32 {
     // SAFETY: the caller's promises in the header.
     unsafe { start(client, operation, error, Client::forget) }
+}
+
+/// Asks for a lease by a file at `path`, for a machine without a network: somebody carries it to the server, and
+/// `seatlock_client_import_file` takes the file that comes back. Token and consent as for `seatlock_client_activate`;
+/// with SEATLOCK_REMEMBER_TOKEN the host may be closed meanwhile. The token is not in the file. A file at `path` is
+/// replaced; the present license stays as it is. Returns at once; see `seatlock_client_activate`. The operation ends
+/// with SEATLOCK_ERROR_FILE_UNUSABLE when the file can not be written. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_request_file(
+    client: *const seatlock_client,
+    token: *const c_char,
+    consent: u32,
+    path: *const c_char,
+    operation: *mut u64,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        start(client, operation, error, |client| {
+            client.request_file(boundary::text(token)?, ticked(consent)?, boundary::path(path)?)
+        })
+    }
+}
+
+/// Takes the lease file that answers the last request file. Returns at once; see `seatlock_client_activate`. The
+/// operation ends with SEATLOCK_ERROR_FILE_UNUSABLE, or with what is wrong with the lease:
+/// SEATLOCK_ERROR_REPLAYED_RESPONSE when it answers another request, SEATLOCK_ERROR_MACHINE_MISMATCH,
+/// SEATLOCK_ERROR_BAD_SIGNATURE, SEATLOCK_ERROR_LEASE_EXPIRED, SEATLOCK_ERROR_NO_TOKEN when the host was closed since a
+/// request whose token was not to be remembered. Nothing has changed then. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_import_file(
+    client: *const seatlock_client,
+    path: *const c_char,
+    operation: *mut u64,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe { start(client, operation, error, |client| client.import_file(boundary::path(path)?)) }
+}
+
+/// Gives the license up and writes a file at `path` that confirms it: brought to the server, it frees the seat. May be
+/// repeated when the file was lost. Returns at once; see `seatlock_client_activate`. The operation ends with
+/// SEATLOCK_ERROR_NO_TOKEN when there is no license to give up, with SEATLOCK_ERROR_STORE_UNWRITABLE when it can not be
+/// given up, and with SEATLOCK_ERROR_FILE_UNUSABLE when it was but the file can not be written. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_release_file(
+    client: *const seatlock_client,
+    path: *const c_char,
+    operation: *mut u64,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe { start(client, operation, error, |client| client.release_file(boundary::path(path)?)) }
 }
 
 /// Cancels an operation that has not ended: it ends at once with SEATLOCK_ERROR_CANCELLED. The server may have

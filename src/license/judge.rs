@@ -76,7 +76,7 @@ fn takes_away(state: &State, verdict: &VerdictClaims) -> bool {
     let covers_known = epoch.is_some_and(|(seat, epoch)| epoch >= state.license.known_epoch(seat));
     let concerns_held = match &state.license {
         License::Lease(lease) => lease.claims.tkh == verdict.tkh && covers_known,
-        License::Dropped(_) => covers_known,
+        License::Dropped(_) | License::HandedBack(_) => covers_known,
         License::Unusable { .. } => false,
         License::Missing | License::Awaited => true,
     };

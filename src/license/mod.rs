@@ -4,6 +4,8 @@
 //! A [`State`](crate::license::State) is what the computer knows, [`step`](crate::license::step()) is the only thing
 //! that changes it, and [`Terms`](crate::license::Terms) are what the host is told of it at a given moment.
 
+/// Leases that come and go by files that a person carries.
+pub mod carried;
 /// Effective time: what time it is when the computer's clock can not be believed.
 pub mod clock;
 /// Judges the server's signed answers.
@@ -21,6 +23,7 @@ pub mod step;
 /// Pinned keys, key sets and the checks that every signed object passes.
 pub mod trust;
 
+pub use carried::{HandedBack, Requested};
 pub use clock::{Anomaly, ClockMemory, Reading, Time};
 pub use pacing::Pacing;
 pub use reply::{Asked, Reply, Signed, SignedObject, Trouble};

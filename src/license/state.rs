@@ -1,3 +1,4 @@
+use crate::license::carried::{HandedBack, Requested};
 use crate::license::clock::{Anchor, ClockMemory, DEFAULT_POLICY, Reading, Time, effective};
 use crate::license::pacing::Pacing;
 use crate::license::trust::{Binding, Distrust, Held, Trust, end_of};
@@ -34,6 +35,8 @@ pub enum License {
     },
     /// A verified verdict took the lease away and stays in its place.
     Dropped(Box<Held<VerdictClaims>>),
+    /// The lease was given up here, to be confirmed to the server by a file.
+    HandedBack(Box<HandedBack>),
 }
 
 impl License {
@@ -48,18 +51,24 @@ impl License {
         let seat = |license: &Self| match license {
             Self::Lease(lease) => Some((lease.claims.sub, lease.claims.epoch)),
             Self::Dropped(verdict) => verdict.claims.sub.zip(verdict.claims.epoch),
+            Self::HandedBack(lease) => Some((lease.seat, lease.epoch)),
             Self::Missing | Self::Awaited | Self::Unusable { .. } => None,
         };
         // What was signed later than now was signed while the server's clock was wrong.
-        let kind_and_issue = |license: &Self| match license {
+        let kind_and_issue = |license: &Self, beside: &Self| match license {
             Self::Missing | Self::Awaited => (0, UnixTime::MIN, 0),
             Self::Unusable { .. } => (1, UnixTime::MIN, 0),
             Self::Lease(lease) => (2, credible(lease.claims.iat, present), 0),
             Self::Dropped(verdict) => (2, credible(verdict.claims.iat, present), 1),
+            // Another lease of the same second is one that was asked for again.
+            Self::HandedBack(given) => {
+                let gave_up = matches!(beside, Self::Lease(lease) if lease.claims.jti == given.jti);
+                (2, credible(given.issued_at, present), u8::from(gave_up))
+            }
         };
         match (seat(self), seat(other)) {
             (Some((mine, epoch)), Some((theirs, other))) if mine == theirs && epoch != other => epoch > other,
-            _ => kind_and_issue(self) > kind_and_issue(other),
+            _ => kind_and_issue(self, other) > kind_and_issue(other, self),
         }
     }
 
@@ -68,6 +77,7 @@ impl License {
         match self {
             Self::Lease(lease) if lease.claims.sub == seat => lease.claims.epoch,
             Self::Dropped(verdict) if verdict.claims.sub == Some(seat) => verdict.claims.epoch.unwrap_or(0),
+            Self::HandedBack(lease) if lease.seat == seat => lease.epoch,
             _ => 0,
         }
     }
@@ -96,6 +106,8 @@ pub struct State {
     pub pacing: Pacing,
     /// Launches since the server was last reached.
     pub offline: Option<OfflineUse>,
+    /// The request that was written to a file and not answered yet.
+    pub requested: Option<Requested>,
     /// A moment that was believed in this process. Not stored.
     pub anchor: Option<Anchor>,
 }
@@ -113,6 +125,10 @@ pub struct Record {
     lease: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     verdict: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    handed_back: Option<HandedBack>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    requested: Option<Requested>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     renewal: Option<String>,
     #[serde(default)]
@@ -136,6 +152,7 @@ impl State {
             clock: ClockMemory::default(),
             pacing: Pacing::default(),
             offline: None,
+            requested: None,
             anchor: None,
         }
     }
@@ -154,7 +171,10 @@ impl State {
                 Ok(verdict) => License::Dropped(Box::new(verdict)),
                 Err(_) => License::none(binding),
             },
-            (None, None) => License::none(binding),
+            (None, None) => match record.handed_back {
+                Some(lease) => License::HandedBack(Box::new(lease)),
+                None => License::none(binding),
+            },
         };
         Self {
             install_id: record.install_id,
@@ -165,6 +185,7 @@ impl State {
             clock: record.clock,
             pacing: record.pacing,
             offline: record.offline,
+            requested: record.requested,
             anchor: None,
         }
     }
@@ -173,7 +194,7 @@ impl State {
     #[must_use]
     pub fn to_record(&self) -> Record {
         let (lease, verdict) = match &self.license {
-            License::Missing | License::Awaited => (None, None),
+            License::Missing | License::Awaited | License::HandedBack(_) => (None, None),
             License::Lease(lease) => (Some(lease.jws.clone()), None),
             License::Unusable { jws, .. } => (Some(jws.clone()), None),
             License::Dropped(verdict) => (None, Some(verdict.jws.clone())),
@@ -184,6 +205,11 @@ impl State {
             key_set_at: self.key_set_at,
             lease,
             verdict,
+            handed_back: match &self.license {
+                License::HandedBack(lease) => Some((**lease).clone()),
+                _ => None,
+            },
+            requested: self.requested,
             renewal: self.renewal.clone(),
             clock: self.clock,
             pacing: self.pacing,
@@ -224,6 +250,7 @@ impl State {
         // The installation's id stays with the renewal secret that was given to it.
         Self {
             anchor: self.anchor,
+            requested: self.requested,
             pacing,
             clock,
             key_set: keys.key_set.clone(),

@@ -68,7 +68,7 @@ impl Terms {
                     ends_at,
                 }
             }
-            License::Missing => Basis::Locked(Code::NoToken),
+            License::Missing | License::HandedBack(_) => Basis::Locked(Code::NoToken),
             // "Connect once."
             License::Awaited => Basis::Locked(Code::LeaseExpired),
             License::Unusable { reason, .. } => Basis::Locked(*reason),

@@ -1,7 +1,8 @@
+use crate::license::carried::{HandedBack, Requested};
 use crate::license::clock::{Anchor, ClockMemory, Reading};
 use crate::license::judge::{Judgement, judge, newest_key_set};
 use crate::license::pacing::{HOUR, MINUTE, Pacing, asked_wait};
-use crate::license::reply::{Asked, Reply, Signed, Trouble};
+use crate::license::reply::{Asked, Reply, Signed, SignedObject, Trouble};
 use crate::license::state::{License, State};
 use crate::license::trust::{Held, Trust};
 use seatlock_protocol::{
@@ -27,6 +28,12 @@ pub enum Input<'a> {
     Launched,
     /// Time has passed.
     Ticked,
+    /// A request is to be written to a file.
+    Requested(Requested),
+    /// A file was brought that answers the request.
+    Imported(&'a Signed),
+    /// The user gives the seat back without a network.
+    HandedBack,
     /// A request was answered, or failed. `random` is uniform over its range and spreads the next try.
     Answered {
         /// The request.
@@ -83,13 +90,20 @@ pub fn step(before: &State, input: Input<'_>, reading: Reading, rules: &Rules) -
             state.offline = Some(OfflineUse { last_used_at: time.now, launches: launches.saturating_add(1) });
         }
         Input::Ticked => state.clock = state.clock.after_tick(time, reading),
+        Input::Requested(requested) => state.requested = Some(requested),
+        Input::Imported(signed) => {
+            // Only a lease that is taken changes anything, the key set that came with it included.
+            if let Some(imported) = imported(&state, &mut effects, signed, time.now, rules) {
+                state = imported;
+                learn_when(&mut state, before, time.now);
+            }
+        }
+        Input::HandedBack => hand_back(&mut state, &mut effects),
         Input::Answered { asked, reply: Reply::Signed(signed), random } => {
             state.key_set = newest_key_set(&state, &rules.trust, signed.key_set.as_deref());
             answered(&mut state, &mut effects, asked, signed, reading, random, rules);
-            let seq = |state: &State| state.keys().map(|keys| keys.seq);
-            if seq(&state) > seq(before) {
-                state.key_set_at = state.time(reading).now;
-            }
+            let now = state.time(reading).now;
+            learn_when(&mut state, before, now);
         }
         Input::Answered { asked, reply: Reply::Failed(trouble), random } => {
             after_failed_ping(&mut state, asked, time.now, random);
@@ -113,6 +127,67 @@ pub fn step(before: &State, input: Input<'_>, reading: Reading, rules: &Rules) -
         effects.push(Effect::Save);
     }
     (state, effects)
+}
+
+/// A revoked key's lease lives on for a while from the moment at which that was learned.
+fn learn_when(state: &mut State, before: &State, now: UnixTime) {
+    let seq = |state: &State| state.keys().map(|keys| keys.seq);
+    if seq(state) > seq(before) {
+        state.key_set_at = now;
+    }
+}
+
+/// Takes the lease of a file. It was signed when the file was made, so it says no more than that it is not earlier now:
+/// it neither sets the time nor confirms anything but itself.
+fn imported(
+    state: &State,
+    effects: &mut Vec<Effect>,
+    signed: &Signed,
+    now: UnixTime,
+    rules: &Rules,
+) -> Option<State> {
+    let mut report = |code| {
+        effects.push(Effect::Report(Outcome::of(code)));
+        None
+    };
+    let SignedObject::Lease(text) = &signed.object else { return report(Code::BadSignature) };
+    if matches!(&state.license, License::Lease(held) if held.jws == *text) {
+        return report(Code::Ok);
+    }
+    let Some(requested) = state.requested else { return report(Code::ReplayedResponse) };
+    let asked = Asked { call: SeatCall::Offline, nonce: requested.nonce, token: requested.token };
+    let mut after = state.clone();
+    after.key_set = newest_key_set(&after, &rules.trust, signed.key_set.as_deref());
+    match judge(&after, &rules.trust, &rules.machine, &asked, signed) {
+        Judgement::Lease(lease) if lease.claims.exp <= now => report(Code::LeaseExpired),
+        Judgement::Lease(lease) => {
+            after.clock.signed = after.clock.signed.max(lease.claims.iat);
+            after.pacing =
+                Pacing { not_before: lease.claims.iat.plus(lease.claims.renew), ..Default::default() };
+            after.renewal.clone_from(&signed.renewal);
+            (after.offline, after.requested) = (None, None);
+            after.license = License::Lease(lease);
+            effects.push(Effect::Report(Outcome::of(Code::Ok)));
+            Some(after)
+        }
+        Judgement::Distrusted(code) => report(code),
+        Judgement::Early(_) | Judgement::Keep(_) | Judgement::Drop(_) => report(Code::ReplayedResponse),
+    }
+}
+
+/// Gives the lease up for good, before anybody is told: a confirmation is worth nothing while the lease still works.
+fn hand_back(state: &mut State, effects: &mut Vec<Effect>) {
+    let code = match &state.license {
+        License::Lease(lease) => {
+            state.license = License::HandedBack(Box::new(HandedBack::of(lease, state.renewal.take())));
+            (state.offline, state.pacing) = (None, Pacing::default());
+            effects.push(Effect::ForgetToken);
+            Code::Ok
+        }
+        License::HandedBack(_) => Code::Ok,
+        _ => Code::NoToken,
+    };
+    effects.push(Effect::Report(Outcome::of(code)));
 }
 
 fn answered(

@@ -14,6 +14,8 @@ pub enum Kind {
     State,
     /// A token file.
     Token,
+    /// A file that a person carries.
+    Carried,
 }
 
 impl Kind {
@@ -21,6 +23,7 @@ impl Kind {
         match self {
             Self::State => ".state-",
             Self::Token => ".token-",
+            Self::Carried => ".seatlock-",
         }
     }
 }

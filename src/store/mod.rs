@@ -6,6 +6,8 @@
 
 /// The mark of a process that is asking the server.
 mod asking;
+/// Files that a person carries, wherever they lie.
+mod carried;
 /// Why the folder could not be used, in words for the person in front of it.
 mod error;
 /// Reading and replacing single files so that no reader ever sees half of one.
@@ -24,6 +26,7 @@ mod token;
 mod tests;
 
 pub use asking::{Asking, Turn, Uptime};
+pub use carried::{read_carried, write_carried};
 pub use error::StoreError;
 pub use state::Loaded;
 
@@ -106,7 +109,7 @@ impl Folder {
         let Some(_lock) = self.lock_existing()? else { return Ok(()) };
         file::sweep(&self.path, Kind::Token, Duration::ZERO);
         file::sweep(&self.path, Kind::State, Duration::ZERO);
-        for name in [Self::ASKING, Self::TOKEN, Self::PREVIOUS, Self::STATE] {
+        for name in [Self::ASKING, Self::REQUESTED, Self::TOKEN, Self::PREVIOUS, Self::STATE] {
             self.remove(name)?;
         }
         file::sync_folder(&self.path);

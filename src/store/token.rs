@@ -12,12 +12,27 @@ const LIMIT: u64 = 16 * 1024;
 impl Folder {
     pub(super) const TOKEN: &'static str = "token";
 
+    /// A token whose lease was asked for by a file waits here, while another one may be in use.
+    pub(super) const REQUESTED: &'static str = "token.requested";
+
     /// The integration token that was kept, if any. Takes no lock and creates nothing.
     ///
     /// # Errors
     /// [`StoreError::Unreadable`], or [`StoreError::TokenUnusable`] when the file holds no token for this user.
     pub fn read_token(&self) -> Result<Option<Token>, StoreError> {
-        let path = self.path.join(Self::TOKEN);
+        self.read_sealed(Self::TOKEN)
+    }
+
+    /// The token that waits for its lease, if any.
+    ///
+    /// # Errors
+    /// As [`read_token`](Self::read_token).
+    pub fn read_requested_token(&self) -> Result<Option<Token>, StoreError> {
+        self.read_sealed(Self::REQUESTED)
+    }
+
+    fn read_sealed(&self, name: &str) -> Result<Option<Token>, StoreError> {
+        let path = self.path.join(name);
         let unusable = || StoreError::TokenUnusable { path: path.clone() };
         let sealed = match file::read(&path, LIMIT).map_err(|error| StoreError::unreadable(&path, error))? {
             Content::Absent => return Ok(None),
@@ -35,7 +50,28 @@ impl Folder {
     /// # Errors
     /// [`StoreError::Busy`] or [`StoreError::Unwritable`]; an older token is then still there.
     pub fn write_token(&self, token: &Token) -> Result<(), StoreError> {
-        let path = self.path.join(Self::TOKEN);
+        self.write_sealed(Self::TOKEN, token)
+    }
+
+    /// Keeps `token` until its lease comes.
+    ///
+    /// # Errors
+    /// As [`write_token`](Self::write_token).
+    pub fn write_requested_token(&self, token: &Token) -> Result<(), StoreError> {
+        self.write_sealed(Self::REQUESTED, token)
+    }
+
+    /// Forgets the token that waits for its lease.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] or [`StoreError::Unwritable`].
+    pub fn remove_requested_token(&self) -> Result<(), StoreError> {
+        let Some(_lock) = self.lock_existing()? else { return Ok(()) };
+        self.remove(Self::REQUESTED)
+    }
+
+    fn write_sealed(&self, name: &str, token: &Token) -> Result<(), StoreError> {
+        let path = self.path.join(name);
         let unwritable = |error| StoreError::unwritable(&path, error);
         let sealed =
             (self.seal.protect)(token.expose_secret().as_bytes()).map(Zeroizing::new).map_err(unwritable)?;

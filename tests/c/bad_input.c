@@ -196,6 +196,16 @@ static void operations(const seatlock_client *c)
     EXPECT(seatlock_client_preflight(c, "sit_short", &operation, &detail), SEATLOCK_ERROR_TOKEN_MALFORMED);
     EXPECT(seatlock_client_cancel(c, 0), SEATLOCK_ERROR_UNKNOWN_OPERATION);
     EXPECT(seatlock_client_cancel(c, UINT64_MAX), SEATLOCK_ERROR_UNKNOWN_OPERATION);
+    EXPECT(seatlock_client_request_file(c, NULL, 1, "x", NULL, &detail), NULL_POINTER);
+    EXPECT(seatlock_client_request_file(c, "sit_8uVq", 1, "x", NULL, &detail), SEATLOCK_ERROR_TOKEN_MALFORMED);
+    EXPECT(seatlock_client_request_file(c, "x", 4, "x", NULL, &detail), INVALID);
+    EXPECT(seatlock_client_request_file(c, "x", 1, NULL, NULL, &detail), NULL_POINTER);
+    EXPECT(seatlock_client_import_file(NULL, "x", NULL, &detail), NULL_POINTER);
+    EXPECT(seatlock_client_import_file(c, NULL, NULL, &detail), NULL_POINTER);
+    EXPECT(seatlock_client_import_file(c, "", NULL, &detail), INVALID);
+    EXPECT(seatlock_client_import_file(c, NOT_UTF8, NULL, &detail), BAD_TEXT);
+    EXPECT(seatlock_client_release_file(c, NULL, NULL, &detail), NULL_POINTER);
+    EXPECT(seatlock_client_release_file(c, "", NULL, &detail), INVALID);
     EXPECT(seatlock_client_allow_network(NULL, 1, &detail), NULL_POINTER);
     EXPECT(seatlock_client_allow_network(c, 2, &detail), INVALID);
     EXPECT(seatlock_client_allow_network(c, 0, NULL), NONE);

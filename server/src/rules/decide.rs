@@ -226,8 +226,9 @@ impl<'a> Draft<'a> {
             }
             _ => None,
         };
-        let proven = caller.install.is_some()
-            && judge(caller.install.as_ref(), caller.renewal.as_ref()) == Judgement::Good;
+        // Not the secret before it: a lease that was made since would live on.
+        let current = caller.install.as_ref().map(|install| install.current);
+        let proven = current.is_some() && current == caller.renewal;
         if proven && held_in.is_some() && held_in == caller.epoch {
             self.give_back(caller)
         } else {

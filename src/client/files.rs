@@ -1,0 +1,125 @@
+use super::Consent;
+use super::worker::Worker;
+use crate::license::{Effect, HandedBack, Input, License, Outcome, Requested, Signed, SignedObject, step};
+use crate::machine;
+use crate::store::{read_carried, write_carried};
+use seatlock_protocol::{
+    Code, Nonce, Token, TokenHash,
+    api::{Have, Intent, SeatCall, SeatRequest},
+    file::{CarriedFile, FileCall, LeaseFile, MAX_FILE, RequestFile},
+};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What machines without a network do by files that a person carries. Nothing here waits, or sends anything.
+impl Worker {
+    /// Asks for a lease by a file. Changes no license: that is for the file that comes back.
+    pub(super) fn request_file(&mut self, token: &Token, consent: Consent, path: &Path) -> Outcome {
+        let Ok(request) = self.new_request(SeatCall::Offline, token.hash(), Intent::Launch) else {
+            return Outcome::of(Code::Internal);
+        };
+        let requested = Requested { nonce: request.nonce, token: token.hash() };
+        // The secret proves nothing here, and files get lost.
+        let request = SeatRequest { renewal: None, ..request };
+        let written = self.write(path, FileCall::Lease, token.hash(), request);
+        if written.code == Code::Ok {
+            let (state, _) = self.step(Input::Requested(requested));
+            let kept = self.keeper.requested(state, token.clone(), consent.remember);
+            self.note(kept);
+        }
+        written
+    }
+
+    /// Takes the lease of a file, if it answers the request that was made here last.
+    pub(super) fn import_file(&mut self, path: &Path) -> Outcome {
+        let bytes = match read_carried(path, MAX_FILE) {
+            Ok(bytes) => bytes,
+            Err(error) => return unusable(path, &error.to_string()),
+        };
+        let LeaseFile { lease, renewal, keyset } = match LeaseFile::parse(&bytes) {
+            Ok(file) => file,
+            Err(error) => return unusable(path, &error.to_string()),
+        };
+        let signed = Signed {
+            object: SignedObject::Lease(lease),
+            key_set: keyset,
+            renewal: Some(renewal),
+            http_status: 0,
+        };
+        let (state, outcome) = self.step(Input::Imported(&signed));
+        match &state.license {
+            License::Lease(lease) if state.license != self.keeper.state.license => {
+                // Without its token the lease would not be found valid at the next start.
+                let Some((token, remember)) = self.keeper.waiting_token(lease.claims.tkh) else {
+                    return Outcome::of(Code::NoToken);
+                };
+                let adopted = self.keeper.adopt_requested(state, token, remember);
+                self.note(adopted);
+            }
+            _ => {}
+        }
+        outcome
+    }
+
+    /// Gives the lease up, and then writes the file that confirms it; again as often as it is asked for.
+    pub(super) fn release_file(&mut self, path: &Path) -> Outcome {
+        let given_up = matches!(self.keeper.state.license, License::HandedBack(_));
+        let (state, outcome) = self.step(Input::HandedBack);
+        if outcome.code != Code::Ok {
+            return outcome;
+        }
+        if !given_up {
+            self.keeper.answered(state);
+            // While the disk still has the lease, confirming that it is gone would not be true.
+            if let Err(error) = self.keeper.save() {
+                self.note(Err(error));
+                return Outcome::of(Code::StoreUnwritable);
+            }
+            let forgotten = self.keeper.forget_token();
+            self.note(forgotten);
+        }
+        let License::HandedBack(given) = self.keeper.state.license.clone() else {
+            return Outcome::of(Code::NoToken); // another process has taken a lease meanwhile
+        };
+        let HandedBack { epoch, jti, token, renewal, .. } = *given;
+        match self.new_request(SeatCall::Release, token, Intent::Renew) {
+            Ok(request) => {
+                let request = SeatRequest { have: Some(Have { jti, epoch }), renewal, ..request };
+                self.write(path, FileCall::Release, token, request)
+            }
+            Err(code) => Outcome::of(code),
+        }
+    }
+
+    fn step(&self, input: Input<'_>) -> (crate::license::State, Outcome) {
+        let (state, effects) = step(&self.keeper.state, input, machine::clock::read(), &self.keeper.rules);
+        let reported = effects.into_iter().find_map(|effect| match effect {
+            Effect::Report(outcome) => Some(outcome),
+            _ => None,
+        });
+        (state, reported.unwrap_or_else(|| Outcome::of(Code::Ok)))
+    }
+
+    fn new_request(&self, call: SeatCall, token: TokenHash, intent: Intent) -> Result<SeatRequest, Code> {
+        let mut nonce = [0; Nonce::LEN];
+        getrandom::fill(&mut nonce).map_err(|_| Code::Internal)?;
+        let asked = crate::license::Asked { call, nonce: Nonce::new(nonce), token };
+        Ok(self.request(&asked, intent))
+    }
+
+    fn write(&self, path: &Path, call: FileCall, token_hash: TokenHash, request: SeatRequest) -> Outcome {
+        let issuer = self.keeper.rules.trust.issuer.clone();
+        let file = RequestFile { call, issuer, token_hash, request };
+        let written = file.to_bytes().map_err(Into::into).and_then(|bytes| write_carried(path, &bytes));
+        match written {
+            Ok(()) => Outcome::of(Code::Ok),
+            Err(error) => unusable(path, &error.to_string()),
+        }
+    }
+}
+
+fn unusable(path: &Path, reason: &str) -> Outcome {
+    let params = [("path", path.display().to_string()), ("reason", reason.to_owned())];
+    let params: BTreeMap<_, _> = params.map(|(name, value)| (name.to_owned(), value)).into();
+    Outcome { params, ..Outcome::of(Code::FileUnusable) }
+}
