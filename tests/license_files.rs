@@ -143,7 +143,7 @@ fn giving_back_is_final_and_can_be_confirmed_again() {
         let other = Computer::with(&lease(|claims| {
             (claims.iat, claims.jti) = (at(iat), uuid::Uuid::from_u128(jti));
         }));
-        let merged = other.state.merged_with(computer.state.clone());
+        let merged = other.state.clone().merged_with(computer.state.clone(), other.reading());
         assert_eq!(matches!(merged.license, License::Lease(_)), back, "{what}");
     }
     let mut nobody = Computer::new();
