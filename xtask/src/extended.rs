@@ -10,6 +10,9 @@ mod consumers;
 mod gate;
 /// The headers, and the sources of the examples, with every compiler and standard.
 mod headers;
+/// Real proxies, and names that are not found, in a network of its own.
+#[cfg(unix)]
+pub mod proxies;
 /// The protocol against Python's JOSE and cryptography packages.
 mod python;
 /// Closing while name resolution hangs, in a network of its own.
@@ -30,6 +33,7 @@ const CHECKS: &[Check] = &[
     ("python: protocol against PyJWT", python::cross_check),
     ("valgrind: 20 lives without leak or error", valgrind::lifecycle),
     ("resolver: closing while name resolution hangs", resolver::hanging),
+    ("proxies: squid, tinyproxy, mitmproxy and a silent name server", proxies::real),
     ("gate: no socket while networking is switched off", gate::closed),
     ("clock: wrong, set back, stopped, unreadable", clock::end_to_end),
     ("cmake: shared and static consumer", consumers::cmake),

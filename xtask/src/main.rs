@@ -64,6 +64,12 @@ enum Verb {
         #[arg(long)]
         list: bool,
     },
+    /// The part of the check "proxies" that runs in a network of its own
+    #[command(hide = true)]
+    ProxiesInside {
+        /// The program `mitmdump`
+        mitmproxy: PathBuf,
+    },
     /// Checks that need more than Rust and a C compiler; names what is missing
     Extended {
         /// Only checks whose name contains this
@@ -98,6 +104,7 @@ fn run(verb: Verb) -> Result<()> {
             nightmare::by_hand::list();
             Ok(())
         }
+        Verb::ProxiesInside { mitmproxy } => extended::proxies::inside(&mitmproxy),
         Verb::Extended { filter } => extended::run(filter.as_deref()),
     }
 }

@@ -123,6 +123,7 @@ pub const CASES: &[Case] = &[
 
     // Signed by the real key, and still not to be taken.
     row("crit", "an extension that must be understood", Forges(forge::critical_extension), Code::BadSignature, 200, "signature"),
+    row("jku", "an address of a key", Forges(forge::key_by_address), Code::BadSignature, 200, "signature"),
     row("typ", "a type that every JWT has", Forges(forge::another_type), Code::BadSignature, 200, "signature"),
     row("other-product", "a lease for another product", Forges(forge::another_product), Code::BadSignature, 200, "signature"),
     row("other-server", "a lease of another server", Forges(forge::another_issuer), Code::BadSignature, 200, "signature"),

@@ -154,6 +154,14 @@ pub(super) fn critical_extension(upstream: &Upstream, answer: &mut Answer) -> Re
     })
 }
 
+/// An address at which to fetch the key, though nothing is wrong with the signature.
+pub(super) fn key_by_address(upstream: &Upstream, answer: &mut Answer) -> Result<()> {
+    change(answer, |jws| {
+        put(&mut jws.header, "jku", json!("http://127.0.0.1:1/keys"));
+        Ok(sign(jws, &upstream.current))
+    })
+}
+
 /// A type that every JWT has.
 pub(super) fn another_type(upstream: &Upstream, answer: &mut Answer) -> Result<()> {
     change(answer, |jws| {
