@@ -332,6 +332,53 @@ fn a_revoked_key_gives_its_lease_a_day() {
 }
 
 #[test]
+fn a_revoked_key_answers_nothing_more() {
+    // (what, signed, revoked since, key set signed, believed), in hours after BASE
+    let rows = [
+        ("issued at that moment", 1, 1, 1, false),
+        ("issued after", 2, 1, 1, false),
+        ("says that it was issued before, but answers now", 0, 1, 1, false),
+        ("the revocation is announced for later", 1, 2, 1, true),
+        ("announced, and now is later", 2, 2, 1, false),
+    ];
+    for (what, signed_at, since, set_at, believed) in rows {
+        let set = key_set(4, LISTED, |set| {
+            set.iat = at(BASE + set_at * HOUR);
+            set.revoked = vec![revoked(LISTED, BASE + since * HOUR)];
+        });
+        let set = signed(Typ::KeySet, ROOT, &set);
+        let issued = at(BASE + signed_at * HOUR);
+        let drop = verdict_by(LISTED, &verdict(Code::TokenRevoked, Act::Drop, |c| c.iat = issued));
+        let keep = verdict_by(LISTED, &verdict(Code::ClientTooOld, Act::Keep, |c| c.iat = issued));
+        let renewal = lease_by(LISTED, &lease(|c| (c.iat, c.exp) = (issued, at(BASE + 7 * DAY))));
+        for (object, code, fate) in [
+            (drop, Code::TokenRevoked, Dropped),
+            (keep, Code::ClientTooOld, Kept),
+            (renewal, Code::Ok, Renewed),
+        ] {
+            let (code, fate) = if believed { (code, fate) } else { (Code::BadSignature, Kept) };
+            check(what, SeatCall::Ping, &reply_with(object, Some(set.clone())), code, fate);
+        }
+    }
+}
+
+#[test]
+fn a_stored_verdict_counts_if_it_was_signed_before_its_key_was_revoked() {
+    for (what, since, stays) in
+        [("signed before", 1, true), ("at that moment", 0, false), ("after", -1, false)]
+    {
+        let mut computer = before();
+        let drop = verdict(Code::TokenRevoked, Act::Drop, |c| c.iat = at(BASE));
+        let _ = computer.answered(SeatCall::Ping, &reply(verdict_by(LISTED, &drop)));
+        let set = key_set(4, LISTED, |set| set.revoked = vec![revoked(LISTED, BASE + since * HOUR)]);
+        computer.state.key_set = computer.rules.trust.key_set(&signed(Typ::KeySet, ROOT, &set)).ok();
+        computer.restart_after(MINUTE);
+        let tombstone = matches!(computer.state.license, License::Dropped(_));
+        assert_eq!(tombstone, stays, "{what}");
+    }
+}
+
+#[test]
 fn the_life_of_a_lease() {
     use LockState::{Grace, Locked, Unlocked};
     // (seconds after it was issued, lock state, reason, warn)

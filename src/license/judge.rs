@@ -44,7 +44,7 @@ pub(super) fn judge(
 ) -> Judgement {
     let binding = Binding { machine: machine.clone(), token: Some(asked.token) };
     match &signed.object {
-        SignedObject::Lease(text) => match trust.bound::<LeaseClaims>(text, state.keys(), &binding) {
+        SignedObject::Lease(text) => match trust.answer::<LeaseClaims>(text, state.keys(), &binding) {
             Err(distrust) => Judgement::Distrusted(reported(&distrust)),
             Ok(lease) if lease.claims.nonce != asked.nonce => Judgement::Distrusted(Code::ReplayedResponse),
             Ok(lease) if is_stale(state, &lease.claims) => Judgement::Distrusted(Code::ReplayedResponse),
@@ -53,7 +53,7 @@ pub(super) fn judge(
             }
             Ok(lease) => Judgement::Lease(Box::new(lease)),
         },
-        SignedObject::Verdict(text) => match trust.bound::<VerdictClaims>(text, state.keys(), &binding) {
+        SignedObject::Verdict(text) => match trust.answer::<VerdictClaims>(text, state.keys(), &binding) {
             Err(distrust) => Judgement::Distrusted(reported(&distrust)),
             Ok(verdict) if verdict.claims.nonce != asked.nonce => {
                 Judgement::Distrusted(Code::ReplayedResponse)

@@ -51,6 +51,8 @@ pub enum Distrust {
     OtherToken,
     /// Signed by a key outside its period.
     KeyPeriod,
+    /// Signed by a key that was revoked.
+    KeyRevoked,
 }
 
 impl From<JwsError> for Distrust {
@@ -75,7 +77,8 @@ impl Trust {
         Ok(Held { jws: text.to_owned(), claims: verified.claims, kid: verified.kid })
     }
 
-    /// Verifies a lease or a verdict: signature, server, product, machine, token, and its key's period.
+    /// Verifies a lease or a verdict that is stored: signature, server, product, machine, token, its key's period, and
+    /// of a verdict that its key was not revoked when it was signed. What a revoked key does to a lease: [`end_of`].
     ///
     /// # Errors
     /// See [`Distrust`].
@@ -91,6 +94,10 @@ impl Trust {
             return Err(Distrust::Foreign);
         }
         check_period(keys, &verified.kid, said.issued_at)?;
+        let revoked = revoked_since(keys, &verified.kid).is_some_and(|since| since <= said.issued_at);
+        if revoked && T::ENDS_WITH_ITS_KEY {
+            return Err(Distrust::KeyRevoked);
+        }
         if *said.machine != binding.machine {
             return Err(Distrust::OtherMachine);
         }
@@ -98,6 +105,25 @@ impl Trust {
             return Err(Distrust::OtherToken);
         }
         Ok(Held { jws: text.to_owned(), claims: verified.claims, kid: verified.kid })
+    }
+
+    /// Verifies a lease or a verdict that answers a request of now. It was signed after the key set, whatever it says
+    /// itself, so a key that was revoked by then has signed nothing that counts.
+    ///
+    /// # Errors
+    /// See [`Distrust`].
+    pub fn answer<T: Bound>(
+        &self,
+        text: &str,
+        keys: Option<&KeySetClaims>,
+        binding: &Binding,
+    ) -> Result<Held<T>, Distrust> {
+        let held = self.bound::<T>(text, keys, binding)?;
+        let signed_at = held.claims.bonds().issued_at.max(keys.map_or(UnixTime::MIN, |keys| keys.iat));
+        match revoked_since(keys, &held.kid) {
+            Some(since) if since <= signed_at => Err(Distrust::KeyRevoked),
+            _ => Ok(held),
+        }
     }
 
     fn lease_key(&self, keys: Option<&KeySetClaims>, kid: &str) -> Option<PublicKey> {
@@ -119,10 +145,16 @@ fn check_period(keys: Option<&KeySetClaims>, kid: &str, signed_at: UnixTime) -> 
     }
 }
 
+fn revoked_since(keys: Option<&KeySetClaims>, kid: &str) -> Option<UnixTime> {
+    keys?.revoked.iter().find(|revoked| revoked.kid == kid).map(|revoked| revoked.since)
+}
+
 /// Claims that are bound to a server, a product, a computer and a token.
 pub trait Bound: DeserializeOwned {
     /// What such an object is.
     const TYP: Typ;
+    /// Whether nothing is left of it when its key is revoked. A lease keeps a day.
+    const ENDS_WITH_ITS_KEY: bool;
 
     /// What it is bound to.
     fn bonds(&self) -> Bonds<'_>;
@@ -140,9 +172,10 @@ pub struct Bonds<'a> {
 }
 
 macro_rules! bound {
-    ($claims:ty, $typ:expr) => {
+    ($claims:ty, $typ:expr, $ends:expr) => {
         impl Bound for $claims {
             const TYP: Typ = $typ;
+            const ENDS_WITH_ITS_KEY: bool = $ends;
 
             fn bonds(&self) -> Bonds<'_> {
                 let Self { iss, aud, ver, iat, mid, tkh, .. } = self;
@@ -152,16 +185,16 @@ macro_rules! bound {
     };
 }
 
-bound!(LeaseClaims, Typ::Lease);
-bound!(VerdictClaims, Typ::Verdict);
+bound!(LeaseClaims, Typ::Lease, false);
+bound!(VerdictClaims, Typ::Verdict, true);
 
 /// The moment from which a held lease no longer counts: its end, or earlier when its key was revoked, which was
 /// `learned` from the key set then.
 #[must_use]
 pub fn end_of(lease: &Held<LeaseClaims>, keys: Option<&KeySetClaims>, learned: UnixTime) -> UnixTime {
     let revoked = keys.and_then(|keys| {
-        let of_this_key = keys.revoked.iter().find(|revoked| revoked.kid == lease.kid)?;
-        (lease.claims.iat >= of_this_key.since).then(|| keys.iat.max(learned).plus(REVOKED_KEY_GRACE))
+        let since = revoked_since(Some(keys), &lease.kid)?;
+        (lease.claims.iat >= since).then(|| keys.iat.max(learned).plus(REVOKED_KEY_GRACE))
     });
     revoked.map_or(lease.claims.exp, |end| end.min(lease.claims.exp))
 }
