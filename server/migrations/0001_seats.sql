@@ -3,6 +3,7 @@
 CREATE TABLE server (
     one             INTEGER PRIMARY KEY CHECK (one = 1),
     issuer          TEXT NOT NULL,
+    root_key        TEXT NOT NULL,
     documentation   TEXT,
     support         TEXT,
     initialised_at  INTEGER NOT NULL

@@ -11,20 +11,106 @@ use support::{Plugin, Site};
 #[test]
 fn a_folder_is_set_up_once_and_for_its_owner_only() {
     let site = Site::new(&["--seats", "3"]);
-    let key = std::fs::read(site.data().join("root-key.json")).unwrap();
+    let root = site.root_file();
+    let key = std::fs::read(&root).unwrap();
     let again = site.cli(&["init", "--issuer", "x", "--product", "y"]);
     assert!(!again.ok && again.stderr.contains("set up already"), "{}", again.stderr);
-    assert_eq!(std::fs::read(site.data().join("root-key.json")).unwrap(), key);
+    assert_eq!(std::fs::read(&root).unwrap(), key);
 
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&site.data()), 0o700);
     let lease_keys = std::fs::read_dir(site.data().join("lease-keys")).unwrap();
-    let files = ["pepper", "root-key.json", "seatlock.db"].map(|name| site.data().join(name));
+    let files = [site.data().join("pepper"), site.data().join("seatlock.db"), root.into()];
     let all: Vec<_> = files.into_iter().chain(lease_keys.map(|entry| entry.unwrap().path())).collect();
     assert_eq!(all.len(), 4);
     for path in all {
         assert_eq!(mode(&path), 0o600, "{}", path.display());
     }
+}
+
+#[test]
+fn the_root_key_is_written_beside_the_data_folder_or_read_and_never_into_it() {
+    let site = Site::new(&[]);
+    let new = site.scratch("another");
+    let init = |options: &[&str]| {
+        site.cli_in(&new, &[&["init", "--issuer", "x", "--product", "y"], options].concat())
+    };
+    let (inside, beside) = (new.join("root.json"), site.scratch("another-root-key.json"));
+    let refused = init(&["--root-key-out", inside.to_str().unwrap()]);
+    assert!(!refused.ok && refused.stderr.contains("in the data folder"), "{}", refused.stderr);
+    std::fs::write(&beside, "somebody's").unwrap();
+    let refused = init(&[]);
+    assert!(!refused.ok && refused.stderr.contains("another-root-key.json"), "{}", refused.stderr);
+    assert_eq!(std::fs::read(&beside).unwrap(), b"somebody's");
+    assert!(!new.join("seatlock.db").exists());
+
+    let own = site.scratch("own.json");
+    let own = own.to_str().unwrap();
+    let made = site.cli(&["keys", "new-root", "--out", own]).json();
+    let again = site.cli(&["keys", "new-root", "--out", own]);
+    assert!(!again.ok && again.stderr.contains("own.json"), "{}", again.stderr);
+    let done = init(&["--root-key", own]).json();
+    assert_eq!(done["root_key"]["x"], made["x"]);
+    assert_eq!(done["root_key_file"], own);
+    let found = |folder: &Path| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<_> =
+        found(&new).chain(found(&new.join("lease-keys"))).filter(|path| path.is_file()).collect();
+    let secret = std::fs::read_to_string(own).unwrap();
+    let secret: serde_json::Value = serde_json::from_str(&secret).unwrap();
+    let secret = secret["d"].as_str().unwrap().as_bytes();
+    for file in files {
+        let bytes = std::fs::read(&file).unwrap();
+        assert!(!bytes.windows(secret.len()).any(|part| part == secret), "{}", file.display());
+    }
+}
+
+#[test]
+fn serve_says_when_the_root_key_lies_in_the_data_folder() {
+    for (name, warned) in
+        [(None, false), (Some("data/old.json"), true), (Some("data/lease-keys/old.json"), true)]
+    {
+        let site = Site::new(&[]);
+        if let Some(name) = name {
+            std::fs::rename(site.scratch("data-root-key.json"), site.scratch(name)).unwrap();
+        }
+        drop(site.serve());
+        let log = std::fs::read_to_string(site.log()).unwrap();
+        assert_eq!(log.contains("the root key lies in the data folder"), warned, "{name:?}: {log}");
+    }
+}
+
+#[test]
+fn a_key_set_that_does_not_fit_is_not_installed() {
+    let site = Site::new(&[]);
+    let path = |name: &str| site.scratch(name).to_str().unwrap().to_owned();
+    let root = site.root_file();
+    let (proposal, signed) = (path("proposal.json"), path("keyset.json"));
+    site.cli(&["keys", "propose", "--out", &proposal]).json();
+    let sign = |key: &str, out: &str, yes: &[&str]| {
+        site.cli(&[&["keys", "sign", &proposal, "--root-key", key, "--out", out], yes].concat())
+    };
+    let refused = sign(&root, &signed, &[]);
+    assert!(!refused.ok && refused.stderr.contains("--yes"), "{}", refused.stderr);
+    site.cli(&["keys", "new-root", "--out", &path("other.json")]).json();
+    let refused = sign(&path("other.json"), &signed, &["--yes"]);
+    assert!(!refused.ok && refused.stderr.contains("another one"), "{}", refused.stderr);
+    assert!(!Path::new(&signed).exists());
+    sign(&root, &signed, &["--yes"]).json();
+
+    // Meanwhile the keys are changed in another way.
+    let install = |file: &str| site.cli(&["keys", "install", file]);
+    let elsewhere = Site::new(&["--root-key", &root]);
+    let refused = elsewhere.cli(&["keys", "install", &signed]);
+    assert!(!refused.ok && refused.stderr.contains("private half"), "{}", refused.stderr);
+    let refused = Site::new(&[]).cli(&["keys", "install", &signed]);
+    assert!(!refused.ok && refused.stderr.contains("not signed by"), "{}", refused.stderr);
+    site.cli(&["keys", "rotate", "--root-key", &root]).json();
+    let refused = install(&signed);
+    assert!(!refused.ok && refused.stderr.contains("has 2 already"), "{}", refused.stderr);
+    assert!(!install(&proposal).ok);
+    let keys = site.cli(&["keys", "list"]).json();
+    assert_eq!(keys.as_array().unwrap().len(), 2);
+    assert!(!site.cli(&["keys", "rotate", "--root-key", &path("other.json")]).ok);
 }
 
 #[test]

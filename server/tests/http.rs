@@ -108,7 +108,7 @@ async fn the_key_set_has_a_tag_and_follows_a_rotation_at_once() {
 
     let mut plugin = Plugin::new(&token, "a");
     let before = server.lease("activate", &mut plugin).await.1;
-    let rotated = site.cli(&["keys", "rotate"]).json();
+    let rotated = site.cli(&["keys", "rotate", "--root-key", &site.root_file()]).json();
     let answer = server.call("ping", &plugin).await;
     assert_eq!((before.ks, answer.lease().ks, rotated["seq"].as_u64()), (1, 2, Some(2)));
     let signer = signer(&answer.body);
@@ -123,7 +123,7 @@ async fn the_key_set_has_a_tag_and_follows_a_rotation_at_once() {
     assert!(set.keys[0].exp.since(set.iat) <= 300, "the old key signs no more");
 
     let stolen = rotated["kid"].as_str().unwrap().to_owned();
-    let third = site.cli(&["keys", "rotate", "--revoke", &stolen]).json();
+    let third = site.cli(&["keys", "rotate", "--root-key", &site.root_file(), "--revoke", &stolen]).json();
     let answer = server.call("ping", &plugin).await;
     assert_eq!((answer.lease().ks, self::signer(&answer.body)), (3, third["kid"].clone()));
     let listed = site.cli(&["keys", "list"]).json();

@@ -3,7 +3,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -72,8 +72,9 @@ impl Running {
         let folder = tempfile::Builder::new().prefix("seatlock-server-").tempdir()?;
         let address = free_address()?;
         let issuer = setup.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
-        let mut init = command(folder.path())?;
-        init.args(["init", "--issuer", &issuer, "--product", &setup.product]);
+        let mut init = command(&folder.path().join(DATA))?;
+        init.arg("init").arg("--root-key-out").arg(folder.path().join(ROOT_KEY_FILE));
+        init.args(["--issuer", &issuer, "--product", &setup.product]);
         init.args(["--seats", &setup.seats.to_string()]).args(&setup.more).arg("--json");
         let printed = run::output(&mut init)?;
         let root_key = member(&printed, ROOT_KEY)?;
@@ -102,8 +103,14 @@ impl Running {
 
     /// Folder with the server's data.
     #[must_use]
-    pub fn data(&self) -> &Path {
-        self.folder.path()
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join(DATA)
+    }
+
+    /// File with the private half of the root key.
+    #[must_use]
+    pub fn root_key_file(&self) -> PathBuf {
+        self.folder.path().join(ROOT_KEY_FILE)
     }
 
     /// Creates a seat for a person.
@@ -120,7 +127,7 @@ impl Running {
     /// # Errors
     /// The command fails.
     pub fn administer(&self, arguments: &[&str]) -> Result<String> {
-        run::output(command(self.data())?.args(arguments))
+        run::output(command(&self.data())?.args(arguments))
     }
 
     /// Asks the server to end and waits until it has.
@@ -172,7 +179,7 @@ impl Running {
         if self.child.is_some() {
             bail!("the server at {} is running", self.address);
         }
-        let mut serve = command(self.data())?;
+        let mut serve = command(&self.data())?;
         serve.args(["serve", "--listen", &self.address]).stdin(Stdio::null());
         serve.envs(environment.iter().copied());
         let mut child = serve.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
@@ -207,6 +214,10 @@ impl Drop for Running {
         }
     }
 }
+
+/// Beside each other in the server's temporary folder.
+const DATA: &str = "data";
+const ROOT_KEY_FILE: &str = "root-key.json";
 
 /// Members of the JSON that the server's commands print.
 const ROOT_KEY: &str = "/root_key/x";

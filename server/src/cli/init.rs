@@ -2,11 +2,12 @@ use super::license::{Settings, usual};
 use super::output::Output;
 use anyhow::{Context as _, bail};
 use clap::Args;
-use seatlock_protocol::{Typ, jws};
+use seatlock_protocol::SigningKey;
 use seatlock_server::{
-    keys::{DataFolder, first_set, new_key},
+    keys::{DataFolder, first_set, new_key, read_key, sign_set},
     store::{ServerInfo, Store as _, StoredKeySet, sqlite::SqliteStore},
 };
+use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 pub(super) struct Init {
@@ -22,6 +23,12 @@ pub(super) struct Init {
     /// For farms and containers: leases of half an hour, release after one
     #[arg(long)]
     ephemeral: bool,
+    /// An existing root key, made by "keys new-root"; read once, not copied
+    #[arg(long, value_name = "FILE", conflicts_with = "root_key_out")]
+    root_key: Option<PathBuf>,
+    /// Where to write the new root key; never overwritten, never in the data folder [default: DIR-root-key.json]
+    #[arg(long, value_name = "FILE")]
+    root_key_out: Option<PathBuf>,
     #[command(flatten)]
     settings: Settings,
 }
@@ -35,37 +42,38 @@ impl Init {
             bail!("the issuer must have 1 to 255 bytes");
         }
         let license = self.settings.apply(usual(self.ephemeral))?;
-        let (root, lease) = (new_key()?, new_key()?);
+        let lease = new_key()?;
         folder.create()?;
+        let (root, root_file) =
+            root_key(folder, self.root_key, self.root_key_out).context("nothing was set up")?;
         folder.create_pepper()?;
-        root.write(&folder.root_key())?;
         folder.write_lease_key(&lease)?;
 
         let store = SqliteStore::open(&folder.database(), true).await.context("the database was not made")?;
         let set = first_set(&self.issuer, lease.key.public(), store.ready().await?);
-        let keys = StoredKeySet { seq: set.seq, jws: jws::sign(Typ::KeySet, &root.key, &set)? };
+        let keys = StoredKeySet { seq: set.seq, jws: sign_set(&root, &set)? };
         let server = ServerInfo {
             issuer: self.issuer.clone(),
+            root_key: root.public(),
             documentation: self.documentation,
             support: self.support,
         };
         store.initialise(server, license.clone(), keys).await.context("the database was not set up")?;
         store.close().await;
 
-        let root_file = folder.root_key();
         let value = serde_json::json!({
             "data": folder.path(),
             "issuer": self.issuer,
-            "root_key": { "kid": root.key.kid(), "x": root.key.public().jwk_x() },
+            "root_key": { "kid": root.kid(), "x": root.public().jwk_x() },
             "lease_key": { "kid": lease.key.kid(), "x": lease.key.public().jwk_x() },
             "root_key_file": root_file,
             "license": license.id,
         });
         let text = format!(
             "issuer     {}\nroot key   {}   (pin this one in the plug-in)\nlease key  {}\nlicense    {}, {} seats\n\n\
-             Move {} to a safe place that is not this computer; it is needed only to rotate keys.",
+             Move {} to a safe place that is not this computer, and keep a copy; it is needed only to change keys.",
             self.issuer,
-            root.key.public().jwk_x(),
+            root.public().jwk_x(),
             lease.key.public().jwk_x(),
             license.id,
             license.seats_max,
@@ -73,4 +81,28 @@ impl Init {
         );
         output.done(&value, &text)
     }
+}
+
+/// The root key, and the file that it is in: the one that was named, or a new one.
+fn root_key(
+    folder: &DataFolder,
+    existing: Option<PathBuf>,
+    out: Option<PathBuf>,
+) -> anyhow::Result<(SigningKey, PathBuf)> {
+    if let Some(file) = existing {
+        return Ok((read_key(&file)?, file));
+    }
+    let file = out.or_else(|| folder.root_key_beside());
+    let file = file.context("say with --root-key-out where to write the root key")?;
+    let place = file.parent().filter(|place| !place.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let place = place.canonicalize().with_context(|| format!("{} can not be used", place.display()))?;
+    if place.starts_with(folder.path().canonicalize()?) {
+        bail!(
+            "{} would lie in the data folder, where every backup and every intruder finds it",
+            file.display()
+        );
+    }
+    let root = new_key()?;
+    root.write(&file)?;
+    Ok((root.key, file))
 }

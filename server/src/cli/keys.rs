@@ -1,50 +1,74 @@
+use super::ceremony::{Install, Next, Propose, Revocation, Sign, check_root, publish};
 use super::output::{Output, cell};
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Subcommand;
-use seatlock_protocol::{Typ, jws};
+use seatlock_protocol::SigningKey;
 use seatlock_server::{
-    keys::{DataFolder, KeyRing, new_key, next_set, read_key, read_set},
+    keys::{DataFolder, KeyRing, new_key, read_key, read_set, sign_set},
     rules::timestamp,
-    store::{Store as _, StoreError, StoredKeySet, sqlite::SqliteStore},
+    store::{Store as _, sqlite::SqliteStore},
 };
-use std::path::PathBuf;
-
-/// Leases that a license issued before its durations were changed are over by then.
-const LEASES_AT_LEAST: u64 = 30 * 86_400;
+use std::path::{Path, PathBuf};
 
 #[derive(Subcommand)]
 pub(super) enum KeysCommand {
+    /// Make a root key, on a computer that is not the server
+    ///
+    /// Needs no data folder and no network. What it prints is public; the file is not.
+    NewRoot {
+        /// Where to write the key; never overwritten
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// List the keys of the newest key set
     List,
     /// Make a new lease key that signs from now on; a running server takes it up by itself
+    ///
+    /// Where the root key must not come to the server: keys propose, keys sign, keys install.
     Rotate {
-        /// The root key, which signs the new key set [default: root-key.json in the data folder]
+        /// The root key, which signs the new key set
         #[arg(long, value_name = "FILE")]
-        root_key: Option<PathBuf>,
-        /// A lease key that got into wrong hands: what it signed from now on must be renewed within 24 hours
-        #[arg(long, value_name = "KID", allow_hyphen_values = true)]
-        revoke: Option<String>,
+        root_key: PathBuf,
+        #[command(flatten)]
+        revocation: Revocation,
     },
+    /// Make a new lease key and write down the key set that the root key is to sign
+    Propose(Propose),
+    /// Sign a proposal where the root key is, after showing it; needs no data folder and no network
+    Sign(Sign),
+    /// Take a signed key set; a running server takes it up by itself
+    Install(Install),
 }
 
 impl KeysCommand {
     pub(super) async fn run(self, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
-        let store = super::open(folder).await?;
         match self {
-            Self::List => list(&store, folder, output).await?,
-            Self::Rotate { root_key, revoke } => {
-                let file = root_key.unwrap_or_else(|| folder.root_key());
-                rotate(&store, folder, output, file, revoke).await?;
-            }
+            Self::NewRoot { out } => new_root(&out, output),
+            Self::List => list(folder, output).await,
+            Self::Rotate { root_key, revocation } => rotate(folder, output, &root_key, revocation).await,
+            Self::Propose(propose) => propose.run(folder, output).await,
+            Self::Sign(sign) => sign.run(output),
+            Self::Install(install) => install.run(folder, output).await,
         }
-        store.close().await;
-        Ok(())
     }
 }
 
-async fn list(store: &SqliteStore, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
+fn new_root(out: &Path, output: Output) -> anyhow::Result<()> {
+    let root = new_key()?;
+    root.write(out).context("no root key was made")?;
+    let (kid, x) = (root.key.kid(), root.key.public().jwk_x());
+    let text = format!(
+        "root key   {x}   (pin this one in the plug-in)\nwritten to {}; keep it off every server, and keep a copy",
+        out.display()
+    );
+    output.done(&serde_json::json!({ "kid": kid, "x": x, "file": out }), &text)
+}
+
+async fn list(folder: &DataFolder, output: Output) -> anyhow::Result<()> {
+    let store = super::open(folder).await?;
     let set = read_set(&store.key_set().await?.jws)?;
-    let signing = KeyRing::load(store, folder).await.ok();
+    let signing = KeyRing::load(&store, folder).await.ok();
+    store.close().await;
     let keys: Vec<_> = set
         .keys
         .iter()
@@ -67,42 +91,31 @@ async fn list(store: &SqliteStore, folder: &DataFolder, output: Output) -> anyho
 }
 
 async fn rotate(
-    store: &SqliteStore,
     folder: &DataFolder,
     output: Output,
-    root_file: PathBuf,
-    revoke: Option<String>,
+    root_file: &Path,
+    revocation: Revocation,
 ) -> anyhow::Result<()> {
-    let root = read_key(&root_file)
-        .context("the keys were not rotated: the root key is needed. Say where it is with --root-key")?;
-    let last = store.key_set().await?;
-    if jws::verify::<serde_json::Value>(&last.jws, Typ::KeySet, |kid| {
-        (kid == root.kid()).then(|| root.public())
-    })
-    .is_err()
-    {
-        bail!("the keys were not rotated: {} is not this server's root key", root_file.display());
-    }
-    let last = read_set(&last.jws)?;
-    if let Some(kid) = revoke.as_ref().filter(|kid| last.keys.iter().all(|key| key.kid != **kid)) {
-        bail!("the keys were not rotated: there is no key {kid}. See: keys list");
-    }
-    let licenses = store.licenses().await?;
-    let leases =
-        licenses.iter().map(|license| license.offline_ttl.max(license.airgap_ttl)).max().unwrap_or(0);
-    let new = new_key()?;
-    let longest = leases.max(LEASES_AT_LEAST);
-    let set = next_set(&last, new.key.public(), revoke.as_deref(), longest, store.ready().await?);
-    let signed = jws::sign(Typ::KeySet, &root, &set)?;
-    if signed.len() > jws::MAX_LEN {
-        bail!("the keys were not rotated: the key set would be too long. Wait until old leases are over.");
-    }
+    let store = super::open(folder).await?;
+    let (seq, key) =
+        rotated(&store, folder, root_file, revocation).await.context("the keys were not rotated")?;
+    store.close().await;
+    let value = serde_json::json!({ "seq": seq, "kid": key.kid(), "x": key.public().jwk_x() });
+    output.done(&value, &format!("key set {seq} made; {} signs from now on", key.kid()))
+}
+
+async fn rotated(
+    store: &SqliteStore,
+    folder: &DataFolder,
+    root_file: &Path,
+    revocation: Revocation,
+) -> anyhow::Result<(u64, SigningKey)> {
+    let root = read_key(root_file)?;
+    check_root(store, root.public(), root_file).await?;
+    let next = Next::new(store, revocation.revoke.as_deref(), 0).await?;
+    let signed = sign_set(&root, &next.set)?;
     // The key must be on disk before any server can be told to sign with it.
-    folder.write_lease_key(&new)?;
-    match store.publish(StoredKeySet { seq: set.seq, jws: signed }).await {
-        Err(StoreError::Conflict) => bail!("somebody else rotated the keys at the same moment; try again"),
-        published => published.context("the keys were not rotated")?,
-    }
-    let value = serde_json::json!({ "seq": set.seq, "kid": new.key.kid(), "x": new.key.public().jwk_x() });
-    output.done(&value, &format!("key set {} made; {} signs from now on", set.seq, new.key.kid()))
+    folder.write_lease_key(&next.key)?;
+    publish(store, next.set.seq, signed).await?;
+    Ok((next.set.seq, next.key.key))
 }

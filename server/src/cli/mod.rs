@@ -1,5 +1,7 @@
 /// `audit`.
 mod audit;
+/// `keys propose`, `keys sign` and `keys install`.
+mod ceremony;
 /// `init`.
 mod init;
 /// `keys`.
@@ -63,7 +65,7 @@ enum Command {
     /// Answer the request and release files of machines without a network
     #[command(subcommand)]
     Offline(offline::OfflineCommand),
-    /// List and rotate the keys that sign leases
+    /// Make, list, rotate and revoke the keys that sign
     #[command(subcommand)]
     Keys(keys::KeysCommand),
     /// Show what happened to seats and licenses, oldest first

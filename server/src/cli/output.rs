@@ -1,7 +1,7 @@
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use serde::Serialize;
 use serde_json::Value;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 /// How results are written to standard output.
 #[derive(Clone, Copy)]
@@ -39,6 +39,17 @@ impl Output {
         }
         Ok(())
     }
+}
+
+/// Asks the person at the terminal. `refused` says what was not done when there is none.
+pub(super) fn agreed(question: &str, refused: &str) -> anyhow::Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        bail!("{refused}: somebody must agree. Say --yes to go ahead.");
+    }
+    write!(std::io::stderr().lock(), "{question} Type yes: ")?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
 }
 
 /// A member of a JSON object as a table shows it.

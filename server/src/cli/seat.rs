@@ -1,4 +1,4 @@
-use super::output::{Output, cell};
+use super::output::{Output, agreed, cell};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use seatlock_protocol::{Token, TokenKind};
@@ -8,7 +8,6 @@ use seatlock_server::{
     store::{Answered, NewSeat, OwnerOrder, Store as _, StoreError, TokenHashes, sqlite::SqliteStore},
 };
 use serde_json::{Value, json};
-use std::io::{IsTerminal as _, Write as _};
 use uuid::Uuid;
 
 #[derive(Subcommand)]
@@ -206,14 +205,9 @@ async fn confirm(store: &SqliteStore, id: Uuid) -> anyhow::Result<()> {
     let seat = seats.iter().find(|seat| seat.id == id);
     let seat = seat.ok_or_else(|| StoreError::NotFound(format!("seat {id}")))?;
     let email = &seat.shared_with;
-    if !std::io::stdin().is_terminal() {
-        bail!("seat {id} of {email} was not revoked: this can not be undone. Say --yes to go ahead.");
-    }
-    write!(std::io::stderr().lock(), "Close seat {id} of {email} for good? Type yes: ")?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    if answer.trim() != "yes" {
-        bail!("seat {id} of {email} was not revoked");
+    let kept = format!("seat {id} of {email} was not revoked; this can not be undone");
+    if !agreed(&format!("Close seat {id} of {email} for good?"), &kept)? {
+        bail!(kept);
     }
     Ok(())
 }

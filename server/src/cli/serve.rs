@@ -1,7 +1,11 @@
 use super::units::duration;
 use anyhow::Context as _;
 use clap::Args;
-use seatlock_server::{AppState, keys::DataFolder};
+use seatlock_server::{
+    AppState,
+    keys::DataFolder,
+    store::{Store as _, sqlite::SqliteStore},
+};
 use std::{io::Write as _, net::SocketAddr, time::Duration};
 use tokio::{
     net::TcpListener,
@@ -29,6 +33,7 @@ impl Serve {
             .with_ansi(false)
             .init();
         let store = super::open(&folder).await?;
+        warn_of_root_key(&store, &folder).await?;
         let timeout = Duration::from_secs(self.request_timeout);
         let state = AppState::load(store, folder, timeout).await?;
         // Before anybody can know that the server is there, so that a signal is never lost.
@@ -46,4 +51,13 @@ impl Serve {
         };
         seatlock_server::run(listener, state, shutdown).await.context("the server failed")
     }
+}
+
+/// Whoever breaks into a server must not find the key that could replace all others.
+async fn warn_of_root_key(store: &SqliteStore, folder: &DataFolder) -> anyhow::Result<()> {
+    let kid = store.server().await?.root_key.thumbprint();
+    if let Some(file) = folder.holds_key(&kid) {
+        tracing::warn!(file = %file.display(), "the root key lies in the data folder; move it off this computer");
+    }
+    Ok(())
 }

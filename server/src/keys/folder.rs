@@ -69,10 +69,23 @@ impl DataFolder {
         self.0.join("seatlock.db")
     }
 
-    /// Where the root key is kept until it is moved to a safe place.
+    /// Where the root key is written unless another place is named: beside the folder, so that no backup of it has both.
+    /// `None` when the folder has no name of its own.
     #[must_use]
-    pub fn root_key(&self) -> PathBuf {
-        self.0.join("root-key.json")
+    pub fn root_key_beside(&self) -> Option<PathBuf> {
+        let mut name = self.0.file_name()?.to_owned();
+        name.push("-root-key.json");
+        Some(self.0.with_file_name(name))
+    }
+
+    /// A file of this folder with the private half of the key `kid`. A root key has no business here.
+    #[must_use]
+    pub fn holds_key(&self, kid: &str) -> Option<PathBuf> {
+        let folders = [self.0.clone(), self.lease_keys()];
+        let entries = folders.iter().filter_map(|folder| folder.read_dir().ok()).flatten().flatten();
+        let mut files =
+            entries.map(|entry| entry.path()).filter(|path| path.extension() == Some("json".as_ref()));
+        files.find(|path| read_key(path).is_ok_and(|key| key.kid() == kid))
     }
 
     fn pepper_file(&self) -> PathBuf {
@@ -98,7 +111,7 @@ impl DataFolder {
     /// Whether a server was set up here, completely or not.
     #[must_use]
     pub fn is_taken(&self) -> bool {
-        [self.database(), self.pepper_file(), self.root_key()].iter().any(|path| path.exists())
+        [self.database(), self.pepper_file()].iter().any(|path| path.exists())
     }
 
     /// Makes the pepper.

@@ -1,5 +1,7 @@
 //! Holds secrets: the data folder's key files, the pepper, and the key that signs.
 
+/// Key sets on their way to the holder of the root key and back.
+mod ceremony;
 /// The data folder and its secret files.
 mod folder;
 /// The newest key set and the key of it that this server signs with.
@@ -7,6 +9,7 @@ mod ring;
 /// Key sets: what a rotation makes of the last one.
 mod set;
 
+pub use ceremony::{CeremonyError, Proposal, accept_set, sign_set};
 pub use folder::{DataFolder, FolderError, NewKey, new_key, random, read_key};
 pub use ring::{KeyRing, RingError, Rings, read_set};
-pub use set::{first_set, next_set};
+pub use set::{Rotation, first_set, next_set};

@@ -4,7 +4,7 @@
 //! database's clock. It answers only what is on disk for good.
 
 use crate::rules::{Answer, Call, Caller, License, OwnerAct, Seat};
-use seatlock_protocol::{MachineId, Token, TokenHash, UnixTime};
+use seatlock_protocol::{MachineId, PublicKey, Token, TokenHash, UnixTime};
 use serde::Serialize;
 use std::{future::Future, path::Path};
 use uuid::Uuid;
@@ -116,6 +116,8 @@ pub struct NewSeat {
 pub struct ServerInfo {
     /// The `iss` of everything that it signs.
     pub issuer: String,
+    /// Public half of the key that signs its key sets.
+    pub root_key: PublicKey,
     /// Documentation for users.
     pub documentation: Option<String>,
     /// Where to ask for help.
@@ -177,7 +179,7 @@ pub trait Store: Send + Sync + 'static {
     /// The newest key set.
     fn key_set(&self) -> impl Future<Output = Result<StoredKeySet, StoreError>> + Send;
 
-    /// Adds a key set; refused with [`StoreError::Conflict`] unless it follows the newest one.
+    /// Adds a key set; refused with [`StoreError::Conflict`] unless it is newer than all others.
     fn publish(&self, keys: StoredKeySet) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Adds a license.

@@ -79,6 +79,11 @@ impl Site {
         self.folder.path().join("data")
     }
 
+    /// The private half of the root key, where "init" writes it.
+    pub fn root_file(&self) -> String {
+        self.scratch("data-root-key.json").to_str().unwrap().to_owned()
+    }
+
     pub fn scratch(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

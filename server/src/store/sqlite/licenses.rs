@@ -77,7 +77,7 @@ impl Write for Publish {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        if self.0.seq != tx.seq + 1 {
+        if self.0.seq <= tx.seq {
             return Err(StoreError::Conflict);
         }
         sqlx::query("INSERT INTO key_set (seq, jws, created_at) VALUES (?, ?, ?)")
@@ -96,9 +96,11 @@ impl Write for Initialise {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let Self(server, license, keys) = self;
         sqlx::query(
-            "INSERT INTO server (one, issuer, documentation, support, initialised_at) VALUES (1, ?, ?, ?, ?)",
+            "INSERT INTO server (one, issuer, root_key, documentation, support, initialised_at) \
+             VALUES (1, ?, ?, ?, ?, ?)",
         )
         .bind(&server.issuer)
+        .bind(server.root_key.jwk_x())
         .bind(&server.documentation)
         .bind(&server.support)
         .bind(tx.now.seconds())

@@ -16,7 +16,7 @@ mod writer;
 use super::{Answered, AuditRow, NewSeat, OwnerOrder, Question, ServerInfo, Store, StoreError, StoredKeySet};
 use crate::rules::{License, Seat};
 use rows::{license_columns, seat_columns};
-use seatlock_protocol::{TokenHash, UnixTime};
+use seatlock_protocol::{PublicKey, TokenHash, UnixTime};
 use sqlx::{
     Connection as _, Row as _, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -111,12 +111,14 @@ impl Store for SqliteStore {
     }
 
     async fn server(&self) -> Result<ServerInfo, StoreError> {
-        let row = sqlx::query("SELECT issuer, documentation, support FROM server")
+        let row = sqlx::query("SELECT issuer, root_key, documentation, support FROM server")
             .fetch_optional(&self.readers)
             .await?
             .ok_or(StoreError::NotInitialised)?;
         Ok(ServerInfo {
             issuer: row.try_get("issuer")?,
+            root_key: PublicKey::from_jwk_x(row.try_get("root_key")?)
+                .map_err(|_| StoreError::Unexpected("server.root_key"))?,
             documentation: row.try_get("documentation")?,
             support: row.try_get("support")?,
         })
