@@ -4,7 +4,7 @@
 
 mod support;
 
-use seatlock::{Client, Code, Intent, LockState, Options};
+use seatlock::{Client, Code, Event, Failure, Intent, LockState, OperationId, Options};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +13,9 @@ use xtask::nightmare::{CASES, Case, Nightmare, Upstream};
 
 /// The library's own limit for a call, and room for a computer that is busy with other tests.
 const CALL: Duration = Duration::from_secs(15 + 10);
+/// The same for a connection that does not come about, and the cases in which it does not.
+const CONNECT: Duration = Duration::from_secs(5 + 7);
+const NO_CONNECTION: [&str; 2] = ["black-hole", "tls-hangs"];
 /// What the host gives a client to close. One that needs it all was not cancelled, but left to itself.
 const CLOSE: Duration = Duration::from_secs(3);
 
@@ -27,13 +30,22 @@ struct Took {
 
 #[test]
 fn no_network_locks_anybody_out() {
+    at_once(suffer);
+}
+
+#[test]
+fn no_network_licenses_or_spoils_a_first_activation() {
+    at_once(begin);
+}
+
+/// Plays every case at the same time: most of them wait most of the time.
+fn at_once(play: fn(&Case, &Arc<Upstream>) -> Took) {
     let upstream = Arc::new(Upstream::start().unwrap());
-    // All at once: most of them wait most of the time.
     let running: Vec<_> = CASES
         .iter()
         .map(|case| {
             let upstream = Arc::clone(&upstream);
-            (case, thread::spawn(move || suffer(case, &upstream)))
+            (case, thread::spawn(move || play(case, &upstream)))
         })
         .collect();
     let mut failed = Vec::new();
@@ -65,7 +77,8 @@ fn suffer(case: &Case, upstream: &Arc<Upstream>) -> Took {
     let begin = Instant::now();
     let event = end_of(&client, client.ping(Intent::Launch));
     let call = begin.elapsed();
-    assert!(call < CALL, "{name}: it took {call:?}");
+    let limit = if NO_CONNECTION.contains(&name) { CONNECT } else { CALL };
+    assert!(call < limit, "{name}: it took {call:?}");
     assert_eq!(event.code, case.code, "{name}: {}", event.message);
     assert_eq!(event.http_status.unwrap_or(0), case.status, "{name}");
     assert!(event.message.contains(case.says), "{name}: {}", event.message);
@@ -105,6 +118,55 @@ fn suffer(case: &Case, upstream: &Arc<Upstream>) -> Took {
         assert_eq!(computer.stored_lease().unwrap(), lease, "{name}");
     }
     Took { call, close }
+}
+
+/// What only a computer that was licensed before can know: which epoch its seat had, and which key set is the newest.
+const UNKNOWN_AT_FIRST: [&str; 2] = ["older-epoch", "older-key-set"];
+
+/// One computer without a license, one case, and then an honest network.
+fn begin(case: &Case, upstream: &Arc<Upstream>) -> Took {
+    let name = case.name;
+    let server = upstream.server();
+    let seat = server.create_seat(&format!("{name}@example.com")).unwrap();
+    let computer = Computer::new(name);
+    let nightmare = Nightmare::start(case, upstream).unwrap();
+    let client = Client::open(&options(&computer, upstream, &nightmare)).unwrap();
+    let (event, call) = ended(case, &client, client.activate(&seat.token, AGREED));
+    let taken = case.code == Code::Ok || UNKNOWN_AT_FIRST.contains(&name);
+    assert_eq!(event.code, if taken { Code::Ok } else { case.code }, "{name}: {}", event.message);
+    let status = client.status().unwrap();
+    if taken {
+        assert_eq!(status.lock_state, LockState::Unlocked, "{name}");
+    } else {
+        assert_eq!((status.lock_state, status.reason), (LockState::Locked, Code::NoToken), "{name}");
+        assert_eq!((computer.stored_lease(), computer.file("token")), (None, None), "{name}");
+    }
+    let close = closing(client);
+
+    let honest = computer.open(server);
+    // The thief's lease is dated an hour ahead: the first honest answer only sets the time right.
+    let tries = if name == "older-key-set" { 2 } else { 1 };
+    let codes = (0..tries).map(|_| end_of(&honest, honest.activate(&seat.token, AGREED)).code);
+    assert_eq!(codes.last(), Some(Code::Ok), "{name}");
+    assert_eq!(honest.status().unwrap().lock_state, LockState::Unlocked, "{name}");
+    Took { call, close }
+}
+
+/// Waits for the end, which must come in time, with a sentence for a person.
+fn ended(case: &Case, client: &Client, started: Result<OperationId, Failure>) -> (Event, Duration) {
+    let name = case.name;
+    let begin = Instant::now();
+    let event = end_of(client, started);
+    let call = begin.elapsed();
+    let limit = if NO_CONNECTION.contains(&name) { CONNECT } else { CALL };
+    assert!(call < limit, "{name}: it took {call:?}");
+    assert!(
+        event.message.ends_with('.') && !event.message.contains(['{', '\n']),
+        "{name}: {}",
+        event.message
+    );
+    assert!(event.code.row().remedy.len() > 10, "{name}: a person can do something");
+    (event, call)
 }
 
 fn options(computer: &Computer, upstream: &Upstream, nightmare: &Nightmare) -> Options {

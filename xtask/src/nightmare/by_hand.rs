@@ -41,8 +41,9 @@ pub fn run(name: &str) -> Result<()> {
         fs::write(&file, pem)?;
         println!("  extra CA  {}", file.display());
     }
-    println!("\nA ping must end with `{}` within 15 seconds, and say:", case.code.name());
+    println!("\nA ping must end with `{}` within 15 seconds. Its sentence is", case.code.name());
     println!("  {}", case.code.row().text);
+    println!("and holds: {}", if case.says.is_empty() { "(nothing more)" } else { case.says });
     println!("The license must last, and the plug-in must stay usable and close at once. Ctrl-C ends this.");
     wait_for_ctrl_c()
 }
