@@ -130,6 +130,16 @@ impl Running {
         run::output(command(&self.data())?.args(arguments))
     }
 
+    /// Makes a new lease key, signed for by the root key, and answers what was printed.
+    ///
+    /// # Errors
+    /// The command fails.
+    pub fn rotate_keys(&self, more: &[&str]) -> Result<String> {
+        let root_key = self.root_key_file();
+        let mut rotate = command(&self.data())?;
+        run::output(rotate.args(["keys", "rotate", "--json", "--root-key"]).arg(root_key).args(more))
+    }
+
     /// Asks the server to end and waits until it has.
     ///
     /// # Errors

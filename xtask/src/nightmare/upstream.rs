@@ -42,7 +42,7 @@ impl Upstream {
         let before = http::ask(&address(&server), &greeting(&first.token))?;
         let old_key_set =
             before.body.pointer("/keyset").and_then(Value::as_str).context("no key set")?.to_owned();
-        server.administer(&["keys", "rotate", "--revoke", &stolen.kid])?;
+        server.rotate_keys(&["--revoke", &stolen.kid])?;
         let mut server = server;
         server.stop()?;
         server.start_again()?;
