@@ -85,9 +85,10 @@ CREATE UNIQUE INDEX token_live ON token (seat_id) WHERE revoked_at IS NULL;
 CREATE TABLE install (
     seat_id      TEXT NOT NULL REFERENCES seat (id),
     id           TEXT NOT NULL,
-    current      BLOB NOT NULL CHECK (length(current) = 32),
-    previous     BLOB CHECK (length(previous) = 32),
-    replaced_at  INTEGER,
+    presented    BLOB CHECK (length(presented) = 32),
+    -- Hashes of 32 bytes, one after the other.
+    handed_out   BLOB NOT NULL CHECK (length(handed_out) > 0 AND length(handed_out) % 32 = 0),
+    asked_at     INTEGER NOT NULL,
     PRIMARY KEY (seat_id, id)
 ) STRICT, WITHOUT ROWID;
 

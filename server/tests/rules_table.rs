@@ -439,14 +439,16 @@ fn an_outdated_secret_is_a_second_copy() {
 }
 
 #[test]
-fn the_previous_secret_is_accepted_until_the_current_one_is_presented() {
+fn a_secret_is_good_until_one_that_was_handed_out_for_it_is_presented() {
     // Secrets by the number of the answer that brought them; 0 came with the activation.
-    let cases: [(&str, &[usize], bool); 6] = [
+    let cases: [(&str, &[usize], bool); 8] = [
         ("every answer arrives", &[0, 1, 2, 3], false),
         ("one answer is lost", &[0, 0, 2, 3], false),
         ("many answers in a row are lost", &[0, 0, 0, 0, 4, 5, 5, 7], false),
         ("presented again after the current one", &[0, 1, 0], true),
-        ("an answer that was overtaken", &[0, 0, 1], true),
+        ("an answer that was overtaken by a late request", &[0, 0, 1, 3], false),
+        ("an answer that came first of eight", &[0, 0, 0, 0, 0, 0, 0, 0, 1], false),
+        ("and one before them", &[0, 0, 0, 0, 0, 0, 0, 0, 0, 1], true),
         ("two copies take turns", &[0, 0, 2, 1], true),
     ];
     for (what, presented, fork) in cases {

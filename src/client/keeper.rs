@@ -1,6 +1,7 @@
 use crate::license::{Binding, Input, License, Reading, Record, Rules, State, step};
 use crate::machine;
-use crate::store::{Folder, Loaded, StoreError, Turn, Uptime};
+use crate::machine::Process;
+use crate::store::{Asker, Folder, Loaded, StoreError, Turn, Uptime};
 use seatlock_protocol::{Token, TokenHash};
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -139,7 +140,10 @@ impl Keeper {
     /// is kept here that another process could ask with.
     pub(super) fn take_turn(&self, reading: Reading) -> Option<Turn> {
         let folder = self.folder.as_ref().filter(|_| self.keeping == Keeping::OnDisk)?;
-        folder.take_turn(Uptime { boot: reading.boot, seconds: reading.since_boot })
+        let Process { id: process, space } = Process::current();
+        let is_gone = |asker: Asker| Process { id: asker.process, space: asker.space }.is_gone();
+        let now = Uptime { boot: reading.boot, seconds: reading.since_boot };
+        folder.take_turn(now, Asker { process, space }, is_gone)
     }
 
     /// Writes the state, unless nothing may be written. Never undoes what another process has stored.

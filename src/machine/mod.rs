@@ -20,6 +20,8 @@ mod image;
 #[cfg(windows)]
 #[path = "image_windows.rs"]
 mod image;
+/// Whether another process has ended.
+mod process;
 /// Ties a secret to the user's account, where the operating system offers that without asking the user.
 #[cfg(windows)]
 #[path = "seal_windows.rs"]
@@ -34,4 +36,5 @@ mod signals;
 pub use fork::ForkGuard;
 pub use id::{Identity, IdentityError, Refusal, Refused, identify};
 pub use image::pin_image;
+pub use process::Process;
 pub use signals::block_signals;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 const LIMIT: u64 = 1024;
 
 /// Seconds for which a mark counts, unless its owner removes it before. Longer than any request takes, so only the mark
-/// of a process that was killed lasts as long.
+/// of a process that was killed out of sight lasts as long.
 const LIFETIME: u64 = 20;
 
 /// A moment by the clock that can not be set.
@@ -23,10 +23,20 @@ pub struct Uptime {
     pub seconds: u64,
 }
 
+/// The process that asks: its number, and the numbering that it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asker {
+    /// Number of the process.
+    pub process: u32,
+    /// Containers on one computer count their processes apart.
+    pub space: u64,
+}
+
 /// What the mark's file says.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
     owner: Uuid,
+    asker: Asker,
     since: Uptime,
 }
 
@@ -62,14 +72,16 @@ impl Folder {
     /// survive a power failure, and waits for the lock as every change does.
     ///
     /// `None` when the mark can not be made, on a full disk or without permission: asking is then everybody's risk.
-    pub fn take_turn(&self, now: Uptime) -> Option<Turn> {
+    ///
+    /// `is_gone` tells whether a process has certainly ended; the mark of one that was killed does not count.
+    pub fn take_turn(&self, now: Uptime, asker: Asker, is_gone: impl Fn(Asker) -> bool) -> Option<Turn> {
         let _lock = self.lock_existing().ok()??;
         let path = self.path.join(Self::ASKING);
-        if read(&path).is_some_and(|mark| mark.is_alive(now)) {
+        if read(&path).is_some_and(|mark| mark.is_alive(now) && !is_gone(mark.asker)) {
             return Some(Turn::Others);
         }
         let owner = Uuid::new_v4();
-        write(&path, &Mark { owner, since: now }).ok()?;
+        write(&path, &Mark { owner, asker, since: now }).ok()?;
         Some(Turn::Ours(Asking { path, owner }))
     }
 }
@@ -107,6 +119,11 @@ mod tests {
     use super::*;
 
     const NOW: Uptime = Uptime { boot: 7, seconds: 1000 };
+    const ME: Asker = Asker { process: 1, space: 1 };
+
+    fn turn(folder: &Folder, now: Uptime) -> Option<Turn> {
+        folder.take_turn(now, ME, |_| false)
+    }
 
     fn is_ours(turn: &Option<Turn>) -> bool {
         matches!(turn, Some(Turn::Ours(_)))
@@ -115,15 +132,15 @@ mod tests {
     #[test]
     fn one_has_the_turn_until_it_gives_it_back() {
         let (_root, folder) = folder();
-        assert!(folder.take_turn(NOW).is_none(), "nothing is kept here, so nobody else can be asking");
+        assert!(turn(&folder, NOW).is_none(), "nothing is kept here, so nobody else can be asking");
         folder.write_token(&token()).unwrap();
-        let first = folder.take_turn(NOW);
+        let first = turn(&folder, NOW);
         assert!(is_ours(&first));
-        assert!(matches!(folder.take_turn(NOW), Some(Turn::Others)));
+        assert!(matches!(turn(&folder, NOW), Some(Turn::Others)));
         folder.write_token(&token()).unwrap();
         drop(first);
         assert_eq!(names(&folder), ["lock", "token"]);
-        assert!(is_ours(&folder.take_turn(NOW)));
+        assert!(is_ours(&turn(&folder, NOW)));
     }
 
     #[test]
@@ -138,9 +155,9 @@ mod tests {
             ("after another start", 8, 1001, false),
             ("from the future: another computer, or no boot id", 7, 999, false),
         ] {
-            let killed = folder.take_turn(NOW);
-            let turn = folder.take_turn(Uptime { boot, seconds });
-            assert_eq!(matches!(turn, Some(Turn::Others)), counts, "{what}");
+            let killed = turn(&folder, NOW);
+            let other = turn(&folder, Uptime { boot, seconds });
+            assert_eq!(matches!(other, Some(Turn::Others)), counts, "{what}");
             if !counts {
                 drop(killed);
                 assert!(
@@ -148,9 +165,18 @@ mod tests {
                     "{what}: not the late one's to remove"
                 );
             }
-            drop(turn);
+            drop(other);
             let _ = fs::remove_file(folder.path().join("asking"));
         }
+    }
+
+    #[test]
+    fn the_mark_of_a_process_that_is_gone_does_not_count() {
+        let (_root, folder) = folder();
+        folder.write_token(&token()).unwrap();
+        let _killed = turn(&folder, NOW);
+        assert!(matches!(folder.take_turn(NOW, ME, |asker| asker != ME), Some(Turn::Others)));
+        assert!(is_ours(&folder.take_turn(NOW, ME, |asker| asker == ME)));
     }
 
     #[test]
@@ -159,9 +185,9 @@ mod tests {
         folder.write_token(&token()).unwrap();
         for content in [&b""[..], b"{", b"{}", &[b'x'; 5000]] {
             fs::write(folder.path().join("asking"), content).unwrap();
-            assert!(is_ours(&folder.take_turn(NOW)));
+            assert!(is_ours(&turn(&folder, NOW)));
         }
         fs::create_dir(folder.path().join("asking")).unwrap();
-        assert!(folder.take_turn(NOW).is_none(), "a folder in its place: ask at one's own risk");
+        assert!(turn(&folder, NOW).is_none(), "a folder in its place: ask at one's own risk");
     }
 }

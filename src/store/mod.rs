@@ -25,7 +25,7 @@ mod token;
 #[cfg(test)]
 mod tests;
 
-pub use asking::{Asking, Turn, Uptime};
+pub use asking::{Asker, Asking, Turn, Uptime};
 pub use carried::{read_carried, write_carried};
 pub use error::StoreError;
 pub use state::Loaded;

@@ -192,7 +192,8 @@ impl<'a> Draft<'a> {
         if call.submits_token() {
             self.seat.terms.clone_from(&caller.terms);
         }
-        self.install = Some(Install::rotated(caller.install_id, caller.renewal, caller.next_renewal));
+        let (known, next) = (caller.install.as_ref(), caller.next_renewal);
+        self.install = Some(Install::rotated(known, caller.install_id, caller.renewal, next));
         Answer::Lease(lease)
     }
 
@@ -227,8 +228,8 @@ impl<'a> Draft<'a> {
             _ => None,
         };
         // Not the secret before it: a lease that was made since would live on.
-        let current = caller.install.as_ref().map(|install| install.current);
-        let proven = current.is_some() && current == caller.renewal;
+        let newest = caller.install.as_ref().and_then(Install::newest);
+        let proven = newest.is_some() && newest == caller.renewal;
         if proven && held_in.is_some() && held_in == caller.epoch {
             self.give_back(caller)
         } else {

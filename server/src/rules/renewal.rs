@@ -8,12 +8,15 @@ pub type SecretHash = [u8; 32];
 pub struct Install {
     /// The installation.
     pub id: Uuid,
-    /// The secret that was handed out last.
-    pub current: SecretHash,
-    /// The one that was presented for it. It stays good until the current one is presented: until then nobody knows
-    /// whether the answer arrived.
-    pub previous: Option<SecretHash>,
+    /// The secret that was presented last, as far as it was a good one.
+    pub presented: Option<SecretHash>,
+    /// What was handed out for it, the newest last; never empty. Which of these answers arrived shows when one of them is
+    /// presented: answers get lost, and a request that was given up can be late.
+    pub handed_out: Vec<SecretHash>,
 }
+
+/// Answers that are remembered for one secret.
+const MOST_HANDED_OUT: usize = 8;
 
 /// What a presented secret says about the installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +34,7 @@ pub enum Judgement {
 pub fn judge(known: Option<&Install>, presented: Option<&SecretHash>) -> Judgement {
     let Some(known) = known else { return Judgement::Good };
     let Some(presented) = presented else { return Judgement::Missing };
-    if known.current == *presented || known.previous.as_ref() == Some(presented) {
+    if known.handed_out.contains(presented) || known.presented.as_ref() == Some(presented) {
         Judgement::Good
     } else {
         Judgement::Fork
@@ -39,10 +42,19 @@ pub fn judge(known: Option<&Install>, presented: Option<&SecretHash>) -> Judgeme
 }
 
 impl Install {
-    /// The installation after `next` was handed out to whoever presented `presented`. Any number of answers in a row
-    /// may be lost: the same secret is presented again then, and stays the previous one.
+    /// The installation after `next` was handed out to whoever presented `presented`.
     #[must_use]
-    pub fn rotated(id: Uuid, presented: Option<SecretHash>, next: SecretHash) -> Self {
-        Self { id, current: next, previous: presented }
+    pub fn rotated(known: Option<&Self>, id: Uuid, presented: Option<SecretHash>, next: SecretHash) -> Self {
+        let again = known.filter(|known| presented.is_some() && known.presented == presented);
+        let mut handed_out = again.map_or_else(Vec::new, |known| known.handed_out.clone());
+        handed_out.push(next);
+        handed_out.drain(..handed_out.len().saturating_sub(MOST_HANDED_OUT));
+        Self { id, presented, handed_out }
+    }
+
+    /// The secret that was handed out last.
+    #[must_use]
+    pub fn newest(&self) -> Option<SecretHash> {
+        self.handed_out.last().copied()
     }
 }

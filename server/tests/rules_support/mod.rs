@@ -134,7 +134,7 @@ impl World {
             epoch: None,
             launches: 1,
             install_id,
-            renewal: install.as_ref().map(|install| install.current),
+            renewal: install.as_ref().and_then(Install::newest),
             install,
             next_renewal,
             jitter: (self.counter * 9973 % 65_536) as u16,
@@ -142,7 +142,7 @@ impl World {
     }
 
     pub fn secret(&self, seat: usize) -> SecretHash {
-        self.installs[&(seat, self.install_id("a"))].current
+        self.installs[&(seat, self.install_id("a"))].newest().unwrap()
     }
 
     pub fn renew_with(&mut self, seat: usize, name: &str, renewal: Option<SecretHash>) -> Result<(), Code> {

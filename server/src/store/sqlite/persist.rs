@@ -131,15 +131,16 @@ pub(super) async fn upsert_installs(
     let rows: Vec<_> = installs
         .iter()
         .map(|(seat, install, _)| {
-            (seat, install.id, hex(&install.current), install.previous.as_ref().map(hex))
+            let handed_out: String = install.handed_out.iter().map(hex).collect();
+            (seat, install.id, install.presented.as_ref().map(hex), handed_out)
         })
         .collect();
     let rows = serde_json::to_string(&rows).map_err(|_| StoreError::Unexpected("install"))?;
     sqlx::query(
-        "INSERT INTO install (seat_id, id, current, previous, replaced_at) \
+        "INSERT INTO install (seat_id, id, presented, handed_out, asked_at) \
          SELECT value ->> 0, value ->> 1, unhex(value ->> 2), unhex(value ->> 3), ?2 \
-         FROM json_each(?1) WHERE true ON CONFLICT DO UPDATE SET current = excluded.current, \
-         previous = excluded.previous, replaced_at = excluded.replaced_at",
+         FROM json_each(?1) WHERE true ON CONFLICT DO UPDATE SET presented = excluded.presented, \
+         handed_out = excluded.handed_out, asked_at = excluded.asked_at",
     )
     .bind(rows)
     .bind(tx.now.seconds())
@@ -154,7 +155,7 @@ pub(super) async fn upsert_installs(
 async fn forget_oldest(tx: &mut Tx<'_>, seat: Uuid, newest: Uuid) -> Result<(), StoreError> {
     sqlx::query(
         "DELETE FROM install WHERE seat_id = ?1 AND id <> ?2 AND id NOT IN \
-         (SELECT id FROM install WHERE seat_id = ?1 ORDER BY replaced_at DESC LIMIT ?3)",
+         (SELECT id FROM install WHERE seat_id = ?1 ORDER BY asked_at DESC LIMIT ?3)",
     )
     .bind(seat.to_string())
     .bind(newest.to_string())

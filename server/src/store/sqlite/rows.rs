@@ -100,13 +100,11 @@ pub(super) fn install(row: &SqliteRow) -> Read<Option<Install>> {
     if row.try_get::<Option<&str>, _>("install_id")?.is_none() {
         return Ok(None);
     }
-    let hash = |bytes: Vec<u8>| bytes.try_into().map_err(|_| StoreError::Unexpected("install.current"));
-    let previous = row.try_get::<Option<Vec<u8>>, _>("install_previous")?.map(hash).transpose()?;
-    Ok(Some(Install {
-        id: parsed(row, "install_id")?,
-        current: hash(row.try_get("install_current")?)?,
-        previous,
-    }))
+    let hash = |bytes: &[u8]| bytes.try_into().map_err(|_| StoreError::Unexpected("install"));
+    let presented = row.try_get::<Option<&[u8]>, _>("install_presented")?.map(hash).transpose()?;
+    let handed_out: &[u8] = row.try_get("install_handed_out")?;
+    let handed_out = handed_out.chunks(32).map(hash).collect::<Read<_>>()?;
+    Ok(Some(Install { id: parsed(row, "install_id")?, presented, handed_out }))
 }
 
 pub(super) fn audit(row: &SqliteRow) -> Read<AuditRow> {
