@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 pub(super) const OTHER_MACHINE: &str = "m1_8vjsu_RtJCGi4MrAH8JyMty_uDOjGInxBPyA5GHg6rA";
 
 const YEAR: i64 = 365 * 24 * 3600;
-const HOUR: i64 = 3600;
 
 // Requests.
 
@@ -134,10 +133,6 @@ pub(super) fn forged_revocation(_: &Upstream, answer: &mut Answer) -> Result<()>
 pub(super) fn older_key_set(upstream: &Upstream, answer: &mut Answer) -> Result<()> {
     change(answer, |jws| {
         put(&mut jws.header, "kid", json!(upstream.stolen.kid));
-        // After the few minutes in which a batch that began before the rotation may still use the key.
-        for name in ["iat", "exp"] {
-            add(&mut jws.claims, name, HOUR)?;
-        }
         Ok(sign(jws, &upstream.stolen))
     })?;
     put(&mut answer.body, "keyset", json!(upstream.old_key_set));

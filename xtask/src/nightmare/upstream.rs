@@ -35,7 +35,7 @@ impl Upstream {
     /// # Errors
     /// The server can not be built, set up or started.
     pub fn start() -> Result<Self> {
-        let server = Running::start_with(&Setup { seats: SEATS, ..Setup::default() })?;
+        let mut server = Running::start_with(&Setup { seats: SEATS, ..Setup::default() })?;
         let accomplices = [server.create_seat("one@example.com")?, server.create_seat("two@example.com")?];
         let stolen = signing_key(&server)?;
         let [first, _] = &accomplices;
@@ -43,7 +43,6 @@ impl Upstream {
         let old_key_set =
             before.body.pointer("/keyset").and_then(Value::as_str).context("no key set")?.to_owned();
         server.rotate_keys(&["--revoke", &stolen.kid])?;
-        let mut server = server;
         server.stop()?;
         server.start_again()?;
         let current = signing_key(&server)?;
