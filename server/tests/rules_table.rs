@@ -419,7 +419,10 @@ fn an_outdated_secret_is_a_second_copy() {
         assert!(world.renew_with(seat, "a", Some(copied)).is_ok(), "its answer may have been lost");
         assert_eq!(world.seat(seat).clone_suspected_at, None);
         let copy = world.secret(seat);
-        let again = world.renew_with(seat, "a", Some(original));
+        assert!(world.renew_with(seat, "a", Some(original)).is_ok(), "or come late");
+        assert_eq!(world.seat(seat).clone_suspected_at, None);
+        let original = world.secret(seat);
+        let again = world.renew_with(seat, "a", Some(copy));
         assert_eq!(again, if refused { Err(Code::LeaseSuperseded) } else { Ok(()) });
         assert_eq!(world.seat(seat).clone_suspected_at, Some(world.now));
         assert_eq!(world.events(seat).last(), Some(&AuditEvent::CloneSuspected));
@@ -427,13 +430,10 @@ fn an_outdated_secret_is_a_second_copy() {
         let _ = world.renew_with(seat, "a", Some([99; 32]));
         assert_eq!(world.events(seat).len(), rows, "one row a day is enough");
 
-        assert!(
-            world.call_with(seat, Call::Activate, "a", Some(original)).is_ok(),
-            "entering the token helps"
-        );
-        assert!(world.renew_with(seat, "a", Some(original)).is_ok(), "even when the answer to that is lost");
+        assert!(world.call_with(seat, Call::Activate, "a", Some(copy)).is_ok(), "entering the token helps");
+        assert!(world.renew_with(seat, "a", Some(copy)).is_ok(), "even when the answer to that is lost");
         let healed = world.secret(seat);
-        assert_eq!(world.renew_with(seat, "a", Some(copy)), again, "now the other copy is the older one");
+        assert_eq!(world.renew_with(seat, "a", Some(original)), again, "now the other copy is the older one");
         assert!(!refused || world.renew_with(seat, "a", Some(healed)).is_ok());
     }
 }
