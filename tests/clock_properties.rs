@@ -416,7 +416,7 @@ proptest! {
         // What a launch may lose: nothing, as long as it is known that the computer was not started again.
         let loses = reboots == Reboots::Always || !tells_boots;
         let lost = if loses { TICK } else { 0 };
-        for round in 0..=2 * length / (run + pause) {
+        for round in 0..=3 * length / (run + pause) {
             // The wall clock shows the same time at every launch.
             world.computer.wall_error = BASE + error - world.computer.now - pause;
             let known = world.known();
