@@ -24,3 +24,9 @@ pub use client::{
 };
 pub use license::LockState;
 pub use seatlock_protocol::{self as protocol, Code, api::Intent};
+
+/// Whatever of a token the HTTP and TLS crates leave in memory that they have freed is wiped.
+#[cfg(feature = "wipe")]
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);

@@ -123,7 +123,11 @@ fn library(kinds: &str, release: bool) -> Result<Made> {
     let profile = if release { "release" } else { "dev" };
     // A folder for each kind: cargo gives all kinds the same file names and would build again at every change.
     let folder = target_folder().join("library").join(kinds.replace(',', "-"));
-    let flags = ["rustc", "--package", "seatlock", "--lib", "--crate-type", kinds, "--profile", profile];
+    let flags = [
+        ["rustc", "--package", "seatlock", "--lib", "--features", "wipe"].as_slice(),
+        &["--crate-type", kinds, "--profile", profile],
+    ]
+    .concat();
     let print = ["--", "--print", "native-static-libs"];
     once(&flags, if kinds.contains("staticlib") { &print } else { &[] }, &folder)
 }
