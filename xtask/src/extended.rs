@@ -1,4 +1,7 @@
 use anyhow::Result;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 use xtask::run;
 
@@ -17,6 +20,8 @@ pub mod proxies;
 mod python;
 /// Closing while name resolution hangs, in a network of its own.
 mod resolver;
+/// Where tokens must not be: in outputs, logs, files and core dumps.
+mod secrets;
 /// What the shared library exports, as the linker sees it.
 mod symbols;
 /// The lifecycle program under valgrind.
@@ -36,6 +41,9 @@ const CHECKS: &[Check] = &[
     ("proxies: squid, tinyproxy, mitmproxy and a silent name server", proxies::real),
     ("gate: no socket while networking is switched off", gate::closed),
     ("clock: wrong, set back, stopped, unreadable", clock::end_to_end),
+    ("secrets: nothing printed, logged or stored", secrets::printed),
+    ("secrets: the tests' output and their servers' logs", secrets::tests),
+    ("secrets: a core dump after close", secrets::memory),
     ("cmake: shared and static consumer", consumers::cmake),
     ("pkg-config: shared and static consumer", consumers::pkg_config),
     ("sanitizer: C example and bad input under ASan and UBSan", consumers::sanitizers),
@@ -73,4 +81,25 @@ fn debian(package: &str) -> String {
 /// Fails unless the tool can be started.
 fn need(program: &str, package: &str) -> Result<()> {
     run::require(program, &debian(package))
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop().filter(|folder| folder.exists()) {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() { folders.push(path) } else { found.push(path) }
+        }
+    }
+    Ok(found)
+}
+
+/// A member of the newest state below a state folder; `None` when there is no such state that can be read.
+fn stored(folder: &Path, member: &str) -> Result<Option<Value>> {
+    let Some(newest) = files(folder)?.into_iter().find(|path| path.ends_with("state.json")) else {
+        return Ok(None);
+    };
+    let state: Option<Value> = serde_json::from_slice(&fs::read(newest)?).ok();
+    Ok(state.and_then(|state| state.pointer(member).cloned()))
 }

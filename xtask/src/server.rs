@@ -1,7 +1,8 @@
 use crate::{build, run};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read};
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -25,12 +26,33 @@ pub struct Setup {
     pub seats: u32,
     /// Further arguments of `seatlock-server init`.
     pub more: Vec<String>,
+    /// Further arguments of `seatlock-server serve`.
+    pub serve: Vec<String>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { issuer: None, product: "com.example.bridge".to_owned(), seats: 3, more: Vec::new() }
+        Self {
+            issuer: None,
+            product: "com.example.bridge".to_owned(),
+            seats: 3,
+            more: Vec::new(),
+            serve: Vec::new(),
+        }
     }
+}
+
+/// Names a folder in which every server notes the tokens that it handed out, and what it printed, so that the one can be
+/// looked for in the other.
+pub const SECRETS: &str = "SEATLOCK_TEST_SECRETS";
+
+fn note(file: &str, text: &str) -> Result<()> {
+    let Some(folder) = std::env::var_os(SECRETS) else { return Ok(()) };
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut open = options.create(true).append(true).open(Path::new(&folder).join(file))?;
+    Ok(open.write_all(format!("{text}\n").as_bytes())?)
 }
 
 /// A server of its own: data in a temporary folder, a free port of the loopback interface, killed when dropped.
@@ -42,6 +64,7 @@ pub struct Running {
     address: String,
     issuer: String,
     root_key: String,
+    serve: Vec<String>,
     child: Option<Child>,
     log: Arc<Mutex<String>>,
 }
@@ -78,7 +101,15 @@ impl Running {
         init.args(["--seats", &setup.seats.to_string()]).args(&setup.more).arg("--json");
         let printed = run::output(&mut init)?;
         let root_key = member(&printed, ROOT_KEY)?;
-        let mut made = Self { folder, address, issuer, root_key, child: None, log: Arc::default() };
+        let mut made = Self {
+            folder,
+            address,
+            issuer,
+            root_key,
+            serve: setup.serve.clone(),
+            child: None,
+            log: Arc::default(),
+        };
         made.start_again()?;
         Ok(made)
     }
@@ -119,7 +150,9 @@ impl Running {
     /// The server's command fails.
     pub fn create_seat(&self, email: &str) -> Result<Seat> {
         let printed = self.administer(&["seat", "create", "--email", email, "--json"])?;
-        Ok(Seat { id: member(&printed, SEAT_ID)?, token: member(&printed, TOKEN)? })
+        let seat = Seat { id: member(&printed, SEAT_ID)?, token: member(&printed, TOKEN)? };
+        note("tokens", &seat.token)?;
+        Ok(seat)
     }
 
     /// Runs `seatlock-server` with the arguments on this server's data, and answers what it printed.
@@ -190,7 +223,7 @@ impl Running {
             bail!("the server at {} is running", self.address);
         }
         let mut serve = command(&self.data())?;
-        serve.args(["serve", "--listen", &self.address]).stdin(Stdio::null());
+        serve.args(["serve", "--listen", &self.address]).args(&self.serve).stdin(Stdio::null());
         serve.envs(environment.iter().copied());
         let mut child = serve.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let (found, listening) = mpsc::channel();
@@ -219,6 +252,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         // Nobody is left to be told when even this fails.
         let _ = self.kill();
+        let _ = note(&format!("{}.log", self.address), &self.log());
         if thread::panicking() {
             eprintln!("--- what the server at {} printed\n{}---", self.address, self.log());
         }

@@ -1,4 +1,4 @@
-use super::need;
+use super::{files, need, stored};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::fs;
@@ -453,13 +453,13 @@ impl<'a> Stage<'a> {
             Restored => self.copy("backup", "state"),
             AllDeleted => Ok(fs::remove_dir_all(self.state())?),
             StateDeleted => {
-                let newest = self.file("state.json")?.context("there is no state")?;
+                let newest = self.newest()?;
                 let previous = newest.with_file_name("state.previous.json");
                 fs::remove_file(newest)?;
                 if previous.exists() { Ok(fs::remove_file(previous)?) } else { Ok(()) }
             }
             NewestDamaged => {
-                let newest = self.file("state.json")?.context("there is no state")?;
+                let newest = self.newest()?;
                 // Removed first: the previous generation may be the same file.
                 fs::remove_file(&newest)?;
                 Ok(fs::write(newest, "{\"format\":1,\"sta")?)
@@ -475,34 +475,18 @@ impl<'a> Stage<'a> {
         run::output(Command::new("cp").arg("-a").args([from, to])).map(drop)
     }
 
-    fn file(&self, name: &str) -> Result<Option<PathBuf>> {
-        let mut folders = vec![self.state()];
-        while let Some(folder) = folders.pop().filter(|folder| folder.exists()) {
-            for entry in fs::read_dir(folder)? {
-                let path = entry?.path();
-                match path.file_name() {
-                    Some(found) if found == name => return Ok(Some(path)),
-                    _ if path.is_dir() => folders.push(path),
-                    _ => {}
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    fn stored(&self, member: &str) -> Result<Option<Value>> {
-        let Some(file) = self.file("state.json")? else { return Ok(None) };
-        let state: Option<Value> = serde_json::from_slice(&fs::read(file)?).ok();
-        Ok(state.and_then(|state| state.pointer(member).cloned()))
+    fn newest(&self) -> Result<PathBuf> {
+        let newest = files(&self.state())?.into_iter().find(|path| path.ends_with("state.json"));
+        newest.context("there is no state")
     }
 
     /// The stored lease as it was signed.
     fn lease(&self) -> Result<Option<Value>> {
-        self.stored("/state/lease")
+        stored(&self.state(), "/state/lease")
     }
 
     fn high_water(&self) -> Result<u64> {
-        Ok(self.stored("/state/clock/high_water")?.and_then(|mark| mark.as_u64()).unwrap_or(0))
+        Ok(stored(&self.state(), "/state/clock/high_water")?.and_then(|mark| mark.as_u64()).unwrap_or(0))
     }
 }
 
