@@ -96,12 +96,13 @@ pub struct Machine {
     pub source: MachineSource,
 }
 
-/// The lease that a machine holds.
+/// The lease that a machine holds, or what it was told when it lost it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Have {
-    /// The lease.
-    pub jti: Uuid,
-    /// Its epoch.
+    /// The lease; `None` when none is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jti: Option<Uuid>,
+    /// The epoch of the lease, or of the verdict that took it away.
     pub epoch: u64,
 }
 

@@ -724,6 +724,8 @@ def bodies():
     row("request", "request with the least", least, least_read)
     row("request", "request with null for nothing", {**least, "have": None, "renewal": None, "offline": None,
                                                      "terms": None}, least_read)
+    row("request", "request of a machine whose lease was taken away", {**least, "have": {"jti": None, "epoch": 7}},
+        {**least_read, "have": {"epoch": 7}})
     row("request", "request with an unknown member", {**least, "future": [1]}, least_read)
     for name in ("nonce", "product", "machine", "install_id", "client", "clock"):
         row("request", f"request without {name}", without(least, name))
@@ -731,7 +733,7 @@ def bodies():
                         ("ks", "3"), ("machine", {"id": MID, "source": "guess"}), ("machine", {"id": "m1_x", "source": "os"}),
                         ("clock", {"wall": "2026-11-22T09:00:00Z"}), ("clock", {"wall": -1}),
                         ("offline", {"last_used_at": "2026-11-20T08:00:00Z", "launches": 12}),
-                        ("client", {"host": "blender"}), ("have", {"jti": JTI}), ("have", {"epoch": 7})]:
+                        ("client", {"host": "blender"}), ("have", {"jti": JTI})]:
         row("request", f"request with {name} {compact(value)}", {**least, name: value})
     row("request", "request naming a member twice", compact(least).replace("{", '{"product":"q",', 1))
     row("lease_answer", "lease answer with a key set", answer, answer)

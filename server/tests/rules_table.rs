@@ -496,6 +496,87 @@ fn a_known_installation_without_its_secret_is_refused_under_enforce_only() {
 }
 
 #[test]
+fn a_restored_database_catches_up_with_the_epochs_that_machines_know() {
+    const MOST: u64 = 1 << 52;
+    // (what the machine knows, what the database knows of a seat in use, what it answers)
+    let rows = [
+        (None, 1, 1),
+        (Some(0), 1, 1),
+        (Some(1), 1, 1),
+        (Some(2), 1, 2),
+        (Some(9), 1, 9),
+        (Some(8), 7, 8),
+        (Some(MOST), 1, MOST),
+        (Some(MOST + 1), 1, 1),
+        (Some(u64::MAX), 1, 1),
+    ];
+    for (known, held, answered) in rows {
+        for call in [Call::Activate, Call::Launch, Call::Renew, Call::Offline] {
+            let mut world = World::new(1);
+            let seat = world.create();
+            world.call(seat, Call::Activate, "a");
+            world.seats[seat].epoch = held;
+            let epoch = known;
+            let caller = Caller { epoch, ..world.caller(seat, "a") };
+            assert!(!lease(&world.apply(seat, &Event::Call(call, Box::new(caller)))).bound);
+            assert_eq!(world.seat(seat).epoch, answered, "{known:?} {held}");
+            let raised = world.events(seat).contains(&AuditEvent::EpochRaised);
+            assert_eq!(raised, answered != held, "{known:?} {held}");
+        }
+    }
+}
+
+#[test]
+fn a_restored_database_catches_up_before_it_binds_refuses_or_takes_back() {
+    let after_restore = |act: Option<OwnerAct>, call: Call, name: &str| {
+        let mut world = World::new(1);
+        let seat = world.create();
+        world.call(seat, Call::Activate, "a");
+        if let Some(act) = act {
+            world.owner(seat, act);
+        }
+        world.pass(DAY);
+        let caller = Caller { epoch: Some(9), ..world.caller(seat, name) };
+        let answer = world.apply(seat, &Event::Call(call, Box::new(caller)));
+        (answer, world.seat(seat).epoch)
+    };
+    // A lease and a drop count for the machine only if they are of no earlier epoch than it knows.
+    let (bound, epoch) = after_restore(Some(OwnerAct::Release), Call::Activate, "b");
+    assert_eq!((lease(&bound).bound, epoch), (true, 10));
+    let (released, epoch) = after_restore(None, Call::Release, "a");
+    assert_eq!((code(&released), epoch), ((Code::Ok, Act::Drop), 10));
+    let (revoked, epoch) = after_restore(Some(OwnerAct::Revoke), Call::Renew, "a");
+    assert_eq!((code(&revoked), epoch), ((Code::TokenRevoked, Act::Drop), 9));
+    let (elsewhere, epoch) = after_restore(None, Call::Renew, "b");
+    assert_eq!(
+        (code(&elsewhere), epoch),
+        ((Code::SeatInUseElsewhere, Act::Keep), 9),
+        "it may well be the holder"
+    );
+    let (asked, epoch) = after_restore(None, Call::Status, "a");
+    assert_eq!((code(&asked), epoch), ((Code::Ok, Act::Keep), 1), "a question changes nothing");
+}
+
+#[test]
+fn claims_of_later_epochs_do_not_fill_the_audit_trail() {
+    let mut world = World::new(1);
+    let seat = world.create();
+    world.call(seat, Call::Activate, "a");
+    for _ in 0..200 {
+        let epoch = Some(world.seat(seat).epoch + 1);
+        let caller = Caller { epoch, ..world.caller(seat, "a") };
+        world.apply(seat, &Event::Call(Call::Renew, Box::new(caller)));
+    }
+    assert!(world.events(seat).len() < 12, "{}", world.events(seat).len());
+    assert_eq!(world.seat(seat).epoch, 201);
+    let caller = Caller { epoch: Some(1 << 52), ..world.caller(seat, "a") };
+    world.apply(seat, &Event::Call(Call::Renew, Box::new(caller)));
+    world.pass(DAY);
+    world.owner(seat, OwnerAct::Release);
+    assert!(lease(&world.call(seat, Call::Activate, "a")).bound, "and the seat still works");
+}
+
+#[test]
 fn a_released_machine_without_a_network_keeps_its_place_until_its_lease_ends() {
     let mut world = World::new(1);
     let seat = world.create();

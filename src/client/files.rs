@@ -84,7 +84,7 @@ impl Worker {
         let HandedBack { epoch, jti, token, renewal, .. } = *given;
         match self.new_request(SeatCall::Release, token, Intent::Renew) {
             Ok(request) => {
-                let request = SeatRequest { have: Some(Have { jti, epoch }), renewal, ..request };
+                let request = SeatRequest { have: Some(Have { jti: Some(jti), epoch }), renewal, ..request };
                 self.write(path, FileCall::Release, token, request)
             }
             Err(code) => Outcome::of(code),

@@ -358,17 +358,24 @@ impl Worker {
         let reading = machine::clock::read();
         let have = match &state.license {
             License::Lease(lease) if lease.claims.tkh == asked.token => {
-                Some(Have { jti: lease.claims.jti, epoch: lease.claims.epoch })
+                Some(Have { jti: Some(lease.claims.jti), epoch: lease.claims.epoch })
+            }
+            License::Dropped(verdict) if verdict.claims.tkh == asked.token => {
+                verdict.claims.epoch.map(|epoch| Have { jti: None, epoch })
+            }
+            License::HandedBack(given) if given.token == asked.token => {
+                Some(Have { jti: None, epoch: given.epoch })
             }
             _ => None,
         };
+        let holds_lease = have.as_ref().is_some_and(|have| have.jti.is_some());
         SeatRequest {
             nonce: asked.nonce,
             product: self.keeper.rules.trust.product.clone(),
             machine: Machine { id: self.keeper.rules.machine.clone(), source: self.source },
             install_id: state.install_id,
             intent,
-            renewal: have.as_ref().and(state.renewal.clone()),
+            renewal: state.renewal.clone().filter(|_| holds_lease),
             have,
             ks: state.keys().map_or(0, |keys| keys.seq),
             client: self.client.clone(),

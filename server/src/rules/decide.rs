@@ -5,6 +5,9 @@ use super::{
 };
 use seatlock_protocol::{Act, Code, MachineId, UnixTime};
 
+/// The highest epoch that a caller is believed to know. Half of what every JSON library can carry, so that nobody can
+/// use a seat's epochs up.
+const HIGHEST_CLAIM: u64 = 1 << 52;
 /// How often a suspected clone is written down again.
 const CLONE_REMINDER: u64 = 24 * 3600;
 
@@ -23,7 +26,13 @@ pub fn decide(license: &License, seat: Option<&Seat>, event: &Event, now: UnixTi
             // A question changes nothing, not even what time has already decided.
             return Decision::unchanged(seat.clone(), Answer::Verdict(verdict));
         }
-        Event::Call(call, caller) => draft.call(*call, caller).unwrap_or_else(Answer::Verdict),
+        Event::Call(call, caller) => {
+            // What a file says may be long past.
+            if *call != Call::Confirm {
+                draft.catch_up(caller);
+            }
+            draft.call(*call, caller).unwrap_or_else(Answer::Verdict)
+        }
     };
     draft.decision(answer)
 }
@@ -125,6 +134,20 @@ impl<'a> Draft<'a> {
     fn drained(&mut self, machine: MachineId) {
         self.enter(SeatState::Released(None));
         self.record(AuditEvent::Drained, Some(machine));
+    }
+
+    /// A caller that knows a later epoch than this database: it was restored from a backup. Every answer of an earlier
+    /// epoch would be stale to that caller, a lease as well as a verdict. The claim is not proven, so it is written down
+    /// only when the epoch doubles: nobody can fill the audit trail with claims.
+    fn catch_up(&mut self, caller: &Caller) {
+        let held = self.seat.epoch;
+        let Some(known) = caller.epoch.filter(|known| *known > held && *known <= HIGHEST_CLAIM) else {
+            return;
+        };
+        self.seat.epoch = known;
+        if known.ilog2() > held.max(1).ilog2() {
+            self.record(AuditEvent::EpochRaised, Some(caller.machine.clone()));
+        }
     }
 
     fn call(&mut self, call: Call, caller: &Caller) -> Result<Answer, Verdict> {

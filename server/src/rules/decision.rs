@@ -113,6 +113,8 @@ pub enum AuditEvent {
     Revoked,
     /// An outdated renewal secret was presented.
     CloneSuspected,
+    /// A machine knew a later epoch than the database, which was restored from a backup.
+    EpochRaised,
 }
 
 impl AuditEvent {
@@ -130,6 +132,7 @@ impl AuditEvent {
             Self::Refreshed => "refreshed",
             Self::Revoked => "revoked",
             Self::CloneSuspected => "clone_suspected",
+            Self::EpochRaised => "epoch_raised",
         }
     }
 }
