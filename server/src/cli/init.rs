@@ -4,10 +4,10 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use seatlock_protocol::SigningKey;
 use seatlock_server::{
-    keys::{DataFolder, first_set, new_key, read_key, sign_set},
+    keys::{DataFolder, first_set, new_key, place_of, read_key, sign_set},
     store::{ServerInfo, Store as _, StoredKeySet, sqlite::SqliteStore},
 };
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(Args)]
 pub(super) struct Init {
@@ -94,7 +94,7 @@ fn root_key(
     }
     let file = out.or_else(|| folder.root_key_beside());
     let file = file.context("say with --root-key-out where to write the root key")?;
-    let place = file.parent().filter(|place| !place.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let place = place_of(&file);
     let place = place.canonicalize().with_context(|| format!("{} can not be used", place.display()))?;
     if place.starts_with(folder.path().canonicalize()?) {
         bail!(

@@ -222,13 +222,19 @@ fn read(path: &Path) -> Result<Zeroizing<String>, FolderError> {
     text.map_err(|error| FolderError::Io { path: path.to_owned(), error })
 }
 
+/// The folder that a file lies in; the present one for a bare name.
+#[must_use]
+pub fn place_of(file: &Path) -> &Path {
+    file.parent().filter(|place| !place.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
     let write = || -> io::Result<()> {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         // A key that signed must not be lost with the folder's entry of it.
-        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+        File::open(place_of(path))?.sync_all()
     };
     write().map_err(|error| FolderError::Io { path: path.to_owned(), error })
 }

@@ -91,6 +91,10 @@ async fn decide<S: Store>(
     };
     let ring = state.rings.at(answered.seq, &state.store, &state.folder).await;
     let ring = ring.map_err(|error| failed(&error))?;
+    if request.ks > ring.set.seq {
+        // It will believe nothing that is signed by a key that its own key set does not list.
+        tracing::warn!(request = %id, theirs = request.ks, ours = ring.set.seq, "a client knows a newer key set");
+    }
     let signer = Signer { ring: &ring, issuer: &state.info.issuer, request, token: token.hash() };
     seal(&signer, call, id, &answered, secret).map_err(|error| failed(&error))?
 }
