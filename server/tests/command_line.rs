@@ -145,6 +145,45 @@ fn revoke_asks_first_and_a_dry_run_changes_nothing() {
 }
 
 #[test]
+fn a_backup_takes_the_place_of_a_database_that_is_lost_damaged_or_whole() {
+    let site = Site::new(&["--seats", "2"]);
+    let (seat, _) = site.seat("ada@example.com");
+    let (backup, database) = (site.scratch("backup.db"), site.data().join("seatlock.db"));
+    let backup = backup.to_str().unwrap();
+    site.cli(&["backup", backup]).json();
+    site.seat("bob@example.com");
+    let whole = std::fs::read(&database).unwrap();
+
+    let no_backup = site.scratch("no-backup");
+    std::fs::write(&no_backup, "not a database, and longer than the header of one has to be to be looked at")
+        .unwrap();
+    let refused = site.cli(&["restore", no_backup.to_str().unwrap()]);
+    assert!(!refused.ok && refused.stderr.contains("not a backup"), "{}", refused.stderr);
+    assert_eq!(std::fs::read(&database).unwrap(), whole);
+
+    for what in ["whole", "damaged", "lost"] {
+        match what {
+            "damaged" => std::fs::write(&database, "rust").unwrap(),
+            "lost" => std::fs::remove_file(&database).unwrap(),
+            _ => {}
+        }
+        let done = site.cli(&["restore", backup]).json();
+        assert_eq!(done["replaced"].is_null(), what == "lost", "{what}");
+        let seats = site.cli(&["seat", "list"]).json();
+        assert_eq!(seats.as_array().unwrap().len(), 1, "{what}");
+        assert_eq!(seats[0]["id"], seat.as_str(), "{what}");
+        if what != "lost" {
+            let again = site.cli(&["restore", backup]);
+            assert!(!again.ok && again.stderr.contains("move it away"), "{}", again.stderr);
+            std::fs::remove_file(site.data().join("seatlock.db.replaced")).unwrap();
+        }
+        let left = std::fs::read_dir(site.data()).unwrap().map(|entry| entry.unwrap().file_name());
+        let left: Vec<_> = left.filter(|name| name.to_string_lossy().contains(".new")).collect();
+        assert!(left.is_empty(), "{what}: {left:?}");
+    }
+}
+
+#[test]
 fn as_many_tokens_as_seats() {
     let site = Site::new(&["--seats", "1"]);
     let (seat, _) = site.seat("ada@example.com");

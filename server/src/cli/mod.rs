@@ -12,6 +12,8 @@ mod license;
 mod offline;
 /// Tables for people, JSON for scripts.
 mod output;
+/// `restore`.
+mod restore;
 /// `seat`.
 mod seat;
 /// `serve`.
@@ -77,6 +79,10 @@ enum Command {
         /// The new file; never overwritten
         file: PathBuf,
     },
+    /// Put a backup in the place of the database, while the server is stopped
+    ///
+    /// Users go on working, but what happened since the backup is forgotten: see docs/keys.md.
+    Restore(restore::Restore),
 }
 
 impl Cli {
@@ -92,6 +98,7 @@ impl Cli {
             Command::Offline(command) => command.run(&folder, output).await,
             Command::Keys(command) => command.run(&folder, output).await,
             Command::Audit(audit) => audit.run(&folder, output).await,
+            Command::Restore(restore) => restore.run(&folder, output).await,
             Command::Backup { file } => {
                 if file.exists() {
                     bail!("{} exists; nothing was written. Name a new file.", file.display());

@@ -213,6 +213,9 @@ pub trait Store: Send + Sync + 'static {
         last: u32,
     ) -> impl Future<Output = Result<Vec<AuditRow>, StoreError>> + Send;
 
+    /// Forgets the renewal secrets of all installations; the next one that each presents counts as new.
+    fn forget_installs(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+
     /// Writes a consistent copy to a new file while others go on writing.
     fn backup(&self, to: &Path) -> impl Future<Output = Result<(), StoreError>> + Send;
 

@@ -8,8 +8,18 @@ use uuid::Uuid;
 
 pub(super) struct AddLicense(pub(super) License);
 pub(super) struct ChangeLicense(pub(super) License);
+pub(super) struct ForgetInstalls;
 pub(super) struct Publish(pub(super) StoredKeySet);
 pub(super) struct Initialise(pub(super) ServerInfo, pub(super) License, pub(super) StoredKeySet);
+
+impl Write for ForgetInstalls {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM install").execute(tx.conn()).await?;
+        Ok(())
+    }
+}
 
 impl Write for AddLicense {
     type Output = ();

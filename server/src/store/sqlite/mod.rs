@@ -66,6 +66,17 @@ impl SqliteStore {
         Ok(Self { readers, queue: Mutex::new(Some(sender)), writer: Mutex::new(Some(writer)) })
     }
 
+    /// Whether a server or a command has the database open. Afterwards it is one file without a journal beside it.
+    pub async fn is_open_elsewhere(file: &Path) -> bool {
+        let options = SqliteConnectOptions::new().filename(file).journal_mode(SqliteJournalMode::Delete);
+        let opened = SqliteConnection::connect_with(&options.busy_timeout(Duration::from_millis(500))).await;
+        match opened {
+            Ok(connection) => connection.close().await.is_err(),
+            // A damaged database is nobody's.
+            Err(error) => error.to_string().contains("locked"),
+        }
+    }
+
     async fn write<W: Write>(&self, work: W) -> Result<W::Output, StoreError> {
         self.wait(|reply| Job::Order(Box::new(Waiting::new(work, reply)))).await
     }
@@ -199,6 +210,10 @@ impl Store for SqliteStore {
                      ORDER BY id";
         let query = sqlx::query(query).bind(seat.map(|id| id.to_string())).bind(last);
         query.fetch_all(&self.readers).await?.iter().map(rows::audit).collect()
+    }
+
+    async fn forget_installs(&self) -> Result<(), StoreError> {
+        self.write(licenses::ForgetInstalls).await
     }
 
     async fn backup(&self, to: &Path) -> Result<(), StoreError> {
