@@ -10,12 +10,7 @@ use std::error::Error;
 use std::io::ErrorKind;
 
 /// Sorts an answer. The signed parts of a body decide later, whatever the status says; what has none is a failure.
-pub(super) fn answer(
-    status: u16,
-    content_type: Option<&str>,
-    retry_after: Option<u64>,
-    body: &[u8],
-) -> Reply {
+pub fn answer(status: u16, content_type: Option<&str>, retry_after: Option<u64>, body: &[u8]) -> Reply {
     if status == 407 {
         return failed(Code::ProxyAuthRequired, status, None);
     }
@@ -60,7 +55,7 @@ fn failed(code: Code, status: u16, retry_after: Option<u64>) -> Reply {
 }
 
 /// Seconds of a `Retry-After` header, which is a number or a date (RFC 9110, section 10.2.3).
-pub(super) fn retry_after(text: &str, now: UnixTime) -> Option<u64> {
+pub fn retry_after(text: &str, now: UnixTime) -> Option<u64> {
     let text = text.trim();
     text.parse().ok().or_else(|| {
         let date = UnixTime::new(DateTime::parse_from_rfc2822(text).ok()?.timestamp())?;

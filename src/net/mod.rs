@@ -16,6 +16,9 @@ use seatlock_protocol::{
 };
 use std::time::Duration;
 
+/// For the fuzz targets alone.
+#[cfg(fuzzing)]
+pub use classify::{answer, retry_after};
 pub use tls::{Certificate, certificates};
 
 /// Longest time for a connection, name resolution and TLS included.

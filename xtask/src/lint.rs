@@ -1,10 +1,16 @@
 use anyhow::{Result, bail};
 use std::process::{Command, Stdio};
-use xtask::{build, run};
+use xtask::{build, repository, run};
 
 /// Everything that is checked without running anything.
 pub fn run() -> Result<()> {
     step(build::cargo().args(["fmt", "--all", "--check"]))?;
+    // A workspace of its own, which clippy would have to build once more.
+    step(
+        build::cargo()
+            .args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"])
+            .current_dir(repository()),
+    )?;
     step(build::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     step(build::cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
 }

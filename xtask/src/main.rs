@@ -70,6 +70,14 @@ enum Verb {
         /// The program `mitmdump`
         mitmproxy: PathBuf,
     },
+    /// Runs every fuzz target, two at a time, and prints how often; needs Linux on x86-64
+    ///
+    /// What crashes is left in fuzz/artifacts: run it again with `cargo fuzz run TARGET FILE`, or by the program itself.
+    Fuzz {
+        /// For how long each
+        #[arg(long, default_value_t = 60)]
+        minutes: u64,
+    },
     /// Checks that need more than Rust and a C compiler; names what is missing
     Extended {
         /// Only checks whose name contains this
@@ -105,6 +113,10 @@ fn run(verb: Verb) -> Result<()> {
             Ok(())
         }
         Verb::ProxiesInside { mitmproxy } => extended::proxies::inside(&mitmproxy),
+        Verb::Fuzz { minutes } => {
+            println!("{}", extended::fuzz::fuzz(minutes.saturating_mul(60))?);
+            Ok(())
+        }
         Verb::Extended { filter } => extended::run(filter.as_deref()),
     }
 }

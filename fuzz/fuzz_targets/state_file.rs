@@ -1,0 +1,23 @@
+//! What lies in the state folder: anybody may have edited it, and a disk may have damaged it.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use seatlock::license::{Input, Record, State};
+use seatlock_fuzz::{RULES, apply, binding, licensed, reading};
+
+fuzz_target!(|data: (u32, &[u8])| {
+    let (minutes, bytes) = data;
+    let minutes = minutes % (400 * 24 * 60);
+    let Ok(record) = serde_json::from_slice::<Record>(bytes) else { return };
+    let state = State::from_record(record, &RULES.trust, &binding());
+    let again = State::from_record(state.to_record(), &RULES.trust, &binding());
+    assert_eq!(again.to_record(), state.to_record(), "what is written reads the same");
+
+    let (state, _) = apply(&state, Input::Launched, reading(minutes));
+    let (state, _) = apply(&state, Input::Ticked, reading(minutes + 11));
+    let merged = licensed().merged_with(state.clone(), reading(minutes + 12));
+    apply(&merged, Input::Ticked, reading(minutes + 13));
+    let merged = state.merged_with(licensed(), reading(minutes + 12));
+    let (merged, _) = apply(&merged, Input::HandedBack, reading(minutes + 13));
+    apply(&merged, Input::Ticked, reading(minutes + 14));
+});
