@@ -2,6 +2,7 @@ use anyhow::Result;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Instant;
 use xtask::run;
 
@@ -9,6 +10,10 @@ use xtask::run;
 mod clock;
 /// Programs that are built against an installed prefix, without Rust.
 mod consumers;
+/// Disks that fail at any moment, or as a whole.
+mod faults;
+/// What parses what somebody else wrote, under a fuzzer.
+pub mod fuzz;
 /// The network gate, as the kernel sees it.
 mod gate;
 /// The headers, and the sources of the examples, with every compiler and standard.
@@ -40,6 +45,7 @@ const CHECKS: &[Check] = &[
     ("resolver: closing while name resolution hangs", resolver::hanging),
     ("proxies: squid, tinyproxy, mitmproxy and a silent name server", proxies::real),
     ("gate: no socket while networking is switched off", gate::closed),
+    ("faults: a disk that fails at any moment", faults::everywhere),
     ("clock: wrong, set back, stopped, unreadable", clock::end_to_end),
     ("secrets: nothing printed, logged or stored", secrets::printed),
     ("secrets: the tests' output and their servers' logs", secrets::tests),
@@ -47,6 +53,7 @@ const CHECKS: &[Check] = &[
     ("cmake: shared and static consumer", consumers::cmake),
     ("pkg-config: shared and static consumer", consumers::pkg_config),
     ("sanitizer: C example and bad input under ASan and UBSan", consumers::sanitizers),
+    ("fuzz: every target for a minute", fuzz::a_minute_each),
     ("windows: clippy for x86_64-pc-windows-gnu", windows::clippy),
 ];
 
@@ -102,4 +109,18 @@ fn stored(folder: &Path, member: &str) -> Result<Option<Value>> {
     };
     let state: Option<Value> = serde_json::from_slice(&fs::read(newest)?).ok();
     Ok(state.and_then(|state| state.pointer(member).cloned()))
+}
+
+/// The command under strace, whose log goes to a file: every thread, with its number before each line.
+fn strace(options: &[&str], log: &Path, command: &Command) -> Command {
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq"]).args(options).arg("-o").arg(log);
+    strace.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => strace.env(name, value),
+            None => strace.env_remove(name),
+        };
+    }
+    strace
 }

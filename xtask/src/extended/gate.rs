@@ -1,8 +1,6 @@
-use super::need;
+use super::{need, strace};
 use anyhow::{Context, Result, ensure};
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 use xtask::plugin::Plugin;
 use xtask::run;
 use xtask::server::Running;
@@ -38,7 +36,9 @@ pub fn closed() -> Result<String> {
         let mut command = plugin.command(&server, &folder.path().join("state"));
         command.env("EXAMPLE_SERVER", &named).args(verb).args(*option);
         command.envs(variable.map(|value| ("SEATLOCK_OFFLINE", value)));
-        let said = strace(&command, &log, &seat.token).with_context(|| format!("{what} {verb:?}"))?;
+        let mut traced = strace(&["-e", "trace=network"], &log, &command);
+        let (_, said) =
+            run::status(&mut traced, Some(&seat.token)).with_context(|| format!("{what} {verb:?}"))?;
         Ok((said, fs::read_to_string(log)?))
     };
     for switch in SWITCHES {
@@ -58,18 +58,4 @@ pub fn closed() -> Result<String> {
     let (_, calls) = traced(&open, &["ping"])?;
     ensure!(calls.contains("connect("), "the trace would not have shown a connection\n{calls}");
     Ok(format!("{} runs without a socket, and one that has them", SWITCHES.len() * VERBS.len()))
-}
-
-fn strace(command: &Command, log: &Path, token: &str) -> Result<String> {
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-e", "trace=network", "-o"]).arg(log).arg(command.get_program());
-    strace.args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => strace.env(name, value),
-            None => strace.env_remove(name),
-        };
-    }
-    let (_, said) = run::status(&mut strace, Some(token))?;
-    Ok(said)
 }
