@@ -110,7 +110,8 @@ fn observe(folder: &Path, stop: &AtomicBool) -> (u64, u64) {
     while !stop.load(Ordering::Relaxed) {
         let bytes = fs::read(&state).expect("it is there at every moment");
         let value: serde_json::Value = serde_json::from_slice(&bytes).expect("it is whole at every moment");
-        let lease = value.pointer("/state/lease").unwrap().as_str().unwrap();
+        let lease = value.pointer("/state/lease").and_then(|lease| lease.as_str());
+        let lease = lease.unwrap_or_else(|| panic!("no license at one moment: {value}"));
         let claims = decoded(lease.split('.').nth(1).unwrap());
         let now = claims.get("epoch").unwrap().as_u64().unwrap();
         assert!(now >= epoch, "epoch {epoch}, then {now}");
@@ -175,7 +176,7 @@ fn sixteen_hosts_of_eight_threads_are_killed_at_random() {
 
 #[test]
 fn one_renewal_is_enough_for_all_hosts() {
-    let farm = Farm::new("3s");
+    let farm = Farm::new("5s");
     let tally = Arc::<Tally>::default();
     let answers = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&answers);
@@ -186,15 +187,15 @@ fn one_renewal_is_enough_for_all_hosts() {
     let begin = Instant::now();
     let mut hosts: Vec<Child> =
         (0..PROCESSES as u64).map(|seed| farm.start(&url, &tally, seed, "rs")).collect();
-    thread::sleep(Duration::from_secs(12));
+    thread::sleep(Duration::from_secs(15));
     for host in &mut hosts {
         host.kill().unwrap();
         host.wait().unwrap();
     }
     assert_eq!(*tally.wrong.lock().unwrap(), Vec::<String>::new());
     let (pings, asked) = (answers.load(Ordering::Relaxed), tally.asked.load(Ordering::Relaxed));
-    // The interval is spread by a fifth, and times are whole seconds; killing at the end may cost one answer.
-    let most = begin.elapsed().as_secs() / 2 + 2;
+    // The interval is spread by a fifth, and both of its ends are whole seconds; killing at the end may cost one answer.
+    let most = begin.elapsed().as_secs() / 3 + 2;
     println!("{asked} renewals asked for, {pings} sent, {most} at most");
     assert!(asked > 1000 && (2..=most).contains(&pings), "{asked} asked for, {pings} sent, {most} at most");
 }

@@ -88,6 +88,8 @@ CREATE TABLE install (
     presented    BLOB CHECK (length(presented) = 32),
     -- Hashes of 32 bytes, one after the other.
     handed_out   BLOB NOT NULL CHECK (length(handed_out) > 0 AND length(handed_out) % 32 = 0),
+    retired      BLOB NOT NULL CHECK (length(retired) % 32 = 0),
+    retired_at   INTEGER NOT NULL,
     asked_at     INTEGER NOT NULL,
     PRIMARY KEY (seat_id, id)
 ) STRICT, WITHOUT ROWID;

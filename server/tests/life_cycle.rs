@@ -185,6 +185,7 @@ async fn a_copied_installation_is_marked() {
     server.lease("ping", &mut plugin).await;
     server.lease("ping", &mut plugin).await;
     assert_eq!(site.show(&seat)["clone_suspected_at"], serde_json::Value::Null);
+    site.age(61).await;
     server.lease("ping", &mut copy).await;
     assert!(site.show(&seat)["clone_suspected_at"].is_string());
     assert_eq!(site.audit(&seat).await.last().unwrap(), "clone_suspected");

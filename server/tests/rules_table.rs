@@ -422,6 +422,7 @@ fn an_outdated_secret_is_a_second_copy() {
         assert!(world.renew_with(seat, "a", Some(original)).is_ok(), "or come late");
         assert_eq!(world.seat(seat).clone_suspected_at, None);
         let original = world.secret(seat);
+        world.pass(61);
         let again = world.renew_with(seat, "a", Some(copy));
         assert_eq!(again, if refused { Err(Code::LeaseSuperseded) } else { Ok(()) });
         assert_eq!(world.seat(seat).clone_suspected_at, Some(world.now));
@@ -433,6 +434,7 @@ fn an_outdated_secret_is_a_second_copy() {
         assert!(world.call_with(seat, Call::Activate, "a", Some(copy)).is_ok(), "entering the token helps");
         assert!(world.renew_with(seat, "a", Some(copy)).is_ok(), "even when the answer to that is lost");
         let healed = world.secret(seat);
+        world.pass(61);
         assert_eq!(world.renew_with(seat, "a", Some(original)), again, "now the other copy is the older one");
         assert!(!refused || world.renew_with(seat, "a", Some(healed)).is_ok());
     }
@@ -441,18 +443,19 @@ fn an_outdated_secret_is_a_second_copy() {
 #[test]
 fn a_secret_is_good_until_one_that_was_handed_out_for_it_is_presented() {
     // Secrets by the number of the answer that brought them; 0 came with the activation.
-    let cases: [(&str, &[usize], bool); 8] = [
+    let cases: [(&str, &[usize], bool); 9] = [
         ("every answer arrives", &[0, 1, 2, 3], false),
         ("one answer is lost", &[0, 0, 2, 3], false),
         ("many answers in a row are lost", &[0, 0, 0, 0, 4, 5, 5, 7], false),
         ("presented again after the current one", &[0, 1, 0], true),
+        ("an older one comes back", &[0, 1, 2, 3, 1], true),
         ("an answer that was overtaken by a late request", &[0, 0, 1, 3], false),
         ("an answer that came first of eight", &[0, 0, 0, 0, 0, 0, 0, 0, 1], false),
         ("and one before them", &[0, 0, 0, 0, 0, 0, 0, 0, 0, 1], true),
         ("two copies take turns", &[0, 0, 2, 1], true),
     ];
     for (what, presented, fork) in cases {
-        for pause in [0, 30 * DAY] {
+        for pause in [61, 30 * DAY] {
             let mut world = World::new(1);
             world.license.auto_release = 60 * DAY;
             let seat = world.create();
@@ -465,6 +468,33 @@ fn a_secret_is_good_until_one_that_was_handed_out_for_it_is_presented() {
             }
             assert_eq!(world.seat(seat).clone_suspected_at.is_some(), fork, "{what}");
         }
+    }
+}
+
+#[test]
+fn a_request_that_comes_late_is_no_copy() {
+    // (what, answers in between, seconds since, whether it looks like a copy)
+    for (what, between, since, fork) in [
+        ("the next one was faster", 1, 0, false),
+        ("many were faster, in a minute", 127, 60, false),
+        ("more than are remembered", 130, 0, true),
+        ("a minute later", 3, 61, true),
+    ] {
+        let mut world = World::new(1);
+        world.license.clone_policy = ClonePolicy::Enforce;
+        let seat = world.create();
+        world.call(seat, Call::Activate, "a");
+        let late = world.secret(seat);
+        for _ in 0..between {
+            let newest = world.secret(seat);
+            assert!(world.renew_with(seat, "a", Some(newest)).is_ok());
+        }
+        let newest = world.secret(seat);
+        assert!(world.renew_with(seat, "a", Some(newest)).is_ok());
+        let kept = world.secret(seat);
+        world.pass(since);
+        assert_eq!(world.renew_with(seat, "a", Some(late)).is_err(), fork, "{what}");
+        assert!(fork || world.renew_with(seat, "a", Some(kept)).is_ok(), "{what}: the others go on");
     }
 }
 

@@ -128,7 +128,11 @@ impl Keeper {
         }
         let before = std::mem::replace(&mut self.token, token);
         match self.verify(loaded) {
-            Some(stored) if same_token => self.state = self.merged(stored),
+            Some(stored) if same_token => {
+                let license = stored.license.clone();
+                self.state = self.merged(stored);
+                self.fresh &= self.state.license != license;
+            }
             // Another process is between its two writes, or the file is damaged: what is known here still holds.
             None | Some(State { license: License::Unusable { .. }, .. }) => return self.token = before,
             Some(stored) => self.state = State { anchor: self.state.anchor, ..stored },
@@ -208,6 +212,13 @@ impl Keeper {
     /// Makes `token` the token in use. With `remember` it is written down; without, nothing stays on disk.
     pub(super) fn adopt(&mut self, token: Token, remember: bool) -> Result<(), StoreError> {
         let done = match &self.folder {
+            // Written once more it could fail, for a folder that is busy at this moment, and this process would go on with
+            // a license in memory beside the one on disk: two copies of one installation.
+            Some(folder)
+                if remember && folder.read_token().is_ok_and(|kept| kept.as_ref() == Some(&token)) =>
+            {
+                Ok(())
+            }
             Some(folder) if remember => folder.write_token(&token),
             Some(folder) => folder.erase(),
             None if remember => Err(StoreError::NoHome),

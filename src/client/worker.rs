@@ -25,8 +25,8 @@ const TICK: Duration = Duration::from_secs(60);
 /// How long resolver threads may take to end when the client closes; one that hangs in name resolution is left.
 const RESOLVER_PATIENCE: Duration = Duration::from_millis(100);
 
-/// How long another process of the installation is waited for that is asking the server. Longer than any request takes;
-/// after it this process asks all the same.
+/// How long other processes of the installation are waited for without any of them getting an answer. Longer than any
+/// request takes; after it this process asks all the same.
 const TURN_PATIENCE: Duration = Duration::from_secs(20);
 
 /// How often it is looked whether that process has ended.
@@ -64,6 +64,14 @@ impl Work {
             Self::Forget => "Token and license were forgotten on this computer.",
         }
     }
+}
+
+/// How waiting for other processes ended.
+enum Waited {
+    /// It is this one's turn, or nobody answers for the others.
+    Turn(#[expect(dead_code, reason = "held until it is dropped")] Option<Asking>),
+    /// Another process was given a lease meanwhile.
+    Answered,
 }
 
 /// A judged answer.
@@ -174,12 +182,12 @@ impl Worker {
         self.keeper.refresh();
         match work {
             Work::Activate { token, consent } => {
-                let (_turn, _) = self.turn().await;
+                let _turn = self.turn(false).await;
                 self.exchange(SeatCall::Activate, &token, Intent::Launch, Some(consent)).await
             }
             Work::Ping(intent) => self.ping(intent).await,
             Work::Release => {
-                let (_turn, _) = self.turn().await;
+                let _turn = self.turn(false).await;
                 self.with_token(SeatCall::Release, Intent::Renew).await
             }
             Work::Preflight(Some(token)) => {
@@ -249,10 +257,10 @@ impl Worker {
         if intent == Intent::Renew && !self.is_due() {
             return Outcome::of(self.standing_code());
         }
-        let (_turn, answered) = self.turn().await;
+        let turn = self.turn(true).await;
         match intent {
+            _ if matches!(turn, Waited::Answered) => Outcome::of(self.standing_code()),
             Intent::Renew if !self.is_due() => Outcome::of(self.standing_code()),
-            Intent::Launch if answered => Outcome::of(Code::Ok),
             Intent::Launch if self.keeper.has_unused_token() => {
                 self.with_token(SeatCall::Activate, Intent::Launch).await
             }
@@ -261,24 +269,28 @@ impl Worker {
     }
 
     /// Waits until no other process of the installation is asking the server. Two that ask with the same renewal secret
-    /// look like two copies of one installation. The turn is given back when the value is dropped; it is also told whether
-    /// a lease came meanwhile.
-    async fn turn(&mut self) -> (Option<Asking>, bool) {
+    /// look like two copies of one installation. The turn is given back when the value is dropped. With `shared`, a lease
+    /// that another process gets meanwhile will do.
+    async fn turn(&mut self, shared: bool) -> Waited {
         let held = |worker: &Self| match &worker.keeper.state.license {
             License::Lease(lease) => Some(lease.claims.jti),
             _ => None,
         };
-        let (before, begin) = (held(self), Instant::now());
-        let turn = loop {
-            match self.keeper.take_turn(machine::clock::read()) {
-                Some(Turn::Ours(asking)) => break Some(asking),
-                Some(Turn::Others) if begin.elapsed() < TURN_PATIENCE => tokio::time::sleep(TURN_PAUSE).await,
-                _ => break None,
+        let (mut before, mut since) = (held(self), Instant::now());
+        loop {
+            let turn = self.keeper.take_turn(machine::clock::read());
+            self.keeper.refresh();
+            let now = held(self);
+            match turn {
+                Some(Turn::Ours(asking)) => return Waited::Turn(Some(asking)),
+                Some(Turn::Others) if shared && now.is_some() && now != before => return Waited::Answered,
+                // As long as others get leases, patience begins anew: there are many, and the server answers.
+                Some(Turn::Others) if now != before => (before, since) = (now, Instant::now()),
+                Some(Turn::Others) if since.elapsed() < TURN_PATIENCE => {}
+                _ => return Waited::Turn(None),
             }
-        };
-        self.keeper.refresh();
-        let now = held(self);
-        (turn, now.is_some() && now != before)
+            tokio::time::sleep(TURN_PAUSE).await;
+        }
     }
 
     async fn with_token(&mut self, call: SeatCall, intent: Intent) -> Outcome {

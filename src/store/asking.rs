@@ -1,4 +1,4 @@
-use super::{Folder, file};
+use super::{Folder, StoreError, file};
 use serde::{Deserialize, Serialize};
 use std::{
     fs,
@@ -75,7 +75,11 @@ impl Folder {
     ///
     /// `is_gone` tells whether a process has certainly ended; the mark of one that was killed does not count.
     pub fn take_turn(&self, now: Uptime, asker: Asker, is_gone: impl Fn(Asker) -> bool) -> Option<Turn> {
-        let _lock = self.lock_existing().ok()??;
+        let _lock = match self.lock_existing() {
+            // Many hosts save at this moment; asking among them would be a risk without need.
+            Err(StoreError::Busy { .. }) => return Some(Turn::Others),
+            lock => lock.ok()??,
+        };
         let path = self.path.join(Self::ASKING);
         if read(&path).is_some_and(|mark| mark.is_alive(now) && !is_gone(mark.asker)) {
             return Some(Turn::Others);

@@ -216,7 +216,7 @@ impl<'a> Draft<'a> {
             self.seat.terms.clone_from(&caller.terms);
         }
         let (known, next) = (caller.install.as_ref(), caller.next_renewal);
-        self.install = Some(Install::rotated(known, caller.install_id, caller.renewal, next));
+        self.install = Some(Install::rotated(known, caller.install_id, caller.renewal, next, self.now));
         Answer::Lease(lease)
     }
 
@@ -350,7 +350,7 @@ impl<'a> Draft<'a> {
 
     /// Two copies of one installation: written down, and under `enforce` the older copy must show its token again.
     fn check_clone(&mut self, call: Call, caller: &Caller) -> Result<(), Verdict> {
-        let judgement = judge(caller.install.as_ref(), caller.renewal.as_ref());
+        let judgement = judge(caller.install.as_ref(), caller.renewal.as_ref(), self.now);
         if judgement == Judgement::Fork {
             let reminder = self.seat.clone_suspected_at.map(|seen| seen.plus(CLONE_REMINDER));
             if reminder.is_none_or(|at| at <= self.now) {

@@ -151,7 +151,7 @@ impl Site {
         for statement in [
             "UPDATE seat SET since = since - ?1, last_ping = last_ping - ?1, lease_until = lease_until - ?1",
             "UPDATE license SET last_manual_release_at = last_manual_release_at - ?1",
-            "UPDATE install SET asked_at = asked_at - ?1",
+            "UPDATE install SET asked_at = asked_at - ?1, retired_at = retired_at - ?1",
         ] {
             sqlx::query(statement).bind(seconds).execute(&mut database).await.unwrap();
         }

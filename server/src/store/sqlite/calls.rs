@@ -69,7 +69,8 @@ impl Desk {
         let rows = sqlx::query(concat!(
             "SELECT q.key AS place, t.revoked_at IS NOT NULL AS token_revoked, ",
             seat_columns!(),
-            ", i.id AS install_id, i.presented AS install_presented, i.handed_out AS install_handed_out \
+            ", i.id AS install_id, i.presented AS install_presented, i.handed_out AS install_handed_out, \
+             i.retired AS install_retired, i.retired_at AS install_retired_at \
              FROM json_each(?) q CROSS JOIN token t ON t.hash = unhex(q.value ->> 0) \
              CROSS JOIN seat s ON s.id = t.seat_id \
              LEFT JOIN install i ON i.seat_id = s.id AND i.id = q.value ->> 1"

@@ -132,15 +132,18 @@ pub(super) async fn upsert_installs(
         .iter()
         .map(|(seat, install, _)| {
             let handed_out: String = install.handed_out.iter().map(hex).collect();
-            (seat, install.id, install.presented.as_ref().map(hex), handed_out)
+            let retired: String = install.retired.iter().map(hex).collect();
+            let retired_at = install.retired_at.seconds();
+            (seat, install.id, install.presented.as_ref().map(hex), handed_out, retired, retired_at)
         })
         .collect();
     let rows = serde_json::to_string(&rows).map_err(|_| StoreError::Unexpected("install"))?;
     sqlx::query(
-        "INSERT INTO install (seat_id, id, presented, handed_out, asked_at) \
-         SELECT value ->> 0, value ->> 1, unhex(value ->> 2), unhex(value ->> 3), ?2 \
+        "INSERT INTO install (seat_id, id, presented, handed_out, retired, retired_at, asked_at) \
+         SELECT value ->> 0, value ->> 1, unhex(value ->> 2), unhex(value ->> 3), unhex(value ->> 4), \
+         value ->> 5, ?2 \
          FROM json_each(?1) WHERE true ON CONFLICT DO UPDATE SET presented = excluded.presented, \
-         handed_out = excluded.handed_out, asked_at = excluded.asked_at",
+         handed_out = excluded.handed_out, retired = excluded.retired, retired_at = excluded.retired_at, asked_at = excluded.asked_at",
     )
     .bind(rows)
     .bind(tx.now.seconds())

@@ -102,9 +102,10 @@ pub(super) fn install(row: &SqliteRow) -> Read<Option<Install>> {
     }
     let hash = |bytes: &[u8]| bytes.try_into().map_err(|_| StoreError::Unexpected("install"));
     let presented = row.try_get::<Option<&[u8]>, _>("install_presented")?.map(hash).transpose()?;
-    let handed_out: &[u8] = row.try_get("install_handed_out")?;
-    let handed_out = handed_out.chunks(32).map(hash).collect::<Read<_>>()?;
-    Ok(Some(Install { id: parsed(row, "install_id")?, presented, handed_out }))
+    let hashes = |name| row.try_get::<&[u8], _>(name)?.chunks(32).map(hash).collect::<Read<Vec<_>>>();
+    let (handed_out, retired) = (hashes("install_handed_out")?, hashes("install_retired")?);
+    let retired_at = time(row, "install_retired_at")?.ok_or(StoreError::Unexpected("install"))?;
+    Ok(Some(Install { id: parsed(row, "install_id")?, presented, handed_out, retired, retired_at }))
 }
 
 pub(super) fn audit(row: &SqliteRow) -> Read<AuditRow> {
