@@ -121,3 +121,23 @@ fn the_readme_shows_the_example_that_is_built() {
     let lines = body.lines().filter(|line| !line.trim().is_empty()).count();
     assert!(lines <= 20, "{lines} lines of user code");
 }
+
+#[test]
+fn every_test_that_the_threat_model_names_exists() {
+    let page = fs::read_to_string(root().join("docs/threat-model.md")).unwrap();
+    let extended = fs::read_to_string(root().join("xtask/src/extended.rs")).unwrap();
+    let mut named = 0;
+    for word in page.split('`').skip(1).step_by(2) {
+        if let Some((file, test)) =
+            word.split_once("::").filter(|(file, _)| *file != "clones" || !word.ends_with("::x"))
+        {
+            let text = fs::read_to_string(root().join("tests").join(format!("{file}.rs"))).unwrap();
+            assert!(text.contains(&format!("fn {test}(")), "{word}");
+            named += 1;
+        } else if let Some(check) = word.strip_prefix("extended ") {
+            assert!(extended.contains(&format!("(\"{check}")), "{word}");
+            named += 1;
+        }
+    }
+    assert!(named > 30, "only {named} were found");
+}

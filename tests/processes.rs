@@ -1,7 +1,12 @@
 //! Many hosts of one installation: they share a state folder, and are killed in the middle of anything.
 
 #![cfg(all(feature = "capi", unix))]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper that fails is a test that fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper that fails is a test that fails"
+)]
 
 mod support;
 
