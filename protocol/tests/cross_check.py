@@ -336,6 +336,8 @@ class Vectors(unittest.TestCase):
                 if name in body:
                     self.assertEqual(signed[name, body[name]], "ok")
             for name, value in body.items():
+                if isinstance(value, dict):  # a member that is null is absent
+                    value = {inner: text for inner, text in value.items() if text is not None}
                 if value is not None and name not in ("client", "future"):
                     self.assertEqual(row["reads_as"][name], value)
         self.each("bodies.json", vectors("bodies.json")["rows"], check)
