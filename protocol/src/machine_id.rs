@@ -60,6 +60,29 @@ impl MachineId {
             ((4..8).rev().map(digit).collect(), (0..4).rev().map(digit).collect());
         format!("{left}-{right}")
     }
+
+    /// What the ids with this short form begin with, or `None` when `short` is none. Letters that look like digits are
+    /// read as Crockford reads them: somebody may have written down what he heard.
+    #[must_use]
+    pub fn prefix_of_short(short: &str) -> Option<String> {
+        let digits: Vec<u8> = short.bytes().filter(|byte| *byte != b'-').collect();
+        if digits.len() != 8 {
+            return None;
+        }
+        let mut bits = 0u64;
+        for digit in digits {
+            let digit = match digit.to_ascii_uppercase() {
+                b'O' => b'0',
+                b'I' | b'L' => b'1',
+                other => other,
+            };
+            bits = bits << 5 | CROCKFORD.iter().position(|known| *known == digit)? as u64;
+        }
+        let bytes = bits.to_be_bytes();
+        let text = URL_SAFE_NO_PAD.encode(bytes.get(3..)?);
+        // The last character shares its bits with the byte that follows.
+        Some(format!("m1_{}", text.get(..6)?))
+    }
 }
 
 impl FromStr for MachineId {

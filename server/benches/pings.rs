@@ -11,7 +11,7 @@ use load::{Measured, Plugin, drive};
 use seatlock_protocol::{MachineId, Nonce, Token, TokenKind};
 use seatlock_server::{
     keys::DataFolder,
-    store::{NewSeat, Store as _, TokenHashes, sqlite::SqliteStore},
+    store::{Actor, NewSeat, Store as _, TokenHashes, sqlite::SqliteStore},
 };
 use sqlx::{
     Connection as _, SqliteConnection,
@@ -104,7 +104,14 @@ async fn make_seats(data: &Path) -> anyhow::Result<Vec<Plugin>> {
         let token = Token::generate(TokenKind::Integration, getrandom::fill)?;
         let (id, shared_with) = (Uuid::new_v4(), format!("user{number}@example.com"));
         store
-            .create_seat(NewSeat { id, license: None, shared_with, token: TokenHashes::of(&token, &pepper) })
+            .create_seat(NewSeat {
+                id,
+                license: None,
+                shared_with,
+                token: TokenHashes::of(&token, &pepper),
+                remember: None,
+                by: Actor::Console,
+            })
             .await?;
         plugins.push(plugin(&token, number));
     }

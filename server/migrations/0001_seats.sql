@@ -15,9 +15,27 @@ CREATE TABLE key_set (
     created_at  INTEGER NOT NULL
 ) STRICT;
 
+-- Who holds licenses.
+CREATE TABLE account (
+    id          TEXT PRIMARY KEY,
+    name        TEXT NOT NULL,
+    created_at  INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE plan (
+    name            TEXT PRIMARY KEY,
+    carries_seats   INTEGER NOT NULL CHECK (carries_seats IN (0, 1)),
+    entitlements    TEXT NOT NULL
+) STRICT;
+
+INSERT INTO plan (name, carries_seats, entitlements)
+VALUES ('starter', 0, ''), ('pro', 1, ''), ('enterprise', 1, 'cad');
+
 CREATE TABLE license (
     id                      TEXT PRIMARY KEY,
-    plan                    TEXT NOT NULL,
+    account_id              TEXT NOT NULL REFERENCES account (id),
+    plan                    TEXT NOT NULL REFERENCES plan (name),
+    -- Those that were bought beside the plan's own.
     entitlements            TEXT NOT NULL,
     products                TEXT NOT NULL,
     seats_max               INTEGER NOT NULL CHECK (seats_max >= 0),
@@ -44,6 +62,8 @@ CREATE TABLE license (
     created_at              INTEGER NOT NULL
 ) STRICT;
 
+CREATE INDEX license_account ON license (account_id);
+
 CREATE TABLE seat (
     id                  TEXT PRIMARY KEY,
     license_id          TEXT NOT NULL REFERENCES license (id),
@@ -57,6 +77,8 @@ CREATE TABLE seat (
     lease_until         INTEGER,
     counted             INTEGER NOT NULL CHECK (counted IN (0, 1)),
     last_used_at        INTEGER,
+    -- Last use without the server, as far as reported.
+    last_offline_at     INTEGER,
     launches            INTEGER NOT NULL,
     terms               TEXT,
     clone_suspected_at  INTEGER,
@@ -65,6 +87,9 @@ CREATE TABLE seat (
                                  AND last_ping IS NOT NULL AND lease_until IS NOT NULL)),
     CHECK (state IN ('in_use', 'released') OR (counted = 0 AND machine IS NULL))
 ) STRICT;
+
+-- Lists are read newest first, page by page.
+CREATE INDEX seat_listed ON seat (license_id, created_at, id);
 
 CREATE INDEX seat_counted ON seat (license_id, last_ping) WHERE counted = 1;
 
@@ -94,19 +119,25 @@ CREATE TABLE install (
     PRIMARY KEY (seat_id, id)
 ) STRICT, WITHOUT ROWID;
 
+-- Each row's hash covers the row and the hash before it: what was changed or taken away afterwards shows.
 CREATE TABLE audit (
-    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    id          INTEGER PRIMARY KEY,
     at          INTEGER NOT NULL,
-    actor       TEXT NOT NULL CHECK (actor IN ('owner', 'plugin', 'system')),
+    actor       TEXT NOT NULL CHECK (actor IN ('user', 'console', 'plugin', 'system')),
+    actor_name  TEXT,
     event       TEXT NOT NULL,
-    license_id  TEXT NOT NULL,
+    account_id  TEXT NOT NULL,
+    license_id  TEXT,
     seat_id     TEXT,
     epoch       INTEGER,
     machine     TEXT,
-    detail      TEXT
+    detail      TEXT,
+    hash        BLOB NOT NULL CHECK (length(hash) = 32)
 ) STRICT;
 
 CREATE INDEX audit_seat ON audit (seat_id, id);
+
+CREATE INDEX audit_account ON audit (account_id, id);
 
 CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit
 BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;

@@ -13,7 +13,7 @@ mod support;
 use seatlock_protocol::{Token, TokenKind};
 use seatlock_server::{
     keys::DataFolder,
-    store::{NewSeat, Store as _, TokenHashes, sqlite::SqliteStore},
+    store::{Actor, NewSeat, Store as _, TokenHashes, sqlite::SqliteStore},
 };
 use sqlx::AssertSqlSafe;
 use std::{
@@ -86,6 +86,8 @@ async fn site_with_tokens() -> (Site, Vec<String>) {
                     license: None,
                     shared_with,
                     token: TokenHashes::of(token, &pepper),
+                    remember: None,
+                    by: Actor::Console,
                 })
             })
             .collect(),

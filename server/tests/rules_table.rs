@@ -21,7 +21,7 @@ fn t1_a_token_is_made_until_the_license_is_full() {
     assert_eq!(refused.seat, None);
 
     world.license.seats_max = 2;
-    world.license.plan = "starter".to_owned();
+    world.license.plan = plan("starter", false);
     let refused = decide(&world.license, None, &create_event(), world.now);
     assert_eq!(code(&refused.answer).0, Code::PlanNotEntitled);
 }
@@ -336,7 +336,7 @@ fn refusals_come_in_the_order_of_the_protocol() {
     world.license.seats_max = 1;
     world.license.suspended_at = Some(world.now);
     world.license.expires_at = Some(world.now);
-    world.license.plan = "starter".to_owned();
+    world.license.plan = plan("starter", false);
     world.license.min_client = Some("2.0.0".to_owned());
     let mut caller = world.caller(seat, "a");
     caller.token_revoked = true;
@@ -353,7 +353,7 @@ fn refusals_come_in_the_order_of_the_protocol() {
     expect(&mut world, &caller, Code::LicenseExpired);
     world.license.expires_at = None;
     expect(&mut world, &caller, Code::PlanNotEntitled);
-    world.license.plan = "pro".to_owned();
+    world.license.plan = plan("pro", true);
     expect(&mut world, &caller, Code::PlanNotEntitled);
     caller.product = PRODUCT.to_owned();
     expect(&mut world, &caller, Code::ClientTooOld);

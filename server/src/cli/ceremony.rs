@@ -81,7 +81,7 @@ impl Next {
         if let Some(kid) = revoke.filter(|kid| claims.keys.iter().all(|key| key.kid != **kid)) {
             bail!("there is no key {kid}. See: keys list");
         }
-        let licenses = store.licenses().await?;
+        let licenses = store.licenses(None).await?;
         let leases = licenses.iter().map(|license| license.offline_ttl.max(license.airgap_ttl)).max();
         let (key, now) = (new_key()?, store.ready().await?);
         let rotation = Rotation {

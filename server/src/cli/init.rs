@@ -8,12 +8,16 @@ use seatlock_server::{
     store::{ServerInfo, Store as _, StoredKeySet, sqlite::SqliteStore},
 };
 use std::path::PathBuf;
+use uuid::Uuid;
 
 #[derive(Args)]
 pub(super) struct Init {
     /// Name of this server, such as licenses.example.com; plug-ins compare it with what was signed
     #[arg(long)]
     issuer: String,
+    /// Name of the account that holds the first license [default: the issuer]
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
     /// Address of the users' documentation
     #[arg(long, value_name = "URL")]
     documentation: Option<String>,
@@ -41,7 +45,7 @@ impl Init {
         if self.issuer.is_empty() || self.issuer.len() > 255 {
             bail!("the issuer must have 1 to 255 bytes");
         }
-        let license = self.settings.apply(usual(self.ephemeral))?;
+        let license = self.settings.apply(usual(Uuid::new_v4(), self.ephemeral))?;
         let lease = new_key()?;
         folder.create()?;
         let (root, root_file) =
@@ -58,7 +62,9 @@ impl Init {
             documentation: self.documentation,
             support: self.support,
         };
-        store.initialise(server, license.clone(), keys).await.context("the database was not set up")?;
+        let account = self.account.unwrap_or_else(|| self.issuer.clone());
+        let set_up = store.initialise(server, account, license.clone(), keys).await;
+        set_up.context("the database was not set up")?;
         store.close().await;
 
         let value = serde_json::json!({
@@ -67,6 +73,7 @@ impl Init {
             "root_key": { "kid": root.kid(), "x": root.public().jwk_x() },
             "lease_key": { "kid": lease.key.kid(), "x": lease.key.public().jwk_x() },
             "root_key_file": root_file,
+            "account": license.account,
             "license": license.id,
         });
         let text = format!(

@@ -1,3 +1,4 @@
+use super::account::chosen;
 use super::output::Output;
 use super::units::{End, duration, in_words};
 use anyhow::{Context as _, bail};
@@ -8,8 +9,8 @@ use clap::{
 use seatlock_protocol::claims::{ClockAction, ClockPolicy};
 use seatlock_server::{
     keys::DataFolder,
-    rules::{ClonePolicy, License, ReleaseMode, timestamp},
-    store::{Store as _, StoreError},
+    rules::{ClonePolicy, License, Plan, ReleaseMode, timestamp},
+    store::{Actor, Store as _, StoreError},
 };
 use uuid::Uuid;
 
@@ -20,7 +21,13 @@ const DAY: u64 = 24 * HOUR;
 #[derive(Subcommand)]
 pub(super) enum LicenseCommand {
     /// Make a license
-    Create(Settings),
+    Create {
+        /// The account that holds it, when there are several
+        #[arg(long, value_name = "UUID")]
+        account: Option<Uuid>,
+        #[command(flatten)]
+        settings: Settings,
+    },
     /// Change a license; what is not named stays
     Change {
         /// The license
@@ -50,10 +57,10 @@ pub(super) struct Settings {
     /// Seats that may be in use, and tokens that may exist [default: 1]
     #[arg(long)]
     seats: Option<u32>,
-    /// Plan; "starter" carries no seats [default: pro]
+    /// Plan, see "plan list"; "starter" carries no seats [default: pro]
     #[arg(long, value_name = "NAME")]
     plan: Option<String>,
-    /// Entitlement such as "cad"; may be repeated
+    /// Entitlement such as "cad" beside those of the plan; may be repeated
     #[arg(long = "entitlement", value_name = "NAME")]
     entitlements: Vec<String>,
     /// Version of the terms that must be accepted; "" for none
@@ -106,11 +113,12 @@ fn clock_action(name: String) -> ClockAction {
 }
 
 /// A license with the usual values. An ephemeral one is for farms and containers, which come and go by the hour.
-pub(super) fn usual(ephemeral: bool) -> License {
+pub(super) fn usual(account: Uuid, ephemeral: bool) -> License {
     let (offline_ttl, auto_release) = if ephemeral { (30 * MINUTE, HOUR) } else { (7 * DAY, 14 * DAY) };
     License {
         id: Uuid::new_v4(),
-        plan: "pro".to_owned(),
+        account,
+        plan: named("pro".to_owned()),
         entitlements: Vec::new(),
         products: Vec::new(),
         seats_max: 1,
@@ -134,6 +142,11 @@ pub(super) fn usual(ephemeral: bool) -> License {
     }
 }
 
+/// A plan of which only the name is known yet; the store knows what it contains.
+fn named(name: String) -> Plan {
+    Plan { name, carries_seats: true, entitlements: Vec::new() }
+}
+
 impl Settings {
     /// `license` with what was named on the command line.
     pub(super) fn apply(self, license: License) -> anyhow::Result<License> {
@@ -145,7 +158,7 @@ impl Settings {
         let changed = License {
             products: words(self.products, license.products),
             seats_max: self.seats.unwrap_or(license.seats_max),
-            plan: self.plan.unwrap_or(license.plan),
+            plan: self.plan.map_or(license.plan, named),
             entitlements: words(self.entitlements, license.entitlements),
             terms: text(self.terms, license.terms),
             offline_ttl: self.offline_ttl.unwrap_or(license.offline_ttl),
@@ -185,13 +198,15 @@ impl LicenseCommand {
     pub(super) async fn run(self, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
         let store = super::open(folder).await?;
         match self {
-            Self::Create(settings) => {
-                let license = settings.apply(usual(false))?;
-                store.add_license(license.clone()).await.context("the license was not made")?;
+            Self::Create { account, settings } => {
+                let account = chosen(&store, account).await?.id;
+                let license = settings.apply(usual(account, false))?;
+                let made = store.add_license(license, Actor::Console).await;
+                let license = made.context("the license was not made")?;
                 output.done(&license, &format!("license {} made", license.id))?;
             }
             Self::Change { id, suspend, resume, settings } => {
-                let old = find(store.licenses().await?, id)?;
+                let old = find(store.licenses(None).await?, id)?;
                 let mut license = settings.apply(old)?;
                 if suspend {
                     license.suspended_at = license.suspended_at.or(Some(store.ready().await?));
@@ -199,12 +214,12 @@ impl LicenseCommand {
                 if resume {
                     license.suspended_at = None;
                 }
-                let changed = store.change_license(license.clone()).await;
-                changed.with_context(|| format!("license {id} was not changed"))?;
+                let changed = store.change_license(license, Actor::Console).await;
+                let license = changed.with_context(|| format!("license {id} was not changed"))?;
                 output.done(&license, &format!("license {id} changed"))?;
             }
             Self::Show { id } => {
-                let all = store.licenses().await?;
+                let all = store.licenses(None).await?;
                 let shown = match id {
                     Some(id) => vec![find(all, id)?],
                     None => all,
@@ -214,7 +229,7 @@ impl LicenseCommand {
                 output.table(&shown, head, |license| {
                     [
                         license.id.to_string(),
-                        license.plan.clone(),
+                        license.plan.name.clone(),
                         license.products.join(" "),
                         license.seats_max.to_string(),
                         license.in_use.to_string(),

@@ -1,3 +1,5 @@
+/// `account`.
+mod account;
 /// `audit`.
 mod audit;
 /// `keys propose`, `keys sign` and `keys install`.
@@ -12,6 +14,8 @@ mod license;
 mod offline;
 /// Tables for people, JSON for scripts.
 mod output;
+/// `plan`.
+mod plan;
 /// `restore`.
 mod restore;
 /// `seat`.
@@ -20,6 +24,8 @@ mod seat;
 mod serve;
 /// Durations and dates as people write them.
 mod units;
+/// `user`.
+mod user;
 
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
@@ -64,13 +70,22 @@ enum Command {
     /// Make, change and show licenses
     #[command(subcommand)]
     License(license::LicenseCommand),
+    /// Make and list accounts, which licenses and users belong to
+    #[command(subcommand)]
+    Account(account::AccountCommand),
+    /// Add, list, change and disable users of the seat page and the admin API
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// List plans and change what they contain
+    #[command(subcommand)]
+    Plan(plan::PlanCommand),
     /// Answer the request and release files of machines without a network
     #[command(subcommand)]
     Offline(offline::OfflineCommand),
     /// Make, list, rotate and revoke the keys that sign
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// Show what happened to seats and licenses, oldest first
+    /// Show what happened, oldest first, or check that the trail is whole
     Audit(audit::Audit),
     /// Write a consistent copy of the database while the server runs
     ///
@@ -95,6 +110,9 @@ impl Cli {
             Command::Serve(serve) => serve.run(folder).await,
             Command::Seat(command) => command.run(&folder, output).await,
             Command::License(command) => command.run(&folder, output).await,
+            Command::Account(command) => command.run(&folder, output).await,
+            Command::User(command) => command.run(&folder, output).await,
+            Command::Plan(command) => command.run(&folder, output).await,
             Command::Offline(command) => command.run(&folder, output).await,
             Command::Keys(command) => command.run(&folder, output).await,
             Command::Audit(audit) => audit.run(&folder, output).await,

@@ -55,7 +55,7 @@ async fn prepare(new: &Path) -> anyhow::Result<()> {
     let store = SqliteStore::open(new, false).await.context("it is not a backup of a server")?;
     let forgotten = async {
         store.server().await?;
-        store.forget_installs().await
+        store.forget_secrets().await
     }
     .await;
     store.close().await;

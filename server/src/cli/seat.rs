@@ -4,8 +4,11 @@ use clap::{Args, Subcommand};
 use seatlock_protocol::{Token, TokenKind};
 use seatlock_server::{
     keys::DataFolder,
-    rules::{Answer, OwnerAct, Seat, SeatState, Verdict, timestamp},
-    store::{Answered, NewSeat, OwnerOrder, Store as _, StoreError, TokenHashes, sqlite::SqliteStore},
+    rules::{Answer, OwnerAct, Seat, SeatState, Verdict, check_email, timestamp},
+    store::{
+        Actor, Answered, ListedSeat, Made, NewSeat, OwnerOrder, SeatQuery, Store as _, StoreError, TokenHashes,
+        sqlite::SqliteStore,
+    },
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -82,11 +85,8 @@ async fn create(
     email: String,
     license: Option<Uuid>,
 ) -> anyhow::Result<()> {
-    if email.len() > 254
-        || !email.contains('@')
-        || email.contains(|c: char| c.is_whitespace() || c.is_control())
-    {
-        bail!("\"{}\" is not an e-mail address; no seat was made", email.escape_debug());
+    if let Err(reason) = check_email(&email) {
+        bail!("\"{}\": {reason}; no seat was made", email.escape_debug());
     }
     let token = new_token()?;
     let seat = NewSeat {
@@ -94,8 +94,11 @@ async fn create(
         license,
         shared_with: email.clone(),
         token: TokenHashes::of(&token, &*folder.pepper()?),
+        remember: None,
+        by: Actor::Console,
     };
-    let answered = store.create_seat(seat).await.with_context(|| format!("no seat was made for {email}"))?;
+    let made = store.create_seat(seat).await.with_context(|| format!("no seat was made for {email}"))?;
+    let Made::New(answered) = made else { bail!("no seat was made for {email}") };
     let Some((seat, _)) = accepted(&answered).with_context(|| format!("no seat was made for {email}"))?
     else {
         bail!("no seat was made for {email}");
@@ -112,7 +115,7 @@ async fn create(
 }
 
 async fn list(store: &SqliteStore, output: Output, license: Option<Uuid>) -> anyhow::Result<()> {
-    let seats: Vec<Value> = store.seats(license).await?.iter().map(view).collect();
+    let seats: Vec<Value> = all(store, license).await?.iter().map(|listed| view(&listed.seat)).collect();
     let head = ["SEAT", "FOR", "STATUS", "MACHINE", "EPOCH", "LAST USED", "NOTE"];
     output.table(&seats, head, |seat| {
         let cloned = seat.get("clone_suspected_at").is_some_and(|at| !at.is_null());
@@ -121,6 +124,21 @@ async fn list(store: &SqliteStore, output: Output, license: Option<Uuid>) -> any
         let [machine, epoch, used] = ["machine_short", "epoch", "last_used_at"].map(|name| cell(seat, name));
         [id, email, status, machine, epoch, used, note.to_owned()]
     })
+}
+
+/// Every seat, the oldest first.
+async fn all(store: &SqliteStore, license: Option<Uuid>) -> anyhow::Result<Vec<ListedSeat>> {
+    let mut query = SeatQuery { license, limit: 1000, ..SeatQuery::default() };
+    let mut seats: Vec<ListedSeat> = Vec::new();
+    loop {
+        let page = store.seats(query.clone()).await?;
+        seats.extend(page.rows);
+        if !page.more {
+            seats.reverse();
+            return Ok(seats);
+        }
+        query.after = seats.last().map(ListedSeat::cursor);
+    }
 }
 
 fn view(seat: &Seat) -> Value {
@@ -139,6 +157,7 @@ fn view(seat: &Seat) -> Value {
         "since": since.map(timestamp),
         "lease_until": lease_until.map(timestamp),
         "last_used_at": seat.last_used_at.map(timestamp),
+        "last_offline_at": seat.last_offline_at.map(timestamp),
         "launches": seat.launches,
         "clone_suspected_at": seat.clone_suspected_at.map(timestamp),
     })
@@ -161,8 +180,8 @@ async fn act(
     let pepper = folder.pepper()?;
     let new_token = token.as_ref().map(|token| TokenHashes::of(token, &pepper));
     let refused = || format!("seat {id} was not {done}");
-    let answered =
-        store.owner(OwnerOrder { seat: id, act, new_token, dry_run }).await.with_context(refused)?;
+    let order = OwnerOrder { seat: id, act, new_token, dry_run, remember: None, by: Actor::Console };
+    let Made::New(answered) = store.owner(order).await.with_context(refused)? else { bail!(refused()) };
     let Some((seat, changed)) = accepted(&answered).with_context(refused)? else { bail!(refused()) };
 
     let mut value = view(seat);
@@ -201,10 +220,8 @@ pub(super) fn refusal(verdict: &Verdict) -> anyhow::Error {
 }
 
 async fn confirm(store: &SqliteStore, id: Uuid) -> anyhow::Result<()> {
-    let seats = store.seats(None).await?;
-    let seat = seats.iter().find(|seat| seat.id == id);
-    let seat = seat.ok_or_else(|| StoreError::NotFound(format!("seat {id}")))?;
-    let email = &seat.shared_with;
+    let seat = store.seat(id).await?.ok_or_else(|| StoreError::NotFound(format!("seat {id}")))?;
+    let email = seat.0.seat.shared_with;
     let kept = format!("seat {id} of {email} was not revoked; this can not be undone");
     if !agreed(&format!("Close seat {id} of {email} for good?"), &kept)? {
         bail!(kept);

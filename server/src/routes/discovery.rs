@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 /// Where things are, for people and programs. Nothing in it is a reason to trust anything.
 pub(super) async fn discovery<S: Store>(State(state): State<Arc<AppState<S>>>, id: RequestId) -> Response {
-    let licenses = match state.store.licenses().await {
+    let licenses = match state.store.licenses(None).await {
         Ok(licenses) => licenses,
         Err(error) => {
             tracing::error!(request = %id, %error, "the licenses can not be read");

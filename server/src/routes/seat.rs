@@ -142,6 +142,7 @@ pub(crate) fn caller(request: &SeatRequest, next_renewal: SecretHash, jitter: u1
         terms: request.terms.clone(),
         epoch: request.have.as_ref().map(|have| have.epoch),
         launches: launched.saturating_add(request.offline.as_ref().map_or(0, |offline| offline.launches)),
+        last_offline: request.offline.as_ref().map(|offline| offline.last_used_at),
         install_id: request.install_id,
         install: None,
         renewal: request.renewal.as_deref().map(renewal_hash),

@@ -65,7 +65,7 @@ fn create(license: &License, event: &Event, now: UnixTime) -> Decision {
     if let Some(end) = license.expires_at.filter(|end| *end <= now) {
         return refused(Verdict::new(Code::LicenseExpired, Act::Keep).with("date", date(end)));
     }
-    if !license.plan_has_seats() {
+    if !license.plan.carries_seats {
         return refused(Verdict::new(Code::PlanNotEntitled, Act::Keep));
     }
     if license.tokens >= license.seats_max {
@@ -211,6 +211,9 @@ impl<'a> Draft<'a> {
         let lease_until = holding.lease_until.max(lease.exp);
         self.seat.state = SeatState::InUse(Holding { last_ping: self.now, lease_until, ..holding });
         self.seat.last_used_at = Some(self.now);
+        // The word of a computer whose clock may be wrong: what has not been yet was not.
+        let offline = caller.last_offline.filter(|at| *at <= self.now);
+        self.seat.last_offline_at = self.seat.last_offline_at.max(offline);
         self.seat.launches = self.seat.launches.saturating_add(caller.launches);
         if call.submits_token() {
             self.seat.terms.clone_from(&caller.terms);

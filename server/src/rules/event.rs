@@ -1,5 +1,5 @@
 use super::{Install, SecretHash};
-use seatlock_protocol::{MachineId, api::Intent, api::SeatCall};
+use seatlock_protocol::{MachineId, UnixTime, api::Intent, api::SeatCall};
 use uuid::Uuid;
 
 /// What can happen to a seat.
@@ -88,6 +88,8 @@ pub struct Caller {
     pub epoch: Option<u64>,
     /// Launches that it has not reported yet.
     pub launches: u64,
+    /// When it was used last without the server, as far as not reported yet.
+    pub last_offline: Option<UnixTime>,
     /// Its installation.
     pub install_id: Uuid,
     /// What is known of its installation.

@@ -18,7 +18,7 @@ pub(super) fn gate(
     if let Some(end) = license.expires_at.filter(|end| *end <= now) {
         return Err(Verdict::new(Code::LicenseExpired, Act::Drop).with("date", date(end)));
     }
-    if !license.plan_has_seats() || !license.products.contains(&caller.product) {
+    if !license.plan.carries_seats || !license.products.contains(&caller.product) {
         return Err(Verdict::new(Code::PlanNotEntitled, Act::Keep));
     }
     // An old client must be able to give its seat back.

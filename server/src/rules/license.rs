@@ -1,10 +1,7 @@
-use super::LicenseChange;
+use super::{LicenseChange, Plan};
 use seatlock_protocol::{UnixTime, claims::ClockPolicy};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-
-/// Plans below `pro` carry no seats for plug-ins.
-const PLAN_WITHOUT_SEATS: &str = "starter";
 
 /// What happens to a seat's place in the license when its owner releases it while a lease is still alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
@@ -33,9 +30,11 @@ pub enum ClonePolicy {
 pub struct License {
     /// The license.
     pub id: Uuid,
-    /// Name of the plan.
-    pub plan: String,
-    /// Entitlements such as `cad`, copied into every lease.
+    /// Who holds it.
+    pub account: Uuid,
+    /// The plan.
+    pub plan: Plan,
+    /// Entitlements such as `cad` that were bought beside those of the plan.
     pub entitlements: Vec<String>,
     /// Products that may be activated.
     pub products: Vec<String>,
@@ -78,10 +77,11 @@ pub struct License {
 }
 
 impl License {
-    /// Whether the plan carries seats for plug-ins at all.
+    /// What every lease carries: the plan's entitlements and those beside it.
     #[must_use]
-    pub fn plan_has_seats(&self) -> bool {
-        self.plan != PLAN_WITHOUT_SEATS
+    pub fn granted(&self) -> Vec<String> {
+        let beside = self.entitlements.iter().filter(|name| !self.plan.entitlements.contains(name));
+        self.plan.entitlements.iter().chain(beside).cloned().collect()
     }
 
     /// The license after `change`.

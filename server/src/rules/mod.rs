@@ -16,6 +16,10 @@ mod gate;
 mod lease;
 /// Limits and policy of one subscription.
 mod license;
+/// Users, their sessions and how often they may try to sign in.
+mod people;
+/// What a subscription contains.
+mod plan;
 /// Rotating secrets by which two copies of one installation are told apart.
 mod renewal;
 /// A seat and the states that it can be in.
@@ -29,6 +33,11 @@ pub use event::{Call, Caller, Event, OwnerAct};
 pub use gate::version;
 pub use lease::{LeaseTerms, guard, terms};
 pub use license::{ClonePolicy, License, ReleaseMode};
+pub use people::{
+    API_TOKENS, AttemptBy, Attempts, PASSWORD_MAX, PASSWORD_MIN, REMEMBERED, Role, SESSION_IDLE, SESSION_LIFE,
+    SHARE_LIFE, check_email, check_password, session_lives,
+};
+pub use plan::Plan;
 pub use renewal::{Install, Judgement, SecretHash, judge};
 pub use seat::{Holding, Overlap, Seat, SeatState};
 pub use words::{date, moment, timestamp};

@@ -16,6 +16,8 @@ pub struct Seat {
     pub state: SeatState,
     /// Last ping of any machine.
     pub last_used_at: Option<UnixTime>,
+    /// Last use without the server, as far as reported.
+    pub last_offline_at: Option<UnixTime>,
     /// Times that a host was started with it, as far as reported.
     pub launches: u64,
     /// Version of the terms that its user accepted last.
@@ -74,6 +76,7 @@ impl Seat {
             epoch: 0,
             state: SeatState::NeverUsed,
             last_used_at: None,
+            last_offline_at: None,
             launches: 0,
             terms: None,
             clone_suspected_at: None,

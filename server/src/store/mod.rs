@@ -4,13 +4,22 @@
 //! database's clock. It answers only what is on disk for good.
 
 use crate::rules::{Answer, Call, Caller, License, OwnerAct, Seat};
-use seatlock_protocol::{MachineId, PublicKey, Token, TokenHash, UnixTime};
+use seatlock_protocol::{MachineId, PublicKey, Token, TokenHash, UnixTime, api::LockStatus};
 use serde::Serialize;
 use std::{future::Future, path::Path};
 use uuid::Uuid;
 
+/// The chain that the audit trail is.
+mod chain;
+/// Accounts, users, sessions, API tokens and one-time links.
+mod people;
 /// One database file, one writer, group commit.
 pub mod sqlite;
+
+pub use people::{
+    Account, ApiToken, Ending, Hash, Made, NewApiToken, NewSession, NewUser, PasswordHash, People, Session,
+    Share, SignedIn, User, UserChange,
+};
 
 /// Why a store could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +39,15 @@ pub enum StoreError {
     /// There is no such row.
     #[error("there is no {0}")]
     NotFound(String),
+    /// Somebody else has it already.
+    #[error("{0} is taken")]
+    Taken(String),
+    /// The user has as many API tokens as he may.
+    #[error("a user has at most {} API tokens; delete one first", crate::rules::API_TOKENS)]
+    ApiTokenLimit,
+    /// An `Idempotency-Key` came with another request than the first time.
+    #[error("the Idempotency-Key was used for another request")]
+    KeyReused,
     /// The database was not initialised.
     #[error("the data folder is not initialised")]
     NotInitialised,
@@ -85,6 +103,43 @@ pub struct Answered {
     pub answer: Answer,
 }
 
+/// Who causes a change, as the audit trail names him.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// A plug-in.
+    Plugin,
+    /// Time.
+    System,
+    /// Whoever may open the data folder.
+    Console,
+    /// A user: his e-mail address, and his API token's name if he showed one.
+    User(String),
+}
+
+impl Actor {
+    /// Kind and name, as they are stored.
+    #[must_use]
+    pub fn parts(&self) -> (&'static str, Option<&str>) {
+        match self {
+            Self::Plugin => ("plugin", None),
+            Self::System => ("system", None),
+            Self::Console => ("console", None),
+            Self::User(name) => ("user", Some(name)),
+        }
+    }
+}
+
+/// What is kept of a request that may come again because its answer was lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remember {
+    /// Of its `Idempotency-Key` and whoever sent it.
+    pub key: Hash,
+    /// Of everything that it asks for.
+    pub request: Hash,
+    /// The secret of the answer, sealed.
+    pub sealed: Vec<u8>,
+}
+
 /// What an owner asks for a seat.
 #[derive(Debug, Clone)]
 pub struct OwnerOrder {
@@ -96,6 +151,10 @@ pub struct OwnerOrder {
     pub new_token: Option<TokenHashes>,
     /// Decide, but change nothing.
     pub dry_run: bool,
+    /// For when the answer gets lost.
+    pub remember: Option<Remember>,
+    /// Who asks.
+    pub by: Actor,
 }
 
 /// A new seat, before it has a license to go with.
@@ -109,6 +168,10 @@ pub struct NewSeat {
     pub shared_with: String,
     /// The token.
     pub token: TokenHashes,
+    /// For when the answer gets lost.
+    pub remember: Option<Remember>,
+    /// Who asks.
+    pub by: Actor,
 }
 
 /// What the server says of itself.
@@ -136,26 +199,110 @@ pub struct StoredKeySet {
 /// One entry of the audit trail, as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRow {
+    /// Its number; they have no gaps.
+    pub id: u64,
     /// When it happened.
     pub at: UnixTime,
-    /// `owner`, `plugin` or `system`.
+    /// `user`, `console`, `plugin` or `system`.
     pub actor: String,
+    /// Which user.
+    pub actor_name: Option<String>,
     /// What happened.
     pub event: String,
+    /// The account that it is about.
+    pub account: Uuid,
     /// The license that it is about.
-    pub license: Uuid,
+    pub license: Option<Uuid>,
     /// The seat, unless it is about the license itself.
     pub seat: Option<Uuid>,
     /// The seat's epoch afterwards.
     pub epoch: Option<u64>,
     /// The machine that it happened to.
     pub machine: Option<MachineId>,
-    /// The license afterwards, when it was made or changed.
+    /// What was made or changed, as it is afterwards.
     pub detail: Option<serde_json::Value>,
+    /// Covers all of this and the hash of the row before.
+    pub hash: Hash,
+}
+
+/// What the chain of the audit trail says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditState {
+    /// Rows that were looked at.
+    pub rows: u64,
+    /// The first row that was changed, or that follows one that was taken away.
+    pub broken_at: Option<u64>,
+    /// Hash of the last row: whoever notes it elsewhere can prove that nothing before it was changed.
+    pub head: Hash,
+}
+
+/// Which entries of the audit trail, the newest first.
+#[derive(Debug, Clone, Default)]
+pub struct AuditQuery {
+    /// Of one account.
+    pub account: Option<Uuid>,
+    /// Of one seat.
+    pub seat: Option<Uuid>,
+    /// Those before this number.
+    pub before: Option<u64>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// Which seats, the newest first.
+#[derive(Debug, Clone, Default)]
+pub struct SeatQuery {
+    /// Of one account.
+    pub account: Option<Uuid>,
+    /// Of one license.
+    pub license: Option<Uuid>,
+    /// In one lock status.
+    pub status: Option<LockStatus>,
+    /// Part of an e-mail address, or the beginning of a seat's id or of a machine's id, full or short.
+    pub search: Option<String>,
+    /// Those after this one.
+    pub after: Option<SeatCursor>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// A place in the list of seats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeatCursor {
+    /// When the seat was made.
+    pub created_at: UnixTime,
+    /// The seat.
+    pub id: Uuid,
+}
+
+/// A seat in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedSeat {
+    /// The seat.
+    pub seat: Seat,
+    /// When it was made.
+    pub created_at: UnixTime,
+}
+
+impl ListedSeat {
+    /// Its place in the list.
+    #[must_use]
+    pub fn cursor(&self) -> SeatCursor {
+        SeatCursor { created_at: self.created_at, id: self.seat.id }
+    }
+}
+
+/// Part of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// At most as many as were asked for.
+    pub rows: Vec<T>,
+    /// Whether there are more behind the last one.
+    pub more: bool,
 }
 
 /// Everything that the server keeps. Each method is one transaction.
-pub trait Store: Send + Sync + 'static {
+pub trait Store: People {
     /// Answers a plug-in.
     fn call(&self, question: Question) -> impl Future<Output = Result<Answered, StoreError>> + Send;
 
@@ -168,10 +315,11 @@ pub trait Store: Send + Sync + 'static {
     /// What the server says of itself.
     fn server(&self) -> impl Future<Output = Result<ServerInfo, StoreError>> + Send;
 
-    /// Writes what the server says of itself, its first license and its first key set.
+    /// Writes what the server says of itself, its first account with its license, and its first key set.
     fn initialise(
         &self,
         server: ServerInfo,
+        account: String,
         license: License,
         keys: StoredKeySet,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
@@ -182,23 +330,49 @@ pub trait Store: Send + Sync + 'static {
     /// Adds a key set; refused with [`StoreError::Conflict`] unless it is newer than all others.
     fn publish(&self, keys: StoredKeySet) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Adds a license.
-    fn add_license(&self, license: License) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Adds a license. Of its plan only the name counts.
+    fn add_license(
+        &self,
+        license: License,
+        by: Actor,
+    ) -> impl Future<Output = Result<License, StoreError>> + Send;
 
-    /// Replaces limits and policy of a license. Its counts and its last release stay what they are.
-    fn change_license(&self, license: License) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Replaces limits and policy of a license. Its account, its counts and its last release stay what they are.
+    fn change_license(
+        &self,
+        license: License,
+        by: Actor,
+    ) -> impl Future<Output = Result<License, StoreError>> + Send;
 
-    /// Every license, oldest first.
-    fn licenses(&self) -> impl Future<Output = Result<Vec<License>, StoreError>> + Send;
+    /// The licenses of one account or of all, oldest first.
+    fn licenses(
+        &self,
+        account: Option<Uuid>,
+    ) -> impl Future<Output = Result<Vec<License>, StoreError>> + Send;
 
     /// T1.
-    fn create_seat(&self, seat: NewSeat) -> impl Future<Output = Result<Answered, StoreError>> + Send;
+    fn create_seat(
+        &self,
+        seat: NewSeat,
+    ) -> impl Future<Output = Result<Made<Answered>, StoreError>> + Send;
 
     /// T8, T11, T12.
-    fn owner(&self, order: OwnerOrder) -> impl Future<Output = Result<Answered, StoreError>> + Send;
+    fn owner(
+        &self,
+        order: OwnerOrder,
+    ) -> impl Future<Output = Result<Made<Answered>, StoreError>> + Send;
 
-    /// Every seat, oldest first.
-    fn seats(&self, license: Option<Uuid>) -> impl Future<Output = Result<Vec<Seat>, StoreError>> + Send;
+    /// Seats, the newest first.
+    fn seats(
+        &self,
+        query: SeatQuery,
+    ) -> impl Future<Output = Result<Page<ListedSeat>, StoreError>> + Send;
+
+    /// One seat and its license.
+    fn seat(
+        &self,
+        id: Uuid,
+    ) -> impl Future<Output = Result<Option<(ListedSeat, License)>, StoreError>> + Send;
 
     /// The seat of a token, its license, and the token's stored hash; `None` when no seat ever had it.
     fn seat_of(
@@ -206,15 +380,15 @@ pub trait Store: Send + Sync + 'static {
         token: TokenHash,
     ) -> impl Future<Output = Result<Option<([u8; 32], Seat, License)>, StoreError>> + Send;
 
-    /// The `last` newest entries of the audit trail, of one seat or of all, oldest first.
-    fn audit(
-        &self,
-        seat: Option<Uuid>,
-        last: u32,
-    ) -> impl Future<Output = Result<Vec<AuditRow>, StoreError>> + Send;
+    /// Entries of the audit trail, the newest first.
+    fn audit(&self, query: AuditQuery) -> impl Future<Output = Result<Page<AuditRow>, StoreError>> + Send;
 
-    /// Forgets the renewal secrets of all installations; the next one that each presents counts as new.
-    fn forget_installs(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Follows the chain of the audit trail from its beginning.
+    fn verify_audit(&self) -> impl Future<Output = Result<AuditState, StoreError>> + Send;
+
+    /// Forgets what a backup knows better than it should: the renewal secrets of all installations, the next of which
+    /// counts as new, and every session, one-time link and remembered answer.
+    fn forget_secrets(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Writes a consistent copy to a new file while others go on writing.
     fn backup(&self, to: &Path) -> impl Future<Output = Result<(), StoreError>> + Send;

@@ -12,7 +12,7 @@ use seatlock_protocol::{
     claims::{ClockAction, ClockPolicy},
 };
 use seatlock_server::rules::{
-    Answer, Audit, AuditEvent, Call, Caller, ClonePolicy, Decision, Event, Install, LeaseTerms, License,
+    Answer, Audit, AuditEvent, Call, Caller, ClonePolicy, Decision, Event, Install, LeaseTerms, License, Plan,
     OwnerAct, ReleaseMode, Seat, SecretHash, Verdict, decide,
 };
 use std::collections::BTreeMap;
@@ -55,11 +55,16 @@ pub fn lease(answer: &Answer) -> LeaseTerms {
     *lease
 }
 
+pub fn plan(name: &str, carries_seats: bool) -> Plan {
+    Plan { name: name.to_owned(), carries_seats, entitlements: vec!["bridge".to_owned()] }
+}
+
 impl World {
     pub fn new(seats_max: u32) -> Self {
         let license = License {
             id: Uuid::from_u128(1),
-            plan: "pro".to_owned(),
+            account: Uuid::from_u128(2),
+            plan: plan("pro", true),
             entitlements: vec!["cad".to_owned()],
             products: vec![PRODUCT.to_owned()],
             seats_max,
@@ -133,6 +138,7 @@ impl World {
             terms: self.license.terms.clone(),
             epoch: None,
             launches: 1,
+            last_offline: None,
             install_id,
             renewal: install.as_ref().and_then(Install::newest),
             install,

@@ -1,9 +1,9 @@
-use super::persist::{Actor, audit, license as change_counts, update_seats, upsert_installs};
+use super::persist::{audit, change_counts, update_seats, upsert_installs};
 use super::rows::{install, license, license_columns, seat, seat_columns, unsigned};
 use super::sweep::sweep;
 use super::writer::Tx;
 use crate::rules::{Answer, Call, Caller, Decision, Event, Install, License, Seat, decide, token_unknown};
-use crate::store::{Answered, Question, StoreError};
+use crate::store::{Actor, Answered, Question, StoreError};
 use seatlock_protocol::Code;
 use sqlx::Row as _;
 use std::{
@@ -135,7 +135,7 @@ impl Desk {
         change_counts(tx, license.id, decision.license).await?;
         license.apply(decision.license);
         for entry in &decision.audit {
-            audit(tx, seat, entry, Actor::Plugin).await?;
+            audit(tx, license.account, seat, entry, &Actor::Plugin).await?;
         }
         if let Some(install) = decision.install {
             let key = (*id, install.id);

@@ -1,46 +1,74 @@
+use super::audit::{Entry, append};
+use super::orders::license_of;
+use super::people::AddAccount;
 use super::rows::{action_name, integer, mode_name, policy_name};
 use super::writer::{Tx, Write};
 use crate::rules::License;
-use crate::store::{ServerInfo, StoreError, StoredKeySet};
+use crate::store::{Actor, ServerInfo, StoreError, StoredKeySet};
 use seatlock_protocol::UnixTime;
 use sqlx::{Sqlite, query::Query, sqlite::SqliteArguments};
 use uuid::Uuid;
 
-pub(super) struct AddLicense(pub(super) License);
-pub(super) struct ChangeLicense(pub(super) License);
-pub(super) struct ForgetInstalls;
+pub(super) struct AddLicense(pub(super) License, pub(super) Actor);
+pub(super) struct ChangeLicense(pub(super) License, pub(super) Actor);
+pub(super) struct ForgetSecrets;
 pub(super) struct Publish(pub(super) StoredKeySet);
-pub(super) struct Initialise(pub(super) ServerInfo, pub(super) License, pub(super) StoredKeySet);
 
-impl Write for ForgetInstalls {
+/// The first contents of a database.
+pub(super) struct Initialise {
+    pub(super) server: ServerInfo,
+    pub(super) account: String,
+    pub(super) license: License,
+    pub(super) keys: StoredKeySet,
+}
+
+impl Write for ForgetSecrets {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM install").execute(tx.conn()).await?;
+        for statement in
+            ["DELETE FROM install", "DELETE FROM session", "DELETE FROM share", "DELETE FROM remembered"]
+        {
+            sqlx::query(statement).execute(tx.conn()).await?;
+        }
         Ok(())
     }
 }
 
 impl Write for AddLicense {
-    type Output = ();
+    type Output = License;
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<License, StoreError> {
+        plan_is_known(tx, &self.0.plan.name).await?;
         let insert = sqlx::query(
             "INSERT INTO license (id, plan, entitlements, products, seats_max, offline_ttl, auto_release, renew, \
              warn, release_window, release_mode, relaunch_rebinds, clone_policy, clock_tolerance, clock_action, \
-             terms, min_client, suspended_at, expires_at, airgap_ttl, in_use_ceiling, in_use, tokens, created_at) \
+             terms, min_client, suspended_at, expires_at, airgap_ttl, in_use_ceiling, in_use, tokens, created_at, \
+             account_id) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, \
-             ?5, 0, 0, ?21)",
+             ?5, 0, 0, ?21, ?22)",
         );
-        settings(insert, &self.0).bind(tx.now.seconds()).execute(tx.conn()).await?;
-        audit(tx, self.0.id, "license_created", &self.0).await
+        let insert = settings(insert, &self.0).bind(tx.now.seconds()).bind(self.0.account.to_string());
+        insert.execute(tx.conn()).await.map_err(|error| match error.as_database_error() {
+            Some(refused) if refused.is_foreign_key_violation() => {
+                StoreError::NotFound(format!("account {}", self.0.account))
+            }
+            _ => error.into(),
+        })?;
+        audit(tx, self.0.id, "license_created", &self.1).await
     }
 }
 
-impl Write for ChangeLicense {
-    type Output = ();
+async fn plan_is_known(tx: &mut Tx<'_>, name: &str) -> Result<(), StoreError> {
+    let known = sqlx::query("SELECT 1 FROM plan WHERE name = ?").bind(name).fetch_optional(tx.conn()).await?;
+    known.map(drop).ok_or_else(|| StoreError::NotFound(format!("plan {name:?}")))
+}
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+impl Write for ChangeLicense {
+    type Output = License;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<License, StoreError> {
+        plan_is_known(tx, &self.0.plan.name).await?;
         let update = sqlx::query(
             "UPDATE license SET plan = ?2, entitlements = ?3, products = ?4, seats_max = ?5, offline_ttl = ?6, \
              auto_release = ?7, renew = ?8, warn = ?9, release_window = ?10, release_mode = ?11, \
@@ -51,7 +79,7 @@ impl Write for ChangeLicense {
         if settings(update, &self.0).execute(tx.conn()).await?.rows_affected() != 1 {
             return Err(StoreError::NotFound(format!("license {}", self.0.id)));
         }
-        audit(tx, self.0.id, "license_changed", &self.0).await
+        audit(tx, self.0.id, "license_changed", &self.1).await
     }
 }
 
@@ -62,7 +90,7 @@ fn settings<'q>(
 ) -> Query<'q, Sqlite, SqliteArguments> {
     query
         .bind(license.id.to_string())
-        .bind(license.plan.clone())
+        .bind(license.plan.name.clone())
         .bind(license.entitlements.join(" "))
         .bind(license.products.join(" "))
         .bind(license.seats_max)
@@ -104,31 +132,30 @@ impl Write for Initialise {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        let Self(server, license, keys) = self;
         sqlx::query(
             "INSERT INTO server (one, issuer, root_key, documentation, support, initialised_at) \
              VALUES (1, ?, ?, ?, ?, ?)",
         )
-        .bind(&server.issuer)
-        .bind(server.root_key.jwk_x())
-        .bind(&server.documentation)
-        .bind(&server.support)
+        .bind(&self.server.issuer)
+        .bind(self.server.root_key.jwk_x())
+        .bind(&self.server.documentation)
+        .bind(&self.server.support)
         .bind(tx.now.seconds())
         .execute(tx.conn())
         .await?;
-        AddLicense(license.clone()).run(tx).await?;
-        Publish(keys.clone()).run(tx).await
+        let account = AddAccount { id: self.license.account, name: self.account.clone(), by: Actor::Console };
+        account.run(tx).await?;
+        AddLicense(self.license.clone(), Actor::Console).run(tx).await?;
+        Publish(self.keys.clone()).run(tx).await
     }
 }
 
-async fn audit(tx: &mut Tx<'_>, id: Uuid, event: &str, license: &License) -> Result<(), StoreError> {
-    let detail = serde_json::to_string(license).map_err(|_| StoreError::Unexpected("license"))?;
-    sqlx::query("INSERT INTO audit (at, actor, event, license_id, detail) VALUES (?, 'owner', ?, ?, ?)")
-        .bind(tx.now.seconds())
-        .bind(event)
-        .bind(id.to_string())
-        .bind(detail)
-        .execute(tx.conn())
-        .await?;
-    Ok(())
+/// Writes down a license as it is now, and answers it.
+async fn audit(tx: &mut Tx<'_>, id: Uuid, event: &str, by: &Actor) -> Result<License, StoreError> {
+    let license = license_of(tx, id).await?;
+    let detail = serde_json::to_value(&license).map_err(|_| StoreError::Unexpected("license"))?;
+    let entry =
+        Entry { license: Some(id), detail: Some(detail), ..Entry::new(event, license.account) };
+    append(tx, by, entry).await?;
+    Ok(license)
 }

@@ -1,20 +1,36 @@
+/// The audit trail.
+mod audit;
 /// What plug-ins do to seats, many at a time.
 mod calls;
 /// Licenses, key sets and the first contents of a database.
 mod licenses;
+/// Lists of seats, page by page.
+mod lists;
+/// Answers to requests that may come again.
+mod memory;
 /// What owners do to seats.
 mod orders;
+/// Accounts, plans and users.
+mod people;
 /// Carries out a decision.
 mod persist;
 /// Rows as values.
 mod rows;
+/// One-time links.
+mod share;
+/// Attempts to sign in, sessions and API tokens.
+mod sign_in;
 /// What time does to seats.
 mod sweep;
 /// Group commit: one connection writes, in batches.
 mod writer;
 
-use super::{Answered, AuditRow, NewSeat, OwnerOrder, Question, ServerInfo, Store, StoreError, StoredKeySet};
-use crate::rules::{License, Seat};
+use super::{
+    Account, Actor, Answered, ApiToken, AuditQuery, AuditRow, AuditState, Ending, Hash, ListedSeat, Made,
+    NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, Page, PasswordHash, People, Question, SeatQuery,
+    ServerInfo, Session, Share, SignedIn, Store, StoreError, StoredKeySet, User, UserChange,
+};
+use crate::rules::{AttemptBy, License, Plan, Seat};
 use rows::{license_columns, seat_columns};
 use seatlock_protocol::{PublicKey, TokenHash, UnixTime};
 use sqlx::{
@@ -138,10 +154,11 @@ impl Store for SqliteStore {
     async fn initialise(
         &self,
         server: ServerInfo,
+        account: String,
         license: License,
         keys: StoredKeySet,
     ) -> Result<(), StoreError> {
-        self.write(licenses::Initialise(server, license, keys)).await
+        self.write(licenses::Initialise { server, account, license, keys }).await
     }
 
     async fn key_set(&self) -> Result<StoredKeySet, StoreError> {
@@ -156,35 +173,44 @@ impl Store for SqliteStore {
         self.write(licenses::Publish(keys)).await
     }
 
-    async fn add_license(&self, license: License) -> Result<(), StoreError> {
-        self.write(licenses::AddLicense(license)).await
+    async fn add_license(&self, license: License, by: Actor) -> Result<License, StoreError> {
+        self.write(licenses::AddLicense(license, by)).await
     }
 
-    async fn change_license(&self, license: License) -> Result<(), StoreError> {
-        self.write(licenses::ChangeLicense(license)).await
+    async fn change_license(&self, license: License, by: Actor) -> Result<License, StoreError> {
+        self.write(licenses::ChangeLicense(license, by)).await
     }
 
-    async fn licenses(&self) -> Result<Vec<License>, StoreError> {
-        let query = concat!("SELECT ", license_columns!(), " FROM license l ORDER BY l.created_at, l.rowid");
-        sqlx::query(query).fetch_all(&self.readers).await?.iter().map(rows::license).collect()
+    async fn licenses(&self, account: Option<Uuid>) -> Result<Vec<License>, StoreError> {
+        let query = concat!(
+            "SELECT ",
+            license_columns!(),
+            " FROM license l WHERE ?1 IS NULL OR l.account_id = ?1 ORDER BY l.created_at, l.rowid"
+        );
+        let account = account.map(|id| id.to_string());
+        sqlx::query(query)
+            .bind(account)
+            .fetch_all(&self.readers)
+            .await?
+            .iter()
+            .map(rows::license)
+            .collect()
     }
 
-    async fn create_seat(&self, seat: NewSeat) -> Result<Answered, StoreError> {
+    async fn create_seat(&self, seat: NewSeat) -> Result<Made<Answered>, StoreError> {
         self.write(seat).await
     }
 
-    async fn owner(&self, order: OwnerOrder) -> Result<Answered, StoreError> {
+    async fn owner(&self, order: OwnerOrder) -> Result<Made<Answered>, StoreError> {
         self.write(order).await
     }
 
-    async fn seats(&self, license: Option<Uuid>) -> Result<Vec<Seat>, StoreError> {
-        let query = concat!(
-            "SELECT ",
-            seat_columns!(),
-            " FROM seat s WHERE ?1 IS NULL OR s.license_id = ?1 ORDER BY s.created_at, s.rowid"
-        );
-        let license = license.map(|id| id.to_string());
-        sqlx::query(query).bind(license).fetch_all(&self.readers).await?.iter().map(rows::seat).collect()
+    async fn seats(&self, query: SeatQuery) -> Result<Page<ListedSeat>, StoreError> {
+        lists::seats(&self.readers, query).await
+    }
+
+    async fn seat(&self, id: Uuid) -> Result<Option<(ListedSeat, License)>, StoreError> {
+        lists::seat(&self.readers, id).await
     }
 
     async fn seat_of(&self, token: TokenHash) -> Result<Option<([u8; 32], Seat, License)>, StoreError> {
@@ -205,15 +231,16 @@ impl Store for SqliteStore {
         Ok(Some((hash, rows::seat(&row)?, rows::license(&row)?)))
     }
 
-    async fn audit(&self, seat: Option<Uuid>, last: u32) -> Result<Vec<AuditRow>, StoreError> {
-        let query = "SELECT * FROM (SELECT * FROM audit WHERE ?1 IS NULL OR seat_id = ?1 ORDER BY id DESC LIMIT ?2) \
-                     ORDER BY id";
-        let query = sqlx::query(query).bind(seat.map(|id| id.to_string())).bind(last);
-        query.fetch_all(&self.readers).await?.iter().map(rows::audit).collect()
+    async fn audit(&self, query: AuditQuery) -> Result<Page<AuditRow>, StoreError> {
+        audit::list(&self.readers, query).await
     }
 
-    async fn forget_installs(&self) -> Result<(), StoreError> {
-        self.write(licenses::ForgetInstalls).await
+    async fn verify_audit(&self) -> Result<AuditState, StoreError> {
+        audit::verify(&self.readers).await
+    }
+
+    async fn forget_secrets(&self) -> Result<(), StoreError> {
+        self.write(licenses::ForgetSecrets).await
     }
 
     async fn backup(&self, to: &Path) -> Result<(), StoreError> {
@@ -238,5 +265,93 @@ impl Store for SqliteStore {
             tracing::error!(%error, "the writer ended badly");
         }
         self.readers.close().await;
+    }
+}
+
+impl People for SqliteStore {
+    async fn add_account(&self, id: Uuid, name: String, by: Actor) -> Result<Account, StoreError> {
+        self.write(people::AddAccount { id, name, by }).await
+    }
+
+    async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        self.read_accounts().await
+    }
+
+    async fn plans(&self) -> Result<Vec<Plan>, StoreError> {
+        self.read_plans().await
+    }
+
+    async fn set_plan(&self, plan: Plan, by: Actor) -> Result<(), StoreError> {
+        self.write(people::SetPlan(plan, by)).await
+    }
+
+    async fn add_user(&self, user: NewUser, by: Actor) -> Result<User, StoreError> {
+        self.write(people::AddUser(user, by)).await
+    }
+
+    async fn change_user(
+        &self,
+        id: Uuid,
+        change: UserChange,
+        keep: Option<Uuid>,
+        by: Actor,
+    ) -> Result<User, StoreError> {
+        self.write(people::ChangeUser { id, change, keep, by }).await
+    }
+
+    async fn users(&self, account: Option<Uuid>) -> Result<Vec<User>, StoreError> {
+        self.read_users(account).await
+    }
+
+    async fn user(&self, email: &str) -> Result<Option<(User, PasswordHash)>, StoreError> {
+        self.read_user(email).await
+    }
+
+    async fn attempt(&self, names: Vec<(AttemptBy, Hash)>) -> Result<Option<UnixTime>, StoreError> {
+        self.write(sign_in::Attempt(names)).await
+    }
+
+    async fn sign_in(&self, session: NewSession, forget: Hash) -> Result<(), StoreError> {
+        self.write(sign_in::SignIn { session, forget }).await
+    }
+
+    async fn session(&self, hash: Hash) -> Result<Option<SignedIn>, StoreError> {
+        self.read_session(hash).await
+    }
+
+    async fn sessions(&self, user: Uuid) -> Result<Vec<Session>, StoreError> {
+        self.read_sessions(user).await
+    }
+
+    async fn end_sessions(&self, ending: Ending) -> Result<(), StoreError> {
+        self.write(sign_in::End(ending)).await
+    }
+
+    async fn add_api_token(&self, token: NewApiToken, by: Actor) -> Result<Made<ApiToken>, StoreError> {
+        self.write(sign_in::AddApiToken(token, by)).await
+    }
+
+    async fn api_tokens(&self, user: Uuid) -> Result<Vec<ApiToken>, StoreError> {
+        self.read_api_tokens(user).await
+    }
+
+    async fn remove_api_token(&self, user: Uuid, id: Uuid, by: Actor) -> Result<(), StoreError> {
+        self.write(sign_in::RemoveApiToken { user, id, by }).await
+    }
+
+    async fn bearer(&self, hash: Hash) -> Result<Option<SignedIn>, StoreError> {
+        self.read_bearer(hash).await
+    }
+
+    async fn add_share(&self, share: Share, token: Hash, by: Actor) -> Result<(), StoreError> {
+        self.write(share::AddShare { share, token, by }).await
+    }
+
+    async fn share(&self, id: Hash) -> Result<Option<Share>, StoreError> {
+        self.read_share(id).await
+    }
+
+    async fn take_share(&self, id: Hash) -> Result<Option<Share>, StoreError> {
+        self.write(share::TakeShare(id)).await
     }
 }

@@ -1,20 +1,24 @@
-use super::persist::{Actor, audit, license as change_counts, persist};
+use super::memory::{before, remember};
+use super::persist::{audit, change_counts, persist};
 use super::rows::{license, license_columns, seat, seat_columns};
 use super::writer::{Tx, Write};
 use crate::rules::{Answer, Event, License, OwnerAct, Seat, decide};
-use crate::store::{Answered, NewSeat, OwnerOrder, StoreError, TokenHashes};
+use crate::store::{Answered, Made, NewSeat, OwnerOrder, StoreError, TokenHashes};
 use uuid::Uuid;
 
 impl Write for NewSeat {
-    type Output = Answered;
+    type Output = Made<Answered>;
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Answered, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Made<Answered>, StoreError> {
+        if let Some(made) = before(tx, self.remember.as_ref()).await? {
+            return Ok(made);
+        }
         let license = chosen_license(tx, self.license).await?;
         let event = Event::Create { seat: self.id, shared_with: self.shared_with.clone() };
         let decision = decide(&license, None, &event, tx.now);
         let (now, seq) = (tx.now, tx.seq);
         let Some(seat) = decision.seat else {
-            return Ok(Answered { now, seq, subject: None, answer: decision.answer });
+            return Ok(Made::New(Answered { now, seq, subject: None, answer: decision.answer }));
         };
         change_counts(tx, license.id, decision.license).await?;
         sqlx::query(
@@ -29,9 +33,11 @@ impl Write for NewSeat {
         .await?;
         insert_token(tx, seat.id, &self.token).await?;
         for entry in &decision.audit {
-            audit(tx, &seat, entry, Actor::Owner).await?;
+            audit(tx, license.account, &seat, entry, &self.by).await?;
         }
-        Ok(Answered { now, seq, subject: Some((seat, license)), answer: decision.answer })
+        remember(tx, self.remember.as_ref(), seat.id).await?;
+        let subject = Some((seat, license));
+        Ok(Made::New(Answered { now, seq, subject, answer: decision.answer }))
     }
 }
 
@@ -49,7 +55,7 @@ async fn chosen_license(tx: &mut Tx<'_>, wanted: Option<Uuid>) -> Result<License
     }
 }
 
-async fn license_of(tx: &mut Tx<'_>, id: Uuid) -> Result<License, StoreError> {
+pub(super) async fn license_of(tx: &mut Tx<'_>, id: Uuid) -> Result<License, StoreError> {
     let row = sqlx::query(concat!("SELECT ", license_columns!(), " FROM license l WHERE l.id = ?"))
         .bind(id.to_string())
         .fetch_optional(tx.conn())
@@ -69,27 +75,31 @@ async fn insert_token(tx: &mut Tx<'_>, seat: Uuid, token: &TokenHashes) -> Resul
 }
 
 impl Write for OwnerOrder {
-    type Output = Answered;
+    type Output = Made<Answered>;
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Answered, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Made<Answered>, StoreError> {
+        if let Some(made) = before(tx, self.remember.as_ref()).await? {
+            return Ok(made);
+        }
         let (before, license) = load(tx, self.seat).await?;
         let decision = decide(&license, Some(&before), &Event::Owner(self.act), tx.now);
         let done = decision.answer == Answer::Done;
         if !self.dry_run {
-            persist(tx, &before, &decision, Actor::Owner).await?;
+            persist(tx, &license, &before, &decision, &self.by).await?;
             if done && self.act != OwnerAct::Release {
                 retire_token(tx, self.seat).await?;
             }
             if let Some(token) = self.new_token.as_ref().filter(|_| done) {
                 insert_token(tx, self.seat, token).await?;
+                remember(tx, self.remember.as_ref(), self.seat).await?;
             }
         }
-        let seat = decision.seat.unwrap_or(before);
-        Ok(Answered { now: tx.now, seq: tx.seq, subject: Some((seat, license)), answer: decision.answer })
+        let subject = Some((decision.seat.unwrap_or(before), license));
+        Ok(Made::New(Answered { now: tx.now, seq: tx.seq, subject, answer: decision.answer }))
     }
 }
 
-async fn load(tx: &mut Tx<'_>, id: Uuid) -> Result<(Seat, License), StoreError> {
+pub(super) async fn load(tx: &mut Tx<'_>, id: Uuid) -> Result<(Seat, License), StoreError> {
     let row = sqlx::query(concat!(
         "SELECT ",
         seat_columns!(),
@@ -104,13 +114,15 @@ async fn load(tx: &mut Tx<'_>, id: Uuid) -> Result<(Seat, License), StoreError> 
     Ok((seat(&row)?, license(&row)?))
 }
 
-/// The old token's hash stays, marked: see the table. Its installations' secrets end with it.
+/// The old token's hash stays, marked: see the table. Its installations' secrets and its links end with it.
 async fn retire_token(tx: &mut Tx<'_>, seat: Uuid) -> Result<(), StoreError> {
     sqlx::query("UPDATE token SET revoked_at = ? WHERE seat_id = ? AND revoked_at IS NULL")
         .bind(tx.now.seconds())
         .bind(seat.to_string())
         .execute(tx.conn())
         .await?;
-    sqlx::query("DELETE FROM install WHERE seat_id = ?").bind(seat.to_string()).execute(tx.conn()).await?;
+    for statement in ["DELETE FROM install WHERE seat_id = ?", "DELETE FROM share WHERE seat_id = ?"] {
+        sqlx::query(statement).bind(seat.to_string()).execute(tx.conn()).await?;
+    }
     Ok(())
 }

@@ -1,41 +1,35 @@
+use super::audit::{Entry, append};
 use super::calls::hex;
 use super::rows::integer;
 use super::writer::Tx;
-use crate::rules::{Audit, Decision, Install, LicenseChange, Seat, SeatState};
-use crate::store::StoreError;
+use crate::rules::{Audit, Decision, Install, License, LicenseChange, Seat, SeatState};
+use crate::store::{Actor, StoreError};
 use seatlock_protocol::UnixTime;
 use uuid::Uuid;
 
 /// Installations that are remembered per seat: a token's holder can invent any number of them.
 const INSTALLS_PER_SEAT: i64 = 64;
 
-/// Who caused a change, as the audit trail names it.
-#[derive(Clone, Copy)]
-pub(super) enum Actor {
-    Owner,
-    Plugin,
-    System,
-}
-
 /// Carries out what the rules decided for one seat that exists, at the owner's wish or because time has passed.
 pub(super) async fn persist(
     tx: &mut Tx<'_>,
+    license: &License,
     before: &Seat,
     decision: &Decision,
-    actor: Actor,
+    by: &Actor,
 ) -> Result<(), StoreError> {
-    license(tx, before.license, decision.license).await?;
+    change_counts(tx, license.id, decision.license).await?;
     if let Some(after) = decision.seat.as_ref().filter(|after| *after != before) {
         update_seats(tx, &[after]).await?;
     }
     for entry in &decision.audit {
-        audit(tx, before, entry, actor).await?;
+        audit(tx, license.account, before, entry, by).await?;
     }
     Ok(())
 }
 
 /// Each limit is part of the update itself, so that it holds whatever was read before.
-pub(super) async fn license(tx: &mut Tx<'_>, id: Uuid, change: LicenseChange) -> Result<(), StoreError> {
+pub(super) async fn change_counts(tx: &mut Tx<'_>, id: Uuid, change: LicenseChange) -> Result<(), StoreError> {
     let statements = [
         (change.in_use > 0, "UPDATE license SET in_use = in_use + 1 WHERE id = ?1 AND in_use < seats_max"),
         (change.in_use < 0, "UPDATE license SET in_use = in_use - 1 WHERE id = ?1 AND in_use > 0"),
@@ -68,7 +62,7 @@ pub(super) async fn update_seats(tx: &mut Tx<'_>, seats: &[&Seat]) -> Result<(),
             let held = Held::of(&seat.state);
             let place = (held.state, held.machine, held.since, held.last_ping, held.lease_until);
             let rest = (seat.last_used_at, integer(seat.launches), &seat.terms, seat.clone_suspected_at);
-            (seat.id, integer(seat.epoch), seat.counts(), place, rest)
+            (seat.id, integer(seat.epoch), seat.counts(), place, rest, seat.last_offline_at)
         })
         .collect();
     let rows = serde_json::to_string(&rows).map_err(|_| StoreError::Unexpected("seat"))?;
@@ -77,7 +71,7 @@ pub(super) async fn update_seats(tx: &mut Tx<'_>, seats: &[&Seat]) -> Result<(),
          machine = n.value ->> '$[3][1]', since = n.value ->> '$[3][2]', last_ping = n.value ->> '$[3][3]', \
          lease_until = n.value ->> '$[3][4]', last_used_at = n.value ->> '$[4][0]', \
          launches = n.value ->> '$[4][1]', terms = n.value ->> '$[4][2]', \
-         clone_suspected_at = n.value ->> '$[4][3]' \
+         clone_suspected_at = n.value ->> '$[4][3]', last_offline_at = n.value ->> 5 \
          FROM json_each(?) n WHERE seat.id = n.value ->> 0",
     )
     .bind(rows)
@@ -168,28 +162,20 @@ async fn forget_oldest(tx: &mut Tx<'_>, seat: Uuid, newest: Uuid) -> Result<(), 
     Ok(())
 }
 
+/// Writes down what happened to a seat.
 pub(super) async fn audit(
     tx: &mut Tx<'_>,
+    account: Uuid,
     seat: &Seat,
     entry: &Audit,
-    actor: Actor,
+    by: &Actor,
 ) -> Result<(), StoreError> {
-    let actor = match actor {
-        Actor::Owner => "owner",
-        Actor::Plugin => "plugin",
-        Actor::System => "system",
+    let entry = Entry {
+        license: Some(seat.license),
+        seat: Some(seat.id),
+        epoch: Some(entry.epoch),
+        machine: entry.machine.as_ref(),
+        ..Entry::new(entry.event.name(), account)
     };
-    sqlx::query(
-        "INSERT INTO audit (at, actor, event, license_id, seat_id, epoch, machine) VALUES (?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(tx.now.seconds())
-    .bind(actor)
-    .bind(entry.event.name())
-    .bind(seat.license.to_string())
-    .bind(seat.id.to_string())
-    .bind(integer(entry.epoch))
-    .bind(entry.machine.as_ref().map(|machine| machine.as_str()))
-    .execute(tx.conn())
-    .await?;
-    Ok(())
+    append(tx, by, entry).await
 }

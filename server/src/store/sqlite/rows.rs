@@ -1,5 +1,5 @@
-use crate::rules::{ClonePolicy, Holding, Install, License, Overlap, ReleaseMode, Seat, SeatState};
-use crate::store::{AuditRow, StoreError};
+use crate::rules::{ClonePolicy, Holding, Install, License, Overlap, Plan, ReleaseMode, Seat, SeatState};
+use crate::store::{Hash, ListedSeat, StoreError};
 use seatlock_protocol::{
     UnixTime,
     claims::{ClockAction, ClockPolicy},
@@ -9,7 +9,9 @@ use sqlx::{Row, sqlite::SqliteRow};
 /// Columns that [`license`] reads; the table is called `l`.
 macro_rules! license_columns {
     () => {
-        "l.id AS license_id, l.plan, l.entitlements, l.products, l.seats_max, l.in_use, l.tokens, l.offline_ttl, \
+        "l.id AS license_id, l.account_id, l.plan, \
+         (SELECT p.carries_seats FROM plan p WHERE p.name = l.plan) AS plan_carries_seats, \
+         (SELECT p.entitlements FROM plan p WHERE p.name = l.plan) AS plan_entitlements, l.entitlements, l.products, l.seats_max, l.in_use, l.tokens, l.offline_ttl, \
          l.airgap_ttl, l.auto_release, l.renew, l.warn, l.release_window, l.release_mode, l.relaunch_rebinds, l.clone_policy, \
          l.clock_tolerance, l.clock_action, l.terms AS license_terms, l.min_client, l.suspended_at, l.expires_at, \
          l.last_manual_release_at"
@@ -20,7 +22,7 @@ macro_rules! license_columns {
 macro_rules! seat_columns {
     () => {
         "s.id AS seat_id, s.license_id AS seat_license_id, s.shared_with, s.epoch, s.state, s.machine, s.since, \
-         s.last_ping, s.lease_until, s.counted, s.last_used_at, s.launches, s.terms AS seat_terms, \
+         s.last_ping, s.lease_until, s.counted, s.last_used_at, s.last_offline_at, s.launches, s.terms AS seat_terms, \
          s.clone_suspected_at"
     };
 }
@@ -32,7 +34,12 @@ type Read<T> = Result<T, StoreError>;
 pub(super) fn license(row: &SqliteRow) -> Read<License> {
     Ok(License {
         id: parsed(row, "license_id")?,
-        plan: row.try_get("plan")?,
+        account: parsed(row, "account_id")?,
+        plan: Plan {
+            name: row.try_get("plan")?,
+            carries_seats: row.try_get("plan_carries_seats")?,
+            entitlements: words(row, "plan_entitlements")?,
+        },
         entitlements: words(row, "entitlements")?,
         products: words(row, "products")?,
         seats_max: row.try_get("seats_max")?,
@@ -67,14 +74,20 @@ pub(super) fn seat(row: &SqliteRow) -> Read<Seat> {
         epoch: unsigned(row, "epoch")?,
         state: state(row)?,
         last_used_at: time(row, "last_used_at")?,
+        last_offline_at: time(row, "last_offline_at")?,
         launches: unsigned(row, "launches")?,
         terms: row.try_get("seat_terms")?,
         clone_suspected_at: time(row, "clone_suspected_at")?,
     })
 }
 
+/// A seat with the column `seat_created_at` beside its own.
+pub(super) fn listed(row: &SqliteRow) -> Read<ListedSeat> {
+    Ok(ListedSeat { seat: seat(row)?, created_at: moment(row, "seat_created_at")? })
+}
+
 fn state(row: &SqliteRow) -> Read<SeatState> {
-    let must = |name| time(row, name)?.ok_or(StoreError::Unexpected(name));
+    let must = |name| moment(row, name);
     match row.try_get::<&str, _>("state")? {
         "never_used" => Ok(SeatState::NeverUsed),
         "closed" => Ok(SeatState::Closed),
@@ -104,25 +117,8 @@ pub(super) fn install(row: &SqliteRow) -> Read<Option<Install>> {
     let presented = row.try_get::<Option<&[u8]>, _>("install_presented")?.map(hash).transpose()?;
     let hashes = |name| row.try_get::<&[u8], _>(name)?.chunks(32).map(hash).collect::<Read<Vec<_>>>();
     let (handed_out, retired) = (hashes("install_handed_out")?, hashes("install_retired")?);
-    let retired_at = time(row, "install_retired_at")?.ok_or(StoreError::Unexpected("install"))?;
+    let retired_at = moment(row, "install_retired_at")?;
     Ok(Some(Install { id: parsed(row, "install_id")?, presented, handed_out, retired, retired_at }))
-}
-
-pub(super) fn audit(row: &SqliteRow) -> Read<AuditRow> {
-    let detail: Option<&str> = row.try_get("detail")?;
-    let epoch: Option<i64> = row.try_get("epoch")?;
-    Ok(AuditRow {
-        at: time(row, "at")?.ok_or(StoreError::Unexpected("at"))?,
-        actor: row.try_get("actor")?,
-        event: row.try_get("event")?,
-        license: parsed(row, "license_id")?,
-        seat: optional(row, "seat_id")?,
-        epoch: epoch.map(|_| unsigned(row, "epoch")).transpose()?,
-        machine: optional(row, "machine")?,
-        detail: detail
-            .map(|text| serde_json::from_str(text).map_err(|_| StoreError::Unexpected("detail")))
-            .transpose()?,
-    })
 }
 
 pub(super) fn mode_name(mode: ReleaseMode) -> &'static str {
@@ -160,15 +156,25 @@ pub(super) fn time(row: &SqliteRow, name: &'static str) -> Read<Option<UnixTime>
     seconds.map(|seconds| UnixTime::new(seconds).ok_or(StoreError::Unexpected(name))).transpose()
 }
 
-fn parsed<T: std::str::FromStr>(row: &SqliteRow, name: &'static str) -> Read<T> {
+/// A time that is always there.
+pub(super) fn moment(row: &SqliteRow, name: &'static str) -> Read<UnixTime> {
+    time(row, name)?.ok_or(StoreError::Unexpected(name))
+}
+
+/// 32 bytes.
+pub(super) fn hash(row: &SqliteRow, name: &'static str) -> Read<Hash> {
+    row.try_get::<&[u8], _>(name)?.try_into().map_err(|_| StoreError::Unexpected(name))
+}
+
+pub(super) fn parsed<T: std::str::FromStr>(row: &SqliteRow, name: &'static str) -> Read<T> {
     row.try_get::<&str, _>(name)?.parse().map_err(|_| StoreError::Unexpected(name))
 }
 
-fn optional<T: std::str::FromStr>(row: &SqliteRow, name: &'static str) -> Read<Option<T>> {
+pub(super) fn optional<T: std::str::FromStr>(row: &SqliteRow, name: &'static str) -> Read<Option<T>> {
     row.try_get::<Option<&str>, _>(name)?.map(|_| parsed(row, name)).transpose()
 }
 
-fn words(row: &SqliteRow, name: &'static str) -> Read<Vec<String>> {
+pub(super) fn words(row: &SqliteRow, name: &'static str) -> Read<Vec<String>> {
     Ok(row.try_get::<&str, _>(name)?.split_whitespace().map(str::to_owned).collect())
 }
 

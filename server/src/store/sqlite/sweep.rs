@@ -1,8 +1,8 @@
-use super::persist::{Actor, persist};
+use super::persist::persist;
 use super::rows::{license, license_columns, seat, seat_columns};
 use super::writer::{Tx, Write};
 use crate::rules::{Event, decide};
-use crate::store::StoreError;
+use crate::store::{Actor, StoreError};
 use uuid::Uuid;
 
 /// Seats that one sweep releases at most, so that it never holds up the plug-ins for long.
@@ -38,7 +38,7 @@ pub(super) async fn sweep(tx: &mut Tx<'_>, license_id: Option<Uuid>) -> Result<u
     for row in &rows {
         let (before, license) = (seat(row)?, license(row)?);
         let decision = decide(&license, Some(&before), &Event::Elapsed, tx.now);
-        persist(tx, &before, &decision, Actor::System).await?;
+        persist(tx, &license, &before, &decision, &Actor::System).await?;
     }
     Ok(rows.len() as u64)
 }

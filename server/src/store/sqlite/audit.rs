@@ -1,0 +1,136 @@
+use super::rows::{hash, integer, moment, optional, parsed, unsigned};
+use super::writer::Tx;
+use crate::store::{Actor, AuditQuery, AuditRow, AuditState, Page, StoreError, chain};
+use seatlock_protocol::MachineId;
+use serde_json::Value;
+use sqlx::{QueryBuilder, Row as _, Sqlite, SqlitePool, sqlite::SqliteRow};
+use uuid::Uuid;
+
+/// Rows that are checked at a time.
+const STRIDE: u32 = 1000;
+
+/// What is to be written down.
+pub(super) struct Entry<'a> {
+    pub(super) event: &'a str,
+    pub(super) account: Uuid,
+    pub(super) license: Option<Uuid>,
+    pub(super) seat: Option<Uuid>,
+    pub(super) epoch: Option<u64>,
+    pub(super) machine: Option<&'a MachineId>,
+    pub(super) detail: Option<Value>,
+}
+
+impl<'a> Entry<'a> {
+    pub(super) fn new(event: &'a str, account: Uuid) -> Self {
+        Self { event, account, license: None, seat: None, epoch: None, machine: None, detail: None }
+    }
+}
+
+/// Adds a row to the end of the chain.
+pub(super) async fn append(tx: &mut Tx<'_>, by: &Actor, entry: Entry<'_>) -> Result<(), StoreError> {
+    let last = sqlx::query("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1").fetch_optional(tx.conn()).await?;
+    let (id, before) = match last {
+        Some(row) => (unsigned(&row, "id")? + 1, hash(&row, "hash")?),
+        None => (1, chain::START),
+    };
+    let (actor, actor_name) = by.parts();
+    let row = AuditRow {
+        id,
+        at: tx.now,
+        actor: actor.to_owned(),
+        actor_name: actor_name.map(str::to_owned),
+        event: entry.event.to_owned(),
+        account: entry.account,
+        license: entry.license,
+        seat: entry.seat,
+        epoch: entry.epoch,
+        machine: entry.machine.cloned(),
+        detail: entry.detail,
+        hash: before,
+    };
+    let detail = row.detail.as_ref().map(Value::to_string);
+    sqlx::query(
+        "INSERT INTO audit (id, at, actor, actor_name, event, account_id, license_id, seat_id, epoch, machine, \
+         detail, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(integer(id))
+    .bind(row.at.seconds())
+    .bind(&row.actor)
+    .bind(&row.actor_name)
+    .bind(&row.event)
+    .bind(row.account.to_string())
+    .bind(row.license.map(|id| id.to_string()))
+    .bind(row.seat.map(|id| id.to_string()))
+    .bind(row.epoch.map(integer))
+    .bind(row.machine.as_ref().map(MachineId::as_str))
+    .bind(&detail)
+    .bind(chain::hash(&before, &row, detail.as_deref()).as_slice())
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// The newest first.
+pub(super) async fn list(pool: &SqlitePool, query: AuditQuery) -> Result<Page<AuditRow>, StoreError> {
+    let before = query.before.map_or(i64::MAX, integer);
+    let mut sql = QueryBuilder::<Sqlite>::new("SELECT * FROM audit WHERE id < ");
+    sql.push_bind(before);
+    if let Some(account) = query.account {
+        sql.push(" AND account_id = ").push_bind(account.to_string());
+    }
+    if let Some(seat) = query.seat {
+        sql.push(" AND seat_id = ").push_bind(seat.to_string());
+    }
+    sql.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit) + 1);
+    let rows = sql.build().fetch_all(pool).await?;
+    let limit = query.limit as usize;
+    let page = rows.iter().take(limit).map(row).collect::<Result<_, _>>()?;
+    Ok(Page { rows: page, more: rows.len() > limit })
+}
+
+/// Follows the chain from its beginning. Rows that come meanwhile are looked at too, or not: both are right.
+pub(super) async fn verify(pool: &SqlitePool) -> Result<AuditState, StoreError> {
+    let mut state = AuditState { rows: 0, broken_at: None, head: chain::START };
+    loop {
+        let rows = sqlx::query("SELECT * FROM audit WHERE id > ? ORDER BY id LIMIT ?")
+            .bind(integer(state.rows))
+            .bind(STRIDE)
+            .fetch_all(pool)
+            .await?;
+        for found in &rows {
+            // What can not even be read was changed.
+            let detail: Option<&str> = found.try_get("detail")?;
+            let whole = row(found).is_ok_and(|row| {
+                row.id == state.rows + 1 && row.hash == chain::hash(&state.head, &row, detail)
+            });
+            if !whole {
+                return Ok(AuditState { broken_at: Some(unsigned(found, "id")?), ..state });
+            }
+            state = AuditState { rows: state.rows + 1, head: hash(found, "hash")?, ..state };
+        }
+        if rows.is_empty() {
+            return Ok(state);
+        }
+    }
+}
+
+fn row(row: &SqliteRow) -> Result<AuditRow, StoreError> {
+    let detail: Option<&str> = row.try_get("detail")?;
+    let epoch: Option<i64> = row.try_get("epoch")?;
+    Ok(AuditRow {
+        id: unsigned(row, "id")?,
+        at: moment(row, "at")?,
+        actor: row.try_get("actor")?,
+        actor_name: row.try_get("actor_name")?,
+        event: row.try_get("event")?,
+        account: parsed(row, "account_id")?,
+        license: optional(row, "license_id")?,
+        seat: optional(row, "seat_id")?,
+        epoch: epoch.map(|_| unsigned(row, "epoch")).transpose()?,
+        machine: optional(row, "machine")?,
+        detail: detail
+            .map(|text| serde_json::from_str(text).map_err(|_| StoreError::Unexpected("detail")))
+            .transpose()?,
+        hash: hash(row, "hash")?,
+    })
+}

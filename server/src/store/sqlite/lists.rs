@@ -1,0 +1,63 @@
+use super::rows::{license, license_columns, listed, seat_columns};
+use crate::rules::License;
+use crate::store::{ListedSeat, Page, SeatQuery, StoreError};
+use seatlock_protocol::{MachineId, api::LockStatus};
+use sqlx::{QueryBuilder, Sqlite, SqlitePool};
+use uuid::Uuid;
+
+/// The newest first. By the moment of creation and then by id, so that seats of one second have an order too.
+pub(super) async fn seats(pool: &SqlitePool, query: SeatQuery) -> Result<Page<ListedSeat>, StoreError> {
+    let mut sql = QueryBuilder::<Sqlite>::new(concat!(
+        "SELECT s.created_at AS seat_created_at, ",
+        seat_columns!(),
+        " FROM seat s WHERE true"
+    ));
+    if let Some(license) = query.license {
+        sql.push(" AND s.license_id = ").push_bind(license.to_string());
+    }
+    if let Some(account) = query.account {
+        sql.push(" AND s.license_id IN (SELECT id FROM license WHERE account_id = ");
+        sql.push_bind(account.to_string()).push(")");
+    }
+    if let Some(status) = query.status {
+        sql.push(" AND s.state = ").push_bind(status_name(status));
+    }
+    if let Some(words) = query.search.as_deref().map(str::trim).filter(|words| !words.is_empty()) {
+        sql.push(" AND (instr(lower(s.shared_with), lower(").push_bind(words.to_owned()).push(")) > 0");
+        sql.push(" OR instr(s.id, lower(").push_bind(words.to_owned()).push(")) = 1");
+        let machine = MachineId::prefix_of_short(words).unwrap_or_else(|| words.to_owned());
+        sql.push(" OR instr(s.machine, ").push_bind(machine).push(") = 1)");
+    }
+    if let Some(after) = query.after {
+        sql.push(" AND (s.created_at, s.id) < (").push_bind(after.created_at.seconds());
+        sql.push(", ").push_bind(after.id.to_string()).push(")");
+    }
+    sql.push(" ORDER BY s.created_at DESC, s.id DESC LIMIT ").push_bind(i64::from(query.limit) + 1);
+    let rows = sql.build().fetch_all(pool).await?;
+    let limit = query.limit as usize;
+    let page = rows.iter().take(limit).map(listed).collect::<Result<_, _>>()?;
+    Ok(Page { rows: page, more: rows.len() > limit })
+}
+
+pub(super) async fn seat(pool: &SqlitePool, id: Uuid) -> Result<Option<(ListedSeat, License)>, StoreError> {
+    let row = sqlx::query(concat!(
+        "SELECT s.created_at AS seat_created_at, ",
+        seat_columns!(),
+        ", ",
+        license_columns!(),
+        " FROM seat s JOIN license l ON l.id = s.license_id WHERE s.id = ?"
+    ))
+    .bind(id.to_string())
+    .fetch_optional(pool)
+    .await?;
+    row.as_ref().map(|row| Ok((listed(row)?, license(row)?))).transpose()
+}
+
+fn status_name(status: LockStatus) -> &'static str {
+    match status {
+        LockStatus::NeverUsed => "never_used",
+        LockStatus::InUse => "in_use",
+        LockStatus::Released => "released",
+        LockStatus::Closed => "closed",
+    }
+}

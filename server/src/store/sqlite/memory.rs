@@ -1,0 +1,45 @@
+use super::rows::{hash, parsed};
+use super::writer::Tx;
+use crate::rules::REMEMBERED;
+use crate::store::{Made, Remember, StoreError};
+use sqlx::Row as _;
+use uuid::Uuid;
+
+/// What the same request led to before; `None` when it has not been carried out.
+pub(super) async fn before<T>(
+    tx: &mut Tx<'_>,
+    request: Option<&Remember>,
+) -> Result<Option<Made<T>>, StoreError> {
+    let Some(request) = request else { return Ok(None) };
+    sqlx::query("DELETE FROM remembered WHERE created_at < ?")
+        .bind(tx.now.minus(REMEMBERED).seconds())
+        .execute(tx.conn())
+        .await?;
+    let row = sqlx::query("SELECT request, subject, sealed FROM remembered WHERE hash = ?")
+        .bind(request.key.as_slice())
+        .fetch_optional(tx.conn())
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    if hash(&row, "request")? != request.request {
+        return Err(StoreError::KeyReused);
+    }
+    Ok(Some(Made::Before { subject: parsed(&row, "subject")?, sealed: row.try_get("sealed")? }))
+}
+
+/// Remembers what a request led to. A request that was refused is not remembered: it may be granted the next time.
+pub(super) async fn remember(
+    tx: &mut Tx<'_>,
+    request: Option<&Remember>,
+    subject: Uuid,
+) -> Result<(), StoreError> {
+    let Some(request) = request else { return Ok(()) };
+    sqlx::query("INSERT INTO remembered (hash, request, subject, sealed, created_at) VALUES (?, ?, ?, ?, ?)")
+        .bind(request.key.as_slice())
+        .bind(request.request.as_slice())
+        .bind(subject.to_string())
+        .bind(&request.sealed)
+        .bind(tx.now.seconds())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,301 @@
+use super::SqliteStore;
+use super::audit::{Entry, append};
+use super::memory::{before, remember};
+use super::people::{account, account_columns, user, user_columns};
+use super::rows::{moment, parsed, time};
+use super::writer::{Tx, Write};
+use crate::rules::{API_TOKENS, AttemptBy, Attempts, SESSION_IDLE, SESSION_LIFE, session_lives};
+use crate::store::{
+    Actor, ApiToken, Ending, Hash, Made, NewApiToken, NewSession, Session, SignedIn, StoreError,
+};
+use seatlock_protocol::UnixTime;
+use serde_json::json;
+use sqlx::{Row as _, sqlite::SqliteRow};
+use uuid::Uuid;
+
+/// How exactly it is known when a session or an API token was used last: each use would be a write otherwise.
+const SEEN: u64 = 60;
+
+pub(super) struct Attempt(pub(super) Vec<(AttemptBy, Hash)>);
+
+impl Write for Attempt {
+    type Output = Option<UnixTime>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<UnixTime>, StoreError> {
+        let now = tx.now;
+        let mut counted = Vec::new();
+        for (by, name) in &self.0 {
+            let row = sqlx::query("SELECT count, since FROM attempt WHERE hash = ?")
+                .bind(name.as_slice())
+                .fetch_optional(tx.conn())
+                .await?;
+            let earlier = match row {
+                Some(row) => Some(Attempts { count: row.try_get("count")?, since: moment(&row, "since")? }),
+                None => None,
+            };
+            match Attempts::next(earlier, *by, now) {
+                Ok(next) => counted.push((name, next)),
+                Err(possible_at) => return Ok(Some(possible_at)),
+            }
+        }
+        sqlx::query("DELETE FROM attempt WHERE since < ?")
+            .bind(Attempts::outdated_before(now).seconds())
+            .execute(tx.conn())
+            .await?;
+        for (name, next) in counted {
+            sqlx::query(
+                "INSERT INTO attempt (hash, count, since) VALUES (?, ?, ?) \
+                 ON CONFLICT DO UPDATE SET count = excluded.count, since = excluded.since",
+            )
+            .bind(name.as_slice())
+            .bind(next.count)
+            .bind(next.since.seconds())
+            .execute(tx.conn())
+            .await?;
+        }
+        Ok(None)
+    }
+}
+
+pub(super) struct SignIn {
+    pub(super) session: NewSession,
+    pub(super) forget: Hash,
+}
+
+impl Write for SignIn {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let (new, now) = (&self.session, tx.now);
+        let begun = sqlx::query(
+            "INSERT INTO session (hash, id, user_id, agent, address, created_at, seen_at) \
+             SELECT ?1, ?2, id, ?4, ?5, ?6, ?6 FROM person WHERE id = ?3 AND disabled_at IS NULL",
+        )
+        .bind(new.hash.as_slice())
+        .bind(new.id.to_string())
+        .bind(new.user.to_string())
+        .bind(&new.agent)
+        .bind(&new.address)
+        .bind(now.seconds())
+        .execute(tx.conn())
+        .await?;
+        if begun.rows_affected() != 1 {
+            return Err(StoreError::NotFound(format!("user {}", new.user)));
+        }
+        sqlx::query("DELETE FROM attempt WHERE hash = ?")
+            .bind(self.forget.as_slice())
+            .execute(tx.conn())
+            .await?;
+        sqlx::query("DELETE FROM session WHERE created_at < ?1 OR seen_at < ?2")
+            .bind(now.minus(SESSION_LIFE).seconds())
+            .bind(now.minus(SESSION_IDLE).seconds())
+            .execute(tx.conn())
+            .await?;
+        let query =
+            concat!("SELECT ", user_columns!(), " FROM person u WHERE u.id = ?");
+        let user = user(&sqlx::query(query).bind(new.user.to_string()).fetch_one(tx.conn()).await?)?;
+        let detail = Some(json!({ "address": new.address }));
+        let by = Actor::User(user.email);
+        append(tx, &by, Entry { detail, ..Entry::new("signed_in", user.account) }).await
+    }
+}
+
+pub(super) struct End(pub(super) Ending);
+
+impl Write for End {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        match self.0 {
+            Ending::Hash(hash) => {
+                sqlx::query("DELETE FROM session WHERE hash = ?").bind(hash.to_vec()).execute(tx.conn()).await?
+            }
+            Ending::All(user) => {
+                let user = user.to_string();
+                sqlx::query("DELETE FROM session WHERE user_id = ?").bind(user).execute(tx.conn()).await?
+            }
+        };
+        Ok(())
+    }
+}
+
+/// That a session or an API token was used.
+pub(super) enum Seen {
+    Session(Uuid),
+    ApiToken(Uuid),
+}
+
+impl Write for Seen {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let (statement, id) = match self {
+            Self::Session(id) => ("UPDATE session SET seen_at = ?1 WHERE id = ?2", id),
+            Self::ApiToken(id) => ("UPDATE api_token SET last_used_at = ?1 WHERE id = ?2", id),
+        };
+        sqlx::query(statement).bind(tx.now.seconds()).bind(id.to_string()).execute(tx.conn()).await?;
+        Ok(())
+    }
+}
+
+pub(super) struct AddApiToken(pub(super) NewApiToken, pub(super) Actor);
+
+impl Write for AddApiToken {
+    type Output = Made<ApiToken>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Made<ApiToken>, StoreError> {
+        let Self(new, by) = self;
+        if let Some(made) = before(tx, new.remember.as_ref()).await? {
+            return Ok(made);
+        }
+        // The limit is part of the statement, so that it holds whoever asks at once.
+        let added = sqlx::query(
+            "INSERT INTO api_token (id, hash, user_id, name, created_at) SELECT ?1, ?2, ?3, ?4, ?5 \
+             WHERE (SELECT count(*) FROM api_token WHERE user_id = ?3) < ?6",
+        )
+        .bind(new.id.to_string())
+        .bind(new.hash.as_slice())
+        .bind(new.user.to_string())
+        .bind(&new.name)
+        .bind(tx.now.seconds())
+        .bind(API_TOKENS)
+        .execute(tx.conn())
+        .await?;
+        if added.rows_affected() != 1 {
+            return Err(StoreError::ApiTokenLimit);
+        }
+        record(tx, by, "api_token_created", new.user, (new.id, &new.name)).await?;
+        remember(tx, new.remember.as_ref(), new.id).await?;
+        let created_at = tx.now;
+        Ok(Made::New(ApiToken { id: new.id, name: new.name.clone(), created_at, last_used_at: None }))
+    }
+}
+
+pub(super) struct RemoveApiToken {
+    pub(super) user: Uuid,
+    pub(super) id: Uuid,
+    pub(super) by: Actor,
+}
+
+impl Write for RemoveApiToken {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let name: Option<String> =
+            sqlx::query_scalar("DELETE FROM api_token WHERE id = ? AND user_id = ? RETURNING name")
+                .bind(self.id.to_string())
+                .bind(self.user.to_string())
+                .fetch_optional(tx.conn())
+                .await?;
+        let name = name.ok_or_else(|| StoreError::NotFound(format!("API token {}", self.id)))?;
+        record(tx, &self.by, "api_token_deleted", self.user, (self.id, &name)).await
+    }
+}
+
+async fn record(
+    tx: &mut Tx<'_>,
+    by: &Actor,
+    event: &str,
+    owner: Uuid,
+    (id, name): (Uuid, &str),
+) -> Result<(), StoreError> {
+    let row = sqlx::query("SELECT account_id FROM person WHERE id = ?")
+        .bind(owner.to_string())
+        .fetch_one(tx.conn())
+        .await?;
+    let detail = Some(json!({ "user": owner, "api_token": id, "name": name }));
+    append(tx, by, Entry { detail, ..Entry::new(event, parsed(&row, "account_id")?) }).await
+}
+
+impl SqliteStore {
+    pub(super) async fn read_session(&self, hash: Hash) -> Result<Option<SignedIn>, StoreError> {
+        let row = sqlx::query(concat!(
+            "SELECT unixepoch() AS now, x.id AS session_id, x.created_at, x.seen_at, ",
+            user_columns!(),
+            ", ",
+            account_columns!(),
+            " FROM session x JOIN person u ON u.id = x.user_id JOIN account a ON a.id = u.account_id \
+             WHERE x.hash = ? AND u.disabled_at IS NULL"
+        ))
+        .bind(hash.as_slice())
+        .fetch_optional(&self.readers)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let [now, created, seen] = [moment(&row, "now")?, moment(&row, "created_at")?, moment(&row, "seen_at")?];
+        if !session_lives(created, seen, now) {
+            return Ok(None);
+        }
+        let id = parsed(&row, "session_id")?;
+        self.seen(now, Some(seen), Seen::Session(id)).await;
+        Ok(Some(SignedIn { user: user(&row)?, account: account(&row)?, api_token: None, session: Some(id) }))
+    }
+
+    pub(super) async fn read_bearer(&self, hash: Hash) -> Result<Option<SignedIn>, StoreError> {
+        let row = sqlx::query(concat!(
+            "SELECT unixepoch() AS now, t.id AS token_id, t.name AS token_name, t.last_used_at, ",
+            user_columns!(),
+            ", ",
+            account_columns!(),
+            " FROM api_token t JOIN person u ON u.id = t.user_id JOIN account a ON a.id = u.account_id \
+             WHERE t.hash = ? AND u.disabled_at IS NULL"
+        ))
+        .bind(hash.as_slice())
+        .fetch_optional(&self.readers)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let used = time(&row, "last_used_at")?;
+        self.seen(moment(&row, "now")?, used, Seen::ApiToken(parsed(&row, "token_id")?)).await;
+        let api_token = Some(row.try_get("token_name")?);
+        Ok(Some(SignedIn { user: user(&row)?, account: account(&row)?, api_token, session: None }))
+    }
+
+    /// Nobody is turned away because this can not be written.
+    async fn seen(&self, now: UnixTime, before: Option<UnixTime>, what: Seen) {
+        if before.is_some_and(|before| before <= now && before.plus(SEEN) > now) {
+            return;
+        }
+        if let Err(error) = self.write(what).await {
+            tracing::warn!(%error, "when somebody was here last could not be written");
+        }
+    }
+
+    pub(super) async fn read_sessions(&self, user: Uuid) -> Result<Vec<Session>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, agent, address, created_at, seen_at FROM session \
+             WHERE user_id = ?1 AND created_at > unixepoch() - ?2 AND seen_at > unixepoch() - ?3 \
+             ORDER BY created_at DESC, id",
+        )
+        .bind(user.to_string())
+        .bind(i64::try_from(SESSION_LIFE).unwrap_or(i64::MAX))
+        .bind(i64::try_from(SESSION_IDLE).unwrap_or(i64::MAX))
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Session {
+                    id: parsed(row, "id")?,
+                    agent: row.try_get("agent")?,
+                    address: row.try_get("address")?,
+                    created_at: moment(row, "created_at")?,
+                    seen_at: moment(row, "seen_at")?,
+                })
+            })
+            .collect()
+    }
+
+    pub(super) async fn read_api_tokens(&self, user: Uuid) -> Result<Vec<ApiToken>, StoreError> {
+        let query = "SELECT id, name, created_at, last_used_at FROM api_token WHERE user_id = ? \
+                     ORDER BY created_at, rowid";
+        let rows = sqlx::query(query).bind(user.to_string()).fetch_all(&self.readers).await?;
+        rows.iter().map(api_token).collect()
+    }
+}
+
+fn api_token(row: &SqliteRow) -> Result<ApiToken, StoreError> {
+    Ok(ApiToken {
+        id: parsed(row, "id")?,
+        name: row.try_get("name")?,
+        created_at: moment(row, "created_at")?,
+        last_used_at: time(row, "last_used_at")?,
+    })
+}
