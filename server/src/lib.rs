@@ -3,6 +3,8 @@
 //! A request enters at `routes`, is put to the `rules` by the `store` in one transaction, and leaves as something
 //! signed by a key of `keys`. [`run`] is the whole server; the program `seatlock-server` is its command line.
 
+/// Serves people: what users ask for by page or by API.
+pub mod desk;
 /// Holds secrets: key files, the pepper, and the key that signs.
 pub mod keys;
 /// Answers the files of machines without a network.
@@ -13,8 +15,12 @@ pub mod password;
 pub mod routes;
 /// Decides: the life cycle of a seat, as pure functions.
 pub mod rules;
+/// Seals secrets that must be readable later.
+pub mod seal;
 /// Runs: from the first connection to an orderly end.
 mod serve;
+/// One-time links: what is in them, and what is kept of them.
+pub mod share;
 /// Keeps: licenses, seats, tokens and the audit trail.
 pub mod store;
 

@@ -207,14 +207,14 @@ impl LicenseCommand {
             }
             Self::Change { id, suspend, resume, settings } => {
                 let old = find(store.licenses(None).await?, id)?;
-                let mut license = settings.apply(old)?;
+                let mut license = settings.apply(old.clone())?;
                 if suspend {
                     license.suspended_at = license.suspended_at.or(Some(store.ready().await?));
                 }
                 if resume {
                     license.suspended_at = None;
                 }
-                let changed = store.change_license(license, Actor::Console).await;
+                let changed = store.change_license(old, license, Actor::Console).await;
                 let license = changed.with_context(|| format!("license {id} was not changed"))?;
                 output.done(&license, &format!("license {id} changed"))?;
             }

@@ -33,8 +33,8 @@ pub enum StoreError {
     /// The database holds something that this version does not understand.
     #[error("the database holds an unexpected value in {0}")]
     Unexpected(&'static str),
-    /// Two writers wanted the last place at once; nothing was changed.
-    #[error("another request was faster; nothing was changed")]
+    /// Two writers wanted the same at once; nothing was changed.
+    #[error("somebody else was faster; nothing was changed. Look at it again")]
     Conflict,
     /// There is no such row.
     #[error("there is no {0}")]
@@ -337,10 +337,12 @@ pub trait Store: People {
         by: Actor,
     ) -> impl Future<Output = Result<License, StoreError>> + Send;
 
-    /// Replaces limits and policy of a license. Its account, its counts and its last release stay what they are.
+    /// Replaces limits and policy of the license `old` by those of `new`. Its account, its counts and its last release
+    /// stay what they are. [`StoreError::Conflict`] when it is not as in `old` any more.
     fn change_license(
         &self,
-        license: License,
+        old: License,
+        new: License,
         by: Actor,
     ) -> impl Future<Output = Result<License, StoreError>> + Send;
 

@@ -10,7 +10,11 @@ use sqlx::{Sqlite, query::Query, sqlite::SqliteArguments};
 use uuid::Uuid;
 
 pub(super) struct AddLicense(pub(super) License, pub(super) Actor);
-pub(super) struct ChangeLicense(pub(super) License, pub(super) Actor);
+pub(super) struct ChangeLicense {
+    pub(super) old: License,
+    pub(super) new: License,
+    pub(super) by: Actor,
+}
 pub(super) struct ForgetSecrets;
 pub(super) struct Publish(pub(super) StoredKeySet);
 
@@ -68,7 +72,18 @@ impl Write for ChangeLicense {
     type Output = License;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<License, StoreError> {
-        plan_is_known(tx, &self.0.plan.name).await?;
+        plan_is_known(tx, &self.new.plan.name).await?;
+        let found = license_of(tx, self.new.id).await?;
+        // What plug-ins change goes on changing, and is not what was decided on.
+        let counts = License {
+            in_use: found.in_use,
+            tokens: found.tokens,
+            last_manual_release_at: found.last_manual_release_at,
+            ..self.old.clone()
+        };
+        if found != counts {
+            return Err(StoreError::Conflict);
+        }
         let update = sqlx::query(
             "UPDATE license SET plan = ?2, entitlements = ?3, products = ?4, seats_max = ?5, offline_ttl = ?6, \
              auto_release = ?7, renew = ?8, warn = ?9, release_window = ?10, release_mode = ?11, \
@@ -76,10 +91,8 @@ impl Write for ChangeLicense {
              min_client = ?17, suspended_at = ?18, expires_at = ?19, airgap_ttl = ?20, in_use_ceiling = max(?5, in_use) \
              WHERE id = ?1",
         );
-        if settings(update, &self.0).execute(tx.conn()).await?.rows_affected() != 1 {
-            return Err(StoreError::NotFound(format!("license {}", self.0.id)));
-        }
-        audit(tx, self.0.id, "license_changed", &self.1).await
+        settings(update, &self.new).execute(tx.conn()).await?;
+        audit(tx, self.new.id, "license_changed", &self.by).await
     }
 }
 

@@ -177,8 +177,8 @@ impl Store for SqliteStore {
         self.write(licenses::AddLicense(license, by)).await
     }
 
-    async fn change_license(&self, license: License, by: Actor) -> Result<License, StoreError> {
-        self.write(licenses::ChangeLicense(license, by)).await
+    async fn change_license(&self, old: License, new: License, by: Actor) -> Result<License, StoreError> {
+        self.write(licenses::ChangeLicense { old, new, by }).await
     }
 
     async fn licenses(&self, account: Option<Uuid>) -> Result<Vec<License>, StoreError> {

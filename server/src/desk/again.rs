@@ -1,0 +1,65 @@
+use super::{Desk, Refused};
+use crate::seal::{open, seal};
+use crate::store::{Hash, Remember};
+use ring::hmac;
+use seatlock_protocol::{Token, TokenKind};
+use sha2::{Digest as _, Sha256};
+
+/// Characters of the longest `Idempotency-Key`.
+const KEY_MAX: usize = 255;
+
+/// A request that says which one it is, so that its repetition is not a second one (the Idempotency-Key header of the
+/// HTTPAPI working group's draft).
+#[derive(Debug, Clone, Copy)]
+pub struct Again<'a> {
+    /// What the caller calls it; random, so that nobody else calls his own so.
+    pub key: &'a str,
+    /// Everything that it asks for, as bytes that are the same each time.
+    pub request: &'a [u8],
+}
+
+impl<S> Desk<'_, S> {
+    /// What is to be remembered of a request that will be answered with `token`.
+    pub(super) fn remember(
+        &self,
+        again: Option<Again<'_>>,
+        what: &str,
+        token: Option<&Token>,
+    ) -> Result<Option<Remember>, Refused> {
+        let Some(again) = again else { return Ok(None) };
+        if again.key.is_empty() || again.key.len() > KEY_MAX || !again.key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Refused::invalid("Idempotency-Key", "1 to 255 visible ASCII characters are needed"));
+        }
+        let key = self.derived(b"seatlock-idempotency-v1\0", what, again);
+        let request = Sha256::digest(again.request).into();
+        let secret = token.map(Token::expose_secret).unwrap_or_default();
+        let sealed = seal(&self.derived(b"seatlock-idempotency-seal-v1\0", what, again), &key, secret.as_bytes())?;
+        Ok(Some(Remember { key, request, sealed }))
+    }
+
+    /// The token that was answered the first time.
+    pub(super) fn recall(
+        &self,
+        again: Option<Again<'_>>,
+        what: &str,
+        kind: TokenKind,
+        sealed: &[u8],
+    ) -> Result<Token, Refused> {
+        let again = again.ok_or_else(|| Refused::invalid("Idempotency-Key", "there is none"))?;
+        let key = self.derived(b"seatlock-idempotency-v1\0", what, again);
+        let secret = open(&self.derived(b"seatlock-idempotency-seal-v1\0", what, again), &key, sealed)?;
+        let text = std::str::from_utf8(&secret).unwrap_or_default();
+        Token::parse(text, kind).map_err(|_| Refused::Seal(crate::seal::SealError))
+    }
+
+    /// Needs the pepper, which is not in the database, and the key, of which the database has only this.
+    fn derived(&self, domain: &[u8], what: &str, again: Again<'_>) -> Hash {
+        let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, self.pepper));
+        for part in [domain, self.who.user.id.as_bytes(), what.as_bytes(), b"\0", again.key.as_bytes()] {
+            mac.update(part);
+        }
+        let mut hash = [0; 32];
+        hash.iter_mut().zip(mac.sign().as_ref()).for_each(|(to, from)| *to = *from);
+        hash
+    }
+}

@@ -1,0 +1,106 @@
+//! Serves people: whatever a user asks for by page or by API is asked for here, with the user's authority.
+//!
+//! A desk knows who stands before it. What belongs to another account is not there for an owner.
+
+/// Answers to requests that may come again because the first answer was lost.
+mod again;
+/// Accounts, users, licenses and plans, for admins.
+mod office;
+/// Seats and their tokens.
+mod seats;
+/// API tokens and passwords, for everybody.
+mod self_service;
+
+pub use again::Again;
+pub use office::Invited;
+pub use seats::{Acted, Issued};
+pub use self_service::IssuedApiToken;
+
+use crate::password::PasswordError;
+use crate::rules::{Role, Verdict};
+use crate::seal::SealError;
+use crate::store::{Actor, SignedIn, Store, StoreError};
+use uuid::Uuid;
+
+/// Why somebody does not get what he asks for.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// Refused by the rules of licensing.
+    #[error("{}", .0.code.text(|name| .0.params.get(name).map(String::as_str)))]
+    Verdict(Verdict),
+    /// He may not do this at all.
+    #[error("only an administrator of this server may do this")]
+    AdminsOnly,
+    /// Something that he said can not be.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// What he said it of.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The store failed, or refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A password could not be hashed.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// The operating system's random source failed.
+    #[error("the operating system gives no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
+    /// A secret could not be sealed, or not be opened again.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+}
+
+impl Refused {
+    fn invalid(field: &'static str, reason: impl Into<String>) -> Self {
+        Self::Invalid { field, reason: reason.into() }
+    }
+
+    /// What is not there, and what belongs to somebody else, look the same.
+    fn no_such(what: &str, id: Uuid) -> Self {
+        Self::Store(StoreError::NotFound(format!("{what} {id}")))
+    }
+}
+
+/// Where a user's requests are served.
+pub struct Desk<'a, S> {
+    store: &'a S,
+    pepper: &'a [u8; 32],
+    who: &'a SignedIn,
+}
+
+impl<'a, S: Store> Desk<'a, S> {
+    /// With the authority of `who`.
+    pub fn new(store: &'a S, pepper: &'a [u8; 32], who: &'a SignedIn) -> Self {
+        Self { store, pepper, who }
+    }
+
+    fn is_admin(&self) -> bool {
+        self.who.user.role == Role::Admin
+    }
+
+    fn admins_only(&self) -> Result<(), Refused> {
+        if self.is_admin() { Ok(()) } else { Err(Refused::AdminsOnly) }
+    }
+
+    /// Whose things are looked at: for an owner his own account's, for an admin those of the account that he names, or
+    /// all.
+    fn scope(&self, named: Option<Uuid>) -> Option<Uuid> {
+        if self.is_admin() { named } else { Some(self.who.account.id) }
+    }
+
+    fn may_see(&self, account: Uuid) -> bool {
+        self.is_admin() || self.who.account.id == account
+    }
+
+    /// As the audit trail names him.
+    fn actor(&self) -> Actor {
+        let email = &self.who.user.email;
+        Actor::User(match &self.who.api_token {
+            Some(token) => format!("{email} (API token {token})"),
+            None => email.clone(),
+        })
+    }
+}

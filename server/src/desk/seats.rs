@@ -1,0 +1,214 @@
+use super::{Again, Desk, Refused};
+use crate::keys::DataFolder;
+use crate::offline::{self, OfflineError, Outcome};
+use crate::rules::{Answer, License, OwnerAct, SHARE_LIFE, check_email};
+use crate::share::LinkSecret;
+use crate::store::{
+    Answered, AuditQuery, AuditRow, AuditState, ListedSeat, Made, NewSeat, OwnerOrder, Page, SeatQuery, Share,
+    Store, StoreError, TokenHashes,
+};
+use seatlock_protocol::{Token, TokenKind, UnixTime, file::RequestFile};
+use uuid::Uuid;
+
+/// A seat whose token is shown now, and never again.
+pub struct Issued {
+    /// The seat.
+    pub seat: ListedSeat,
+    /// Its license.
+    pub license: License,
+    /// The token.
+    pub token: Token,
+}
+
+/// What became of a seat.
+pub struct Acted {
+    /// The seat afterwards.
+    pub seat: ListedSeat,
+    /// Its license.
+    pub license: License,
+    /// Whether something was changed, or would be in a dry run.
+    pub changed: bool,
+    /// The new token after a refresh: shown now, and never again.
+    pub token: Option<Token>,
+}
+
+impl<S: Store> Desk<'_, S> {
+    /// The licenses of the own account; for admins of the named one, or of all.
+    ///
+    /// # Errors
+    /// [`Refused::Store`].
+    pub async fn licenses(&self, account: Option<Uuid>) -> Result<Vec<License>, Refused> {
+        Ok(self.store.licenses(self.scope(account)).await?)
+    }
+
+    /// Seats, the newest first.
+    ///
+    /// # Errors
+    /// [`Refused::Store`].
+    pub async fn seats(&self, query: SeatQuery) -> Result<Page<ListedSeat>, Refused> {
+        let account = self.scope(query.account);
+        Ok(self.store.seats(SeatQuery { account, ..query }).await?)
+    }
+
+    /// One seat and its license.
+    ///
+    /// # Errors
+    /// [`Refused::Store`] with [`StoreError::NotFound`], for what belongs to another account too.
+    pub async fn seat(&self, id: Uuid) -> Result<(ListedSeat, License), Refused> {
+        let found = self.store.seat(id).await?;
+        let found = found.filter(|(_, license)| self.may_see(license.account));
+        found.ok_or_else(|| Refused::no_such("seat", id))
+    }
+
+    /// T1: a seat and its token for the person with this e-mail address. The license may be left out when there is one.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn create_seat(
+        &self,
+        email: &str,
+        license: Option<Uuid>,
+        again: Option<Again<'_>>,
+    ) -> Result<Issued, Refused> {
+        const WHAT: &str = "seat";
+        check_email(email).map_err(|reason| Refused::invalid("email", reason))?;
+        let license = self.chosen(license).await?;
+        let token = Token::generate(TokenKind::Integration, getrandom::fill)?;
+        let made = self.store.create_seat(NewSeat {
+            id: Uuid::new_v4(),
+            license: Some(license),
+            shared_with: email.to_owned(),
+            token: TokenHashes::of(&token, self.pepper),
+            remember: self.remember(again, WHAT, Some(&token))?,
+            by: self.actor(),
+        });
+        let (id, token) = match made.await? {
+            Made::New(answered) => (accepted(answered)?.0, token),
+            Made::Before { subject, sealed } => {
+                (subject, self.recall(again, WHAT, TokenKind::Integration, &sealed)?)
+            }
+        };
+        let (seat, license) = self.seat(id).await?;
+        Ok(Issued { seat, license, token })
+    }
+
+    async fn chosen(&self, named: Option<Uuid>) -> Result<Uuid, Refused> {
+        let licenses = self.store.licenses(self.scope(None)).await?;
+        match (named, licenses.as_slice()) {
+            (Some(id), all) if all.iter().any(|license| license.id == id) => Ok(id),
+            (Some(id), _) => Err(Refused::no_such("license", id)),
+            (None, [only]) => Ok(only.id),
+            (None, []) => Err(StoreError::NotFound("license yet".to_owned()).into()),
+            (None, _) => Err(Refused::invalid("license", "there are several; say which one")),
+        }
+    }
+
+    /// T8, T11 or T12. With `dry_run` it is decided, and nothing is changed.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn act(
+        &self,
+        id: Uuid,
+        act: OwnerAct,
+        dry_run: bool,
+        again: Option<Again<'_>>,
+    ) -> Result<Acted, Refused> {
+        let what = format!("refresh {id}");
+        let again = again.filter(|_| act == OwnerAct::Refresh && !dry_run);
+        self.seat(id).await?;
+        let token = match act {
+            OwnerAct::Refresh => Some(Token::generate(TokenKind::Integration, getrandom::fill)?),
+            OwnerAct::Release | OwnerAct::Revoke => None,
+        };
+        let order = self.store.owner(OwnerOrder {
+            seat: id,
+            act,
+            new_token: token.as_ref().map(|token| TokenHashes::of(token, self.pepper)),
+            dry_run,
+            remember: self.remember(again, &what, token.as_ref())?,
+            by: self.actor(),
+        });
+        let (changed, token) = match order.await? {
+            Made::New(answered) => {
+                let (_, changed) = accepted(answered)?;
+                (changed, token.filter(|_| changed && !dry_run))
+            }
+            Made::Before { sealed, .. } => {
+                (true, Some(self.recall(again, &what, TokenKind::Integration, &sealed)?))
+            }
+        };
+        let (seat, license) = self.seat(id).await?;
+        Ok(Acted { seat, license, changed, token })
+    }
+
+    /// A one-time link for a token that is still the seat's, and when it ends.
+    ///
+    /// # Errors
+    /// See [`Refused`]; [`StoreError::Conflict`] when the seat has another token by now.
+    pub async fn share(&self, id: Uuid, token: &Token) -> Result<(LinkSecret, UnixTime), Refused> {
+        self.seat(id).await?;
+        let expires_at = self.store.ready().await?.plus(SHARE_LIFE);
+        let secret = LinkSecret::generate()?;
+        let sealed = secret.seal(token, id, expires_at)?;
+        let share = Share { id: secret.id(), seat: id, sealed, expires_at };
+        self.store.add_share(share, token.stored_hash(self.pepper), self.actor()).await?;
+        Ok((secret, expires_at))
+    }
+
+    /// What answering the file of a machine without a network would do.
+    ///
+    /// # Errors
+    /// See [`OfflineError`].
+    pub async fn preview_offline(&self, file: &RequestFile) -> Result<Outcome, OfflineError> {
+        self.owns(file).await?;
+        offline::preview(self.store, file).await
+    }
+
+    /// Answers the file of a machine without a network.
+    ///
+    /// # Errors
+    /// See [`OfflineError`].
+    pub async fn answer_offline(
+        &self,
+        folder: &DataFolder,
+        file: &RequestFile,
+    ) -> Result<Outcome, OfflineError> {
+        self.owns(file).await?;
+        offline::answer(self.store, folder, file).await
+    }
+
+    async fn owns(&self, file: &RequestFile) -> Result<(), OfflineError> {
+        let found = self.store.seat_of(file.token_hash).await?;
+        let own = found.is_none_or(|(_, _, license)| self.may_see(license.account));
+        if own { Ok(()) } else { Err(OfflineError::Refused(crate::rules::token_unknown())) }
+    }
+
+    /// The audit trail of the own account, or of one of its seats; for admins of any account.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn audit(&self, query: AuditQuery) -> Result<Page<AuditRow>, Refused> {
+        let account = self.scope(query.account);
+        Ok(self.store.audit(AuditQuery { account, ..query }).await?)
+    }
+
+    /// Whether the audit trail of the whole server is as it was written.
+    ///
+    /// # Errors
+    /// [`Refused::Store`].
+    pub async fn verify_audit(&self) -> Result<AuditState, Refused> {
+        Ok(self.store.verify_audit().await?)
+    }
+}
+
+/// The seat, and whether it was changed.
+fn accepted(answered: Answered) -> Result<(Uuid, bool), Refused> {
+    let changed = match answered.answer {
+        Answer::Verdict(verdict) => return Err(Refused::Verdict(verdict)),
+        Answer::Unchanged => false,
+        Answer::Done | Answer::Lease(_) => true,
+    };
+    let (seat, _) = answered.subject.ok_or(StoreError::Unexpected("seat"))?;
+    Ok((seat.id, changed))
+}

@@ -1,0 +1,108 @@
+use super::{Again, Desk, Refused};
+use crate::password::Passwords;
+use crate::rules::check_password;
+use crate::store::{ApiToken, Ending, Made, NewApiToken, Session, Store, StoreError, UserChange};
+use seatlock_protocol::{Token, TokenKind};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+/// Bytes of the longest name of an API token.
+const NAME_MAX: usize = 100;
+
+/// An API token that is shown now, and never again.
+pub struct IssuedApiToken {
+    /// What is known of it afterwards.
+    pub api_token: ApiToken,
+    /// The token.
+    pub token: Token,
+}
+
+impl<S: Store> Desk<'_, S> {
+    /// The user's own API tokens, the oldest first.
+    ///
+    /// # Errors
+    /// [`Refused::Store`].
+    pub async fn api_tokens(&self) -> Result<Vec<ApiToken>, Refused> {
+        Ok(self.store.api_tokens(self.who.user.id).await?)
+    }
+
+    /// A new API token for the user.
+    ///
+    /// # Errors
+    /// See [`Refused`]; [`StoreError::ApiTokenLimit`] when there are as many as there may be.
+    pub async fn create_api_token(
+        &self,
+        name: &str,
+        again: Option<Again<'_>>,
+    ) -> Result<IssuedApiToken, Refused> {
+        const WHAT: &str = "api token";
+        let name = name.trim();
+        if name.is_empty() || name.len() > NAME_MAX || name.contains(char::is_control) {
+            return Err(Refused::invalid("name", "say in 1 to 100 bytes what the API token is for"));
+        }
+        let token = Token::generate(TokenKind::Api, getrandom::fill)?;
+        let made = self.store.add_api_token(
+            NewApiToken {
+                id: Uuid::new_v4(),
+                user: self.who.user.id,
+                name: name.to_owned(),
+                hash: token.stored_hash(self.pepper),
+                remember: self.remember(again, WHAT, Some(&token))?,
+            },
+            self.actor(),
+        );
+        match made.await? {
+            Made::New(api_token) => Ok(IssuedApiToken { api_token, token }),
+            Made::Before { subject, sealed } => {
+                let api_token = self.api_tokens().await?.into_iter().find(|known| known.id == subject);
+                let api_token = api_token.ok_or_else(|| Refused::no_such("API token", subject))?;
+                Ok(IssuedApiToken { api_token, token: self.recall(again, WHAT, TokenKind::Api, &sealed)? })
+            }
+        }
+    }
+
+    /// Deletes one of the user's API tokens, at once.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn delete_api_token(&self, id: Uuid) -> Result<(), Refused> {
+        Ok(self.store.remove_api_token(self.who.user.id, id, self.actor()).await?)
+    }
+
+    /// Another password for the user, who must know the one that he has. Ends all other sessions.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn change_password(
+        &self,
+        passwords: &Passwords,
+        present: Zeroizing<String>,
+        new: Zeroizing<String>,
+    ) -> Result<(), Refused> {
+        let email = &self.who.user.email;
+        check_password(&new, email).map_err(|reason| Refused::invalid("new_password", reason))?;
+        let kept = self.store.user(email).await?;
+        if !passwords.verify(present, kept.as_ref().map(|(_, kept)| kept)).await {
+            return Err(Refused::invalid("password", "That is not your present password."));
+        }
+        let change = UserChange::Password(passwords.hash(new).await?);
+        self.store.change_user(self.who.user.id, change, self.who.session, self.actor()).await?;
+        Ok(())
+    }
+
+    /// The user's sessions, the newest first.
+    ///
+    /// # Errors
+    /// [`Refused::Store`].
+    pub async fn sessions(&self) -> Result<Vec<Session>, Refused> {
+        Ok(self.store.sessions(self.who.user.id).await?)
+    }
+
+    /// Signs the user out everywhere.
+    ///
+    /// # Errors
+    /// [`Refused::Store`].
+    pub async fn sign_out_everywhere(&self) -> Result<(), StoreError> {
+        self.store.end_sessions(Ending::All(self.who.user.id)).await
+    }
+}
