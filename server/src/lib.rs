@@ -24,5 +24,5 @@ pub mod share;
 /// Keeps: licenses, seats, tokens and the audit trail.
 pub mod store;
 
-pub use routes::AppState;
+pub use routes::{AppState, Settings};
 pub use serve::run;

@@ -1,7 +1,7 @@
 use crate::routes::{AppState, router};
 use crate::store::Store;
 use axum::serve::ListenerExt as _;
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch, time};
 
 /// How long requests in flight may take after the server was told to stop.
@@ -27,8 +27,9 @@ pub async fn run<S: Store>(
         // Answers are small; waiting to fill a packet would only delay them.
         let _ = connection.set_nodelay(true);
     });
-    let serving = axum::serve(listener, router(state.clone()))
-        .with_graceful_shutdown(async move { graceful.changed().await.unwrap_or_default() });
+    let serving =
+        axum::serve(listener, router(state.clone()).into_make_service_with_connect_info::<SocketAddr>())
+            .with_graceful_shutdown(async move { graceful.changed().await.unwrap_or_default() });
     tokio::spawn(async move {
         shutdown.await;
         tracing::info!("stopping");

@@ -35,7 +35,8 @@ impl Audit {
         store.close().await;
         let rows: Vec<Value> = page?.rows.iter().rev().map(view).collect();
         output.table(&rows, ["AT", "WHO", "WHAT", "SEAT", "EPOCH", "MACHINE"], |row| {
-            let who = if row.get("actor_name").is_some_and(Value::is_string) { "actor_name" } else { "actor" };
+            let who =
+                if row.get("actor_name").is_some_and(Value::is_string) { "actor_name" } else { "actor" };
             ["at", who, "event", "seat", "epoch", "machine_short"].map(|name| cell(row, name))
         })
     }

@@ -6,8 +6,8 @@ use seatlock_server::{
     keys::DataFolder,
     rules::{Answer, OwnerAct, Seat, SeatState, Verdict, check_email, timestamp},
     store::{
-        Actor, Answered, ListedSeat, Made, NewSeat, OwnerOrder, SeatQuery, Store as _, StoreError, TokenHashes,
-        sqlite::SqliteStore,
+        Actor, Answered, ListedSeat, Made, NewSeat, OwnerOrder, SeatQuery, Store as _, StoreError,
+        TokenHashes, sqlite::SqliteStore,
     },
 };
 use serde_json::{Value, json};

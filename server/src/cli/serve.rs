@@ -1,8 +1,9 @@
 use super::units::duration;
 use anyhow::Context as _;
 use clap::Args;
+use ipnet::IpNet;
 use seatlock_server::{
-    AppState,
+    AppState, Settings,
     keys::DataFolder,
     store::{Store as _, sqlite::SqliteStore},
 };
@@ -23,6 +24,14 @@ pub(super) struct Serve {
     /// Longest time that a request may take
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     request_timeout: u64,
+    /// Address under which people reach the server; it stands in links that are sent [default: the issuer if it is an
+    /// address, else where the server listens]
+    #[arg(long, value_name = "URL", env = "SEATLOCK_PUBLIC_URL")]
+    public_url: Option<String>,
+    /// Network of the proxies in front of the server, such as 127.0.0.1/32, whose X-Forwarded-For is believed; may be
+    /// repeated
+    #[arg(long = "trusted-proxy", value_name = "CIDR")]
+    trusted_proxies: Vec<IpNet>,
 }
 
 impl Serve {
@@ -34,15 +43,16 @@ impl Serve {
             .init();
         let store = super::open(&folder).await?;
         warn_of_root_key(&store, &folder).await?;
-        let timeout = Duration::from_secs(self.request_timeout);
-        let state = AppState::load(store, folder, timeout).await?;
         // Before anybody can know that the server is there, so that a signal is never lost.
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let listener = TcpListener::bind(self.listen)
             .await
             .with_context(|| format!("{} can not be listened on. Name another with --listen", self.listen))?;
-        writeln!(std::io::stdout().lock(), "listening on http://{}", listener.local_addr()?)?;
+        let address = listener.local_addr()?;
+        let settings = self.settings(&store.server().await?.issuer, address);
+        let state = AppState::load(store, folder, settings).await?;
+        writeln!(std::io::stdout().lock(), "listening on http://{address}")?;
         let shutdown = async move {
             tokio::select! {
                 _ = terminate.recv() => {}
@@ -50,6 +60,16 @@ impl Serve {
             }
         };
         seatlock_server::run(listener, state, shutdown).await.context("the server failed")
+    }
+
+    fn settings(self, issuer: &str, address: SocketAddr) -> Settings {
+        let is_url = ["https://", "http://"].iter().any(|scheme| issuer.starts_with(scheme));
+        let usual = if is_url { issuer.to_owned() } else { format!("http://{address}") };
+        Settings {
+            timeout: Duration::from_secs(self.request_timeout),
+            public_url: self.public_url.unwrap_or(usual).trim_end_matches('/').to_owned(),
+            trusted_proxies: self.trusted_proxies,
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use seatlock_server::{
     password::{Passwords, generate},
     rules::{Role, check_password, timestamp},
     store::{
-        Actor, Made, NewApiToken, NewUser, PasswordHash, People as _, Store as _, StoreError, User, UserChange,
-        sqlite::SqliteStore,
+        Actor, Made, NewApiToken, NewUser, PasswordHash, People as _, Store as _, StoreError, User,
+        UserChange, sqlite::SqliteStore,
     },
 };
 use serde_json::{Value, json};
@@ -83,12 +83,7 @@ impl UserCommand {
         done
     }
 
-    async fn carry_out(
-        self,
-        store: &SqliteStore,
-        folder: &DataFolder,
-        output: Output,
-    ) -> anyhow::Result<()> {
+    async fn carry_out(self, store: &SqliteStore, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
         let change = |email: String, change, what: &'static str| async move {
             let user = find(store, &email).await?;
             let changed = store.change_user(user.id, change, None, Actor::Console).await;

@@ -27,13 +27,17 @@ impl<S> Desk<'_, S> {
         token: Option<&Token>,
     ) -> Result<Option<Remember>, Refused> {
         let Some(again) = again else { return Ok(None) };
-        if again.key.is_empty() || again.key.len() > KEY_MAX || !again.key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if again.key.is_empty()
+            || again.key.len() > KEY_MAX
+            || !again.key.bytes().all(|byte| byte.is_ascii_graphic())
+        {
             return Err(Refused::invalid("Idempotency-Key", "1 to 255 visible ASCII characters are needed"));
         }
         let key = self.derived(b"seatlock-idempotency-v1\0", what, again);
         let request = Sha256::digest(again.request).into();
         let secret = token.map(Token::expose_secret).unwrap_or_default();
-        let sealed = seal(&self.derived(b"seatlock-idempotency-seal-v1\0", what, again), &key, secret.as_bytes())?;
+        let sealed =
+            seal(&self.derived(b"seatlock-idempotency-seal-v1\0", what, again), &key, secret.as_bytes())?;
         Ok(Some(Remember { key, request, sealed }))
     }
 
@@ -58,8 +62,13 @@ impl<S> Desk<'_, S> {
         for part in [domain, self.who.user.id.as_bytes(), what.as_bytes(), b"\0", again.key.as_bytes()] {
             mac.update(part);
         }
-        let mut hash = [0; 32];
-        hash.iter_mut().zip(mac.sign().as_ref()).for_each(|(to, from)| *to = *from);
-        hash
+        bytes(&mac.sign())
     }
+}
+
+/// The bytes of an HMAC-SHA-256.
+pub(super) fn bytes(tag: &hmac::Tag) -> Hash {
+    let mut hash = [0; 32];
+    hash.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
+    hash
 }

@@ -10,11 +10,14 @@ mod office;
 mod seats;
 /// API tokens and passwords, for everybody.
 mod self_service;
+/// How somebody comes to stand before a desk.
+mod sign_in;
 
 pub use again::Again;
 pub use office::Invited;
 pub use seats::{Acted, Issued};
 pub use self_service::IssuedApiToken;
+pub use sign_in::{Denied, SignIn, session_hash, sign_in};
 
 use crate::password::PasswordError;
 use crate::rules::{Role, Verdict};

@@ -1,9 +1,9 @@
 use super::{Desk, Refused};
 use crate::password::{Passwords, generate};
 use crate::rules::{License, Plan, Role, check_email};
-use crate::store::{Account, NewUser, Store, User, UserChange};
 #[cfg(doc)]
 use crate::store::StoreError;
+use crate::store::{Account, NewUser, Store, User, UserChange};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 

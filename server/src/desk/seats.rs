@@ -2,10 +2,11 @@ use super::{Again, Desk, Refused};
 use crate::keys::DataFolder;
 use crate::offline::{self, OfflineError, Outcome};
 use crate::rules::{Answer, License, OwnerAct, SHARE_LIFE, check_email};
-use crate::share::LinkSecret;
+use crate::seal::Secret;
+use crate::share;
 use crate::store::{
-    Answered, AuditQuery, AuditRow, AuditState, ListedSeat, Made, NewSeat, OwnerOrder, Page, SeatQuery, Share,
-    Store, StoreError, TokenHashes,
+    Answered, AuditQuery, AuditRow, AuditState, ListedSeat, Made, NewSeat, OwnerOrder, Page, SeatQuery,
+    Share, Store, StoreError, TokenHashes,
 };
 use seatlock_protocol::{Token, TokenKind, UnixTime, file::RequestFile};
 use uuid::Uuid;
@@ -146,14 +147,14 @@ impl<S: Store> Desk<'_, S> {
     ///
     /// # Errors
     /// See [`Refused`]; [`StoreError::Conflict`] when the seat has another token by now.
-    pub async fn share(&self, id: Uuid, token: &Token) -> Result<(LinkSecret, UnixTime), Refused> {
+    pub async fn share(&self, id: Uuid, token: &Token) -> Result<(Secret, UnixTime), Refused> {
         self.seat(id).await?;
         let expires_at = self.store.ready().await?.plus(SHARE_LIFE);
-        let secret = LinkSecret::generate()?;
-        let sealed = secret.seal(token, id, expires_at)?;
-        let share = Share { id: secret.id(), seat: id, sealed, expires_at };
+        let link = Secret::generate()?;
+        let sealed = share::seal_token(&link, token, id, expires_at)?;
+        let share = Share { id: share::id(&link), seat: id, sealed, expires_at };
         self.store.add_share(share, token.stored_hash(self.pepper), self.actor()).await?;
-        Ok((secret, expires_at))
+        Ok((link, expires_at))
     }
 
     /// What answering the file of a machine without a network would do.

@@ -1,5 +1,7 @@
 //! Talks: one file per group of endpoints. A request is read, the store is asked, the answer is signed.
 
+/// Network addresses, through proxies.
+mod address;
 /// Where things are: `/.well-known/seatlock`.
 mod discovery;
 /// For whoever watches the server: `/healthz`, `/readyz`.
@@ -12,8 +14,11 @@ mod problem;
 pub(crate) mod seat;
 /// Leases and verdicts.
 pub(crate) mod sign;
+/// Who asks: sessions, API tokens, addresses.
+mod visitor;
 
 use crate::keys::{DataFolder, KeyRing, Rings};
+use crate::password::Passwords;
 use crate::store::{ServerInfo, Store};
 use axum::{
     Router,
@@ -23,10 +28,22 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
+use ipnet::IpNet;
 use problem::{Refusal, RequestId};
 use seatlock_protocol::api::{MAX_BODY, SeatCall};
 use std::{sync::Arc, time::Duration};
 use zeroize::Zeroizing;
+
+/// What whoever runs the server decides.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Longest time that a request may take.
+    pub timeout: Duration,
+    /// Address under which people reach the server, without a slash at its end; it stands in links that are sent.
+    pub public_url: String,
+    /// Networks of the proxies in front of the server, whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
 
 /// What every request needs.
 pub struct AppState<S> {
@@ -40,8 +57,10 @@ pub struct AppState<S> {
     pub info: ServerInfo,
     /// What it signs with.
     pub rings: Rings,
-    /// Longest time that a request may take.
-    pub timeout: Duration,
+    /// Hashes and compares passwords.
+    pub passwords: Passwords,
+    /// What whoever runs the server decided.
+    pub settings: Settings,
 }
 
 impl<S: Store> AppState<S> {
@@ -49,11 +68,12 @@ impl<S: Store> AppState<S> {
     ///
     /// # Errors
     /// When the folder is not initialised, or a secret is missing.
-    pub async fn load(store: S, folder: DataFolder, timeout: Duration) -> anyhow::Result<Self> {
+    pub async fn load(store: S, folder: DataFolder, settings: Settings) -> anyhow::Result<Self> {
         let pepper = folder.pepper()?;
         let info = store.server().await?;
         let rings = Rings::new(KeyRing::load(&store, &folder).await?);
-        Ok(Self { store, folder, pepper, info, rings, timeout })
+        let passwords = Passwords::new()?;
+        Ok(Self { store, folder, pepper, info, rings, passwords, settings })
     }
 }
 
@@ -84,7 +104,7 @@ async fn frame<S: Store>(
 ) -> Response {
     let id = RequestId::new();
     request.extensions_mut().insert(id);
-    let mut response = match tokio::time::timeout(state.timeout, next.run(request)).await {
+    let mut response = match tokio::time::timeout(state.settings.timeout, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
             tracing::warn!(request = %id, "a request took too long");

@@ -34,8 +34,8 @@ pub use gate::version;
 pub use lease::{LeaseTerms, guard, terms};
 pub use license::{ClonePolicy, License, ReleaseMode};
 pub use people::{
-    API_TOKENS, AttemptBy, Attempts, PASSWORD_MAX, PASSWORD_MIN, REMEMBERED, Role, SESSION_IDLE, SESSION_LIFE,
-    SHARE_LIFE, check_email, check_password, session_lives,
+    API_TOKENS, AttemptBy, Attempts, PASSWORD_MAX, PASSWORD_MIN, REMEMBERED, Role, SESSION_IDLE,
+    SESSION_LIFE, SHARE_LIFE, check_email, check_password, session_lives,
 };
 pub use plan::Plan;
 pub use renewal::{Install, Judgement, SecretHash, judge};

@@ -169,6 +169,10 @@ mod tests {
         let next = Attempts::next(attempts, AttemptBy::Email, at(end)).unwrap();
         assert_eq!(next, Attempts { count: 1, since: at(end) });
         assert!(Attempts::next(attempts, AttemptBy::Address, at(200)).is_ok(), "an office has one address");
-        assert_eq!(Attempts::next(attempts, AttemptBy::Email, at(50)).unwrap().count, 1, "the clock was wrong");
+        assert_eq!(
+            Attempts::next(attempts, AttemptBy::Email, at(50)).unwrap().count,
+            1,
+            "the clock was wrong"
+        );
     }
 }

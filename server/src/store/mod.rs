@@ -353,22 +353,13 @@ pub trait Store: People {
     ) -> impl Future<Output = Result<Vec<License>, StoreError>> + Send;
 
     /// T1.
-    fn create_seat(
-        &self,
-        seat: NewSeat,
-    ) -> impl Future<Output = Result<Made<Answered>, StoreError>> + Send;
+    fn create_seat(&self, seat: NewSeat) -> impl Future<Output = Result<Made<Answered>, StoreError>> + Send;
 
     /// T8, T11, T12.
-    fn owner(
-        &self,
-        order: OwnerOrder,
-    ) -> impl Future<Output = Result<Made<Answered>, StoreError>> + Send;
+    fn owner(&self, order: OwnerOrder) -> impl Future<Output = Result<Made<Answered>, StoreError>> + Send;
 
     /// Seats, the newest first.
-    fn seats(
-        &self,
-        query: SeatQuery,
-    ) -> impl Future<Output = Result<Page<ListedSeat>, StoreError>> + Send;
+    fn seats(&self, query: SeatQuery) -> impl Future<Output = Result<Page<ListedSeat>, StoreError>> + Send;
 
     /// One seat and its license.
     fn seat(

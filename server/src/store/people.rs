@@ -280,4 +280,3 @@ pub trait People: Send + Sync + 'static {
     /// Uses a one-time link up: only one caller ever gets it.
     fn take_share(&self, id: Hash) -> impl Future<Output = Result<Option<Share>, StoreError>> + Send;
 }
-

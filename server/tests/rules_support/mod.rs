@@ -12,8 +12,8 @@ use seatlock_protocol::{
     claims::{ClockAction, ClockPolicy},
 };
 use seatlock_server::rules::{
-    Answer, Audit, AuditEvent, Call, Caller, ClonePolicy, Decision, Event, Install, LeaseTerms, License, Plan,
-    OwnerAct, ReleaseMode, Seat, SecretHash, Verdict, decide,
+    Answer, Audit, AuditEvent, Call, Caller, ClonePolicy, Decision, Event, Install, LeaseTerms, License,
+    OwnerAct, Plan, ReleaseMode, Seat, SecretHash, Verdict, decide,
 };
 use std::collections::BTreeMap;
 use uuid::Uuid;

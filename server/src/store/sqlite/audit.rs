@@ -28,7 +28,8 @@ impl<'a> Entry<'a> {
 
 /// Adds a row to the end of the chain.
 pub(super) async fn append(tx: &mut Tx<'_>, by: &Actor, entry: Entry<'_>) -> Result<(), StoreError> {
-    let last = sqlx::query("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1").fetch_optional(tx.conn()).await?;
+    let last =
+        sqlx::query("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1").fetch_optional(tx.conn()).await?;
     let (id, before) = match last {
         Some(row) => (unsigned(&row, "id")? + 1, hash(&row, "hash")?),
         None => (1, chain::START),

@@ -167,8 +167,7 @@ impl Write for Initialise {
 async fn audit(tx: &mut Tx<'_>, id: Uuid, event: &str, by: &Actor) -> Result<License, StoreError> {
     let license = license_of(tx, id).await?;
     let detail = serde_json::to_value(&license).map_err(|_| StoreError::Unexpected("license"))?;
-    let entry =
-        Entry { license: Some(id), detail: Some(detail), ..Entry::new(event, license.account) };
+    let entry = Entry { license: Some(id), detail: Some(detail), ..Entry::new(event, license.account) };
     append(tx, by, entry).await?;
     Ok(license)
 }

@@ -188,13 +188,7 @@ impl Store for SqliteStore {
             " FROM license l WHERE ?1 IS NULL OR l.account_id = ?1 ORDER BY l.created_at, l.rowid"
         );
         let account = account.map(|id| id.to_string());
-        sqlx::query(query)
-            .bind(account)
-            .fetch_all(&self.readers)
-            .await?
-            .iter()
-            .map(rows::license)
-            .collect()
+        sqlx::query(query).bind(account).fetch_all(&self.readers).await?.iter().map(rows::license).collect()
     }
 
     async fn create_seat(&self, seat: NewSeat) -> Result<Made<Answered>, StoreError> {

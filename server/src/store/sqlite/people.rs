@@ -132,10 +132,9 @@ impl Write for ChangeUser {
                     .bind(&id)
                     .bind(tx.now.seconds()),
             ),
-            UserChange::Enable => (
-                "user_enabled",
-                sqlx::query("UPDATE person SET disabled_at = NULL WHERE id = ?1").bind(&id),
-            ),
+            UserChange::Enable => {
+                ("user_enabled", sqlx::query("UPDATE person SET disabled_at = NULL WHERE id = ?1").bind(&id))
+            }
         };
         update.execute(tx.conn()).await?;
         sqlx::query("DELETE FROM session WHERE user_id = ?1 AND id IS NOT ?2")
@@ -193,11 +192,8 @@ impl SqliteStore {
     }
 
     pub(super) async fn read_user(&self, email: &str) -> Result<Option<(User, PasswordHash)>, StoreError> {
-        let query = concat!(
-            "SELECT u.password, ",
-            user_columns!(),
-            " FROM person u WHERE lower(u.email) = lower(?)"
-        );
+        let query =
+            concat!("SELECT u.password, ", user_columns!(), " FROM person u WHERE lower(u.email) = lower(?)");
         let Some(row) = sqlx::query(query).bind(email).fetch_optional(&self.readers).await? else {
             return Ok(None);
         };

@@ -29,7 +29,11 @@ pub(super) async fn persist(
 }
 
 /// Each limit is part of the update itself, so that it holds whatever was read before.
-pub(super) async fn change_counts(tx: &mut Tx<'_>, id: Uuid, change: LicenseChange) -> Result<(), StoreError> {
+pub(super) async fn change_counts(
+    tx: &mut Tx<'_>,
+    id: Uuid,
+    change: LicenseChange,
+) -> Result<(), StoreError> {
     let statements = [
         (change.in_use > 0, "UPDATE license SET in_use = in_use + 1 WHERE id = ?1 AND in_use < seats_max"),
         (change.in_use < 0, "UPDATE license SET in_use = in_use - 1 WHERE id = ?1 AND in_use > 0"),

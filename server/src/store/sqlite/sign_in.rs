@@ -91,8 +91,7 @@ impl Write for SignIn {
             .bind(now.minus(SESSION_IDLE).seconds())
             .execute(tx.conn())
             .await?;
-        let query =
-            concat!("SELECT ", user_columns!(), " FROM person u WHERE u.id = ?");
+        let query = concat!("SELECT ", user_columns!(), " FROM person u WHERE u.id = ?");
         let user = user(&sqlx::query(query).bind(new.user.to_string()).fetch_one(tx.conn()).await?)?;
         let detail = Some(json!({ "address": new.address }));
         let by = Actor::User(user.email);
@@ -108,7 +107,10 @@ impl Write for End {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         match self.0 {
             Ending::Hash(hash) => {
-                sqlx::query("DELETE FROM session WHERE hash = ?").bind(hash.to_vec()).execute(tx.conn()).await?
+                sqlx::query("DELETE FROM session WHERE hash = ?")
+                    .bind(hash.to_vec())
+                    .execute(tx.conn())
+                    .await?
             }
             Ending::All(user) => {
                 let user = user.to_string();
@@ -221,7 +223,8 @@ impl SqliteStore {
         .fetch_optional(&self.readers)
         .await?;
         let Some(row) = row else { return Ok(None) };
-        let [now, created, seen] = [moment(&row, "now")?, moment(&row, "created_at")?, moment(&row, "seen_at")?];
+        let [now, created, seen] =
+            [moment(&row, "now")?, moment(&row, "created_at")?, moment(&row, "seen_at")?];
         if !session_lives(created, seen, now) {
             return Ok(None);
         }

@@ -1,0 +1,74 @@
+use super::{AppState, address};
+use crate::desk::session_hash;
+use crate::seal::Secret;
+use crate::store::{Hash, SignedIn, Store, StoreError};
+use axum::extract::ConnectInfo;
+use axum::http::{Extensions, HeaderMap, header};
+use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
+use seatlock_protocol::{Token, TokenKind};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// The browser refuses it from anywhere but this very host over TLS, or from the own computer.
+const COOKIE: &str = "__Host-seatlock";
+
+/// The cookie of a session that begins. It ends with the browser, or before by the server's own limits.
+pub(super) fn session_cookie(secret: &Secret) -> Cookie<'static> {
+    Cookie::build((COOKIE, secret.expose().to_string()))
+        .path("/")
+        .secure(true)
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .build()
+}
+
+/// The cookie of a session that has ended.
+pub(super) fn no_session_cookie() -> Cookie<'static> {
+    Cookie::build((COOKIE, ""))
+        .path("/")
+        .secure(true)
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .removal()
+        .build()
+}
+
+/// The session that the browser shows.
+pub(super) fn shown_session(headers: &HeaderMap) -> Option<Hash> {
+    let jar = CookieJar::from_headers(headers);
+    Some(session_hash(&Secret::parse(jar.get(COOKIE)?.value())?))
+}
+
+/// Who is signed in with this browser.
+pub(super) async fn by_session<S: Store>(
+    state: &AppState<S>,
+    headers: &HeaderMap,
+) -> Result<Option<SignedIn>, StoreError> {
+    match shown_session(headers) {
+        Some(hash) => state.store.session(hash).await,
+        None => Ok(None),
+    }
+}
+
+/// Who shows an API token, and what the header says if it is none.
+pub(super) async fn by_api_token<S: Store>(
+    state: &AppState<S>,
+    headers: &HeaderMap,
+) -> Result<Option<SignedIn>, StoreError> {
+    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let shown = shown
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    match shown.map(|(_, text)| Token::parse(text, TokenKind::Api)) {
+        Some(Ok(token)) => state.store.bearer(token.stored_hash(&state.pepper)).await,
+        Some(Err(_)) | None => Ok(None),
+    }
+}
+
+/// The network address of whoever asks.
+pub(super) fn address_of<S>(state: &AppState<S>, headers: &HeaderMap, extensions: &Extensions) -> IpAddr {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |connected| connected.0.ip());
+    let forwarded: Vec<&str> =
+        headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
+    address::client(peer, forwarded.into_iter(), &state.settings.trusted_proxies)
+}
