@@ -31,13 +31,13 @@ impl Secret {
     /// 43 characters of base64url.
     #[must_use]
     pub fn expose(&self) -> Zeroizing<String> {
-        Zeroizing::new(URL_SAFE_NO_PAD.encode(&*self.0))
+        Zeroizing::new(URL_SAFE_NO_PAD.encode(*self.0))
     }
 
     /// A hash for one purpose. The secret is random, so a plain one gives nothing away.
     #[must_use]
     pub fn hash(&self, domain: &[u8]) -> [u8; 32] {
-        Sha256::new().chain_update(domain).chain_update(&*self.0).finalize().into()
+        Sha256::new().chain_update(domain).chain_update(*self.0).finalize().into()
     }
 }
 
