@@ -7,6 +7,8 @@
 pub mod keys;
 /// Answers the files of machines without a network.
 pub mod offline;
+/// Shows: the pages of seat management.
+pub mod page;
 /// Talks: one file per group of endpoints.
 pub mod routes;
 /// Decides: the life cycle of a seat, as pure functions.
