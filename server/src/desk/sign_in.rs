@@ -72,12 +72,13 @@ pub async fn sign_in<S: Store>(
     if !passwords.verify(asking.password, found.as_ref().map(|(_, kept)| kept)).await {
         return Err(Denied::Wrong);
     }
-    let (user, _) = found.ok_or(Denied::Wrong)?;
+    let (user, password) = found.ok_or(Denied::Wrong)?;
     let secret = Secret::generate()?;
     let session = NewSession {
         hash: session_hash(&secret),
         id: Uuid::new_v4(),
         user: user.id,
+        password,
         agent: asking.agent.chars().filter(|c| !c.is_control()).take(AGENT_MAX).collect(),
         address: asking.address.to_string(),
     };
