@@ -313,7 +313,8 @@ pub async fn call<P: Place>(place: &P, call: Call, token: &Token, computer: &str
         epoch: None,
         launches: 0,
         last_offline: None,
-        install_id: Uuid::new_v5(&Uuid::nil(), computer.as_bytes()),
+        // Users of one computer are several installations: nobody looks like a copy.
+        install_id: Uuid::new_v4(),
         install: None,
         renewal: None,
         next_renewal: random_hash(),
