@@ -90,7 +90,7 @@ pub async fn sign_in<S: Store>(
 }
 
 /// People type their password where the e-mail address belongs: the names are hashed.
-fn name(pepper: &[u8; 32], domain: &[u8], text: &[u8]) -> Hash {
+pub(super) fn name(pepper: &[u8; 32], domain: &[u8], text: &[u8]) -> Hash {
     let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, pepper));
     for part in [b"seatlock-attempt-v1\0".as_slice(), domain, text] {
         mac.update(part);
