@@ -105,3 +105,71 @@ fn network(address: IpAddr) -> Vec<u8> {
         IpAddr::V6(address) => address.octets().into_iter().take(8).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::Role;
+    use crate::store::{Actor, NewUser, People as _, UserChange, sqlite::SqliteStore};
+    use std::sync::atomic::Ordering;
+
+    /// Whoever could tell by the time which addresses are known would have half of what he needs.
+    #[tokio::test]
+    async fn a_password_is_compared_whoever_asks() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("seatlock.db"), true).await.unwrap();
+        let passwords = Passwords::new().unwrap();
+        let account = store.add_account(Uuid::new_v4(), "A".to_owned(), Actor::Console).await.unwrap().id;
+        for (email, disabled) in [("ada@example.com", false), ("bob@example.com", true)] {
+            let password = passwords.hash(Zeroizing::new("a long password".to_owned())).await.unwrap();
+            let (id, role) = (Uuid::new_v4(), Role::Owner);
+            let new = NewUser { id, account, email: email.to_owned(), role, password };
+            store.add_user(new, Actor::Console).await.unwrap();
+            if disabled {
+                store.change_user(id, UserChange::Disable, None, Actor::Console).await.unwrap();
+            }
+        }
+        let ask = async |email: &str, password: &str| {
+            let asking = SignIn {
+                email: email.to_owned(),
+                password: Zeroizing::new(password.to_owned()),
+                address: IpAddr::from([192, 0, 2, 1]),
+                agent: String::new(),
+            };
+            let before = passwords.compared.load(Ordering::Relaxed);
+            let let_in = sign_in(&store, &passwords, &[7; 32], asking, None).await;
+            (let_in.is_ok(), passwords.compared.load(Ordering::Relaxed) - before)
+        };
+        for (email, password, let_in) in [
+            ("ada@example.com", "a long password", true),
+            ("ada@example.com", "another password", false),
+            ("nobody@example.com", "a long password", false),
+            ("bob@example.com", "a long password", false),
+            ("", "", false),
+        ] {
+            assert_eq!(ask(email, password).await, (let_in, 1), "{email:?} {password:?}");
+        }
+        for _ in 0..9 {
+            ask("nobody@example.com", "x").await;
+        }
+        assert_eq!(
+            ask("nobody@example.com", "x").await,
+            (false, 0),
+            "nothing is worked on that can not succeed"
+        );
+        store.close().await;
+    }
+
+    #[test]
+    fn a_household_is_one_address() {
+        let same = |a: &str, b: &str| network(a.parse().unwrap()) == network(b.parse().unwrap());
+        for (a, b, wanted) in [
+            ("192.0.2.1", "192.0.2.1", true),
+            ("192.0.2.1", "192.0.2.2", false),
+            ("2001:db8::1", "2001:db8::ffff:1", true),
+            ("2001:db8::1", "2001:db8:0:1::1", false),
+        ] {
+            assert_eq!(same(a, b), wanted, "{a} {b}");
+        }
+    }
+}
