@@ -1,8 +1,8 @@
-use super::{Again, Desk, Refused};
+use super::{Again, Desk, Refused, sign_in::name};
 use crate::password::Passwords;
-use crate::rules::check_password;
+use crate::rules::{AttemptBy, Verdict, check_password};
 use crate::store::{ApiToken, Ending, Made, NewApiToken, Session, Store, StoreError, UserChange};
-use seatlock_protocol::{Token, TokenKind};
+use seatlock_protocol::{Act, Code, Token, TokenKind};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -81,6 +81,12 @@ impl<S: Store> Desk<'_, S> {
     ) -> Result<(), Refused> {
         let email = &self.who.user.email;
         check_password(&new, email).map_err(|reason| Refused::invalid("new_password", reason))?;
+        // Whoever has stolen a session must not find the password out by it. Counted apart from sign-ins, so that he
+        // keeps nobody from those.
+        let tried = name(self.pepper, b"change\0", self.who.user.id.as_bytes());
+        if let Some(until) = self.store.attempt(vec![(AttemptBy::Email, tried)]).await? {
+            return Err(Refused::Verdict(Verdict::new(Code::RateLimited, Act::Keep).available(Some(until))));
+        }
         let kept = self.store.user(email).await?;
         if !passwords.verify(present, kept.as_ref().map(|(_, kept)| kept)).await {
             return Err(Refused::invalid("password", "That is not your present password."));

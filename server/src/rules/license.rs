@@ -77,11 +77,16 @@ pub struct License {
 }
 
 impl License {
-    /// What every lease carries: the plan's entitlements and those beside it.
+    /// What every lease carries: the plan's entitlements and those beside it, each once.
     #[must_use]
     pub fn granted(&self) -> Vec<String> {
-        let beside = self.entitlements.iter().filter(|name| !self.plan.entitlements.contains(name));
-        self.plan.entitlements.iter().chain(beside).cloned().collect()
+        let mut granted = Vec::new();
+        for name in self.plan.entitlements.iter().chain(&self.entitlements) {
+            if !granted.contains(name) {
+                granted.push(name.clone());
+            }
+        }
+        granted
     }
 
     /// The license after `change`.

@@ -11,7 +11,7 @@ pub(super) async fn before<T>(
     request: Option<&Remember>,
 ) -> Result<Option<Made<T>>, StoreError> {
     let Some(request) = request else { return Ok(None) };
-    sqlx::query("DELETE FROM remembered WHERE created_at < ?")
+    sqlx::query("DELETE FROM remembered WHERE created_at <= ?")
         .bind(tx.now.minus(REMEMBERED).seconds())
         .execute(tx.conn())
         .await?;

@@ -80,11 +80,13 @@ impl Write for AddUser {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<User, StoreError> {
         let Self(new, by) = self;
         let added = sqlx::query(
-            "INSERT INTO person (id, account_id, email, role, password, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO person (id, account_id, email, email_key, role, password, created_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(new.id.to_string())
         .bind(new.account.to_string())
         .bind(&new.email)
+        .bind(new.email.to_lowercase())
         .bind(role_name(new.role))
         .bind(&new.password.0)
         .bind(tx.now.seconds())
@@ -192,9 +194,9 @@ impl SqliteStore {
     }
 
     pub(super) async fn read_user(&self, email: &str) -> Result<Option<(User, PasswordHash)>, StoreError> {
-        let query =
-            concat!("SELECT u.password, ", user_columns!(), " FROM person u WHERE lower(u.email) = lower(?)");
-        let Some(row) = sqlx::query(query).bind(email).fetch_optional(&self.readers).await? else {
+        let query = concat!("SELECT u.password, ", user_columns!(), " FROM person u WHERE u.email_key = ?");
+        let Some(row) = sqlx::query(query).bind(email.to_lowercase()).fetch_optional(&self.readers).await?
+        else {
             return Ok(None);
         };
         let password = PasswordHash(row.try_get("password")?);

@@ -38,7 +38,7 @@ impl Write for Attempt {
                 Err(possible_at) => return Ok(Some(possible_at)),
             }
         }
-        sqlx::query("DELETE FROM attempt WHERE since < ?")
+        sqlx::query("DELETE FROM attempt WHERE since <= ?")
             .bind(Attempts::outdated_before(now).seconds())
             .execute(tx.conn())
             .await?;
@@ -69,7 +69,7 @@ impl Write for SignIn {
         let (new, now) = (&self.session, tx.now);
         let begun = sqlx::query(
             "INSERT INTO session (hash, id, user_id, agent, address, created_at, seen_at) \
-             SELECT ?1, ?2, id, ?4, ?5, ?6, ?6 FROM person WHERE id = ?3 AND disabled_at IS NULL",
+             SELECT ?1, ?2, id, ?4, ?5, ?6, ?6 FROM person WHERE id = ?3 AND disabled_at IS NULL AND password = ?7",
         )
         .bind(new.hash.as_slice())
         .bind(new.id.to_string())
@@ -77,6 +77,7 @@ impl Write for SignIn {
         .bind(&new.agent)
         .bind(&new.address)
         .bind(now.seconds())
+        .bind(&new.password.0)
         .execute(tx.conn())
         .await?;
         if begun.rows_affected() != 1 {
@@ -86,7 +87,7 @@ impl Write for SignIn {
             .bind(self.forget.as_slice())
             .execute(tx.conn())
             .await?;
-        sqlx::query("DELETE FROM session WHERE created_at < ?1 OR seen_at < ?2")
+        sqlx::query("DELETE FROM session WHERE created_at <= ?1 OR seen_at <= ?2")
             .bind(now.minus(SESSION_LIFE).seconds())
             .bind(now.minus(SESSION_IDLE).seconds())
             .execute(tx.conn())
@@ -150,6 +151,12 @@ impl Write for AddApiToken {
         if let Some(made) = before(tx, new.remember.as_ref()).await? {
             return Ok(made);
         }
+        let by_nobody = || StoreError::NotFound(format!("user {}", new.user));
+        sqlx::query("SELECT 1 FROM person WHERE id = ? AND disabled_at IS NULL")
+            .bind(new.user.to_string())
+            .fetch_optional(tx.conn())
+            .await?
+            .ok_or_else(by_nobody)?;
         // The limit is part of the statement, so that it holds whoever asks at once.
         let added = sqlx::query(
             "INSERT INTO api_token (id, hash, user_id, name, created_at) SELECT ?1, ?2, ?3, ?4, ?5 \
