@@ -255,7 +255,35 @@ with_settings! {
 }
 
 macro_rules! settings_of {
-    ($from:ident) => {
+    ($from:ident, $own:ident: $kind:ty) => {
+        impl $from {
+            /// With these settings.
+            #[must_use]
+            pub fn new($own: $kind, settings: LicenseSettings) -> Self {
+                Self {
+                    $own,
+                    products: settings.products,
+                    plan: settings.plan,
+                    entitlements: settings.entitlements,
+                    seats_max: settings.seats_max,
+                    offline_ttl: settings.offline_ttl,
+                    airgap_ttl: settings.airgap_ttl,
+                    auto_release: settings.auto_release,
+                    renew: settings.renew,
+                    warn: settings.warn,
+                    release_window: settings.release_window,
+                    release_mode: settings.release_mode,
+                    relaunch_rebinds: settings.relaunch_rebinds,
+                    clone_policy: settings.clone_policy,
+                    clock: settings.clock,
+                    terms: settings.terms,
+                    min_client: settings.min_client,
+                    expires_at: settings.expires_at,
+                    suspended: settings.suspended,
+                }
+            }
+        }
+
         impl From<$from> for LicenseSettings {
             fn from(from: $from) -> Self {
                 Self {
@@ -283,8 +311,8 @@ macro_rules! settings_of {
     };
 }
 
-settings_of!(NewLicense);
-settings_of!(LicenseChange);
+settings_of!(NewLicense, account: Uuid);
+settings_of!(LicenseChange, version: Option<String>);
 
 impl LicenseSettings {
     /// `license` with what is named.

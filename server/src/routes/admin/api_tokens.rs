@@ -41,7 +41,8 @@ async fn list_api_tokens<S: Store>(State(state): State<Arc<AppState<S>>>, who: V
 /// again within 24 hours.
 #[utoipa::path(
     post, path = "/api-tokens", tag = "api-tokens", request_body = NewApiTokenRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Random, 1 to 255 visible ASCII characters.")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Random, 1 to 255 visible ASCII characters.",
+        min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
     responses(
         (status = 201, description = "The API token.", body = IssuedApiTokenView,
             headers(("Location" = String, description = "Address of the API token, for its deletion."))),

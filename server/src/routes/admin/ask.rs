@@ -127,7 +127,8 @@ fn unreadable(error: &serde_json::Error) -> Failure {
     let text = error.to_string();
     let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
     let wanted = match text.rsplit_once(", expected ") {
-        Some((_, wanted)) => format!("expected is {wanted}"),
+        Some((_, "u32" | "u64")) => "expected: a whole number".to_owned(),
+        Some((_, wanted)) => format!("expected: {wanted}"),
         None if text.starts_with("missing field") => text.to_owned(),
         None => "that is not what this address takes".to_owned(),
     };

@@ -115,7 +115,8 @@ async fn list_seats<S: Store>(
 /// `Idempotency-Key`, and a lost answer can be had again within 24 hours without a second seat.
 #[utoipa::path(
     post, path = "/seats", tag = "seats", request_body = NewSeatRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Random, 1 to 255 visible ASCII characters.")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Random, 1 to 255 visible ASCII characters.",
+        min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
     responses(
         (status = 201, description = "The seat and its token.", body = IssuedView,
             headers(("Location" = String, description = "Address of the seat."))),
@@ -173,7 +174,8 @@ async fn release_seat<S: Store>(
     post, path = "/seats/{id}/refresh", tag = "seats",
     params(
         ("id" = Uuid, Path, description = "The seat."), ActQuery,
-        ("Idempotency-Key" = Option<String>, Header, description = "Random, 1 to 255 visible ASCII characters.")
+        ("Idempotency-Key" = Option<String>, Header, description = "Random, 1 to 255 visible ASCII characters.",
+        min_length = 1, max_length = 255, pattern = "^[!-~]+$")
     ),
     responses(
         (status = 200, description = "What became of it.", body = ActedView),
