@@ -9,10 +9,10 @@ pub mod desk;
 pub mod keys;
 /// Answers the files of machines without a network.
 pub mod offline;
-/// Passwords: hashed and compared, a few at a time.
-pub mod password;
 /// Shows: the pages of seat management.
 pub mod page;
+/// Passwords: hashed and compared, a few at a time.
+pub mod password;
 /// Talks: one file per group of endpoints.
 pub mod routes;
 /// Decides: the life cycle of a seat, as pure functions.
@@ -25,6 +25,8 @@ mod serve;
 pub mod share;
 /// Keeps: licenses, seats, tokens and the audit trail.
 pub mod store;
+/// Shows: what users and programs are told.
+pub mod view;
 
 pub use routes::{AppState, Settings};
 pub use serve::run;
