@@ -4,6 +4,8 @@ mod account;
 mod audit;
 /// `keys propose`, `keys sign` and `keys install`.
 mod ceremony;
+/// `dev`.
+mod dev;
 /// `init`.
 mod init;
 /// `keys`.
@@ -42,15 +44,9 @@ use std::path::PathBuf;
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 pub struct Cli {
-    /// The data folder
-    #[arg(
-        long,
-        global = true,
-        env = "SEATLOCK_SERVER_DATA",
-        value_name = "DIR",
-        default_value = "seatlock-data"
-    )]
-    data: PathBuf,
+    /// The data folder [default: seatlock-data; for "dev" seatlock-dev]
+    #[arg(long, global = true, env = "SEATLOCK_SERVER_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
     /// Print JSON for scripts instead of text for people
     #[arg(long, global = true)]
     json: bool,
@@ -60,6 +56,8 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Try everything out: a server with sample seats on this computer, ready in one command
+    Dev(dev::Dev),
     /// Set up a data folder: keys, database, first license
     Init(init::Init),
     /// Answer plug-ins until SIGTERM or Ctrl-C
@@ -103,9 +101,11 @@ enum Command {
 impl Cli {
     /// Carries out the command.
     pub async fn run(self) -> anyhow::Result<()> {
-        let folder = DataFolder::new(self.data);
+        let usual = if matches!(self.command, Command::Dev(_)) { "seatlock-dev" } else { "seatlock-data" };
+        let folder = DataFolder::new(self.data.unwrap_or_else(|| usual.into()));
         let output = Output { json: self.json };
         match self.command {
+            Command::Dev(dev) => dev.run(folder, output).await,
             Command::Init(init) => init.run(&folder, output).await,
             Command::Serve(serve) => serve.run(folder).await,
             Command::Seat(command) => command.run(&folder, output).await,
