@@ -144,3 +144,15 @@ async fn open(folder: &DataFolder) -> anyhow::Result<SqliteStore> {
         .await
         .with_context(|| format!("{} can not be opened. Restore it from a backup", file.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What clap would only find when somebody types that very command.
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+}

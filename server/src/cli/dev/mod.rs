@@ -59,10 +59,13 @@ impl Dev {
                  or set a real one up with: init"
             );
         }
-        if self.fresh {
+        let kept = if self.fresh {
             folder::clear(&folder).await?;
-        }
-        let (address, words) = match folder::kept(&folder).await? {
+            None
+        } else {
+            folder::kept(&folder).await?
+        };
+        let (address, words) = match kept {
             Some(kept) => self.go_on(&folder, kept)?,
             None => self.begin(&folder).await?,
         };
@@ -78,6 +81,9 @@ impl Dev {
             product.escape_debug()
         );
         // Before anything is made that would stay behind.
+        if let Some(file) = folder.root_key_beside().filter(|file| file.exists()) {
+            bail!("{} is there already, and belongs to another folder; move it away", file.display());
+        }
         let address = free(self.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, PORT).into()))?;
         let url = format!("http://{address}");
         folder.create()?;
