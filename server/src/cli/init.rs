@@ -3,7 +3,7 @@ use super::license::Settings;
 use super::output::Output;
 use anyhow::{Context as _, bail};
 use clap::Args;
-use seatlock_protocol::{SigningKey, UnixTime};
+use seatlock_protocol::{PublicKey, SigningKey, UnixTime};
 use seatlock_server::{
     keys::{DataFolder, first_set, new_key, place_of, read_key, sign_set},
     rules::License,
@@ -49,16 +49,9 @@ impl Init {
         }
         let usual = License::usual(Uuid::new_v4(), Uuid::new_v4(), self.ephemeral);
         let license = self.settings.named().apply(usual, UnixTime::MIN).map_err(invalid)?;
-        let lease = new_key()?;
         folder.create()?;
         let (root, root_file) =
             root_key(folder, self.root_key, self.root_key_out).context("nothing was set up")?;
-        folder.create_pepper()?;
-        folder.write_lease_key(&lease)?;
-
-        let store = SqliteStore::open(&folder.database(), true).await.context("the database was not made")?;
-        let set = first_set(&self.issuer, lease.key.public(), store.ready().await?);
-        let keys = StoredKeySet { seq: set.seq, jws: sign_set(&root, &set)? };
         let server = ServerInfo {
             issuer: self.issuer.clone(),
             root_key: root.public(),
@@ -66,15 +59,14 @@ impl Init {
             support: self.support,
         };
         let account = self.account.unwrap_or_else(|| self.issuer.clone());
-        let set_up = store.initialise(server, account, license.clone(), keys).await;
-        set_up.context("the database was not set up")?;
+        let (store, lease) = set_up(folder, &root, server, account, license.clone()).await?;
         store.close().await;
 
         let value = serde_json::json!({
             "data": folder.path(),
             "issuer": self.issuer,
             "root_key": { "kid": root.kid(), "x": root.public().jwk_x() },
-            "lease_key": { "kid": lease.key.kid(), "x": lease.key.public().jwk_x() },
+            "lease_key": { "kid": lease.thumbprint(), "x": lease.jwk_x() },
             "root_key_file": root_file,
             "account": license.account,
             "license": license.id,
@@ -84,7 +76,7 @@ impl Init {
              Move {} to a safe place that is not this computer, and keep a copy; it is needed only to change keys.",
             self.issuer,
             root.public().jwk_x(),
-            lease.key.public().jwk_x(),
+            lease.jwk_x(),
             license.id,
             license.seats_max,
             root_file.display(),
@@ -93,8 +85,27 @@ impl Init {
     }
 }
 
+/// Makes pepper, lease key and database in a folder that is there, and answers the database and the lease key.
+pub(super) async fn set_up(
+    folder: &DataFolder,
+    root: &SigningKey,
+    server: ServerInfo,
+    account: String,
+    license: License,
+) -> anyhow::Result<(SqliteStore, PublicKey)> {
+    let lease = new_key()?;
+    folder.create_pepper()?;
+    folder.write_lease_key(&lease)?;
+    let store = SqliteStore::open(&folder.database(), true).await.context("the database was not made")?;
+    let set = first_set(&server.issuer, lease.key.public(), store.ready().await?);
+    let keys = StoredKeySet { seq: set.seq, jws: sign_set(root, &set)? };
+    let set_up = store.initialise(server, account, license, keys).await;
+    set_up.context("the database was not set up")?;
+    Ok((store, lease.key.public()))
+}
+
 /// The root key, and the file that it is in: the one that was named, or a new one.
-fn root_key(
+pub(super) fn root_key(
     folder: &DataFolder,
     existing: Option<PathBuf>,
     out: Option<PathBuf>,

@@ -6,6 +6,8 @@ mod account;
 mod audit;
 /// `keys propose`, `keys sign` and `keys install`.
 mod ceremony;
+/// `dev`.
+mod dev;
 /// `init`.
 mod init;
 /// `keys`.
@@ -51,15 +53,9 @@ use std::path::PathBuf;
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 pub struct Cli {
-    /// The data folder
-    #[arg(
-        long,
-        global = true,
-        env = "SEATLOCK_SERVER_DATA",
-        value_name = "DIR",
-        default_value = "seatlock-data"
-    )]
-    data: PathBuf,
+    /// The data folder [default: seatlock-data; for "dev" seatlock-dev]
+    #[arg(long, global = true, env = "SEATLOCK_SERVER_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
     /// Address of a server whose admin API is used instead of the data folder
     #[arg(long, global = true, env = "SEATLOCK_SERVER_URL", value_name = "URL")]
     server: Option<String>,
@@ -75,6 +71,8 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Try everything out: a server with sample seats on this computer, ready in one command
+    Dev(dev::Dev),
     /// Set up a data folder: keys, database, first license
     Init(init::Init),
     /// Answer plug-ins until SIGTERM or Ctrl-C
@@ -148,11 +146,13 @@ impl Cli {
 
     /// Carries out the command.
     pub async fn run(self) -> anyhow::Result<()> {
-        let folder = DataFolder::new(self.data);
+        let usual = if matches!(self.command, Command::Dev(_)) { "seatlock-dev" } else { "seatlock-data" };
+        let folder = DataFolder::new(self.data.unwrap_or_else(|| usual.into()));
         let output = Output { json: self.json };
         let place =
             Place { folder: folder.clone(), server: self.server, api_token_file: self.api_token_file };
         match self.command {
+            Command::Dev(dev) => dev.run(folder, output).await,
             Command::Init(init) => init.run(&folder, output).await,
             Command::Serve(serve) => serve.run(folder).await,
             Command::Seat(command) => command.run(&place, output).await,
@@ -206,4 +206,16 @@ async fn open(folder: &DataFolder) -> anyhow::Result<SqliteStore> {
     SqliteStore::open(&file, false)
         .await
         .with_context(|| format!("{} can not be opened. Restore it from a backup", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What clap would only find when somebody types that very command.
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
 }

@@ -64,6 +64,7 @@ pub(super) enum UserCommand {
 }
 
 #[derive(Args)]
+#[group(id = "new_password")]
 pub(super) struct Password {
     /// Read the password from standard input instead of making one
     #[arg(long)]
