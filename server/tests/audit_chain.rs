@@ -96,7 +96,7 @@ async fn every_change_is_written_down_once<P: Place>() {
         writes(&place, &[event], "change_user", changed).await.unwrap();
     }
     let (cookie, _) = writes(&place, &["signed_in"], "sign_in", session(&place, &ada)).await.unwrap();
-    let names = vec![(AttemptBy::Email, [1; 32])];
+    let names = vec![(AttemptBy::Person, [1; 32])];
     writes(&place, NOTHING, "attempt", store.attempt(names)).await.unwrap();
     place.age(120).await;
     writes(&place, NOTHING, "session", store.session(cookie)).await.unwrap().unwrap();

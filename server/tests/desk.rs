@@ -456,10 +456,21 @@ async fn knock<P: Place>(
     password: &str,
     shown: Option<Hash>,
 ) -> Result<Secret, Denied> {
+    knock_from("192.0.2.7", place, passwords, email, password, shown).await
+}
+
+async fn knock_from<P: Place>(
+    address: &str,
+    place: &P,
+    passwords: &Passwords,
+    email: &str,
+    password: &str,
+    shown: Option<Hash>,
+) -> Result<Secret, Denied> {
     let asking = SignIn {
         email: email.to_owned(),
         password: Zeroizing::new(password.to_owned()),
-        address: "192.0.2.7".parse().unwrap(),
+        address: address.parse().unwrap(),
         agent: "Test\r\n".to_owned() + &"x".repeat(500),
     };
     sign_in(place.store(), passwords, &place.pepper(), asking, shown).await
@@ -533,6 +544,16 @@ async fn wrong_passwords_are_counted_and_wait<P: Place>() {
         assert_eq!(door(&refused), "too many", "{email}: even with the right one");
     }
     assert_eq!(door(&knock(&place, &passwords, "bob@example.com", WORD, None).await), "in", "somebody else");
+    let from =
+        async |address| door(&knock_from(address, &place, &passwords, "ada@example.com", WORD, None).await);
+    assert_eq!(from("198.51.100.1").await, "in", "whoever guesses keeps nobody out elsewhere");
+    for address in ["2001:db8::1", "2001:db8::2"] {
+        for _ in 0..5 {
+            let from = knock_from(address, &place, &passwords, "ada@example.com", "wrong word", None);
+            assert_eq!(door(&from.await), "wrong");
+        }
+    }
+    assert_eq!(from("2001:db8::3").await, "too many", "one household has many addresses");
     let bytes = place.stolen().await;
     knock(&place, &passwords, "typed in the wrong field", WORD, None).await.unwrap_err();
     assert!(!contains(&bytes, "wrong field"));

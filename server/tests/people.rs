@@ -337,7 +337,7 @@ async fn ended_sessions_are_those_that_were_named<P: Place>() {
 async fn attempts_at_once_are_counted_each<P: Place>() {
     let place = P::new().await;
     let attempt = |email: [u8; 32], address: [u8; 32]| {
-        place.store().attempt(vec![(AttemptBy::Email, email), (AttemptBy::Address, address)])
+        place.store().attempt(vec![(AttemptBy::Person, email), (AttemptBy::Address, address)])
     };
     let (email, address) = ([1; 32], [2; 32]);
     let tried = at_once((0..AT_ONCE).map(|_| attempt(email, address))).await;
@@ -370,7 +370,7 @@ async fn a_sign_in_forgets_the_attempts_of_its_user_only<P: Place>() {
     let ada = user(&place, &account, "ada@example.com", Role::Owner).await;
     let (mine, theirs, address) = ([0; 32], [1; 32], [2; 32]);
     for name in [mine, mine, theirs, theirs] {
-        let names = vec![(AttemptBy::Email, name), (AttemptBy::Address, address)];
+        let names = vec![(AttemptBy::Person, name), (AttemptBy::Address, address)];
         assert_eq!(place.store().attempt(names).await.unwrap(), None);
     }
     session(&place, &ada).await.unwrap();

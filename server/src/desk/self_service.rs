@@ -87,7 +87,7 @@ impl<S: Store> Desk<'_, S> {
         // Whoever has stolen a session must not find the password out by it. Counted apart from sign-ins, so that he
         // keeps nobody from those.
         let tried = name(self.pepper, b"change\0", self.who.user.id.as_bytes());
-        if let Some(until) = self.store.attempt(vec![(AttemptBy::Email, tried)]).await? {
+        if let Some(until) = self.store.attempt(vec![(AttemptBy::Person, tried)]).await? {
             return Err(Refused::Verdict(Verdict::new(Code::RateLimited, Act::Keep).available(Some(until))));
         }
         let kept = self.store.user(email).await?;

@@ -29,7 +29,7 @@ pub enum Denied {
     /// Unknown, disabled, or another password: nobody learns which.
     #[error("the e-mail address or the password is wrong")]
     Wrong,
-    /// Too many attempts for this e-mail address or from this network address.
+    /// Too many attempts by this person, for this e-mail address, or from this network address.
     #[error("too many attempts")]
     TooMany {
         /// When the next one is possible.
@@ -61,10 +61,13 @@ pub async fn sign_in<S: Store>(
     shown: Option<Hash>,
 ) -> Result<Secret, Denied> {
     let email = asking.email.trim().to_lowercase();
+    let network = network(asking.address);
+    let by_person = name(pepper, b"person\0", &[&network, email.as_bytes()].concat());
     let by_email = name(pepper, b"email\0", email.as_bytes());
-    let by_address = name(pepper, b"address\0", &network(asking.address));
+    let by_address = name(pepper, b"address\0", &network);
     // Counted before the password is looked at, so that nobody tries a thousand at once.
-    let names = vec![(AttemptBy::Email, by_email), (AttemptBy::Address, by_address)];
+    let names =
+        vec![(AttemptBy::Person, by_person), (AttemptBy::Email, by_email), (AttemptBy::Address, by_address)];
     if let Some(until) = store.attempt(names).await? {
         return Err(Denied::TooMany { until });
     }
@@ -82,7 +85,7 @@ pub async fn sign_in<S: Store>(
         agent: asking.agent.chars().filter(|c| !c.is_control()).take(AGENT_MAX).collect(),
         address: asking.address.to_string(),
     };
-    store.sign_in(session, by_email).await?;
+    store.sign_in(session, by_person).await?;
     if let Some(before) = shown {
         store.end_sessions(Ending::Hash(before)).await?;
     }
@@ -99,10 +102,10 @@ pub(super) fn name(pepper: &[u8; 32], domain: &[u8], text: &[u8]) -> Hash {
 }
 
 /// One household has as many IPv6 addresses as it likes, in one /64 network.
-fn network(address: IpAddr) -> Vec<u8> {
+fn network(address: IpAddr) -> [u8; 16] {
     match address {
-        IpAddr::V4(address) => address.octets().to_vec(),
-        IpAddr::V6(address) => address.octets().into_iter().take(8).collect(),
+        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+        IpAddr::V6(address) => (u128::from(address) & !u128::from(u64::MAX)).to_be_bytes(),
     }
 }
 
