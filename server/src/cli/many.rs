@@ -40,15 +40,15 @@ pub(super) struct Many {
     #[arg(long, value_name = "FILE")]
     emails: Option<PathBuf>,
     /// Where to write the tokens: CSV, or with --json one JSON object per line; readable by you only, never overwritten
-    #[arg(long, value_name = "FILE", requires = "emails", required_unless_present_any = ["email", "dry_run"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "email", required_unless_present_any = ["email", "dry_run"])]
     out: Option<PathBuf>,
     /// Take up an interrupted run, within 23 hours and with the same addresses: nothing is made twice, and the new file has
     /// all tokens
-    #[arg(long, value_name = "RUN", requires = "emails")]
+    #[arg(long, value_name = "RUN", conflicts_with = "email")]
     resume: Option<Run>,
     /// Check all addresses, say what would be made, and change nothing
-    #[arg(long, requires = "emails")]
-    dry_run: bool,
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 /// One run: the second at which it began, and something random.
@@ -142,6 +142,16 @@ impl Many {
         let value = json!({ "seats": made, "license": license, "file": out, "run": run.0 });
         output.done(&value, &format!("{made} seats made; their tokens are in {}", out.display()))
     }
+}
+
+/// Says what a seat for one person would be.
+pub(super) async fn preview(access: &Access, output: Output, license: Option<Uuid>) -> anyhow::Result<()> {
+    would(output, 1, room(access, license, 1, false).await?)
+}
+
+fn would(output: Output, seats: usize, license: Uuid) -> anyhow::Result<()> {
+    let text = format!("seats that would be made of license {license}: {seats}; nothing was changed");
+    output.done(&json!({ "seats": seats, "license": license, "dry_run": true }), &text)
 }
 
 /// Every address, all of them looked at before the first seat is made.

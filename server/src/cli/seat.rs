@@ -1,5 +1,5 @@
 use super::access::{Access, Place, Wanted};
-use super::many::Many;
+use super::many::{Many, preview};
 use super::output::{Output, agreed, cell};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
@@ -71,8 +71,13 @@ impl SeatCommand {
 
     async fn carry_out(self, access: &Access, output: Output) -> anyhow::Result<()> {
         match self {
-            Self::Create(Create { email: Some(email), license, .. }) => {
-                create(access, output, &email, license).await
+            Self::Create(Create { email: Some(email), license, many }) => {
+                check(&email)?;
+                if many.dry_run {
+                    preview(access, output, license).await
+                } else {
+                    create(access, output, &email, license).await
+                }
             }
             Self::Create(Create { license, many, .. }) => many.create(access, output, license).await,
             Self::List { license, status, search } => {
@@ -90,10 +95,14 @@ impl SeatCommand {
     }
 }
 
-async fn create(access: &Access, output: Output, email: &str, license: Option<Uuid>) -> anyhow::Result<()> {
+fn check(email: &str) -> anyhow::Result<()> {
     if let Err(reason) = check_email(email) {
         bail!("\"{}\": {reason}; no seat was made", email.escape_debug());
     }
+    Ok(())
+}
+
+async fn create(access: &Access, output: Output, email: &str, license: Option<Uuid>) -> anyhow::Result<()> {
     let made = access.create_seat(email, license, None).await.map_err(|trouble| trouble.error);
     let issued = made.with_context(|| format!("no seat was made for {email}"))?;
     let text = format!(

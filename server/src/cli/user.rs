@@ -25,7 +25,7 @@ pub(super) enum UserCommand {
         #[arg(long, default_value = "owner")]
         role: Role,
         #[command(flatten)]
-        password: Password,
+        password: Source,
     },
     /// List users
     List,
@@ -34,7 +34,7 @@ pub(super) enum UserCommand {
         /// Whose
         email: String,
         #[command(flatten)]
-        password: Password,
+        password: Source,
     },
     /// Change what a user may do, and end all sessions
     Role {
@@ -64,8 +64,7 @@ pub(super) enum UserCommand {
 }
 
 #[derive(Args)]
-#[group(id = "new_password")]
-pub(super) struct Password {
+pub(super) struct Source {
     /// Read the password from standard input instead of making one
     #[arg(long)]
     password_stdin: bool,
@@ -111,7 +110,7 @@ impl UserCommand {
     }
 }
 
-impl Password {
+impl Source {
     /// The password that somebody types; `None` when it is to be made.
     fn typed(self) -> anyhow::Result<Typed> {
         if !self.password_stdin {

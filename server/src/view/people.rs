@@ -81,7 +81,7 @@ pub struct NewUserRequest {
     pub role: Role,
 }
 
-/// What becomes of a user; what is not named stays. Each change ends the user's sessions.
+/// What becomes of a user: one thing at a time. It ends the user's sessions.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "disabled": true }))]

@@ -15,7 +15,7 @@ pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
 ///
 /// The oldest first. An owner sees the own one.
 #[utoipa::path(
-    get, path = "/accounts", tag = "accounts", params(ListQuery),
+    get, path = "/accounts", params(ListQuery),
     responses((status = 200, description = "Accounts.", body = List<AccountView>), BadRequest, Guarded)
 )]
 async fn list_accounts<S: Store>(
@@ -33,7 +33,7 @@ async fn list_accounts<S: Store>(
 ///
 /// Licenses and users belong to accounts. For administrators.
 #[utoipa::path(
-    post, path = "/accounts", tag = "accounts", request_body = NewAccount,
+    post, path = "/accounts", request_body = NewAccount,
     responses(
         (status = 201, description = "The account.", body = AccountView,
             headers(("Location" = String, description = "Address of the accounts."))),

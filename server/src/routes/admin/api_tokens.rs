@@ -16,7 +16,7 @@ pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
 
 /// Show who asks
 #[utoipa::path(
-    get, path = "/me", tag = "api-tokens",
+    get, path = "/me",
     responses((status = 200, description = "User and account.", body = MeView), Guarded)
 )]
 async fn get_me<S: Store>(_: State<Arc<AppState<S>>>, who: Visitor) -> Answer {
@@ -27,7 +27,7 @@ async fn get_me<S: Store>(_: State<Arc<AppState<S>>>, who: Visitor) -> Answer {
 ///
 /// Without their secrets, the oldest first.
 #[utoipa::path(
-    get, path = "/api-tokens", tag = "api-tokens",
+    get, path = "/api-tokens",
     responses((status = 200, description = "API tokens.", body = List<ApiTokenView>), Guarded)
 )]
 async fn list_api_tokens<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visitor) -> Answer {
@@ -40,7 +40,7 @@ async fn list_api_tokens<S: Store>(State(state): State<Arc<AppState<S>>>, who: V
 /// At most three per user. The answer holds the token, this once. Send an `Idempotency-Key`, and a lost answer can be had
 /// again within 24 hours.
 #[utoipa::path(
-    post, path = "/api-tokens", tag = "api-tokens", request_body = NewApiTokenRequest,
+    post, path = "/api-tokens", request_body = NewApiTokenRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "Random, 1 to 255 visible ASCII characters.",
         min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
     responses(
@@ -66,7 +66,7 @@ async fn create_api_token<S: Store>(
 ///
 /// It stops working at once.
 #[utoipa::path(
-    delete, path = "/api-tokens/{id}", tag = "api-tokens",
+    delete, path = "/api-tokens/{id}",
     params(("id" = Uuid, Path, description = "The API token.")),
     responses((status = 204, description = "It is gone."), NoSuch, NotJson, Guarded)
 )]

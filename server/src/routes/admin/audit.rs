@@ -34,7 +34,7 @@ struct EntriesQuery {
 ///
 /// The newest entries first.
 #[utoipa::path(
-    get, path = "/audit", tag = "audit", params(EntriesQuery),
+    get, path = "/audit", params(EntriesQuery),
     responses((status = 200, description = "Entries.", body = List<AuditView>), BadRequest, Guarded)
 )]
 async fn list_audit<S: Store>(
@@ -54,7 +54,7 @@ async fn list_audit<S: Store>(
 /// Follows the chain of hashes through the whole server's trail. Note the head elsewhere: it shows whether the newest
 /// entries are still there.
 #[utoipa::path(
-    get, path = "/audit/verify", tag = "audit",
+    get, path = "/audit/verify",
     responses((status = 200, description = "What the chain says.", body = AuditStateView), Guarded)
 )]
 async fn verify_audit<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visitor) -> Answer {

@@ -37,7 +37,7 @@ struct LicensesQuery {
 ///
 /// The oldest first. An owner sees those of the own account.
 #[utoipa::path(
-    get, path = "/licenses", tag = "licenses", params(LicensesQuery),
+    get, path = "/licenses", params(LicensesQuery),
     responses((status = 200, description = "Licenses.", body = List<LicenseView>), BadRequest, Guarded)
 )]
 async fn list_licenses<S: Store>(
@@ -55,7 +55,7 @@ async fn list_licenses<S: Store>(
 ///
 /// For administrators.
 #[utoipa::path(
-    post, path = "/licenses", tag = "licenses", request_body = NewLicense,
+    post, path = "/licenses", request_body = NewLicense,
     responses(
         (status = 201, description = "The license.", body = LicenseView,
             headers(("Location" = String, description = "Address of the license."))),
@@ -75,7 +75,7 @@ async fn create_license<S: Store>(
 
 /// Show a license
 #[utoipa::path(
-    get, path = "/licenses/{id}", tag = "licenses", params(("id" = Uuid, Path, description = "The license.")),
+    get, path = "/licenses/{id}", params(("id" = Uuid, Path, description = "The license.")),
     responses((status = 200, description = "The license.", body = LicenseView), NoSuch, Guarded)
 )]
 async fn get_license<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visitor, Id(id): Id) -> Answer {
@@ -87,7 +87,7 @@ async fn get_license<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visit
 /// What is not named stays. With `version` the change is refused when somebody else has changed the license since you
 /// looked at it. For administrators.
 #[utoipa::path(
-    patch, path = "/licenses/{id}", tag = "licenses", request_body = LicenseChange,
+    patch, path = "/licenses/{id}", request_body = LicenseChange,
     params(("id" = Uuid, Path, description = "The license.")),
     responses(
         (status = 200, description = "The license afterwards.", body = LicenseView),

@@ -62,19 +62,20 @@ type Answer<T = Response> = Result<T, Failure>;
 
 /// Every endpoint of the admin API.
 pub(super) fn router<S: Store>(state: &Arc<AppState<S>>) -> Router<Arc<AppState<S>>> {
-    let mut endpoints = Endpoints { router: Router::new(), paths: Paths::new() };
-    for add in [
-        seats::add,
-        offline::add,
-        usage::add,
-        audit::add,
-        api_tokens::add,
-        accounts::add,
-        users::add,
-        licenses::add,
-        plans::add,
-    ] {
-        endpoints = add(endpoints);
+    let mut endpoints = Endpoints { noun: "", router: Router::new(), paths: Paths::new() };
+    let nouns: [(&str, fn(Endpoints<S>) -> Endpoints<S>); 9] = [
+        ("seats", seats::add),
+        ("usage", usage::add),
+        ("offline", offline::add),
+        ("audit", audit::add),
+        ("api-tokens", api_tokens::add),
+        ("accounts", accounts::add),
+        ("users", users::add),
+        ("licenses", licenses::add),
+        ("plans", plans::add),
+    ];
+    for (noun, add) in nouns {
+        endpoints = add(Endpoints { noun, ..endpoints });
     }
     let document = Arc::new(document::Document::new(endpoints.paths, &state.settings.public_url));
     let written = document.clone();
@@ -124,6 +125,7 @@ async fn in_words(id: RequestId, request: Request, next: Next) -> Response {
 
 /// Endpoints and their description, which are added together so that neither is without the other.
 struct Endpoints<S> {
+    noun: &'static str,
     router: Router<Arc<AppState<S>>>,
     paths: Paths,
 }
@@ -146,7 +148,9 @@ impl<S: Store> Endpoints<S> {
             };
             self.router = self.router.route(&path, on(filter, handler.clone()));
         }
-        self.paths.add_path_operation(format!("{ROOT}{path}"), P::methods(), P::operation());
+        let mut operation = P::operation();
+        operation.tags = Some(vec![self.noun.to_owned()]);
+        self.paths.add_path_operation(format!("{ROOT}{path}"), P::methods(), operation);
         self
     }
 }

@@ -31,7 +31,7 @@ struct FileQuery {
 /// carried back as it is. Ask with `dry_run` first: the computer that is shown should be the one whose name the artist
 /// reads out.
 #[utoipa::path(
-    post, path = "/offline", tag = "offline", params(FileQuery), request_body = RequestFileView,
+    post, path = "/offline", params(FileQuery), request_body = RequestFileView,
     responses(
         (status = 200, description = "What a release file did, or what the file would do.", body = OfflineView),
         (status = 201, description = "The lease file.", body = LeaseFileView),

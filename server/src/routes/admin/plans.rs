@@ -16,7 +16,7 @@ pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
 ///
 /// By name.
 #[utoipa::path(
-    get, path = "/plans", tag = "plans",
+    get, path = "/plans",
     responses((status = 200, description = "Plans.", body = List<PlanView>), Guarded)
 )]
 async fn list_plans<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visitor) -> Answer {
@@ -27,7 +27,7 @@ async fn list_plans<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visito
 ///
 /// For every license that has it. For administrators.
 #[utoipa::path(
-    put, path = "/plans/{name}", tag = "plans", request_body = PlanContent,
+    put, path = "/plans/{name}", request_body = PlanContent,
     params(("name" = String, Path, description = "Its name, without blanks.")),
     responses(
         (status = 200, description = "The plan.", body = PlanView),

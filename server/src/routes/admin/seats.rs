@@ -89,7 +89,7 @@ struct ActQuery {
 ///
 /// The newest first. An owner sees those of the own account.
 #[utoipa::path(
-    get, path = "/seats", tag = "seats", params(SeatsQuery),
+    get, path = "/seats", params(SeatsQuery),
     responses((status = 200, description = "Seats.", body = List<SeatView>), BadRequest, Guarded)
 )]
 async fn list_seats<S: Store>(
@@ -114,7 +114,7 @@ async fn list_seats<S: Store>(
 /// The answer holds the integration token, this once. Give it to the person who is to use the seat. Send an
 /// `Idempotency-Key`, and a lost answer can be had again within 24 hours without a second seat.
 #[utoipa::path(
-    post, path = "/seats", tag = "seats", request_body = NewSeatRequest,
+    post, path = "/seats", request_body = NewSeatRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "Random, 1 to 255 visible ASCII characters.",
         min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
     responses(
@@ -138,7 +138,7 @@ async fn create_seat<S: Store>(
 
 /// Show a seat
 #[utoipa::path(
-    get, path = "/seats/{id}", tag = "seats", params(("id" = Uuid, Path, description = "The seat.")),
+    get, path = "/seats/{id}", params(("id" = Uuid, Path, description = "The seat.")),
     responses((status = 200, description = "The seat.", body = SeatView), NoSuch, Guarded)
 )]
 async fn get_seat<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visitor, Id(id): Id) -> Answer {
@@ -150,7 +150,7 @@ async fn get_seat<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visitor,
 ///
 /// Once in 24 hours per license, unless the license says otherwise. The machine may work offline until its lease ends.
 #[utoipa::path(
-    post, path = "/seats/{id}/release", tag = "seats",
+    post, path = "/seats/{id}/release",
     params(("id" = Uuid, Path, description = "The seat."), ActQuery),
     responses(
         (status = 200, description = "What became of it.", body = ActedView),
@@ -171,7 +171,7 @@ async fn release_seat<S: Store>(
 /// The old token never works again. The answer holds the new one, this once. Send an `Idempotency-Key`, and a lost answer
 /// can be had again within 24 hours.
 #[utoipa::path(
-    post, path = "/seats/{id}/refresh", tag = "seats",
+    post, path = "/seats/{id}/refresh",
     params(
         ("id" = Uuid, Path, description = "The seat."), ActQuery,
         ("Idempotency-Key" = Option<String>, Header, description = "Random, 1 to 255 visible ASCII characters.",
@@ -179,7 +179,7 @@ async fn release_seat<S: Store>(
     ),
     responses(
         (status = 200, description = "What became of it.", body = ActedView),
-        BadRequest, NoSuch, NotJson, Reused, Guarded
+        BadRequest, NoSuch, NotJson, Guarded
     )
 )]
 async fn refresh_seat<S: Store>(
@@ -198,7 +198,7 @@ async fn refresh_seat<S: Store>(
 ///
 /// Its token never works again, and its place in the license is free.
 #[utoipa::path(
-    post, path = "/seats/{id}/revoke", tag = "seats",
+    post, path = "/seats/{id}/revoke",
     params(("id" = Uuid, Path, description = "The seat."), ActQuery),
     responses(
         (status = 200, description = "What became of it.", body = ActedView),
@@ -234,7 +234,7 @@ fn acted(done: crate::desk::Acted, dry_run: bool) -> ActedView {
 /// For spreadsheets: RFC 4180, UTF-8, one line for each seat and one with the names before them. A cell that a spreadsheet
 /// would take for a formula begins with an apostrophe.
 #[utoipa::path(
-    get, path = "/seats.csv", tag = "seats", params(AllSeatsQuery),
+    get, path = "/seats.csv", params(AllSeatsQuery),
     responses(
         (status = 200, description = "The table.", body = String, content_type = "text/csv"),
         BadRequest, Guarded

@@ -29,7 +29,7 @@ struct UsageQuery {
 ///
 /// One entry for each license, the oldest first.
 #[utoipa::path(
-    get, path = "/usage", tag = "usage", params(UsageQuery),
+    get, path = "/usage", params(UsageQuery),
     responses((status = 200, description = "Use of the licenses.", body = List<UsageView>), BadRequest, Guarded)
 )]
 async fn get_usage<S: Store>(

@@ -37,7 +37,7 @@ struct UsersQuery {
 ///
 /// The oldest first. An owner sees those of the own account.
 #[utoipa::path(
-    get, path = "/users", tag = "users", params(UsersQuery),
+    get, path = "/users", params(UsersQuery),
     responses((status = 200, description = "Users.", body = List<UserView>), BadRequest, Guarded)
 )]
 async fn list_users<S: Store>(
@@ -55,7 +55,7 @@ async fn list_users<S: Store>(
 ///
 /// The answer holds the first password, this once. For administrators.
 #[utoipa::path(
-    post, path = "/users", tag = "users", request_body = NewUserRequest,
+    post, path = "/users", request_body = NewUserRequest,
     responses(
         (status = 201, description = "The user and the first password.", body = InvitedView,
             headers(("Location" = String, description = "Address of the user, for changes."))),
@@ -78,7 +78,7 @@ async fn add_user<S: Store>(
 /// Another role, or an end, for anybody but yourself. Ends the user's sessions; whoever is disabled loses the API tokens
 /// as well. For administrators.
 #[utoipa::path(
-    patch, path = "/users/{id}", tag = "users", request_body = UserChangeRequest,
+    patch, path = "/users/{id}", request_body = UserChangeRequest,
     params(("id" = Uuid, Path, description = "The user.")),
     responses(
         (status = 200, description = "The user afterwards.", body = UserView),
@@ -92,14 +92,13 @@ async fn change_user<S: Store>(
     Body(request): Body<UserChangeRequest>,
 ) -> Answer {
     let desk = who.desk(&state);
-    let role = request.role.map(UserChange::Role);
-    let end = request.disabled.map(|end| if end { UserChange::Disable } else { UserChange::Enable });
-    let mut changed = None;
-    for change in [role, end].into_iter().flatten() {
-        changed = Some(desk.change_user(id, change).await?);
-    }
-    let user =
-        changed.ok_or_else(|| Failure::invalid("body", "say what is to be changed: role or disabled"))?;
+    let change = match (request.role, request.disabled) {
+        (Some(role), None) => UserChange::Role(role),
+        (None, Some(true)) => UserChange::Disable,
+        (None, Some(false)) => UserChange::Enable,
+        _ => return Err(Failure::invalid("body", "say one thing that is to be changed: role or disabled")),
+    };
+    let user = desk.change_user(id, change).await?;
     shown(&UserView::from(&user))
 }
 
@@ -107,7 +106,7 @@ async fn change_user<S: Store>(
 ///
 /// Ends the user's sessions. The answer holds the new password, this once. For administrators.
 #[utoipa::path(
-    post, path = "/users/{id}/password", tag = "users", params(("id" = Uuid, Path, description = "The user.")),
+    post, path = "/users/{id}/password", params(("id" = Uuid, Path, description = "The user.")),
     responses(
         (status = 200, description = "The user and the new password.", body = InvitedView),
         BadRequest, NoSuch, NotJson, Guarded
