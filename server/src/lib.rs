@@ -11,6 +11,8 @@ pub mod keys;
 pub mod offline;
 /// Passwords: hashed and compared, a few at a time.
 pub mod password;
+/// Shows: the pages of seat management.
+pub mod page;
 /// Talks: one file per group of endpoints.
 pub mod routes;
 /// Decides: the life cycle of a seat, as pure functions.
