@@ -25,6 +25,8 @@ mod serve;
 pub mod share;
 /// Keeps: licenses, seats, tokens and the audit trail.
 pub mod store;
+/// Shows: what users and programs are told.
+pub mod view;
 
 pub use routes::{AppState, Settings};
 pub use serve::run;

@@ -1,10 +1,12 @@
-use super::license::{Settings, usual};
+use super::access::invalid;
+use super::license::Settings;
 use super::output::Output;
 use anyhow::{Context as _, bail};
 use clap::Args;
-use seatlock_protocol::SigningKey;
+use seatlock_protocol::{SigningKey, UnixTime};
 use seatlock_server::{
     keys::{DataFolder, first_set, new_key, place_of, read_key, sign_set},
+    rules::License,
     store::{ServerInfo, Store as _, StoredKeySet, sqlite::SqliteStore},
 };
 use std::path::PathBuf;
@@ -45,7 +47,8 @@ impl Init {
         if self.issuer.is_empty() || self.issuer.len() > 255 {
             bail!("the issuer must have 1 to 255 bytes");
         }
-        let license = self.settings.apply(usual(Uuid::new_v4(), self.ephemeral))?;
+        let usual = License::usual(Uuid::new_v4(), Uuid::new_v4(), self.ephemeral);
+        let license = self.settings.named().apply(usual, UnixTime::MIN).map_err(invalid)?;
         let lease = new_key()?;
         folder.create()?;
         let (root, root_file) =

@@ -1,3 +1,5 @@
+/// By the data folder, or by the admin API.
+mod access;
 /// `account`.
 mod account;
 /// `audit`.
@@ -10,6 +12,8 @@ mod init;
 mod keys;
 /// `license`.
 mod license;
+/// `seat create` for many.
+mod many;
 /// `offline`.
 mod offline;
 /// Tables for people, JSON for scripts.
@@ -24,11 +28,14 @@ mod seat;
 mod serve;
 /// Durations and dates as people write them.
 mod units;
+/// `usage`.
+mod usage;
 /// `user`.
 mod user;
 
+use access::Place;
 use anyhow::{Context as _, bail};
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, parser::ValueSource};
 use output::Output;
 use seatlock_server::{
     keys::DataFolder,
@@ -38,7 +45,9 @@ use std::path::PathBuf;
 
 /// License activation for 3D plug-ins: the server, and the commands of whoever runs it.
 ///
-/// Everything is kept in one data folder. Commands may be used while the server runs on the same folder.
+/// Everything is kept in one data folder. Commands may be used while the server runs on the same folder. With --server the
+/// commands seat, license, account, user, plan, usage and audit work on a server that runs elsewhere, by its admin API and
+/// with the API token in SEATLOCK_API_TOKEN.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 pub struct Cli {
@@ -51,6 +60,12 @@ pub struct Cli {
         default_value = "seatlock-data"
     )]
     data: PathBuf,
+    /// Address of a server whose admin API is used instead of the data folder
+    #[arg(long, global = true, env = "SEATLOCK_SERVER_URL", value_name = "URL")]
+    server: Option<String>,
+    /// File with the API token for --server, instead of the variable SEATLOCK_API_TOKEN
+    #[arg(long, global = true, value_name = "FILE")]
+    api_token_file: Option<PathBuf>,
     /// Print JSON for scripts instead of text for people
     #[arg(long, global = true)]
     json: bool,
@@ -85,6 +100,8 @@ enum Command {
     /// Make, list, rotate and revoke the keys that sign
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Show how many seats of the licenses are in use
+    Usage(usage::Usage),
     /// Show what happened, oldest first, or check that the trail is whole
     Audit(audit::Audit),
     /// Write a consistent copy of the database while the server runs
@@ -101,21 +118,52 @@ enum Command {
 }
 
 impl Cli {
+    /// Reads the command line, and ends the program if it can not be read.
+    pub fn read() -> Self {
+        let matches = Self::command().get_matches();
+        let read = Self::from_arg_matches(&matches).and_then(|cli| cli.at_one_place(&matches));
+        read.unwrap_or_else(|error| error.format(&mut Self::command()).exit())
+    }
+
+    /// A folder that is named on the command line counts more than a server in the environment. Nobody should change one
+    /// thing and mean another.
+    fn at_one_place(mut self, matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let typed = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
+        let conflict =
+            |text: &str| Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, text));
+        if !typed("server") {
+            if typed("data") {
+                self.server = None;
+            }
+            return Ok(self);
+        }
+        if typed("data") {
+            return conflict("--data and --server are two places; name one of them");
+        }
+        if !self.command.works_by_api() {
+            return conflict("this command works on the data folder only; leave --server out");
+        }
+        Ok(self)
+    }
+
     /// Carries out the command.
     pub async fn run(self) -> anyhow::Result<()> {
         let folder = DataFolder::new(self.data);
         let output = Output { json: self.json };
+        let place =
+            Place { folder: folder.clone(), server: self.server, api_token_file: self.api_token_file };
         match self.command {
             Command::Init(init) => init.run(&folder, output).await,
             Command::Serve(serve) => serve.run(folder).await,
-            Command::Seat(command) => command.run(&folder, output).await,
-            Command::License(command) => command.run(&folder, output).await,
-            Command::Account(command) => command.run(&folder, output).await,
-            Command::User(command) => command.run(&folder, output).await,
-            Command::Plan(command) => command.run(&folder, output).await,
+            Command::Seat(command) => command.run(&place, output).await,
+            Command::License(command) => command.run(&place, output).await,
+            Command::Account(command) => command.run(&place, output).await,
+            Command::User(command) => command.run(&place, output).await,
+            Command::Plan(command) => command.run(&place, output).await,
+            Command::Usage(usage) => usage.run(&place, output).await,
             Command::Offline(command) => command.run(&folder, output).await,
             Command::Keys(command) => command.run(&folder, output).await,
-            Command::Audit(audit) => audit.run(&folder, output).await,
+            Command::Audit(audit) => audit.run(&place, output).await,
             Command::Restore(restore) => restore.run(&folder, output).await,
             Command::Backup { file } => {
                 if file.exists() {
@@ -131,6 +179,21 @@ impl Cli {
                 )
             }
         }
+    }
+}
+
+impl Command {
+    fn works_by_api(&self) -> bool {
+        matches!(
+            self,
+            Self::Seat(_)
+                | Self::License(_)
+                | Self::Account(_)
+                | Self::User(_)
+                | Self::Plan(_)
+                | Self::Usage(_)
+                | Self::Audit(_)
+        )
     }
 }
 

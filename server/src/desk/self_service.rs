@@ -47,7 +47,7 @@ impl<S: Store> Desk<'_, S> {
                 user: self.who.user.id,
                 name: name.to_owned(),
                 hash: token.stored_hash(self.pepper),
-                remember: self.remember(again, WHAT, Some(&token))?,
+                remember: self.memory().remember(again, WHAT, Some(&token))?,
             },
             self.actor(),
         );
@@ -56,7 +56,10 @@ impl<S: Store> Desk<'_, S> {
             Made::Before { subject, sealed } => {
                 let api_token = self.api_tokens().await?.into_iter().find(|known| known.id == subject);
                 let api_token = api_token.ok_or_else(|| Refused::no_such("API token", subject))?;
-                Ok(IssuedApiToken { api_token, token: self.recall(again, WHAT, TokenKind::Api, &sealed)? })
+                Ok(IssuedApiToken {
+                    api_token,
+                    token: self.memory().recall(again, WHAT, TokenKind::Api, &sealed)?,
+                })
             }
         }
     }

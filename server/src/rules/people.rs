@@ -21,7 +21,7 @@ const DAY: u64 = 24 * 3600;
 const ATTEMPT_WINDOW: u64 = 15 * 60;
 
 /// What a user may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Everything, in every account: whoever runs the server.
