@@ -9,10 +9,10 @@ pub mod desk;
 pub mod keys;
 /// Answers the files of machines without a network.
 pub mod offline;
-/// Passwords: hashed and compared, a few at a time.
-pub mod password;
 /// Shows: the pages of seat management.
 pub mod page;
+/// Passwords: hashed and compared, a few at a time.
+pub mod password;
 /// Talks: one file per group of endpoints.
 pub mod routes;
 /// Decides: the life cycle of a seat, as pure functions.

@@ -12,6 +12,8 @@ mod discovery;
 mod health;
 /// The key set: `/v1/keys`.
 mod keys;
+/// The pages of seat management, for people with a browser.
+mod page;
 /// Refusals as problem documents.
 mod problem;
 /// The four calls of a plug-in: `/v1/seat/...`.
@@ -94,8 +96,9 @@ pub fn router<S: Store>(state: Arc<AppState<S>>) -> Router {
         .route("/.well-known/seatlock", get(discovery::discovery::<S>))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready::<S>))
-        .fallback(|id: RequestId| async move { Refusal::not_found().respond(id) })
         .method_not_allowed_fallback(|id: RequestId| async move { Refusal::wrong_method().respond(id) })
+        .merge(page::router(&state))
+        .fallback(page::nothing::<S>)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(state.clone(), frame::<S>))
         .with_state(state)
@@ -117,7 +120,7 @@ async fn frame<S: Store>(
         }
     };
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
         headers.insert("x-request-id", id);
     }
