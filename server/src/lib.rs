@@ -11,8 +11,12 @@ pub mod offline;
 pub mod routes;
 /// Decides: the life cycle of a seat, as pure functions.
 pub mod rules;
+/// Seals what the database keeps but must not be able to show.
+pub mod seal;
 /// Runs: from the first connection to an orderly end.
 mod serve;
+/// One-time links, by which somebody sees a token once.
+pub mod share;
 /// Keeps: licenses, seats, tokens and the audit trail.
 pub mod store;
 
