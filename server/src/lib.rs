@@ -5,6 +5,8 @@
 
 /// Holds secrets: key files, the pepper, and the key that signs.
 pub mod keys;
+/// Writes e-mail, and hands it to a mail server.
+pub mod mail;
 /// Answers the files of machines without a network.
 pub mod offline;
 /// Talks: one file per group of endpoints.

@@ -207,7 +207,8 @@ mod tests {
         let (link, token) = (secret([0xfb; 32]), token(1));
         let sealed = link.seal(&share(1, 1), &token).unwrap();
         assert_eq!(format!("{link:?}"), "LinkSecret(secret)");
-        let holds = |secret: &[u8]| sealed.windows(8).any(|window| secret.windows(8).any(|part| part == window));
+        let holds =
+            |secret: &[u8]| sealed.windows(8).any(|window| secret.windows(8).any(|part| part == window));
         assert!(!holds(token.expose_secret().as_bytes()) && !holds(&*link.0) && !holds(&link.id()));
     }
 }
