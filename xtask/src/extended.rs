@@ -18,6 +18,8 @@ pub mod fuzz;
 mod gate;
 /// The headers, and the sources of the examples, with every compiler and standard.
 mod headers;
+/// E-mail, before a real mail server.
+mod mail;
 /// Real proxies, and names that are not found, in a network of its own.
 #[cfg(unix)]
 pub mod proxies;
@@ -44,6 +46,7 @@ const CHECKS: &[Check] = &[
     ("valgrind: 20 lives without leak or error", valgrind::lifecycle),
     ("resolver: closing while name resolution hangs", resolver::hanging),
     ("proxies: squid, tinyproxy, mitmproxy and a silent name server", proxies::real),
+    ("mail: a real mail server, with and without TLS", mail::real),
     ("gate: no socket while networking is switched off", gate::closed),
     ("faults: a disk that fails at any moment", faults::everywhere),
     ("clock: wrong, set back, stopped, unreadable", clock::end_to_end),
