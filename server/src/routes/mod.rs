@@ -24,6 +24,7 @@ pub(crate) mod sign;
 mod visitor;
 
 use crate::keys::{DataFolder, KeyRing, Rings};
+use crate::mail::Mailer;
 use crate::password::Passwords;
 use crate::store::{ServerInfo, Store};
 use axum::{
@@ -65,6 +66,8 @@ pub struct AppState<S> {
     pub rings: Rings,
     /// Hashes and compares passwords.
     pub passwords: Passwords,
+    /// Sends e-mail, where whoever runs the server named a mail server.
+    pub mailer: Option<Mailer>,
     /// What whoever runs the server decided.
     pub settings: Settings,
 }
@@ -79,7 +82,7 @@ impl<S: Store> AppState<S> {
         let info = store.server().await?;
         let rings = Rings::new(KeyRing::load(&store, &folder).await?);
         let passwords = Passwords::new()?;
-        Ok(Self { store, folder, pepper, info, rings, passwords, settings })
+        Ok(Self { store, folder, pepper, info, rings, passwords, mailer: None, settings })
     }
 }
 
