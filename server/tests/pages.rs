@@ -378,9 +378,9 @@ async fn other_websites_are_refused() {
 async fn what_belongs_to_others_is_not_there() {
     let site = Site::new(&[]);
     let password = user(&site, OWNER, &[]);
+    let admin = user(&site, "admin@example.com", &["--role", "admin"]);
     let account = site.cli(&["account", "create", "Others"]).json();
     let other = user(&site, "other@example.com", &["--account", account["id"].as_str().unwrap()]);
-    let admin = user(&site, "admin@example.com", &["--role", "admin"]);
     let server = site.serve();
     let mut owner = Browser::signed_in(&server, OWNER, &password).await;
     let (id, _) = owner.seat("artist@example.com").await;
