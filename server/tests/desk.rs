@@ -337,7 +337,7 @@ async fn a_key_that_is_sent_again_is_answered_again<P: Place>() {
     let (account, license) = place.first().await;
     let ada = signed_in(&place, &account, "ada@example.com", Role::Owner).await;
     let bob = signed_in(&place, &account, "bob@example.com", Role::Owner).await;
-    let (desk, of_bob) = (desk(&place, &pepper, &ada), self::desk(&place, &pepper, &bob));
+    let (desk, of_bob) = (desk(&place, &pepper, &ada), desk(&place, &pepper, &bob));
     let key = "4f9c3a61-6c1d-4f0e-9a53-2b8f0c7d1e55";
     let with = |request: &'static [u8]| Some(Again { key, request });
     let shown = |token: &Token| token.expose_secret().to_owned();
