@@ -1,11 +1,11 @@
 use super::{Again, Desk, Refused};
 use crate::keys::DataFolder;
 use crate::offline::{self, OfflineError, Outcome};
-use crate::rules::{Answer, License, OwnerAct, SHARE_LIFE, check_email};
+use crate::rules::{Answer, AttemptBy, License, OwnerAct, SHARE_LIFE, Seat, check_email};
 use crate::seal::Secret;
 use crate::share;
 use crate::store::{
-    Answered, AuditQuery, AuditRow, AuditState, ListedSeat, Made, NewSeat, OwnerOrder, Page, SeatQuery,
+    Answered, AuditQuery, AuditRow, AuditState, Hash, ListedSeat, Made, NewSeat, OwnerOrder, Page, SeatQuery,
     Share, Store, StoreError, TokenHashes,
 };
 use seatlock_protocol::{Token, TokenKind, UnixTime, file::RequestFile};
@@ -145,6 +145,22 @@ impl<S: Store> Desk<'_, S> {
         };
         let (seat, license) = self.seat(id).await?;
         Ok(Acted { seat, license, changed, token, repeated })
+    }
+
+    /// Whether the user may send this seat's token to somebody now. It is counted.
+    ///
+    /// # Errors
+    /// See [`Refused`]; [`StoreError::Conflict`] when the token was never this seat's.
+    pub async fn may_send(&self, id: Uuid, token: &Token) -> Result<(), Refused> {
+        self.seat(id).await?;
+        let found = self.store.seat_of(token.hash()).await?;
+        let is_its = |(hash, seat, _): &(Hash, Seat, License)| {
+            seat.id == id && *hash == token.stored_hash(self.pepper)
+        };
+        if !found.as_ref().is_some_and(is_its) {
+            return Err(StoreError::Conflict.into());
+        }
+        self.attempt(AttemptBy::Letters, b"letters\0").await
     }
 
     /// A one-time link for a token that is still the seat's, and when it ends.

@@ -86,10 +86,7 @@ impl<S: Store> Desk<'_, S> {
         check_password(&new, email).map_err(|reason| Refused::invalid("new_password", reason))?;
         // Whoever has stolen a session must not find the password out by it. Counted apart from sign-ins, so that he
         // keeps nobody from those.
-        let tried = name(self.pepper, b"change\0", self.who.user.id.as_bytes());
-        if let Some(until) = self.store.attempt(vec![(AttemptBy::Person, tried)]).await? {
-            return Err(Refused::Verdict(Verdict::new(Code::RateLimited, Act::Keep).available(Some(until))));
-        }
+        self.attempt(AttemptBy::Person, b"change\0").await?;
         let kept = self.store.user(email).await?;
         if !passwords.verify(present, kept.as_ref().map(|(_, kept)| kept)).await {
             return Err(Refused::invalid("password", "That is not your present password."));
@@ -97,6 +94,17 @@ impl<S: Store> Desk<'_, S> {
         let change = UserChange::Password(passwords.hash(new).await?);
         self.store.change_user(self.who.user.id, change, self.who.session, self.actor()).await?;
         Ok(())
+    }
+
+    /// Counts something that the user may try so often only.
+    pub(super) async fn attempt(&self, by: AttemptBy, what: &[u8]) -> Result<(), Refused> {
+        let tried = name(self.pepper, what, self.who.user.id.as_bytes());
+        match self.store.attempt(vec![(by, tried)]).await? {
+            None => Ok(()),
+            Some(until) => {
+                Err(Refused::Verdict(Verdict::new(Code::RateLimited, Act::Keep).available(Some(until))))
+            }
+        }
     }
 
     /// The user's sessions, the newest first.

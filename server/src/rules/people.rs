@@ -70,7 +70,7 @@ pub fn check_email(email: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Who tries to sign in, and how often he may.
+/// Who tries something, and how often he may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptBy {
     /// One e-mail address from one network address: a person who has forgotten the password.
@@ -79,13 +79,15 @@ pub enum AttemptBy {
     Email,
     /// One network address, with whatever e-mail addresses: an office has one for all.
     Address,
+    /// E-mails that one user has sent: a stolen session sends no mail to the whole world.
+    Letters,
 }
 
 impl AttemptBy {
     fn limit(self) -> u32 {
         match self {
             Self::Person => 10,
-            Self::Email | Self::Address => 100,
+            Self::Email | Self::Address | Self::Letters => 100,
         }
     }
 }

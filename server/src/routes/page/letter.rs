@@ -5,8 +5,9 @@ use crate::desk::Refused;
 use crate::mail::{Letter, Secret, address};
 use crate::page::{Mail, SendAs};
 use crate::rules::{License, Seat};
+use crate::seal;
 use crate::store::{Store, StoreError};
-use seatlock_protocol::Token;
+use seatlock_protocol::{Token, UnixTime};
 use serde::Deserialize;
 
 /// Whether an e-mail is wanted, as forms say it.
@@ -51,18 +52,15 @@ pub(super) async fn send<S: Store>(
         (Ok(receiver), Ok(shared_by)) => (receiver, shared_by),
         (Err(error), _) | (_, Err(error)) => return failed(sentence(&error)),
     };
-    let link = match what {
-        SendAs::Token => None,
-        SendAs::Link => match visit.desk().share(seat.id, token).await {
-            Ok(made) => Some(made),
-            Err(error @ (Refused::Store(StoreError::Conflict) | Refused::Verdict(_))) => {
-                return failed(sentence(&error));
-            }
-            Err(error) => {
-                tracing::error!(seat = %seat.id, %error, "no one-time link was made");
-                return failed("The server could not make a one-time link.".to_owned());
-            }
-        },
+    let link = match link(visit, seat, token, what).await {
+        Ok(link) => link,
+        Err(error @ (Refused::Store(StoreError::Conflict) | Refused::Verdict(_))) => {
+            return failed(sentence(&error));
+        }
+        Err(error) => {
+            tracing::error!(seat = %seat.id, %error, "no one-time link was made");
+            return failed("The server could not make a one-time link.".to_owned());
+        }
     };
     let secret = match &link {
         Some((secret, until)) => {
@@ -81,4 +79,19 @@ pub(super) async fn send<S: Store>(
         Some((_, until)) => Mail::LinkSent { to, until: until.into() },
         None => Mail::TokenSent { to },
     }
+}
+
+/// The one-time link, if one is wanted.
+async fn link<S: Store>(
+    visit: &Visit<S>,
+    seat: &Seat,
+    token: &Token,
+    what: SendAs,
+) -> Result<Option<(seal::Secret, UnixTime)>, Refused> {
+    let desk = visit.desk();
+    desk.may_send(seat.id, token).await?;
+    Ok(match what {
+        SendAs::Token => None,
+        SendAs::Link => Some(desk.share(seat.id, token).await?),
+    })
 }

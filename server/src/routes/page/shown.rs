@@ -6,7 +6,7 @@ use crate::page::{
 use crate::rules::{License, Seat, SeatState};
 use crate::store::{AuditRow, ListedSeat, Store};
 use seatlock_protocol::{MachineId, UnixTime};
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 use uuid::Uuid;
 
 /// Who holds a seat, as far as it still matters.
@@ -95,8 +95,8 @@ pub(super) async fn entries<S: Store>(
 ) -> Result<Vec<AuditEntry>, Trouble> {
     let mut names: HashMap<Uuid, SeatName> = HashMap::new();
     for id in rows.iter().filter_map(|row| row.seat) {
-        if !names.contains_key(&id) {
-            names.insert(id, name(&visit.desk().seat(id).await?.0.seat));
+        if let Entry::Vacant(unknown) = names.entry(id) {
+            unknown.insert(name(&visit.desk().seat(id).await?.0.seat));
         }
     }
     Ok(rows.into_iter().map(|row| entry(row, &names)).collect())

@@ -13,10 +13,12 @@ use seatlock_protocol::UnixTime;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Somebody who is signed in looks at a page. An admin sees his own account here.
+/// Somebody who is signed in looks at a page.
 pub(super) struct Visit<S> {
     pub(super) state: Arc<AppState<S>>,
+    /// With an owner's authority: the pages are about one account, an admin's own too.
     pub(super) who: SignedIn,
+    is_admin: bool,
 }
 
 impl<S: Store> FromRequestParts<Arc<AppState<S>>> for Visit<S> {
@@ -24,7 +26,11 @@ impl<S: Store> FromRequestParts<Arc<AppState<S>>> for Visit<S> {
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState<S>>) -> Result<Self, Trouble> {
         match visitor::by_session(state, &parts.headers).await? {
-            Some(who) => Ok(Self { state: state.clone(), who }),
+            Some(mut who) => {
+                let is_admin = who.user.role == Role::Admin;
+                who.user.role = Role::Owner;
+                Ok(Self { state: state.clone(), who, is_admin })
+            }
             None => Err(Trouble::SignedOut(after_sign_in(&parts.method, &parts.uri))),
         }
     }
@@ -49,7 +55,7 @@ impl<S: Store> Visit<S> {
         Shell {
             account: self.who.account.name.clone(),
             user: self.who.user.email.clone(),
-            admin: self.who.user.role == Role::Admin,
+            admin: self.is_admin,
             notice: None,
             help: help(&self.state),
         }
