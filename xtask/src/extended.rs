@@ -6,6 +6,8 @@ use std::process::Command;
 use std::time::Instant;
 use xtask::run;
 
+/// The admin API, against its own description.
+mod api;
 /// Clocks that are wrong, on the C example.
 mod clock;
 /// Programs that are built against an installed prefix, without Rust.
@@ -41,6 +43,7 @@ const CHECKS: &[Check] = &[
     ("examples: warnings as errors", headers::examples),
     ("symbols: nm shows the header's names only", symbols::exports),
     ("python: protocol against PyJWT", python::cross_check),
+    ("api: the admin API against its description, by schemathesis", api::described),
     ("valgrind: 20 lives without leak or error", valgrind::lifecycle),
     ("resolver: closing while name resolution hangs", resolver::hanging),
     ("proxies: squid, tinyproxy, mitmproxy and a silent name server", proxies::real),
