@@ -97,7 +97,7 @@ async fn what_is_described_is_answered() {
         "PUT /plans/pro".to_owned(),
     ] {
         let body = |kind: &str, body: &str| admin.ask(&asked).token(root).body(kind, body.to_owned()).send();
-        for wrong in ["", "{", "[]", "null", "\u{0}", "{\"x\":1}", &"[".repeat(30_000)] {
+        for wrong in ["", "{", "[]", "{\"role\":null}", "null", "\u{0}", "{\"x\":1}", &"[".repeat(30_000)] {
             let refused = body("application/json", wrong).await.refusal();
             assert_eq!(refused, (400, "invalid_argument".to_owned()), "{asked} {wrong:.20}");
         }

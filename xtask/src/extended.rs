@@ -6,6 +6,8 @@ use std::process::Command;
 use std::time::Instant;
 use xtask::run;
 
+/// The admin API, against its own description.
+mod api;
 /// The pages of seat management in a real browser.
 pub mod browser;
 /// Clocks that are wrong, on the C example.
@@ -48,6 +50,7 @@ const CHECKS: &[Check] = &[
     ("symbols: nm shows the header's names only", symbols::exports),
     ("browser: every page, light and dark, wide and narrow", browser::check),
     ("python: protocol against PyJWT", python::cross_check),
+    ("api: the admin API against its description, by schemathesis", api::described),
     ("valgrind: 20 lives without leak or error", valgrind::lifecycle),
     ("resolver: closing while name resolution hangs", resolver::hanging),
     ("proxies: squid, tinyproxy, mitmproxy and a silent name server", proxies::real),

@@ -1,9 +1,9 @@
-use super::Timestamp;
+use super::{Timestamp, named};
 use crate::rules::{ClonePolicy, License, Plan, ReleaseMode};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatlock_protocol::UnixTime;
 use seatlock_protocol::claims::{ClockAction, ClockPolicy};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -128,11 +128,11 @@ fn clock_action() -> utoipa::openapi::Object {
 #[serde(deny_unknown_fields)]
 pub struct ClockSettings {
     /// Tolerated rollback, in seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     #[schema(nullable = false, minimum = 1, maximum = 3_153_600_000u64)]
     pub tol: Option<u64>,
     /// What follows beyond it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     #[schema(schema_with = clock_action)]
     pub act: Option<ClockAction>,
 }
@@ -147,59 +147,59 @@ macro_rules! with_settings {
         pub struct $name {
             $($(#[$more])* pub $member: $type,)*
             /// Products that may be activated: at least one.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
             #[schema(nullable = false, min_items = 1, max_items = 100)]
             pub products: Option<Vec<String>>,
             /// Name of its plan; `pro` unless another is named.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
             #[schema(nullable = false)]
             pub plan: Option<String>,
             /// Entitlements such as `cad` beside those of the plan.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
             #[schema(nullable = false, max_items = 100)]
             pub entitlements: Option<Vec<String>>,
             /// How many seats may be in use, and how many tokens may exist.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
             #[schema(nullable = false, minimum = 0, maximum = 10_000_000)]
             pub seats_max: Option<u32>,
             /// Longest life of a lease.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
             #[schema(nullable = false, minimum = 1, maximum = 3_153_600_000u64)]
             pub offline_ttl: Option<u64>,
             /// Life of a lease for a machine without a network.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
             #[schema(nullable = false, minimum = 1, maximum = 3_153_600_000u64)]
             pub airgap_ttl: Option<u64>,
             /// A seat without a ping for this long is released.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
             #[schema(nullable = false, minimum = 2, maximum = 3_153_600_000u64)]
             pub auto_release: Option<u64>,
             /// Time until the next ping should be tried.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
             #[schema(nullable = false, minimum = 1, maximum = 3_153_600_000u64)]
             pub renew: Option<u64>,
             /// Time before a lease's end from which to warn.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
             #[schema(nullable = false, minimum = 1, maximum = 3_153_600_000u64)]
             pub warn: Option<u64>,
             /// Time between two manual releases.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
             #[schema(nullable = false, minimum = 1, maximum = 3_153_600_000u64)]
             pub release_window: Option<u64>,
             /// What a manual release does to a living lease.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
             #[schema(nullable = false)]
             pub release_mode: Option<ReleaseMode>,
             /// Whether a released machine takes its seat back when its host is started.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
             #[schema(nullable = false)]
             pub relaunch_rebinds: Option<bool>,
             /// What a second copy of an installation meets.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
             #[schema(nullable = false)]
             pub clone_policy: Option<ClonePolicy>,
             /// What a computer does when its clock goes back.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
             #[schema(nullable = false)]
             pub clock: Option<ClockSettings>,
             /// Version of the terms that must be accepted; null for none.
@@ -215,16 +215,11 @@ macro_rules! with_settings {
             #[schema(value_type = Option<Timestamp>)]
             pub expires_at: Option<Option<Timestamp>>,
             /// Whether the subscription is paused: every call is refused, and machines forget their leases.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
             #[schema(nullable = false)]
             pub suspended: Option<bool>,
         }
     };
-}
-
-/// Null is not the same as absent here.
-fn named<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 with_settings! {
@@ -248,7 +243,7 @@ with_settings! {
     #[schema(example = json!({ "seats_max": 20 }))]
     pub struct LicenseChange {
         /// The `version` that this change was decided on: with it, nobody's change is overwritten unseen.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
         #[schema(nullable = false)]
         pub version: Option<String>,
     }
@@ -443,7 +438,12 @@ mod tests {
         assert_eq!(changed(r#"{"suspended":true}"#).suspended_at, Some(now));
         assert_eq!(changed(r#"{"expires_at":"2026-11-22T09:00:00Z"}"#).expires_at, Some(now));
         assert_eq!(changed(r#"{"clock":{"act":"lock"}}"#).clock.tol, license.clock.tol);
-        for text in [r#"{"seats":1}"#, r#"{"clock":{"action":"lock"}}"#, r#"{"seats_max":1,"seats_max":2}"#] {
+        for text in [
+            r#"{"seats":1}"#,
+            r#"{"clock":{"action":"lock"}}"#,
+            r#"{"seats_max":1,"seats_max":2}"#,
+            r#"{"plan":null}"#,
+        ] {
             assert!(serde_json::from_str::<LicenseChange>(text).is_err(), "{text}");
         }
     }

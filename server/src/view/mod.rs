@@ -38,3 +38,10 @@ pub use problem::ProblemView;
 pub use seat::{ActedView, IssuedView, NewSeatRequest, SeatStatus, SeatView};
 pub use shown::Shown;
 pub use timestamp::Timestamp;
+
+use serde::{Deserialize, Deserializer};
+
+/// A member that is there. Null is not the same as absent: it is a value, or a mistake.
+fn named<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}

@@ -1,4 +1,4 @@
-use super::{Shown, Timestamp};
+use super::{Shown, Timestamp, named};
 use crate::rules::Role;
 use crate::store::{Account, ApiToken, SignedIn, User};
 use serde::{Deserialize, Serialize};
@@ -87,11 +87,11 @@ pub struct NewUserRequest {
 #[schema(example = json!({ "disabled": true }))]
 pub struct UserChangeRequest {
     /// What the user may do.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     #[schema(nullable = false)]
     pub role: Option<Role>,
     /// Whether the user may do nothing any more; API tokens are deleted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     #[schema(nullable = false)]
     pub disabled: Option<bool>,
 }

@@ -18,6 +18,9 @@ const USUAL: u32 = 50;
 /// Entries of a list that are answered at most.
 const LIMIT_MAX: u32 = 500;
 
+/// Characters of the longest `Idempotency-Key`.
+const KEY_MAX: usize = 255;
+
 /// Who asks: by an API token, or by the page's session.
 pub(super) struct Visitor(pub(super) SignedIn);
 
@@ -190,7 +193,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
         let mut values = parts.headers.get_all("idempotency-key").iter();
         let one_only = || Failure::invalid("Idempotency-Key", "one of 1 to 255 visible ASCII characters");
         let key = values.next().map(|value| value.to_str().map_err(|_| one_only())).transpose()?;
-        if values.next().is_some() {
+        let fits =
+            |key: &str| (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+        if values.next().is_some() || !key.is_none_or(fits) {
             return Err(one_only());
         }
         Ok(Self(key.map(str::to_owned)))
