@@ -395,7 +395,7 @@ async fn another_site_can_not_use_the_session_of_a_browser() {
     let host = server.url.strip_prefix("http://").unwrap().to_owned();
     let own = format!("http://{host}");
     let json_kind = "application/json";
-    let cases: [(&str, &[(&str, &str)], &str, u16); 11] = [
+    let cases: [(_, &[(_, &str)], _, _); 11] = [
         ("another site", &[("sec-fetch-site", "cross-site")], json_kind, 403),
         ("a neighbour", &[("sec-fetch-site", "same-site")], json_kind, 403),
         ("another origin, old browser", &[("origin", "https://evil.example")], json_kind, 403),
