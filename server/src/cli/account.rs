@@ -4,7 +4,7 @@ use clap::Subcommand;
 use seatlock_server::{
     keys::DataFolder,
     rules::timestamp,
-    store::{Account, Actor, People as _, Store as _, StoreError, sqlite::SqliteStore},
+    store::{Account, Actor, AnyStore, People as _, Store as _, StoreError},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -51,7 +51,7 @@ fn view(account: &Account) -> Value {
 }
 
 /// The account that was named, or the only one.
-pub(super) async fn chosen(store: &SqliteStore, named: Option<Uuid>) -> anyhow::Result<Account> {
+pub(super) async fn chosen(store: &AnyStore, named: Option<Uuid>) -> anyhow::Result<Account> {
     let mut accounts = store.accounts().await?;
     match (named, accounts.len()) {
         (Some(id), _) => {

@@ -5,7 +5,11 @@ use clap::Args;
 use seatlock_protocol::SigningKey;
 use seatlock_server::{
     keys::{DataFolder, first_set, new_key, place_of, read_key, sign_set},
-    store::{ServerInfo, Store as _, StoredKeySet, sqlite::SqliteStore},
+    store::{
+        AnyStore, ServerInfo, Store as _, StoreError, StoredKeySet,
+        postgres::{PostgresAddress, PostgresStore},
+        sqlite::SqliteStore,
+    },
 };
 use std::path::PathBuf;
 use uuid::Uuid;
@@ -45,6 +49,11 @@ impl Init {
         if self.issuer.is_empty() || self.issuer.len() > 255 {
             bail!("the issuer must have 1 to 255 bytes");
         }
+        // Looked at before anything is made.
+        let shared = match folder.postgres() {
+            Some(address) => Some(empty(address).await?),
+            None => None,
+        };
         let license = self.settings.apply(usual(Uuid::new_v4(), self.ephemeral))?;
         let lease = new_key()?;
         folder.create()?;
@@ -53,7 +62,13 @@ impl Init {
         folder.create_pepper()?;
         folder.write_lease_key(&lease)?;
 
-        let store = SqliteStore::open(&folder.database(), true).await.context("the database was not made")?;
+        let store = match shared {
+            Some(store) => store,
+            None => {
+                let made = SqliteStore::open(&folder.database(), true).await;
+                AnyStore::Sqlite(made.context("the database was not made")?)
+            }
+        };
         let set = first_set(&self.issuer, lease.key.public(), store.ready().await?);
         let keys = StoredKeySet { seq: set.seq, jws: sign_set(&root, &set)? };
         let server = ServerInfo {
@@ -87,6 +102,21 @@ impl Init {
             root_file.display(),
         );
         output.done(&value, &text)
+    }
+}
+
+/// A PostgreSQL database that no server was set up in.
+async fn empty(address: &PostgresAddress) -> anyhow::Result<AnyStore> {
+    let store =
+        PostgresStore::open(address).await.with_context(|| format!("the {address} can not be used"))?;
+    match store.server().await {
+        Err(StoreError::NotInitialised) => Ok(AnyStore::Postgres(store)),
+        Err(error) => Err(error.into()),
+        Ok(server) => bail!(
+            "the {address} belongs to {} already; nothing was changed. Another server of it needs a copy of the data \
+             folder, and no \"init\"",
+            server.issuer
+        ),
     }
 }
 

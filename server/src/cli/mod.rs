@@ -4,6 +4,8 @@ mod account;
 mod audit;
 /// `keys propose`, `keys sign` and `keys install`.
 mod ceremony;
+/// Which database.
+mod database;
 /// `init`.
 mod init;
 /// `keys`.
@@ -22,6 +24,8 @@ mod restore;
 mod seat;
 /// `serve`.
 mod serve;
+/// `export` and `import`.
+mod transfer;
 /// Durations and dates as people write them.
 mod units;
 /// `user`.
@@ -32,13 +36,14 @@ use clap::{Parser, Subcommand};
 use output::Output;
 use seatlock_server::{
     keys::DataFolder,
-    store::{Store as _, sqlite::SqliteStore},
+    store::{AnyStore, Store as _, postgres::PostgresStore, sqlite::SqliteStore},
 };
 use std::path::PathBuf;
 
 /// License activation for 3D plug-ins: the server, and the commands of whoever runs it.
 ///
-/// Everything is kept in one data folder. Commands may be used while the server runs on the same folder.
+/// Everything is kept in one data folder, or everything but the keys in a PostgreSQL database that several servers
+/// share. Commands may be used while servers run.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 pub struct Cli {
@@ -51,6 +56,13 @@ pub struct Cli {
         default_value = "seatlock-data"
     )]
     data: PathBuf,
+    /// A PostgreSQL database instead of the file in the data folder, such as postgres://user@host/name; without the
+    /// password, which is read from ~/.pgpass, or from the variable SEATLOCK_DATABASE_URL with a whole URL in it
+    #[arg(long, global = true, value_name = "URL")]
+    database: Option<String>,
+    /// A file with the whole URL of the PostgreSQL database, password and all
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "database")]
+    database_file: Option<PathBuf>,
     /// Print JSON for scripts instead of text for people
     #[arg(long, global = true)]
     json: bool,
@@ -98,12 +110,22 @@ enum Command {
     ///
     /// Users go on working, but what happened since the backup is forgotten: see docs/keys.md.
     Restore(restore::Restore),
+    /// Write everything in the database to a file, as JSON Lines, while servers run
+    Export(transfer::Export),
+    /// Bring an export into an empty database of either kind: how a server moves to PostgreSQL, or back
+    Import(transfer::Import),
+    /// Forget the secrets that a restored PostgreSQL backup has: "restore" does it for a database file
+    ///
+    /// Renewal secrets, sessions, one-time links and remembered answers of the backup are older than those of the users,
+    /// who would look like copies.
+    ForgetSecrets,
 }
 
 impl Cli {
     /// Carries out the command.
     pub async fn run(self) -> anyhow::Result<()> {
-        let folder = DataFolder::new(self.data);
+        let address = database::address(self.database, self.database_file)?;
+        let folder = DataFolder::new(self.data).with_postgres(address);
         let output = Output { json: self.json };
         match self.command {
             Command::Init(init) => init.run(&folder, output).await,
@@ -117,6 +139,14 @@ impl Cli {
             Command::Keys(command) => command.run(&folder, output).await,
             Command::Audit(audit) => audit.run(&folder, output).await,
             Command::Restore(restore) => restore.run(&folder, output).await,
+            Command::Export(export) => export.run(&folder, output).await,
+            Command::Import(import) => import.run(&folder, output).await,
+            Command::ForgetSecrets => {
+                let store = open(&folder).await?;
+                store.forget_secrets().await?;
+                store.close().await;
+                output.done(&serde_json::json!({ "forgotten": true }), "forgotten; users go on working")
+            }
             Command::Backup { file } => {
                 if file.exists() {
                     bail!("{} exists; nothing was written. Name a new file.", file.display());
@@ -135,12 +165,25 @@ impl Cli {
 }
 
 /// Opens the database of a folder that `init` has set up.
-async fn open(folder: &DataFolder) -> anyhow::Result<SqliteStore> {
+async fn open(folder: &DataFolder) -> anyhow::Result<AnyStore> {
+    if let Some(address) = folder.postgres() {
+        let store =
+            PostgresStore::open(address).await.with_context(|| format!("the {address} can not be used"))?;
+        return Ok(AnyStore::Postgres(store));
+    }
     let file = folder.database();
+    if !file.exists() && folder.is_taken() {
+        bail!(
+            "{} has keys but no database. Name its PostgreSQL database with --database or SEATLOCK_DATABASE_URL, or \
+             restore a backup",
+            folder.path().display()
+        );
+    }
     if !file.exists() {
         bail!("{0} is not set up. Run: seatlock-server --data {0} init --help", folder.path().display());
     }
-    SqliteStore::open(&file, false)
-        .await
+    let store = SqliteStore::open(&file, false).await;
+    store
+        .map(AnyStore::Sqlite)
         .with_context(|| format!("{} can not be opened. Restore it from a backup", file.display()))
 }

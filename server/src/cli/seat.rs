@@ -6,8 +6,8 @@ use seatlock_server::{
     keys::DataFolder,
     rules::{Answer, OwnerAct, Seat, SeatState, Verdict, check_email, timestamp},
     store::{
-        Actor, Answered, ListedSeat, Made, NewSeat, OwnerOrder, SeatQuery, Store as _, StoreError,
-        TokenHashes, sqlite::SqliteStore,
+        Actor, Answered, AnyStore, ListedSeat, Made, NewSeat, OwnerOrder, SeatQuery, Store as _, StoreError,
+        TokenHashes,
     },
 };
 use serde_json::{Value, json};
@@ -79,7 +79,7 @@ fn new_token() -> anyhow::Result<Token> {
 }
 
 async fn create(
-    store: &SqliteStore,
+    store: &AnyStore,
     folder: &DataFolder,
     output: Output,
     email: String,
@@ -114,7 +114,7 @@ async fn create(
     output.done(&value, &text)
 }
 
-async fn list(store: &SqliteStore, output: Output, license: Option<Uuid>) -> anyhow::Result<()> {
+async fn list(store: &AnyStore, output: Output, license: Option<Uuid>) -> anyhow::Result<()> {
     let seats: Vec<Value> = all(store, license).await?.iter().map(|listed| view(&listed.seat)).collect();
     let head = ["SEAT", "FOR", "STATUS", "MACHINE", "EPOCH", "LAST USED", "NOTE"];
     output.table(&seats, head, |seat| {
@@ -127,7 +127,7 @@ async fn list(store: &SqliteStore, output: Output, license: Option<Uuid>) -> any
 }
 
 /// Every seat, the oldest first.
-async fn all(store: &SqliteStore, license: Option<Uuid>) -> anyhow::Result<Vec<ListedSeat>> {
+async fn all(store: &AnyStore, license: Option<Uuid>) -> anyhow::Result<Vec<ListedSeat>> {
     let mut query = SeatQuery { license, limit: 1000, ..SeatQuery::default() };
     let mut seats: Vec<ListedSeat> = Vec::new();
     loop {
@@ -164,7 +164,7 @@ fn view(seat: &Seat) -> Value {
 }
 
 async fn act(
-    store: &SqliteStore,
+    store: &AnyStore,
     folder: &DataFolder,
     output: Output,
     act: OwnerAct,
@@ -219,7 +219,7 @@ pub(super) fn refusal(verdict: &Verdict) -> anyhow::Error {
     anyhow::anyhow!("{text} {}", verdict.code.row().remedy)
 }
 
-async fn confirm(store: &SqliteStore, id: Uuid) -> anyhow::Result<()> {
+async fn confirm(store: &AnyStore, id: Uuid) -> anyhow::Result<()> {
     let seat = store.seat(id).await?.ok_or_else(|| StoreError::NotFound(format!("seat {id}")))?;
     let email = seat.0.seat.shared_with;
     let kept = format!("seat {id} of {email} was not revoked; this can not be undone");

@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use seatlock_server::{
     AppState, Settings,
     keys::DataFolder,
-    store::{Store as _, sqlite::SqliteStore},
+    store::{AnyStore, Store as _},
 };
 use std::{io::Write as _, net::SocketAddr, time::Duration};
 use tokio::{
@@ -74,7 +74,7 @@ impl Serve {
 }
 
 /// Whoever breaks into a server must not find the key that could replace all others.
-async fn warn_of_root_key(store: &SqliteStore, folder: &DataFolder) -> anyhow::Result<()> {
+async fn warn_of_root_key(store: &AnyStore, folder: &DataFolder) -> anyhow::Result<()> {
     let kid = store.server().await?.root_key.thumbprint();
     if let Some(file) = folder.holds_key(&kid) {
         tracing::warn!(file = %file.display(), "the root key lies in the data folder; move it off this computer");

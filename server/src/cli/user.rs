@@ -8,8 +8,8 @@ use seatlock_server::{
     password::{Passwords, generate},
     rules::{Role, check_password, timestamp},
     store::{
-        Actor, Made, NewApiToken, NewUser, PasswordHash, People as _, Store as _, StoreError, User,
-        UserChange, sqlite::SqliteStore,
+        Actor, AnyStore, Made, NewApiToken, NewUser, PasswordHash, People as _, Store as _, StoreError, User,
+        UserChange,
     },
 };
 use serde_json::{Value, json};
@@ -83,7 +83,7 @@ impl UserCommand {
         done
     }
 
-    async fn carry_out(self, store: &SqliteStore, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
+    async fn carry_out(self, store: &AnyStore, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
         let change = |email: String, change, what: &'static str| async move {
             let user = find(store, &email).await?;
             let changed = store.change_user(user.id, change, None, Actor::Console).await;
@@ -158,7 +158,7 @@ fn tell(output: Output, user: &User, what: &str, password: Option<Zeroizing<Stri
 }
 
 async fn api_token(
-    store: &SqliteStore,
+    store: &AnyStore,
     folder: &DataFolder,
     output: Output,
     email: &str,
@@ -181,7 +181,7 @@ async fn api_token(
     output.done(&value, &text)
 }
 
-async fn find(store: &SqliteStore, email: &str) -> anyhow::Result<User> {
+async fn find(store: &AnyStore, email: &str) -> anyhow::Result<User> {
     let found = store.user(email).await?;
     let (user, _) = found.ok_or_else(|| StoreError::NotFound(format!("user {}", email.escape_debug())))?;
     Ok(user)
