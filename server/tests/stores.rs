@@ -33,7 +33,7 @@ on_every_store!(
     a_fourth_api_token_is_refused_however_many_ask(1),
     a_link_is_opened_once(1),
     whatever_happens_at_once_the_books_balance(6),
-    an_export_is_brought_in_as_it_was(8),
+    an_export_is_brought_in_as_it_was(9),
 );
 
 fn order(seat: Uuid, act: OwnerAct) -> OwnerOrder {

@@ -25,7 +25,7 @@ CREATE TABLE session (
     seen_at     BIGINT NOT NULL
 );
 
-CREATE INDEX session_user ON session (user_id);
+CREATE INDEX session_of_user ON session (user_id);
 
 -- Sign-ins that were tried, for an e-mail address or for a network address. Names are hashed: people type passwords there.
 CREATE TABLE attempt (

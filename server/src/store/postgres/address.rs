@@ -5,7 +5,7 @@ use std::fmt;
 /// What every session of ours has. A server that stops in the middle of a transaction must not hold up the others, and
 /// what plug-ins are told is on disk for good.
 const SESSION: [(&str, &str); 6] = [
-    ("default_transaction_isolation", "read\\ committed"),
+    ("default_transaction_isolation", "read committed"),
     ("idle_in_transaction_session_timeout", "15s"),
     ("lock_timeout", "8s"),
     // Whoever switched it off for the whole database did not think of us.
