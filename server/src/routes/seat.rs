@@ -1,7 +1,7 @@
 use super::problem::{Refusal, RequestId};
 use super::{AppState, sign::Signer};
 use crate::rules::{Answer, Call, Caller, SecretHash};
-use crate::store::{Answered, Question, Store, StoreError};
+use crate::store::{Answered, Question, Store};
 use axum::{
     body::Bytes,
     extract::{State, rejection::BytesRejection},
