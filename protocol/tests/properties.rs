@@ -236,6 +236,37 @@ proptest! {
     }
 
     #[test]
+    fn a_short_form_leads_to_the_ids_that_have_it(id in machine(), heard in any::<u64>()) {
+        let short = id.short();
+        // As somebody may write it down: letters for digits, small letters, without the dash.
+        let as_heard: String = short
+            .char_indices()
+            .filter(|(at, c)| *c != '-' || heard >> at & 1 == 0)
+            .map(|(at, c)| match (c, heard >> (at + 16) & 3) {
+                ('0', 1) => 'o',
+                ('0', 2) => 'O',
+                ('1', 1) => 'l',
+                ('1', 2) => 'I',
+                (c, 3) => c.to_ascii_lowercase(),
+                (c, _) => c,
+            })
+            .collect();
+        for text in [&short, &as_heard] {
+            let prefix = MachineId::prefix_of_short(text).unwrap();
+            prop_assert!(id.as_str().starts_with(&prefix), "{} of {} gives {}", text, id, prefix);
+        }
+    }
+
+    #[test]
+    fn any_text_as_a_short_form(text in prop_oneof![any::<String>(), "[0-9A-Za-z-]{6,10}", "[0-9a-hjkmnp-tv-z]{8}"]) {
+        let prefix = MachineId::prefix_of_short(&text);
+        let digits: Vec<char> = text.chars().filter(|c| *c != '-').collect();
+        let fits = digits.len() == 8 && digits.iter().all(|c| c.is_ascii_alphanumeric() && !"uU".contains(*c));
+        prop_assert_eq!(prefix.is_some(), fits);
+        prop_assert!(prefix.is_none_or(|prefix| prefix.starts_with("m1_") && prefix.len() == 9));
+    }
+
+    #[test]
     fn any_text_as_a_nonce(
         text in prop_oneof![any::<String>(), "[A-Za-z0-9_+/=-]{20,24}", "[A-Za-z0-9_-]{21}[AQgw]"],
     ) {

@@ -9,6 +9,8 @@ pub mod desk;
 pub mod keys;
 /// Answers the files of machines without a network.
 pub mod offline;
+/// Shows: the pages of seat management.
+pub mod page;
 /// Passwords: hashed and compared, a few at a time.
 pub mod password;
 /// Talks: one file per group of endpoints.
@@ -23,6 +25,8 @@ mod serve;
 pub mod share;
 /// Keeps: licenses, seats, tokens and the audit trail.
 pub mod store;
+/// Shows: what users and programs are told.
+pub mod view;
 
 pub use routes::{AppState, Settings};
 pub use serve::run;

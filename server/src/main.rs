@@ -3,13 +3,12 @@
 /// The command line: one file per noun.
 mod cli;
 
-use clap::Parser as _;
 use std::{io::Write as _, process::ExitCode};
 
 fn main() -> ExitCode {
     let done = tokio::runtime::Runtime::new()
         .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(cli::Cli::parse().run()));
+        .and_then(|runtime| runtime.block_on(cli::Cli::read().run()));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -27,6 +27,9 @@ pub struct Passwords {
     turns: Semaphore,
     /// For users who do not exist: comparing takes the same time.
     nobody: PasswordHash,
+    /// How often a password was compared.
+    #[cfg(test)]
+    pub(crate) compared: std::sync::Arc<std::sync::atomic::AtomicUsize>,
 }
 
 impl Passwords {
@@ -35,7 +38,12 @@ impl Passwords {
     /// # Errors
     /// When the operating system gives no random numbers or no memory.
     pub fn new() -> Result<Self, PasswordError> {
-        Ok(Self { turns: Semaphore::new(AT_ONCE), nobody: hash(&generate()?)? })
+        Ok(Self {
+            turns: Semaphore::new(AT_ONCE),
+            nobody: hash(&generate()?)?,
+            #[cfg(test)]
+            compared: std::sync::Arc::default(),
+        })
     }
 
     /// What is kept of a password.
@@ -49,7 +57,11 @@ impl Passwords {
     /// Whether `password` is the one of which `kept` is left. Takes as long when there is no such user.
     pub async fn verify(&self, password: Zeroizing<String>, kept: Option<&PasswordHash>) -> bool {
         let against = kept.unwrap_or(&self.nobody).clone();
+        #[cfg(test)]
+        let compared = self.compared.clone();
         let same = self.in_turn(move || {
+            #[cfg(test)]
+            compared.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             Argon2::default().verify_password(password.as_bytes(), against.0.as_str()).is_ok()
         });
         same.await.unwrap_or(false) && kept.is_some()

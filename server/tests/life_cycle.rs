@@ -8,6 +8,30 @@ use serde_json::json;
 use support::{Plugin, Site, join_all, logged};
 
 #[tokio::test]
+async fn a_lease_carries_plan_and_add_ons_and_a_seat_says_when_it_was_used_offline() {
+    let site = Site::new(&["--plan", "enterprise", "--entitlement", "usd", "--entitlement", "cad"]);
+    let (seat, token) = site.seat("ada@example.com");
+    let server = site.serve();
+    let mut plugin = Plugin::new(&token, "a");
+    let (_, lease) = server.lease("activate", &mut plugin).await;
+    assert_eq!(lease.ent, ["cad", "usd"], "the plan's first, each once");
+    site.cli(&["plan", "set", "enterprise", "--entitlement", "farm"]).json();
+    let (_, lease) = server.lease("ping", &mut plugin).await;
+    assert_eq!(lease.ent, ["farm", "usd", "cad"], "a plan that was changed is changed at once");
+
+    let now = lease.iat.seconds();
+    for (reported, kept) in
+        [(now - 600, Some(now - 600)), (now + 86_400, Some(now - 600)), (now - 60, Some(now - 60))]
+    {
+        plugin.body = json!({ "offline": { "last_used_at": reported, "launches": 2 } });
+        server.lease("ping", &mut plugin).await;
+        let shown = site.show(&seat)["last_offline_at"].as_str().map(str::to_owned);
+        let wanted = kept.and_then(seatlock_protocol::UnixTime::new).map(seatlock_server::rules::timestamp);
+        assert_eq!(shown, wanted, "{reported}, now {now}");
+    }
+}
+
+#[tokio::test]
 async fn a_seat_is_activated_used_given_back_taken_back_and_revoked() {
     let site = Site::new(&["--seats", "2", "--entitlement", "cad"]);
     let (seat, token) = site.seat("ada@example.com");

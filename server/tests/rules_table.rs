@@ -4,7 +4,7 @@
 mod rules_support;
 
 use rules_support::*;
-use seatlock_protocol::{Act, Code};
+use seatlock_protocol::{Act, Code, UnixTime};
 use seatlock_server::rules::{
     Answer, AuditEvent, Call, Caller, ClonePolicy, Event, OwnerAct, ReleaseMode, SeatState, decide, guard,
     terms, token_unknown,
@@ -617,6 +617,57 @@ fn a_released_machine_without_a_network_keeps_its_place_until_its_lease_ends() {
     assert_eq!(code(&world.call(seat, Call::Activate, "b")).0, Code::SeatInUseElsewhere);
     world.now = lease.exp;
     assert_eq!(code_or_lease(&world.call(seat, Call::Activate, "b")), None);
+}
+
+#[test]
+fn a_lease_carries_what_plan_and_add_ons_grant_each_once() {
+    for (plan, beside, granted) in [
+        (&[][..], &[][..], &[][..]),
+        (&["cad"], &[], &["cad"]),
+        (&[], &["cad"], &["cad"]),
+        (&["cad"], &["cad"], &["cad"]),
+        (&["cad", "farm"], &["farm", "usd", "cad"], &["cad", "farm", "usd"]),
+        (&[], &["usd", "usd", "cad", "usd"], &["usd", "cad"]),
+        (&["cad", "cad"], &["usd"], &["cad", "usd"]),
+    ] {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let mut license = World::new(1).license;
+        license.plan.entitlements = names(plan);
+        license.entitlements = names(beside);
+        assert_eq!(license.granted(), granted, "{plan:?} and {beside:?}");
+    }
+}
+
+#[test]
+fn what_has_not_been_yet_was_no_use_without_the_server() {
+    // (what was known before, what is reported, what is known then), in seconds before now
+    for (before, reported, after) in [
+        (None, None, None),
+        (None, Some(60), Some(60)),
+        (None, Some(0), Some(0)),
+        (None, Some(-1), None),
+        (None, Some(-100_000_000), None),
+        (Some(60), None, Some(60)),
+        (Some(60), Some(30), Some(30)),
+        (Some(60), Some(90), Some(60)),
+        (Some(60), Some(-1), Some(60)),
+    ] {
+        let mut world = World::new(1);
+        let seat = world.create();
+        let now = world.now;
+        let at = |ago: Option<i64>| ago.map(|ago| UnixTime::new(now.seconds() - ago).unwrap());
+        world.seats[seat].last_offline_at = at(before);
+        for call in [Call::Activate, Call::Launch, Call::Renew] {
+            let caller = Caller { last_offline: at(reported), ..world.caller(seat, "a") };
+            world.apply(seat, &Event::Call(call, Box::new(caller)));
+            assert_eq!(
+                world.seat(seat).last_offline_at,
+                at(after),
+                "{call:?}: {before:?}, then {reported:?}"
+            );
+            assert!(world.seat(seat).last_offline_at.is_none_or(|at| at <= world.now));
+        }
+    }
 }
 
 fn code_or_lease(answer: &Answer) -> Option<Code> {

@@ -10,6 +10,8 @@ use xtask::run;
 mod clock;
 /// Programs that are built against an installed prefix, without Rust.
 mod consumers;
+/// What `seatlock-server dev` prints, typed by somebody new.
+mod dev;
 /// Disks that fail at any moment, or as a whole.
 mod faults;
 /// What parses what somebody else wrote, under a fuzzer.
@@ -50,6 +52,7 @@ const CHECKS: &[Check] = &[
     ("secrets: nothing printed, logged or stored", secrets::printed),
     ("secrets: the tests' output and their servers' logs", secrets::tests),
     ("secrets: a core dump after close", secrets::memory),
+    ("dev: the commands that it prints", dev::pasted),
     ("cmake: shared and static consumer", consumers::cmake),
     ("pkg-config: shared and static consumer", consumers::pkg_config),
     ("sanitizer: C example and bad input under ASan and UBSan", consumers::sanitizers),

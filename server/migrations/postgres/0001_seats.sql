@@ -159,10 +159,18 @@ CREATE TABLE audit_head (
 
 INSERT INTO audit_head (one, id, hash) VALUES (1, 0, decode(repeat('00', 32), 'hex'));
 
+-- Nothing is put in between, or far behind the end: what is added follows the last row without a gap.
 CREATE FUNCTION audit_follow() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN
-    UPDATE audit_head SET (id, hash) = (SELECT added.id, added.hash FROM added ORDER BY added.id DESC LIMIT 1)
-    WHERE EXISTS (SELECT 1 FROM added);
+    IF NOT EXISTS (SELECT 1 FROM added) THEN
+        RETURN NULL;
+    END IF;
+    UPDATE audit_head h SET (id, hash) = (SELECT added.id, added.hash FROM added ORDER BY added.id DESC LIMIT 1)
+    WHERE (SELECT min(added.id) FROM added) = h.id + 1
+    AND (SELECT max(added.id) FROM added) = h.id + (SELECT count(*) FROM added);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the audit trail is append-only';
+    END IF;
     RETURN NULL;
 END $$;
 

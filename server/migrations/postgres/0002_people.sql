@@ -5,15 +5,14 @@ CREATE TABLE person (
     id              TEXT COLLATE "C" PRIMARY KEY,
     account_id      TEXT COLLATE "C" NOT NULL REFERENCES account (id),
     email           TEXT COLLATE "C" NOT NULL,
+    -- The same address in other letters is the same person. In small ones, of every alphabet, not only of ASCII.
+    email_key       TEXT COLLATE "C" NOT NULL UNIQUE,
     role            TEXT COLLATE "C" NOT NULL CHECK (role IN ('admin', 'owner')),
     -- argon2id, in the PHC string format.
     password        TEXT COLLATE "C" NOT NULL,
     disabled_at     BIGINT,
     created_at      BIGINT NOT NULL
 );
-
--- The same address in other letters is the same person.
-CREATE UNIQUE INDEX person_email ON person (lower(email));
 
 CREATE TABLE session (
     hash        BYTEA PRIMARY KEY CHECK (length(hash) = 32),

@@ -139,6 +139,10 @@ CREATE INDEX audit_seat ON audit (seat_id, id);
 
 CREATE INDEX audit_account ON audit (account_id, id);
 
+-- Nothing is put in between, or in the place of another row by way of REPLACE.
+CREATE TRIGGER audit_at_the_end BEFORE INSERT ON audit WHEN NEW.id <> (SELECT coalesce(max(id), 0) + 1 FROM audit)
+BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+
 CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit
 BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
 

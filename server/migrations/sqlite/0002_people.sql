@@ -4,15 +4,14 @@ CREATE TABLE person (
     id              TEXT PRIMARY KEY,
     account_id      TEXT NOT NULL REFERENCES account (id),
     email           TEXT NOT NULL,
+    -- The same address in other letters is the same person. In small ones, of every alphabet, not only of ASCII.
+    email_key       TEXT NOT NULL UNIQUE,
     role            TEXT NOT NULL CHECK (role IN ('admin', 'owner')),
     -- argon2id, in the PHC string format.
     password        TEXT NOT NULL,
     disabled_at     INTEGER,
     created_at      INTEGER NOT NULL
 ) STRICT;
-
--- The same address in other letters is the same person.
-CREATE UNIQUE INDEX person_email ON person (lower(email));
 
 CREATE TABLE session (
     hash        BLOB PRIMARY KEY CHECK (length(hash) = 32),

@@ -1,11 +1,8 @@
+use super::access::{Access, Place};
 use super::output::{Output, cell};
 use anyhow::bail;
 use clap::Args;
-use seatlock_server::{
-    keys::DataFolder,
-    rules::timestamp,
-    store::{AuditQuery, AuditRow, AuditState, Store as _},
-};
+use seatlock_server::view::{AuditStateView, AuditView};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -23,53 +20,36 @@ pub(super) struct Audit {
 }
 
 impl Audit {
-    pub(super) async fn run(self, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
-        let store = super::open(folder).await?;
+    pub(super) async fn run(self, place: &Place, output: Output) -> anyhow::Result<()> {
+        let access = Access::open(place).await?;
         if self.verify {
-            let state = store.verify_audit().await;
-            store.close().await;
-            return tell(output, state?);
+            let state = access.verify_audit().await;
+            access.close().await;
+            return tell(output, &state?);
         }
-        let query = AuditQuery { seat: self.seat, limit: self.last, ..AuditQuery::default() };
-        let page = store.audit(query).await;
-        store.close().await;
-        let rows: Vec<Value> = page?.rows.iter().rev().map(view).collect();
+        let rows = access.audit(self.seat, self.last).await;
+        access.close().await;
+        let mut rows: Vec<AuditView> = rows?;
+        rows.reverse();
         output.table(&rows, ["AT", "WHO", "WHAT", "SEAT", "EPOCH", "MACHINE"], |row| {
+            let row = serde_json::to_value(row).unwrap_or_default();
             let who =
                 if row.get("actor_name").is_some_and(Value::is_string) { "actor_name" } else { "actor" };
-            ["at", who, "event", "seat", "epoch", "machine_short"].map(|name| cell(row, name))
+            ["at", who, "event", "seat", "epoch", "machine_short"].map(|name| cell(&row, name))
         })
     }
 }
 
-fn tell(output: Output, state: AuditState) -> anyhow::Result<()> {
-    let head: String = state.head.iter().map(|byte| format!("{byte:02x}")).collect();
-    if let Some(row) = state.broken_at {
+fn tell(output: Output, state: &AuditStateView) -> anyhow::Result<()> {
+    let AuditStateView { entries, head, broken_at } = state;
+    if let Some(row) = broken_at {
         bail!(
-            "entry {row} was changed, or one before it was taken away. The {} entries before it are whole, up to {head}",
-            state.rows
+            "entry {row} was changed, or one before it was taken away. The {entries} entries before it are whole, up to {head}"
         );
     }
-    let value = json!({ "entries": state.rows, "head": head });
+    let value = json!({ "entries": entries, "head": head });
     let text = format!(
-        "{} entries, none changed\nhead  {head}\n\nNote the head elsewhere: it shows whether the newest entries are still there.",
-        state.rows
+        "{entries} entries, none changed\nhead  {head}\n\nNote the head elsewhere: it shows whether the newest entries are still there."
     );
     output.done(&value, &text)
-}
-
-fn view(row: &AuditRow) -> Value {
-    json!({
-        "id": row.id,
-        "at": timestamp(row.at),
-        "actor": row.actor,
-        "actor_name": row.actor_name,
-        "event": row.event,
-        "account": row.account,
-        "license": row.license,
-        "seat": row.seat,
-        "epoch": row.epoch,
-        "machine_short": row.machine.as_ref().map(|machine| machine.short()),
-        "detail": row.detail,
-    })
 }

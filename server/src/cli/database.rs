@@ -1,15 +1,15 @@
 use anyhow::{Context as _, bail};
 use seatlock_server::store::postgres::PostgresAddress;
-use std::path::PathBuf;
+use std::path::Path;
 use zeroize::Zeroizing;
 
 /// Not declared to the parser of arguments, which shows in its help what a variable holds.
 const VARIABLE: &str = "SEATLOCK_DATABASE_URL";
 
 /// The PostgreSQL database that was named, by an option before the environment. No error repeats the URL.
-pub(super) fn address(url: Option<String>, file: Option<PathBuf>) -> anyhow::Result<Option<PostgresAddress>> {
+pub(super) fn address(url: Option<String>, file: Option<&Path>) -> anyhow::Result<Option<PostgresAddress>> {
     let (url, place) = if let Some(file) = file {
-        let read = std::fs::read_to_string(&file);
+        let read = std::fs::read_to_string(file);
         let text = read.with_context(|| format!("{} can not be read", file.display()))?;
         (Zeroizing::new(text), file.display().to_string())
     } else if let Some(url) = url {

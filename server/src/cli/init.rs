@@ -1,10 +1,12 @@
-use super::license::{Settings, usual};
+use super::access::invalid;
+use super::license::Settings;
 use super::output::Output;
 use anyhow::{Context as _, bail};
 use clap::Args;
-use seatlock_protocol::SigningKey;
+use seatlock_protocol::{PublicKey, SigningKey, UnixTime};
 use seatlock_server::{
     keys::{DataFolder, first_set, new_key, place_of, read_key, sign_set},
+    rules::License,
     store::{
         AnyStore, ServerInfo, Store as _, StoreError, StoredKeySet,
         postgres::{PostgresAddress, PostgresStore},
@@ -49,28 +51,16 @@ impl Init {
         if self.issuer.is_empty() || self.issuer.len() > 255 {
             bail!("the issuer must have 1 to 255 bytes");
         }
+        let usual = License::usual(Uuid::new_v4(), Uuid::new_v4(), self.ephemeral);
+        let license = self.settings.named().apply(usual, UnixTime::MIN).map_err(invalid)?;
         // Looked at before anything is made.
         let shared = match folder.postgres() {
             Some(address) => Some(empty(address).await?),
             None => None,
         };
-        let license = self.settings.apply(usual(Uuid::new_v4(), self.ephemeral))?;
-        let lease = new_key()?;
         folder.create()?;
         let (root, root_file) =
             root_key(folder, self.root_key, self.root_key_out).context("nothing was set up")?;
-        folder.create_pepper()?;
-        folder.write_lease_key(&lease)?;
-
-        let store = match shared {
-            Some(store) => store,
-            None => {
-                let made = SqliteStore::open(&folder.database(), true).await;
-                AnyStore::Sqlite(made.context("the database was not made")?)
-            }
-        };
-        let set = first_set(&self.issuer, lease.key.public(), store.ready().await?);
-        let keys = StoredKeySet { seq: set.seq, jws: sign_set(&root, &set)? };
         let server = ServerInfo {
             issuer: self.issuer.clone(),
             root_key: root.public(),
@@ -78,15 +68,14 @@ impl Init {
             support: self.support,
         };
         let account = self.account.unwrap_or_else(|| self.issuer.clone());
-        let set_up = store.initialise(server, account, license.clone(), keys).await;
-        set_up.context("the database was not set up")?;
+        let (store, lease) = set_up(folder, shared, &root, server, (account, license.clone())).await?;
         store.close().await;
 
         let value = serde_json::json!({
             "data": folder.path(),
             "issuer": self.issuer,
             "root_key": { "kid": root.kid(), "x": root.public().jwk_x() },
-            "lease_key": { "kid": lease.key.kid(), "x": lease.key.public().jwk_x() },
+            "lease_key": { "kid": lease.thumbprint(), "x": lease.jwk_x() },
             "root_key_file": root_file,
             "account": license.account,
             "license": license.id,
@@ -96,7 +85,7 @@ impl Init {
              Move {} to a safe place that is not this computer, and keep a copy; it is needed only to change keys.",
             self.issuer,
             root.public().jwk_x(),
-            lease.key.public().jwk_x(),
+            lease.jwk_x(),
             license.id,
             license.seats_max,
             root_file.display(),
@@ -120,8 +109,34 @@ async fn empty(address: &PostgresAddress) -> anyhow::Result<AnyStore> {
     }
 }
 
+/// Makes pepper and lease key in a folder that is there, and sets up the database: a new file, unless there is another.
+/// Answers the database and the lease key.
+pub(super) async fn set_up(
+    folder: &DataFolder,
+    shared: Option<AnyStore>,
+    root: &SigningKey,
+    server: ServerInfo,
+    (account, license): (String, License),
+) -> anyhow::Result<(AnyStore, PublicKey)> {
+    let lease = new_key()?;
+    folder.create_pepper()?;
+    folder.write_lease_key(&lease)?;
+    let store = match shared {
+        Some(store) => store,
+        None => {
+            let made = SqliteStore::open(&folder.database(), true).await;
+            AnyStore::Sqlite(made.context("the database was not made")?)
+        }
+    };
+    let set = first_set(&server.issuer, lease.key.public(), store.ready().await?);
+    let keys = StoredKeySet { seq: set.seq, jws: sign_set(root, &set)? };
+    let set_up = store.initialise(server, account, license, keys).await;
+    set_up.context("the database was not set up")?;
+    Ok((store, lease.key.public()))
+}
+
 /// The root key, and the file that it is in: the one that was named, or a new one.
-fn root_key(
+pub(super) fn root_key(
     folder: &DataFolder,
     existing: Option<PathBuf>,
     out: Option<PathBuf>,

@@ -1,4 +1,4 @@
-use super::account::chosen;
+use super::access::{Access, Place};
 use super::output::Output;
 use super::units::{End, duration, in_words};
 use anyhow::{Context as _, bail};
@@ -6,17 +6,12 @@ use clap::{
     Args, Subcommand,
     builder::{PossibleValuesParser, TypedValueParser as _},
 };
-use seatlock_protocol::claims::{ClockAction, ClockPolicy};
+use seatlock_protocol::claims::ClockAction;
 use seatlock_server::{
-    keys::DataFolder,
-    rules::{ClonePolicy, License, Plan, ReleaseMode, timestamp},
-    store::{Actor, Store as _, StoreError},
+    rules::{ClonePolicy, ReleaseMode},
+    view::{ClockSettings, LicenseSettings, LicenseView, Timestamp},
 };
 use uuid::Uuid;
-
-const MINUTE: u64 = 60;
-const HOUR: u64 = 60 * MINUTE;
-const DAY: u64 = 24 * HOUR;
 
 #[derive(Subcommand)]
 pub(super) enum LicenseCommand {
@@ -112,124 +107,72 @@ fn clock_action(name: String) -> ClockAction {
     if name == "lock" { ClockAction::Lock } else { ClockAction::Freeze }
 }
 
-/// A license with the usual values. An ephemeral one is for farms and containers, which come and go by the hour.
-pub(super) fn usual(account: Uuid, ephemeral: bool) -> License {
-    let (offline_ttl, auto_release) = if ephemeral { (30 * MINUTE, HOUR) } else { (7 * DAY, 14 * DAY) };
-    License {
-        id: Uuid::new_v4(),
-        account,
-        plan: named("pro".to_owned()),
-        entitlements: Vec::new(),
-        products: Vec::new(),
-        seats_max: 1,
-        in_use: 0,
-        tokens: 0,
-        offline_ttl,
-        airgap_ttl: 90 * DAY,
-        auto_release,
-        renew: if ephemeral { offline_ttl / 3 } else { 6 * HOUR },
-        warn: 48 * HOUR,
-        release_window: DAY,
-        release_mode: ReleaseMode::Immediate,
-        relaunch_rebinds: true,
-        clone_policy: ClonePolicy::Flag,
-        clock: ClockPolicy { tol: 26 * HOUR, act: ClockAction::Freeze },
-        terms: None,
-        min_client: None,
-        suspended_at: None,
-        expires_at: None,
-        last_manual_release_at: None,
-    }
-}
-
-/// A plan of which only the name is known yet; the store knows what it contains.
-fn named(name: String) -> Plan {
-    Plan { name, carries_seats: true, entitlements: Vec::new() }
-}
-
 impl Settings {
-    /// `license` with what was named on the command line.
-    pub(super) fn apply(self, license: License) -> anyhow::Result<License> {
-        let words = |named: Vec<String>, old| if named.is_empty() { old } else { named };
-        let text = |named: Option<String>, old| match named {
-            Some(named) => Some(named).filter(|named| !named.is_empty()),
-            None => old,
-        };
-        let changed = License {
-            products: words(self.products, license.products),
-            seats_max: self.seats.unwrap_or(license.seats_max),
-            plan: self.plan.map_or(license.plan, named),
-            entitlements: words(self.entitlements, license.entitlements),
-            terms: text(self.terms, license.terms),
-            offline_ttl: self.offline_ttl.unwrap_or(license.offline_ttl),
-            airgap_ttl: self.airgap_ttl.unwrap_or(license.airgap_ttl),
-            auto_release: self.auto_release.unwrap_or(license.auto_release),
-            renew: self.renew.unwrap_or(license.renew),
-            warn: self.warn.unwrap_or(license.warn),
-            release_window: self.release_window.unwrap_or(license.release_window),
-            release_mode: self.release_mode.unwrap_or(license.release_mode),
-            relaunch_rebinds: self.relaunch_rebinds.unwrap_or(license.relaunch_rebinds),
-            clone_policy: self.clone_policy.unwrap_or(license.clone_policy),
-            clock: ClockPolicy {
-                tol: self.clock_tolerance.unwrap_or(license.clock.tol),
-                act: self.clock_action.unwrap_or(license.clock.act),
-            },
-            min_client: text(self.min_client, license.min_client),
-            expires_at: self.expires.map_or(license.expires_at, |end| end.0),
-            ..license
-        };
-        if changed.products.is_empty() {
-            bail!("a license needs a product. Name it with --product");
+    /// What was named on the command line.
+    pub(super) fn named(self) -> LicenseSettings {
+        let words = |named: Vec<String>| Some(named).filter(|named| !named.is_empty());
+        let text = |named: Option<String>| named.map(|named| Some(named).filter(|named| !named.is_empty()));
+        let clock = ClockSettings { tol: self.clock_tolerance, act: self.clock_action };
+        LicenseSettings {
+            products: words(self.products),
+            plan: self.plan,
+            entitlements: words(self.entitlements),
+            seats_max: self.seats,
+            offline_ttl: self.offline_ttl,
+            airgap_ttl: self.airgap_ttl,
+            auto_release: self.auto_release,
+            renew: self.renew,
+            warn: self.warn,
+            release_window: self.release_window,
+            release_mode: self.release_mode,
+            relaunch_rebinds: self.relaunch_rebinds,
+            clone_policy: self.clone_policy,
+            clock: Some(clock).filter(|clock| *clock != ClockSettings::default()),
+            terms: text(self.terms),
+            min_client: text(self.min_client),
+            expires_at: self.expires.map(|end| end.0.map(Timestamp)),
+            suspended: None,
         }
-        let names = changed.products.iter().chain(&changed.entitlements);
-        if let Some(name) =
-            names.into_iter().find(|name| name.is_empty() || name.contains(char::is_whitespace))
-        {
-            bail!("\"{name}\" is not a name: products and entitlements have no blanks in them");
-        }
-        if changed.auto_release < 2 {
-            bail!("--auto-release must be 2s or more, so that a lease can end before it");
-        }
-        Ok(changed)
     }
 }
 
 impl LicenseCommand {
-    pub(super) async fn run(self, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
-        let store = super::open(folder).await?;
+    pub(super) async fn run(self, place: &Place, output: Output) -> anyhow::Result<()> {
+        let access = Access::open(place).await?;
+        let done = self.carry_out(&access, output).await;
+        access.close().await;
+        done
+    }
+
+    async fn carry_out(self, access: &Access, output: Output) -> anyhow::Result<()> {
         match self {
             Self::Create { account, settings } => {
-                let account = chosen(&store, account).await?.id;
-                let license = settings.apply(usual(account, false))?;
-                let made = store.add_license(license, Actor::Console).await;
+                let account = access.account(account).await?.id;
+                let made = access.create_license(account, settings.named()).await;
                 let license = made.context("the license was not made")?;
-                output.done(&license, &format!("license {} made", license.id))?;
+                output.done(&license, &format!("license {} made", license.id))
             }
             Self::Change { id, suspend, resume, settings } => {
-                let old = find(store.licenses(None).await?, id)?;
-                let mut license = settings.apply(old.clone())?;
-                if suspend {
-                    license.suspended_at = license.suspended_at.or(Some(store.ready().await?));
-                }
-                if resume {
-                    license.suspended_at = None;
-                }
-                let changed = store.change_license(old, license, Actor::Console).await;
+                let suspended = if suspend || resume { Some(suspend) } else { None };
+                let settings = LicenseSettings { suspended, ..settings.named() };
+                let changed = access.change_license(id, settings).await;
                 let license = changed.with_context(|| format!("license {id} was not changed"))?;
-                output.done(&license, &format!("license {id} changed"))?;
+                output.done(&license, &format!("license {id} changed"))
             }
             Self::Show { id } => {
-                let all = store.licenses(None).await?;
-                let shown = match id {
-                    Some(id) => vec![find(all, id)?],
-                    None => all,
-                };
+                let mut shown = access.licenses().await?;
+                if let Some(id) = id {
+                    shown.retain(|license| license.id == id);
+                    if shown.is_empty() {
+                        bail!("there is no license {id}");
+                    }
+                }
                 let head =
                     ["LICENSE", "PLAN", "PRODUCTS", "SEATS", "IN USE", "TOKENS", "LEASE", "RELEASE", "ENDS"];
                 output.table(&shown, head, |license| {
                     [
                         license.id.to_string(),
-                        license.plan.name.clone(),
+                        license.plan.clone(),
                         license.products.join(" "),
                         license.seats_max.to_string(),
                         license.in_use.to_string(),
@@ -238,23 +181,16 @@ impl LicenseCommand {
                         in_words(license.auto_release),
                         ends(license),
                     ]
-                })?;
+                })
             }
         }
-        store.close().await;
-        Ok(())
     }
 }
 
-fn ends(license: &License) -> String {
+fn ends(license: &LicenseView) -> String {
     match (license.suspended_at, license.expires_at) {
         (Some(_), _) => "paused".to_owned(),
-        (None, Some(end)) => timestamp(end),
+        (None, Some(end)) => end.to_string(),
         (None, None) => "never".to_owned(),
     }
-}
-
-fn find(licenses: Vec<License>, id: Uuid) -> anyhow::Result<License> {
-    let found = licenses.into_iter().find(|license| license.id == id);
-    found.ok_or_else(|| StoreError::NotFound(format!("license {id}")).into())
 }

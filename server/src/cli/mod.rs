@@ -1,3 +1,5 @@
+/// By the data folder, or by the admin API.
+mod access;
 /// `account`.
 mod account;
 /// `audit`.
@@ -6,12 +8,16 @@ mod audit;
 mod ceremony;
 /// Which database.
 mod database;
+/// `dev`.
+mod dev;
 /// `init`.
 mod init;
 /// `keys`.
 mod keys;
 /// `license`.
 mod license;
+/// `seat create` for many.
+mod many;
 /// `offline`.
 mod offline;
 /// Tables for people, JSON for scripts.
@@ -28,11 +34,14 @@ mod serve;
 mod transfer;
 /// Durations and dates as people write them.
 mod units;
+/// `usage`.
+mod usage;
 /// `user`.
 mod user;
 
+use access::Place;
 use anyhow::{Context as _, bail};
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, parser::ValueSource};
 use output::Output;
 use seatlock_server::{
     keys::DataFolder,
@@ -43,19 +52,14 @@ use std::path::PathBuf;
 /// License activation for 3D plug-ins: the server, and the commands of whoever runs it.
 ///
 /// Everything is kept in one data folder, or everything but the keys in a PostgreSQL database that several servers
-/// share. Commands may be used while servers run.
+/// share. Commands may be used while servers run. With --server the commands seat, license, account, user, plan, usage and
+/// audit work on a server that runs elsewhere, by its admin API and with the API token in SEATLOCK_API_TOKEN.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 pub struct Cli {
-    /// The data folder
-    #[arg(
-        long,
-        global = true,
-        env = "SEATLOCK_SERVER_DATA",
-        value_name = "DIR",
-        default_value = "seatlock-data"
-    )]
-    data: PathBuf,
+    /// The data folder [default: seatlock-data; for "dev" seatlock-dev]
+    #[arg(long, global = true, env = "SEATLOCK_SERVER_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
     /// A PostgreSQL database instead of the file in the data folder, such as postgres://user@host/name; without the
     /// password, which is read from ~/.pgpass, or from the variable SEATLOCK_DATABASE_URL with a whole URL in it
     #[arg(long, global = true, value_name = "URL")]
@@ -63,6 +67,12 @@ pub struct Cli {
     /// A file with the whole URL of the PostgreSQL database, password and all
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "database")]
     database_file: Option<PathBuf>,
+    /// Address of a server whose admin API is used instead of the data folder
+    #[arg(long, global = true, env = "SEATLOCK_SERVER_URL", value_name = "URL")]
+    server: Option<String>,
+    /// File with the API token for --server, instead of the variable SEATLOCK_API_TOKEN
+    #[arg(long, global = true, value_name = "FILE")]
+    api_token_file: Option<PathBuf>,
     /// Print JSON for scripts instead of text for people
     #[arg(long, global = true)]
     json: bool,
@@ -72,6 +82,8 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Try everything out: a server with sample seats on this computer, ready in one command
+    Dev(dev::Dev),
     /// Set up a data folder: keys, database, first license
     Init(init::Init),
     /// Answer plug-ins until SIGTERM or Ctrl-C
@@ -97,6 +109,8 @@ enum Command {
     /// Make, list, rotate and revoke the keys that sign
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Show how many seats of the licenses are in use
+    Usage(usage::Usage),
     /// Show what happened, oldest first, or check that the trail is whole
     Audit(audit::Audit),
     /// Write a consistent copy of the database while the server runs
@@ -122,22 +136,65 @@ enum Command {
 }
 
 impl Cli {
+    /// Reads the command line, and ends the program if it can not be read.
+    pub fn read() -> Self {
+        let matches = Self::command().get_matches();
+        let read = Self::from_arg_matches(&matches).and_then(|cli| cli.at_one_place(&matches));
+        read.unwrap_or_else(|error| error.format(&mut Self::command()).exit())
+    }
+
+    /// A folder or a database that is named on the command line counts more than a server in the environment. Nobody should
+    /// change one thing and mean another.
+    fn at_one_place(mut self, matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let typed = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
+        let conflict =
+            |text: &str| Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, text));
+        let database = typed("database") || typed("database_file");
+        if database && matches!(self.command, Command::Dev(_)) {
+            return conflict("\"dev\" has a database of its own; leave --database and --database-file out");
+        }
+        if !typed("server") {
+            if typed("data") || database {
+                self.server = None;
+            }
+            return Ok(self);
+        }
+        if typed("data") {
+            return conflict("--data and --server are two places; name one of them");
+        }
+        if database {
+            return conflict("--database and --server are two places; name one of them");
+        }
+        if !self.command.works_by_api() {
+            return conflict("this command works on the data folder only; leave --server out");
+        }
+        Ok(self)
+    }
+
     /// Carries out the command.
     pub async fn run(self) -> anyhow::Result<()> {
-        let address = database::address(self.database, self.database_file)?;
-        let folder = DataFolder::new(self.data).with_postgres(address);
+        let is_dev = matches!(self.command, Command::Dev(_));
+        let usual = if is_dev { "seatlock-dev" } else { "seatlock-data" };
+        // What is for trying out stays away from a database in the environment.
+        let address =
+            if is_dev { None } else { database::address(self.database, self.database_file.as_deref())? };
+        let folder = DataFolder::new(self.data.unwrap_or_else(|| usual.into())).with_postgres(address);
         let output = Output { json: self.json };
+        let place =
+            Place { folder: folder.clone(), server: self.server, api_token_file: self.api_token_file };
         match self.command {
+            Command::Dev(dev) => dev.run(folder, output).await,
             Command::Init(init) => init.run(&folder, output).await,
             Command::Serve(serve) => serve.run(folder).await,
-            Command::Seat(command) => command.run(&folder, output).await,
-            Command::License(command) => command.run(&folder, output).await,
-            Command::Account(command) => command.run(&folder, output).await,
-            Command::User(command) => command.run(&folder, output).await,
-            Command::Plan(command) => command.run(&folder, output).await,
+            Command::Seat(command) => command.run(&place, output).await,
+            Command::License(command) => command.run(&place, output).await,
+            Command::Account(command) => command.run(&place, output).await,
+            Command::User(command) => command.run(&place, output).await,
+            Command::Plan(command) => command.run(&place, output).await,
+            Command::Usage(usage) => usage.run(&place, output).await,
             Command::Offline(command) => command.run(&folder, output).await,
             Command::Keys(command) => command.run(&folder, output).await,
-            Command::Audit(audit) => audit.run(&folder, output).await,
+            Command::Audit(audit) => audit.run(&place, output).await,
             Command::Restore(restore) => restore.run(&folder, output).await,
             Command::Export(export) => export.run(&folder, output).await,
             Command::Import(import) => import.run(&folder, output).await,
@@ -164,6 +221,21 @@ impl Cli {
     }
 }
 
+impl Command {
+    fn works_by_api(&self) -> bool {
+        matches!(
+            self,
+            Self::Seat(_)
+                | Self::License(_)
+                | Self::Account(_)
+                | Self::User(_)
+                | Self::Plan(_)
+                | Self::Usage(_)
+                | Self::Audit(_)
+        )
+    }
+}
+
 /// Opens the database of a folder that `init` has set up.
 async fn open(folder: &DataFolder) -> anyhow::Result<AnyStore> {
     if let Some(address) = folder.postgres() {
@@ -186,4 +258,16 @@ async fn open(folder: &DataFolder) -> anyhow::Result<AnyStore> {
     store
         .map(AnyStore::Sqlite)
         .with_context(|| format!("{} can not be opened. Restore it from a backup", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What clap would only find when somebody types that very command.
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
 }

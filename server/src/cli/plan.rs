@@ -1,12 +1,8 @@
+use super::access::{Access, Place};
 use super::output::Output;
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Subcommand;
-use seatlock_server::{
-    keys::DataFolder,
-    rules::Plan,
-    store::{Actor, People as _, Store as _},
-};
-use serde_json::{Value, json};
+use seatlock_server::view::PlanView;
 
 #[derive(Subcommand)]
 pub(super) enum PlanCommand {
@@ -26,38 +22,25 @@ pub(super) enum PlanCommand {
 }
 
 impl PlanCommand {
-    pub(super) async fn run(self, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
-        let store = super::open(folder).await?;
+    pub(super) async fn run(self, place: &Place, output: Output) -> anyhow::Result<()> {
+        let access = Access::open(place).await?;
+        let done = self.carry_out(&access, output).await;
+        access.close().await;
+        done
+    }
+
+    async fn carry_out(self, access: &Access, output: Output) -> anyhow::Result<()> {
         match self {
-            Self::List => {
-                let plans = store.plans().await?;
-                let plans: Vec<Value> = plans.iter().map(view).collect();
-                output.table(&plans, ["PLAN", "SEATS", "ENTITLEMENTS"], |plan| {
-                    let seats = plan.get("carries_seats") == Some(&Value::Bool(true));
-                    let words = plan.get("entitlements").and_then(Value::as_array);
-                    let words: Vec<&str> = words.into_iter().flatten().filter_map(Value::as_str).collect();
-                    let name = plan.get("name").and_then(Value::as_str).unwrap_or_default();
-                    [name.to_owned(), if seats { "yes" } else { "no" }.to_owned(), words.join(" ")]
-                })?;
-            }
+            Self::List => output.table(&access.plans().await?, ["PLAN", "SEATS", "ENTITLEMENTS"], |plan| {
+                let seats = if plan.carries_seats { "yes" } else { "no" };
+                [plan.name.clone(), seats.to_owned(), plan.entitlements.join(" ")]
+            }),
             Self::Set { name, no_seats, entitlements } => {
-                let words = entitlements.iter().chain([&name]);
-                if let Some(word) =
-                    words.into_iter().find(|word| word.is_empty() || word.contains(char::is_whitespace))
-                {
-                    bail!("\"{word}\" is not a name: plans and entitlements have no blanks in them");
-                }
-                let plan = Plan { name, carries_seats: !no_seats, entitlements };
-                let set = store.set_plan(plan.clone(), Actor::Console).await;
-                set.with_context(|| format!("plan {} was not set", plan.name))?;
-                output.done(&view(&plan), &format!("plan {} set", plan.name))?;
+                let plan = PlanView { name: name.clone(), carries_seats: !no_seats, entitlements };
+                let plan = access.set_plan(plan).await;
+                let plan = plan.with_context(|| format!("plan {} was not set", name.escape_debug()))?;
+                output.done(&plan, &format!("plan {} set", plan.name))
             }
         }
-        store.close().await;
-        Ok(())
     }
-}
-
-fn view(plan: &Plan) -> Value {
-    json!({ "name": plan.name, "carries_seats": plan.carries_seats, "entitlements": plan.entitlements })
 }

@@ -1,18 +1,13 @@
-use super::account::chosen;
+use super::access::{Access, Place, Typed};
 use super::output::{Output, cell};
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use seatlock_protocol::{Token, TokenKind};
 use seatlock_server::{
-    keys::DataFolder,
-    password::{Passwords, generate},
-    rules::{Role, check_password, timestamp},
-    store::{
-        Actor, AnyStore, Made, NewApiToken, NewUser, PasswordHash, People as _, Store as _, StoreError, User,
-        UserChange,
-    },
+    rules::Role,
+    store::UserChange,
+    view::{Shown, UserView},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use std::io::Read as _;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -30,7 +25,7 @@ pub(super) enum UserCommand {
         #[arg(long, default_value = "owner")]
         role: Role,
         #[command(flatten)]
-        password: Password,
+        password: Source,
     },
     /// List users
     List,
@@ -39,7 +34,7 @@ pub(super) enum UserCommand {
         /// Whose
         email: String,
         #[command(flatten)]
-        password: Password,
+        password: Source,
     },
     /// Change what a user may do, and end all sessions
     Role {
@@ -69,131 +64,100 @@ pub(super) enum UserCommand {
 }
 
 #[derive(Args)]
-pub(super) struct Password {
+pub(super) struct Source {
     /// Read the password from standard input instead of making one
     #[arg(long)]
     password_stdin: bool,
 }
 
 impl UserCommand {
-    pub(super) async fn run(self, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
-        let store = super::open(folder).await?;
-        let done = self.carry_out(&store, folder, output).await;
-        store.close().await;
+    pub(super) async fn run(self, place: &Place, output: Output) -> anyhow::Result<()> {
+        let access = Access::open(place).await?;
+        let done = self.carry_out(&access, output).await;
+        access.close().await;
         done
     }
 
-    async fn carry_out(self, store: &AnyStore, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
-        let change = |email: String, change, what: &'static str| async move {
-            let user = find(store, &email).await?;
-            let changed = store.change_user(user.id, change, None, Actor::Console).await;
-            let user = changed.with_context(|| format!("{email} was not {what}"))?;
-            output.done(&view(&user), &format!("{} {what}", user.email))
-        };
+    async fn carry_out(self, access: &Access, output: Output) -> anyhow::Result<()> {
         match self {
             Self::Add { email, account, role, password } => {
-                if let Err(reason) = seatlock_server::rules::check_email(&email) {
-                    bail!("\"{}\": {reason}; no user was added", email.escape_debug());
-                }
-                let account = chosen(store, account).await?.id;
-                let (made, password) = password.get(&email).await?;
-                let user = NewUser { id: Uuid::new_v4(), account, email: email.clone(), role, password };
-                let added = store.add_user(user, Actor::Console).await;
-                let user = added.with_context(|| format!("{email} was not added"))?;
+                let account = access.account(account).await?.id;
+                let added = access.add_user(account, &email, role, password.typed()?).await;
+                let (user, made) =
+                    added.with_context(|| format!("{} was not added", email.escape_debug()))?;
                 tell(output, &user, "added", made)
             }
             Self::List => {
-                let users: Vec<Value> = store.users(None).await?.iter().map(view).collect();
-                let names = ["id", "email", "role", "account", "disabled_at"];
-                output.table(&users, ["USER", "E-MAIL", "ROLE", "ACCOUNT", "DISABLED"], |user| {
-                    names.map(|name| cell(user, name))
+                let head = ["USER", "E-MAIL", "ROLE", "ACCOUNT", "DISABLED"];
+                output.table(&access.users().await?, head, |user| {
+                    let user = serde_json::to_value(user).unwrap_or_default();
+                    ["id", "email", "role", "account", "disabled_at"].map(|name| cell(&user, name))
                 })
             }
             Self::Password { email, password } => {
-                let user = find(store, &email).await?;
-                let (made, hash) = password.get(&user.email).await?;
-                let change = UserChange::Password(hash);
-                let user = store.change_user(user.id, change, None, Actor::Console).await?;
+                let user = access.user(&email).await?;
+                let done = access.replace_password(&user, password.typed()?).await;
+                let (user, made) = done.with_context(|| format!("{email} has no new password"))?;
                 tell(output, &user, "has a new password", made)
             }
-            Self::Role { email, role } => change(email, UserChange::Role(role), "changed").await,
-            Self::Disable { email } => change(email, UserChange::Disable, "disabled").await,
-            Self::Enable { email } => change(email, UserChange::Enable, "enabled").await,
-            Self::ApiToken { email, name } => api_token(store, folder, output, &email, name).await,
+            Self::Role { email, role } => {
+                change(access, output, &email, UserChange::Role(role), "changed").await
+            }
+            Self::Disable { email } => change(access, output, &email, UserChange::Disable, "disabled").await,
+            Self::Enable { email } => change(access, output, &email, UserChange::Enable, "enabled").await,
+            Self::ApiToken { email, name } => api_token(access, output, &email, &name).await,
         }
     }
 }
 
-impl Password {
-    /// The password to be printed, unless somebody else knows it, and what is kept of it.
-    async fn get(self, email: &str) -> anyhow::Result<(Option<Zeroizing<String>>, PasswordHash)> {
-        let passwords = Passwords::new()?;
+impl Source {
+    /// The password that somebody types; `None` when it is to be made.
+    fn typed(self) -> anyhow::Result<Typed> {
         if !self.password_stdin {
-            let made = generate()?;
-            let hash = passwords.hash(made.clone()).await?;
-            return Ok((Some(made), hash));
+            return Ok(None);
         }
         let mut typed = Zeroizing::new(String::new());
         std::io::stdin().read_to_string(&mut typed).context("the password can not be read")?;
-        let typed = Zeroizing::new(typed.trim_end_matches(['\r', '\n']).to_owned());
-        if let Err(reason) = check_password(&typed, email) {
-            bail!("{reason} Nothing was changed.");
-        }
-        Ok((None, passwords.hash(typed).await?))
+        Ok(Some(Zeroizing::new(typed.trim_end_matches(['\r', '\n']).to_owned())))
     }
 }
 
-fn tell(output: Output, user: &User, what: &str, password: Option<Zeroizing<String>>) -> anyhow::Result<()> {
-    let mut value = view(user);
+async fn change(
+    access: &Access,
+    output: Output,
+    email: &str,
+    change: UserChange,
+    what: &str,
+) -> anyhow::Result<()> {
+    let user = access.user(email).await?;
+    let changed = access.change_user(user.id, change).await;
+    let user = changed.with_context(|| format!("{email} was not {what}"))?;
+    output.done(&user, &format!("{} {what}", user.email))
+}
+
+fn tell(output: Output, user: &UserView, what: &str, password: Option<Shown>) -> anyhow::Result<()> {
+    let mut value = serde_json::to_value(user)?;
     let mut text = format!("{} {what}", user.email);
     if let Some(password) = password {
         let fields = value.as_object_mut().context("a user is a JSON object")?;
-        fields.insert("password".to_owned(), json!(*password));
+        fields.insert("password".to_owned(), json!(password.expose()));
         text.push_str(&format!(
             "\npassword  {}\n\nThe password is shown this once. It can be changed on the account page.",
-            *password
+            password.expose()
         ));
     }
     output.done(&value, &text)
 }
 
-async fn api_token(
-    store: &AnyStore,
-    folder: &DataFolder,
-    output: Output,
-    email: &str,
-    name: String,
-) -> anyhow::Result<()> {
-    let user = find(store, email).await?;
-    let token = Token::generate(TokenKind::Api, getrandom::fill)
-        .context("the operating system gives no random numbers; no token was made")?;
-    let hash = token.stored_hash(&*folder.pepper()?);
-    let new = NewApiToken { id: Uuid::new_v4(), user: user.id, name: name.clone(), hash, remember: None };
-    let made = store.add_api_token(new, Actor::Console).await;
+async fn api_token(access: &Access, output: Output, email: &str, name: &str) -> anyhow::Result<()> {
+    let user = access.user(email).await?;
+    let made = access.create_api_token(&user, name).await;
     let made = made.with_context(|| format!("no API token was made for {email}"))?;
-    let Made::New(made) = made else { bail!("no API token was made for {email}") };
-    let value = json!({ "id": made.id, "name": name, "user": user.id, "token": token.expose_secret() });
+    let (id, token) = (made.api_token.id, made.token.expose());
+    let value = json!({ "id": id, "name": made.api_token.name, "user": user.id, "token": token });
     let text = format!(
-        "API token  {}\nfor        {email}\ntoken      {}\n\nThe token is shown this once.",
-        made.id,
-        token.expose_secret()
+        "API token  {id}\nfor        {}\ntoken      {token}\n\nThe token is shown this once.",
+        user.email
     );
     output.done(&value, &text)
-}
-
-async fn find(store: &AnyStore, email: &str) -> anyhow::Result<User> {
-    let found = store.user(email).await?;
-    let (user, _) = found.ok_or_else(|| StoreError::NotFound(format!("user {}", email.escape_debug())))?;
-    Ok(user)
-}
-
-fn view(user: &User) -> Value {
-    json!({
-        "id": user.id,
-        "email": user.email,
-        "role": user.role,
-        "account": user.account,
-        "disabled_at": user.disabled_at.map(timestamp),
-        "created_at": timestamp(user.created_at),
-    })
 }

@@ -4,6 +4,7 @@ use crate::store::{Hash, Remember};
 use ring::hmac;
 use seatlock_protocol::{Token, TokenKind};
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 /// Characters of the longest `Idempotency-Key`.
 const KEY_MAX: usize = 255;
@@ -18,9 +19,28 @@ pub struct Again<'a> {
     pub request: &'a [u8],
 }
 
-impl<S> Desk<'_, S> {
-    /// What is to be remembered of a request that will be answered with `token`.
-    pub(super) fn remember(
+impl<'a, S> Desk<'a, S> {
+    /// Remembers answers to the user's requests.
+    pub(super) fn memory(&self) -> Memory<'a> {
+        Memory { pepper: self.pepper, who: self.who.user.id }
+    }
+}
+
+/// Remembers answers to somebody's requests, so that whoever has the database alone can not read them.
+#[derive(Clone, Copy)]
+pub struct Memory<'a> {
+    /// Of this server.
+    pub pepper: &'a [u8; 32],
+    /// Whose requests they are: a user, or nil for the console.
+    pub who: Uuid,
+}
+
+impl Memory<'_> {
+    /// What is to be remembered of a request for `what` that will be answered with `token`.
+    ///
+    /// # Errors
+    /// [`Refused::Invalid`] for a key that is none.
+    pub fn remember(
         &self,
         again: Option<Again<'_>>,
         what: &str,
@@ -42,7 +62,10 @@ impl<S> Desk<'_, S> {
     }
 
     /// The token that was answered the first time.
-    pub(super) fn recall(
+    ///
+    /// # Errors
+    /// [`Refused::Seal`] when what was remembered belongs to another request.
+    pub fn recall(
         &self,
         again: Option<Again<'_>>,
         what: &str,
@@ -59,7 +82,7 @@ impl<S> Desk<'_, S> {
     /// Needs the pepper, which is not in the database, and the key, of which the database has only this.
     fn derived(&self, domain: &[u8], what: &str, again: Again<'_>) -> Hash {
         let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, self.pepper));
-        for part in [domain, self.who.user.id.as_bytes(), what.as_bytes(), b"\0", again.key.as_bytes()] {
+        for part in [domain, self.who.as_bytes(), what.as_bytes(), b"\0", again.key.as_bytes()] {
             mac.update(part);
         }
         bytes(&mac.sign())

@@ -13,7 +13,7 @@ mod self_service;
 /// How somebody comes to stand before a desk.
 mod sign_in;
 
-pub use again::Again;
+pub use again::{Again, Memory};
 pub use office::Invited;
 pub use seats::{Acted, Issued};
 pub use self_service::IssuedApiToken;

@@ -80,13 +80,13 @@ impl<S: Store> Desk<'_, S> {
             license: Some(license),
             shared_with: email.to_owned(),
             token: TokenHashes::of(&token, self.pepper),
-            remember: self.remember(again, WHAT, Some(&token))?,
+            remember: self.memory().remember(again, WHAT, Some(&token))?,
             by: self.actor(),
         });
         let (id, token) = match made.await? {
             Made::New(answered) => (accepted(answered)?.0, token),
             Made::Before { subject, sealed } => {
-                (subject, self.recall(again, WHAT, TokenKind::Integration, &sealed)?)
+                (subject, self.memory().recall(again, WHAT, TokenKind::Integration, &sealed)?)
             }
         };
         let (seat, license) = self.seat(id).await?;
@@ -127,7 +127,7 @@ impl<S: Store> Desk<'_, S> {
             act,
             new_token: token.as_ref().map(|token| TokenHashes::of(token, self.pepper)),
             dry_run,
-            remember: self.remember(again, &what, token.as_ref())?,
+            remember: self.memory().remember(again, &what, token.as_ref())?,
             by: self.actor(),
         });
         let (changed, token) = match order.await? {
@@ -136,7 +136,7 @@ impl<S: Store> Desk<'_, S> {
                 (changed, token.filter(|_| changed && !dry_run))
             }
             Made::Before { sealed, .. } => {
-                (true, Some(self.recall(again, &what, TokenKind::Integration, &sealed)?))
+                (true, Some(self.memory().recall(again, &what, TokenKind::Integration, &sealed)?))
             }
         };
         let (seat, license) = self.seat(id).await?;

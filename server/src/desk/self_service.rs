@@ -1,8 +1,8 @@
-use super::{Again, Desk, Refused};
+use super::{Again, Desk, Refused, sign_in::name};
 use crate::password::Passwords;
-use crate::rules::check_password;
+use crate::rules::{AttemptBy, Verdict, check_password};
 use crate::store::{ApiToken, Ending, Made, NewApiToken, Session, Store, StoreError, UserChange};
-use seatlock_protocol::{Token, TokenKind};
+use seatlock_protocol::{Act, Code, Token, TokenKind};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -47,7 +47,7 @@ impl<S: Store> Desk<'_, S> {
                 user: self.who.user.id,
                 name: name.to_owned(),
                 hash: token.stored_hash(self.pepper),
-                remember: self.remember(again, WHAT, Some(&token))?,
+                remember: self.memory().remember(again, WHAT, Some(&token))?,
             },
             self.actor(),
         );
@@ -56,7 +56,10 @@ impl<S: Store> Desk<'_, S> {
             Made::Before { subject, sealed } => {
                 let api_token = self.api_tokens().await?.into_iter().find(|known| known.id == subject);
                 let api_token = api_token.ok_or_else(|| Refused::no_such("API token", subject))?;
-                Ok(IssuedApiToken { api_token, token: self.recall(again, WHAT, TokenKind::Api, &sealed)? })
+                Ok(IssuedApiToken {
+                    api_token,
+                    token: self.memory().recall(again, WHAT, TokenKind::Api, &sealed)?,
+                })
             }
         }
     }
@@ -81,6 +84,12 @@ impl<S: Store> Desk<'_, S> {
     ) -> Result<(), Refused> {
         let email = &self.who.user.email;
         check_password(&new, email).map_err(|reason| Refused::invalid("new_password", reason))?;
+        // Whoever has stolen a session must not find the password out by it. Counted apart from sign-ins, so that he
+        // keeps nobody from those.
+        let tried = name(self.pepper, b"change\0", self.who.user.id.as_bytes());
+        if let Some(until) = self.store.attempt(vec![(AttemptBy::Person, tried)]).await? {
+            return Err(Refused::Verdict(Verdict::new(Code::RateLimited, Act::Keep).available(Some(until))));
+        }
         let kept = self.store.user(email).await?;
         if !passwords.verify(present, kept.as_ref().map(|(_, kept)| kept)).await {
             return Err(Refused::invalid("password", "That is not your present password."));

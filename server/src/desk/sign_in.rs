@@ -29,7 +29,7 @@ pub enum Denied {
     /// Unknown, disabled, or another password: nobody learns which.
     #[error("the e-mail address or the password is wrong")]
     Wrong,
-    /// Too many attempts for this e-mail address or from this network address.
+    /// Too many attempts by this person, for this e-mail address, or from this network address.
     #[error("too many attempts")]
     TooMany {
         /// When the next one is possible.
@@ -61,10 +61,13 @@ pub async fn sign_in<S: Store>(
     shown: Option<Hash>,
 ) -> Result<Secret, Denied> {
     let email = asking.email.trim().to_lowercase();
+    let network = network(asking.address);
+    let by_person = name(pepper, b"person\0", &[&network, email.as_bytes()].concat());
     let by_email = name(pepper, b"email\0", email.as_bytes());
-    let by_address = name(pepper, b"address\0", &network(asking.address));
+    let by_address = name(pepper, b"address\0", &network);
     // Counted before the password is looked at, so that nobody tries a thousand at once.
-    let names = vec![(AttemptBy::Email, by_email), (AttemptBy::Address, by_address)];
+    let names =
+        vec![(AttemptBy::Person, by_person), (AttemptBy::Email, by_email), (AttemptBy::Address, by_address)];
     if let Some(until) = store.attempt(names).await? {
         return Err(Denied::TooMany { until });
     }
@@ -72,16 +75,17 @@ pub async fn sign_in<S: Store>(
     if !passwords.verify(asking.password, found.as_ref().map(|(_, kept)| kept)).await {
         return Err(Denied::Wrong);
     }
-    let (user, _) = found.ok_or(Denied::Wrong)?;
+    let (user, password) = found.ok_or(Denied::Wrong)?;
     let secret = Secret::generate()?;
     let session = NewSession {
         hash: session_hash(&secret),
         id: Uuid::new_v4(),
         user: user.id,
+        password,
         agent: asking.agent.chars().filter(|c| !c.is_control()).take(AGENT_MAX).collect(),
         address: asking.address.to_string(),
     };
-    store.sign_in(session, by_email).await?;
+    store.sign_in(session, by_person).await?;
     if let Some(before) = shown {
         store.end_sessions(Ending::Hash(before)).await?;
     }
@@ -89,7 +93,7 @@ pub async fn sign_in<S: Store>(
 }
 
 /// People type their password where the e-mail address belongs: the names are hashed.
-fn name(pepper: &[u8; 32], domain: &[u8], text: &[u8]) -> Hash {
+pub(super) fn name(pepper: &[u8; 32], domain: &[u8], text: &[u8]) -> Hash {
     let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, pepper));
     for part in [b"seatlock-attempt-v1\0".as_slice(), domain, text] {
         mac.update(part);
@@ -98,9 +102,77 @@ fn name(pepper: &[u8; 32], domain: &[u8], text: &[u8]) -> Hash {
 }
 
 /// One household has as many IPv6 addresses as it likes, in one /64 network.
-fn network(address: IpAddr) -> Vec<u8> {
+fn network(address: IpAddr) -> [u8; 16] {
     match address {
-        IpAddr::V4(address) => address.octets().to_vec(),
-        IpAddr::V6(address) => address.octets().into_iter().take(8).collect(),
+        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+        IpAddr::V6(address) => (u128::from(address) & !u128::from(u64::MAX)).to_be_bytes(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::Role;
+    use crate::store::{Actor, NewUser, People as _, UserChange, sqlite::SqliteStore};
+    use std::sync::atomic::Ordering;
+
+    /// Whoever could tell by the time which addresses are known would have half of what he needs.
+    #[tokio::test]
+    async fn a_password_is_compared_whoever_asks() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("seatlock.db"), true).await.unwrap();
+        let passwords = Passwords::new().unwrap();
+        let account = store.add_account(Uuid::new_v4(), "A".to_owned(), Actor::Console).await.unwrap().id;
+        for (email, disabled) in [("ada@example.com", false), ("bob@example.com", true)] {
+            let password = passwords.hash(Zeroizing::new("a long password".to_owned())).await.unwrap();
+            let (id, role) = (Uuid::new_v4(), Role::Owner);
+            let new = NewUser { id, account, email: email.to_owned(), role, password };
+            store.add_user(new, Actor::Console).await.unwrap();
+            if disabled {
+                store.change_user(id, UserChange::Disable, None, Actor::Console).await.unwrap();
+            }
+        }
+        let ask = async |email: &str, password: &str| {
+            let asking = SignIn {
+                email: email.to_owned(),
+                password: Zeroizing::new(password.to_owned()),
+                address: IpAddr::from([192, 0, 2, 1]),
+                agent: String::new(),
+            };
+            let before = passwords.compared.load(Ordering::Relaxed);
+            let let_in = sign_in(&store, &passwords, &[7; 32], asking, None).await;
+            (let_in.is_ok(), passwords.compared.load(Ordering::Relaxed) - before)
+        };
+        for (email, password, let_in) in [
+            ("ada@example.com", "a long password", true),
+            ("ada@example.com", "another password", false),
+            ("nobody@example.com", "a long password", false),
+            ("bob@example.com", "a long password", false),
+            ("", "", false),
+        ] {
+            assert_eq!(ask(email, password).await, (let_in, 1), "{email:?} {password:?}");
+        }
+        for _ in 0..9 {
+            ask("nobody@example.com", "x").await;
+        }
+        assert_eq!(
+            ask("nobody@example.com", "x").await,
+            (false, 0),
+            "nothing is worked on that can not succeed"
+        );
+        store.close().await;
+    }
+
+    #[test]
+    fn a_household_is_one_address() {
+        let same = |a: &str, b: &str| network(a.parse().unwrap()) == network(b.parse().unwrap());
+        for (a, b, wanted) in [
+            ("192.0.2.1", "192.0.2.1", true),
+            ("192.0.2.1", "192.0.2.2", false),
+            ("2001:db8::1", "2001:db8::ffff:1", true),
+            ("2001:db8::1", "2001:db8:0:1::1", false),
+        ] {
+            assert_eq!(same(a, b), wanted, "{a} {b}");
+        }
     }
 }

@@ -2,6 +2,10 @@
 
 /// Network addresses, through proxies.
 mod address;
+/// The admin API: `/admin/v1/...`.
+mod admin;
+/// Seats as a table, written as it is read.
+mod csv;
 /// Where things are: `/.well-known/seatlock`.
 mod discovery;
 /// For whoever watches the server: `/healthz`, `/readyz`.
@@ -85,6 +89,7 @@ pub fn router<S: Store>(state: Arc<AppState<S>>) -> Router {
         router = router.route(call.path(), post(handler));
     }
     router
+        .merge(admin::router(&state))
         .route("/v1/keys", get(keys::keys::<S>))
         .route("/.well-known/seatlock", get(discovery::discovery::<S>))
         .route("/healthz", get(health::alive))

@@ -1,10 +1,27 @@
-use super::{LicenseChange, Plan};
-use seatlock_protocol::{UnixTime, claims::ClockPolicy};
+use super::{LicenseChange, Plan, plan::is_word};
+use seatlock_protocol::{
+    UnixTime,
+    claims::{ClockAction, ClockPolicy},
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+/// Longest duration, in seconds: a century. Longer is a slip of the finger.
+pub const LONGEST: u64 = 36_500 * DAY;
+/// Seats of the largest license.
+pub const SEATS_MAX: u32 = 10_000_000;
+/// Bytes of the longest name of a product, plan, entitlement or version.
+pub const WORD_MAX: usize = 255;
+/// Names of one kind that a license or a plan may have.
+pub const WORDS_MAX: usize = 100;
+
 /// What happens to a seat's place in the license when its owner releases it while a lease is still alive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum, utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum ReleaseMode {
     /// The place is free at once; the old lease runs out beside the new one.
@@ -15,7 +32,9 @@ pub enum ReleaseMode {
 }
 
 /// What happens when two copies of one installation show up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum, utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum ClonePolicy {
     /// Mark the seat and go on.
@@ -77,11 +96,90 @@ pub struct License {
 }
 
 impl License {
-    /// What every lease carries: the plan's entitlements and those beside it.
+    /// A license with the usual values, and no product yet. An ephemeral one is for farms and containers, which come and go
+    /// by the hour. Of its plan only the name counts.
+    #[must_use]
+    pub fn usual(id: Uuid, account: Uuid, ephemeral: bool) -> Self {
+        let (offline_ttl, auto_release) = if ephemeral { (30 * MINUTE, HOUR) } else { (7 * DAY, 14 * DAY) };
+        Self {
+            id,
+            account,
+            plan: Plan::named("pro".to_owned()),
+            entitlements: Vec::new(),
+            products: Vec::new(),
+            seats_max: 1,
+            in_use: 0,
+            tokens: 0,
+            offline_ttl,
+            airgap_ttl: 90 * DAY,
+            auto_release,
+            renew: if ephemeral { offline_ttl / 3 } else { 6 * HOUR },
+            warn: 48 * HOUR,
+            release_window: DAY,
+            release_mode: ReleaseMode::Immediate,
+            relaunch_rebinds: true,
+            clone_policy: ClonePolicy::Flag,
+            clock: ClockPolicy { tol: 26 * HOUR, act: ClockAction::Freeze },
+            terms: None,
+            min_client: None,
+            suspended_at: None,
+            expires_at: None,
+            last_manual_release_at: None,
+        }
+    }
+
+    /// Why there can not be such a license.
+    ///
+    /// # Errors
+    /// The member, and the end of a sentence.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        if self.products.is_empty() {
+            return Err(("products", "a license needs a product".to_owned()));
+        }
+        for (name, words) in [("products", &self.products), ("entitlements", &self.entitlements)] {
+            if words.len() > WORDS_MAX || !words.iter().all(|word| is_word(word)) {
+                return Err((name, format!("at most {WORDS_MAX} names, without blanks in them")));
+            }
+        }
+        for (name, text) in [("terms", &self.terms), ("min_client", &self.min_client)] {
+            let fits =
+                |text: &str| !text.is_empty() && text.len() <= WORD_MAX && !text.contains(char::is_control);
+            if !text.as_deref().is_none_or(fits) {
+                return Err((name, format!("1 to {WORD_MAX} bytes")));
+            }
+        }
+        if self.seats_max > SEATS_MAX {
+            return Err(("seats_max", format!("at most {SEATS_MAX}")));
+        }
+        for (name, seconds) in [
+            ("offline_ttl", self.offline_ttl),
+            ("airgap_ttl", self.airgap_ttl),
+            ("auto_release", self.auto_release),
+            ("renew", self.renew),
+            ("warn", self.warn),
+            ("release_window", self.release_window),
+            ("clock.tol", self.clock.tol),
+        ] {
+            if !(1..=LONGEST).contains(&seconds) {
+                return Err((name, format!("1 to {LONGEST} seconds")));
+            }
+        }
+        if self.auto_release < 2 {
+            return Err(("auto_release", "2 seconds or more, so that a lease can end before it".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// What every lease carries: the plan's entitlements and those beside it, each once.
     #[must_use]
     pub fn granted(&self) -> Vec<String> {
-        let beside = self.entitlements.iter().filter(|name| !self.plan.entitlements.contains(name));
-        self.plan.entitlements.iter().chain(beside).cloned().collect()
+        let mut granted = Vec::new();
+        for name in self.plan.entitlements.iter().chain(&self.entitlements) {
+            if !granted.contains(name) {
+                granted.push(name.clone());
+            }
+        }
+        granted
     }
 
     /// The license after `change`.
@@ -96,5 +194,37 @@ impl License {
     pub fn release_possible_at(&self, now: UnixTime) -> Option<UnixTime> {
         let next = self.last_manual_release_at?.plus(self.release_window);
         (next > now).then_some(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_license_can_be() {
+        let usual =
+            License { products: vec!["p".to_owned()], ..License::usual(Uuid::nil(), Uuid::nil(), false) };
+        assert_eq!(usual.check(), Ok(()));
+        let ephemeral =
+            License { products: vec!["p".to_owned()], ..License::usual(Uuid::nil(), Uuid::nil(), true) };
+        assert_eq!((ephemeral.check(), ephemeral.renew), (Ok(()), 600));
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let rows: [(&str, License); 11] = [
+            ("products", License { products: Vec::new(), ..usual.clone() }),
+            ("products", License { products: words(&["a b"]), ..usual.clone() }),
+            ("products", License { products: words(&[""]), ..usual.clone() }),
+            ("entitlements", License { entitlements: words(&["cad\n"]), ..usual.clone() }),
+            ("entitlements", License { entitlements: vec!["e".to_owned(); 101], ..usual.clone() }),
+            ("terms", License { terms: Some(String::new()), ..usual.clone() }),
+            ("min_client", License { min_client: Some("1\u{1b}".to_owned()), ..usual.clone() }),
+            ("seats_max", License { seats_max: SEATS_MAX + 1, ..usual.clone() }),
+            ("warn", License { warn: 0, ..usual.clone() }),
+            ("airgap_ttl", License { airgap_ttl: LONGEST + 1, ..usual.clone() }),
+            ("auto_release", License { auto_release: 1, ..usual.clone() }),
+        ];
+        for (member, license) in rows {
+            assert_eq!(license.check().unwrap_err().0, member);
+        }
     }
 }

@@ -32,7 +32,7 @@ pub use decision::{Answer, Audit, AuditEvent, Decision, LicenseChange, Verdict};
 pub use event::{Call, Caller, Event, OwnerAct};
 pub use gate::version;
 pub use lease::{LeaseTerms, guard, terms};
-pub use license::{ClonePolicy, License, ReleaseMode};
+pub use license::{ClonePolicy, LONGEST, License, ReleaseMode, SEATS_MAX, WORD_MAX, WORDS_MAX};
 pub use people::{
     API_TOKENS, AttemptBy, Attempts, PASSWORD_MAX, PASSWORD_MIN, REMEMBERED, Role, SESSION_IDLE,
     SESSION_LIFE, SHARE_LIFE, check_email, check_password, session_lives,

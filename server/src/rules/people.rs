@@ -21,7 +21,7 @@ const DAY: u64 = 24 * 3600;
 const ATTEMPT_WINDOW: u64 = 15 * 60;
 
 /// What a user may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Everything, in every account: whoever runs the server.
@@ -73,7 +73,9 @@ pub fn check_email(email: &str) -> Result<(), &'static str> {
 /// Who tries to sign in, and how often he may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptBy {
-    /// One e-mail address, from wherever.
+    /// One e-mail address from one network address: a person who has forgotten the password.
+    Person,
+    /// One e-mail address, from wherever. More than a person needs, so that nobody keeps another one out by guessing.
     Email,
     /// One network address, with whatever e-mail addresses: an office has one for all.
     Address,
@@ -82,8 +84,8 @@ pub enum AttemptBy {
 impl AttemptBy {
     fn limit(self) -> u32 {
         match self {
-            Self::Email => 10,
-            Self::Address => 100,
+            Self::Person => 10,
+            Self::Email | Self::Address => 100,
         }
     }
 }
@@ -161,16 +163,16 @@ mod tests {
     fn the_eleventh_attempt_waits_for_the_window_to_end() {
         let mut attempts = None;
         for second in 0..10 {
-            attempts = Some(Attempts::next(attempts, AttemptBy::Email, at(100 + second)).unwrap());
+            attempts = Some(Attempts::next(attempts, AttemptBy::Person, at(100 + second)).unwrap());
         }
         let end = 100 + ATTEMPT_WINDOW as i64;
-        assert_eq!(Attempts::next(attempts, AttemptBy::Email, at(200)), Err(at(end)));
-        assert_eq!(Attempts::next(attempts, AttemptBy::Email, at(end - 1)), Err(at(end)));
-        let next = Attempts::next(attempts, AttemptBy::Email, at(end)).unwrap();
+        assert_eq!(Attempts::next(attempts, AttemptBy::Person, at(200)), Err(at(end)));
+        assert_eq!(Attempts::next(attempts, AttemptBy::Person, at(end - 1)), Err(at(end)));
+        let next = Attempts::next(attempts, AttemptBy::Person, at(end)).unwrap();
         assert_eq!(next, Attempts { count: 1, since: at(end) });
         assert!(Attempts::next(attempts, AttemptBy::Address, at(200)).is_ok(), "an office has one address");
         assert_eq!(
-            Attempts::next(attempts, AttemptBy::Email, at(50)).unwrap().count,
+            Attempts::next(attempts, AttemptBy::Person, at(50)).unwrap().count,
             1,
             "the clock was wrong"
         );

@@ -1,3 +1,4 @@
+use super::license::{WORD_MAX, WORDS_MAX};
 use serde::{Serialize, Serializer};
 
 /// What a subscription of this name contains.
@@ -9,6 +10,34 @@ pub struct Plan {
     pub carries_seats: bool,
     /// Entitlements that come with it.
     pub entitlements: Vec<String>,
+}
+
+impl Plan {
+    /// A plan of which only the name is known yet; the store knows what it contains.
+    #[must_use]
+    pub fn named(name: String) -> Self {
+        Self { name, carries_seats: true, entitlements: Vec::new() }
+    }
+
+    /// Why there can not be such a plan.
+    ///
+    /// # Errors
+    /// The member, and the end of a sentence.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        if !is_word(&self.name) {
+            return Err(("name", format!("1 to {WORD_MAX} bytes, without blanks in them")));
+        }
+        if self.entitlements.len() > WORDS_MAX || !self.entitlements.iter().all(|word| is_word(word)) {
+            return Err(("entitlements", format!("at most {WORDS_MAX} names, without blanks in them")));
+        }
+        Ok(())
+    }
+}
+
+/// The database keeps words with blanks between them.
+pub(super) fn is_word(text: &str) -> bool {
+    let stray = |c: char| c.is_whitespace() || c.is_control();
+    !text.is_empty() && text.len() <= WORD_MAX && !text.contains(stray)
 }
 
 /// Wherever a plan is part of something else, its name says enough.

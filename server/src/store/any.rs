@@ -3,7 +3,7 @@ use super::sqlite::SqliteStore;
 use super::{
     Account, Actor, Answered, ApiToken, AuditQuery, AuditRow, AuditState, Ending, Hash, ListedSeat, Made,
     Moved, NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, Page, PasswordHash, People, Question,
-    SeatQuery, ServerInfo, Session, Share, SignedIn, Store, StoreError, StoredKeySet, User, UserChange,
+    SeatQuery, ServerInfo, Session, Share, SignedIn, Store, StoreError, StoredKeySet, Told, User, UserChange,
 };
 use crate::rules::{AttemptBy, License, Plan, Seat};
 use seatlock_protocol::{TokenHash, UnixTime};
@@ -52,12 +52,7 @@ impl AnyStore {
     ///
     /// # Errors
     /// When the database is not empty, or the file is not whole.
-    pub async fn import(
-        &self,
-        file: PathBuf,
-        dry_run: bool,
-        told: Box<dyn Fn(&str, u64) + Send + Sync>,
-    ) -> Result<Moved, StoreError> {
+    pub async fn import(&self, file: PathBuf, dry_run: bool, told: Told) -> Result<Moved, StoreError> {
         match self {
             Self::Sqlite(store) => store.import(file, dry_run, told).await,
             Self::Postgres(store) => store.import(file, dry_run, told).await,

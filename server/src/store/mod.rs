@@ -33,7 +33,7 @@ pub use people::{
     Share, SignedIn, User, UserChange,
 };
 
-pub use transfer::Moved;
+pub use transfer::{Moved, Told};
 
 /// Why a store could not answer.
 #[derive(Debug, thiserror::Error)]

@@ -84,6 +84,8 @@ pub struct NewSession {
     pub id: Uuid,
     /// Whose it is.
     pub user: Uuid,
+    /// The password that was found to be his: if he has another one by now, no session begins.
+    pub password: PasswordHash,
     /// The browser, as it calls itself.
     pub agent: String,
     /// The network address that it came from.

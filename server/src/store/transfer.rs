@@ -64,8 +64,8 @@ pub(super) const TABLES: &[Table] = &[
         ("license_id", Text), ("seat_id", Text), ("epoch", Integer), ("machine", Text), ("detail", Text), ("hash", Bytes),
     ] },
     Table { name: "person", order: "rowid", columns: &[
-        ("id", Text), ("account_id", Text), ("email", Text), ("role", Text), ("password", Text),
-        ("disabled_at", Integer), ("created_at", Integer),
+        ("id", Text), ("account_id", Text), ("email", Text), ("email_key", Text), ("role", Text),
+        ("password", Text), ("disabled_at", Integer), ("created_at", Integer),
     ] },
     Table { name: "attempt", order: "hash", columns: &[("hash", Bytes), ("count", Integer), ("since", Integer)] },
     Table { name: "api_token", order: "rowid", columns: &[
@@ -145,6 +145,9 @@ impl Tally {
     }
 }
 
+/// Hears of every table that is done, and of its rows.
+pub type Told = Box<dyn Fn(&str, u64) + Send + Sync>;
+
 /// What was taken out or brought in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Moved {
@@ -168,5 +171,5 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    if digits.len() % 2 == 0 { digits.chunks(2).map(byte).collect() } else { None }
+    if digits.len().is_multiple_of(2) { digits.chunks(2).map(byte).collect() } else { None }
 }

@@ -223,7 +223,7 @@ impl Plugin {
         Self { body, ..self.clone() }
     }
 
-    fn request(&self) -> (String, Value) {
+    pub fn request(&self) -> (String, Value) {
         let mut nonce = [0; 16];
         getrandom::fill(&mut nonce).unwrap();
         let nonce = seatlock_protocol::Nonce::new(nonce).to_string();

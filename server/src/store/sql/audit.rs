@@ -93,27 +93,41 @@ pub(super) async fn list(pool: &Pool<Db>, query: AuditQuery) -> Result<Page<Audi
 /// Follows the chain from its beginning. Rows that come meanwhile are looked at too, or not: both are right.
 pub(super) async fn verify(conn: &mut DbConnection) -> Result<AuditState, StoreError> {
     let mut state = AuditState { rows: 0, broken_at: None, head: chain::START };
+    // Numbers that no row of ours has would be seen in lists, so they are looked at too.
+    let mut from = i64::MIN;
     loop {
-        let rows = sqlx::query("SELECT * FROM audit WHERE id > $1 ORDER BY id LIMIT $2")
-            .bind(integer(state.rows))
+        let rows = sqlx::query("SELECT * FROM audit WHERE id >= $1 ORDER BY id LIMIT $2")
+            .bind(from)
             .bind(STRIDE)
             .fetch_all(&mut *conn)
             .await?;
         for found in &rows {
-            // What can not even be read was changed.
-            let detail: Option<&str> = found.try_get("detail")?;
-            let whole = row(found).is_ok_and(|row| {
-                row.id == state.rows + 1 && row.hash == chain::hash(&state.head, &row, detail)
-            });
-            if !whole {
-                return Ok(AuditState { broken_at: Some(unsigned(found, "id")?), ..state });
+            if !follows(found, &state) {
+                return Ok(AuditState { broken_at: Some(unsigned(found, "id").unwrap_or(0)), ..state });
             }
             state = AuditState { rows: state.rows + 1, head: hash(found, "hash")?, ..state };
         }
         if rows.is_empty() {
             return Ok(state);
         }
+        from = integer(state.rows) + 1;
     }
+}
+
+/// Whether a row is the next one of the chain, as it was written. What can not even be read was changed.
+fn follows(found: &DbRow, state: &AuditState) -> bool {
+    let (Ok(row), Ok(detail)) = (row(found), found.try_get("detail")) else { return false };
+    // Another way to write an id is the same id, but would not be found by it any more.
+    let written = |name, id: Option<Uuid>| {
+        found
+            .try_get::<Option<&str>, _>(name)
+            .is_ok_and(|text| text == id.map(|id| id.to_string()).as_deref())
+    };
+    row.id == state.rows + 1
+        && row.hash == chain::hash(&state.head, &row, detail)
+        && written("account_id", Some(row.account))
+        && written("license_id", row.license)
+        && written("seat_id", row.seat)
 }
 
 fn row(row: &DbRow) -> Result<AuditRow, StoreError> {

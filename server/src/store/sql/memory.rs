@@ -14,7 +14,7 @@ pub(super) async fn before<T>(
     let Some(request) = request else { return Ok(None) };
     tx.alone(&request.key).await?;
     sqlx::query(concat!(
-        "DELETE FROM remembered WHERE hash IN (SELECT hash FROM remembered WHERE created_at < $1",
+        "DELETE FROM remembered WHERE hash IN (SELECT hash FROM remembered WHERE created_at <= $1",
         skip_locked!(),
         ")"
     ))

@@ -81,11 +81,13 @@ impl Write for AddUser {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<User, StoreError> {
         let Self(new, by) = self;
         let added = sqlx::query(
-            "INSERT INTO person (id, account_id, email, role, password, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO person (id, account_id, email, email_key, role, password, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(new.id.to_string())
         .bind(new.account.to_string())
         .bind(&new.email)
+        .bind(new.email.to_lowercase())
         .bind(role_name(new.role))
         .bind(&new.password.0)
         .bind(tx.now.seconds())
@@ -193,10 +195,8 @@ impl BackEnd {
     }
 
     pub(super) async fn read_user(&self, email: &str) -> Result<Option<(User, PasswordHash)>, StoreError> {
-        let query =
-            concat!("SELECT u.password, ", user_columns!(), " FROM person u WHERE lower(u.email) = $1");
-        let Some(row) =
-            sqlx::query(query).bind(email.to_ascii_lowercase()).fetch_optional(self.pool()).await?
+        let query = concat!("SELECT u.password, ", user_columns!(), " FROM person u WHERE u.email_key = $1");
+        let Some(row) = sqlx::query(query).bind(email.to_lowercase()).fetch_optional(self.pool()).await?
         else {
             return Ok(None);
         };

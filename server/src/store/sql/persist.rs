@@ -3,7 +3,7 @@ use super::dialect::{UPDATE_SEATS, UPSERT_INSTALLS};
 use super::rows::hex;
 use super::rows::integer;
 use super::writer::Tx;
-use crate::rules::{Audit, Decision, Install, License, LicenseChange, Seat, SeatState};
+use crate::rules::{Audit, AuditEvent, Decision, Install, License, LicenseChange, Seat, SeatState};
 use crate::store::{Actor, StoreError};
 use seatlock_protocol::UnixTime;
 use uuid::Uuid;
@@ -167,6 +167,8 @@ pub(super) async fn audit(
     entry: &Audit,
     by: &Actor,
 ) -> Result<(), StoreError> {
+    // Whoever comes next only finds what time has done.
+    let by = if entry.event == AuditEvent::AutoReleased { &Actor::System } else { by };
     let entry = Entry {
         license: Some(seat.license),
         seat: Some(seat.id),

@@ -45,7 +45,7 @@ impl Write for Attempt {
             }
         }
         let outdated = concat!(
-            "DELETE FROM attempt WHERE hash IN (SELECT hash FROM attempt WHERE since < $1",
+            "DELETE FROM attempt WHERE hash IN (SELECT hash FROM attempt WHERE since <= $1",
             skip_locked!(),
             ")"
         );
@@ -78,7 +78,7 @@ impl Write for SignIn {
         let user = tx_user(tx, new.user).await?;
         let begun = sqlx::query(
             "INSERT INTO session (hash, id, user_id, agent, address, created_at, seen_at) \
-             SELECT $1, $2, id, $4, $5, $6, $6 FROM person WHERE id = $3 AND disabled_at IS NULL",
+             SELECT $1, $2, id, $4, $5, $6, $6 FROM person WHERE id = $3 AND disabled_at IS NULL AND password = $7",
         )
         .bind(new.hash.as_slice())
         .bind(new.id.to_string())
@@ -86,6 +86,7 @@ impl Write for SignIn {
         .bind(&new.agent)
         .bind(&new.address)
         .bind(now.seconds())
+        .bind(&new.password.0)
         .execute(tx.conn())
         .await?;
         if begun.rows_affected() != 1 {
@@ -96,7 +97,7 @@ impl Write for SignIn {
             .execute(tx.conn())
             .await?;
         let outdated = concat!(
-            "DELETE FROM session WHERE hash IN (SELECT hash FROM session WHERE created_at < $1 OR seen_at < $2",
+            "DELETE FROM session WHERE hash IN (SELECT hash FROM session WHERE created_at <= $1 OR seen_at <= $2",
             skip_locked!(),
             ")"
         );
@@ -162,8 +163,10 @@ impl Write for AddApiToken {
         if let Some(made) = before(tx, new.remember.as_ref()).await? {
             return Ok(made);
         }
-        tx_user(tx, new.user).await?;
         // The limit is part of the statement, and the user is locked, so that it holds whoever asks at once.
+        if tx_user(tx, new.user).await?.disabled_at.is_some() {
+            return Err(StoreError::NotFound(format!("user {}", new.user)));
+        }
         let added = sqlx::query(
             "INSERT INTO api_token (id, hash, user_id, name, created_at) SELECT $1, $2, $3, $4, $5 \
              WHERE (SELECT count(*) FROM api_token WHERE user_id = $3) < $6",

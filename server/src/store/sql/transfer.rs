@@ -3,12 +3,14 @@ use super::dialect::{BackEnd, Db, DbConnection, DbRow, ROWS, SNAPSHOT, now};
 use super::rows::moment;
 use super::writer::{Tx, Write};
 use crate::store::StoreError;
-use crate::store::transfer::{AuditHeader, FORMAT, Header, Kind, Moved, TABLES, Table, Tally, hex, unhex};
+use crate::store::transfer::{
+    AuditHeader, FORMAT, Header, Kind, Moved, TABLES, Table, Tally, Told, hex, unhex,
+};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, QueryBuilder, Row as _};
 use std::{
     fs::File,
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufRead as _, BufReader},
     path::PathBuf,
 };
 
@@ -59,12 +61,7 @@ impl BackEnd {
     ///
     /// # Errors
     /// When the database is not empty, or the file is not whole.
-    pub async fn import(
-        &self,
-        file: PathBuf,
-        dry_run: bool,
-        told: Box<dyn Fn(&str, u64) + Send + Sync>,
-    ) -> Result<Moved, StoreError> {
+    pub async fn import(&self, file: PathBuf, dry_run: bool, told: Told) -> Result<Moved, StoreError> {
         self.write(Import { file, dry_run, told }).await
     }
 }
@@ -106,7 +103,7 @@ fn value(row: &DbRow, column: &'static str, kind: Kind) -> Result<Value, StoreEr
 struct Import {
     file: PathBuf,
     dry_run: bool,
-    told: Box<dyn Fn(&str, u64) + Send + Sync>,
+    told: Told,
 }
 
 impl Write for Import {

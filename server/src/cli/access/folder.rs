@@ -1,0 +1,267 @@
+use super::{Trouble, Typed, Wanted};
+use crate::cli::seat::refusal;
+use anyhow::{Context as _, bail};
+use seatlock_protocol::{Token, TokenKind};
+use seatlock_server::{
+    desk::{Again, Memory},
+    keys::DataFolder,
+    password::{Passwords, generate},
+    rules::{Answer, License, OwnerAct, Plan, Role, check_email, check_password},
+    store::{
+        Actor, Answered, AnyStore, ApiToken, AuditQuery, Made, NewApiToken, NewSeat, NewUser, OwnerOrder,
+        PasswordHash, People as _, SeatQuery, Store as _, StoreError, TokenHashes, UserChange,
+    },
+    view::{
+        AccountView, ActedView, AuditStateView, AuditView, IssuedApiTokenView, IssuedView, LicenseSettings,
+        LicenseView, PlanView, SeatView, Shown, UsageView, UserView,
+    },
+};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+/// Seats that are read at a time.
+const PAGE: u32 = 1000;
+
+/// A data folder: whoever may open it may do everything.
+pub(in crate::cli) struct Folder {
+    store: AnyStore,
+    pepper: Zeroizing<[u8; 32]>,
+}
+
+impl Folder {
+    pub(super) async fn open(folder: &DataFolder) -> anyhow::Result<Self> {
+        Ok(Self { store: crate::cli::open(folder).await?, pepper: folder.pepper()? })
+    }
+
+    pub(super) async fn close(self) {
+        self.store.close().await;
+    }
+
+    pub(super) async fn seats(&self, wanted: Wanted) -> anyhow::Result<Vec<SeatView>> {
+        let mut query = SeatQuery { limit: PAGE, ..wanted.into() };
+        let mut seats = Vec::new();
+        loop {
+            let page = self.store.seats(query.clone()).await?;
+            seats.extend(page.rows.iter().map(SeatView::from));
+            match page.rows.last().filter(|_| page.more) {
+                Some(last) => query.after = Some(last.cursor()),
+                None => return Ok(seats),
+            }
+        }
+    }
+
+    pub(super) async fn seat(&self, id: Uuid) -> anyhow::Result<SeatView> {
+        let found = self.store.seat(id).await?;
+        let (seat, _) = found.ok_or_else(|| StoreError::NotFound(format!("seat {id}")))?;
+        Ok((&seat).into())
+    }
+
+    pub(super) async fn create_seat(
+        &self,
+        email: &str,
+        license: Option<Uuid>,
+        key: Option<&str>,
+    ) -> Result<IssuedView, Trouble> {
+        let made = self.try_create_seat(email, license, key).await;
+        made.map_err(|error| {
+            let passing =
+                matches!(error.downcast_ref(), Some(StoreError::Overloaded | StoreError::Database(_)));
+            Trouble { error, passing, wait: None }
+        })
+    }
+
+    async fn try_create_seat(
+        &self,
+        email: &str,
+        license: Option<Uuid>,
+        key: Option<&str>,
+    ) -> anyhow::Result<IssuedView> {
+        const WHAT: &str = "seat";
+        if let Err(reason) = check_email(email) {
+            bail!("\"{}\": {reason}", email.escape_debug());
+        }
+        let memory = Memory { pepper: &self.pepper, who: Uuid::nil() };
+        let request = serde_json::to_vec(&(email, license))?;
+        let again = key.map(|key| Again { key, request: &request });
+        let token = new_token(TokenKind::Integration)?;
+        let made = self.store.create_seat(NewSeat {
+            id: Uuid::new_v4(),
+            license,
+            shared_with: email.to_owned(),
+            token: TokenHashes::of(&token, &self.pepper),
+            remember: memory.remember(again, WHAT, Some(&token))?,
+            by: Actor::Console,
+        });
+        let (id, token) = match made.await? {
+            Made::New(answered) => (accepted(&answered)?.0, token),
+            Made::Before { subject, sealed } => {
+                (subject, memory.recall(again, WHAT, TokenKind::Integration, &sealed)?)
+            }
+        };
+        Ok(IssuedView { seat: self.seat(id).await?, token: token.into() })
+    }
+
+    pub(super) async fn act(&self, id: Uuid, act: OwnerAct, dry_run: bool) -> anyhow::Result<ActedView> {
+        let token = match act {
+            OwnerAct::Refresh => Some(new_token(TokenKind::Integration)?),
+            OwnerAct::Release | OwnerAct::Revoke => None,
+        };
+        let new_token = token.as_ref().map(|token| TokenHashes::of(token, &self.pepper));
+        let (seat, remember, by) = (id, None, Actor::Console);
+        let order = self.store.owner(OwnerOrder { seat, act, new_token, dry_run, remember, by });
+        let Made::New(answered) = order.await? else { bail!("it was answered before") };
+        let (_, would_change) = accepted(&answered)?;
+        Ok(ActedView {
+            seat: self.seat(id).await?,
+            changed: would_change && !dry_run,
+            would_change,
+            dry_run,
+            token: token.filter(|_| would_change && !dry_run).map(Into::into),
+        })
+    }
+
+    pub(super) async fn licenses(&self) -> anyhow::Result<Vec<LicenseView>> {
+        Ok(self.store.licenses(None).await?.iter().map(Into::into).collect())
+    }
+
+    pub(super) async fn usage(&self) -> anyhow::Result<Vec<UsageView>> {
+        Ok(self.store.licenses(None).await?.iter().map(Into::into).collect())
+    }
+
+    pub(super) async fn create_license(
+        &self,
+        account: Uuid,
+        settings: LicenseSettings,
+    ) -> anyhow::Result<LicenseView> {
+        let usual = License::usual(Uuid::new_v4(), account, false);
+        let license = settings.apply(usual, self.store.ready().await?).map_err(invalid)?;
+        Ok((&self.store.add_license(license, Actor::Console).await?).into())
+    }
+
+    pub(super) async fn change_license(
+        &self,
+        id: Uuid,
+        settings: LicenseSettings,
+    ) -> anyhow::Result<LicenseView> {
+        let found = self.store.licenses(None).await?.into_iter().find(|license| license.id == id);
+        let old = found.ok_or_else(|| StoreError::NotFound(format!("license {id}")))?;
+        let new = settings.apply(old.clone(), self.store.ready().await?).map_err(invalid)?;
+        Ok((&self.store.change_license(old, new, Actor::Console).await?).into())
+    }
+
+    pub(super) async fn accounts(&self) -> anyhow::Result<Vec<AccountView>> {
+        Ok(self.store.accounts().await?.iter().map(Into::into).collect())
+    }
+
+    pub(super) async fn create_account(&self, name: &str) -> anyhow::Result<AccountView> {
+        let name = name.trim().to_owned();
+        if name.is_empty() || name.len() > 200 || name.contains(char::is_control) {
+            bail!("an account needs a name of 1 to 200 bytes");
+        }
+        Ok((&self.store.add_account(Uuid::new_v4(), name, Actor::Console).await?).into())
+    }
+
+    pub(super) async fn users(&self) -> anyhow::Result<Vec<UserView>> {
+        Ok(self.store.users(None).await?.iter().map(Into::into).collect())
+    }
+
+    pub(super) async fn add_user(
+        &self,
+        account: Uuid,
+        email: &str,
+        role: Role,
+        typed: Typed,
+    ) -> anyhow::Result<(UserView, Option<Shown>)> {
+        if let Err(reason) = check_email(email) {
+            bail!("\"{}\": {reason}", email.escape_debug());
+        }
+        let (password, shown) = chosen_password(email, typed).await?;
+        let user = NewUser { id: Uuid::new_v4(), account, email: email.to_owned(), role, password };
+        Ok(((&self.store.add_user(user, Actor::Console).await?).into(), shown))
+    }
+
+    pub(super) async fn replace_password(
+        &self,
+        user: &UserView,
+        typed: Typed,
+    ) -> anyhow::Result<(UserView, Option<Shown>)> {
+        let (password, shown) = chosen_password(&user.email, typed).await?;
+        Ok((self.change_user(user.id, UserChange::Password(password)).await?, shown))
+    }
+
+    pub(super) async fn change_user(&self, id: Uuid, change: UserChange) -> anyhow::Result<UserView> {
+        Ok((&self.store.change_user(id, change, None, Actor::Console).await?).into())
+    }
+
+    pub(super) async fn create_api_token(
+        &self,
+        user: &UserView,
+        name: &str,
+    ) -> anyhow::Result<IssuedApiTokenView> {
+        let token = new_token(TokenKind::Api)?;
+        let hash = token.stored_hash(&self.pepper);
+        let new =
+            NewApiToken { id: Uuid::new_v4(), user: user.id, name: name.to_owned(), hash, remember: None };
+        let made: Made<ApiToken> = self.store.add_api_token(new, Actor::Console).await?;
+        let Made::New(api_token) = made else { bail!("it was answered before") };
+        Ok(IssuedApiTokenView { api_token: (&api_token).into(), token: token.into() })
+    }
+
+    pub(super) async fn plans(&self) -> anyhow::Result<Vec<PlanView>> {
+        Ok(self.store.plans().await?.iter().map(Into::into).collect())
+    }
+
+    pub(super) async fn set_plan(&self, plan: PlanView) -> anyhow::Result<PlanView> {
+        let PlanView { name, carries_seats, entitlements } = plan;
+        let plan = Plan { name, carries_seats, entitlements };
+        plan.check().map_err(invalid)?;
+        self.store.set_plan(plan.clone(), Actor::Console).await?;
+        Ok((&plan).into())
+    }
+
+    pub(super) async fn audit(&self, seat: Option<Uuid>, last: u32) -> anyhow::Result<Vec<AuditView>> {
+        let query = AuditQuery { seat, limit: last, ..AuditQuery::default() };
+        Ok(self.store.audit(query).await?.rows.iter().map(Into::into).collect())
+    }
+
+    pub(super) async fn verify_audit(&self) -> anyhow::Result<AuditStateView> {
+        Ok((&self.store.verify_audit().await?).into())
+    }
+}
+
+/// A member of a license or a plan that can not be so.
+pub(in crate::cli) fn invalid((field, reason): (&'static str, String)) -> anyhow::Error {
+    let hint = match field {
+        "products" => ". Name products with --product",
+        "entitlements" => ". Name them with --entitlement",
+        _ => "",
+    };
+    anyhow::anyhow!("{field}: {reason}{hint}")
+}
+
+fn new_token(kind: TokenKind) -> anyhow::Result<Token> {
+    let token = Token::generate(kind, getrandom::fill);
+    token.context("the operating system gives no random numbers; no token was made")
+}
+
+/// The seat, and whether it was changed; a refusal in the words of the table of codes.
+fn accepted(answered: &Answered) -> anyhow::Result<(Uuid, bool)> {
+    let changed = match &answered.answer {
+        Answer::Verdict(verdict) => return Err(refusal(verdict)),
+        Answer::Unchanged => false,
+        Answer::Done | Answer::Lease(_) => true,
+    };
+    let (seat, _) = answered.subject.as_ref().context("there is no such seat")?;
+    Ok((seat.id, changed))
+}
+
+/// What is kept of a password, and the password to be printed, unless somebody knows it already.
+async fn chosen_password(email: &str, typed: Typed) -> Result<(PasswordHash, Option<Shown>), anyhow::Error> {
+    let passwords = Passwords::new()?;
+    let Some(typed) = typed else {
+        let made = generate()?;
+        return Ok((passwords.hash(made.clone()).await?, Some(made.into())));
+    };
+    check_password(&typed, email).map_err(|reason| anyhow::anyhow!(reason))?;
+    Ok((passwords.hash(typed).await?, None))
+}

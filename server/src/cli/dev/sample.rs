@@ -1,0 +1,91 @@
+use anyhow::{Context as _, bail};
+use seatlock_protocol::{MachineId, Token, TokenKind};
+use seatlock_server::{
+    keys::random,
+    rules::{Answer, Call, Caller, License, OwnerAct},
+    store::{
+        Actor, Answered, AnyStore, Made, NewSeat, OwnerOrder, Question, Store as _, StoreError, TokenHashes,
+    },
+};
+use uuid::Uuid;
+
+/// Whose seat nobody has used yet: its token is to be tried.
+pub(super) const FOR: &str = "ada@example.com";
+
+/// One seat that nobody used yet, one in use and one released. Answers the token of the first.
+pub(super) async fn seats(store: &AnyStore, pepper: &[u8; 32], license: &License) -> anyhow::Result<Token> {
+    let (_, token) = seat(store, pepper, license, FOR).await?;
+    let (_, in_use) = seat(store, pepper, license, "grace@example.com").await?;
+    activate(store, pepper, license, &in_use, "grace's workstation").await?;
+    let (released, given_back) = seat(store, pepper, license, "alan@example.com").await?;
+    activate(store, pepper, license, &given_back, "alan's laptop").await?;
+    let (act, by) = (OwnerAct::Release, Actor::Console);
+    let order = OwnerOrder { seat: released, act, new_token: None, dry_run: false, remember: None, by };
+    done(store.owner(order).await?)?;
+    Ok(token)
+}
+
+/// The license as it is now.
+pub(super) async fn license(store: &AnyStore, id: Uuid) -> anyhow::Result<License> {
+    let found = store.licenses(None).await?.into_iter().find(|license| license.id == id);
+    Ok(found.ok_or_else(|| StoreError::NotFound(format!("license {id}")))?)
+}
+
+async fn seat(
+    store: &AnyStore,
+    pepper: &[u8; 32],
+    license: &License,
+    email: &str,
+) -> anyhow::Result<(Uuid, Token)> {
+    let token = Token::generate(TokenKind::Integration, getrandom::fill)
+        .context("the operating system gives no random numbers")?;
+    let id = Uuid::new_v4();
+    let new = NewSeat {
+        id,
+        license: Some(license.id),
+        shared_with: email.to_owned(),
+        token: TokenHashes::of(&token, pepper),
+        remember: None,
+        by: Actor::Console,
+    };
+    done(store.create_seat(new).await?)?;
+    Ok((id, token))
+}
+
+/// A computer that does not exist takes a seat.
+async fn activate(
+    store: &AnyStore,
+    pepper: &[u8; 32],
+    license: &License,
+    token: &Token,
+    computer: &str,
+) -> anyhow::Result<()> {
+    let product = license.products.first().context("the license has no product")?;
+    let caller = Caller {
+        machine: MachineId::derive(product, "sample", computer),
+        token_revoked: false,
+        product: product.clone(),
+        client: env!("CARGO_PKG_VERSION").to_owned(),
+        terms: None,
+        epoch: None,
+        launches: 1,
+        last_offline: None,
+        install_id: Uuid::new_v4(),
+        install: None,
+        renewal: None,
+        next_renewal: *random()?,
+        jitter: 0,
+    };
+    let question = Question { token: token.stored_hash(pepper), call: Call::Activate, caller };
+    done(Made::New(store.call(question).await?))
+}
+
+fn done(made: Made<Answered>) -> anyhow::Result<()> {
+    match made {
+        Made::New(Answered { answer: Answer::Done | Answer::Lease(_), .. }) => Ok(()),
+        Made::New(Answered { answer: Answer::Verdict(verdict), .. }) => {
+            Err(super::super::seat::refusal(&verdict))
+        }
+        Made::New(_) | Made::Before { .. } => bail!("nothing was changed"),
+    }
+}

@@ -1,0 +1,25 @@
+use super::access::{Access, Place};
+use super::output::Output;
+use clap::Args;
+
+#[derive(Args)]
+pub(super) struct Usage {}
+
+impl Usage {
+    pub(super) async fn run(self, place: &Place, output: Output) -> anyhow::Result<()> {
+        let access = Access::open(place).await?;
+        let usage = access.usage().await;
+        access.close().await;
+        let head = ["LICENSE", "PLAN", "IN USE", "TOKENS", "SEATS", "ENTITLEMENTS"];
+        output.table(&usage?, head, |usage| {
+            [
+                usage.license.to_string(),
+                usage.plan.clone(),
+                usage.in_use.to_string(),
+                usage.tokens.to_string(),
+                usage.seats_max.to_string(),
+                usage.entitlements.join(" "),
+            ]
+        })
+    }
+}

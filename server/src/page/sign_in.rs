@@ -1,0 +1,20 @@
+use super::{Help, Moment, Notice};
+use askama::Template;
+
+/// `/sign-in`.
+#[derive(Debug, Clone, Default, Template)]
+#[template(path = "sign_in.html")]
+pub struct SignInPage {
+    /// Where to read more, and whom to ask.
+    pub help: Help,
+    /// Such as "You are signed out."
+    pub notice: Option<Notice>,
+    /// What was typed before.
+    pub email: String,
+    /// Why the last try failed. The same words for an unknown address and a wrong password.
+    pub error: Option<String>,
+    /// When the next try is possible, after too many.
+    pub wait_until: Option<Moment>,
+    /// Path to go to afterwards; empty for the list of seats. The handler takes only a path of its own.
+    pub next: String,
+}

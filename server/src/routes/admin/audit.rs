@@ -1,0 +1,62 @@
+use super::answers::{BadRequest, Guarded};
+use super::ask::{Ask, Visitor, limit};
+use super::{Answer, Endpoints, cursor, shown};
+use crate::routes::AppState;
+use crate::store::{AuditQuery, Store};
+use crate::view::{AuditStateView, AuditView, List};
+use axum::extract::State;
+use serde::Deserialize;
+use std::sync::Arc;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
+    to.add(__path_list_audit, list_audit::<S>).add(__path_verify_audit, verify_audit::<S>)
+}
+
+/// Which entries.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct EntriesQuery {
+    /// Of one account; for administrators.
+    account: Option<Uuid>,
+    /// Of one seat.
+    seat: Option<Uuid>,
+    /// Where to go on: `next` of the answer before.
+    after: Option<String>,
+    /// How many at most.
+    #[param(minimum = 1, maximum = 500, default = 50)]
+    limit: Option<u32>,
+}
+
+/// List the audit trail
+///
+/// The newest entries first.
+#[utoipa::path(
+    get, path = "/audit", params(EntriesQuery),
+    responses((status = 200, description = "Entries.", body = List<AuditView>), BadRequest, Guarded)
+)]
+async fn list_audit<S: Store>(
+    State(state): State<Arc<AppState<S>>>,
+    who: Visitor,
+    Ask(query): Ask<EntriesQuery>,
+) -> Answer {
+    let before = query.after.as_deref().map(cursor::read_number).transpose()?;
+    let query = AuditQuery { account: query.account, seat: query.seat, before, limit: limit(query.limit)? };
+    let page = who.desk(&state).audit(query).await?;
+    let next = page.rows.last().filter(|_| page.more).map(|last| cursor::write_number(last.id));
+    shown(&List { items: page.rows.iter().map(AuditView::from).collect(), next })
+}
+
+/// Check the audit trail
+///
+/// Follows the chain of hashes through the whole server's trail. Note the head elsewhere: it shows whether the newest
+/// entries are still there.
+#[utoipa::path(
+    get, path = "/audit/verify",
+    responses((status = 200, description = "What the chain says.", body = AuditStateView), Guarded)
+)]
+async fn verify_audit<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visitor) -> Answer {
+    shown(&AuditStateView::from(&who.desk(&state).verify_audit().await?))
+}

@@ -1,0 +1,48 @@
+use super::answers::{BadRequest, Guarded, NotJson, TooLarge};
+use super::ask::{Body, Visitor};
+use super::{Answer, Endpoints, shown};
+use crate::routes::{AppState, admin::failure::Failure};
+use crate::rules::Plan;
+use crate::store::Store;
+use crate::view::{List, PlanContent, PlanView};
+use axum::extract::{Path, State};
+use std::sync::Arc;
+
+pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
+    to.add(__path_list_plans, list_plans::<S>).add(__path_set_plan, set_plan::<S>)
+}
+
+/// List plans
+///
+/// By name.
+#[utoipa::path(
+    get, path = "/plans",
+    responses((status = 200, description = "Plans.", body = List<PlanView>), Guarded)
+)]
+async fn list_plans<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visitor) -> Answer {
+    shown(&List::whole(who.desk(&state).plans().await?.iter().map(PlanView::from).collect()))
+}
+
+/// Make a plan, or replace what it contains
+///
+/// For every license that has it. For administrators.
+#[utoipa::path(
+    put, path = "/plans/{name}", request_body = PlanContent,
+    params(("name" = String, Path, description = "Its name, without blanks.")),
+    responses(
+        (status = 200, description = "The plan.", body = PlanView),
+        BadRequest, TooLarge, NotJson, Guarded
+    )
+)]
+async fn set_plan<S: Store>(
+    State(state): State<Arc<AppState<S>>>,
+    who: Visitor,
+    name: Result<Path<String>, axum::extract::rejection::PathRejection>,
+    Body(content): Body<PlanContent>,
+) -> Answer {
+    let Path(name) = name.map_err(|_| Failure::invalid("name", "it is not UTF-8"))?;
+    let plan = Plan { name, carries_seats: content.carries_seats, entitlements: content.entitlements };
+    plan.check().map_err(|(field, reason)| Failure::invalid(field, &reason))?;
+    who.desk(&state).set_plan(plan.clone()).await?;
+    shown(&PlanView::from(&plan))
+}

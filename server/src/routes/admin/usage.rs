@@ -1,0 +1,43 @@
+use super::answers::{BadRequest, Guarded};
+use super::ask::{Ask, Visitor};
+use super::{Answer, Endpoints, shown};
+use crate::routes::AppState;
+use crate::store::Store;
+use crate::view::{List, UsageView};
+use axum::extract::State;
+use serde::Deserialize;
+use std::sync::Arc;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
+    to.add(__path_get_usage, get_usage::<S>)
+}
+
+/// Of what.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct UsageQuery {
+    /// Of one account; for administrators.
+    account: Option<Uuid>,
+    /// Of one license.
+    license: Option<Uuid>,
+}
+
+/// Show how much is used
+///
+/// One entry for each license, the oldest first.
+#[utoipa::path(
+    get, path = "/usage", params(UsageQuery),
+    responses((status = 200, description = "Use of the licenses.", body = List<UsageView>), BadRequest, Guarded)
+)]
+async fn get_usage<S: Store>(
+    State(state): State<Arc<AppState<S>>>,
+    who: Visitor,
+    Ask(query): Ask<UsageQuery>,
+) -> Answer {
+    let licenses = who.desk(&state).licenses(query.account).await?;
+    let wanted = licenses.iter().filter(|license| query.license.is_none_or(|id| license.id == id));
+    shown(&List::whole(wanted.map(UsageView::from).collect()))
+}

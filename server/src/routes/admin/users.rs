@@ -1,0 +1,128 @@
+use super::answers::{BadRequest, Clash, Guarded, NoSuch, NotJson, TooLarge};
+use super::ask::{Ask, Body, Id, Visitor, limit};
+use super::{Answer, Endpoints, cursor, made, shown};
+use crate::password::generate;
+use crate::routes::{AppState, admin::failure::Failure};
+use crate::rules::Role;
+use crate::store::{Store, UserChange};
+use crate::view::{InvitedView, List, NewUserRequest, UserChangeRequest, UserView};
+use axum::extract::State;
+use serde::Deserialize;
+use std::sync::Arc;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
+    to.add(__path_list_users, list_users::<S>)
+        .add(__path_add_user, add_user::<S>)
+        .add(__path_change_user, change_user::<S>)
+        .add(__path_replace_password, replace_password::<S>)
+}
+
+/// Which users.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct UsersQuery {
+    /// Of one account; for administrators.
+    account: Option<Uuid>,
+    /// Where to go on: `next` of the answer before.
+    after: Option<String>,
+    /// How many at most.
+    #[param(minimum = 1, maximum = 500, default = 50)]
+    limit: Option<u32>,
+}
+
+/// List users
+///
+/// The oldest first. An owner sees those of the own account.
+#[utoipa::path(
+    get, path = "/users", params(UsersQuery),
+    responses((status = 200, description = "Users.", body = List<UserView>), BadRequest, Guarded)
+)]
+async fn list_users<S: Store>(
+    State(state): State<Arc<AppState<S>>>,
+    who: Visitor,
+    Ask(query): Ask<UsersQuery>,
+) -> Answer {
+    let limit = limit(query.limit)?;
+    let users = who.desk(&state).users(query.account).await?;
+    let views = users.iter().map(UserView::from).collect();
+    shown(&cursor::part(views, query.after.as_deref(), limit, |user: &UserView| user.id)?)
+}
+
+/// Add a user
+///
+/// The answer holds the first password, this once. For administrators.
+#[utoipa::path(
+    post, path = "/users", request_body = NewUserRequest,
+    responses(
+        (status = 201, description = "The user and the first password.", body = InvitedView,
+            headers(("Location" = String, description = "Address of the user, for changes."))),
+        BadRequest, NoSuch, Clash, TooLarge, NotJson, Guarded
+    )
+)]
+async fn add_user<S: Store>(
+    State(state): State<Arc<AppState<S>>>,
+    who: Visitor,
+    Body(request): Body<NewUserRequest>,
+) -> Answer {
+    let desk = who.desk(&state);
+    let invited = desk.add_user(&state.passwords, request.account, &request.email, request.role).await?;
+    let user = UserView::from(&invited.user);
+    made(&format!("/users/{}", user.id), &InvitedView { user, password: invited.password.into() })
+}
+
+/// Change a user
+///
+/// Another role, or an end, for anybody but yourself. Ends the user's sessions; whoever is disabled loses the API tokens
+/// as well. For administrators.
+#[utoipa::path(
+    patch, path = "/users/{id}", request_body = UserChangeRequest,
+    params(("id" = Uuid, Path, description = "The user.")),
+    responses(
+        (status = 200, description = "The user afterwards.", body = UserView),
+        BadRequest, NoSuch, TooLarge, NotJson, Guarded
+    )
+)]
+async fn change_user<S: Store>(
+    State(state): State<Arc<AppState<S>>>,
+    who: Visitor,
+    Id(id): Id,
+    Body(request): Body<UserChangeRequest>,
+) -> Answer {
+    let desk = who.desk(&state);
+    let change = match (request.role, request.disabled) {
+        (Some(role), None) => UserChange::Role(role),
+        (None, Some(true)) => UserChange::Disable,
+        (None, Some(false)) => UserChange::Enable,
+        _ => return Err(Failure::invalid("body", "say one thing that is to be changed: role or disabled")),
+    };
+    let user = desk.change_user(id, change).await?;
+    shown(&UserView::from(&user))
+}
+
+/// Replace a user's password
+///
+/// Ends the user's sessions. The answer holds the new password, this once. For administrators.
+#[utoipa::path(
+    post, path = "/users/{id}/password", params(("id" = Uuid, Path, description = "The user.")),
+    responses(
+        (status = 200, description = "The user and the new password.", body = InvitedView),
+        BadRequest, NoSuch, NotJson, Guarded
+    )
+)]
+async fn replace_password<S: Store>(
+    State(state): State<Arc<AppState<S>>>,
+    who: Visitor,
+    Id(id): Id,
+) -> Answer {
+    // Before the work of hashing is done for somebody who may not.
+    if who.0.user.role != Role::Admin {
+        return Err(crate::desk::Refused::AdminsOnly.into());
+    }
+    let password = generate().map_err(Failure::server_error)?;
+    let change = UserChange::Password(state.passwords.hash(password.clone()).await?);
+    let user = who.desk(&state).change_user(id, change).await?;
+    shown(&InvitedView { user: (&user).into(), password: password.into() })
+}

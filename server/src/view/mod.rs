@@ -1,0 +1,40 @@
+//! Shows: what users and programs are told, as the admin API and the commands write and read it.
+//!
+//! Times are RFC 3339 in UTC, and null when there is none. What is not known to a reader is ignored by it.
+
+/// Entries of the audit trail.
+mod audit;
+/// Seats as a table for spreadsheets.
+pub mod csv;
+/// Licenses, plans, and what may be changed of them.
+mod license;
+/// Parts of lists.
+mod list;
+/// Files of machines without a network.
+mod offline;
+/// Accounts, users and API tokens.
+mod people;
+/// Refusals.
+mod problem;
+/// Seats, and what becomes of them.
+mod seat;
+/// Secrets that are shown once.
+mod shown;
+/// Moments.
+mod timestamp;
+
+pub use audit::{AuditStateView, AuditView};
+pub use license::{
+    ClockSettings, ClockView, LicenseChange, LicenseSettings, LicenseView, NewLicense, PlanContent, PlanView,
+    UsageView, license_version,
+};
+pub use list::List;
+pub use offline::{LeaseFileView, OfflineView, RequestFileView};
+pub use people::{
+    AccountView, ApiTokenView, InvitedView, IssuedApiTokenView, MeView, NewAccount, NewApiTokenRequest,
+    NewUserRequest, UserChangeRequest, UserView,
+};
+pub use problem::ProblemView;
+pub use seat::{ActedView, IssuedView, NewSeatRequest, SeatStatus, SeatView};
+pub use shown::Shown;
+pub use timestamp::Timestamp;

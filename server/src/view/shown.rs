@@ -1,0 +1,52 @@
+use seatlock_protocol::Token;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Type, schema::Schema},
+};
+use zeroize::Zeroizing;
+
+/// A secret that is shown once. Erased from memory when dropped, never shown in debug output.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Shown(Zeroizing<String>);
+
+impl Shown {
+    /// The secret itself, for whoever asked for it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Token> for Shown {
+    fn from(token: Token) -> Self {
+        Self(Zeroizing::new(token.expose_secret().to_owned()))
+    }
+}
+
+impl From<Zeroizing<String>> for Shown {
+    fn from(secret: Zeroizing<String>) -> Self {
+        Self(secret)
+    }
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shown")
+    }
+}
+
+impl PartialSchema for Shown {
+    fn schema() -> RefOr<Schema> {
+        let text = "A secret. It is shown in this answer, and never again.";
+        ObjectBuilder::new().schema_type(Type::String).description(Some(text)).into()
+    }
+}
+
+impl ToSchema for Shown {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Secret".into()
+    }
+}
