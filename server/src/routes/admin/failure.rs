@@ -28,7 +28,7 @@ pub(super) struct Failure {
     params: BTreeMap<String, String>,
     retry_after: Option<u64>,
     /// What is written to the log, and to nobody else.
-    cause: Option<String>,
+    cause: Option<Box<str>>,
 }
 
 impl Failure {
@@ -82,7 +82,7 @@ impl Failure {
         let detail = Code::ServerError.text(|_| None);
         let failure = Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::ServerError.name(), detail);
         let help = Some(Code::ServerError.row().remedy);
-        Self { help, cause: Some(cause.to_string()), ..failure }
+        Self { help, cause: Some(cause.to_string().into()), ..failure }
     }
 
     fn overloaded() -> Self {

@@ -60,10 +60,13 @@ const ROOT: &str = "/admin/v1";
 /// What an endpoint answers.
 type Answer<T = Response> = Result<T, Failure>;
 
+/// Adds the endpoints of one noun.
+type Add<S> = fn(Endpoints<S>) -> Endpoints<S>;
+
 /// Every endpoint of the admin API.
 pub(super) fn router<S: Store>(state: &Arc<AppState<S>>) -> Router<Arc<AppState<S>>> {
     let mut endpoints = Endpoints { noun: "", router: Router::new(), paths: Paths::new() };
-    let nouns: [(&str, fn(Endpoints<S>) -> Endpoints<S>); 9] = [
+    let nouns: [(&str, Add<S>); 9] = [
         ("seats", seats::add),
         ("usage", usage::add),
         ("offline", offline::add),
