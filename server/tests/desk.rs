@@ -27,15 +27,15 @@ use seatlock_server::{
 use serde_json::json;
 use std::collections::BTreeSet;
 use store_support::{
-    AT_ONCE, DAY, ISSUER, PRODUCT, Place, Sqlite, another_account, at_once, call, contains, desk, license,
-    machine, plan, seat, signed_in, tally, token, user,
+    AT_ONCE, DAY, ISSUER, PRODUCT, Place, another_account, at_once, call, contains, desk, license, machine,
+    plan, seat, signed_in, tally, token, user,
 };
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 const WORD: &str = "a long enough password";
 
-on!(Sqlite:
+on_each!(
     whoever_belongs_to_another_account_finds_nothing,
     only_admins_do_what_admins_do,
     an_admin_serves_every_account,
@@ -337,7 +337,7 @@ async fn a_key_that_is_sent_again_is_answered_again<P: Place>() {
     let (account, license) = place.first().await;
     let ada = signed_in(&place, &account, "ada@example.com", Role::Owner).await;
     let bob = signed_in(&place, &account, "bob@example.com", Role::Owner).await;
-    let (desk, of_bob) = (desk(&place, &pepper, &ada), self::desk(&place, &pepper, &bob));
+    let (desk, of_bob) = (desk(&place, &pepper, &ada), desk(&place, &pepper, &bob));
     let key = "4f9c3a61-6c1d-4f0e-9a53-2b8f0c7d1e55";
     let with = |request: &'static [u8]| Some(Again { key, request });
     let shown = |token: &Token| token.expose_secret().to_owned();

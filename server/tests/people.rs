@@ -23,12 +23,12 @@ use seatlock_server::{
     },
 };
 use store_support::{
-    AT_ONCE, Place, Sqlite, act, another_account, api_token, at_once, call, earlier, license, new_seat,
-    no_password, now, plan, random_hash, seat, session, tally, token, user, word,
+    AT_ONCE, Place, act, another_account, api_token, at_once, call, earlier, license, new_seat, no_password,
+    now, plan, random_hash, seat, session, tally, token, user, word,
 };
 use uuid::Uuid;
 
-on!(Sqlite:
+on_each!(
     what_a_license_or_a_user_belongs_to_must_be_there,
     plans_are_made_and_replaced_for_every_license_that_has_them,
     an_email_address_is_one_persons_in_whatever_letters,
