@@ -7,6 +7,8 @@
 pub mod desk;
 /// Holds secrets: key files, the pepper, and the key that signs.
 pub mod keys;
+/// Writes e-mail, and hands it to a mail server.
+pub mod mail;
 /// Answers the files of machines without a network.
 pub mod offline;
 /// Shows: the pages of seat management.
@@ -17,11 +19,11 @@ pub mod password;
 pub mod routes;
 /// Decides: the life cycle of a seat, as pure functions.
 pub mod rules;
-/// Seals secrets that must be readable later.
+/// Seals what the database keeps but must not be able to show.
 pub mod seal;
 /// Runs: from the first connection to an orderly end.
 mod serve;
-/// One-time links: what is in them, and what is kept of them.
+/// One-time links, by which somebody sees a token once.
 pub mod share;
 /// Keeps: licenses, seats, tokens and the audit trail.
 pub mod store;

@@ -1,9 +1,18 @@
 //! One-time links: what is in them, and what is kept of them.
 
-use crate::seal::{SealError, Secret, open, seal};
+use crate::seal::{SealError, Secret};
 use crate::store::Hash;
 use seatlock_protocol::{Token, TokenKind, UnixTime};
 use uuid::Uuid;
+use zeroize::Zeroizing;
+
+const KEY: &[u8] = b"seatlock-link-seal-v1\0";
+
+/// The link itself: `origin` is the server's public address, such as `https://licenses.example.com`. Never log it.
+#[must_use]
+pub fn link(origin: &str, secret: &Secret) -> Zeroizing<String> {
+    Zeroizing::new(format!("{}/open/{}", origin.trim_end_matches('/'), *secret.expose()))
+}
 
 /// By what a link with this secret is found.
 #[must_use]
@@ -14,14 +23,14 @@ pub fn id(link: &Secret) -> Hash {
 /// `token` as it is kept, for this link, this seat and this end only.
 ///
 /// # Errors
-/// See [`seal()`].
+/// When the operating system gives no random numbers.
 pub fn seal_token(
     link: &Secret,
     token: &Token,
     seat: Uuid,
     expires_at: UnixTime,
 ) -> Result<Vec<u8>, SealError> {
-    seal(&key(link), &context(seat, expires_at), token.expose_secret().as_bytes())
+    link.seal_key(KEY).seal(&context(seat, expires_at), token.expose_secret().as_bytes())
 }
 
 /// The token again.
@@ -34,13 +43,9 @@ pub fn open_token(
     seat: Uuid,
     expires_at: UnixTime,
 ) -> Result<Token, SealError> {
-    let text = open(&key(link), &context(seat, expires_at), sealed)?;
-    let text = std::str::from_utf8(&text).map_err(|_| SealError)?;
-    Token::parse(text, TokenKind::Integration).map_err(|_| SealError)
-}
-
-fn key(link: &Secret) -> [u8; 32] {
-    link.hash(b"seatlock-link-seal-v1\0")
+    let text = link.seal_key(KEY).open(&context(seat, expires_at), sealed)?;
+    let text = std::str::from_utf8(&text).map_err(|_| SealError::Closed)?;
+    Token::parse(text, TokenKind::Integration).map_err(|_| SealError::Closed)
 }
 
 /// A row can not be moved to another seat, nor prolonged.
@@ -51,6 +56,13 @@ fn context(seat: Uuid, expires_at: UnixTime) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_is_its_origin_and_43_characters() {
+        let secret = Secret::parse("-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s").unwrap();
+        let text = link("https://licenses.example.com/", &secret);
+        assert_eq!(*text, "https://licenses.example.com/open/-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s");
+    }
 
     #[test]
     fn a_token_opens_with_its_link_for_its_seat_and_end_only() {

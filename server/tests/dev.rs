@@ -74,9 +74,9 @@ impl Desk {
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut lines = [String::new(), String::new()];
-        for line in &mut lines {
+        lines.iter_mut().for_each(|line| {
             stdout.read_line(line).unwrap();
-        }
+        });
         let text = fs::read_to_string(&stderr).unwrap();
         let said: Value = serde_json::from_str(&lines[0]).unwrap_or_else(|_| panic!("{lines:?} {text}"));
         assert_eq!(lines[1].trim(), format!("listening on {}", said["url"].as_str().unwrap()));

@@ -6,6 +6,8 @@ use std::process::Command;
 use std::time::Instant;
 use xtask::run;
 
+/// The pages of seat management in a real browser.
+pub mod browser;
 /// Clocks that are wrong, on the C example.
 mod clock;
 /// Programs that are built against an installed prefix, without Rust.
@@ -20,6 +22,8 @@ pub mod fuzz;
 mod gate;
 /// The headers, and the sources of the examples, with every compiler and standard.
 mod headers;
+/// E-mail, before a real mail server.
+mod mail;
 /// Real proxies, and names that are not found, in a network of its own.
 #[cfg(unix)]
 pub mod proxies;
@@ -44,10 +48,12 @@ const CHECKS: &[Check] = &[
     ("header: C99, C11, C17, C++17, C++20", headers::standards),
     ("examples: warnings as errors", headers::examples),
     ("symbols: nm shows the header's names only", symbols::exports),
+    ("browser: every page, light and dark, wide and narrow", browser::check),
     ("python: protocol against PyJWT", python::cross_check),
     ("valgrind: 20 lives without leak or error", valgrind::lifecycle),
     ("resolver: closing while name resolution hangs", resolver::hanging),
     ("proxies: squid, tinyproxy, mitmproxy and a silent name server", proxies::real),
+    ("mail: a real mail server, with and without TLS", mail::real),
     ("gate: no socket while networking is switched off", gate::closed),
     ("faults: a disk that fails at any moment", faults::everywhere),
     ("clock: wrong, set back, stopped, unreadable", clock::end_to_end),

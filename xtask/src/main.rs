@@ -78,6 +78,11 @@ enum Verb {
         #[arg(long, default_value_t = 60)]
         minutes: u64,
     },
+    /// Leaves a picture of every page of seat management, light and dark, wide and narrow
+    Screenshots {
+        /// Folder for the pictures
+        folder: PathBuf,
+    },
     /// Checks that need more than Rust and a C compiler; names what is missing
     Extended {
         /// Only checks whose name contains this
@@ -115,6 +120,10 @@ fn run(verb: Verb) -> Result<()> {
         Verb::ProxiesInside { mitmproxy } => extended::proxies::inside(&mitmproxy),
         Verb::Fuzz { minutes } => {
             println!("{}", extended::fuzz::fuzz(minutes.saturating_mul(60))?);
+            Ok(())
+        }
+        Verb::Screenshots { folder } => {
+            println!("{}", extended::browser::walk(Some(&folder))?);
             Ok(())
         }
         Verb::Extended { filter } => extended::run(filter.as_deref()),

@@ -1,17 +1,21 @@
 use super::units::duration;
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use ipnet::IpNet;
 use seatlock_server::{
     AppState, Settings,
     keys::DataFolder,
+    mail::{self, Mailer, URL_VARIABLE, read_url},
     store::{AnyStore, Store as _},
 };
-use std::{io::Write as _, net::SocketAddr, time::Duration};
+use std::{io::Write as _, net::SocketAddr, path::PathBuf, time::Duration};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
+
+/// Seconds that are left of a request after its e-mail was given up.
+const PAGE_REST: u64 = 2;
 
 #[derive(Args)]
 pub(super) struct Serve {
@@ -32,6 +36,13 @@ pub(super) struct Serve {
     /// repeated
     #[arg(long = "trusted-proxy", value_name = "CIDR")]
     trusted_proxies: Vec<IpNet>,
+    /// Sender of e-mail, such as "Example Licenses <licenses@example.com>". The mail server's URL, which holds a
+    /// password, is read from the variable SEATLOCK_SMTP_URL or a file; without one no e-mail is sent
+    #[arg(long, value_name = "ADDRESS", env = "SEATLOCK_MAIL_FROM")]
+    mail_from: Option<String>,
+    /// File with the mail server's URL, such as smtps://USER:PASSWORD@HOST
+    #[arg(long, value_name = "FILE")]
+    smtp_url_file: Option<PathBuf>,
 }
 
 impl Serve {
@@ -50,8 +61,9 @@ impl Serve {
             .await
             .with_context(|| format!("{} can not be listened on. Name another with --listen", self.listen))?;
         let address = listener.local_addr()?;
+        let mailer = self.mailer()?;
         let settings = self.settings(&store.server().await?.issuer, address);
-        let state = AppState::load(store, folder, settings).await?;
+        let state = AppState { mailer, ..AppState::load(store, folder, settings).await? };
         writeln!(std::io::stdout().lock(), "listening on http://{address}")?;
         let shutdown = async move {
             tokio::select! {
@@ -60,6 +72,27 @@ impl Serve {
             }
         };
         seatlock_server::run(listener, state, shutdown).await.context("the server failed")
+    }
+
+    /// What sends e-mail; `None` when no mail server is named.
+    fn mailer(&self) -> anyhow::Result<Option<Mailer>> {
+        let url = read_url(self.smtp_url_file.as_deref())?;
+        match (url, &self.mail_from) {
+            (None, None) => Ok(None),
+            (Some(url), Some(from)) => {
+                let mut settings = mail::Settings::new(url, from.clone());
+                // The page that shows the token waits for it, and must be there before its own time is over.
+                let rest = self.request_timeout.saturating_sub(PAGE_REST).max(1);
+                settings.deadline = settings.deadline.min(Duration::from_secs(rest));
+                Ok(Some(Mailer::new(&settings)?))
+            }
+            (Some(_), None) => bail!("a mail server is named, but no sender. Name it with --mail-from"),
+            (None, Some(_)) => {
+                bail!(
+                    "--mail-from names a sender, but no mail server is named. Set {URL_VARIABLE}, or --smtp-url-file"
+                )
+            }
+        }
     }
 
     fn settings(self, issuer: &str, address: SocketAddr) -> Settings {

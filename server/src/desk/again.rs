@@ -1,5 +1,5 @@
 use super::{Desk, Refused};
-use crate::seal::{open, seal};
+use crate::seal::{SealError, SealKey};
 use crate::store::{Hash, Remember};
 use ring::hmac;
 use seatlock_protocol::{Token, TokenKind};
@@ -56,8 +56,7 @@ impl Memory<'_> {
         let key = self.derived(b"seatlock-idempotency-v1\0", what, again);
         let request = Sha256::digest(again.request).into();
         let secret = token.map(Token::expose_secret).unwrap_or_default();
-        let sealed =
-            seal(&self.derived(b"seatlock-idempotency-seal-v1\0", what, again), &key, secret.as_bytes())?;
+        let sealed = self.seal_key(what, again).seal(&key, secret.as_bytes())?;
         Ok(Some(Remember { key, request, sealed }))
     }
 
@@ -74,9 +73,15 @@ impl Memory<'_> {
     ) -> Result<Token, Refused> {
         let again = again.ok_or_else(|| Refused::invalid("Idempotency-Key", "there is none"))?;
         let key = self.derived(b"seatlock-idempotency-v1\0", what, again);
-        let secret = open(&self.derived(b"seatlock-idempotency-seal-v1\0", what, again), &key, sealed)?;
+        let secret = self.seal_key(what, again).open(&key, sealed)?;
         let text = std::str::from_utf8(&secret).unwrap_or_default();
-        Token::parse(text, kind).map_err(|_| Refused::Seal(crate::seal::SealError))
+        Token::parse(text, kind).map_err(|_| Refused::Seal(SealError::Closed))
+    }
+
+    /// Needs both as well.
+    fn seal_key(&self, what: &str, again: Again<'_>) -> SealKey {
+        let parts = [self.who.as_bytes().as_slice(), what.as_bytes(), again.key.as_bytes()];
+        SealKey::derive(self.pepper, b"seatlock-idempotency-seal-v1\0", &parts)
     }
 
     /// Needs the pepper, which is not in the database, and the key, of which the database has only this.

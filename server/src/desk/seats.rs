@@ -19,6 +19,8 @@ pub struct Issued {
     pub license: License,
     /// The token.
     pub token: Token,
+    /// Whether it was made by the same request before.
+    pub repeated: bool,
 }
 
 /// What became of a seat.
@@ -31,6 +33,8 @@ pub struct Acted {
     pub changed: bool,
     /// The new token after a refresh: shown now, and never again.
     pub token: Option<Token>,
+    /// Whether it was made by the same request before.
+    pub repeated: bool,
 }
 
 impl<S: Store> Desk<'_, S> {
@@ -83,14 +87,14 @@ impl<S: Store> Desk<'_, S> {
             remember: self.memory().remember(again, WHAT, Some(&token))?,
             by: self.actor(),
         });
-        let (id, token) = match made.await? {
-            Made::New(answered) => (accepted(answered)?.0, token),
+        let (id, token, repeated) = match made.await? {
+            Made::New(answered) => (accepted(answered)?.0, token, false),
             Made::Before { subject, sealed } => {
-                (subject, self.memory().recall(again, WHAT, TokenKind::Integration, &sealed)?)
+                (subject, self.memory().recall(again, WHAT, TokenKind::Integration, &sealed)?, true)
             }
         };
         let (seat, license) = self.seat(id).await?;
-        Ok(Issued { seat, license, token })
+        Ok(Issued { seat, license, token, repeated })
     }
 
     async fn chosen(&self, named: Option<Uuid>) -> Result<Uuid, Refused> {
@@ -130,17 +134,17 @@ impl<S: Store> Desk<'_, S> {
             remember: self.memory().remember(again, &what, token.as_ref())?,
             by: self.actor(),
         });
-        let (changed, token) = match order.await? {
+        let (changed, token, repeated) = match order.await? {
             Made::New(answered) => {
                 let (_, changed) = accepted(answered)?;
-                (changed, token.filter(|_| changed && !dry_run))
+                (changed, token.filter(|_| changed && !dry_run), false)
             }
             Made::Before { sealed, .. } => {
-                (true, Some(self.memory().recall(again, &what, TokenKind::Integration, &sealed)?))
+                (true, Some(self.memory().recall(again, &what, TokenKind::Integration, &sealed)?), true)
             }
         };
         let (seat, license) = self.seat(id).await?;
-        Ok(Acted { seat, license, changed, token })
+        Ok(Acted { seat, license, changed, token, repeated })
     }
 
     /// A one-time link for a token that is still the seat's, and when it ends.

@@ -34,6 +34,8 @@ pub enum TokenReason {
 pub enum Mail {
     /// None was asked for.
     NotAsked,
+    /// The form came a second time; if one was asked for, it was sent the first time.
+    NotAgain,
     /// A one-time link is on its way.
     LinkSent {
         /// To whom.
@@ -65,7 +67,7 @@ impl SeatTokenPage {
     /// Whether an e-mail can still be useful.
     #[must_use]
     pub fn offers_mail(&self) -> bool {
-        self.mail_available && matches!(self.mail, Mail::NotAsked | Mail::Failed { .. })
+        self.mail_available && matches!(self.mail, Mail::NotAsked | Mail::NotAgain | Mail::Failed { .. })
     }
 
     /// Whether an e-mail could not be sent.

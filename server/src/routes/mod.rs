@@ -12,6 +12,8 @@ mod discovery;
 mod health;
 /// The key set: `/v1/keys`.
 mod keys;
+/// The pages of seat management, for people with a browser.
+mod page;
 /// Refusals as problem documents.
 mod problem;
 /// The four calls of a plug-in: `/v1/seat/...`.
@@ -22,6 +24,7 @@ pub(crate) mod sign;
 mod visitor;
 
 use crate::keys::{DataFolder, KeyRing, Rings};
+use crate::mail::Mailer;
 use crate::password::Passwords;
 use crate::store::{ServerInfo, Store};
 use axum::{
@@ -63,6 +66,8 @@ pub struct AppState<S> {
     pub rings: Rings,
     /// Hashes and compares passwords.
     pub passwords: Passwords,
+    /// Sends e-mail, where whoever runs the server named a mail server.
+    pub mailer: Option<Mailer>,
     /// What whoever runs the server decided.
     pub settings: Settings,
 }
@@ -77,7 +82,7 @@ impl<S: Store> AppState<S> {
         let info = store.server().await?;
         let rings = Rings::new(KeyRing::load(&store, &folder).await?);
         let passwords = Passwords::new()?;
-        Ok(Self { store, folder, pepper, info, rings, passwords, settings })
+        Ok(Self { store, folder, pepper, info, rings, passwords, mailer: None, settings })
     }
 }
 
@@ -94,8 +99,9 @@ pub fn router<S: Store>(state: Arc<AppState<S>>) -> Router {
         .route("/.well-known/seatlock", get(discovery::discovery::<S>))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready::<S>))
-        .fallback(|id: RequestId| async move { Refusal::not_found().respond(id) })
         .method_not_allowed_fallback(|id: RequestId| async move { Refusal::wrong_method().respond(id) })
+        .merge(page::router(&state))
+        .fallback(page::nothing::<S>)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(state.clone(), frame::<S>))
         .with_state(state)
@@ -117,7 +123,7 @@ async fn frame<S: Store>(
         }
     };
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
         headers.insert("x-request-id", id);
     }

@@ -1,0 +1,189 @@
+use super::form::{Filled, Named, form_key};
+use super::letter::{self, Send};
+use super::trouble::{Trouble, sentence};
+use super::visit::Visit;
+use super::{Shown, go, show, show_as, shown};
+use crate::desk::{Acted, Again, Refused};
+use crate::page::{
+    ConfirmRefresh, ConfirmRelease, ConfirmRevoke, Mail, Moment, ReleaseLimit, SeatTokenPage, TokenReason,
+};
+use crate::rules::{License, OwnerAct, ReleaseMode, Seat, SeatState};
+use crate::store::{Store, StoreError};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+const HOUR: u64 = 3600;
+
+#[derive(Deserialize)]
+pub(super) struct Refresh {
+    form_key: String,
+    #[serde(flatten)]
+    send: Send,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Revoke {
+    confirm: Option<String>,
+}
+
+/// A closed seat has no more questions.
+async fn open_seat<S: Store>(visit: &Visit<S>, id: Uuid) -> Result<Option<(Seat, License)>, Trouble> {
+    let (listed, license) = visit.desk().seat(id).await?;
+    Ok((listed.seat.state != SeatState::Closed).then_some((listed.seat, license)))
+}
+
+pub(super) async fn ask_refresh<S: Store>(visit: Visit<S>, Named(id): Named) -> Shown {
+    match open_seat(&visit, id).await? {
+        Some((seat, _)) => show(&refresh_page(&visit, &seat).await?),
+        None => Ok(closed(id)),
+    }
+}
+
+pub(super) async fn refresh<S: Store>(
+    visit: Visit<S>,
+    Named(id): Named,
+    Filled(form): Filled<Refresh>,
+) -> Shown {
+    let again = Again { key: &form.form_key, request: id.as_bytes() };
+    let acted = match visit.desk().act(id, OwnerAct::Refresh, false, Some(again)).await {
+        Ok(acted) => acted,
+        Err(refused) => {
+            let error = Some(told(refused)?);
+            return match open_seat(&visit, id).await? {
+                Some((seat, _)) => show_as(
+                    StatusCode::CONFLICT,
+                    &ConfirmRefresh { error, ..refresh_page(&visit, &seat).await? },
+                ),
+                None => Ok(closed(id)),
+            };
+        }
+    };
+    let Acted { seat, license, token: Some(token), repeated, .. } = acted else { return Ok(closed(id)) };
+    let to = seat.seat.shared_with.clone();
+    let mail = match form.send.wanted() {
+        _ if repeated => Mail::NotAgain,
+        None => Mail::NotAsked,
+        Some(what) => letter::send(&visit, &seat.seat, &license, &token, &to, what).await,
+    };
+    show(&SeatTokenPage {
+        shell: visit.shell(),
+        seat: shown::name(&seat.seat),
+        reason: TokenReason::Refreshed,
+        token: Zeroizing::new(token.expose_secret().to_owned()),
+        mail,
+        mail_available: letter::available(&visit.state),
+    })
+}
+
+async fn refresh_page<S: Store>(visit: &Visit<S>, seat: &Seat) -> Result<ConfirmRefresh, Trouble> {
+    let hold = shown::hold(seat, visit.now().await?);
+    Ok(ConfirmRefresh {
+        shell: visit.shell(),
+        seat: shown::name(seat),
+        machine: seat.holding().map(|held| held.machine.clone()),
+        lease_until: hold.lease_until,
+        mail_available: letter::available(&visit.state),
+        form_key: form_key(),
+        error: None,
+    })
+}
+
+pub(super) async fn ask_release<S: Store>(visit: Visit<S>, Named(id): Named) -> Shown {
+    match open_seat(&visit, id).await? {
+        Some((seat, license)) => show(&release_page(&visit, &seat, &license).await?),
+        None => Ok(closed(id)),
+    }
+}
+
+pub(super) async fn release<S: Store>(visit: Visit<S>, Named(id): Named) -> Shown {
+    match visit.desk().act(id, OwnerAct::Release, false, None).await {
+        Ok(acted) if acted.changed => Ok(go(&format!("/seats/{id}?done=released"))),
+        Ok(_) => Ok(closed(id)),
+        Err(refused) => {
+            let error = told(refused)?;
+            let Some((seat, license)) = open_seat(&visit, id).await? else { return Ok(closed(id)) };
+            let page = release_page(&visit, &seat, &license).await?;
+            // The page says by itself from when on a release is possible.
+            let error = page.possible().then_some(error);
+            show_as(StatusCode::CONFLICT, &ConfirmRelease { error, ..page })
+        }
+    }
+}
+
+async fn release_page<S: Store>(
+    visit: &Visit<S>,
+    seat: &Seat,
+    license: &License,
+) -> Result<ConfirmRelease, Trouble> {
+    let now = visit.now().await?;
+    let limit = match license.release_possible_at(now) {
+        Some(at) => ReleaseLimit::NotBefore(at.into()),
+        None => ReleaseLimit::NextAfter(Moment::from(now.plus(license.release_window))),
+    };
+    Ok(ConfirmRelease {
+        shell: visit.shell(),
+        seat: shown::name(seat),
+        machine: seat.holding().map(|held| held.machine.clone()),
+        lease_until: shown::hold(seat, now).lease_until,
+        limit,
+        window_hours: license.release_window.div_ceil(HOUR),
+        drains: license.release_mode == ReleaseMode::Drain,
+        relaunch_rebinds: license.relaunch_rebinds,
+        error: None,
+    })
+}
+
+pub(super) async fn ask_revoke<S: Store>(visit: Visit<S>, Named(id): Named) -> Shown {
+    match open_seat(&visit, id).await? {
+        Some((seat, _)) => show(&revoke_page(&visit, &seat).await?),
+        None => Ok(closed(id)),
+    }
+}
+
+pub(super) async fn revoke<S: Store>(
+    visit: Visit<S>,
+    Named(id): Named,
+    Filled(form): Filled<Revoke>,
+) -> Shown {
+    let (status, error) = if form.confirm.as_deref() == Some("revoke") {
+        match visit.desk().act(id, OwnerAct::Revoke, false, None).await {
+            Ok(acted) if acted.changed => return Ok(go(&format!("/seats/{id}?done=revoked"))),
+            Ok(_) => return Ok(closed(id)),
+            Err(refused) => (StatusCode::CONFLICT, told(refused)?),
+        }
+    } else {
+        (StatusCode::UNPROCESSABLE_ENTITY, "Nothing was changed: tick the box to confirm.".to_owned())
+    };
+    match open_seat(&visit, id).await? {
+        Some((seat, _)) => {
+            show_as(status, &ConfirmRevoke { error: Some(error), ..revoke_page(&visit, &seat).await? })
+        }
+        None => Ok(closed(id)),
+    }
+}
+
+async fn revoke_page<S: Store>(visit: &Visit<S>, seat: &Seat) -> Result<ConfirmRevoke, Trouble> {
+    Ok(ConfirmRevoke {
+        shell: visit.shell(),
+        seat: shown::name(seat),
+        machine: seat.holding().map(|held| held.machine.clone()),
+        lease_until: shown::hold(seat, visit.now().await?).lease_until,
+        error: None,
+    })
+}
+
+/// There was nothing to do: it was done before, by somebody else or by the same form.
+fn closed(id: Uuid) -> axum::response::Response {
+    go(&format!("/seats/{id}?done=nothing"))
+}
+
+/// Why nothing was changed, for the page that asked.
+fn told(refused: Refused) -> Result<String, Trouble> {
+    match refused {
+        refused @ Refused::Verdict(_) => Ok(sentence(&refused)),
+        Refused::Store(error @ StoreError::Conflict) => Ok(sentence(&error)),
+        other => Err(other.into()),
+    }
+}

@@ -1,0 +1,89 @@
+use super::super::{AppState, problem::RequestId};
+use super::Trouble;
+use crate::page::{CONTENT_SECURITY_POLICY, Help, Template as _};
+use crate::store::Store;
+use axum::{
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, header},
+    middleware::Next,
+    response::{Html, IntoResponse as _, Response},
+};
+use std::sync::Arc;
+use tower_http::csrf::ProtectionError;
+
+/// What a browser tells the next page of this one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Referrer {
+    /// Nothing at all, because a secret stands in the address.
+    None,
+    /// Everything, to this server only: browsers that do not send `Sec-Fetch-Site` would send no `Origin` either.
+    Own,
+}
+
+/// Headers of every page, whatever it says. The browser is told to allow nothing that the pages do not use.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=(), clipboard-read=(), \
+         clipboard-write=(self)",
+    ),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// Two years, as browsers' lists of such servers ask for.
+const TLS_ONLY: &str = "max-age=63072000";
+
+/// What all pages have in common.
+pub(super) async fn dress<S: Store>(
+    State(state): State<Arc<AppState<S>>>,
+    id: RequestId,
+    request: Request,
+    next: Next,
+) -> Response {
+    let secret = request.uri().path().starts_with("/open/");
+    let response = next.run(request).await;
+    finish(&state, id, response, if secret { Referrer::None } else { Referrer::Own })
+}
+
+/// Writes failures as pages, and the headers.
+pub(super) fn finish<S>(
+    state: &AppState<S>,
+    id: RequestId,
+    mut response: Response,
+    referrer: Referrer,
+) -> Response {
+    let refused = response.extensions_mut().remove::<ProtectionError>().map(|_| Trouble::CrossSite);
+    if let Some(trouble) = response.extensions_mut().remove::<Trouble>().or(refused) {
+        if let Trouble::Failed(error) = &trouble {
+            tracing::error!(request = %id, %error, "a page failed");
+        }
+        let page = trouble.page(help(state), &id.to_string());
+        let (status, allow) = (response.status(), response.headers_mut().remove(header::ALLOW));
+        response = match page.render() {
+            Ok(html) => (status, Html(html)).into_response(),
+            Err(_) => status.into_response(),
+        };
+        if let Some(methods) = allow {
+            response.headers_mut().insert(header::ALLOW, methods);
+        }
+    }
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let referrer = if referrer == Referrer::None { "no-referrer" } else { "same-origin" };
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static(referrer));
+    if state.settings.public_url.starts_with("https://") {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TLS_ONLY));
+    }
+    response
+}
+
+/// What the server names to its users.
+pub(super) fn help<S>(state: &AppState<S>) -> Help {
+    Help { documentation: state.info.documentation.clone(), support: state.info.support.clone() }
+}

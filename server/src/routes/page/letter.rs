@@ -1,0 +1,84 @@
+use super::super::AppState;
+use super::trouble::sentence;
+use super::visit::Visit;
+use crate::desk::Refused;
+use crate::mail::{Letter, Secret, address};
+use crate::page::{Mail, SendAs};
+use crate::rules::{License, Seat};
+use crate::store::{Store, StoreError};
+use seatlock_protocol::Token;
+use serde::Deserialize;
+
+/// Whether an e-mail is wanted, as forms say it.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Send {
+    send: Option<String>,
+    send_as: String,
+}
+
+impl Send {
+    /// What is to be sent, when its box is ticked.
+    pub(super) fn wanted(&self) -> Option<SendAs> {
+        self.send.is_some().then(|| contents(&self.send_as))
+    }
+}
+
+/// What an e-mail carries. A one-time link unless somebody wants it otherwise.
+pub(super) fn contents(text: &str) -> SendAs {
+    if text == "token" { SendAs::Token } else { SendAs::Link }
+}
+
+/// Whether this server sends e-mail.
+pub(super) fn available<S>(state: &AppState<S>) -> bool {
+    state.mailer.is_some()
+}
+
+/// Sends a token, or a link to it, and says what became of it. The token stands on the page all the same.
+pub(super) async fn send<S: Store>(
+    visit: &Visit<S>,
+    seat: &Seat,
+    license: &License,
+    token: &Token,
+    to: &str,
+    what: SendAs,
+) -> Mail {
+    let failed = |why: String| Mail::Failed { to: to.to_owned(), why };
+    let Some(mailer) = &visit.state.mailer else {
+        return failed("This server sends no e-mail.".to_owned());
+    };
+    let (receiver, shared_by) = match (address(to), address(&visit.who.user.email)) {
+        (Ok(receiver), Ok(shared_by)) => (receiver, shared_by),
+        (Err(error), _) | (_, Err(error)) => return failed(sentence(&error)),
+    };
+    let link = match what {
+        SendAs::Token => None,
+        SendAs::Link => match visit.desk().share(seat.id, token).await {
+            Ok(made) => Some(made),
+            Err(error @ (Refused::Store(StoreError::Conflict) | Refused::Verdict(_))) => {
+                return failed(sentence(&error));
+            }
+            Err(error) => {
+                tracing::error!(seat = %seat.id, %error, "no one-time link was made");
+                return failed("The server could not make a one-time link.".to_owned());
+            }
+        },
+    };
+    let secret = match &link {
+        Some((secret, until)) => {
+            Secret::Link { origin: &visit.state.settings.public_url, secret, until: *until }
+        }
+        None => Secret::Token(token),
+    };
+    let product = license.products.first().map_or("the plug-in", String::as_str);
+    let letter = Letter { to: &receiver, shared_by: &shared_by, product, plan: &license.plan.name, secret };
+    if let Err(error) = mailer.send(&letter).await {
+        tracing::warn!(seat = %seat.id, %error, "an e-mail was not sent");
+        return failed(sentence(&error));
+    }
+    let to = to.to_owned();
+    match link {
+        Some((_, until)) => Mail::LinkSent { to, until: until.into() },
+        None => Mail::TokenSent { to },
+    }
+}

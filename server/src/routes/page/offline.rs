@@ -1,0 +1,109 @@
+use super::form::Filled;
+use super::trouble::{Trouble, sentence};
+use super::visit::Visit;
+use super::{Shown, go, show, show_as, shown};
+use crate::offline::{OfflineError, Outcome};
+use crate::page::{LeaseResult, OfflineCheck, OfflineDone, OfflinePage};
+use crate::store::Store;
+use axum::{
+    extract::{Multipart, multipart::MultipartRejection},
+    http::StatusCode,
+    response::Response,
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use seatlock_protocol::file::{CarriedFile as _, RequestFile};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+const DAY: u64 = 24 * 3600;
+
+#[derive(Deserialize)]
+pub(super) struct Carried {
+    file: Zeroizing<String>,
+}
+
+pub(super) async fn ask<S: Store>(visit: Visit<S>) -> Shown {
+    show(&page(&visit, None).await?)
+}
+
+/// Whoever opens the address of the second form finds the first one.
+pub(super) async fn back() -> Response {
+    go("/offline")
+}
+
+/// Says what a file would do. Nothing is done yet.
+pub(super) async fn check<S: Store>(visit: Visit<S>, form: Result<Multipart, MultipartRejection>) -> Shown {
+    let text = uploaded(form.map_err(|_| Trouble::Unreadable)?).await?;
+    let file = match RequestFile::parse(text.as_bytes()) {
+        Ok(file) => file,
+        Err(error) => {
+            return refuse(&visit, &format!("The file can not be used: {error}. Nothing was changed.")).await;
+        }
+    };
+    match visit.desk().preview_offline(&file).await {
+        Ok(Outcome { seat, lease_until, .. }) => show(&OfflineCheck {
+            shell: visit.shell(),
+            seat: shown::name(&seat),
+            machine: file.request.machine.id.clone(),
+            product: file.request.product.clone(),
+            lease_until: lease_until.map(Into::into),
+            file: text,
+        }),
+        Err(error) => refuse(&visit, &told(error)?).await,
+    }
+}
+
+/// Does it.
+pub(super) async fn answer<S: Store>(visit: Visit<S>, Filled(form): Filled<Carried>) -> Shown {
+    let file = RequestFile::parse(form.file.as_bytes()).map_err(|_| Trouble::Unreadable)?;
+    let outcome = match visit.desk().answer_offline(&visit.state.folder, &file).await {
+        Ok(outcome) => outcome,
+        Err(error) => return refuse(&visit, &told(error)?).await,
+    };
+    let machine = file.request.machine.id.clone();
+    let lease = match (&outcome.lease, outcome.lease_until) {
+        (Some(lease), Some(until)) => Some(LeaseResult {
+            name: format!("seatlock-{}.lease.json", machine.short()),
+            base64: Zeroizing::new(STANDARD.encode(lease.to_bytes().map_err(Trouble::failed)?)),
+            until: until.into(),
+        }),
+        _ => None,
+    };
+    show(&OfflineDone { shell: visit.shell(), seat: shown::name(&outcome.seat), machine, lease })
+}
+
+async fn uploaded(mut form: Multipart) -> Result<Zeroizing<String>, Trouble> {
+    let unreadable = |error: axum::extract::multipart::MultipartError| match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Trouble::TooLarge,
+        _ => Trouble::Unreadable,
+    };
+    while let Some(field) = form.next_field().await.map_err(unreadable)? {
+        if field.name() == Some("file") {
+            let bytes = field.bytes().await.map_err(unreadable)?;
+            // What is no text is no file of a plug-in; the parser says so.
+            return Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()));
+        }
+    }
+    Err(Trouble::Unreadable)
+}
+
+async fn refuse<S: Store>(visit: &Visit<S>, error: &str) -> Shown {
+    show_as(StatusCode::UNPROCESSABLE_ENTITY, &page(visit, Some(error.to_owned())).await?)
+}
+
+async fn page<S: Store>(visit: &Visit<S>, error: Option<String>) -> Result<OfflinePage, Trouble> {
+    let licenses = visit.desk().licenses(visit.account()).await?;
+    let life = licenses.iter().map(|license| license.airgap_ttl).max().unwrap_or(0);
+    Ok(OfflinePage { shell: visit.shell(), lease_days: life / DAY, error })
+}
+
+/// Why a file is not answered, for people.
+fn told(error: OfflineError) -> Result<String, Trouble> {
+    match error {
+        OfflineError::Store(error) => Err(error.into()),
+        error @ (OfflineError::OtherIssuer(_) | OfflineError::Refused(_) | OfflineError::NotTheHolder) => {
+            Ok(format!("{} Nothing was changed.", sentence(&error)))
+        }
+        error => Err(Trouble::failed(error)),
+    }
+}

@@ -1,0 +1,55 @@
+use super::super::{AppState, problem::RequestId};
+use super::dress::help;
+use super::trouble::Trouble;
+use super::{Shown, show, show_as};
+use crate::page::{LinkState, OneTimeLinkPage};
+use crate::seal::Secret;
+use crate::share;
+use crate::store::{Share, Store};
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+};
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// Says that a token waits behind the link. Programs that look at links in e-mails get this far, and use nothing up.
+pub(super) async fn look<S: Store>(State(state): State<Arc<AppState<S>>>, Path(text): Path<String>) -> Shown {
+    let Some(secret) = Secret::parse(&text) else { return gone(&state) };
+    match state.store.share(share::id(&secret)).await? {
+        Some(found) => {
+            let ready =
+                LinkState::Ready { account: account(&state, &found).await?, until: found.expires_at.into() };
+            show(&OneTimeLinkPage { help: help(&state), state: ready })
+        }
+        None => gone(&state),
+    }
+}
+
+/// Shows the token, to the first one who wants to see it.
+pub(super) async fn take<S: Store>(
+    State(state): State<Arc<AppState<S>>>,
+    id: RequestId,
+    Path(text): Path<String>,
+) -> Shown {
+    let Some(secret) = Secret::parse(&text) else { return gone(&state) };
+    let Some(share) = state.store.take_share(share::id(&secret)).await? else { return gone(&state) };
+    tracing::info!(request = %id, seat = %share.seat, "a one-time link was opened");
+    let token = share::open_token(&secret, &share.sealed, share.seat, share.expires_at);
+    let token = token.map_err(Trouble::failed)?;
+    let token = Zeroizing::new(token.expose_secret().to_owned());
+    let shown = LinkState::Shown { account: account(&state, &share).await?, token };
+    show(&OneTimeLinkPage { help: help(&state), state: shown })
+}
+
+fn gone<S>(state: &AppState<S>) -> Shown {
+    show_as(StatusCode::GONE, &OneTimeLinkPage { help: help(state), state: LinkState::Gone })
+}
+
+/// The name of the account that shares. Nobody is signed in here, so there is no desk to ask.
+async fn account<S: Store>(state: &AppState<S>, share: &Share) -> Result<String, Trouble> {
+    let (_, license) = state.store.seat(share.seat).await?.ok_or(Trouble::NotFound)?;
+    let accounts = state.store.accounts().await?;
+    let found = accounts.into_iter().find(|account| account.id == license.account);
+    Ok(found.map(|account| account.name).unwrap_or_default())
+}

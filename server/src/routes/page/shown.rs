@@ -1,0 +1,167 @@
+use super::trouble::Trouble;
+use super::visit::Visit;
+use crate::page::{
+    AuditActor, AuditEntry, Id, LicenseCard, LicenseState, Moment, SeatName, SeatRow, StatusBadge,
+};
+use crate::rules::{License, Seat, SeatState};
+use crate::store::{AuditRow, ListedSeat, Store};
+use seatlock_protocol::{MachineId, UnixTime};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// Who holds a seat, as far as it still matters.
+pub(super) struct Hold {
+    /// Whoever holds it, or may still work offline.
+    pub(super) machine: Option<MachineId>,
+    /// Since when it is held.
+    pub(super) since: Option<Moment>,
+    /// Until when that machine may work offline.
+    pub(super) lease_until: Option<Moment>,
+    /// Whether it was released and still takes a place.
+    pub(super) draining: bool,
+}
+
+pub(super) fn hold(seat: &Seat, now: UnixTime) -> Hold {
+    let nobody = Hold { machine: None, since: None, lease_until: None, draining: false };
+    match &seat.state {
+        SeatState::InUse(held) => Hold {
+            machine: Some(held.machine.clone()),
+            since: Some(held.since.into()),
+            lease_until: (held.lease_until > now).then(|| held.lease_until.into()),
+            draining: false,
+        },
+        SeatState::Released(Some(left)) if left.until > now => Hold {
+            machine: Some(left.machine.clone()),
+            lease_until: Some(left.until.into()),
+            draining: left.counted,
+            ..nobody
+        },
+        _ => nobody,
+    }
+}
+
+pub(super) fn name(seat: &Seat) -> SeatName {
+    SeatName { id: Id(seat.id), shared_with: seat.shared_with.clone() }
+}
+
+pub(super) fn row(listed: &ListedSeat, now: UnixTime) -> SeatRow {
+    let (seat, hold) = (&listed.seat, hold(&listed.seat, now));
+    SeatRow {
+        id: Id(seat.id),
+        shared_with: seat.shared_with.clone(),
+        machine: hold.machine,
+        status: StatusBadge(seat.lock_status()),
+        last_used_at: seat.last_used_at.map(Moment::from),
+        last_offline_at: seat.last_offline_at.map(Moment::from),
+        lease_until: hold.lease_until,
+        clone_suspected_at: seat.clone_suspected_at.map(Moment::from),
+    }
+}
+
+pub(super) fn card(license: &License, now: UnixTime) -> LicenseCard {
+    LicenseCard {
+        id: Id(license.id),
+        plan: plan(license),
+        entitlements: license.granted(),
+        in_use: license.in_use,
+        seats_max: license.seats_max,
+        tokens: license.tokens,
+        expires_at: license.expires_at.map(Moment::from),
+        state: license_state(license, now),
+    }
+}
+
+/// Whether a license serves plug-ins. What ended is told before what is only paused.
+pub(super) fn license_state(license: &License, now: UnixTime) -> LicenseState {
+    match (license.expires_at.filter(|end| *end <= now), license.suspended_at) {
+        _ if !license.plan.carries_seats => LicenseState::WithoutSeats,
+        (Some(end), _) => LicenseState::Ended(end.into()),
+        (None, Some(since)) => LicenseState::Suspended(since.into()),
+        (None, None) => LicenseState::Active,
+    }
+}
+
+/// A plan's name as people write it.
+pub(super) fn plan(license: &License) -> String {
+    let mut characters = license.plan.name.chars();
+    let first: String = characters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    first + characters.as_str()
+}
+
+/// Entries of the audit trail, with whom their seats are shared.
+pub(super) async fn entries<S: Store>(
+    visit: &Visit<S>,
+    rows: Vec<AuditRow>,
+) -> Result<Vec<AuditEntry>, Trouble> {
+    let mut names: HashMap<Uuid, SeatName> = HashMap::new();
+    for id in rows.iter().filter_map(|row| row.seat) {
+        if !names.contains_key(&id) {
+            names.insert(id, name(&visit.desk().seat(id).await?.0.seat));
+        }
+    }
+    Ok(rows.into_iter().map(|row| entry(row, &names)).collect())
+}
+
+fn entry(row: AuditRow, names: &HashMap<Uuid, SeatName>) -> AuditEntry {
+    AuditEntry {
+        row: row.id,
+        at: row.at.into(),
+        note: note(&row),
+        actor: actor(&row.actor, row.actor_name),
+        event: row.event,
+        seat: row.seat.and_then(|id| names.get(&id).cloned()),
+        machine: row.machine,
+        epoch: row.epoch,
+    }
+}
+
+/// As the desk writes a user who shows an API token: an e-mail address holds no space, so it ends at the first.
+fn actor(kind: &str, name: Option<String>) -> AuditActor {
+    match (kind, name) {
+        ("user", Some(name)) => match name.split_once(" (API token ") {
+            Some((email, token)) => AuditActor::User {
+                email: email.to_owned(),
+                token: Some(token.strip_suffix(')').unwrap_or(token).to_owned()),
+            },
+            None => AuditActor::User { email: name, token: None },
+        },
+        ("console", _) => AuditActor::Console,
+        ("plugin", _) => AuditActor::Plugin,
+        _ => AuditActor::System,
+    }
+}
+
+/// What else is worth saying of an entry.
+fn note(row: &AuditRow) -> Option<String> {
+    let detail = row.detail.as_ref()?;
+    let text = |member: &str| detail.get(member).and_then(|value| value.as_str()).map(str::to_owned);
+    match row.event.as_str() {
+        "license_created" | "license_changed" => {
+            let seats = detail.get("seats_max").and_then(serde_json::Value::as_u64)?;
+            Some(format!("{}, {seats} seats", text("plan")?))
+        }
+        "signed_in" => text("address").map(|address| format!("from {address}")),
+        _ => text("name").or_else(|| text("email")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_used_an_api_token_is_told_from_the_token() {
+        let user = |email: &str, token: Option<&str>| AuditActor::User {
+            email: email.to_owned(),
+            token: token.map(str::to_owned),
+        };
+        for (name, expected) in [
+            ("a@b.example", user("a@b.example", None)),
+            ("a@b.example (API token CI)", user("a@b.example", Some("CI"))),
+            ("a@b.example (API token x) (API token y))", user("a@b.example", Some("x) (API token y)"))),
+        ] {
+            assert_eq!(actor("user", Some(name.to_owned())), expected);
+        }
+        assert_eq!(actor("console", None), AuditActor::Console);
+    }
+}

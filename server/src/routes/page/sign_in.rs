@@ -1,0 +1,154 @@
+use super::super::{AppState, problem::RequestId, visitor};
+use super::dress::help;
+use super::form::{Asked, Filled};
+use super::trouble::Trouble;
+use super::{Shown, go, show, show_as};
+use crate::desk::{Denied, SignIn, sign_in};
+use crate::page::{Notice, SignInPage, Tone};
+use crate::store::{Ending, Store};
+use axum::{
+    extract::State,
+    http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, header},
+    response::{IntoResponse as _, Response},
+};
+use axum_extra::extract::cookie::{Cookie, CookieJar};
+use serde::Deserialize;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// Where somebody is who has just signed in.
+const HOME: &str = "/seats";
+/// Characters of the longest path that is gone on to.
+const NEXT_MAX: usize = 1024;
+
+#[derive(Deserialize)]
+pub(super) struct Coming {
+    #[serde(default)]
+    next: String,
+    out: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Entering {
+    email: String,
+    password: Zeroizing<String>,
+    #[serde(default)]
+    next: String,
+}
+
+pub(super) async fn ask<S: Store>(
+    State(state): State<Arc<AppState<S>>>,
+    headers: HeaderMap,
+    Asked(coming): Asked<Coming>,
+) -> Shown {
+    if visitor::by_session(&state, &headers).await?.is_some() {
+        return Ok(go(own_path(&coming.next).unwrap_or(HOME)));
+    }
+    let notice = coming.out.map(|out| Notice {
+        tone: Tone::Calm,
+        text: match out.as_str() {
+            "everywhere" => "You are signed out everywhere.",
+            _ => "You are signed out.",
+        }
+        .to_owned(),
+    });
+    let next = own_path(&coming.next).unwrap_or_default().to_owned();
+    show(&SignInPage { help: help(&state), notice, next, ..SignInPage::default() })
+}
+
+pub(super) async fn enter<S: Store>(
+    State(state): State<Arc<AppState<S>>>,
+    id: RequestId,
+    headers: HeaderMap,
+    extensions: Extensions,
+    Filled(form): Filled<Entering>,
+) -> Shown {
+    let next = own_path(&form.next).unwrap_or_default().to_owned();
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let asking = SignIn {
+        email: form.email.clone(),
+        password: form.password,
+        address: visitor::address_of(&state, &headers, &extensions),
+        agent: agent.to_owned(),
+    };
+    let shown = visitor::shown_session(&headers);
+    let page = SignInPage { help: help(&state), next, email: form.email, ..SignInPage::default() };
+    match sign_in(&state.store, &state.passwords, &state.pepper, asking, shown).await {
+        Ok(secret) => {
+            let to = if page.next.is_empty() { HOME } else { &page.next };
+            Ok(with_cookie(visitor::session_cookie(&secret), go(to)))
+        }
+        Err(Denied::Wrong) => {
+            // The e-mail address is not logged: people type their password there.
+            tracing::info!(request = %id, "a sign-in failed");
+            let error = Some("The e-mail address or the password is wrong.".to_owned());
+            show_as(StatusCode::FORBIDDEN, &SignInPage { error, ..page })
+        }
+        Err(Denied::TooMany { until }) => {
+            tracing::warn!(request = %id, "too many sign-ins failed");
+            let wait = until.seconds().saturating_sub(state.store.ready().await?.seconds()).max(1);
+            let page = SignInPage { wait_until: Some(until.into()), ..page };
+            let mut response = show_as(StatusCode::TOO_MANY_REQUESTS, &page)?;
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
+            Ok(response)
+        }
+        Err(Denied::Store(error)) => Err(error.into()),
+        Err(error @ Denied::Random(_)) => Err(Trouble::failed(error)),
+    }
+}
+
+/// Signs out whoever asks, even if the session has ended already.
+pub(super) async fn leave<S: Store>(State(state): State<Arc<AppState<S>>>, headers: HeaderMap) -> Shown {
+    if let Some(session) = visitor::shown_session(&headers) {
+        state.store.end_sessions(Ending::Hash(session)).await?;
+    }
+    Ok(signed_out("/sign-in?out"))
+}
+
+/// On to `path`, without a session.
+pub(super) fn signed_out(path: &str) -> Response {
+    with_cookie(visitor::no_session_cookie(), go(path))
+}
+
+fn with_cookie(cookie: Cookie<'static>, response: Response) -> Response {
+    (CookieJar::new().add(cookie), response).into_response()
+}
+
+/// `text`, if it is a path of this server. Browsers take `//host` and `/\host` for other servers, and skip tabs and line
+/// ends while they read.
+fn own_path(text: &str) -> Option<&str> {
+    let plain = text.len() <= NEXT_MAX && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let own = text.starts_with('/') && !text.starts_with("//");
+    let path = text.split(['?', '#']).next().unwrap_or_default();
+    let useful = !path.starts_with("/sign-") && text.parse::<Uri>().is_ok();
+    (plain && own && useful).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_of_this_server_are_gone_on_to() {
+        for own in ["/seats", "/seats/new?email=a%40b&license=", "/audit?after=x"] {
+            assert_eq!(own_path(own), Some(own));
+        }
+        let long = format!("/{}", "x".repeat(NEXT_MAX));
+        for foreign in [
+            "",
+            "seats",
+            "//evil.example",
+            "/\\evil.example",
+            "/\t/evil.example",
+            "/x\r\nSet-Cookie: a=b",
+            "https://evil.example/",
+            "javascript:alert(1)",
+            "/sign-in?next=/seats",
+            "/sign-out",
+            "/ä",
+            &long,
+        ] {
+            assert_eq!(own_path(foreign), None, "{foreign:?}");
+        }
+    }
+}

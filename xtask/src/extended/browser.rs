@@ -1,0 +1,62 @@
+//! The pages of seat management in a real browser.
+
+use super::{debian, need};
+use anyhow::{Context, Result, ensure};
+use std::path::Path;
+use std::process::Command;
+use xtask::plugin::Plugin;
+use xtask::server::{Running, Setup};
+use xtask::{build, repository, run};
+
+/// Who walks.
+const OWNER: &str = "mira.halvorsen@nordlicht.example";
+
+/// Walks through every page as an owner does, and looks at each with axe-core.
+pub fn check() -> Result<String> {
+    walk(None)
+}
+
+/// The same, and leaves a picture of every page in `screenshots`.
+pub fn walk(screenshots: Option<&Path>) -> Result<String> {
+    for (program, package) in [("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium")] {
+        need(program, package)?;
+    }
+    let folder = installed()?;
+    let server = Running::start_with(&Setup { seats: 6, ..Setup::default() })?;
+    let added = server.administer(&["user", "add", OWNER, "--json"])?;
+    let added: serde_json::Value = serde_json::from_str(&added)?;
+    let password = added.pointer("/password").and_then(serde_json::Value::as_str).context("no password")?;
+    let (plugin, state) = (Plugin::build()?, tempfile::tempdir()?);
+
+    let mut walk = Command::new("node");
+    walk.arg("walk.mjs").current_dir(&folder);
+    for (name, value) in plugin.command(&server, state.path()).get_envs() {
+        match value {
+            Some(value) => walk.env(name, value),
+            None => walk.env_remove(name),
+        };
+    }
+    walk.env("WALK_SERVER", server.url()).env("WALK_EMAIL", OWNER).env("WALK_PASSWORD", password);
+    walk.env("WALK_PLUGIN", plugin.program());
+    if let Some(screenshots) = screenshots {
+        std::fs::create_dir_all(screenshots)?;
+        walk.env("WALK_SCREENSHOTS", screenshots.canonicalize()?);
+    }
+    let (code, said) = run::status(&mut walk, None)?;
+    ensure!(code == 0, "{said}");
+    ensure!(!server.log().contains(password), "the password is in the server's log");
+    Ok(said.lines().last().context("it said nothing")?.to_owned())
+}
+
+/// The walk, with its packages beside it.
+fn installed() -> Result<std::path::PathBuf> {
+    let folder = build::target_folder().join("browser-walk");
+    std::fs::create_dir_all(&folder)?;
+    for file in ["package.json", "package-lock.json", "walk.mjs"] {
+        std::fs::copy(repository().join("tests/browser").join(file), folder.join(file))?;
+    }
+    let mut install = Command::new("npm");
+    install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
+    run::tool(&mut install, &debian("npm"))?;
+    Ok(folder)
+}
