@@ -43,6 +43,9 @@ fn town(options: &[&str]) -> Town {
     Town { site, account, other, other_license, root, owner, stranger, root_id, owner_id }
 }
 
+/// Names and values.
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 async fn seat(admin: &Admin<'_>, token: &str, license: &str, email: &str) -> (String, String) {
     let made = admin.post(token, "/seats", json!({ "email": email, "license": license })).await.ok();
     (made["id"].as_str().unwrap().to_owned(), made["token"].as_str().unwrap().to_owned())
@@ -395,7 +398,7 @@ async fn another_site_can_not_use_the_session_of_a_browser() {
     let host = server.url.strip_prefix("http://").unwrap().to_owned();
     let own = format!("http://{host}");
     let json_kind = "application/json";
-    let cases: [(_, &[(_, &str)], _, _); 11] = [
+    let cases: [(&str, Headers, &str, u16); 11] = [
         ("another site", &[("sec-fetch-site", "cross-site")], json_kind, 403),
         ("a neighbour", &[("sec-fetch-site", "same-site")], json_kind, 403),
         ("another origin, old browser", &[("origin", "https://evil.example")], json_kind, 403),

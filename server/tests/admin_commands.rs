@@ -218,6 +218,8 @@ async fn a_wrong_server_or_token_is_told_in_words() {
     assert!(backup.contains("works on the data folder only"), "{backup}");
     let both = at(&server.url, &["--data", "x", "seat", "list"]);
     assert!(both.contains("two places"), "{both}");
+    let both = at(&server.url, &["--database", "postgres://localhost/x", "seat", "list"]);
+    assert!(both.contains("two places"), "{both}");
 
     for (answer, words) in [
         (

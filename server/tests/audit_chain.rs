@@ -25,12 +25,12 @@ use sha2::{Digest as _, Sha256};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection, ValueRef as _};
 use std::collections::BTreeMap;
 use store_support::{
-    DAY, Place, Sqlite, act, another_account, api_token, call, license, machine, no_password, now, seat,
-    session, token, user, word,
+    DAY, Place, Postgres, Sqlite, act, another_account, api_token, call, license, machine, no_password, now,
+    seat, session, token, user, word,
 };
 use uuid::Uuid;
 
-on!(Sqlite:
+on_each!(
     every_change_is_written_down_once,
     a_row_says_who_did_what_to_what,
     rows_are_read_page_by_page_the_newest_first,
@@ -571,6 +571,73 @@ async fn the_trail_can_only_be_added_to() {
     assert_eq!(place.store().verify_audit().await.unwrap(), whole);
     user(&place, &account, "bob@example.com", Role::Owner).await;
     assert_eq!(place.store().verify_audit().await.unwrap().rows, whole.rows + 1);
+}
+
+/// The same of the other database, whose guards are its own.
+#[tokio::test]
+async fn the_trail_on_postgres_can_only_be_added_to() {
+    let place = Postgres::new().await;
+    let (account, license) = place.first().await;
+    user(&place, &account, "ada@example.com", Role::Owner).await;
+    seat(&place, &license, "bob@example.com").await;
+    let whole = place.store().verify_audit().await.unwrap();
+    assert_eq!((whole.rows, whole.broken_at), (4, None));
+    let mut conn = place.connect().await;
+    let copy =
+        |to: &str| format!("INSERT INTO audit (id, hash, {REST}) SELECT {to}, hash, {REST} FROM audit");
+    for statement in [
+        "UPDATE audit SET event = 'nothing'".to_owned(),
+        "UPDATE audit SET detail = NULL WHERE id = 3".to_owned(),
+        "DELETE FROM audit WHERE id = 3".to_owned(),
+        "TRUNCATE audit".to_owned(),
+        format!("{} WHERE id = 2 ON CONFLICT (id) DO UPDATE SET event = 'nothing'", copy("2")),
+        format!("{} WHERE id = 2", copy("0")),
+        format!("{} WHERE id = 2", copy("-1")),
+        format!("{} WHERE id = 2", copy("6")),
+        format!("{} WHERE id > 1", copy("2 * id + 1")),
+    ] {
+        let refused = sqlx::query(AssertSqlSafe(statement.clone())).execute(&mut conn).await;
+        let said = refused.expect_err(&statement).to_string();
+        assert!(said.contains("append-only"), "{statement}: {said}");
+    }
+    assert_eq!(place.store().verify_audit().await.unwrap(), whole);
+    user(&place, &account, "bob@example.com", Role::Owner).await;
+    assert_eq!(place.store().verify_audit().await.unwrap().rows, whole.rows + 1);
+}
+
+/// Whoever owns the database gets past its guards, but not past the chain.
+#[tokio::test]
+async fn what_was_changed_on_postgres_is_found() {
+    let place = Postgres::new().await;
+    let (_, license) = place.first().await;
+    let (id, token) = seat(&place, &license, "bob@example.com").await;
+    call(&place, Call::Activate, &token, "a").await;
+    act(&place, id, OwnerAct::Release).await;
+    let whole = place.store().verify_audit().await.unwrap();
+    assert_eq!((whole.rows, whole.broken_at), (5, None));
+    place.run("ALTER TABLE audit DISABLE TRIGGER USER; CREATE TABLE kept AS SELECT * FROM audit").await;
+    let copy = |to: i64| {
+        format!("INSERT INTO audit (id, hash, {REST}) SELECT {to}, hash, {REST} FROM audit WHERE id = 1")
+    };
+    for (sql, broken_at) in [
+        ("UPDATE audit SET event = 'nothing' WHERE id = 4".to_owned(), Some(4)),
+        ("UPDATE audit SET at = at + 1 WHERE id = 2".to_owned(), Some(2)),
+        ("UPDATE audit SET machine = NULL WHERE id = 4".to_owned(), Some(4)),
+        ("UPDATE audit SET detail = detail || ' ' WHERE id = 1".to_owned(), Some(1)),
+        ("UPDATE audit SET account_id = upper(account_id) WHERE id = 3".to_owned(), Some(3)),
+        ("UPDATE audit SET seat_id = replace(seat_id, '-', '') WHERE id = 5".to_owned(), Some(5)),
+        ("UPDATE audit SET hash = sha256(hash) WHERE id = 5".to_owned(), Some(5)),
+        ("DELETE FROM audit WHERE id = 1".to_owned(), Some(2)),
+        ("DELETE FROM audit WHERE id = 3".to_owned(), Some(4)),
+        (copy(6), Some(6)),
+        (copy(0), Some(0)),
+        (copy(i64::MIN), Some(0)),
+    ] {
+        place.run(&sql).await;
+        assert_eq!(place.store().verify_audit().await.unwrap().broken_at, broken_at, "{sql}");
+        place.run("DELETE FROM audit; INSERT INTO audit SELECT * FROM kept").await;
+        assert_eq!(place.store().verify_audit().await.unwrap(), whole);
+    }
 }
 
 /// More rows than are checked at a time, with others that come meanwhile.

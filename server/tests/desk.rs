@@ -27,15 +27,15 @@ use seatlock_server::{
 use serde_json::json;
 use std::collections::BTreeSet;
 use store_support::{
-    AT_ONCE, DAY, ISSUER, PRODUCT, Place, Sqlite, another_account, at_once, call, contains, desk, license,
-    machine, plan, seat, signed_in, tally, token, user,
+    AT_ONCE, DAY, ISSUER, PRODUCT, Place, another_account, at_once, call, contains, desk, license, machine,
+    plan, seat, signed_in, tally, token, user,
 };
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 const WORD: &str = "a long enough password";
 
-on!(Sqlite:
+on_each!(
     whoever_belongs_to_another_account_finds_nothing,
     only_admins_do_what_admins_do,
     an_admin_serves_every_account,

@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use store_support::{DAY, Place, Sqlite, act, another_account, at_once, call, machine, new_seat, seat};
 use uuid::Uuid;
 
-on!(Sqlite:
+on_each!(
     seats_are_found_by_what_a_person_knows_of_them,
     a_status_and_a_license_narrow_the_list,
     each_account_has_its_own_seats,

@@ -31,6 +31,8 @@ mod mail;
 pub mod proxies;
 /// The protocol against Python's JOSE and cryptography packages.
 mod python;
+/// The last place of a license, for which sixteen ask at once.
+mod races;
 /// Closing while name resolution hangs, in a network of its own.
 mod resolver;
 /// Where tokens must not be: in outputs, logs, files and core dumps.
@@ -62,6 +64,7 @@ const CHECKS: &[Check] = &[
     ("secrets: the tests' output and their servers' logs", secrets::tests),
     ("secrets: a core dump after close", secrets::memory),
     ("dev: the commands that it prints", dev::pasted),
+    ("races: the last place, 200 times in each database", races::two_hundred),
     ("cmake: shared and static consumer", consumers::cmake),
     ("pkg-config: shared and static consumer", consumers::pkg_config),
     ("sanitizer: C example and bad input under ASan and UBSan", consumers::sanitizers),

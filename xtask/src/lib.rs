@@ -21,6 +21,9 @@ pub mod install;
 pub mod nightmare;
 /// The C example as a program.
 pub mod plugin;
+/// A PostgreSQL of its own for one test program.
+#[cfg(unix)]
+pub mod postgres;
 /// Runs commands and says what they printed when they fail.
 pub mod run;
 /// A licensing server of its own for one test.

@@ -9,7 +9,7 @@ use seatlock_server::{
         sign_set,
     },
     rules::timestamp,
-    store::{Store as _, StoreError, StoredKeySet, sqlite::SqliteStore},
+    store::{AnyStore, Store as _, StoreError, StoredKeySet},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -75,7 +75,7 @@ pub(super) struct Next {
 
 impl Next {
     /// `within` seconds from now the set is in force at the latest.
-    pub(super) async fn new(store: &SqliteStore, revoke: Option<&str>, within: u64) -> anyhow::Result<Self> {
+    pub(super) async fn new(store: &AnyStore, revoke: Option<&str>, within: u64) -> anyhow::Result<Self> {
         let last = store.key_set().await?;
         let claims = read_set(&last.jws)?;
         if let Some(kid) = revoke.filter(|kid| claims.keys.iter().all(|key| key.kid != **kid)) {
@@ -97,7 +97,7 @@ impl Next {
 }
 
 /// Makes a key set the newest one.
-pub(super) async fn publish(store: &SqliteStore, seq: u64, jws: String) -> anyhow::Result<()> {
+pub(super) async fn publish(store: &AnyStore, seq: u64, jws: String) -> anyhow::Result<()> {
     match store.publish(StoredKeySet { seq, jws }).await {
         Err(StoreError::Conflict) => bail!("somebody else changed the keys at the same moment; try again"),
         published => Ok(published?),
@@ -177,7 +177,7 @@ impl Install {
 
 /// Since when the key that signed until now was not to sign any more; `None` when the key set came in time.
 async fn voided_until_renewed(
-    store: &SqliteStore,
+    store: &AnyStore,
     folder: &DataFolder,
     set: &KeySetClaims,
     now: UnixTime,
@@ -222,7 +222,7 @@ fn write_new<T: Serialize>(path: &Path, value: &T) -> anyhow::Result<()> {
 }
 
 /// Checks that `root` is the key that clients of this server pin.
-pub(super) async fn check_root(store: &SqliteStore, root: PublicKey, file: &Path) -> anyhow::Result<()> {
+pub(super) async fn check_root(store: &AnyStore, root: PublicKey, file: &Path) -> anyhow::Result<()> {
     if store.server().await?.root_key != root {
         bail!("{} is not this server's root key", file.display());
     }

@@ -7,7 +7,11 @@ use seatlock_protocol::{PublicKey, SigningKey, UnixTime};
 use seatlock_server::{
     keys::{DataFolder, first_set, new_key, place_of, read_key, sign_set},
     rules::License,
-    store::{ServerInfo, Store as _, StoredKeySet, sqlite::SqliteStore},
+    store::{
+        AnyStore, ServerInfo, Store as _, StoreError, StoredKeySet,
+        postgres::{PostgresAddress, PostgresStore},
+        sqlite::SqliteStore,
+    },
 };
 use std::path::PathBuf;
 use uuid::Uuid;
@@ -49,6 +53,11 @@ impl Init {
         }
         let usual = License::usual(Uuid::new_v4(), Uuid::new_v4(), self.ephemeral);
         let license = self.settings.named().apply(usual, UnixTime::MIN).map_err(invalid)?;
+        // Looked at before anything is made.
+        let shared = match folder.postgres() {
+            Some(address) => Some(empty(address).await?),
+            None => None,
+        };
         folder.create()?;
         let (root, root_file) =
             root_key(folder, self.root_key, self.root_key_out).context("nothing was set up")?;
@@ -59,7 +68,7 @@ impl Init {
             support: self.support,
         };
         let account = self.account.unwrap_or_else(|| self.issuer.clone());
-        let (store, lease) = set_up(folder, &root, server, account, license.clone()).await?;
+        let (store, lease) = set_up(folder, shared, &root, server, (account, license.clone())).await?;
         store.close().await;
 
         let value = serde_json::json!({
@@ -85,18 +94,40 @@ impl Init {
     }
 }
 
-/// Makes pepper, lease key and database in a folder that is there, and answers the database and the lease key.
+/// A PostgreSQL database that no server was set up in.
+async fn empty(address: &PostgresAddress) -> anyhow::Result<AnyStore> {
+    let store =
+        PostgresStore::open(address).await.with_context(|| format!("the {address} can not be used"))?;
+    match store.server().await {
+        Err(StoreError::NotInitialised) => Ok(AnyStore::Postgres(store)),
+        Err(error) => Err(error.into()),
+        Ok(server) => bail!(
+            "the {address} belongs to {} already; nothing was changed. Another server of it needs a copy of the data \
+             folder, and no \"init\"",
+            server.issuer
+        ),
+    }
+}
+
+/// Makes pepper and lease key in a folder that is there, and sets up the database: a new file, unless there is another.
+/// Answers the database and the lease key.
 pub(super) async fn set_up(
     folder: &DataFolder,
+    shared: Option<AnyStore>,
     root: &SigningKey,
     server: ServerInfo,
-    account: String,
-    license: License,
-) -> anyhow::Result<(SqliteStore, PublicKey)> {
+    (account, license): (String, License),
+) -> anyhow::Result<(AnyStore, PublicKey)> {
     let lease = new_key()?;
     folder.create_pepper()?;
     folder.write_lease_key(&lease)?;
-    let store = SqliteStore::open(&folder.database(), true).await.context("the database was not made")?;
+    let store = match shared {
+        Some(store) => store,
+        None => {
+            let made = SqliteStore::open(&folder.database(), true).await;
+            AnyStore::Sqlite(made.context("the database was not made")?)
+        }
+    };
     let set = first_set(&server.issuer, lease.key.public(), store.ready().await?);
     let keys = StoredKeySet { seq: set.seq, jws: sign_set(root, &set)? };
     let set_up = store.initialise(server, account, license, keys).await;

@@ -6,7 +6,7 @@ use seatlock_protocol::SigningKey;
 use seatlock_server::{
     keys::{DataFolder, KeyRing, new_key, read_key, read_set, sign_set},
     rules::timestamp,
-    store::{Store as _, sqlite::SqliteStore},
+    store::{AnyStore, Store as _},
 };
 use std::path::{Path, PathBuf};
 
@@ -105,7 +105,7 @@ async fn rotate(
 }
 
 async fn rotated(
-    store: &SqliteStore,
+    store: &AnyStore,
     folder: &DataFolder,
     root_file: &Path,
     revocation: Revocation,

@@ -6,6 +6,8 @@ mod account;
 mod audit;
 /// `keys propose`, `keys sign` and `keys install`.
 mod ceremony;
+/// Which database.
+mod database;
 /// `dev`.
 mod dev;
 /// `init`.
@@ -28,6 +30,8 @@ mod restore;
 mod seat;
 /// `serve`.
 mod serve;
+/// `export` and `import`.
+mod transfer;
 /// Durations and dates as people write them.
 mod units;
 /// `usage`.
@@ -41,21 +45,28 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcomm
 use output::Output;
 use seatlock_server::{
     keys::DataFolder,
-    store::{Store as _, sqlite::SqliteStore},
+    store::{AnyStore, Store as _, postgres::PostgresStore, sqlite::SqliteStore},
 };
 use std::path::PathBuf;
 
 /// License activation for 3D plug-ins: the server, and the commands of whoever runs it.
 ///
-/// Everything is kept in one data folder. Commands may be used while the server runs on the same folder. With --server the
-/// commands seat, license, account, user, plan, usage and audit work on a server that runs elsewhere, by its admin API and
-/// with the API token in SEATLOCK_API_TOKEN.
+/// Everything is kept in one data folder, or everything but the keys in a PostgreSQL database that several servers
+/// share. Commands may be used while servers run. With --server the commands seat, license, account, user, plan, usage and
+/// audit work on a server that runs elsewhere, by its admin API and with the API token in SEATLOCK_API_TOKEN.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 pub struct Cli {
     /// The data folder [default: seatlock-data; for "dev" seatlock-dev]
     #[arg(long, global = true, env = "SEATLOCK_SERVER_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
+    /// A PostgreSQL database instead of the file in the data folder, such as postgres://user@host/name; without the
+    /// password, which is read from ~/.pgpass, or from the variable SEATLOCK_DATABASE_URL with a whole URL in it
+    #[arg(long, global = true, value_name = "URL")]
+    database: Option<String>,
+    /// A file with the whole URL of the PostgreSQL database, password and all
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "database")]
+    database_file: Option<PathBuf>,
     /// Address of a server whose admin API is used instead of the data folder
     #[arg(long, global = true, env = "SEATLOCK_SERVER_URL", value_name = "URL")]
     server: Option<String>,
@@ -113,6 +124,15 @@ enum Command {
     ///
     /// Users go on working, but what happened since the backup is forgotten: see docs/keys.md.
     Restore(restore::Restore),
+    /// Write everything in the database to a file, as JSON Lines, while servers run
+    Export(transfer::Export),
+    /// Bring an export into an empty database of either kind: how a server moves to PostgreSQL, or back
+    Import(transfer::Import),
+    /// Forget the secrets that a restored PostgreSQL backup has: "restore" does it for a database file
+    ///
+    /// Renewal secrets, sessions, one-time links and remembered answers of the backup are older than those of the users,
+    /// who would look like copies.
+    ForgetSecrets,
 }
 
 impl Cli {
@@ -123,20 +143,27 @@ impl Cli {
         read.unwrap_or_else(|error| error.format(&mut Self::command()).exit())
     }
 
-    /// A folder that is named on the command line counts more than a server in the environment. Nobody should change one
-    /// thing and mean another.
+    /// A folder or a database that is named on the command line counts more than a server in the environment. Nobody should
+    /// change one thing and mean another.
     fn at_one_place(mut self, matches: &ArgMatches) -> Result<Self, clap::Error> {
         let typed = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
         let conflict =
             |text: &str| Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, text));
+        let database = typed("database") || typed("database_file");
+        if database && matches!(self.command, Command::Dev(_)) {
+            return conflict("\"dev\" has a database of its own; leave --database and --database-file out");
+        }
         if !typed("server") {
-            if typed("data") {
+            if typed("data") || database {
                 self.server = None;
             }
             return Ok(self);
         }
         if typed("data") {
             return conflict("--data and --server are two places; name one of them");
+        }
+        if database {
+            return conflict("--database and --server are two places; name one of them");
         }
         if !self.command.works_by_api() {
             return conflict("this command works on the data folder only; leave --server out");
@@ -146,8 +173,12 @@ impl Cli {
 
     /// Carries out the command.
     pub async fn run(self) -> anyhow::Result<()> {
-        let usual = if matches!(self.command, Command::Dev(_)) { "seatlock-dev" } else { "seatlock-data" };
-        let folder = DataFolder::new(self.data.unwrap_or_else(|| usual.into()));
+        let is_dev = matches!(self.command, Command::Dev(_));
+        let usual = if is_dev { "seatlock-dev" } else { "seatlock-data" };
+        // What is for trying out stays away from a database in the environment.
+        let address =
+            if is_dev { None } else { database::address(self.database, self.database_file.as_deref())? };
+        let folder = DataFolder::new(self.data.unwrap_or_else(|| usual.into())).with_postgres(address);
         let output = Output { json: self.json };
         let place =
             Place { folder: folder.clone(), server: self.server, api_token_file: self.api_token_file };
@@ -165,6 +196,14 @@ impl Cli {
             Command::Keys(command) => command.run(&folder, output).await,
             Command::Audit(audit) => audit.run(&place, output).await,
             Command::Restore(restore) => restore.run(&folder, output).await,
+            Command::Export(export) => export.run(&folder, output).await,
+            Command::Import(import) => import.run(&folder, output).await,
+            Command::ForgetSecrets => {
+                let store = open(&folder).await?;
+                store.forget_secrets().await?;
+                store.close().await;
+                output.done(&serde_json::json!({ "forgotten": true }), "forgotten; users go on working")
+            }
             Command::Backup { file } => {
                 if file.exists() {
                     bail!("{} exists; nothing was written. Name a new file.", file.display());
@@ -198,13 +237,26 @@ impl Command {
 }
 
 /// Opens the database of a folder that `init` has set up.
-async fn open(folder: &DataFolder) -> anyhow::Result<SqliteStore> {
+async fn open(folder: &DataFolder) -> anyhow::Result<AnyStore> {
+    if let Some(address) = folder.postgres() {
+        let store =
+            PostgresStore::open(address).await.with_context(|| format!("the {address} can not be used"))?;
+        return Ok(AnyStore::Postgres(store));
+    }
     let file = folder.database();
+    if !file.exists() && folder.is_taken() {
+        bail!(
+            "{} has keys but no database. Name its PostgreSQL database with --database or SEATLOCK_DATABASE_URL, or \
+             restore a backup",
+            folder.path().display()
+        );
+    }
     if !file.exists() {
         bail!("{0} is not set up. Run: seatlock-server --data {0} init --help", folder.path().display());
     }
-    SqliteStore::open(&file, false)
-        .await
+    let store = SqliteStore::open(&file, false).await;
+    store
+        .map(AnyStore::Sqlite)
         .with_context(|| format!("{} can not be opened. Restore it from a backup", file.display()))
 }
 

@@ -7,7 +7,7 @@ use seatlock_server::{
     keys::DataFolder,
     offline::{OfflineError, Outcome, answer, preview},
     rules::timestamp,
-    store::{Store as _, sqlite::SqliteStore},
+    store::{AnyStore, Store as _},
 };
 use serde_json::json;
 use std::fs::{File, OpenOptions};
@@ -54,7 +54,7 @@ impl OfflineCommand {
 }
 
 async fn sign(
-    store: &SqliteStore,
+    store: &AnyStore,
     folder: &DataFolder,
     output: Output,
     file: &Carried,
@@ -88,7 +88,7 @@ async fn sign(
 }
 
 async fn release(
-    store: &SqliteStore,
+    store: &AnyStore,
     folder: &DataFolder,
     output: Output,
     file: &Carried,

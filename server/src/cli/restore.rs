@@ -18,6 +18,12 @@ pub(super) struct Restore {
 
 impl Restore {
     pub(super) async fn run(self, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
+        if let Some(address) = folder.postgres() {
+            bail!(
+                "the {address} is restored by pg_restore while every server is stopped; afterwards forget what the backup \
+                 knows better than it should: seatlock-server forget-secrets"
+            );
+        }
         let database = folder.database();
         let (new, old) = (database.with_extension("db.new"), database.with_extension("db.replaced"));
         let nothing = || format!("{} was not restored", self.file.display());

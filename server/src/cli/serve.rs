@@ -6,7 +6,7 @@ use seatlock_server::{
     AppState, Settings,
     keys::DataFolder,
     mail::{self, Mailer, URL_VARIABLE, read_url},
-    store::{Store as _, sqlite::SqliteStore},
+    store::{AnyStore, Store as _},
 };
 use std::{io::Write as _, net::SocketAddr, path::PathBuf, time::Duration};
 use tokio::{
@@ -107,7 +107,7 @@ impl Serve {
 }
 
 /// Whoever breaks into a server must not find the key that could replace all others.
-async fn warn_of_root_key(store: &SqliteStore, folder: &DataFolder) -> anyhow::Result<()> {
+async fn warn_of_root_key(store: &AnyStore, folder: &DataFolder) -> anyhow::Result<()> {
     let kid = store.server().await?.root_key.thumbprint();
     if let Some(file) = folder.holds_key(&kid) {
         tracing::warn!(file = %file.display(), "the root key lies in the data folder; move it off this computer");

@@ -1,3 +1,4 @@
+use crate::store::postgres::PostgresAddress;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatlock_protocol::{KeyError, SigningKey};
 use serde::{Deserialize, Serialize};
@@ -48,13 +49,25 @@ struct Jwk {
 
 /// The one folder in which a server keeps its database and its secrets.
 #[derive(Debug, Clone)]
-pub struct DataFolder(PathBuf);
+pub struct DataFolder(PathBuf, Option<PostgresAddress>);
 
 impl DataFolder {
     /// Names a folder; nothing is touched.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
-        Self(path)
+        Self(path, None)
+    }
+
+    /// The same, with its database elsewhere.
+    #[must_use]
+    pub fn with_postgres(self, address: Option<PostgresAddress>) -> Self {
+        Self(self.0, address)
+    }
+
+    /// Where the database is, unless it is in the folder.
+    #[must_use]
+    pub fn postgres(&self) -> Option<&PostgresAddress> {
+        self.1.as_ref()
     }
 
     /// The folder itself.

@@ -1,7 +1,7 @@
 use super::problem::{Refusal, RequestId};
 use super::{AppState, sign::Signer};
 use crate::rules::{Answer, Call, Caller, SecretHash};
-use crate::store::{Answered, Question, Store, StoreError};
+use crate::store::{Answered, Question, Store};
 use axum::{
     body::Bytes,
     extract::{State, rejection::BytesRejection},
@@ -83,7 +83,7 @@ async fn decide<S: Store>(
     };
     let answered = match state.store.call(question).await {
         Ok(answered) => answered,
-        Err(error @ (StoreError::Overloaded | StoreError::Closed)) => {
+        Err(error) if error.passes() => {
             tracing::warn!(request = %id, %error, "a seat call was turned away");
             return Err(Refusal::overloaded());
         }

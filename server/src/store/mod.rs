@@ -2,6 +2,11 @@
 //!
 //! A store loads what a rule needs, asks the rule, and carries its decision out, all in one transaction with the
 //! database's clock. It answers only what is on disk for good.
+//!
+//! Both back ends are made of the files in `store/sql`, which each of them compiles for its own database; what differs
+//! has the same file names in both folders.
+
+#![allow(clippy::duplicate_mod, reason = "store/sql is compiled for each database")]
 
 use crate::rules::{Answer, Call, Caller, License, OwnerAct, Seat};
 use seatlock_protocol::{MachineId, PublicKey, Token, TokenHash, UnixTime, api::LockStatus};
@@ -9,17 +14,26 @@ use serde::Serialize;
 use std::{future::Future, path::Path};
 use uuid::Uuid;
 
+/// One of the two back ends, chosen when the program starts.
+mod any;
 /// The chain that the audit trail is.
 mod chain;
 /// Accounts, users, sessions, API tokens and one-time links.
 mod people;
+/// One database that any number of servers share.
+pub mod postgres;
 /// One database file, one writer, group commit.
 pub mod sqlite;
+/// What moves from one database to another.
+mod transfer;
 
+pub use any::AnyStore;
 pub use people::{
     Account, ApiToken, Ending, Hash, Made, NewApiToken, NewSession, NewUser, PasswordHash, People, Session,
     Share, SignedIn, User, UserChange,
 };
+
+pub use transfer::{Moved, Told};
 
 /// Why a store could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +43,12 @@ pub enum StoreError {
     Database(#[from] sqlx::Error),
     /// The database's structure could not be brought up to date.
     #[error("the database can not be brought up to date: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    Migration(sqlx::migrate::MigrateError),
+    /// A newer version of the server has been at work.
+    #[error(
+        "the database was made by a newer version of this server (structure {0}); nothing was changed. Use that version"
+    )]
+    Newer(i64),
     /// The database holds something that this version does not understand.
     #[error("the database holds an unexpected value in {0}")]
     Unexpected(&'static str),
@@ -57,9 +76,45 @@ pub enum StoreError {
     /// The store is shutting down.
     #[error("the store is closed")]
     Closed,
+    /// The back end has another way.
+    #[error("{0}")]
+    Elsewhere(&'static str),
+    /// What was to be brought in is no whole export.
+    #[error("{0}")]
+    Transfer(String),
     /// A file could not be read or written.
     #[error("{0}")]
     File(#[from] std::io::Error),
+}
+
+impl StoreError {
+    /// Whether the same may succeed later: nothing is wrong but that the database does not answer now.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::Overloaded | Self::Closed => true,
+            Self::Database(error) => match error {
+                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+                sqlx::Error::WorkerCrashed => true,
+                // Connections, resources, an operator, and locks that others hold: PostgreSQL's classes.
+                sqlx::Error::Database(refused) => refused.code().is_some_and(|code| {
+                    let code = code.as_ref();
+                    code.len() == 5
+                        && (["08", "40", "53", "57"].iter().any(|class| code.starts_with(class))
+                            || matches!(code, "25P03" | "55P03"))
+                }),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    fn of_migration(error: sqlx::migrate::MigrateError) -> Self {
+        match error {
+            sqlx::migrate::MigrateError::VersionMissing(version) => Self::Newer(version),
+            other => Self::Migration(other),
+        }
+    }
 }
 
 /// What is kept of a token.

@@ -18,10 +18,12 @@ use seatlock_server::{
     store::{
         Account, Actor, Answered, ApiToken, Made, NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder,
         PasswordHash, People as _, Question, ServerInfo, SignedIn, Store, StoreError, StoredKeySet,
-        TokenHashes, User, sqlite::SqliteStore,
+        TokenHashes, User,
+        postgres::{PostgresAddress, PostgresStore},
+        sqlite::SqliteStore,
     },
 };
-use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::collections::BTreeMap;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -138,6 +140,80 @@ impl Place for Sqlite {
         for suffix in ["db", "db-wal"] {
             bytes.extend(std::fs::read(self.folder.database().with_extension(suffix)).unwrap_or_default());
         }
+        assert!(!bytes.is_empty());
+        bytes
+    }
+}
+
+/// PostgreSQL.
+pub struct Postgres {
+    /// Goes with this value.
+    _place: TempDir,
+    folder: DataFolder,
+    url: String,
+    store: PostgresStore,
+}
+
+impl Postgres {
+    pub async fn connect(&self) -> PgConnection {
+        PgConnection::connect(&self.url).await.unwrap()
+    }
+}
+
+impl Place for Postgres {
+    type Store = PostgresStore;
+
+    async fn new() -> Self {
+        let url = xtask::postgres::Postgres::shared().unwrap().database().unwrap();
+        let address = PostgresAddress::parse(&url).unwrap();
+        let place = tempfile::tempdir().unwrap();
+        let folder = DataFolder::new(place.path().join("data")).with_postgres(Some(address.clone()));
+        folder.create().unwrap();
+        folder.create_pepper().unwrap();
+        let store = PostgresStore::open(&address).await.unwrap();
+        set_up(&store, &folder).await;
+        Self { _place: place, folder, url, store }
+    }
+
+    fn store(&self) -> &PostgresStore {
+        &self.store
+    }
+
+    fn folder(&self) -> &DataFolder {
+        &self.folder
+    }
+
+    async fn run(&self, sql: &str) {
+        let mut conn = self.connect().await;
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut conn).await.unwrap();
+        conn.close().await.unwrap();
+    }
+
+    async fn number(&self, sql: &str) -> i64 {
+        let mut conn = self.connect().await;
+        let number = sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut conn).await.unwrap();
+        conn.close().await.unwrap();
+        number
+    }
+
+    async fn stolen(&self) -> Vec<u8> {
+        let mut conn = self.connect().await;
+        let columns: Vec<(String, String, String)> = sqlx::query_as(
+            "SELECT table_name::text, column_name::text, data_type::text FROM information_schema.columns \
+             WHERE table_schema = 'public' AND data_type IN ('text', 'bytea')",
+        )
+        .fetch_all(&mut conn)
+        .await
+        .unwrap();
+        let mut bytes = Vec::new();
+        for (table, column, kind) in columns {
+            let read = if kind == "text" { format!("convert_to({column}, 'UTF8')") } else { column };
+            let query = format!("SELECT coalesce({read}, '') FROM {table}");
+            let values: Vec<Vec<u8>> =
+                sqlx::query_scalar(AssertSqlSafe(query)).fetch_all(&mut conn).await.unwrap();
+            bytes.extend(values.concat());
+        }
+        conn.close().await.unwrap();
         assert!(!bytes.is_empty());
         bytes
     }
@@ -367,16 +443,23 @@ pub async fn at_once<T>(futures: impl IntoIterator<Item = impl Future<Output = T
     done.into_iter().flatten().collect()
 }
 
-/// Runs functions, each of which takes the type of a place, as tests of one back end.
+/// Runs functions, each of which takes the type of a place, as tests of each back end.
 #[macro_export]
-macro_rules! on {
-    ($place:ty: $($name:ident),+ $(,)?) => {
+macro_rules! on_each {
+    ($($name:ident),+ $(,)?) => {
         mod on_sqlite {
-            use super::*;
             $(
                 #[tokio::test]
                 async fn $name() {
-                    super::$name::<$place>().await;
+                    super::$name::<$crate::store_support::Sqlite>().await;
+                }
+            )+
+        }
+        mod on_postgres {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    super::$name::<$crate::store_support::Postgres>().await;
                 }
             )+
         }

@@ -25,6 +25,9 @@ use std::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
+/// A store of each kind.
+pub mod stores;
+
 pub const PRODUCT: &str = "com.example.bridge";
 pub const ISSUER: &str = "licenses.example.com";
 const PROGRAM: &str = env!("CARGO_BIN_EXE_seatlock-server");
@@ -32,6 +35,8 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_seatlock-server");
 /// A data folder as `init` leaves it.
 pub struct Site {
     folder: TempDir,
+    /// The PostgreSQL database, unless it is a file in the folder.
+    url: Option<String>,
     pub root: PublicKey,
     pub license: String,
     http: reqwest::Client,
@@ -62,13 +67,19 @@ impl Done {
 
 impl Site {
     pub fn new(options: &[&str]) -> Self {
+        Self::at(None, options)
+    }
+
+    /// With its database at a PostgreSQL URL.
+    pub fn at(url: Option<String>, options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         let mut args = vec!["--json", "init", "--issuer", ISSUER, "--product", PRODUCT];
         args.extend(options);
-        let made = run(Command::new(PROGRAM).arg("--data").arg(&data).args(args)).json();
+        let made = run(program(url.as_deref()).arg("--data").arg(&data).args(args)).json();
         Self {
             folder,
+            url,
             root: PublicKey::from_jwk_x(made["root_key"]["x"].as_str().unwrap()).unwrap(),
             license: made["license"].as_str().unwrap().to_owned(),
             http: http_client(),
@@ -94,7 +105,7 @@ impl Site {
     }
 
     pub fn cli_in(&self, data: &Path, args: &[&str]) -> Done {
-        run(Command::new(PROGRAM).arg("--data").arg(data).arg("--json").args(args))
+        run(program(self.url.as_deref()).arg("--data").arg(data).arg("--json").args(args))
     }
 
     /// Makes a seat: its id and its token.
@@ -120,7 +131,7 @@ impl Site {
 
     pub fn serve_with(&self, options: &[&str]) -> Server<'_> {
         let log = File::options().create(true).append(true).open(self.log()).unwrap();
-        let mut child = Command::new(PROGRAM)
+        let mut child = program(self.url.as_deref())
             .arg("--data")
             .arg(self.data())
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "debug"])
@@ -165,6 +176,14 @@ impl Site {
         database.close().await.unwrap();
         rows
     }
+}
+
+/// The program, with the URL of its database where no other user sees it.
+fn program(url: Option<&str>) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.env_remove("SEATLOCK_DATABASE_URL");
+    command.envs(url.map(|url| ("SEATLOCK_DATABASE_URL", url)));
+    command
 }
 
 fn run(command: &mut Command) -> Done {

@@ -8,8 +8,8 @@ use seatlock_server::{
     password::{Passwords, generate},
     rules::{Answer, License, OwnerAct, Plan, Role, check_email, check_password},
     store::{
-        Actor, Answered, ApiToken, AuditQuery, Made, NewApiToken, NewSeat, NewUser, OwnerOrder, PasswordHash,
-        People as _, SeatQuery, Store as _, StoreError, TokenHashes, UserChange, sqlite::SqliteStore,
+        Actor, Answered, AnyStore, ApiToken, AuditQuery, Made, NewApiToken, NewSeat, NewUser, OwnerOrder,
+        PasswordHash, People as _, SeatQuery, Store as _, StoreError, TokenHashes, UserChange,
     },
     view::{
         AccountView, ActedView, AuditStateView, AuditView, IssuedApiTokenView, IssuedView, LicenseSettings,
@@ -24,7 +24,7 @@ const PAGE: u32 = 1000;
 
 /// A data folder: whoever may open it may do everything.
 pub(in crate::cli) struct Folder {
-    store: SqliteStore,
+    store: AnyStore,
     pepper: Zeroizing<[u8; 32]>,
 }
 

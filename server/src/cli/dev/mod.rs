@@ -16,7 +16,7 @@ use seatlock_server::{
     keys::DataFolder,
     password::{Passwords, generate},
     rules::{License, Role},
-    store::{Actor, NewUser, People as _, ServerInfo, Store as _, sqlite::SqliteStore},
+    store::{Actor, AnyStore, NewUser, People as _, ServerInfo, Store as _},
 };
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use uuid::Uuid;
@@ -97,7 +97,8 @@ impl Dev {
             release_window: 1,
             ..License::usual(Uuid::new_v4(), Uuid::new_v4(), false)
         };
-        let (store, _) = set_up(folder, &root, server, "Example Studio".to_owned(), license.clone()).await?;
+        let account = "Example Studio".to_owned();
+        let (store, _) = set_up(folder, None, &root, server, (account, license.clone())).await?;
         let made = make(&store, folder, license).await;
         store.close().await;
         let secrets = made.context("the samples were not made; begin anew with --fresh")?;
@@ -130,7 +131,7 @@ fn free(wanted: SocketAddr) -> anyhow::Result<SocketAddr> {
     })
 }
 
-async fn make(store: &SqliteStore, folder: &DataFolder, license: License) -> anyhow::Result<Secrets> {
+async fn make(store: &AnyStore, folder: &DataFolder, license: License) -> anyhow::Result<Secrets> {
     let password = generate()?;
     let hash = Passwords::new()?.hash(password.clone()).await?;
     let (id, email, account) = (Uuid::new_v4(), ADMIN.to_owned(), license.account);

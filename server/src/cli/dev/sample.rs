@@ -4,8 +4,7 @@ use seatlock_server::{
     keys::random,
     rules::{Answer, Call, Caller, License, OwnerAct},
     store::{
-        Actor, Answered, Made, NewSeat, OwnerOrder, Question, Store as _, StoreError, TokenHashes,
-        sqlite::SqliteStore,
+        Actor, Answered, AnyStore, Made, NewSeat, OwnerOrder, Question, Store as _, StoreError, TokenHashes,
     },
 };
 use uuid::Uuid;
@@ -14,11 +13,7 @@ use uuid::Uuid;
 pub(super) const FOR: &str = "ada@example.com";
 
 /// One seat that nobody used yet, one in use and one released. Answers the token of the first.
-pub(super) async fn seats(
-    store: &SqliteStore,
-    pepper: &[u8; 32],
-    license: &License,
-) -> anyhow::Result<Token> {
+pub(super) async fn seats(store: &AnyStore, pepper: &[u8; 32], license: &License) -> anyhow::Result<Token> {
     let (_, token) = seat(store, pepper, license, FOR).await?;
     let (_, in_use) = seat(store, pepper, license, "grace@example.com").await?;
     activate(store, pepper, license, &in_use, "grace's workstation").await?;
@@ -31,13 +26,13 @@ pub(super) async fn seats(
 }
 
 /// The license as it is now.
-pub(super) async fn license(store: &SqliteStore, id: Uuid) -> anyhow::Result<License> {
+pub(super) async fn license(store: &AnyStore, id: Uuid) -> anyhow::Result<License> {
     let found = store.licenses(None).await?.into_iter().find(|license| license.id == id);
     Ok(found.ok_or_else(|| StoreError::NotFound(format!("license {id}")))?)
 }
 
 async fn seat(
-    store: &SqliteStore,
+    store: &AnyStore,
     pepper: &[u8; 32],
     license: &License,
     email: &str,
@@ -59,7 +54,7 @@ async fn seat(
 
 /// A computer that does not exist takes a seat.
 async fn activate(
-    store: &SqliteStore,
+    store: &AnyStore,
     pepper: &[u8; 32],
     license: &License,
     token: &Token,

@@ -1,15 +1,12 @@
 use super::persist::{audit, change_counts, update_seats, upsert_installs};
-use super::rows::{install, license, license_columns, seat, seat_columns, unsigned};
+use super::rows::{hex, install, license, license_columns, seat, seat_columns, unsigned};
 use super::sweep::sweep;
 use super::writer::Tx;
 use crate::rules::{Answer, Call, Caller, Decision, Event, Install, License, Seat, decide, token_unknown};
 use crate::store::{Actor, Answered, Question, StoreError};
 use seatlock_protocol::Code;
 use sqlx::Row as _;
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    fmt::Write as _,
-};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
 /// Answers plug-ins one after the other, as if each had a transaction of its own, but reads what they need with two
@@ -158,13 +155,4 @@ impl Desk {
             changed.filter_map(|(key, new)| Some((key.0, self.installs.get(key)?, *new))).collect();
         upsert_installs(tx, &installs).await
     }
-}
-
-pub(super) fn hex(bytes: &[u8; 32]) -> String {
-    let mut text = String::with_capacity(64);
-    for byte in bytes {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }

@@ -8,14 +8,14 @@ use uuid::Uuid;
 /// Seats that one sweep releases at most, so that it never holds up the plug-ins for long.
 const SWEEP: i64 = 500;
 
-/// The second look at what time has decided; the first is at the next event of the seat.
-pub(super) struct Sweep;
+/// The second look at what time has decided, for one license or all; the first is at the next event of the seat.
+pub(super) struct Sweep(pub(super) Option<Uuid>);
 
 impl Write for Sweep {
     type Output = u64;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<u64, StoreError> {
-        sweep(tx, None).await
+        sweep(tx, self.0).await
     }
 }
 

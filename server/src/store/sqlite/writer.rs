@@ -1,6 +1,6 @@
 use super::calls::answer_all;
 use super::rows::time;
-use crate::store::{Answered, Question, StoreError};
+use crate::store::{Answered, Hash, Question, StoreError};
 use seatlock_protocol::UnixTime;
 use sqlx::{Connection as _, Row as _, Sqlite, SqliteConnection, Transaction, sqlite::SqliteConnectOptions};
 use std::{future::Future, pin::Pin};
@@ -23,6 +23,12 @@ pub(super) struct Tx<'c> {
 impl Tx<'_> {
     pub(super) fn conn(&mut self) -> &mut SqliteConnection {
         &mut self.inner
+    }
+
+    /// Makes those wait who do something under the same name. Here nobody else writes at all.
+    #[allow(clippy::unused_async, reason = "other databases wait here")]
+    pub(super) async fn alone(&mut self, _name: &Hash) -> Result<(), StoreError> {
+        Ok(())
     }
 }
 

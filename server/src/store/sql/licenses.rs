@@ -1,4 +1,5 @@
 use super::audit::{Entry, append};
+use super::dialect::{Arguments, Db};
 use super::orders::license_of;
 use super::people::AddAccount;
 use super::rows::{action_name, integer, mode_name, policy_name};
@@ -6,8 +7,11 @@ use super::writer::{Tx, Write};
 use crate::rules::License;
 use crate::store::{Actor, ServerInfo, StoreError, StoredKeySet};
 use seatlock_protocol::UnixTime;
-use sqlx::{Sqlite, query::Query, sqlite::SqliteArguments};
+use sqlx::query::Query;
 use uuid::Uuid;
+
+/// Under what those wait for each other who publish key sets.
+const PUBLISHING: &[u8; 32] = b"seatlock: a key set is published";
 
 pub(super) struct AddLicense(pub(super) License, pub(super) Actor);
 pub(super) struct ChangeLicense {
@@ -49,8 +53,8 @@ impl Write for AddLicense {
              warn, release_window, release_mode, relaunch_rebinds, clone_policy, clock_tolerance, clock_action, \
              terms, min_client, suspended_at, expires_at, airgap_ttl, in_use_ceiling, in_use, tokens, created_at, \
              account_id) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, \
-             ?5, 0, 0, ?21, ?22)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
+             $5, 0, 0, $21, $22)",
         );
         let insert = settings(insert, &self.0).bind(tx.now.seconds()).bind(self.0.account.to_string());
         insert.execute(tx.conn()).await.map_err(|error| match error.as_database_error() {
@@ -64,7 +68,8 @@ impl Write for AddLicense {
 }
 
 async fn plan_is_known(tx: &mut Tx<'_>, name: &str) -> Result<(), StoreError> {
-    let known = sqlx::query("SELECT 1 FROM plan WHERE name = ?").bind(name).fetch_optional(tx.conn()).await?;
+    let known =
+        sqlx::query("SELECT 1 FROM plan WHERE name = $1").bind(name).fetch_optional(tx.conn()).await?;
     known.map(drop).ok_or_else(|| StoreError::NotFound(format!("plan {name:?}")))
 }
 
@@ -85,11 +90,12 @@ impl Write for ChangeLicense {
             return Err(StoreError::Conflict);
         }
         let update = sqlx::query(
-            "UPDATE license SET plan = ?2, entitlements = ?3, products = ?4, seats_max = ?5, offline_ttl = ?6, \
-             auto_release = ?7, renew = ?8, warn = ?9, release_window = ?10, release_mode = ?11, \
-             relaunch_rebinds = ?12, clone_policy = ?13, clock_tolerance = ?14, clock_action = ?15, terms = ?16, \
-             min_client = ?17, suspended_at = ?18, expires_at = ?19, airgap_ttl = ?20, in_use_ceiling = max(?5, in_use) \
-             WHERE id = ?1",
+            "UPDATE license SET plan = $2, entitlements = $3, products = $4, seats_max = $5, offline_ttl = $6, \
+             auto_release = $7, renew = $8, warn = $9, release_window = $10, release_mode = $11, \
+             relaunch_rebinds = $12, clone_policy = $13, clock_tolerance = $14, clock_action = $15, terms = $16, \
+             min_client = $17, suspended_at = $18, expires_at = $19, airgap_ttl = $20, \
+             in_use_ceiling = CASE WHEN in_use > $5 THEN in_use ELSE $5 END \
+             WHERE id = $1",
         );
         settings(update, &self.new).execute(tx.conn()).await?;
         audit(tx, self.new.id, "license_changed", &self.by).await
@@ -97,16 +103,13 @@ impl Write for ChangeLicense {
 }
 
 /// Binds the parameters 1 to 20, which both statements above share.
-fn settings<'q>(
-    query: Query<'q, Sqlite, SqliteArguments>,
-    license: &License,
-) -> Query<'q, Sqlite, SqliteArguments> {
+fn settings<'q>(query: Query<'q, Db, Arguments>, license: &License) -> Query<'q, Db, Arguments> {
     query
         .bind(license.id.to_string())
         .bind(license.plan.name.clone())
         .bind(license.entitlements.join(" "))
         .bind(license.products.join(" "))
-        .bind(license.seats_max)
+        .bind(i64::from(license.seats_max))
         .bind(integer(license.offline_ttl))
         .bind(integer(license.auto_release))
         .bind(integer(license.renew))
@@ -128,16 +131,17 @@ impl Write for Publish {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        if self.0.seq <= tx.seq {
-            return Err(StoreError::Conflict);
-        }
-        sqlx::query("INSERT INTO key_set (seq, jws, created_at) VALUES (?, ?, ?)")
-            .bind(integer(self.0.seq))
-            .bind(&self.0.jws)
-            .bind(tx.now.seconds())
-            .execute(tx.conn())
-            .await?;
-        Ok(())
+        tx.alone(PUBLISHING).await?;
+        let added = sqlx::query(
+            "INSERT INTO key_set (seq, jws, created_at) SELECT $1, $2, $3 \
+             WHERE NOT EXISTS (SELECT 1 FROM key_set WHERE seq >= $1)",
+        )
+        .bind(integer(self.0.seq))
+        .bind(&self.0.jws)
+        .bind(tx.now.seconds())
+        .execute(tx.conn())
+        .await?;
+        if added.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Conflict) }
     }
 }
 
@@ -147,7 +151,7 @@ impl Write for Initialise {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO server (one, issuer, root_key, documentation, support, initialised_at) \
-             VALUES (1, ?, ?, ?, ?, ?)",
+             VALUES (1, $1, $2, $3, $4, $5)",
         )
         .bind(&self.server.issuer)
         .bind(self.server.root_key.jwk_x())

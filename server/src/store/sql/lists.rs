@@ -1,13 +1,14 @@
+use super::dialect::{Db, POSITION};
 use super::rows::{license, license_columns, listed, seat_columns};
 use crate::rules::License;
 use crate::store::{ListedSeat, Page, SeatQuery, StoreError};
 use seatlock_protocol::{MachineId, api::LockStatus};
-use sqlx::{QueryBuilder, Sqlite, SqlitePool};
+use sqlx::{Pool, QueryBuilder};
 use uuid::Uuid;
 
 /// The newest first. By the moment of creation and then by id, so that seats of one second have an order too.
-pub(super) async fn seats(pool: &SqlitePool, query: SeatQuery) -> Result<Page<ListedSeat>, StoreError> {
-    let mut sql = QueryBuilder::<Sqlite>::new(concat!(
+pub(super) async fn seats(pool: &Pool<Db>, query: SeatQuery) -> Result<Page<ListedSeat>, StoreError> {
+    let mut sql = QueryBuilder::<Db>::new(concat!(
         "SELECT s.created_at AS seat_created_at, ",
         seat_columns!(),
         " FROM seat s WHERE true"
@@ -23,10 +24,11 @@ pub(super) async fn seats(pool: &SqlitePool, query: SeatQuery) -> Result<Page<Li
         sql.push(" AND s.state = ").push_bind(status_name(status));
     }
     if let Some(words) = query.search.as_deref().map(str::trim).filter(|words| !words.is_empty()) {
-        sql.push(" AND (instr(lower(s.shared_with), lower(").push_bind(words.to_owned()).push(")) > 0");
-        sql.push(" OR instr(s.id, lower(").push_bind(words.to_owned()).push(")) = 1");
+        let small = words.to_ascii_lowercase();
+        sql.push(" AND (").push(POSITION).push("(lower(s.shared_with), ").push_bind(small.clone());
+        sql.push(") > 0 OR ").push(POSITION).push("(s.id, ").push_bind(small).push(") = 1");
         let machine = MachineId::prefix_of_short(words).unwrap_or_else(|| words.to_owned());
-        sql.push(" OR instr(s.machine, ").push_bind(machine).push(") = 1)");
+        sql.push(" OR ").push(POSITION).push("(s.machine, ").push_bind(machine).push(") = 1)");
     }
     if let Some(after) = query.after {
         sql.push(" AND (s.created_at, s.id) < (").push_bind(after.created_at.seconds());
@@ -39,13 +41,13 @@ pub(super) async fn seats(pool: &SqlitePool, query: SeatQuery) -> Result<Page<Li
     Ok(Page { rows: page, more: rows.len() > limit })
 }
 
-pub(super) async fn seat(pool: &SqlitePool, id: Uuid) -> Result<Option<(ListedSeat, License)>, StoreError> {
+pub(super) async fn seat(pool: &Pool<Db>, id: Uuid) -> Result<Option<(ListedSeat, License)>, StoreError> {
     let row = sqlx::query(concat!(
         "SELECT s.created_at AS seat_created_at, ",
         seat_columns!(),
         ", ",
         license_columns!(),
-        " FROM seat s JOIN license l ON l.id = s.license_id WHERE s.id = ?"
+        " FROM seat s JOIN license l ON l.id = s.license_id WHERE s.id = $1"
     ))
     .bind(id.to_string())
     .fetch_optional(pool)

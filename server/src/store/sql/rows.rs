@@ -1,10 +1,12 @@
+use super::dialect::DbRow;
 use crate::rules::{ClonePolicy, Holding, Install, License, Overlap, Plan, ReleaseMode, Seat, SeatState};
 use crate::store::{Hash, ListedSeat, StoreError};
 use seatlock_protocol::{
     UnixTime,
     claims::{ClockAction, ClockPolicy},
 };
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::Row as _;
+use std::fmt::Write as _;
 
 /// Columns that [`license`] reads; the table is called `l`.
 macro_rules! license_columns {
@@ -31,7 +33,7 @@ pub(super) use {license_columns, seat_columns};
 
 type Read<T> = Result<T, StoreError>;
 
-pub(super) fn license(row: &SqliteRow) -> Read<License> {
+pub(super) fn license(row: &DbRow) -> Read<License> {
     Ok(License {
         id: parsed(row, "license_id")?,
         account: parsed(row, "account_id")?,
@@ -42,9 +44,9 @@ pub(super) fn license(row: &SqliteRow) -> Read<License> {
         },
         entitlements: words(row, "entitlements")?,
         products: words(row, "products")?,
-        seats_max: row.try_get("seats_max")?,
-        in_use: row.try_get("in_use")?,
-        tokens: row.try_get("tokens")?,
+        seats_max: count(row, "seats_max")?,
+        in_use: count(row, "in_use")?,
+        tokens: count(row, "tokens")?,
         offline_ttl: unsigned(row, "offline_ttl")?,
         airgap_ttl: unsigned(row, "airgap_ttl")?,
         auto_release: unsigned(row, "auto_release")?,
@@ -66,7 +68,7 @@ pub(super) fn license(row: &SqliteRow) -> Read<License> {
     })
 }
 
-pub(super) fn seat(row: &SqliteRow) -> Read<Seat> {
+pub(super) fn seat(row: &DbRow) -> Read<Seat> {
     Ok(Seat {
         id: parsed(row, "seat_id")?,
         license: parsed(row, "seat_license_id")?,
@@ -82,11 +84,11 @@ pub(super) fn seat(row: &SqliteRow) -> Read<Seat> {
 }
 
 /// A seat with the column `seat_created_at` beside its own.
-pub(super) fn listed(row: &SqliteRow) -> Read<ListedSeat> {
+pub(super) fn listed(row: &DbRow) -> Read<ListedSeat> {
     Ok(ListedSeat { seat: seat(row)?, created_at: moment(row, "seat_created_at")? })
 }
 
-fn state(row: &SqliteRow) -> Read<SeatState> {
+fn state(row: &DbRow) -> Read<SeatState> {
     let must = |name| moment(row, name);
     match row.try_get::<&str, _>("state")? {
         "never_used" => Ok(SeatState::NeverUsed),
@@ -109,7 +111,7 @@ fn state(row: &SqliteRow) -> Read<SeatState> {
 }
 
 /// The installation of a row of a LEFT JOIN, which is empty for a new installation.
-pub(super) fn install(row: &SqliteRow) -> Read<Option<Install>> {
+pub(super) fn install(row: &DbRow) -> Read<Option<Install>> {
     if row.try_get::<Option<&str>, _>("install_id")?.is_none() {
         return Ok(None);
     }
@@ -142,43 +144,56 @@ pub(super) fn action_name(action: ClockAction) -> &'static str {
     }
 }
 
-/// SQLite's integers are signed; everything that is counted here stays far below their limit.
+/// A database's integers are signed; everything that is counted here stays far below their limit.
 pub(super) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-pub(super) fn unsigned(row: &SqliteRow, name: &'static str) -> Read<u64> {
+pub(super) fn unsigned(row: &DbRow, name: &'static str) -> Read<u64> {
     u64::try_from(row.try_get::<i64, _>(name)?).map_err(|_| StoreError::Unexpected(name))
 }
 
-pub(super) fn time(row: &SqliteRow, name: &'static str) -> Read<Option<UnixTime>> {
+pub(super) fn count(row: &DbRow, name: &'static str) -> Read<u32> {
+    u32::try_from(row.try_get::<i64, _>(name)?).map_err(|_| StoreError::Unexpected(name))
+}
+
+pub(super) fn hex(bytes: &[u8; 32]) -> String {
+    let mut text = String::with_capacity(64);
+    for byte in bytes {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+pub(super) fn time(row: &DbRow, name: &'static str) -> Read<Option<UnixTime>> {
     let seconds: Option<i64> = row.try_get(name)?;
     seconds.map(|seconds| UnixTime::new(seconds).ok_or(StoreError::Unexpected(name))).transpose()
 }
 
 /// A time that is always there.
-pub(super) fn moment(row: &SqliteRow, name: &'static str) -> Read<UnixTime> {
+pub(super) fn moment(row: &DbRow, name: &'static str) -> Read<UnixTime> {
     time(row, name)?.ok_or(StoreError::Unexpected(name))
 }
 
 /// 32 bytes.
-pub(super) fn hash(row: &SqliteRow, name: &'static str) -> Read<Hash> {
+pub(super) fn hash(row: &DbRow, name: &'static str) -> Read<Hash> {
     row.try_get::<&[u8], _>(name)?.try_into().map_err(|_| StoreError::Unexpected(name))
 }
 
-pub(super) fn parsed<T: std::str::FromStr>(row: &SqliteRow, name: &'static str) -> Read<T> {
+pub(super) fn parsed<T: std::str::FromStr>(row: &DbRow, name: &'static str) -> Read<T> {
     row.try_get::<&str, _>(name)?.parse().map_err(|_| StoreError::Unexpected(name))
 }
 
-pub(super) fn optional<T: std::str::FromStr>(row: &SqliteRow, name: &'static str) -> Read<Option<T>> {
+pub(super) fn optional<T: std::str::FromStr>(row: &DbRow, name: &'static str) -> Read<Option<T>> {
     row.try_get::<Option<&str>, _>(name)?.map(|_| parsed(row, name)).transpose()
 }
 
-pub(super) fn words(row: &SqliteRow, name: &'static str) -> Read<Vec<String>> {
+pub(super) fn words(row: &DbRow, name: &'static str) -> Read<Vec<String>> {
     Ok(row.try_get::<&str, _>(name)?.split_whitespace().map(str::to_owned).collect())
 }
 
-fn named<T: Copy>(row: &SqliteRow, column: &'static str, all: &[T], name: fn(T) -> &'static str) -> Read<T> {
+fn named<T: Copy>(row: &DbRow, column: &'static str, all: &[T], name: fn(T) -> &'static str) -> Read<T> {
     let stored: &str = row.try_get(column)?;
     all.iter().copied().find(|value| name(*value) == stored).ok_or(StoreError::Unexpected(column))
 }

@@ -1,11 +1,12 @@
-use super::SqliteStore;
 use super::audit::{Entry, append};
+use super::dialect::BackEnd;
+use super::dialect::{DbRow, locked};
 use super::rows::{moment, parsed, time, words};
 use super::writer::{Tx, Write};
 use crate::rules::{Plan, Role};
 use crate::store::{Account, Actor, NewUser, PasswordHash, StoreError, User, UserChange};
 use serde_json::json;
-use sqlx::{Row as _, sqlite::SqliteRow};
+use sqlx::Row as _;
 use uuid::Uuid;
 
 /// Columns that [`account`] reads; the table is called `a`.
@@ -36,7 +37,7 @@ impl Write for AddAccount {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Account, StoreError> {
         let account = Account { id: self.id, name: self.name.clone(), created_at: tx.now };
-        sqlx::query("INSERT INTO account (id, name, created_at) VALUES (?, ?, ?)")
+        sqlx::query("INSERT INTO account (id, name, created_at) VALUES ($1, $2, $3)")
             .bind(account.id.to_string())
             .bind(&account.name)
             .bind(account.created_at.seconds())
@@ -56,7 +57,7 @@ impl Write for SetPlan {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let Self(plan, by) = self;
         sqlx::query(
-            "INSERT INTO plan (name, carries_seats, entitlements) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET \
+            "INSERT INTO plan (name, carries_seats, entitlements) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE SET \
              carries_seats = excluded.carries_seats, entitlements = excluded.entitlements",
         )
         .bind(&plan.name)
@@ -81,7 +82,7 @@ impl Write for AddUser {
         let Self(new, by) = self;
         let added = sqlx::query(
             "INSERT INTO person (id, account_id, email, email_key, role, password, created_at) \
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(new.id.to_string())
         .bind(new.account.to_string())
@@ -122,30 +123,30 @@ impl Write for ChangeUser {
         let (event, update) = match &self.change {
             UserChange::Password(password) => (
                 "password_changed",
-                sqlx::query("UPDATE person SET password = ?2 WHERE id = ?1").bind(&id).bind(&password.0),
+                sqlx::query("UPDATE person SET password = $2 WHERE id = $1").bind(&id).bind(&password.0),
             ),
             UserChange::Role(role) => (
                 "role_changed",
-                sqlx::query("UPDATE person SET role = ?2 WHERE id = ?1").bind(&id).bind(role_name(*role)),
+                sqlx::query("UPDATE person SET role = $2 WHERE id = $1").bind(&id).bind(role_name(*role)),
             ),
             UserChange::Disable => (
                 "user_disabled",
-                sqlx::query("UPDATE person SET disabled_at = coalesce(disabled_at, ?2) WHERE id = ?1")
+                sqlx::query("UPDATE person SET disabled_at = coalesce(disabled_at, $2) WHERE id = $1")
                     .bind(&id)
                     .bind(tx.now.seconds()),
             ),
             UserChange::Enable => {
-                ("user_enabled", sqlx::query("UPDATE person SET disabled_at = NULL WHERE id = ?1").bind(&id))
+                ("user_enabled", sqlx::query("UPDATE person SET disabled_at = NULL WHERE id = $1").bind(&id))
             }
         };
         update.execute(tx.conn()).await?;
-        sqlx::query("DELETE FROM session WHERE user_id = ?1 AND id IS NOT ?2")
+        sqlx::query("DELETE FROM session WHERE user_id = $1 AND id IS DISTINCT FROM $2")
             .bind(&id)
             .bind(self.keep.map(|session| session.to_string()))
             .execute(tx.conn())
             .await?;
         if matches!(self.change, UserChange::Disable) {
-            sqlx::query("DELETE FROM api_token WHERE user_id = ?").bind(&id).execute(tx.conn()).await?;
+            sqlx::query("DELETE FROM api_token WHERE user_id = $1").bind(&id).execute(tx.conn()).await?;
         }
         let changed = tx_user(tx, self.id).await?;
         record(tx, &self.by, event, changed).await
@@ -158,20 +159,20 @@ async fn record(tx: &mut Tx<'_>, by: &Actor, event: &str, user: User) -> Result<
     Ok(user)
 }
 
-async fn tx_user(tx: &mut Tx<'_>, id: Uuid) -> Result<User, StoreError> {
-    let query = concat!("SELECT ", user_columns!(), " FROM person u WHERE u.id = ?");
+pub(super) async fn tx_user(tx: &mut Tx<'_>, id: Uuid) -> Result<User, StoreError> {
+    let query = concat!("SELECT ", user_columns!(), " FROM person u WHERE u.id = $1", locked!("u"));
     let row = sqlx::query(query).bind(id.to_string()).fetch_optional(tx.conn()).await?;
     user(&row.ok_or_else(|| StoreError::NotFound(format!("user {id}")))?)
 }
 
-impl SqliteStore {
+impl BackEnd {
     pub(super) async fn read_accounts(&self) -> Result<Vec<Account>, StoreError> {
         let query = concat!("SELECT ", account_columns!(), " FROM account a ORDER BY a.created_at, a.rowid");
-        sqlx::query(query).fetch_all(&self.readers).await?.iter().map(account).collect()
+        sqlx::query(query).fetch_all(self.pool()).await?.iter().map(account).collect()
     }
 
     pub(super) async fn read_plans(&self) -> Result<Vec<Plan>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM plan ORDER BY name").fetch_all(&self.readers).await?;
+        let rows = sqlx::query("SELECT * FROM plan ORDER BY name").fetch_all(self.pool()).await?;
         rows.iter()
             .map(|row| {
                 Ok(Plan {
@@ -187,15 +188,15 @@ impl SqliteStore {
         let query = concat!(
             "SELECT ",
             user_columns!(),
-            " FROM person u WHERE ?1 IS NULL OR u.account_id = ?1 ORDER BY u.created_at, u.rowid"
+            " FROM person u WHERE CAST($1 AS TEXT) IS NULL OR u.account_id = $1 ORDER BY u.created_at, u.rowid"
         );
         let account = account.map(|id| id.to_string());
-        sqlx::query(query).bind(account).fetch_all(&self.readers).await?.iter().map(user).collect()
+        sqlx::query(query).bind(account).fetch_all(self.pool()).await?.iter().map(user).collect()
     }
 
     pub(super) async fn read_user(&self, email: &str) -> Result<Option<(User, PasswordHash)>, StoreError> {
-        let query = concat!("SELECT u.password, ", user_columns!(), " FROM person u WHERE u.email_key = ?");
-        let Some(row) = sqlx::query(query).bind(email.to_lowercase()).fetch_optional(&self.readers).await?
+        let query = concat!("SELECT u.password, ", user_columns!(), " FROM person u WHERE u.email_key = $1");
+        let Some(row) = sqlx::query(query).bind(email.to_lowercase()).fetch_optional(self.pool()).await?
         else {
             return Ok(None);
         };
@@ -204,7 +205,7 @@ impl SqliteStore {
     }
 }
 
-pub(super) fn account(row: &SqliteRow) -> Result<Account, StoreError> {
+pub(super) fn account(row: &DbRow) -> Result<Account, StoreError> {
     Ok(Account {
         id: parsed(row, "account_id")?,
         name: row.try_get("account_name")?,
@@ -212,7 +213,7 @@ pub(super) fn account(row: &SqliteRow) -> Result<Account, StoreError> {
     })
 }
 
-pub(super) fn user(row: &SqliteRow) -> Result<User, StoreError> {
+pub(super) fn user(row: &DbRow) -> Result<User, StoreError> {
     let role: &str = row.try_get("role")?;
     let role = [Role::Admin, Role::Owner].into_iter().find(|known| role_name(*known) == role);
     Ok(User {

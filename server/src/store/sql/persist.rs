@@ -1,5 +1,6 @@
 use super::audit::{Entry, append};
-use super::calls::hex;
+use super::dialect::{UPDATE_SEATS, UPSERT_INSTALLS};
+use super::rows::hex;
 use super::rows::integer;
 use super::writer::Tx;
 use crate::rules::{Audit, AuditEvent, Decision, Install, License, LicenseChange, Seat, SeatState};
@@ -35,14 +36,14 @@ pub(super) async fn change_counts(
     change: LicenseChange,
 ) -> Result<(), StoreError> {
     let statements = [
-        (change.in_use > 0, "UPDATE license SET in_use = in_use + 1 WHERE id = ?1 AND in_use < seats_max"),
-        (change.in_use < 0, "UPDATE license SET in_use = in_use - 1 WHERE id = ?1 AND in_use > 0"),
-        (change.tokens > 0, "UPDATE license SET tokens = tokens + 1 WHERE id = ?1 AND tokens < seats_max"),
-        (change.tokens < 0, "UPDATE license SET tokens = tokens - 1 WHERE id = ?1 AND tokens > 0"),
+        (change.in_use > 0, "UPDATE license SET in_use = in_use + 1 WHERE id = $1 AND in_use < seats_max"),
+        (change.in_use < 0, "UPDATE license SET in_use = in_use - 1 WHERE id = $1 AND in_use > 0"),
+        (change.tokens > 0, "UPDATE license SET tokens = tokens + 1 WHERE id = $1 AND tokens < seats_max"),
+        (change.tokens < 0, "UPDATE license SET tokens = tokens - 1 WHERE id = $1 AND tokens > 0"),
         (
             change.manual_release.is_some(),
-            "UPDATE license SET last_manual_release_at = ?2 WHERE id = ?1 \
-             AND (last_manual_release_at IS NULL OR last_manual_release_at + release_window <= ?2)",
+            "UPDATE license SET last_manual_release_at = $2 WHERE id = $1 \
+             AND (last_manual_release_at IS NULL OR last_manual_release_at + release_window <= $2)",
         ),
     ];
     for (_, statement) in statements.into_iter().filter(|(wanted, _)| *wanted) {
@@ -60,28 +61,24 @@ pub(super) async fn update_seats(tx: &mut Tx<'_>, seats: &[&Seat]) -> Result<(),
     if seats.is_empty() {
         return Ok(());
     }
+    let rows = seats_as_json(seats.iter().map(|seat| (*seat, None)))?;
+    let updated = sqlx::query(UPDATE_SEATS).bind(rows).execute(tx.conn()).await?;
+    if updated.rows_affected() == seats.len() as u64 { Ok(()) } else { Err(StoreError::Conflict) }
+}
+
+/// Seats as the statements read them, each with the version that it must still have.
+pub(super) fn seats_as_json<'a>(
+    seats: impl Iterator<Item = (&'a Seat, Option<&'a str>)>,
+) -> Result<String, StoreError> {
     let rows: Vec<_> = seats
-        .iter()
-        .map(|seat| {
+        .map(|(seat, version)| {
             let held = Held::of(&seat.state);
             let place = (held.state, held.machine, held.since, held.last_ping, held.lease_until);
             let rest = (seat.last_used_at, integer(seat.launches), &seat.terms, seat.clone_suspected_at);
-            (seat.id, integer(seat.epoch), seat.counts(), place, rest, seat.last_offline_at)
+            (seat.id, integer(seat.epoch), seat.counts(), place, rest, seat.last_offline_at, version)
         })
         .collect();
-    let rows = serde_json::to_string(&rows).map_err(|_| StoreError::Unexpected("seat"))?;
-    let updated = sqlx::query(
-        "UPDATE seat SET epoch = n.value ->> 1, counted = n.value ->> 2, state = n.value ->> '$[3][0]', \
-         machine = n.value ->> '$[3][1]', since = n.value ->> '$[3][2]', last_ping = n.value ->> '$[3][3]', \
-         lease_until = n.value ->> '$[3][4]', last_used_at = n.value ->> '$[4][0]', \
-         launches = n.value ->> '$[4][1]', terms = n.value ->> '$[4][2]', \
-         clone_suspected_at = n.value ->> '$[4][3]', last_offline_at = n.value ->> 5 \
-         FROM json_each(?) n WHERE seat.id = n.value ->> 0",
-    )
-    .bind(rows)
-    .execute(tx.conn())
-    .await?;
-    if updated.rows_affected() == seats.len() as u64 { Ok(()) } else { Err(StoreError::Conflict) }
+    serde_json::to_string(&rows).map_err(|_| StoreError::Unexpected("seat"))
 }
 
 /// A state as the columns that it is stored in.
@@ -126,37 +123,33 @@ pub(super) async fn upsert_installs(
     if installs.is_empty() {
         return Ok(());
     }
-    let rows: Vec<_> = installs
-        .iter()
-        .map(|(seat, install, _)| {
-            let handed_out: String = install.handed_out.iter().map(hex).collect();
-            let retired: String = install.retired.iter().map(hex).collect();
-            let retired_at = install.retired_at.seconds();
-            (seat, install.id, install.presented.as_ref().map(hex), handed_out, retired, retired_at)
-        })
-        .collect();
-    let rows = serde_json::to_string(&rows).map_err(|_| StoreError::Unexpected("install"))?;
-    sqlx::query(
-        "INSERT INTO install (seat_id, id, presented, handed_out, retired, retired_at, asked_at) \
-         SELECT value ->> 0, value ->> 1, unhex(value ->> 2), unhex(value ->> 3), unhex(value ->> 4), \
-         value ->> 5, ?2 \
-         FROM json_each(?1) WHERE true ON CONFLICT DO UPDATE SET presented = excluded.presented, \
-         handed_out = excluded.handed_out, retired = excluded.retired, retired_at = excluded.retired_at, asked_at = excluded.asked_at",
-    )
-    .bind(rows)
-    .bind(tx.now.seconds())
-    .execute(tx.conn())
-    .await?;
+    let rows = installs_as_json(installs.iter().map(|(seat, install, _)| (*seat, *install)))?;
+    sqlx::query(UPSERT_INSTALLS).bind(rows).bind(tx.now.seconds()).execute(tx.conn()).await?;
     for (seat, install, _) in installs.iter().filter(|(_, _, new)| *new) {
         forget_oldest(tx, *seat, install.id).await?;
     }
     Ok(())
 }
 
+/// Installations as the statements read them.
+pub(super) fn installs_as_json<'a>(
+    installs: impl Iterator<Item = (Uuid, &'a Install)>,
+) -> Result<String, StoreError> {
+    let rows: Vec<_> = installs
+        .map(|(seat, install)| {
+            let handed_out: String = install.handed_out.iter().map(hex).collect();
+            let retired: String = install.retired.iter().map(hex).collect();
+            let retired_at = install.retired_at.seconds();
+            (seat, install.id, install.presented.as_ref().map(hex), handed_out, retired, retired_at)
+        })
+        .collect();
+    serde_json::to_string(&rows).map_err(|_| StoreError::Unexpected("install"))
+}
+
 async fn forget_oldest(tx: &mut Tx<'_>, seat: Uuid, newest: Uuid) -> Result<(), StoreError> {
     sqlx::query(
-        "DELETE FROM install WHERE seat_id = ?1 AND id <> ?2 AND id NOT IN \
-         (SELECT id FROM install WHERE seat_id = ?1 ORDER BY asked_at DESC LIMIT ?3)",
+        "DELETE FROM install WHERE seat_id = $1 AND id <> $2 AND id NOT IN \
+         (SELECT id FROM install WHERE seat_id = $1 ORDER BY asked_at DESC LIMIT $3)",
     )
     .bind(seat.to_string())
     .bind(newest.to_string())

@@ -1,8 +1,8 @@
-use super::SqliteStore;
 use super::audit::{Entry, append};
+use super::dialect::{BackEnd, DbRow, now, skip_locked};
 use super::memory::{before, remember};
-use super::people::{account, account_columns, user, user_columns};
-use super::rows::{moment, parsed, time};
+use super::people::{account, account_columns, tx_user, user, user_columns};
+use super::rows::{count, moment, parsed, time};
 use super::writer::{Tx, Write};
 use crate::rules::{API_TOKENS, AttemptBy, Attempts, SESSION_IDLE, SESSION_LIFE, session_lives};
 use crate::store::{
@@ -10,7 +10,7 @@ use crate::store::{
 };
 use seatlock_protocol::UnixTime;
 use serde_json::json;
-use sqlx::{Row as _, sqlite::SqliteRow};
+use sqlx::Row as _;
 use uuid::Uuid;
 
 /// How exactly it is known when a session or an API token was used last: each use would be a write otherwise.
@@ -24,13 +24,19 @@ impl Write for Attempt {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<UnixTime>, StoreError> {
         let now = tx.now;
         let mut counted = Vec::new();
+        // Always in the same order, so that two never wait for each other.
+        let mut names: Vec<&Hash> = self.0.iter().map(|(_, name)| name).collect();
+        names.sort_unstable();
+        for name in names {
+            tx.alone(name).await?;
+        }
         for (by, name) in &self.0 {
-            let row = sqlx::query("SELECT count, since FROM attempt WHERE hash = ?")
+            let row = sqlx::query("SELECT count, since FROM attempt WHERE hash = $1")
                 .bind(name.as_slice())
                 .fetch_optional(tx.conn())
                 .await?;
             let earlier = match row {
-                Some(row) => Some(Attempts { count: row.try_get("count")?, since: moment(&row, "since")? }),
+                Some(row) => Some(Attempts { count: count(&row, "count")?, since: moment(&row, "since")? }),
                 None => None,
             };
             match Attempts::next(earlier, *by, now) {
@@ -38,17 +44,19 @@ impl Write for Attempt {
                 Err(possible_at) => return Ok(Some(possible_at)),
             }
         }
-        sqlx::query("DELETE FROM attempt WHERE since <= ?")
-            .bind(Attempts::outdated_before(now).seconds())
-            .execute(tx.conn())
-            .await?;
+        let outdated = concat!(
+            "DELETE FROM attempt WHERE hash IN (SELECT hash FROM attempt WHERE since <= $1",
+            skip_locked!(),
+            ")"
+        );
+        sqlx::query(outdated).bind(Attempts::outdated_before(now).seconds()).execute(tx.conn()).await?;
         for (name, next) in counted {
             sqlx::query(
-                "INSERT INTO attempt (hash, count, since) VALUES (?, ?, ?) \
-                 ON CONFLICT DO UPDATE SET count = excluded.count, since = excluded.since",
+                "INSERT INTO attempt (hash, count, since) VALUES ($1, $2, $3) \
+                 ON CONFLICT (hash) DO UPDATE SET count = excluded.count, since = excluded.since",
             )
             .bind(name.as_slice())
-            .bind(next.count)
+            .bind(i64::from(next.count))
             .bind(next.since.seconds())
             .execute(tx.conn())
             .await?;
@@ -67,9 +75,10 @@ impl Write for SignIn {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let (new, now) = (&self.session, tx.now);
+        let user = tx_user(tx, new.user).await?;
         let begun = sqlx::query(
             "INSERT INTO session (hash, id, user_id, agent, address, created_at, seen_at) \
-             SELECT ?1, ?2, id, ?4, ?5, ?6, ?6 FROM person WHERE id = ?3 AND disabled_at IS NULL AND password = ?7",
+             SELECT $1, $2, id, $4, $5, $6, $6 FROM person WHERE id = $3 AND disabled_at IS NULL AND password = $7",
         )
         .bind(new.hash.as_slice())
         .bind(new.id.to_string())
@@ -83,17 +92,20 @@ impl Write for SignIn {
         if begun.rows_affected() != 1 {
             return Err(StoreError::NotFound(format!("user {}", new.user)));
         }
-        sqlx::query("DELETE FROM attempt WHERE hash = ?")
+        sqlx::query("DELETE FROM attempt WHERE hash = $1")
             .bind(self.forget.as_slice())
             .execute(tx.conn())
             .await?;
-        sqlx::query("DELETE FROM session WHERE created_at <= ?1 OR seen_at <= ?2")
+        let outdated = concat!(
+            "DELETE FROM session WHERE hash IN (SELECT hash FROM session WHERE created_at <= $1 OR seen_at <= $2",
+            skip_locked!(),
+            ")"
+        );
+        sqlx::query(outdated)
             .bind(now.minus(SESSION_LIFE).seconds())
             .bind(now.minus(SESSION_IDLE).seconds())
             .execute(tx.conn())
             .await?;
-        let query = concat!("SELECT ", user_columns!(), " FROM person u WHERE u.id = ?");
-        let user = user(&sqlx::query(query).bind(new.user.to_string()).fetch_one(tx.conn()).await?)?;
         let detail = Some(json!({ "address": new.address }));
         let by = Actor::User(user.email);
         append(tx, &by, Entry { detail, ..Entry::new("signed_in", user.account) }).await
@@ -108,14 +120,14 @@ impl Write for End {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         match self.0 {
             Ending::Hash(hash) => {
-                sqlx::query("DELETE FROM session WHERE hash = ?")
+                sqlx::query("DELETE FROM session WHERE hash = $1")
                     .bind(hash.to_vec())
                     .execute(tx.conn())
                     .await?
             }
             Ending::All(user) => {
                 let user = user.to_string();
-                sqlx::query("DELETE FROM session WHERE user_id = ?").bind(user).execute(tx.conn()).await?
+                sqlx::query("DELETE FROM session WHERE user_id = $1").bind(user).execute(tx.conn()).await?
             }
         };
         Ok(())
@@ -133,8 +145,8 @@ impl Write for Seen {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let (statement, id) = match self {
-            Self::Session(id) => ("UPDATE session SET seen_at = ?1 WHERE id = ?2", id),
-            Self::ApiToken(id) => ("UPDATE api_token SET last_used_at = ?1 WHERE id = ?2", id),
+            Self::Session(id) => ("UPDATE session SET seen_at = $1 WHERE id = $2", id),
+            Self::ApiToken(id) => ("UPDATE api_token SET last_used_at = $1 WHERE id = $2", id),
         };
         sqlx::query(statement).bind(tx.now.seconds()).bind(id.to_string()).execute(tx.conn()).await?;
         Ok(())
@@ -151,23 +163,20 @@ impl Write for AddApiToken {
         if let Some(made) = before(tx, new.remember.as_ref()).await? {
             return Ok(made);
         }
-        let by_nobody = || StoreError::NotFound(format!("user {}", new.user));
-        sqlx::query("SELECT 1 FROM person WHERE id = ? AND disabled_at IS NULL")
-            .bind(new.user.to_string())
-            .fetch_optional(tx.conn())
-            .await?
-            .ok_or_else(by_nobody)?;
-        // The limit is part of the statement, so that it holds whoever asks at once.
+        // The limit is part of the statement, and the user is locked, so that it holds whoever asks at once.
+        if tx_user(tx, new.user).await?.disabled_at.is_some() {
+            return Err(StoreError::NotFound(format!("user {}", new.user)));
+        }
         let added = sqlx::query(
-            "INSERT INTO api_token (id, hash, user_id, name, created_at) SELECT ?1, ?2, ?3, ?4, ?5 \
-             WHERE (SELECT count(*) FROM api_token WHERE user_id = ?3) < ?6",
+            "INSERT INTO api_token (id, hash, user_id, name, created_at) SELECT $1, $2, $3, $4, $5 \
+             WHERE (SELECT count(*) FROM api_token WHERE user_id = $3) < $6",
         )
         .bind(new.id.to_string())
         .bind(new.hash.as_slice())
         .bind(new.user.to_string())
         .bind(&new.name)
         .bind(tx.now.seconds())
-        .bind(API_TOKENS)
+        .bind(i64::from(API_TOKENS))
         .execute(tx.conn())
         .await?;
         if added.rows_affected() != 1 {
@@ -191,7 +200,7 @@ impl Write for RemoveApiToken {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let name: Option<String> =
-            sqlx::query_scalar("DELETE FROM api_token WHERE id = ? AND user_id = ? RETURNING name")
+            sqlx::query_scalar("DELETE FROM api_token WHERE id = $1 AND user_id = $2 RETURNING name")
                 .bind(self.id.to_string())
                 .bind(self.user.to_string())
                 .fetch_optional(tx.conn())
@@ -208,7 +217,7 @@ async fn record(
     owner: Uuid,
     (id, name): (Uuid, &str),
 ) -> Result<(), StoreError> {
-    let row = sqlx::query("SELECT account_id FROM person WHERE id = ?")
+    let row = sqlx::query("SELECT account_id FROM person WHERE id = $1")
         .bind(owner.to_string())
         .fetch_one(tx.conn())
         .await?;
@@ -216,18 +225,20 @@ async fn record(
     append(tx, by, Entry { detail, ..Entry::new(event, parsed(&row, "account_id")?) }).await
 }
 
-impl SqliteStore {
+impl BackEnd {
     pub(super) async fn read_session(&self, hash: Hash) -> Result<Option<SignedIn>, StoreError> {
         let row = sqlx::query(concat!(
-            "SELECT unixepoch() AS now, x.id AS session_id, x.created_at, x.seen_at, ",
+            "SELECT ",
+            now!(),
+            " AS now, x.id AS session_id, x.created_at, x.seen_at, ",
             user_columns!(),
             ", ",
             account_columns!(),
             " FROM session x JOIN person u ON u.id = x.user_id JOIN account a ON a.id = u.account_id \
-             WHERE x.hash = ? AND u.disabled_at IS NULL"
+             WHERE x.hash = $1 AND u.disabled_at IS NULL"
         ))
         .bind(hash.as_slice())
-        .fetch_optional(&self.readers)
+        .fetch_optional(self.pool())
         .await?;
         let Some(row) = row else { return Ok(None) };
         let [now, created, seen] =
@@ -242,15 +253,17 @@ impl SqliteStore {
 
     pub(super) async fn read_bearer(&self, hash: Hash) -> Result<Option<SignedIn>, StoreError> {
         let row = sqlx::query(concat!(
-            "SELECT unixepoch() AS now, t.id AS token_id, t.name AS token_name, t.last_used_at, ",
+            "SELECT ",
+            now!(),
+            " AS now, t.id AS token_id, t.name AS token_name, t.last_used_at, ",
             user_columns!(),
             ", ",
             account_columns!(),
             " FROM api_token t JOIN person u ON u.id = t.user_id JOIN account a ON a.id = u.account_id \
-             WHERE t.hash = ? AND u.disabled_at IS NULL"
+             WHERE t.hash = $1 AND u.disabled_at IS NULL"
         ))
         .bind(hash.as_slice())
-        .fetch_optional(&self.readers)
+        .fetch_optional(self.pool())
         .await?;
         let Some(row) = row else { return Ok(None) };
         let used = time(&row, "last_used_at")?;
@@ -270,15 +283,18 @@ impl SqliteStore {
     }
 
     pub(super) async fn read_sessions(&self, user: Uuid) -> Result<Vec<Session>, StoreError> {
-        let rows = sqlx::query(
+        let rows = sqlx::query(concat!(
             "SELECT id, agent, address, created_at, seen_at FROM session \
-             WHERE user_id = ?1 AND created_at > unixepoch() - ?2 AND seen_at > unixepoch() - ?3 \
-             ORDER BY created_at DESC, id",
-        )
+             WHERE user_id = $1 AND created_at > ",
+            now!(),
+            " - $2 AND seen_at > ",
+            now!(),
+            " - $3 ORDER BY created_at DESC, id"
+        ))
         .bind(user.to_string())
         .bind(i64::try_from(SESSION_LIFE).unwrap_or(i64::MAX))
         .bind(i64::try_from(SESSION_IDLE).unwrap_or(i64::MAX))
-        .fetch_all(&self.readers)
+        .fetch_all(self.pool())
         .await?;
         rows.iter()
             .map(|row| {
@@ -294,14 +310,14 @@ impl SqliteStore {
     }
 
     pub(super) async fn read_api_tokens(&self, user: Uuid) -> Result<Vec<ApiToken>, StoreError> {
-        let query = "SELECT id, name, created_at, last_used_at FROM api_token WHERE user_id = ? \
+        let query = "SELECT id, name, created_at, last_used_at FROM api_token WHERE user_id = $1 \
                      ORDER BY created_at, rowid";
-        let rows = sqlx::query(query).bind(user.to_string()).fetch_all(&self.readers).await?;
+        let rows = sqlx::query(query).bind(user.to_string()).fetch_all(self.pool()).await?;
         rows.iter().map(api_token).collect()
     }
 }
 
-fn api_token(row: &SqliteRow) -> Result<ApiToken, StoreError> {
+fn api_token(row: &DbRow) -> Result<ApiToken, StoreError> {
     Ok(ApiToken {
         id: parsed(row, "id")?,
         name: row.try_get("name")?,

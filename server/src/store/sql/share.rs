@@ -1,10 +1,10 @@
-use super::SqliteStore;
 use super::audit::{Entry, append};
+use super::dialect::{BackEnd, DbRow, now, skip_locked};
 use super::orders::load;
 use super::rows::{hash, moment, parsed};
 use super::writer::{Tx, Write};
 use crate::store::{Actor, Hash, Share, StoreError};
-use sqlx::{Row as _, sqlite::SqliteRow};
+use sqlx::Row as _;
 
 pub(super) struct AddShare {
     pub(super) share: Share,
@@ -18,13 +18,15 @@ impl Write for AddShare {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let Share { id, seat, sealed, expires_at } = &self.share;
         let (of, license) = load(tx, *seat).await?;
-        sqlx::query("DELETE FROM share WHERE expires_at <= ?")
-            .bind(tx.now.seconds())
-            .execute(tx.conn())
-            .await?;
+        let outdated = concat!(
+            "DELETE FROM share WHERE id IN (SELECT id FROM share WHERE expires_at <= $1",
+            skip_locked!(),
+            ")"
+        );
+        sqlx::query(outdated).bind(tx.now.seconds()).execute(tx.conn()).await?;
         let added = sqlx::query(
-            "INSERT INTO share (id, seat_id, sealed, expires_at) SELECT ?1, seat_id, ?3, ?4 FROM token \
-             WHERE hash = ?5 AND seat_id = ?2 AND revoked_at IS NULL",
+            "INSERT INTO share (id, seat_id, sealed, expires_at) SELECT $1, seat_id, $3, $4 FROM token \
+             WHERE hash = $5 AND seat_id = $2 AND revoked_at IS NULL",
         )
         .bind(id.as_slice())
         .bind(seat.to_string())
@@ -52,14 +54,20 @@ impl Write for TakeShare {
     type Output = Option<Share>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Share>, StoreError> {
-        let row = sqlx::query("DELETE FROM share WHERE id = ? AND expires_at > ? RETURNING *")
+        let seat: Option<String> = sqlx::query_scalar("SELECT seat_id FROM share WHERE id = $1")
+            .bind(self.0.as_slice())
+            .fetch_optional(tx.conn())
+            .await?;
+        let Some(seat) = seat.and_then(|seat| seat.parse().ok()) else { return Ok(None) };
+        // Before the link, as those do who end a seat's links with its token.
+        let (of, license) = load(tx, seat).await?;
+        let row = sqlx::query("DELETE FROM share WHERE id = $1 AND expires_at > $2 RETURNING *")
             .bind(self.0.as_slice())
             .bind(tx.now.seconds())
             .fetch_optional(tx.conn())
             .await?;
         let Some(row) = row else { return Ok(None) };
         let share = share(&row)?;
-        let (of, license) = load(tx, share.seat).await?;
         let entry = Entry {
             license: Some(license.id),
             seat: Some(share.seat),
@@ -71,15 +79,15 @@ impl Write for TakeShare {
     }
 }
 
-impl SqliteStore {
+impl BackEnd {
     pub(super) async fn read_share(&self, id: Hash) -> Result<Option<Share>, StoreError> {
-        let query = "SELECT * FROM share WHERE id = ? AND expires_at > unixepoch()";
-        let row = sqlx::query(query).bind(id.as_slice()).fetch_optional(&self.readers).await?;
+        let query = concat!("SELECT * FROM share WHERE id = $1 AND expires_at > ", now!());
+        let row = sqlx::query(query).bind(id.as_slice()).fetch_optional(self.pool()).await?;
         row.as_ref().map(share).transpose()
     }
 }
 
-fn share(row: &SqliteRow) -> Result<Share, StoreError> {
+fn share(row: &DbRow) -> Result<Share, StoreError> {
     Ok(Share {
         id: hash(row, "id")?,
         seat: parsed(row, "seat_id")?,

@@ -1,3 +1,4 @@
+use super::dialect::skip_locked;
 use super::rows::{hash, parsed};
 use super::writer::Tx;
 use crate::rules::REMEMBERED;
@@ -11,11 +12,16 @@ pub(super) async fn before<T>(
     request: Option<&Remember>,
 ) -> Result<Option<Made<T>>, StoreError> {
     let Some(request) = request else { return Ok(None) };
-    sqlx::query("DELETE FROM remembered WHERE created_at <= ?")
-        .bind(tx.now.minus(REMEMBERED).seconds())
-        .execute(tx.conn())
-        .await?;
-    let row = sqlx::query("SELECT request, subject, sealed FROM remembered WHERE hash = ?")
+    tx.alone(&request.key).await?;
+    sqlx::query(concat!(
+        "DELETE FROM remembered WHERE hash IN (SELECT hash FROM remembered WHERE created_at <= $1",
+        skip_locked!(),
+        ")"
+    ))
+    .bind(tx.now.minus(REMEMBERED).seconds())
+    .execute(tx.conn())
+    .await?;
+    let row = sqlx::query("SELECT request, subject, sealed FROM remembered WHERE hash = $1")
         .bind(request.key.as_slice())
         .fetch_optional(tx.conn())
         .await?;
@@ -33,13 +39,15 @@ pub(super) async fn remember(
     subject: Uuid,
 ) -> Result<(), StoreError> {
     let Some(request) = request else { return Ok(()) };
-    sqlx::query("INSERT INTO remembered (hash, request, subject, sealed, created_at) VALUES (?, ?, ?, ?, ?)")
-        .bind(request.key.as_slice())
-        .bind(request.request.as_slice())
-        .bind(subject.to_string())
-        .bind(&request.sealed)
-        .bind(tx.now.seconds())
-        .execute(tx.conn())
-        .await?;
+    sqlx::query(
+        "INSERT INTO remembered (hash, request, subject, sealed, created_at) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(request.key.as_slice())
+    .bind(request.request.as_slice())
+    .bind(subject.to_string())
+    .bind(&request.sealed)
+    .bind(tx.now.seconds())
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }

@@ -1,6 +1,7 @@
+use super::dialect::locked;
 use super::memory::{before, remember};
 use super::persist::{audit, change_counts, persist};
-use super::rows::{license, license_columns, seat, seat_columns};
+use super::rows::{license, license_columns, parsed, seat, seat_columns};
 use super::writer::{Tx, Write};
 use crate::rules::{Answer, Event, License, OwnerAct, Seat, decide};
 use crate::store::{Answered, Made, NewSeat, OwnerOrder, StoreError, TokenHashes};
@@ -23,11 +24,12 @@ impl Write for NewSeat {
         change_counts(tx, license.id, decision.license).await?;
         sqlx::query(
             "INSERT INTO seat (id, license_id, shared_with, epoch, state, counted, launches, created_at) \
-             VALUES (?, ?, ?, 0, 'never_used', 0, 0, ?)",
+             VALUES ($1, $2, $3, 0, 'never_used', $4, 0, $5)",
         )
         .bind(seat.id.to_string())
         .bind(seat.license.to_string())
         .bind(&seat.shared_with)
+        .bind(seat.counts())
         .bind(now.seconds())
         .execute(tx.conn())
         .await?;
@@ -45,26 +47,22 @@ async fn chosen_license(tx: &mut Tx<'_>, wanted: Option<Uuid>) -> Result<License
     if let Some(id) = wanted {
         return license_of(tx, id).await;
     }
-    let rows = sqlx::query(concat!("SELECT ", license_columns!(), " FROM license l LIMIT 2"))
-        .fetch_all(tx.conn())
-        .await?;
+    let rows = sqlx::query("SELECT id FROM license LIMIT 2").fetch_all(tx.conn()).await?;
     match rows.as_slice() {
-        [only] => license(only),
+        [only] => license_of(tx, parsed(only, "id")?).await,
         [] => Err(StoreError::NotFound("license yet".to_owned())),
         _ => Err(StoreError::NotFound("single license; say which one with --license".to_owned())),
     }
 }
 
 pub(super) async fn license_of(tx: &mut Tx<'_>, id: Uuid) -> Result<License, StoreError> {
-    let row = sqlx::query(concat!("SELECT ", license_columns!(), " FROM license l WHERE l.id = ?"))
-        .bind(id.to_string())
-        .fetch_optional(tx.conn())
-        .await?;
+    let query = concat!("SELECT ", license_columns!(), " FROM license l WHERE l.id = $1", locked!("l"));
+    let row = sqlx::query(query).bind(id.to_string()).fetch_optional(tx.conn()).await?;
     license(&row.ok_or_else(|| StoreError::NotFound(format!("license {id}")))?)
 }
 
 async fn insert_token(tx: &mut Tx<'_>, seat: Uuid, token: &TokenHashes) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO token (hash, public_hash, seat_id, created_at) VALUES (?, ?, ?, ?)")
+    sqlx::query("INSERT INTO token (hash, public_hash, seat_id, created_at) VALUES ($1, $2, $3, $4)")
         .bind(token.stored.as_slice())
         .bind(token.public.as_bytes().as_slice())
         .bind(seat.to_string())
@@ -85,12 +83,16 @@ impl Write for OwnerOrder {
         let decision = decide(&license, Some(&before), &Event::Owner(self.act), tx.now);
         let done = decision.answer == Answer::Done;
         if !self.dry_run {
-            persist(tx, &license, &before, &decision, &self.by).await?;
             if done && self.act != OwnerAct::Release {
                 retire_token(tx, self.seat).await?;
             }
-            if let Some(token) = self.new_token.as_ref().filter(|_| done) {
+            let token = self.new_token.as_ref().filter(|_| done);
+            if let Some(token) = token {
                 insert_token(tx, self.seat, token).await?;
+            }
+            // The audit trail comes last: whoever adds to it holds up all others who want to.
+            persist(tx, &license, &before, &decision, &self.by).await?;
+            if token.is_some() {
                 remember(tx, self.remember.as_ref(), self.seat).await?;
             }
         }
@@ -99,13 +101,15 @@ impl Write for OwnerOrder {
     }
 }
 
+/// The seat first, then its license: whoever locks several rows does it in this order.
 pub(super) async fn load(tx: &mut Tx<'_>, id: Uuid) -> Result<(Seat, License), StoreError> {
     let row = sqlx::query(concat!(
         "SELECT ",
         seat_columns!(),
         ", ",
         license_columns!(),
-        " FROM seat s JOIN license l ON l.id = s.license_id WHERE s.id = ?"
+        " FROM seat s JOIN license l ON l.id = s.license_id WHERE s.id = $1",
+        locked!("s, l")
     ))
     .bind(id.to_string())
     .fetch_optional(tx.conn())
@@ -116,12 +120,12 @@ pub(super) async fn load(tx: &mut Tx<'_>, id: Uuid) -> Result<(Seat, License), S
 
 /// The old token's hash stays, marked: see the table. Its installations' secrets and its links end with it.
 async fn retire_token(tx: &mut Tx<'_>, seat: Uuid) -> Result<(), StoreError> {
-    sqlx::query("UPDATE token SET revoked_at = ? WHERE seat_id = ? AND revoked_at IS NULL")
+    sqlx::query("UPDATE token SET revoked_at = $1 WHERE seat_id = $2 AND revoked_at IS NULL")
         .bind(tx.now.seconds())
         .bind(seat.to_string())
         .execute(tx.conn())
         .await?;
-    for statement in ["DELETE FROM install WHERE seat_id = ?", "DELETE FROM share WHERE seat_id = ?"] {
+    for statement in ["DELETE FROM install WHERE seat_id = $1", "DELETE FROM share WHERE seat_id = $1"] {
         sqlx::query(statement).bind(seat.to_string()).execute(tx.conn()).await?;
     }
     Ok(())

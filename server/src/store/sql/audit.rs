@@ -1,13 +1,14 @@
+use super::dialect::{Db, DbConnection, DbRow, audit_head};
 use super::rows::{hash, integer, moment, optional, parsed, unsigned};
 use super::writer::Tx;
 use crate::store::{Actor, AuditQuery, AuditRow, AuditState, Page, StoreError, chain};
 use seatlock_protocol::MachineId;
 use serde_json::Value;
-use sqlx::{QueryBuilder, Row as _, Sqlite, SqlitePool, sqlite::SqliteRow};
+use sqlx::{Pool, QueryBuilder, Row as _};
 use uuid::Uuid;
 
 /// Rows that are checked at a time.
-const STRIDE: u32 = 1000;
+const STRIDE: i64 = 1000;
 
 /// What is to be written down.
 pub(super) struct Entry<'a> {
@@ -28,8 +29,8 @@ impl<'a> Entry<'a> {
 
 /// Adds a row to the end of the chain.
 pub(super) async fn append(tx: &mut Tx<'_>, by: &Actor, entry: Entry<'_>) -> Result<(), StoreError> {
-    let last =
-        sqlx::query("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1").fetch_optional(tx.conn()).await?;
+    // From here to the end of the transaction nobody else adds one.
+    let last = sqlx::query(audit_head!()).fetch_optional(tx.conn()).await?;
     let (id, before) = match last {
         Some(row) => (unsigned(&row, "id")? + 1, hash(&row, "hash")?),
         None => (1, chain::START),
@@ -52,7 +53,7 @@ pub(super) async fn append(tx: &mut Tx<'_>, by: &Actor, entry: Entry<'_>) -> Res
     let detail = row.detail.as_ref().map(Value::to_string);
     sqlx::query(
         "INSERT INTO audit (id, at, actor, actor_name, event, account_id, license_id, seat_id, epoch, machine, \
-         detail, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         detail, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(integer(id))
     .bind(row.at.seconds())
@@ -72,9 +73,9 @@ pub(super) async fn append(tx: &mut Tx<'_>, by: &Actor, entry: Entry<'_>) -> Res
 }
 
 /// The newest first.
-pub(super) async fn list(pool: &SqlitePool, query: AuditQuery) -> Result<Page<AuditRow>, StoreError> {
+pub(super) async fn list(pool: &Pool<Db>, query: AuditQuery) -> Result<Page<AuditRow>, StoreError> {
     let before = query.before.map_or(i64::MAX, integer);
-    let mut sql = QueryBuilder::<Sqlite>::new("SELECT * FROM audit WHERE id < ");
+    let mut sql = QueryBuilder::<Db>::new("SELECT * FROM audit WHERE id < ");
     sql.push_bind(before);
     if let Some(account) = query.account {
         sql.push(" AND account_id = ").push_bind(account.to_string());
@@ -90,15 +91,15 @@ pub(super) async fn list(pool: &SqlitePool, query: AuditQuery) -> Result<Page<Au
 }
 
 /// Follows the chain from its beginning. Rows that come meanwhile are looked at too, or not: both are right.
-pub(super) async fn verify(pool: &SqlitePool) -> Result<AuditState, StoreError> {
+pub(super) async fn verify(conn: &mut DbConnection) -> Result<AuditState, StoreError> {
     let mut state = AuditState { rows: 0, broken_at: None, head: chain::START };
     // Numbers that no row of ours has would be seen in lists, so they are looked at too.
     let mut from = i64::MIN;
     loop {
-        let rows = sqlx::query("SELECT * FROM audit WHERE id >= ? ORDER BY id LIMIT ?")
+        let rows = sqlx::query("SELECT * FROM audit WHERE id >= $1 ORDER BY id LIMIT $2")
             .bind(from)
             .bind(STRIDE)
-            .fetch_all(pool)
+            .fetch_all(&mut *conn)
             .await?;
         for found in &rows {
             if !follows(found, &state) {
@@ -114,7 +115,7 @@ pub(super) async fn verify(pool: &SqlitePool) -> Result<AuditState, StoreError> 
 }
 
 /// Whether a row is the next one of the chain, as it was written. What can not even be read was changed.
-fn follows(found: &SqliteRow, state: &AuditState) -> bool {
+fn follows(found: &DbRow, state: &AuditState) -> bool {
     let (Ok(row), Ok(detail)) = (row(found), found.try_get("detail")) else { return false };
     // Another way to write an id is the same id, but would not be found by it any more.
     let written = |name, id: Option<Uuid>| {
@@ -129,7 +130,7 @@ fn follows(found: &SqliteRow, state: &AuditState) -> bool {
         && written("seat_id", row.seat)
 }
 
-fn row(row: &SqliteRow) -> Result<AuditRow, StoreError> {
+fn row(row: &DbRow) -> Result<AuditRow, StoreError> {
     let detail: Option<&str> = row.try_get("detail")?;
     let epoch: Option<i64> = row.try_get("epoch")?;
     Ok(AuditRow {

@@ -1,0 +1,70 @@
+use crate::store::StoreError;
+use sqlx::postgres::PgConnectOptions;
+use std::fmt;
+
+/// What every session of ours has. A server that stops in the middle of a transaction must not hold up the others, and
+/// what plug-ins are told is on disk for good.
+const SESSION: [(&str, &str); 6] = [
+    ("default_transaction_isolation", "read committed"),
+    ("idle_in_transaction_session_timeout", "15s"),
+    ("lock_timeout", "8s"),
+    // Whoever switched it off for the whole database did not think of us.
+    ("synchronous_commit", "on"),
+    ("tcp_keepalives_idle", "15"),
+    ("client_connection_check_interval", "5s"),
+];
+
+/// Where a PostgreSQL database is, and who we are there.
+#[derive(Clone)]
+pub struct PostgresAddress(PgConnectOptions);
+
+impl PostgresAddress {
+    /// Reads a URL such as `postgres://user@host/database`. What is missing comes from the variables and the password
+    /// file of PostgreSQL's own programs.
+    ///
+    /// # Errors
+    /// When it is no such URL. The error does not repeat it.
+    pub fn parse(url: &str) -> Result<Self, StoreError> {
+        let known = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+        let options = if known { url.parse().ok() } else { None };
+        let wrong =
+            StoreError::Elsewhere("the address of the database must be like postgres://user@host/database");
+        options.map(Self).ok_or(wrong)
+    }
+
+    /// Whether a URL has a password in it.
+    #[must_use]
+    pub fn has_password(url: &str) -> bool {
+        let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let authority = authority.split(['/', '?']).next().unwrap_or_default();
+        let user = authority.rsplit_once('@').map(|(user, _)| user);
+        user.is_some_and(|user| user.contains(':')) || url.contains("password=")
+    }
+
+    /// For the sessions of a server.
+    pub(super) fn session(&self) -> PgConnectOptions {
+        self.0.clone().application_name("seatlock-server").options(SESSION)
+    }
+
+    /// For bringing the structure up to date, where waiting is no fault.
+    pub(super) fn patient(&self) -> PgConnectOptions {
+        self.0.clone().application_name("seatlock-server")
+    }
+}
+
+/// Without the password.
+impl fmt::Display for PostgresAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.0.get_database().unwrap_or_else(|| self.0.get_username());
+        match self.0.get_socket() {
+            Some(socket) => write!(f, "PostgreSQL database {name} at {}", socket.display()),
+            None => write!(f, "PostgreSQL database {name} at {}:{}", self.0.get_host(), self.0.get_port()),
+        }
+    }
+}
+
+impl fmt::Debug for PostgresAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,91 @@
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::{PgConnection, Postgres};
+
+pub(super) type Arguments = PgArguments;
+pub(super) type BackEnd = super::PostgresStore;
+pub(super) type Db = Postgres;
+pub(super) type DbConnection = PgConnection;
+pub(super) type DbRow = PgRow;
+
+/// The database's clock: one moment for a whole transaction.
+macro_rules! now {
+    () => {
+        "CAST(floor(extract(epoch FROM now())) AS BIGINT)"
+    };
+}
+
+/// Locks the rows that a query finds.
+macro_rules! locked {
+    ($tables:literal) => {
+        concat!(" FOR UPDATE OF ", $tables)
+    };
+}
+
+/// Locks the rows that a query finds, but leaves out those that somebody else has locked.
+macro_rules! skip_locked {
+    () => {
+        " FOR UPDATE SKIP LOCKED"
+    };
+}
+
+/// The end of the audit trail. Its row is locked, so that the trail has one order; a trigger moves it on.
+macro_rules! audit_head {
+    () => {
+        "SELECT id, hash FROM audit_head FOR UPDATE"
+    };
+}
+
+pub(super) use {audit_head, locked, now, skip_locked};
+
+/// Where one text begins in another.
+pub(super) const POSITION: &str = "strpos";
+
+/// A read of everything as it is at one moment.
+pub(super) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// Rows that are added with one statement.
+pub(super) const ROWS: usize = 500;
+
+macro_rules! seat_values {
+    () => {
+        "epoch = (n.value ->> 1)::bigint, counted = (n.value ->> 2)::boolean, state = n.value #>> '{3,0}', \
+         machine = n.value #>> '{3,1}', since = (n.value #>> '{3,2}')::bigint, \
+         last_ping = (n.value #>> '{3,3}')::bigint, lease_until = (n.value #>> '{3,4}')::bigint, \
+         last_used_at = (n.value #>> '{4,0}')::bigint, launches = (n.value #>> '{4,1}')::bigint, \
+         terms = n.value #>> '{4,2}', clone_suspected_at = (n.value #>> '{4,3}')::bigint, \
+         last_offline_at = (n.value ->> 5)::bigint"
+    };
+}
+
+/// Takes the seats of `seats_as_json`.
+pub(super) const UPDATE_SEATS: &str = concat!(
+    "UPDATE seat SET ",
+    seat_values!(),
+    " FROM json_array_elements($1::json) n WHERE seat.id = n.value ->> 0"
+);
+
+/// Takes the installations of `installs_as_json`, and the time.
+pub(super) const UPSERT_INSTALLS: &str = "INSERT INTO install \
+     (seat_id, id, presented, handed_out, retired, retired_at, asked_at) \
+     SELECT value ->> 0, value ->> 1, decode(value ->> 2, 'hex'), decode(value ->> 3, 'hex'), \
+     decode(value ->> 4, 'hex'), (value ->> 5)::bigint, $2 FROM json_array_elements($1::json) \
+     ON CONFLICT (seat_id, id) DO UPDATE SET presented = excluded.presented, handed_out = excluded.handed_out, \
+     retired = excluded.retired, retired_at = excluded.retired_at, asked_at = excluded.asked_at";
+
+/// Takes seats, installations that exist, and the time; answers the seats that were written. A seat that is not as it
+/// was read any more stays as it is, with its installations. Locked in the order of their ids: two batches never wait for
+/// each other.
+pub(super) const UPDATE_UNCHANGED: &str = concat!(
+    "WITH n AS MATERIALIZED (SELECT value FROM json_array_elements($1::json)), \
+     held AS MATERIALIZED (SELECT s.id FROM seat s JOIN n ON s.id = n.value ->> 0 \
+     WHERE s.xmin::text = n.value ->> 6 ORDER BY s.id FOR UPDATE OF s), \
+     kept AS (UPDATE seat SET ",
+    seat_values!(),
+    " FROM n JOIN held ON held.id = n.value ->> 0 WHERE seat.id = held.id RETURNING seat.id), \
+     renewed AS (UPDATE install SET presented = decode(m.value ->> 2, 'hex'), \
+     handed_out = decode(m.value ->> 3, 'hex'), retired = decode(m.value ->> 4, 'hex'), \
+     retired_at = (m.value ->> 5)::bigint, asked_at = $3 \
+     FROM json_array_elements($2::json) m JOIN kept ON kept.id = m.value ->> 0 \
+     WHERE install.seat_id = kept.id AND install.id = m.value ->> 1) \
+     SELECT id FROM kept"
+);

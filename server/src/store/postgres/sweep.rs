@@ -1,0 +1,70 @@
+use super::dialect::locked;
+use super::persist::{audit, change_counts, update_seats};
+use super::rows::{license, license_columns, seat, seat_columns};
+use super::writer::{Tx, Write};
+use crate::rules::{Event, decide};
+use crate::store::{Actor, StoreError};
+use uuid::Uuid;
+
+/// Seats that one sweep releases at most, so that it never holds up the plug-ins for long.
+const SWEEP: i64 = 500;
+
+/// The second look at what time has decided, for one license or all; the first is at the next event of the seat.
+pub(super) struct Sweep(pub(super) Option<Uuid>);
+
+impl Write for Sweep {
+    type Output = u64;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<u64, StoreError> {
+        // A seat that somebody has locked is being looked at already: by a plug-in, an owner, or another server's sweep.
+        let seats: Vec<String> = sqlx::query_scalar(
+            "SELECT s.id FROM seat s JOIN license l ON l.id = s.license_id \
+             WHERE s.counted AND ($1::text IS NULL OR s.license_id = $1) AND s.lease_until <= $2 \
+             AND (s.last_ping IS NULL OR s.last_ping + l.auto_release <= $2) \
+             ORDER BY s.id LIMIT $3 FOR UPDATE OF s SKIP LOCKED",
+        )
+        .bind(self.0.map(|id| id.to_string()))
+        .bind(tx.now.seconds())
+        .bind(SWEEP)
+        .fetch_all(tx.conn())
+        .await?;
+        if seats.is_empty() {
+            return Ok(0);
+        }
+        sqlx::query(concat!(
+            "SELECT l.id FROM license l WHERE l.id IN (SELECT license_id FROM seat WHERE id = ANY($1)) ORDER BY l.id",
+            locked!("l")
+        ))
+        .bind(&seats)
+        .execute(tx.conn())
+        .await?;
+        // With the locks nothing changes any more, and what changed before they were had is seen.
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            seat_columns!(),
+            ", ",
+            license_columns!(),
+            " FROM seat s JOIN license l ON l.id = s.license_id WHERE s.id = ANY($1) ORDER BY s.id"
+        ))
+        .bind(&seats)
+        .fetch_all(tx.conn())
+        .await?;
+        let mut decided = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let (before, license) = (seat(row)?, license(row)?);
+            let decision = decide(&license, Some(&before), &Event::Elapsed, tx.now);
+            change_counts(tx, license.id, decision.license).await?;
+            decided.push((license.account, before, decision));
+        }
+        let changed = decided
+            .iter()
+            .filter_map(|(_, before, decision)| decision.seat.as_ref().filter(|after| *after != before));
+        update_seats(tx, &changed.collect::<Vec<_>>()).await?;
+        for (account, before, decision) in &decided {
+            for entry in &decision.audit {
+                audit(tx, *account, before, entry, &Actor::System).await?;
+            }
+        }
+        Ok(rows.len() as u64)
+    }
+}

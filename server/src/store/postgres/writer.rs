@@ -1,0 +1,79 @@
+use super::dialect::now;
+use super::rows::moment;
+use crate::store::{Hash, StoreError};
+use seatlock_protocol::UnixTime;
+use sqlx::{Acquire as _, PgConnection, PgPool, Postgres, Row as _, Transaction};
+use std::{future::Future, time::Duration};
+
+/// How often something is tried that failed for a reason that passes: together about three seconds, in which a database
+/// restarts.
+const TRIES: u32 = 7;
+
+/// A transaction, with the clock that everything in it goes by.
+pub(super) struct Tx<'c> {
+    inner: Transaction<'c, Postgres>,
+    pub(super) now: UnixTime,
+    pub(super) seq: u64,
+}
+
+impl Tx<'_> {
+    pub(super) fn conn(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+
+    /// Makes those wait who do something under the same name, until this transaction ends.
+    pub(super) async fn alone(&mut self, name: &Hash) -> Result<(), StoreError> {
+        // Two names with one number would only wait for each other without need.
+        let number = name.first_chunk().copied().map_or(0, i64::from_le_bytes);
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(number).execute(self.conn()).await?;
+        Ok(())
+    }
+}
+
+/// Something that is written. It may be carried out more than once; only the last time counts.
+pub(super) trait Write: Send + Sync + 'static {
+    type Output: Send + 'static;
+
+    fn run(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Output, StoreError>> + Send;
+}
+
+/// Carries something out in a transaction of its own. What fails before its end for a reason that passes is tried again.
+pub(super) async fn transact<W: Write>(pool: &PgPool, work: &W) -> Result<W::Output, StoreError> {
+    let mut patience = Patience::default();
+    loop {
+        match attempt(pool, work).await {
+            Ok(ended) => return ended,
+            Err(error) => patience.again(error).await?,
+        }
+    }
+}
+
+/// The outer error is one before the end, when nothing was changed for certain.
+async fn attempt<W: Write>(pool: &PgPool, work: &W) -> Result<Result<W::Output, StoreError>, StoreError> {
+    let mut conn = pool.acquire().await?;
+    let mut inner = conn.begin().await?;
+    let query = concat!("SELECT ", now!(), " AS now, coalesce(max(seq), 0) AS seq FROM key_set");
+    let row = sqlx::query(query).fetch_one(&mut *inner).await?;
+    let now = moment(&row, "now")?;
+    let seq = u64::try_from(row.try_get::<i64, _>("seq")?).unwrap_or(0);
+    let mut tx = Tx { inner, now, seq };
+    let output = work.run(&mut tx).await?;
+    Ok(tx.inner.commit().await.map(|()| output).map_err(StoreError::from))
+}
+
+/// Waits between tries, a little longer each time.
+#[derive(Default)]
+pub(super) struct Patience(u32);
+
+impl Patience {
+    /// Answers the error when it does not pass, or when it was tried often enough.
+    pub(super) async fn again(&mut self, error: StoreError) -> Result<(), StoreError> {
+        self.0 += 1;
+        if self.0 >= TRIES || !error.passes() {
+            return Err(error);
+        }
+        tracing::debug!(%error, "tried again");
+        tokio::time::sleep(Duration::from_millis(25 << self.0)).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,201 @@
+use super::audit::verify;
+use super::dialect::{BackEnd, Db, DbConnection, DbRow, ROWS, SNAPSHOT, now};
+use super::rows::moment;
+use super::writer::{Tx, Write};
+use crate::store::StoreError;
+use crate::store::transfer::{
+    AuditHeader, FORMAT, Header, Kind, Moved, TABLES, Table, Tally, Told, hex, unhex,
+};
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection as _, QueryBuilder, Row as _};
+use std::{
+    fs::File,
+    io::{BufRead as _, BufReader},
+    path::PathBuf,
+};
+
+/// Rows that are read at a time.
+const STRIDE: usize = 5000;
+
+impl BackEnd {
+    /// Writes everything as it is at one moment, while others go on writing. `told` hears of every table that is done.
+    ///
+    /// # Errors
+    /// When the database or the output fails, or the audit trail is not whole.
+    pub async fn export(
+        &self,
+        output: &mut (dyn std::io::Write + Send),
+        told: &(dyn Fn(&str, u64) + Send + Sync),
+    ) -> Result<Moved, StoreError> {
+        let mut conn = self.pool().acquire().await?;
+        let mut tx = conn.begin_with(SNAPSHOT).await?;
+        let row = sqlx::query(concat!("SELECT ", now!(), " AS now")).fetch_one(&mut *tx).await?;
+        let made_at = moment(&row, "now")?;
+        // The header comes first, so everything is read twice.
+        let mut tally = Tally::default();
+        for table in TABLES {
+            each(&mut tx, table, &mut |line| {
+                tally.add(table, line);
+                Ok(())
+            })
+            .await?;
+        }
+        let audit = AuditHeader::of(&verify(&mut tx).await?)?;
+        let header = Header { format: FORMAT.to_owned(), made_at, tables: tally.headers(), audit };
+        let line = serde_json::to_string(&header).map_err(|_| StoreError::Unexpected("the header"))?;
+        writeln!(output, "{line}")?;
+        for table in TABLES {
+            let mut rows = 0;
+            each(&mut tx, table, &mut |line| {
+                rows += 1;
+                Ok(writeln!(output, "{line}")?)
+            })
+            .await?;
+            told(table.name, rows);
+        }
+        tx.rollback().await?;
+        Ok(Moved::of(&header))
+    }
+
+    /// Brings in what [`Self::export`] wrote, all or nothing. `dry_run` does all of it and takes it back.
+    ///
+    /// # Errors
+    /// When the database is not empty, or the file is not whole.
+    pub async fn import(&self, file: PathBuf, dry_run: bool, told: Told) -> Result<Moved, StoreError> {
+        self.write(Import { file, dry_run, told }).await
+    }
+}
+
+/// Every row of a table as a line of JSON, in the table's order.
+async fn each(
+    conn: &mut DbConnection,
+    table: &Table,
+    line: &mut (dyn FnMut(&str) -> Result<(), StoreError> + Send),
+) -> Result<(), StoreError> {
+    let (name, order, columns) = (table.name, table.order, table.column_names().join(", "));
+    let mut done = 0;
+    loop {
+        let query = format!("SELECT {columns} FROM {name} ORDER BY {order} LIMIT {STRIDE} OFFSET {done}");
+        let rows = sqlx::query(AssertSqlSafe(query)).fetch_all(&mut *conn).await?;
+        for row in &rows {
+            let mut values = vec![Value::from(name)];
+            for (column, kind) in table.columns {
+                values.push(value(row, column, *kind)?);
+            }
+            line(&Value::from(values).to_string())?;
+        }
+        done += rows.len();
+        if rows.len() < STRIDE {
+            return Ok(());
+        }
+    }
+}
+
+fn value(row: &DbRow, column: &'static str, kind: Kind) -> Result<Value, StoreError> {
+    Ok(match kind {
+        Kind::Text => row.try_get::<Option<String>, _>(column)?.into(),
+        Kind::Integer => row.try_get::<Option<i64>, _>(column)?.into(),
+        Kind::Boolean => row.try_get::<Option<bool>, _>(column)?.into(),
+        Kind::Bytes => row.try_get::<Option<&[u8]>, _>(column)?.map(hex).into(),
+    })
+}
+
+struct Import {
+    file: PathBuf,
+    dry_run: bool,
+    told: Told,
+}
+
+impl Write for Import {
+    type Output = Moved;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Moved, StoreError> {
+        sqlx::query("SAVEPOINT import").execute(tx.conn()).await?;
+        let moved = self.bring(tx).await?;
+        if self.dry_run {
+            sqlx::query("ROLLBACK TO SAVEPOINT import").execute(tx.conn()).await?;
+        }
+        Ok(moved)
+    }
+}
+
+impl Import {
+    async fn bring(&self, tx: &mut Tx<'_>) -> Result<Moved, StoreError> {
+        be_empty(tx).await?;
+        let mut lines = BufReader::new(File::open(&self.file)?).lines();
+        let first = lines.next().transpose()?.unwrap_or_default();
+        let header: Header =
+            serde_json::from_str(&first).map_err(|_| wrong("it is no export of a server"))?;
+        if header.format != FORMAT {
+            return Err(wrong(&format!("its format is {:?}; this version reads {FORMAT:?}", header.format)));
+        }
+        let mut lines = lines.peekable();
+        let mut tally = Tally::default();
+        for table in TABLES {
+            let begin = format!("[\"{}\",", table.name);
+            let (mut rows, mut batch) = (0, Vec::with_capacity(ROWS));
+            while let Some(line) =
+                lines.next_if(|line| line.as_ref().map_or(true, |line| line.starts_with(&begin)))
+            {
+                let line = line?;
+                tally.add(table, &line);
+                batch.push(serde_json::from_str::<Vec<Value>>(&line).map_err(|_| wrong("a row is no JSON"))?);
+                rows += 1;
+                if batch.len() == ROWS {
+                    insert(tx, table, std::mem::take(&mut batch)).await?;
+                }
+            }
+            insert(tx, table, batch).await?;
+            (self.told)(table.name, rows);
+        }
+        if lines.next().is_some() || tally.headers() != header.tables {
+            return Err(wrong("its rows are not those that its first line counts and hashes"));
+        }
+        if AuditHeader::of(&verify(tx.conn()).await?)? != header.audit {
+            return Err(wrong("its audit trail is another than its first line says"));
+        }
+        Ok(Moved::of(&header))
+    }
+}
+
+fn wrong(reason: &str) -> StoreError {
+    StoreError::Transfer(format!("{reason}; nothing was changed"))
+}
+
+/// Nothing but the plans that every new database has, which are taken away.
+async fn be_empty(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    for table in TABLES.iter().filter(|table| table.name != "plan") {
+        let query = format!("SELECT 1 FROM {} LIMIT 1", table.name);
+        if sqlx::query(AssertSqlSafe(query)).fetch_optional(tx.conn()).await?.is_some() {
+            return Err(StoreError::Transfer(
+                "the database is not empty; nothing was changed. Name one that no server was set up in"
+                    .to_owned(),
+            ));
+        }
+    }
+    sqlx::query("DELETE FROM plan").execute(tx.conn()).await?;
+    Ok(())
+}
+
+async fn insert(tx: &mut Tx<'_>, table: &Table, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    if rows.iter().any(|row| row.len() != table.columns.len() + 1) {
+        return Err(wrong(&format!("a row of {} has other columns", table.name)));
+    }
+    let columns = table.column_names().join(", ");
+    let mut statement = QueryBuilder::<Db>::new(format!("INSERT INTO {} ({columns}) ", table.name));
+    statement.push_values(&rows, |mut place, row| {
+        for ((_, kind), value) in table.columns.iter().zip(row.iter().skip(1)) {
+            match kind {
+                Kind::Text => place.push_bind(value.as_str().map(str::to_owned)),
+                Kind::Integer => place.push_bind(value.as_i64()),
+                Kind::Boolean => place.push_bind(value.as_bool()),
+                Kind::Bytes => place.push_bind(value.as_str().and_then(unhex)),
+            };
+        }
+    });
+    statement.build().execute(tx.conn()).await?;
+    Ok(())
+}
