@@ -22,7 +22,8 @@ pub fn walk(screenshots: Option<&Path>) -> Result<String> {
         need(program, package)?;
     }
     let folder = installed()?;
-    let server = Running::start_with(&Setup { seats: 6, ..Setup::default() })?;
+    let more = ["--account", "Nordlicht Studios"].map(str::to_owned).to_vec();
+    let server = Running::start_with(&Setup { seats: 6, more, ..Setup::default() })?;
     let added = server.administer(&["user", "add", OWNER, "--json"])?;
     let added: serde_json::Value = serde_json::from_str(&added)?;
     let password = added.pointer("/password").and_then(serde_json::Value::as_str).context("no password")?;
