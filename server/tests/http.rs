@@ -40,7 +40,7 @@ async fn what_is_no_request_gets_a_problem_without_a_verdict() {
         ("/v1/seat/ping", Method::GET, Some(&bearer), JSON, "", 405, "invalid_argument"),
         ("/v1/seat/borrow", Method::POST, Some(&bearer), JSON, "{}", 404, "invalid_argument"),
         ("/v1/seat/ping/", Method::POST, Some(&bearer), JSON, "{}", 404, "invalid_argument"),
-        ("/", Method::GET, None, JSON, "", 404, "invalid_argument"),
+        ("/v1", Method::GET, None, JSON, "", 404, "invalid_argument"),
         ("/v1/keys", Method::POST, None, JSON, "", 405, "invalid_argument"),
     ];
     for (path, method, authorization, kind, body, status, code) in cases {

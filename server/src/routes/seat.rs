@@ -134,6 +134,9 @@ fn seal(
 
 pub(crate) fn caller(request: &SeatRequest, next_renewal: SecretHash, jitter: u16) -> Caller {
     let launched = u64::from(request.intent == Intent::Launch);
+    let reported = request.offline.as_ref().map_or(0, |offline| offline.launches);
+    // A client counts a launch before it asks, so the one that asks is among those that it reports.
+    let offline = request.offline.as_ref().filter(|_| reported > 1);
     Caller {
         machine: request.machine.id.clone(),
         token_revoked: false,
@@ -141,8 +144,8 @@ pub(crate) fn caller(request: &SeatRequest, next_renewal: SecretHash, jitter: u1
         client: request.client.lib.clone(),
         terms: request.terms.clone(),
         epoch: request.have.as_ref().map(|have| have.epoch),
-        launches: launched.saturating_add(request.offline.as_ref().map_or(0, |offline| offline.launches)),
-        last_offline: request.offline.as_ref().map(|offline| offline.last_used_at),
+        launches: launched.max(reported),
+        last_offline: offline.map(|offline| offline.last_used_at),
         install_id: request.install_id,
         install: None,
         renewal: request.renewal.as_deref().map(renewal_hash),
