@@ -5,7 +5,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use seatlock_protocol::{PublicKey, SigningKey, UnixTime};
 use seatlock_server::{
-    keys::{DataFolder, first_set, new_key, place_of, read_key, sign_set},
+    keys::{DataFolder, first_set, new_key, pepper_check, place_of, read_key, sign_set},
     rules::License,
     store::{
         AnyStore, ServerInfo, Store as _, StoreError, StoredKeySet,
@@ -132,6 +132,7 @@ pub(super) async fn set_up(
     let keys = StoredKeySet { seq: set.seq, jws: sign_set(root, &set)? };
     let set_up = store.initialise(server, account, license, keys).await;
     set_up.context("the database was not set up")?;
+    store.know_pepper(pepper_check(&*folder.pepper()?)).await?;
     Ok((store, lease.key.public()))
 }
 

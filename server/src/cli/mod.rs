@@ -6,6 +6,8 @@ mod account;
 mod audit;
 /// `keys propose`, `keys sign` and `keys install`.
 mod ceremony;
+/// `clock`.
+mod clock;
 /// Which database.
 mod database;
 /// `dev`.
@@ -113,6 +115,11 @@ enum Command {
     Usage(usage::Usage),
     /// Show what happened, oldest first, or check that the trail is whole
     Audit(audit::Audit),
+    /// Show the clock by which everything is decided, and what speaks against it; or accept it
+    ///
+    /// Where the clock was set back, or far ahead, a server signs nothing until it is right again. When it is right although
+    /// it does not look so, because nobody was at work for long or because it was wrong before, say --accept.
+    Clock(clock::Clock),
     /// Write a consistent copy of the database while the server runs
     ///
     /// Keep the pepper and the folder lease-keys as well, in another place: the copy is of no use without them.
@@ -195,6 +202,7 @@ impl Cli {
             Command::Offline(command) => command.run(&folder, output).await,
             Command::Keys(command) => command.run(&folder, output).await,
             Command::Audit(audit) => audit.run(&place, output).await,
+            Command::Clock(clock) => clock.run(&folder, output).await,
             Command::Restore(restore) => restore.run(&folder, output).await,
             Command::Export(export) => export.run(&folder, output).await,
             Command::Import(import) => import.run(&folder, output).await,

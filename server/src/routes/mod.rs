@@ -23,16 +23,16 @@ pub(crate) mod sign;
 /// Who asks: sessions, API tokens, addresses.
 mod visitor;
 
-use crate::keys::{DataFolder, KeyRing, Rings};
+use crate::keys::{DataFolder, Rings, pepper_check};
 use crate::mail::Mailer;
 use crate::password::Passwords;
-use crate::store::{ServerInfo, Store};
+use crate::store::{ServerInfo, Store, Trouble};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
     http::{HeaderValue, header},
     middleware::{Next, from_fn_with_state},
-    response::{IntoResponse as _, Response},
+    response::Response,
     routing::{get, post},
 };
 use ipnet::IpNet;
@@ -76,11 +76,12 @@ impl<S: Store> AppState<S> {
     /// Reads what is needed from the store and the data folder.
     ///
     /// # Errors
-    /// When the folder is not initialised, or a secret is missing.
+    /// When the folder is not initialised, a secret is missing, or the pepper is another server's.
     pub async fn load(store: S, folder: DataFolder, settings: Settings) -> anyhow::Result<Self> {
         let pepper = folder.pepper()?;
         let info = store.server().await?;
-        let rings = Rings::new(KeyRing::load(&store, &folder).await?);
+        store.know_pepper(pepper_check(&pepper)).await?;
+        let rings = Rings::load(&store, &folder).await?;
         let passwords = Passwords::new()?;
         Ok(Self { store, folder, pepper, info, rings, passwords, mailer: None, settings })
     }
@@ -115,11 +116,16 @@ async fn frame<S: Store>(
 ) -> Response {
     let id = RequestId::new();
     request.extensions_mut().insert(id);
+    let for_programs = page::is_for_programs(request.uri().path());
     let mut response = match tokio::time::timeout(state.settings.timeout, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
             tracing::warn!(request = %id, "a request took too long");
-            Refusal::overloaded().respond(id).into_response()
+            if for_programs {
+                Refusal::unavailable(Trouble::Busy.text()).respond(id)
+            } else {
+                page::late(&state, id)
+            }
         }
     };
     let headers = response.headers_mut();

@@ -11,8 +11,8 @@ use seatlock_protocol::{
 use std::{collections::BTreeMap, convert::Infallible, fmt};
 use uuid::Uuid;
 
-/// How soon a client may come back after 503.
-const RETRY_AFTER: &str = "5";
+/// How soon somebody may come back after 503, in seconds.
+pub(super) const RETRY_AFTER: u64 = 5;
 
 /// Names one request in the answer, in the log and on the telephone.
 #[derive(Clone, Copy)]
@@ -106,8 +106,25 @@ impl Refusal {
         Self::invalid(StatusCode::METHOD_NOT_ALLOWED, "This address does not know this method.")
     }
 
-    pub(super) fn overloaded() -> Self {
-        Self::of(Code::Maintenance)
+    /// The server can do nothing at the moment; `text` says why, in a sentence.
+    pub(super) fn unavailable(text: &str) -> Self {
+        let detail = format!("{text} Send the request again later.");
+        Self { detail: Some(detail), ..Self::of(Code::Maintenance) }
+    }
+
+    /// Something failed. `passing` says what is wrong when the same may succeed later; the log says all.
+    pub(super) fn failed(
+        id: RequestId,
+        what: &'static str,
+        error: &dyn fmt::Display,
+        passing: Option<&'static str>,
+    ) -> Self {
+        if let Some(text) = passing {
+            tracing::warn!(request = %id, %error, what, "turned away");
+            return Self::unavailable(text);
+        }
+        tracing::error!(request = %id, %error, what, "failed");
+        Self::server_error()
     }
 
     pub(super) fn server_error() -> Self {
@@ -137,7 +154,7 @@ impl Refusal {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
         }
         response
     }

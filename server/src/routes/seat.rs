@@ -1,7 +1,7 @@
 use super::problem::{Refusal, RequestId};
 use super::{AppState, sign::Signer};
 use crate::rules::{Answer, Call, Caller, SecretHash};
-use crate::store::{Answered, Question, Store};
+use crate::store::{Answered, Question, Store, Trouble};
 use axum::{
     body::Bytes,
     extract::{State, rejection::BytesRejection},
@@ -15,7 +15,7 @@ use seatlock_protocol::{
 };
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use std::sync::Arc;
+use std::{fmt::Display, sync::Arc};
 
 /// Longest product name: it is repeated in what is signed.
 const MAX_PRODUCT: usize = 255;
@@ -67,13 +67,10 @@ async fn decide<S: Store>(
     token: &Token,
     request: &SeatRequest,
 ) -> Result<Response, Refusal> {
-    let failed = |error: &dyn std::fmt::Display| {
-        tracing::error!(request = %id, %error, "a seat call failed");
-        Refusal::server_error()
-    };
+    let failed = |error: &dyn Display, passing| Refusal::failed(id, "a seat call", error, passing);
     tracing::debug!(request = %id, path = call.path(), "asked");
     let mut random = [0; 18];
-    getrandom::fill(&mut random).map_err(|error| failed(&error))?;
+    getrandom::fill(&mut random).map_err(|error| failed(&error, None))?;
     let [low, high, secret @ ..] = random;
     let secret = URL_SAFE_NO_PAD.encode::<[u8; 16]>(secret);
     let question = Question {
@@ -81,22 +78,17 @@ async fn decide<S: Store>(
         call: Call::new(call, request.intent),
         caller: caller(request, renewal_hash(&secret), u16::from_le_bytes([low, high])),
     };
-    let answered = match state.store.call(question).await {
-        Ok(answered) => answered,
-        Err(error) if error.passes() => {
-            tracing::warn!(request = %id, %error, "a seat call was turned away");
-            return Err(Refusal::overloaded());
-        }
-        Err(error) => return Err(failed(&error)),
-    };
-    let ring = state.rings.at(answered.seq, &state.store, &state.folder).await;
-    let ring = ring.map_err(|error| failed(&error))?;
+    let answered = state.store.call(question).await;
+    let answered = answered.map_err(|error| failed(&error, error.trouble().map(Trouble::text)))?;
+    // What was decided stays so, and is answered the same when the plug-in asks again.
+    let ring = state.rings.at((answered.seq, answered.now), &state.store, &state.folder).await;
+    let ring = ring.map_err(|error| failed(&error, error.passing()))?;
     if request.ks > ring.set.seq {
         // It will believe nothing that is signed by a key that its own key set does not list.
         tracing::warn!(request = %id, theirs = request.ks, ours = ring.set.seq, "a client knows a newer key set");
     }
     let signer = Signer { ring: &ring, issuer: &state.info.issuer, request, token: token.hash() };
-    seal(&signer, call, id, &answered, secret).map_err(|error| failed(&error))?
+    seal(&signer, call, id, &answered, secret).map_err(|error| failed(&error, None))?
 }
 
 /// Signs what was decided; by now it is on disk.

@@ -4,6 +4,8 @@
 //! `Decision` comes out; the store carries it out in one transaction. The rows T1 to T14 that comments refer to
 //! are those of the protocol's table of transitions.
 
+/// Whether the clock can be believed by which everything is decided.
+mod clock;
 /// Applies one event to one seat.
 mod decide;
 /// What a decision says and which values it changes.
@@ -27,6 +29,7 @@ mod seat;
 /// Values as people read them.
 mod words;
 
+pub use clock::{Clocks, Doubt, PAUSE, SET_BACK};
 pub use decide::{decide, token_unknown};
 pub use decision::{Answer, Audit, AuditEvent, Decision, LicenseChange, Verdict};
 pub use event::{Call, Caller, Event, OwnerAct};
@@ -40,4 +43,4 @@ pub use people::{
 pub use plan::Plan;
 pub use renewal::{Install, Judgement, SecretHash, judge};
 pub use seat::{Holding, Overlap, Seat, SeatState};
-pub use words::{date, moment, timestamp};
+pub use words::{date, moment, span, timestamp};

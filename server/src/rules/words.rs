@@ -20,6 +20,17 @@ pub fn timestamp(time: UnixTime) -> String {
     utc(time).map_or_else(String::new, |utc| utc.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
+/// `365 days`, `26 hours`, `7 minutes`: whole ones, at most two days in hours and two hours in minutes.
+#[must_use]
+pub fn span(seconds: u64) -> String {
+    match seconds {
+        172_800.. => format!("{} days", seconds / 86_400),
+        7200.. => format!("{} hours", seconds / 3600),
+        120.. => format!("{} minutes", seconds / 60),
+        _ => format!("{seconds} seconds"),
+    }
+}
+
 fn format(time: UnixTime, pattern: &str) -> String {
     utc(time).map_or_else(String::new, |utc| utc.format(pattern).to_string())
 }

@@ -5,7 +5,7 @@ use super::{
     Moved, NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, Page, PasswordHash, People, Question,
     SeatQuery, ServerInfo, Session, Share, SignedIn, Store, StoreError, StoredKeySet, Told, User, UserChange,
 };
-use crate::rules::{AttemptBy, License, Plan, Seat};
+use crate::rules::{AttemptBy, Clocks, License, Plan, Seat};
 use seatlock_protocol::{TokenHash, UnixTime};
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
@@ -51,11 +51,17 @@ impl AnyStore {
     /// Brings in what [`Self::export`] wrote, all or nothing. `dry_run` does all of it and takes it back.
     ///
     /// # Errors
-    /// When the database is not empty, or the file is not whole.
-    pub async fn import(&self, file: PathBuf, dry_run: bool, told: Told) -> Result<Moved, StoreError> {
+    /// When the database is not empty, the file is not whole, or the pepper is another server's.
+    pub async fn import(
+        &self,
+        file: PathBuf,
+        pepper_check: Hash,
+        dry_run: bool,
+        told: Told,
+    ) -> Result<Moved, StoreError> {
         match self {
-            Self::Sqlite(store) => store.import(file, dry_run, told).await,
-            Self::Postgres(store) => store.import(file, dry_run, told).await,
+            Self::Sqlite(store) => store.import(file, pepper_check, dry_run, told).await,
+            Self::Postgres(store) => store.import(file, pepper_check, dry_run, told).await,
         }
     }
 }
@@ -65,6 +71,9 @@ impl Store for AnyStore {
         call(question: Question) -> Result<Answered, StoreError>;
         sweep() -> Result<u64, StoreError>;
         ready() -> Result<UnixTime, StoreError>;
+        clock() -> Result<Clocks, StoreError>;
+        accept_clock(by: Actor) -> Result<Clocks, StoreError>;
+        know_pepper(check: Hash) -> Result<(), StoreError>;
         server() -> Result<ServerInfo, StoreError>;
         initialise(server: ServerInfo, account: String, license: License, keys: StoredKeySet)
             -> Result<(), StoreError>;

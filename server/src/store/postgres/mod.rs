@@ -17,6 +17,9 @@ mod audit;
 /// The two traits, for this back end.
 #[path = "../sql/back_end.rs"]
 mod back_end;
+/// Whether the clock can be believed, and the pepper.
+#[path = "../sql/clock.rs"]
+mod clock;
 /// Licenses, key sets and the first contents of a database.
 #[path = "../sql/licenses.rs"]
 mod licenses;

@@ -1,3 +1,4 @@
+use super::clock::move_mark;
 use super::persist::persist;
 use super::rows::{license, license_columns, seat, seat_columns};
 use super::writer::{Tx, Write};
@@ -15,7 +16,9 @@ impl Write for Sweep {
     type Output = u64;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<u64, StoreError> {
-        sweep(tx, self.0).await
+        let released = sweep(tx, self.0).await?;
+        move_mark(tx).await?;
+        Ok(released)
     }
 }
 
