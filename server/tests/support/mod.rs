@@ -25,6 +25,8 @@ use std::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
+/// Clocks that are wrong.
+pub mod faketime;
 /// A store of each kind.
 pub mod stores;
 
@@ -37,6 +39,8 @@ pub struct Site {
     folder: TempDir,
     /// The PostgreSQL database, unless it is a file in the folder.
     url: Option<String>,
+    /// The clock that its programs see, unless it is the right one.
+    pub clock: Option<faketime::FakeClock>,
     pub root: PublicKey,
     pub license: String,
     http: reqwest::Client,
@@ -80,6 +84,7 @@ impl Site {
         Self {
             folder,
             url,
+            clock: None,
             root: PublicKey::from_jwk_x(made["root_key"]["x"].as_str().unwrap()).unwrap(),
             license: made["license"].as_str().unwrap().to_owned(),
             http: http_client(),
@@ -105,7 +110,13 @@ impl Site {
     }
 
     pub fn cli_in(&self, data: &Path, args: &[&str]) -> Done {
-        run(program(self.url.as_deref()).arg("--data").arg(data).arg("--json").args(args))
+        run(self.program().arg("--data").arg(data).arg("--json").args(args))
+    }
+
+    fn program(&self) -> Command {
+        let mut program = program(self.url.as_deref());
+        program.envs(self.clock.iter().flat_map(faketime::FakeClock::environment));
+        program
     }
 
     /// Makes a seat: its id and its token.
@@ -130,10 +141,16 @@ impl Site {
     }
 
     pub fn serve_with(&self, options: &[&str]) -> Server<'_> {
+        self.serve_from(&self.data(), options)
+    }
+
+    /// From another data folder, as another server of the same database.
+    pub fn serve_from(&self, data: &Path, options: &[&str]) -> Server<'_> {
         let log = File::options().create(true).append(true).open(self.log()).unwrap();
-        let mut child = program(self.url.as_deref())
+        let mut child = self
+            .program()
             .arg("--data")
-            .arg(self.data())
+            .arg(data)
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "debug"])
             .args(options)
             .stdout(Stdio::piped())

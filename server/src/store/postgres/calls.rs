@@ -168,7 +168,7 @@ impl Desk {
         let clocks = clocks(first)?;
         clocks.judge().map_err(StoreError::Clock)?;
         let mut desk = Self {
-            now: clocks.now,
+            now: clocks.present(),
             seq: unsigned(first, "seq")?,
             subjects: HashMap::new(),
             seats: HashMap::new(),
@@ -355,7 +355,7 @@ async fn locked_row(tx: &mut Tx<'_>, question: &Question) -> Result<Option<PgRow
         sqlx::query(read).bind(question.token.as_slice()).bind(question.caller.install_id.to_string());
     let row = query.fetch_optional(tx.conn()).await?;
     if let Some(row) = &row {
-        tx.now = moment(row, "now")?;
+        tx.pass_to(moment(row, "now")?);
     }
     Ok(row)
 }

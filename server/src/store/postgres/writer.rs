@@ -25,10 +25,14 @@ impl Tx<'_> {
         &mut self.inner
     }
 
+    pub(super) fn pass_to(&mut self, now: UnixTime) {
+        self.now = self.now.max(now);
+    }
+
     /// Looks again what time it is, after waiting for a lock: somebody else may have written a later time meanwhile.
     pub(super) async fn look_at_clock(&mut self) -> Result<(), StoreError> {
         let row = sqlx::query(concat!("SELECT ", now!(), " AS now")).fetch_one(self.conn()).await?;
-        self.now = moment(&row, "now")?;
+        self.pass_to(moment(&row, "now")?);
         Ok(())
     }
 
@@ -78,7 +82,7 @@ async fn attempt<W: Write>(pool: &PgPool, work: &W) -> Result<Result<W::Output, 
         clocks.judge().map_err(StoreError::Clock)?;
     }
     let seq = u64::try_from(row.try_get::<i64, _>("seq")?).unwrap_or(0);
-    let mut tx = Tx { inner, now: clocks.now, clocks, seq };
+    let mut tx = Tx { inner, now: clocks.present(), clocks, seq };
     let output = work.run(&mut tx).await?;
     Ok(tx.inner.commit().await.map(|()| output).map_err(StoreError::from))
 }

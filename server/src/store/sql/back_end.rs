@@ -25,13 +25,18 @@ impl Store for BackEnd {
     async fn ready(&self) -> Result<UnixTime, StoreError> {
         let clocks = self.clock().await?;
         clocks.judge().map_err(StoreError::Clock)?;
-        Ok(clocks.now)
+        Ok(clocks.present())
     }
 
     async fn clock(&self) -> Result<Clocks, StoreError> {
         // Reading can go on when nothing can be answered any more.
         self.is_open()?;
-        let query = concat!("SELECT ", now!(), " AS now, ", clock_columns!());
+        let query = concat!(
+            "SELECT ",
+            now!(),
+            " AS now, (SELECT count(*) FROM server) AS servers, ",
+            clock_columns!()
+        );
         clock::clocks(&sqlx::query(query).fetch_one(self.pool()).await?)
     }
 

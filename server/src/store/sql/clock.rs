@@ -45,6 +45,7 @@ impl Write for AcceptClock {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Clocks, StoreError> {
         let before = tx.clocks;
+        tx.now = before.now;
         set_mark(tx, before.now, "UPDATE clock SET mark = $1").await?;
         let detail = Some(json!({ "now": timestamp(before.now), "mark": before.mark.map(timestamp) }));
         append(tx, &self.0, Entry { detail, ..Entry::new("clock_accepted", Uuid::nil()) }).await?;

@@ -169,3 +169,30 @@ impl SqliteStore {
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{SeatCursor, SeatQuery};
+    use seatlock_protocol::UnixTime;
+    use sqlx::{Execute as _, Row as _};
+    use uuid::Uuid;
+
+    /// However many seats there are, a page of a list is read from its place on, and nothing is sorted.
+    #[tokio::test]
+    async fn a_page_of_a_list_reads_its_own_rows_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("seatlock.db"), true).await.unwrap();
+        let after = Some(SeatCursor { created_at: UnixTime::MIN, id: Uuid::nil() });
+        for (license, index) in [(None, "seat_newest"), (Some(Uuid::nil()), "seat_listed")] {
+            let mut statement =
+                lists::statement(&SeatQuery { license, after, limit: 50, ..SeatQuery::default() });
+            let plan = format!("EXPLAIN QUERY PLAN {}", statement.build().sql().as_str());
+            let steps = sqlx::query(sqlx::AssertSqlSafe(plan)).fetch_all(store.pool()).await.unwrap();
+            let steps: Vec<String> = steps.iter().map(|step| step.get("detail")).collect();
+            assert!(steps.iter().any(|step| step.starts_with("SEARCH") && step.contains(index)), "{steps:?}");
+            assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{steps:?}");
+        }
+        store.end().await;
+    }
+}

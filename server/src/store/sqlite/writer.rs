@@ -202,5 +202,5 @@ async fn begin(conn: &mut SqliteConnection) -> Result<Tx<'_>, StoreError> {
     let row = sqlx::query(query).fetch_one(&mut *inner).await?;
     let clocks = clocks(&row)?;
     let seq = u64::try_from(row.try_get::<Option<i64>, _>("seq")?.unwrap_or(0)).unwrap_or(0);
-    Ok(Tx { inner, now: clocks.now, clocks, seq })
+    Ok(Tx { inner, now: clocks.present(), clocks, seq })
 }
