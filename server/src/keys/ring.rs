@@ -1,7 +1,7 @@
 use super::{DataFolder, FolderError};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, StoredKeySet};
 use seatlock_protocol::{
-    SigningKey, Typ,
+    SigningKey, Typ, UnixTime,
     claims::{KeySetClaims, LeaseKey},
     jws,
 };
@@ -47,7 +47,14 @@ impl KeyRing {
     /// See [`RingError`].
     pub async fn load<S: Store>(store: &S, folder: &DataFolder) -> Result<Self, RingError> {
         let now = store.ready().await?;
-        let stored = store.key_set().await?;
+        Self::of(store.key_set().await?, now, folder)
+    }
+
+    /// As [`Self::load`], of a key set that was read at `now`.
+    ///
+    /// # Errors
+    /// See [`RingError`].
+    pub fn of(stored: StoredKeySet, now: UnixTime, folder: &DataFolder) -> Result<Self, RingError> {
         let set = read_set(&stored.jws)?;
         let usable = |key: &&LeaseKey| {
             key.nbf <= now && now <= key.exp && set.revoked.iter().all(|revoked| revoked.kid != key.kid)

@@ -1,7 +1,7 @@
 use crate::desk::Refused;
 use crate::offline::OfflineError;
 use crate::password::PasswordError;
-use crate::routes::problem::RequestId;
+use crate::routes::{frame::Told, problem::RequestId};
 use crate::rules::Verdict;
 use crate::store::StoreError;
 use crate::view::ProblemView;
@@ -146,6 +146,7 @@ impl Failure {
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
+        response.extensions_mut().insert(Told(self.code));
         response
     }
 }
