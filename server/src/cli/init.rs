@@ -99,7 +99,7 @@ async fn empty(address: &PostgresAddress) -> anyhow::Result<AnyStore> {
     let store =
         PostgresStore::open(address).await.with_context(|| format!("the {address} can not be used"))?;
     match store.server().await {
-        Err(StoreError::NotInitialised) => Ok(AnyStore::Postgres(store)),
+        Err(StoreError::NotInitialised) => Ok(store.into()),
         Err(error) => Err(error.into()),
         Ok(server) => bail!(
             "the {address} belongs to {} already; nothing was changed. Another server of it needs a copy of the data \
@@ -125,7 +125,7 @@ pub(super) async fn set_up(
         Some(store) => store,
         None => {
             let made = SqliteStore::open(&folder.database(), true).await;
-            AnyStore::Sqlite(made.context("the database was not made")?)
+            made.context("the database was not made")?.into()
         }
     };
     let set = first_set(&server.issuer, lease.key.public(), store.ready().await?);

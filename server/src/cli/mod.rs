@@ -8,10 +8,14 @@ mod audit;
 mod ceremony;
 /// `clock`.
 mod clock;
+/// `config`, and the configuration file.
+mod config;
 /// Which database.
 mod database;
 /// `dev`.
 mod dev;
+/// `health`.
+mod health;
 /// `init`.
 mod init;
 /// `keys`.
@@ -47,7 +51,7 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcomm
 use output::Output;
 use seatlock_server::{
     keys::DataFolder,
-    store::{AnyStore, Store as _, postgres::PostgresStore, sqlite::SqliteStore},
+    store::{AnyStore, Look, Store as _, postgres::PostgresStore, sqlite::SqliteStore},
 };
 use std::path::PathBuf;
 
@@ -67,8 +71,12 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "URL")]
     database: Option<String>,
     /// A file with the whole URL of the PostgreSQL database, password and all
-    #[arg(long, global = true, value_name = "FILE", conflicts_with = "database")]
+    #[arg(long, global = true, value_name = "FILE", env = "SEATLOCK_DATABASE_FILE")]
     database_file: Option<PathBuf>,
+    /// The configuration file, in which every option of "serve" may stand, and the database
+    /// [default: seatlock.toml in the data folder, if it is there]
+    #[arg(long, global = true, value_name = "FILE", env = "SEATLOCK_CONFIG")]
+    config: Option<PathBuf>,
     /// Address of a server whose admin API is used instead of the data folder
     #[arg(long, global = true, env = "SEATLOCK_SERVER_URL", value_name = "URL")]
     server: Option<String>,
@@ -78,6 +86,8 @@ pub struct Cli {
     /// Print JSON for scripts instead of text for people
     #[arg(long, global = true)]
     json: bool,
+    #[arg(skip)]
+    told: config::Told,
     #[command(subcommand)]
     command: Command,
 }
@@ -90,6 +100,11 @@ enum Command {
     Init(init::Init),
     /// Answer plug-ins until SIGTERM or Ctrl-C
     Serve(serve::Serve),
+    /// Check or show the settings of "serve", from wherever they come
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Ask whether a server is alive, for containers; ends with status 1 if not
+    Health(health::Health),
     /// Make, list, release, refresh and revoke seats
     #[command(subcommand)]
     Seat(seat::SeatCommand),
@@ -145,9 +160,30 @@ enum Command {
 impl Cli {
     /// Reads the command line, and ends the program if it can not be read.
     pub fn read() -> Self {
-        let matches = Self::command().get_matches();
-        let read = Self::from_arg_matches(&matches).and_then(|cli| cli.at_one_place(&matches));
+        let read = Self::with_file(Self::command().get_matches());
         read.unwrap_or_else(|error| error.format(&mut Self::command()).exit())
+    }
+
+    /// Reads the command line once more, with what the configuration file says in the place of defaults.
+    fn with_file(matches: ArgMatches) -> Result<Self, clap::Error> {
+        let wrong = |text: &str| Self::command().error(clap::error::ErrorKind::InvalidValue, text);
+        let file = config::file(&Self::command(), &matches).map_err(|error| wrong(&error))?;
+        let command = match &file {
+            Some(file) => config::with_file(Self::command(), &matches, file),
+            None => Self::command(),
+        };
+        let matches = if file.is_some() { command.get_matches() } else { matches };
+        let mut cli = Self::from_arg_matches(&matches)?.at_one_place(&matches)?;
+        let problems = file.iter().flat_map(|file| &file.problems);
+        let problems: Vec<String> = problems.map(ToString::to_string).collect();
+        if !problems.is_empty() && !matches!(cli.command, Command::Config(config::ConfigCommand::Check(_))) {
+            return Err(wrong(&problems.join("\n       ")));
+        }
+        if matches!(cli.command, Command::Config(_)) {
+            let effective = config::effective(&Self::command(), &matches, file.as_ref());
+            cli.told = config::Told { file, effective };
+        }
+        Ok(cli)
     }
 
     /// A folder or a database that is named on the command line counts more than a server in the environment. Nobody should
@@ -157,6 +193,13 @@ impl Cli {
         let conflict =
             |text: &str| Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, text));
         let database = typed("database") || typed("database_file");
+        if typed("database") && typed("database_file") {
+            return conflict("--database and --database-file mean the same; name one of them");
+        }
+        if typed("database") {
+            // It comes before a file that a variable names.
+            self.database_file = None;
+        }
         if database && matches!(self.command, Command::Dev(_)) {
             return conflict("\"dev\" has a database of its own; leave --database and --database-file out");
         }
@@ -193,6 +236,8 @@ impl Cli {
             Command::Dev(dev) => dev.run(folder, output).await,
             Command::Init(init) => init.run(&folder, output).await,
             Command::Serve(serve) => serve.run(folder).await,
+            Command::Config(command) => command.run(&folder, self.told, output).await,
+            Command::Health(health) => health.run(output).await,
             Command::Seat(command) => command.run(&place, output).await,
             Command::License(command) => command.run(&place, output).await,
             Command::Account(command) => command.run(&place, output).await,
@@ -249,8 +294,30 @@ async fn open(folder: &DataFolder) -> anyhow::Result<AnyStore> {
     if let Some(address) = folder.postgres() {
         let store =
             PostgresStore::open(address).await.with_context(|| format!("the {address} can not be used"))?;
-        return Ok(AnyStore::Postgres(store));
+        return Ok(store.into());
     }
+    let file = database_file(folder)?;
+    let store = SqliteStore::open(&file, false).await;
+    store
+        .map(AnyStore::from)
+        .with_context(|| format!("{} can not be opened. Restore it from a backup", file.display()))
+}
+
+/// What [`open`] would find, without changing anything.
+async fn look(folder: &DataFolder) -> anyhow::Result<Look> {
+    match folder.postgres() {
+        Some(address) => {
+            PostgresStore::look(address).await.with_context(|| format!("the {address} can not be used"))
+        }
+        None => {
+            let file = database_file(folder)?;
+            SqliteStore::look(&file).await.with_context(|| format!("{} can not be used", file.display()))
+        }
+    }
+}
+
+/// The database file, which must be there.
+fn database_file(folder: &DataFolder) -> anyhow::Result<PathBuf> {
     let file = folder.database();
     if !file.exists() && folder.is_taken() {
         bail!(
@@ -262,10 +329,7 @@ async fn open(folder: &DataFolder) -> anyhow::Result<AnyStore> {
     if !file.exists() {
         bail!("{0} is not set up. Run: seatlock-server --data {0} init --help", folder.path().display());
     }
-    let store = SqliteStore::open(&file, false).await;
-    store
-        .map(AnyStore::Sqlite)
-        .with_context(|| format!("{} can not be opened. Restore it from a backup", file.display()))
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -277,5 +341,32 @@ mod tests {
     fn the_command_line_is_sound() {
         use clap::CommandFactory as _;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_page_about_configuration_says_what_is_there() {
+        let page = std::fs::read_to_string("../docs/configuration.md").unwrap();
+        let table = page.split("<!-- settings").nth(1).unwrap().split("\n## ").next().unwrap();
+        let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
+        let told: Vec<(String, String)> = rows
+            .map(|row| {
+                let mut cells = row.split('|').map(|cell| cell.trim_matches(['`', ' ']).to_owned());
+                (cells.next().unwrap(), cells.next().unwrap())
+            })
+            .collect();
+        let there: Vec<(String, String)> = config::known(&Cli::command())
+            .iter()
+            .map(|arg| {
+                let id = arg.get_id().as_str();
+                assert_eq!(arg.get_long().map(|long| long.replace('-', "_")).as_deref(), Some(id));
+                // A URL may hold a password, which help would show.
+                let variable = arg.get_env().map(|name| name.to_str().unwrap().to_owned());
+                assert_eq!(variable, (id != "database").then(|| config::variable(id)), "{id}");
+                let default =
+                    arg.get_default_values().first().map(|value| value.to_str().unwrap().to_owned());
+                (id.to_owned(), default.unwrap_or_default())
+            })
+            .collect();
+        assert_eq!(told, there, "docs/configuration.md (left) and the options of serve (right)");
     }
 }

@@ -3,7 +3,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use seatlock_server::{
     keys::{DataFolder, pepper_check},
-    store::{AnyStore, Moved, Store as _, sqlite::SqliteStore},
+    store::{Moved, Store as _, sqlite::SqliteStore},
 };
 use serde_json::json;
 use std::fs::OpenOptions;
@@ -60,11 +60,8 @@ impl Import {
         let keys = "copy the old server's data folder, without its database, to here first";
         let check = pepper_check(&*folder.pepper().context(keys).with_context(nothing)?);
         let (database, new) = (folder.database(), folder.postgres().is_none() && !folder.database().exists());
-        let store = if new {
-            AnyStore::Sqlite(SqliteStore::open(&database, true).await?)
-        } else {
-            super::open(folder).await?
-        };
+        let store =
+            if new { SqliteStore::open(&database, true).await?.into() } else { super::open(folder).await? };
         let moved = store.import(self.file.clone(), check, self.dry_run, Box::new(progress)).await;
         store.close().await;
         if new && (self.dry_run || moved.is_err()) {

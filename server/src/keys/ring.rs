@@ -1,6 +1,6 @@
 use super::{DataFolder, FolderError};
 use crate::rules::timestamp;
-use crate::store::{Store, StoreError, Trouble};
+use crate::store::{Store, StoreError, StoredKeySet, Trouble};
 use seatlock_protocol::{
     SigningKey, Typ, UnixTime,
     claims::{KeySetClaims, LeaseKey},
@@ -77,7 +77,14 @@ impl KeyRing {
     /// See [`RingError`].
     pub async fn load<S: Store>(store: &S, folder: &DataFolder) -> Result<Self, RingError> {
         let now = store.ready().await?;
-        let stored = store.key_set().await?;
+        Self::of(store.key_set().await?, now, folder)
+    }
+
+    /// As [`Self::load`], of a key set that was read at `now`.
+    ///
+    /// # Errors
+    /// See [`RingError`].
+    pub fn of(stored: StoredKeySet, now: UnixTime, folder: &DataFolder) -> Result<Self, RingError> {
         let set = read_set(&stored.jws)?;
         let usable = |key: &&LeaseKey| {
             key.nbf <= now && now <= key.exp && set.revoked.iter().all(|revoked| revoked.kid != key.kid)
@@ -156,11 +163,16 @@ impl Rings {
         store: &S,
         folder: &DataFolder,
     ) -> Result<Arc<KeyRing>, RingError> {
-        let current = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
-        match current.filter(|ring| ring.set.seq >= seq && now <= ring.until) {
+        match self.current().filter(|ring| ring.set.seq >= seq && now <= ring.until) {
             Some(ring) => Ok(ring),
             None => self.renew(store, folder).await,
         }
+    }
+
+    /// The ring that answers are signed with; `None` while the clock says nothing of what is usable.
+    #[must_use]
+    pub fn current(&self) -> Option<Arc<KeyRing>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The newest ring, read again: a key file may have come since.

@@ -1,3 +1,5 @@
+use super::frame::Told;
+use crate::limits::{Limit, Slow};
 use crate::rules::Verdict;
 use axum::{
     extract::FromRequestParts,
@@ -24,6 +26,12 @@ impl RequestId {
     }
 }
 
+impl From<Uuid> for RequestId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -46,14 +54,17 @@ pub(super) struct Refusal {
     params: BTreeMap<String, String>,
     verdict: Option<String>,
     keyset: Option<String>,
+    /// Seconds.
+    retry_after: Option<u64>,
 }
 
 impl Refusal {
     /// With the status of the table of codes.
     fn of(code: Code) -> Self {
         let status = StatusCode::from_u16(code.row().http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let params = BTreeMap::new();
-        Self { status, code, detail: None, params, verdict: None, keyset: None }
+        let (detail, params, verdict, keyset) = (None, BTreeMap::new(), None, None);
+        let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER);
+        Self { status, code, detail, params, verdict, keyset, retry_after }
     }
 
     fn invalid(status: StatusCode, detail: &str) -> Self {
@@ -127,6 +138,16 @@ impl Refusal {
         Self::server_error()
     }
 
+    pub(super) fn rate_limited(slow: Slow) -> Self {
+        let whose = match slow.limit {
+            Limit::Token => "Too many requests with this token.",
+            Limit::Address => "Too many requests from this network.",
+            Limit::WrongToken => "Too many requests with wrong tokens from this network.",
+        };
+        let detail = Some(format!("{whose} Try again in {} s.", slow.seconds));
+        Self { detail, retry_after: Some(slow.seconds), ..Self::of(Code::RateLimited) }
+    }
+
     pub(super) fn server_error() -> Self {
         Self::of(Code::ServerError)
     }
@@ -153,9 +174,10 @@ impl Refusal {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
         }
+        response.extensions_mut().insert(Told(self.code.name()));
         response
     }
 }

@@ -18,6 +18,8 @@ mod gate;
 mod lease;
 /// Limits and policy of one subscription.
 mod license;
+/// How often something may be asked.
+mod limit;
 /// Users, their sessions and how often they may try to sign in.
 mod people;
 /// What a subscription contains.
@@ -36,6 +38,7 @@ pub use event::{Call, Caller, Event, OwnerAct};
 pub use gate::version;
 pub use lease::{LeaseTerms, guard, terms};
 pub use license::{ClonePolicy, LONGEST, License, ReleaseMode, SEATS_MAX, WORD_MAX, WORDS_MAX};
+pub use limit::{RATE_MAX, Rate};
 pub use people::{
     API_TOKENS, AttemptBy, Attempts, PASSWORD_MAX, PASSWORD_MIN, REMEMBERED, Role, SESSION_IDLE,
     SESSION_LIFE, SHARE_LIFE, check_email, check_password, session_lives,

@@ -347,8 +347,31 @@ pub struct Page<T> {
     pub more: bool,
 }
 
-/// Everything that the server keeps. Each method is one transaction.
+/// What is in a database that no server has open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// Its clock.
+    pub now: UnixTime,
+    /// Its newest key set.
+    pub keys: StoredKeySet,
+    /// Steps that are missing to the structure of this version.
+    pub pending: usize,
+}
+
+/// How a store is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Requests that wait for the database.
+    pub waiting: usize,
+    /// How often the database failed since the store was opened.
+    pub failures: u64,
+}
+
+/// Everything that the server keeps. Each method is one transaction, except for [`Self::load`], which waits for nothing.
 pub trait Store: People {
+    /// How it is doing.
+    fn load(&self) -> Load;
+
     /// Answers a plug-in.
     fn call(&self, question: Question) -> impl Future<Output = Result<Answered, StoreError>> + Send;
 

@@ -1,7 +1,10 @@
 use crate::desk::Refused;
 use crate::offline::OfflineError;
 use crate::password::PasswordError;
-use crate::routes::problem::{RETRY_AFTER, RequestId};
+use crate::routes::{
+    frame::Told,
+    problem::{RETRY_AFTER, RequestId},
+};
 use crate::rules::Verdict;
 use crate::store::StoreError;
 use crate::view::ProblemView;
@@ -144,6 +147,7 @@ impl Failure {
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
+        response.extensions_mut().insert(Told(self.code));
         response
     }
 }

@@ -4,9 +4,9 @@ use super::rows::{license_columns, seat_columns};
 use super::{audit, clock, licenses, lists, people, rows, share, sign_in, sweep};
 use crate::rules::{AttemptBy, Clocks, License, Plan, Seat};
 use crate::store::{
-    Account, Actor, Answered, ApiToken, AuditQuery, AuditRow, AuditState, Ending, Hash, ListedSeat, Made,
-    NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, Page, PasswordHash, People, Question, SeatQuery,
-    ServerInfo, Session, Share, SignedIn, Store, StoreError, StoredKeySet, User, UserChange,
+    Account, Actor, Answered, ApiToken, AuditQuery, AuditRow, AuditState, Ending, Hash, ListedSeat, Load,
+    Made, NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, Page, PasswordHash, People, Question,
+    SeatQuery, ServerInfo, Session, Share, SignedIn, Store, StoreError, StoredKeySet, User, UserChange,
 };
 use seatlock_protocol::{PublicKey, TokenHash, UnixTime};
 use sqlx::Row as _;
@@ -14,6 +14,10 @@ use std::path::Path;
 use uuid::Uuid;
 
 impl Store for BackEnd {
+    fn load(&self) -> Load {
+        Load { waiting: self.waiting(), failures: 0 }
+    }
+
     async fn call(&self, question: Question) -> Result<Answered, StoreError> {
         self.answer(question).await
     }

@@ -24,6 +24,9 @@ mod licenses;
 /// Lists of seats, page by page.
 #[path = "../sql/lists.rs"]
 mod lists;
+/// A look at a database that nobody changes by it.
+#[path = "../sql/look.rs"]
+mod look;
 /// Answers to requests that may come again.
 #[path = "../sql/memory.rs"]
 mod memory;
@@ -49,9 +52,10 @@ mod sign_in;
 #[path = "../sql/transfer.rs"]
 mod transfer;
 
-use super::{Answered, Question, StoreError};
+use super::{Answered, Look, Question, StoreError};
 use sqlx::{
     Connection as _, SqliteConnection, SqlitePool,
+    migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, sync::Mutex, time::Duration};
@@ -64,6 +68,7 @@ use writer::{Job, QUEUE, Waiting, Write, Writer};
 /// Long enough for another process's largest batch, short enough to be told that something hangs.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const READERS: u32 = 2;
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// The store of small and middle-sized servers: one SQLite file.
 pub struct SqliteStore {
@@ -88,7 +93,7 @@ impl SqliteStore {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
         let mut conn = SqliteConnection::connect_with(&options).await?;
-        sqlx::migrate!("migrations/sqlite").run(&mut conn).await.map_err(StoreError::of_migration)?;
+        MIGRATIONS.run(&mut conn).await.map_err(StoreError::of_migration)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_with(options.clone().read_only(true))
@@ -96,6 +101,16 @@ impl SqliteStore {
         let (sender, queue) = mpsc::channel(QUEUE);
         let writer = tokio::spawn(Writer::new(options, conn).run(queue));
         Ok(Self { readers, queue: Mutex::new(Some(sender)), writer: Mutex::new(Some(writer)) })
+    }
+
+    /// What a server would find in the database file, which stays as it is.
+    ///
+    /// # Errors
+    /// When it is missing, is no database, was not set up, or comes from a newer version.
+    pub async fn look(file: &Path) -> Result<Look, StoreError> {
+        let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(BUSY_TIMEOUT);
+        let mut conn = SqliteConnection::connect_with(&options).await?;
+        look::look(&mut conn, &MIGRATIONS).await
     }
 
     /// Whether a server or a command has the database open. Afterwards it is one file without a journal beside it.
@@ -111,6 +126,10 @@ impl SqliteStore {
 
     fn pool(&self) -> &SqlitePool {
         &self.readers
+    }
+
+    fn waiting(&self) -> usize {
+        lock(&self.queue).as_ref().map_or(0, |queue| queue.max_capacity() - queue.capacity())
     }
 
     fn is_open(&self) -> Result<(), StoreError> {
