@@ -181,7 +181,7 @@ impl Cli {
         }
         if matches!(cli.command, Command::Config(_)) {
             let effective = config::effective(&Self::command(), &matches, file.as_ref());
-            cli.told = config::Told { file, effective };
+            cli.told = config::Told { file, effective, no_database: None };
         }
         Ok(cli)
     }
@@ -226,8 +226,19 @@ impl Cli {
         let is_dev = matches!(self.command, Command::Dev(_));
         let usual = if is_dev { "seatlock-dev" } else { "seatlock-data" };
         // What is for trying out stays away from a database in the environment.
-        let address =
-            if is_dev { None } else { database::address(self.database, self.database_file.as_deref())? };
+        let address = if is_dev {
+            Ok(None)
+        } else {
+            database::address(self.database, self.database_file.as_deref())
+        };
+        let mut told = self.told;
+        let address = match (address, &self.command) {
+            (Err(error), Command::Config(config::ConfigCommand::Check(_))) => {
+                told.no_database = Some(error);
+                None
+            }
+            (address, _) => address?,
+        };
         let folder = DataFolder::new(self.data.unwrap_or_else(|| usual.into())).with_postgres(address);
         let output = Output { json: self.json };
         let place =
@@ -236,7 +247,7 @@ impl Cli {
             Command::Dev(dev) => dev.run(folder, output).await,
             Command::Init(init) => init.run(&folder, output).await,
             Command::Serve(serve) => serve.run(folder).await,
-            Command::Config(command) => command.run(&folder, self.told, output).await,
+            Command::Config(command) => command.run(&folder, told, output).await,
             Command::Health(health) => health.run(output).await,
             Command::Seat(command) => command.run(&place, output).await,
             Command::License(command) => command.run(&place, output).await,

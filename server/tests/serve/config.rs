@@ -186,6 +186,11 @@ fn the_file_names_the_database_for_every_command() {
     let alone = |args: &[&str]| site.cli_told(&[("SEATLOCK_DATABASE_URL", "")], args);
     assert_eq!(alone(&["license", "show"]).json()[0]["id"], site.license);
     assert_eq!(problems(&alone(&["config", "check"])), [""; 0]);
+    let lost = write(&site, "database_file = \"lost\"\nlisten = \"127.0.0.1:0\"\nlog = \"loud\"\n");
+    let found = problems(&alone(&["config", "check"]));
+    assert!(found.iter().any(|problem| problem.starts_with(&format!("{}:3", lost.display()))), "{found:?}");
+    assert!(found.iter().any(|problem| problem.contains("lost can not be read")), "{found:?}");
+    fs::remove_file(lost).unwrap();
     // Whoever names another one means it.
     let other = alone(&["--database", "postgres://nobody@127.0.0.1:1/x", "license", "show"]);
     assert!(!other.ok && other.stderr.contains("127.0.0.1:1"), "{other:?}");

@@ -148,6 +148,9 @@ impl Findings<'_> {
     async fn database(&mut self, folder: &DataFolder) {
         let keys = folder.pepper().map(|_| Some("the pepper is there".to_owned()));
         self.judge("data", keys);
+        if let Some(error) = &self.told.no_database {
+            return self.say(Verdict::Problem, "database", format!("{error:#}"));
+        }
         match super::super::look(folder).await {
             Err(error) => self.say(Verdict::Problem, "database", format!("{error:#}")),
             Ok(Look { now, keys, pending }) => {

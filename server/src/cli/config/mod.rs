@@ -30,6 +30,8 @@ pub(super) enum ConfigCommand {
 pub(super) struct Told {
     pub(super) file: Option<ConfigFile>,
     pub(super) effective: Vec<Effective>,
+    /// Why nobody knows which database it is.
+    pub(super) no_database: Option<anyhow::Error>,
 }
 
 impl ConfigCommand {
