@@ -61,5 +61,8 @@ async fn sweep_often<S: Store>(state: Arc<AppState<S>>) {
             Ok(seats) => tracing::info!(seats, "released for inactivity"),
             Err(error) => tracing::warn!(%error, "the sweep failed; it is tried again"),
         }
+        if let Err(error) = state.store.tidy().await {
+            tracing::warn!(%error, "what has ended was not taken away; it is tried again");
+        }
     }
 }

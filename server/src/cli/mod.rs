@@ -10,6 +10,8 @@ mod ceremony;
 mod database;
 /// `dev`.
 mod dev;
+/// `erase`.
+mod erase;
 /// `init`.
 mod init;
 /// `keys`.
@@ -26,6 +28,8 @@ mod output;
 mod plan;
 /// `restore`.
 mod restore;
+/// `retention`.
+mod retention;
 /// `seat`.
 mod seat;
 /// `serve`.
@@ -113,6 +117,11 @@ enum Command {
     Usage(usage::Usage),
     /// Show what happened, oldest first, or check that the trail is whole
     Audit(audit::Audit),
+    /// Show what is kept how long, and take away what is older
+    #[command(subcommand)]
+    Retention(retention::RetentionCommand),
+    /// Erase a person's user, and the e-mail address from closed seats
+    Erase(erase::Erase),
     /// Write a consistent copy of the database while the server runs
     ///
     /// Keep the pepper and the folder lease-keys as well, in another place: the copy is of no use without them.
@@ -128,11 +137,12 @@ enum Command {
     Export(transfer::Export),
     /// Bring an export into an empty database of either kind: how a server moves to PostgreSQL, or back
     Import(transfer::Import),
-    /// Forget the secrets that a restored PostgreSQL backup has: "restore" does it for a database file
+    /// Mark a database that was put back by other means, such as pg_restore or a snapshot, while every server is stopped
     ///
-    /// Renewal secrets, sessions, one-time links and remembered answers of the backup are older than those of the users,
-    /// who would look like copies.
-    ForgetSecrets,
+    /// "restore" does it by itself. Servers then believe machines that prove by a lease that they hold a seat of which the
+    /// backup knows nothing, and take no living lease away for that. Secrets of the backup that are older than those of the
+    /// users, who would look like copies, are forgotten: sessions, one-time links, remembered answers, renewal secrets.
+    RestoreMark,
 }
 
 impl Cli {
@@ -195,15 +205,12 @@ impl Cli {
             Command::Offline(command) => command.run(&folder, output).await,
             Command::Keys(command) => command.run(&folder, output).await,
             Command::Audit(audit) => audit.run(&place, output).await,
+            Command::Retention(command) => command.run(&folder, output).await,
+            Command::Erase(erase) => erase.run(&folder, output).await,
             Command::Restore(restore) => restore.run(&folder, output).await,
             Command::Export(export) => export.run(&folder, output).await,
             Command::Import(import) => import.run(&folder, output).await,
-            Command::ForgetSecrets => {
-                let store = open(&folder).await?;
-                store.forget_secrets().await?;
-                store.close().await;
-                output.done(&serde_json::json!({ "forgotten": true }), "forgotten; users go on working")
-            }
+            Command::RestoreMark => restore::mark(&folder, output).await,
             Command::Backup { file } => {
                 if file.exists() {
                     bail!("{} exists; nothing was written. Name a new file.", file.display());

@@ -26,6 +26,7 @@ mod visitor;
 use crate::keys::{DataFolder, KeyRing, Rings};
 use crate::mail::Mailer;
 use crate::password::Passwords;
+use crate::rules::Restored;
 use crate::store::{ServerInfo, Store};
 use axum::{
     Router,
@@ -62,6 +63,8 @@ pub struct AppState<S> {
     pub pepper: Zeroizing<[u8; 32]>,
     /// What the server says of itself.
     pub info: ServerInfo,
+    /// The mark of a database that was restored from a backup, as it was when the server started.
+    pub restored: Option<Restored>,
     /// What it signs with.
     pub rings: Rings,
     /// Hashes and compares passwords.
@@ -82,7 +85,8 @@ impl<S: Store> AppState<S> {
         let info = store.server().await?;
         let rings = Rings::new(KeyRing::load(&store, &folder).await?);
         let passwords = Passwords::new()?;
-        Ok(Self { store, folder, pepper, info, rings, passwords, mailer: None, settings })
+        let restored = store.recovery().await?.map(|recovery| recovery.restored);
+        Ok(Self { store, folder, pepper, info, restored, rings, passwords, mailer: None, settings })
     }
 }
 

@@ -79,7 +79,12 @@ async fn decide<S: Store>(
     let question = Question {
         token: token.stored_hash(&state.pepper),
         call: Call::new(call, request.intent),
-        caller: caller(request, renewal_hash(&secret), u16::from_le_bytes([low, high])),
+        caller: Caller {
+            lost: state.restored.and_then(|restored| {
+                restored.lost(&state.info.issuer, &state.rings.current().set, request, token.hash())
+            }),
+            ..caller(request, renewal_hash(&secret), u16::from_le_bytes([low, high]))
+        },
     };
     let answered = match state.store.call(question).await {
         Ok(answered) => answered,
@@ -144,6 +149,7 @@ pub(crate) fn caller(request: &SeatRequest, next_renewal: SecretHash, jitter: u1
         client: request.client.lib.clone(),
         terms: request.terms.clone(),
         epoch: request.have.as_ref().map(|have| have.epoch),
+        lost: None,
         launches: launched.max(reported),
         last_offline: offline.map(|offline| offline.last_used_at),
         install_id: request.install_id,

@@ -1,7 +1,8 @@
 use super::gate::{gate, terms_accepted};
 use super::{
     Answer, Audit, AuditEvent, Call, Caller, ClonePolicy, Decision, Event, Holding, Install, Judgement,
-    License, LicenseChange, Overlap, OwnerAct, ReleaseMode, Seat, SeatState, Verdict, date, judge, terms,
+    License, LicenseChange, LostLease, Overlap, OwnerAct, ReleaseMode, Seat, SeatState, Verdict, date, judge,
+    terms,
 };
 use seatlock_protocol::{Act, Code, MachineId, UnixTime};
 
@@ -17,6 +18,7 @@ pub fn decide(license: &License, seat: Option<&Seat>, event: &Event, now: UnixTi
     let Some(seat) = seat else { return create(license, event, now) };
     let mut draft = Draft::new(license, seat.clone(), now);
     draft.let_time_pass();
+    draft.known = draft.seat.epoch;
     let answer = match event {
         Event::Create { .. } => Answer::Unchanged,
         Event::Elapsed => Answer::Done,
@@ -85,11 +87,14 @@ struct Draft<'a> {
     install: Option<Install>,
     audit: Vec<Audit>,
     now: UnixTime,
+    /// The seat's epoch before a caller's claim raised it.
+    known: u64,
 }
 
 impl<'a> Draft<'a> {
     fn new(license: &'a License, seat: Seat, now: UnixTime) -> Self {
-        Self { license, seat, change: LicenseChange::default(), install: None, audit: Vec::new(), now }
+        let (change, known) = (LicenseChange::default(), seat.epoch);
+        Self { license, seat, change, install: None, audit: Vec::new(), now, known }
     }
 
     fn decision(self, answer: Answer) -> Decision {
@@ -158,18 +163,62 @@ impl<'a> Draft<'a> {
         if call == Call::Confirm {
             return self.confirm(caller);
         }
+        self.recover(caller)?;
         match self.seat.state.clone() {
             SeatState::InUse(holding) if holding.machine == caller.machine => {
                 self.check_clone(call, caller)?;
                 Ok(self.extend(call, caller, holding))
             }
-            SeatState::InUse(holding) => Err(self.elsewhere(&holding, caller)),
+            SeatState::InUse(holding) => {
+                if self.lost(caller).is_some() {
+                    self.suspect_clone(caller);
+                }
+                Err(self.elsewhere(&holding, caller))
+            }
             state => self.bind(call, caller, &state),
         }
     }
 
+    /// T15. A lease of the lost time proves that its machine holds a seat which the restored database believes free, or
+    /// with a machine that had it earlier. Who took the seat since the mark keeps it.
+    fn recover(&mut self, caller: &Caller) -> Result<(), Verdict> {
+        let Some(lost) = self.lost(caller) else { return Ok(()) };
+        let later = lost.epoch > self.known;
+        let holds = match &self.seat.state {
+            SeatState::InUse(holding) => {
+                later && holding.machine != caller.machine && holding.since <= lost.marked
+            }
+            SeatState::Released(Some(left)) => left.machine != caller.machine,
+            SeatState::Released(None) | SeatState::NeverUsed => true,
+            SeatState::Closed => false,
+        };
+        if !holds {
+            return Ok(());
+        }
+        self.check_place()?;
+        let (machine, since) = (caller.machine.clone(), lost.iat);
+        let holding = Holding { machine: machine.clone(), since, last_ping: since, lease_until: lost.exp };
+        self.enter(SeatState::InUse(holding));
+        self.seat.epoch = if later { self.seat.epoch.max(lost.epoch) } else { self.seat.epoch + 1 };
+        self.record(AuditEvent::Recovered, Some(machine));
+        Ok(())
+    }
+
+    /// The living lease of the lost time that the caller shows for this seat. What its owner has taken from its machine
+    /// since counts more.
+    fn lost<'c>(&self, caller: &'c Caller) -> Option<&'c LostLease> {
+        let lost = caller.lost.as_ref()?;
+        let alive = lost.seat == self.seat.id && lost.exp > self.now;
+        let taken = match &self.seat.state {
+            SeatState::Released(Some(left)) => left.machine == caller.machine && lost.epoch <= self.known,
+            _ => false,
+        };
+        (alive && !taken).then_some(lost)
+    }
+
     /// T2 and T3, or T7.
     fn bind(&mut self, call: Call, caller: &Caller, state: &SeatState) -> Result<Answer, Verdict> {
+        let act = self.unless_lost(caller, Act::Drop);
         let takes_back = matches!(state, SeatState::Released(_)) && self.license.relaunch_rebinds;
         let binds = call.submits_token() || call == Call::Launch && takes_back;
         if let SeatState::Released(Some(overlap)) = state
@@ -178,12 +227,12 @@ impl<'a> Draft<'a> {
             if overlap.machine != caller.machine && binds {
                 return Err(self.draining(overlap, caller));
             }
-            if overlap.machine == caller.machine && !binds {
+            if overlap.machine == caller.machine && !binds && act == Act::Drop {
                 self.drained(overlap.machine.clone());
             }
         }
         if !binds {
-            return Err(Verdict::new(Code::SeatReleased, Act::Drop));
+            return Err(Verdict::new(Code::SeatReleased, act));
         }
         let accepted = caller.terms.as_ref().or(self.seat.terms.as_ref());
         terms_accepted(self.license, accepted)?;
@@ -223,7 +272,8 @@ impl<'a> Draft<'a> {
         Answer::Lease(lease)
     }
 
-    /// T9. A seat that nobody holds is what the caller wants already: its first answer was lost.
+    /// T9. A seat that nobody holds is what the caller wants already: its first answer was lost. Who holds a lease of the
+    /// lost time may give it up.
     fn give_back(&mut self, caller: &Caller) -> Result<Answer, Verdict> {
         let done = Answer::Verdict(Verdict::new(Code::Ok, Act::Drop));
         match self.seat.state.clone() {
@@ -234,7 +284,7 @@ impl<'a> Draft<'a> {
                 self.record(AuditEvent::ReleasedByMachine, Some(holding.machine));
                 Ok(done)
             }
-            SeatState::InUse(holding) => Err(self.elsewhere(&holding, caller)),
+            SeatState::InUse(holding) if self.lost(caller).is_none() => Err(self.elsewhere(&holding, caller)),
             SeatState::Released(Some(overlap)) if overlap.counted && overlap.machine == caller.machine => {
                 self.drained(overlap.machine);
                 Ok(done)
@@ -272,6 +322,7 @@ impl<'a> Draft<'a> {
             install: None,
             audit: Vec::new(),
             now: self.now,
+            known: self.known,
         };
         let verdict = match trial.call(Call::Activate, caller) {
             Ok(_) => Verdict::new(Code::Ok, Act::Keep).with("n", self.license.seats_max),
@@ -355,17 +406,27 @@ impl<'a> Draft<'a> {
     fn check_clone(&mut self, call: Call, caller: &Caller) -> Result<(), Verdict> {
         let judgement = judge(caller.install.as_ref(), caller.renewal.as_ref(), self.now);
         if judgement == Judgement::Fork {
-            let reminder = self.seat.clone_suspected_at.map(|seen| seen.plus(CLONE_REMINDER));
-            if reminder.is_none_or(|at| at <= self.now) {
-                self.seat.clone_suspected_at = Some(self.now);
-                self.record(AuditEvent::CloneSuspected, Some(caller.machine.clone()));
-            }
+            self.suspect_clone(caller);
         }
         let enforced = self.license.clone_policy == ClonePolicy::Enforce && !call.submits_token();
         if enforced && judgement != Judgement::Good {
             return Err(Verdict::new(Code::LeaseSuperseded, Act::Drop));
         }
         Ok(())
+    }
+
+    /// Two living leases of one seat: by a copy, or because a restored database gave the seat away again.
+    fn suspect_clone(&mut self, caller: &Caller) {
+        let reminder = self.seat.clone_suspected_at.map(|seen| seen.plus(CLONE_REMINDER));
+        if reminder.is_none_or(|at| at <= self.now) {
+            self.seat.clone_suspected_at = Some(self.now);
+            self.record(AuditEvent::CloneSuspected, Some(caller.machine.clone()));
+        }
+    }
+
+    /// A living lease of the lost time goes on to its end.
+    fn unless_lost(&self, caller: &Caller, act: Act) -> Act {
+        if self.lost(caller).is_some() { Act::Keep } else { act }
     }
 
     /// T6. Only a caller that held the seat before has a lease to drop.
@@ -379,7 +440,8 @@ impl<'a> Draft<'a> {
     }
 
     fn in_use_on(&self, machine: &MachineId, since: UnixTime, caller: &Caller) -> Verdict {
-        let act = if caller.epoch.is_some_and(|held| held < self.seat.epoch) { Act::Drop } else { Act::Keep };
+        let held_before = caller.epoch.is_some_and(|held| held < self.seat.epoch);
+        let act = if held_before { self.unless_lost(caller, Act::Drop) } else { Act::Keep };
         Verdict::new(Code::SeatInUseElsewhere, act).with("machine", machine.short()).with("date", date(since))
     }
 }

@@ -8,7 +8,7 @@
 
 #![allow(clippy::duplicate_mod, reason = "store/sql is compiled for each database")]
 
-use crate::rules::{Answer, Call, Caller, License, OwnerAct, Seat};
+use crate::rules::{Answer, Call, Caller, License, OwnerAct, Restored, Seat, timestamp};
 use seatlock_protocol::{MachineId, PublicKey, Token, TokenHash, UnixTime, api::LockStatus};
 use serde::Serialize;
 use std::{future::Future, path::Path};
@@ -280,15 +280,120 @@ pub struct AuditRow {
     pub hash: Hash,
 }
 
+/// A place in the chain of the audit trail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditPoint {
+    /// Number of an entry; 0 before the first one.
+    pub row: u64,
+    /// Its hash, which covers all entries before it: whoever notes it elsewhere can prove that none of them was changed.
+    pub head: Hash,
+}
+
+impl AuditPoint {
+    /// Where a trail begins.
+    pub const START: Self = Self { row: 0, head: chain::START };
+}
+
+/// How much of the audit trail is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuditPart {
+    /// Everything that is there. It follows this place: where old entries were cut off, or the start.
+    Whole(AuditPoint),
+    /// What follows an entry that is there.
+    After(AuditPoint),
+}
+
+impl AuditPart {
+    /// A trail that was never cut.
+    pub const ALL: Self = Self::Whole(AuditPoint::START);
+}
+
 /// What the chain of the audit trail says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuditState {
-    /// Rows that were looked at.
+    /// Number of the first row that was looked at.
+    pub first: u64,
+    /// Number of the last row that is whole.
     pub rows: u64,
     /// The first row that was changed, or that follows one that was taken away.
     pub broken_at: Option<u64>,
-    /// Hash of the last row: whoever notes it elsewhere can prove that nothing before it was changed.
+    /// Hash of the last whole row.
     pub head: Hash,
+}
+
+/// A checkpoint of the audit trail that the database keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// What it states.
+    pub point: AuditPoint,
+    /// Whether it stands where old entries were cut off. Otherwise it is the newest one.
+    pub cut: bool,
+    /// Signed by a lease key.
+    pub jws: String,
+}
+
+/// A database that was restored from a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recovery {
+    /// The mark.
+    pub restored: Restored,
+    /// Seats since then whose machines proved that they hold them.
+    pub recovered: u64,
+    /// The database's clock.
+    pub now: UnixTime,
+}
+
+impl Recovery {
+    /// Whether a lease that the database does not know of may be alive.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.now < self.restored.until
+    }
+
+    /// For whoever runs the server.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let Restored { known_until, until, .. } = self.restored;
+        format!(
+            "recovering until {}: the restored database knows what happened until {}; {} seats were proved since",
+            timestamp(until),
+            timestamp(known_until),
+            self.recovered
+        )
+    }
+}
+
+/// Since when things must have been over to be taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// Entries of the audit trail of this moment or before.
+    pub audit_before: UnixTime,
+    /// E-mail addresses of seats that were closed at this moment or before.
+    pub closed_before: UnixTime,
+}
+
+/// What is kept for longer than it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// Entries at the beginning of the audit trail.
+    pub entries: u64,
+    /// Number of the last of them.
+    pub last_entry: u64,
+    /// Closed seats that have an e-mail address.
+    pub closed_seats: u64,
+}
+
+/// What there is, or was, of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erased {
+    /// The user with the e-mail address.
+    pub user: Option<Uuid>,
+    /// Closed seats that were shared with it.
+    pub closed_seats: Vec<Uuid>,
+    /// Other seats that are. Nothing is erased as long as there are some.
+    pub open_seats: Vec<Uuid>,
+    /// Entries of the audit trail that name it, and stay.
+    pub entries: u64,
 }
 
 /// Which entries of the audit trail, the newest first.
@@ -382,6 +487,9 @@ pub trait Store: People {
     /// The newest key set.
     fn key_set(&self) -> impl Future<Output = Result<StoredKeySet, StoreError>> + Send;
 
+    /// Every key set, the newest first.
+    fn key_sets(&self) -> impl Future<Output = Result<Vec<StoredKeySet>, StoreError>> + Send;
+
     /// Adds a key set; refused with [`StoreError::Conflict`] unless it is newer than all others.
     fn publish(&self, keys: StoredKeySet) -> impl Future<Output = Result<(), StoreError>> + Send;
 
@@ -431,12 +539,49 @@ pub trait Store: People {
     /// Entries of the audit trail, the newest first.
     fn audit(&self, query: AuditQuery) -> impl Future<Output = Result<Page<AuditRow>, StoreError>> + Send;
 
-    /// Follows the chain of the audit trail from its beginning.
-    fn verify_audit(&self) -> impl Future<Output = Result<AuditState, StoreError>> + Send;
+    /// Follows the chain of the audit trail.
+    fn verify_audit(&self, part: AuditPart) -> impl Future<Output = Result<AuditState, StoreError>> + Send;
 
-    /// Forgets what a backup knows better than it should: the renewal secrets of all installations, the next of which
-    /// counts as new, and every session, one-time link and remembered answer.
-    fn forget_secrets(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// An entry of the audit trail as a place in it; the last one when no number is said. `None` when there is no such entry.
+    fn audit_point(
+        &self,
+        row: Option<u64>,
+    ) -> impl Future<Output = Result<Option<AuditPoint>, StoreError>> + Send;
+
+    /// The checkpoints that are kept: at most the newest one, and the one where old entries were cut off.
+    fn checkpoints(&self) -> impl Future<Output = Result<Vec<Checkpoint>, StoreError>> + Send;
+
+    /// Keeps a checkpoint in the place of the one of its kind. One that is a cut takes all entries up to it away, which is
+    /// itself an entry. [`StoreError::Conflict`] when the trail has no such entry.
+    fn keep_checkpoint(
+        &self,
+        checkpoint: Checkpoint,
+        by: Actor,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Marks a database that was put back from a backup, before a server uses it. Every hold is taken as renewed at this
+    /// moment, for its machine may have been. What the backup knows better than it should is forgotten: the renewal secrets of
+    /// all installations, the next of which counts as new, and every session, one-time link and remembered answer.
+    fn mark_restored(&self) -> impl Future<Output = Result<Recovery, StoreError>> + Send;
+
+    /// The mark of a database that was restored from a backup, and what was learned since; `None` when it never was.
+    fn recovery(&self) -> impl Future<Output = Result<Option<Recovery>, StoreError>> + Send;
+
+    /// Takes away what has ended by itself: sessions, one-time links, attempts to sign in, remembered answers.
+    fn tidy(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// What is older than it is to be kept.
+    fn due(&self, keep: Keep) -> impl Future<Output = Result<Due, StoreError>> + Send;
+
+    /// Takes the e-mail addresses of some closed seats away, and answers of how many; 0 when there are none left.
+    fn erase_closed(&self, keep: Keep) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Erases whoever has this e-mail address, or says only what that would be. Entries of the audit trail stay.
+    fn erase_person(
+        &self,
+        email: &str,
+        dry_run: bool,
+    ) -> impl Future<Output = Result<Erased, StoreError>> + Send;
 
     /// Writes a consistent copy to a new file while others go on writing.
     fn backup(&self, to: &Path) -> impl Future<Output = Result<(), StoreError>> + Send;
