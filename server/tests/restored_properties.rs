@@ -13,12 +13,18 @@ mod rules_support;
 
 use proptest::prelude::*;
 use rules_support::*;
-use seatlock_protocol::{Act, Code, MachineId, UnixTime};
+use seatlock_protocol::{
+    Act, Code, MachineId, MachineSource, Nonce, SigningKey, TokenHash, Typ, UnixTime,
+    api::{ClientInfo, ClockReport, Have, Intent, Machine, SeatRequest},
+    claims::{ClockAction, ClockPolicy, Curve, KeySetClaims, KeyType, LeaseClaims, LeaseKey, RevokedKey},
+    jws,
+};
 use seatlock_server::rules::{
     Answer, AuditEvent, Call, Caller, ClonePolicy, Event, LeaseTerms, License, LostLease, OwnerAct,
     ReleaseMode, Restored, Seat, SeatState, renewed, token_unknown,
 };
 use std::collections::BTreeMap;
+use uuid::Uuid;
 
 const MACHINES: [&str; 3] = ["a", "b", "c"];
 
@@ -247,4 +253,99 @@ proptest! {
             }
         }
     }
+}
+
+/// What a lease says, and the request that shows it.
+#[derive(Clone)]
+struct Shown {
+    claims: LeaseClaims,
+    request: SeatRequest,
+    token: TokenHash,
+    signer: u8,
+}
+
+#[test]
+fn only_a_lease_that_was_signed_here_in_the_lost_time_proves_anything() {
+    let at = |seconds| UnixTime::new(1_795_338_000 + seconds).unwrap();
+    let key = |seed: u8| SigningKey::from_seed(&[seed; 32]).unwrap();
+    let listed = |seed: u8| LeaseKey {
+        kid: key(seed).kid().to_owned(),
+        kty: KeyType::OctetKeyPair,
+        crv: Curve::Ed25519,
+        x: key(seed).public(),
+        nbf: at(-1000),
+        exp: at(5000),
+    };
+    let revoked = vec![RevokedKey { kid: key(2).kid().to_owned(), since: at(4000) }];
+    let (iss, keys) = ("licenses.example.com".to_owned(), vec![listed(1), listed(2)]);
+    let keys = KeySetClaims { iss: iss.clone(), seq: 1, iat: at(0), keys, revoked };
+    let mark = Restored { known_until: at(0), at: at(100), until: at(1000) };
+    let token = TokenHash::new([8; TokenHash::LEN]);
+    let claims = LeaseClaims {
+        iss: iss.clone(),
+        aud: PRODUCT.to_owned(),
+        sub: Uuid::from_u128(100),
+        jti: Uuid::nil(),
+        iat: at(50),
+        exp: at(900),
+        ver: 1,
+        epoch: 7,
+        mid: id(0),
+        tkh: token,
+        nonce: Nonce::new([1; Nonce::LEN]),
+        plan: "pro".to_owned(),
+        ent: Vec::new(),
+        renew: 60,
+        warn: 60,
+        clk: ClockPolicy { tol: 1, act: ClockAction::Freeze },
+        ks: 1,
+    };
+    let request = SeatRequest {
+        nonce: Nonce::new([2; Nonce::LEN]),
+        product: PRODUCT.to_owned(),
+        machine: Machine { id: id(0), source: MachineSource::Os },
+        install_id: Uuid::nil(),
+        intent: Intent::Renew,
+        have: Some(Have { jti: None, epoch: 7, lease: None }),
+        renewal: None,
+        ks: 1,
+        client: ClientInfo::default(),
+        offline: None,
+        clock: ClockReport { wall: at(0), anomaly: None },
+        terms: None,
+    };
+    let good = Shown { claims, request, token, signer: 1 };
+    let proves = |change: &dyn Fn(&mut Shown)| {
+        let mut shown = good.clone();
+        change(&mut shown);
+        let lease = jws::sign(Typ::Lease, &key(shown.signer), &shown.claims).unwrap();
+        shown.request.have.as_mut().unwrap().lease = Some(lease);
+        mark.lost(&iss, &keys, &shown.request, shown.token)
+    };
+    let lost = proves(&|_| ()).unwrap();
+    assert_eq!(
+        (lost.seat, lost.epoch, lost.iat, lost.exp, lost.marked),
+        (good.claims.sub, 7, at(50), at(900), at(100))
+    );
+    for iat in [0, 100] {
+        assert!(proves(&|shown| shown.claims.iat = at(iat)).is_some(), "{iat}");
+    }
+    let rows: [(&str, &dyn Fn(&mut Shown)); 9] = [
+        ("signed before the backup", &|shown| shown.claims.iat = at(-1)),
+        ("signed after the mark", &|shown| shown.claims.iat = at(101)),
+        ("signed by somebody else", &|shown| shown.signer = 3),
+        ("signed by a key that was revoked since", &|shown| shown.signer = 2),
+        ("of another server", &|shown| shown.claims.iss = "other.example.com".to_owned()),
+        ("of another product", &|shown| shown.claims.aud = "com.example.other".to_owned()),
+        ("of another machine", &|shown| shown.claims.mid = id(1)),
+        ("for another token", &|shown| shown.token = TokenHash::new([9; TokenHash::LEN])),
+        ("of another version", &|shown| shown.claims.ver = 2),
+    ];
+    for (what, change) in rows {
+        assert_eq!(proves(change), None, "{what}");
+    }
+    let mut bare = good.request.clone();
+    assert_eq!(mark.lost(&iss, &keys, &bare, token), None);
+    bare.have.as_mut().unwrap().lease = Some("no lease".to_owned());
+    assert_eq!(mark.lost(&iss, &keys, &bare, token), None);
 }

@@ -1,8 +1,7 @@
 use super::gate::{gate, terms_accepted};
 use super::{
     Answer, Audit, AuditEvent, Call, Caller, ClonePolicy, Decision, Event, Holding, Install, Judgement,
-    License, LicenseChange, LostLease, Overlap, OwnerAct, ReleaseMode, Seat, SeatState, Verdict, date, judge,
-    terms,
+    License, LicenseChange, Overlap, OwnerAct, ReleaseMode, Seat, SeatState, Verdict, date, judge, terms,
 };
 use seatlock_protocol::{Act, Code, MachineId, UnixTime};
 
@@ -80,15 +79,15 @@ fn create(license: &License, event: &Event, now: UnixTime) -> Decision {
 }
 
 /// A seat on its way to its next value.
-struct Draft<'a> {
+pub(super) struct Draft<'a> {
     license: &'a License,
-    seat: Seat,
+    pub(super) seat: Seat,
     change: LicenseChange,
     install: Option<Install>,
     audit: Vec<Audit>,
-    now: UnixTime,
+    pub(super) now: UnixTime,
     /// The seat's epoch before a caller's claim raised it.
-    known: u64,
+    pub(super) known: u64,
 }
 
 impl<'a> Draft<'a> {
@@ -107,12 +106,12 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn record(&mut self, event: AuditEvent, machine: Option<MachineId>) {
+    pub(super) fn record(&mut self, event: AuditEvent, machine: Option<MachineId>) {
         self.audit.push(Audit { event, epoch: self.seat.epoch, machine });
     }
 
     /// Moves to `state`, and keeps the license's count in step with whether the seat counts as used.
-    fn enter(&mut self, state: SeatState) {
+    pub(super) fn enter(&mut self, state: SeatState) {
         self.change.in_use -= i32::from(self.seat.counts());
         self.seat.state = state;
         self.change.in_use += i32::from(self.seat.counts());
@@ -177,43 +176,6 @@ impl<'a> Draft<'a> {
             }
             state => self.bind(call, caller, &state),
         }
-    }
-
-    /// T15. A lease of the lost time proves that its machine holds a seat which the restored database believes free, or
-    /// with a machine that had it earlier. Who took the seat since the mark keeps it.
-    fn recover(&mut self, caller: &Caller) -> Result<(), Verdict> {
-        let Some(lost) = self.lost(caller) else { return Ok(()) };
-        let later = lost.epoch > self.known;
-        let holds = match &self.seat.state {
-            SeatState::InUse(holding) => {
-                later && holding.machine != caller.machine && holding.since <= lost.marked
-            }
-            SeatState::Released(Some(left)) => left.machine != caller.machine,
-            SeatState::Released(None) | SeatState::NeverUsed => true,
-            SeatState::Closed => false,
-        };
-        if !holds {
-            return Ok(());
-        }
-        self.check_place()?;
-        let (machine, since) = (caller.machine.clone(), lost.iat);
-        let holding = Holding { machine: machine.clone(), since, last_ping: since, lease_until: lost.exp };
-        self.enter(SeatState::InUse(holding));
-        self.seat.epoch = if later { self.seat.epoch.max(lost.epoch) } else { self.seat.epoch + 1 };
-        self.record(AuditEvent::Recovered, Some(machine));
-        Ok(())
-    }
-
-    /// The living lease of the lost time that the caller shows for this seat. What its owner has taken from its machine
-    /// since counts more.
-    fn lost<'c>(&self, caller: &'c Caller) -> Option<&'c LostLease> {
-        let lost = caller.lost.as_ref()?;
-        let alive = lost.seat == self.seat.id && lost.exp > self.now;
-        let taken = match &self.seat.state {
-            SeatState::Released(Some(left)) => left.machine == caller.machine && lost.epoch <= self.known,
-            _ => false,
-        };
-        (alive && !taken).then_some(lost)
     }
 
     /// T2 and T3, or T7.
@@ -394,7 +356,7 @@ impl<'a> Draft<'a> {
     }
 
     /// A place in the license, unless the seat still has one.
-    fn check_place(&self) -> Result<(), Verdict> {
+    pub(super) fn check_place(&self) -> Result<(), Verdict> {
         let in_use = i64::from(self.license.in_use) + i64::from(self.change.in_use);
         if self.seat.counts() || in_use < i64::from(self.license.seats_max) {
             return Ok(());
@@ -422,11 +384,6 @@ impl<'a> Draft<'a> {
             self.seat.clone_suspected_at = Some(self.now);
             self.record(AuditEvent::CloneSuspected, Some(caller.machine.clone()));
         }
-    }
-
-    /// A living lease of the lost time goes on to its end.
-    fn unless_lost(&self, caller: &Caller, act: Act) -> Act {
-        if self.lost(caller).is_some() { Act::Keep } else { act }
     }
 
     /// T6. Only a caller that held the seat before has a lease to drop.

@@ -20,6 +20,8 @@ mod license;
 mod people;
 /// What a subscription contains.
 mod plan;
+/// Holds that a restored database does not know of.
+mod recover;
 /// Rotating secrets by which two copies of one installation are told apart.
 mod renewal;
 /// What a database that was put back from a backup does not know, and who proves it.

@@ -8,16 +8,20 @@
 
 #![allow(clippy::duplicate_mod, reason = "store/sql is compiled for each database")]
 
-use crate::rules::{Answer, Call, Caller, License, OwnerAct, Restored, Seat, timestamp};
-use seatlock_protocol::{MachineId, PublicKey, Token, TokenHash, UnixTime, api::LockStatus};
+use crate::rules::{Answer, Call, Caller, License, OwnerAct, Seat};
+use seatlock_protocol::{PublicKey, Token, TokenHash, UnixTime, api::LockStatus};
 use serde::Serialize;
 use std::{future::Future, path::Path};
 use uuid::Uuid;
 
 /// One of the two back ends, chosen when the program starts.
 mod any;
+/// The audit trail and its checkpoints.
+mod audit;
 /// The chain that the audit trail is.
 mod chain;
+/// What is put back, and what is not kept.
+mod keeping;
 /// Accounts, users, sessions, API tokens and one-time links.
 mod people;
 /// One database that any number of servers share.
@@ -28,6 +32,8 @@ pub mod sqlite;
 mod transfer;
 
 pub use any::AnyStore;
+pub use audit::{AuditPart, AuditPoint, AuditQuery, AuditRow, AuditState, Checkpoint};
+pub use keeping::{Due, Erased, Keep, Recovery};
 pub use people::{
     Account, ApiToken, Ending, Hash, Made, NewApiToken, NewSession, NewUser, PasswordHash, People, Session,
     Share, SignedIn, User, UserChange,
@@ -249,164 +255,6 @@ pub struct StoredKeySet {
     pub seq: u64,
     /// Signed by the root key.
     pub jws: String,
-}
-
-/// One entry of the audit trail, as it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditRow {
-    /// Its number; they have no gaps.
-    pub id: u64,
-    /// When it happened.
-    pub at: UnixTime,
-    /// `user`, `console`, `plugin` or `system`.
-    pub actor: String,
-    /// Which user.
-    pub actor_name: Option<String>,
-    /// What happened.
-    pub event: String,
-    /// The account that it is about.
-    pub account: Uuid,
-    /// The license that it is about.
-    pub license: Option<Uuid>,
-    /// The seat, unless it is about the license itself.
-    pub seat: Option<Uuid>,
-    /// The seat's epoch afterwards.
-    pub epoch: Option<u64>,
-    /// The machine that it happened to.
-    pub machine: Option<MachineId>,
-    /// What was made or changed, as it is afterwards.
-    pub detail: Option<serde_json::Value>,
-    /// Covers all of this and the hash of the row before.
-    pub hash: Hash,
-}
-
-/// A place in the chain of the audit trail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AuditPoint {
-    /// Number of an entry; 0 before the first one.
-    pub row: u64,
-    /// Its hash, which covers all entries before it: whoever notes it elsewhere can prove that none of them was changed.
-    pub head: Hash,
-}
-
-impl AuditPoint {
-    /// Where a trail begins.
-    pub const START: Self = Self { row: 0, head: chain::START };
-}
-
-/// How much of the audit trail is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AuditPart {
-    /// Everything that is there. It follows this place: where old entries were cut off, or the start.
-    Whole(AuditPoint),
-    /// What follows an entry that is there.
-    After(AuditPoint),
-}
-
-impl AuditPart {
-    /// A trail that was never cut.
-    pub const ALL: Self = Self::Whole(AuditPoint::START);
-}
-
-/// What the chain of the audit trail says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AuditState {
-    /// Number of the first row that was looked at.
-    pub first: u64,
-    /// Number of the last row that is whole.
-    pub rows: u64,
-    /// The first row that was changed, or that follows one that was taken away.
-    pub broken_at: Option<u64>,
-    /// Hash of the last whole row.
-    pub head: Hash,
-}
-
-/// A checkpoint of the audit trail that the database keeps.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// What it states.
-    pub point: AuditPoint,
-    /// Whether it stands where old entries were cut off. Otherwise it is the newest one.
-    pub cut: bool,
-    /// Signed by a lease key.
-    pub jws: String,
-}
-
-/// A database that was restored from a backup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Recovery {
-    /// The mark.
-    pub restored: Restored,
-    /// Seats since then whose machines proved that they hold them.
-    pub recovered: u64,
-    /// The database's clock.
-    pub now: UnixTime,
-}
-
-impl Recovery {
-    /// Whether a lease that the database does not know of may be alive.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.now < self.restored.until
-    }
-
-    /// For whoever runs the server.
-    #[must_use]
-    pub fn in_words(&self) -> String {
-        let Restored { known_until, until, .. } = self.restored;
-        format!(
-            "recovering until {}: the restored database knows what happened until {}; {} seats were proved since",
-            timestamp(until),
-            timestamp(known_until),
-            self.recovered
-        )
-    }
-}
-
-/// Since when things must have been over to be taken away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Keep {
-    /// Entries of the audit trail of this moment or before.
-    pub audit_before: UnixTime,
-    /// E-mail addresses of seats that were closed at this moment or before.
-    pub closed_before: UnixTime,
-}
-
-/// What is kept for longer than it should be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Due {
-    /// Entries at the beginning of the audit trail.
-    pub entries: u64,
-    /// Number of the last of them.
-    pub last_entry: u64,
-    /// Closed seats that have an e-mail address.
-    pub closed_seats: u64,
-}
-
-/// What there is, or was, of a person.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Erased {
-    /// The user with the e-mail address.
-    pub user: Option<Uuid>,
-    /// Closed seats that were shared with it.
-    pub closed_seats: Vec<Uuid>,
-    /// Other seats that are. Nothing is erased as long as there are some.
-    pub open_seats: Vec<Uuid>,
-    /// Entries of the audit trail that name it, and stay.
-    pub entries: u64,
-}
-
-/// Which entries of the audit trail, the newest first.
-#[derive(Debug, Clone, Default)]
-pub struct AuditQuery {
-    /// Of one account.
-    pub account: Option<Uuid>,
-    /// Of one seat.
-    pub seat: Option<Uuid>,
-    /// Those before this number.
-    pub before: Option<u64>,
-    /// At most this many.
-    pub limit: u32,
 }
 
 /// Which seats, the newest first.
