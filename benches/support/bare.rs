@@ -81,7 +81,8 @@ impl Bare {
         ensure!(status.is_success(), "the server answered {status}");
         let answer: LeaseAnswer = serde_json::from_slice(&answer)?;
         let lease = jws::verify::<LeaseClaims>(&answer.lease, Typ::Lease, |_| Some(self.key))?.claims;
-        self.request.have = Some(Have { jti: Some(lease.jti), epoch: lease.epoch });
+        let (jti, epoch) = (Some(lease.jti), lease.epoch);
+        self.request.have = Some(Have { jti, epoch, lease: Some(answer.lease) });
         self.request.renewal = Some(answer.renewal);
         Ok(took.as_secs_f64() * 1e6)
     }

@@ -104,6 +104,9 @@ pub struct Have {
     pub jti: Option<Uuid>,
     /// The epoch of the lease, or of the verdict that took it away.
     pub epoch: u64,
+    /// The lease itself, as it was signed: a server that was restored from a backup may not know of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<String>,
 }
 
 /// Software that asks.

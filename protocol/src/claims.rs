@@ -114,6 +114,22 @@ pub struct KeySetClaims {
     pub revoked: Vec<RevokedKey>,
 }
 
+/// A checkpoint: what a server's audit trail was, for keeping elsewhere. Clients never see one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditClaims {
+    /// Name of the server.
+    pub iss: String,
+    /// When it was signed.
+    pub iat: UnixTime,
+    /// Number of the last entry; they have no gaps.
+    pub rows: u64,
+    /// Hash of that entry, which covers all before it, in hexadecimal digits.
+    pub head: String,
+    /// Whether the entries up to this one were removed on purpose.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
+}
+
 /// One key of a key set, as a JWK (RFC 8037, section 2) with its period.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseKey {

@@ -18,6 +18,9 @@ pub enum Typ {
     /// A key set, [`crate::claims::KeySetClaims`].
     #[serde(rename = "seat-keyset+jwt")]
     KeySet,
+    /// A checkpoint of a server's audit trail, [`crate::claims::AuditClaims`].
+    #[serde(rename = "seat-audit+jwt")]
+    Audit,
 }
 
 /// `EdDSA` is what most JOSE libraries write (RFC 8037), `Ed25519` is its fully specified name (RFC 9864).

@@ -344,6 +344,7 @@ async fn make(
             client: "1.0.0".to_owned(),
             terms: None,
             epoch: None,
+            lost: None,
             launches: 1,
             last_offline: None,
             install_id: Uuid::new_v4(),

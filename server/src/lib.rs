@@ -3,6 +3,8 @@
 //! A request enters at `routes`, is put to the `rules` by the `store` in one transaction, and leaves as something
 //! signed by a key of `keys`. [`run`] is the whole server; the program `seatlock-server` is its command line.
 
+/// Signed statements of what the audit trail was.
+pub mod checkpoint;
 /// Serves people: what users ask for by page or by API.
 pub mod desk;
 /// Holds secrets: key files, the pepper, and the key that signs.

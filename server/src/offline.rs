@@ -1,12 +1,15 @@
 //! Answers the files of machines without a network. Whoever may open the data folder decides; the token is not needed.
 
-use crate::keys::{DataFolder, KeyRing, RingError};
+use crate::keys::{DataFolder, KeyRing, RingError, read_set};
 use crate::routes::{seat::caller, seat::renewal_hash, sign::Signer};
-use crate::rules::{Answer, Call, Event, License, Seat, SeatState, Verdict, decide, token_unknown};
+use crate::rules::{
+    Answer, Call, Caller, Event, License, LostLease, Seat, SeatState, Verdict, decide, token_unknown,
+};
 use crate::store::{Question, Store, StoreError};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatlock_protocol::{
     UnixTime,
+    claims::KeySetClaims,
     file::{FileCall, LeaseFile, RequestFile},
 };
 
@@ -53,7 +56,9 @@ pub struct Outcome {
 /// See [`OfflineError`].
 pub async fn preview<S: Store>(store: &S, file: &RequestFile) -> Result<Outcome, OfflineError> {
     let (_, seat, license) = seat_of(store, file).await?;
-    let asking = caller(&file.request, [0; 32], 0);
+    let keys = read_set(&store.key_set().await?.jws)?;
+    let lost = lost(store, &keys, file).await?;
+    let asking = Caller { lost, ..caller(&file.request, [0; 32], 0) };
     if file.call == FileCall::Release {
         // Whether the file proves it is decided when it counts, together with what is known of the installation.
         let holder = match &seat.state {
@@ -97,6 +102,7 @@ pub async fn answer<S: Store>(
         FileCall::Release => Call::Confirm,
     };
     let caller = caller(&file.request, renewal_hash(&secret), u16::from_le_bytes([low, high]));
+    let caller = Caller { lost: lost(store, &ring.set, file).await?, ..caller };
     let answered = store.call(Question { token, call, caller }).await?;
     let unknown = || OfflineError::Refused(token_unknown());
     let (seat, license) = answered.subject.ok_or_else(unknown)?;
@@ -114,6 +120,16 @@ pub async fn answer<S: Store>(
         Answer::Verdict(_) | Answer::Done => Ok(Outcome { seat, lease_until: None, lease: None }),
         Answer::Unchanged => Err(OfflineError::NotTheHolder),
     }
+}
+
+/// The lease that the file shows, if the database may not know of it.
+async fn lost<S: Store>(
+    store: &S,
+    keys: &KeySetClaims,
+    file: &RequestFile,
+) -> Result<Option<LostLease>, StoreError> {
+    let restored = store.recovery().await?.map(|recovery| recovery.restored);
+    Ok(restored.and_then(|restored| restored.lost(&file.issuer, keys, &file.request, file.token_hash)))
 }
 
 async fn seat_of<S: Store>(store: &S, file: &RequestFile) -> Result<([u8; 32], Seat, License), OfflineError> {

@@ -688,6 +688,11 @@ async fn a_thousand_seats_page_by_page() {
     let newest = audit[0];
     assert_eq!(audit, (1..=newest).rev().collect::<Vec<u64>>(), "the whole trail, without a gap");
     let verified = admin.get(root, "/audit/verify").await.ok();
+    assert_eq!(
+        admin.get(owner, "/audit/verify").await.status,
+        403,
+        "an owner may not make the server read it all"
+    );
     assert_eq!((&verified["entries"], &verified["broken_at"]), (&json!(newest), &Value::Null));
 
     let csv = admin.get(owner, "/seats.csv").await.text;

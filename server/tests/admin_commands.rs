@@ -77,7 +77,7 @@ async fn tables_and_json_are_the_same_by_the_folder_and_by_the_api() {
         &["audit"],
         &["audit", "--last", "2"],
         &["audit", "--seat", &held],
-        &["audit", "--verify"],
+        &["audit", "verify"],
         &["seat", "release", &held, "--dry-run"],
         &["seat", "revoke", &held, "--dry-run"],
     ] {

@@ -16,8 +16,8 @@ use seatlock_protocol::Token;
 use seatlock_server::{
     rules::{Answer, AttemptBy, Call, License, OwnerAct, Plan, Role},
     store::{
-        Actor, AuditQuery, AuditRow, AuditState, Ending, NewUser, OwnerOrder, Page, People as _, SeatQuery,
-        Share, Store as _, StoredKeySet, UserChange,
+        Actor, AuditPart, AuditQuery, AuditRow, AuditState, Ending, NewUser, OwnerOrder, Page, People as _,
+        SeatQuery, Share, Store as _, StoredKeySet, UserChange,
     },
 };
 use serde_json::json;
@@ -156,7 +156,7 @@ async fn every_change_is_written_down_once<P: Place>() {
     writes(&place, &["revoked"], "T12", act(OwnerAct::Revoke)).await;
     writes(&place, NOTHING, "revoked before", act(OwnerAct::Revoke)).await;
 
-    let state = store.verify_audit().await.unwrap();
+    let state = store.verify_audit(AuditPart::ALL).await.unwrap();
     assert_eq!((state.broken_at, state.rows), (None, newest(&place).await.id));
 }
 
@@ -308,7 +308,7 @@ async fn live(happenings: &[Happening]) {
         let written = place.rows("audit").await - rows;
         assert_eq!(written as u64, steps, "{happening:?} of {happenings:?}");
     }
-    let state = place.store().verify_audit().await.unwrap();
+    let state = place.store().verify_audit(AuditPart::ALL).await.unwrap();
     assert_eq!((state.broken_at, state.rows as i64), (None, place.rows("audit").await));
     assert_eq!(state.head, newest(&place).await.hash);
     place.store().close().await;
@@ -342,7 +342,7 @@ impl Burglary {
         let (id, token) = seat(&place, &license, "bob@example.com").await;
         call(&place, Call::Activate, &token, "a").await;
         act(&place, id, OwnerAct::Release).await;
-        let whole = place.store().verify_audit().await.unwrap();
+        let whole = place.store().verify_audit(AuditPart::ALL).await.unwrap();
         assert_eq!((whole.rows, whole.broken_at), (7, None));
         let mut conn = place.connect().await;
         for statement in [
@@ -362,7 +362,7 @@ impl Burglary {
     }
 
     async fn state(&self) -> AuditState {
-        self.place.store().verify_audit().await.unwrap()
+        self.place.store().verify_audit(AuditPart::ALL).await.unwrap()
     }
 }
 
@@ -547,7 +547,7 @@ async fn the_trail_can_only_be_added_to() {
     let place = Sqlite::new().await;
     let (account, _) = place.first().await;
     user(&place, &account, "ada@example.com", Role::Owner).await;
-    let whole = place.store().verify_audit().await.unwrap();
+    let whole = place.store().verify_audit(AuditPart::ALL).await.unwrap();
     let mut conn = place.connect().await;
     let copied = format!("INTO audit (id, hash, {REST}) SELECT");
     let from = format!(", hash, {REST} FROM audit WHERE id = 2");
@@ -568,9 +568,9 @@ async fn the_trail_can_only_be_added_to() {
         assert!(said.contains("append-only"), "{statement}: {said}");
     }
     conn.close().await.unwrap();
-    assert_eq!(place.store().verify_audit().await.unwrap(), whole);
+    assert_eq!(place.store().verify_audit(AuditPart::ALL).await.unwrap(), whole);
     user(&place, &account, "bob@example.com", Role::Owner).await;
-    assert_eq!(place.store().verify_audit().await.unwrap().rows, whole.rows + 1);
+    assert_eq!(place.store().verify_audit(AuditPart::ALL).await.unwrap().rows, whole.rows + 1);
 }
 
 /// The same of the other database, whose guards are its own.
@@ -580,7 +580,7 @@ async fn the_trail_on_postgres_can_only_be_added_to() {
     let (account, license) = place.first().await;
     user(&place, &account, "ada@example.com", Role::Owner).await;
     seat(&place, &license, "bob@example.com").await;
-    let whole = place.store().verify_audit().await.unwrap();
+    let whole = place.store().verify_audit(AuditPart::ALL).await.unwrap();
     assert_eq!((whole.rows, whole.broken_at), (4, None));
     let mut conn = place.connect().await;
     let copy =
@@ -600,9 +600,9 @@ async fn the_trail_on_postgres_can_only_be_added_to() {
         let said = refused.expect_err(&statement).to_string();
         assert!(said.contains("append-only"), "{statement}: {said}");
     }
-    assert_eq!(place.store().verify_audit().await.unwrap(), whole);
+    assert_eq!(place.store().verify_audit(AuditPart::ALL).await.unwrap(), whole);
     user(&place, &account, "bob@example.com", Role::Owner).await;
-    assert_eq!(place.store().verify_audit().await.unwrap().rows, whole.rows + 1);
+    assert_eq!(place.store().verify_audit(AuditPart::ALL).await.unwrap().rows, whole.rows + 1);
 }
 
 /// Whoever owns the database gets past its guards, but not past the chain.
@@ -613,7 +613,7 @@ async fn what_was_changed_on_postgres_is_found() {
     let (id, token) = seat(&place, &license, "bob@example.com").await;
     call(&place, Call::Activate, &token, "a").await;
     act(&place, id, OwnerAct::Release).await;
-    let whole = place.store().verify_audit().await.unwrap();
+    let whole = place.store().verify_audit(AuditPart::ALL).await.unwrap();
     assert_eq!((whole.rows, whole.broken_at), (5, None));
     place.run("ALTER TABLE audit DISABLE TRIGGER USER; CREATE TABLE kept AS SELECT * FROM audit").await;
     let copy = |to: i64| {
@@ -634,9 +634,9 @@ async fn what_was_changed_on_postgres_is_found() {
         (copy(i64::MIN), Some(0)),
     ] {
         place.run(&sql).await;
-        assert_eq!(place.store().verify_audit().await.unwrap().broken_at, broken_at, "{sql}");
+        assert_eq!(place.store().verify_audit(AuditPart::ALL).await.unwrap().broken_at, broken_at, "{sql}");
         place.run("DELETE FROM audit; INSERT INTO audit SELECT * FROM kept").await;
-        assert_eq!(place.store().verify_audit().await.unwrap(), whole);
+        assert_eq!(place.store().verify_audit(AuditPart::ALL).await.unwrap(), whole);
     }
 }
 
@@ -649,9 +649,9 @@ async fn a_long_trail_is_checked_while_it_grows() {
     let change = |_| place.store().change_user(ada.id, UserChange::Enable, None, Actor::Console);
     store_support::at_once((0..1500).map(change)).await.into_iter().for_each(|done| drop(done.unwrap()));
     let grow = store_support::at_once((0..1000).map(change));
-    let (_, state) = tokio::join!(grow, place.store().verify_audit());
+    let (_, state) = tokio::join!(grow, place.store().verify_audit(AuditPart::ALL));
     let state = state.unwrap();
     assert_eq!(state.broken_at, None);
     assert!((1503..=2503).contains(&state.rows), "{}", state.rows);
-    assert_eq!(place.store().verify_audit().await.unwrap().rows, 2503);
+    assert_eq!(place.store().verify_audit(AuditPart::ALL).await.unwrap().rows, 2503);
 }

@@ -109,6 +109,7 @@ fn rows() -> Vec<SeatRow> {
 fn seats() -> SeatsPage {
     SeatsPage {
         shell: shell(),
+        recovery: None,
         licenses: vec![license(101, LicenseState::Active)],
         filter: SeatFilter::default(),
         seats: rows(),
@@ -317,6 +318,8 @@ fn samples() -> Vec<(&'static str, String)> {
     let admin =
         Shell { admin: true, ..told(Tone::Good, "The seat of jonas.weber@nordlicht.example was released.") };
     add("seats_several", &SeatsPage { shell: admin, licenses: several, first_page: false, ..seats() });
+    let recovery = Some(RecoveryNotice { known_until: at(-DAY), until: at(6 * DAY), recovered: 3 });
+    add("seats_restored", &SeatsPage { recovery, ..seats() });
     let suspended = vec![license(101, LicenseState::Suspended(at(-2 * DAY)))];
     add("seats_suspended", &SeatsPage { licenses: suspended, next: None, ..seats() });
     let ended = vec![license(101, LicenseState::Ended(at(-2 * DAY)))];
@@ -475,13 +478,13 @@ fn samples() -> Vec<(&'static str, String)> {
     let password_error = Some("The password was not changed: the present one is wrong.".to_owned());
     add("account_wrong", &AccountPage { password_error, ..account() });
 
-    add("audit", &audit(Chain::Verified { rows: 1_299, at: at(-40) }));
+    add("audit", &audit(Chain::Verified { first: 1, rows: 1_299, at: at(-40) }));
     add("audit_broken", &audit(Chain::Broken { row: 1_294, at: at(-40) }));
     let one = Some(name(2, HOSTILE));
     add("audit_of_seat", &AuditPage { seat: one, first_page: false, ..audit(Chain::NotVerified) });
     add(
         "audit_empty",
-        &AuditPage { entries: vec![], next: None, ..audit(Chain::Verified { rows: 0, at: at(0) }) },
+        &AuditPage { entries: vec![], next: None, ..audit(Chain::Verified { first: 1, rows: 0, at: at(0) }) },
     );
 
     let account = || "Nordlicht Studios".to_owned();

@@ -157,7 +157,7 @@ async fn all_are_kept(server: &Server<'_>, place: &Place, acknowledged: &[(Plugi
     let held = place.number("SELECT count(*) FROM seat WHERE state = 'in_use'").await;
     assert_eq!(held, place.number("SELECT in_use FROM license").await);
     assert_eq!(place.number("SELECT count(*) FROM audit WHERE event = 'activated'").await, held);
-    let whole = server.site.cli(&["audit", "--verify"]);
+    let whole = server.site.cli(&["audit", "verify"]);
     assert!(whole.ok, "{}", whole.stderr);
 }
 

@@ -84,7 +84,8 @@ impl Worker {
         let HandedBack { epoch, jti, token, renewal, .. } = *given;
         match self.new_request(SeatCall::Release, token, Intent::Renew) {
             Ok(request) => {
-                let request = SeatRequest { have: Some(Have { jti: Some(jti), epoch }), renewal, ..request };
+                let have = Some(Have { jti: Some(jti), epoch, lease: None });
+                let request = SeatRequest { have, renewal, ..request };
                 self.write(path, FileCall::Release, token, request)
             }
             Err(code) => Outcome::of(code),

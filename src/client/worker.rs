@@ -449,13 +449,14 @@ impl Worker {
         let reading = machine::clock::read();
         let have = match &state.license {
             License::Lease(lease) if lease.claims.tkh == asked.token => {
-                Some(Have { jti: Some(lease.claims.jti), epoch: lease.claims.epoch })
+                let (jti, epoch) = (Some(lease.claims.jti), lease.claims.epoch);
+                Some(Have { jti, epoch, lease: Some(lease.jws.clone()) })
             }
             License::Dropped(verdict) if verdict.claims.tkh == asked.token => {
-                verdict.claims.epoch.map(|epoch| Have { jti: None, epoch })
+                verdict.claims.epoch.map(|epoch| Have { jti: None, epoch, lease: None })
             }
             License::HandedBack(given) if given.token == asked.token => {
-                Some(Have { jti: None, epoch: given.epoch })
+                Some(Have { jti: None, epoch: given.epoch, lease: None })
             }
             _ => None,
         };

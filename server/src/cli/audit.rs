@@ -1,12 +1,22 @@
 use super::access::{Access, Place};
-use super::output::{Output, cell};
-use anyhow::bail;
-use clap::Args;
-use seatlock_server::view::{AuditStateView, AuditView};
+use super::output::{Output, cell, note};
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use seatlock_server::{
+    checkpoint,
+    store::{Actor, Store as _},
+    view::{AuditStateView, AuditView},
+};
 use serde_json::{Value, json};
+use std::io::Write as _;
+use std::{
+    fs::{self, OpenOptions},
+    path::{Path, PathBuf},
+};
 use uuid::Uuid;
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Audit {
     /// Only what happened to one seat
     #[arg(long, value_name = "UUID")]
@@ -14,42 +24,109 @@ pub(super) struct Audit {
     /// At most this many entries, the newest ones
     #[arg(long, value_name = "N", default_value_t = 100)]
     last: u32,
-    /// Check that no entry was changed or taken away
-    #[arg(long, conflicts_with_all = ["seat", "last"])]
-    verify: bool,
+    #[command(subcommand)]
+    command: Option<AuditCommand>,
+}
+
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Check that no entry was changed or taken away; with --server from the newest checkpoint on
+    Verify {
+        /// A checkpoint that was kept elsewhere: proves that its entry is there, and none before it was changed
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Option<PathBuf>,
+    },
+    /// Sign a statement of what the trail is now, for keeping elsewhere
+    ///
+    /// It is a line of text, signed by the lease key, and holds no secret. The server keeps the newest one too.
+    Checkpoint {
+        /// The new file; never overwritten [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
 }
 
 impl Audit {
     pub(super) async fn run(self, place: &Place, output: Output) -> anyhow::Result<()> {
-        let access = Access::open(place).await?;
-        if self.verify {
-            let state = access.verify_audit().await;
-            access.close().await;
-            return tell(output, &state?);
+        match self.command {
+            None => list(self.seat, self.last, place, output).await,
+            Some(AuditCommand::Verify { checkpoint: None }) => {
+                let access = Access::open(place).await?;
+                let state = access.verify_audit().await;
+                access.close().await;
+                tell(output, &state?)
+            }
+            Some(AuditCommand::Verify { checkpoint: Some(file) }) => prove(&file, place, output).await,
+            Some(AuditCommand::Checkpoint { out }) => sign(out.as_deref(), place, output).await,
         }
-        let rows = access.audit(self.seat, self.last).await;
-        access.close().await;
-        let mut rows: Vec<AuditView> = rows?;
-        rows.reverse();
-        output.table(&rows, ["AT", "WHO", "WHAT", "SEAT", "EPOCH", "MACHINE"], |row| {
-            let row = serde_json::to_value(row).unwrap_or_default();
-            let who =
-                if row.get("actor_name").is_some_and(Value::is_string) { "actor_name" } else { "actor" };
-            ["at", who, "event", "seat", "epoch", "machine_short"].map(|name| cell(&row, name))
-        })
     }
 }
 
+async fn list(seat: Option<Uuid>, last: u32, place: &Place, output: Output) -> anyhow::Result<()> {
+    let access = Access::open(place).await?;
+    let rows = access.audit(seat, last).await;
+    access.close().await;
+    let mut rows: Vec<AuditView> = rows?;
+    rows.reverse();
+    output.table(&rows, ["AT", "WHO", "WHAT", "SEAT", "EPOCH", "MACHINE"], |row| {
+        let row = serde_json::to_value(row).unwrap_or_default();
+        let who = if row.get("actor_name").is_some_and(Value::is_string) { "actor_name" } else { "actor" };
+        ["at", who, "event", "seat", "epoch", "machine_short"].map(|name| cell(&row, name))
+    })
+}
+
+async fn sign(out: Option<&Path>, place: &Place, output: Output) -> anyhow::Result<()> {
+    place.on_the_folder("audit checkpoint")?;
+    // Before anything is signed, so that nothing is kept for a file that can not be made.
+    let file = out.map(|path| {
+        let made = OpenOptions::new().write(true).create_new(true).open(path);
+        made.with_context(|| format!("{} was not written", path.display()))
+    });
+    let file = file.transpose()?;
+    let store = super::open(&place.folder).await?;
+    let made = checkpoint::make(&store, &place.folder, None, false, Actor::Console).await;
+    store.close().await;
+    let made = match made {
+        Ok(made) => made,
+        Err(error) => {
+            out.map(fs::remove_file).transpose()?;
+            return Err(error.into());
+        }
+    };
+    let rows = made.point.row;
+    match (file, out) {
+        (Some(mut file), Some(path)) => {
+            writeln!(file, "{}", made.jws)?;
+            file.sync_all()?;
+            let value = json!({ "rows": rows, "file": path });
+            output.done(&value, &format!("signed for {rows} entries: {}", path.display()))
+        }
+        _ => output.done(&json!({ "rows": rows, "checkpoint": made.jws }), &made.jws),
+    }
+}
+
+async fn prove(file: &Path, place: &Place, output: Output) -> anyhow::Result<()> {
+    place.on_the_folder("audit verify --checkpoint")?;
+    let jws = fs::read_to_string(file).with_context(|| format!("{} can not be read", file.display()))?;
+    let store = super::open(&place.folder).await?;
+    let proved = checkpoint::prove(&store, &jws).await;
+    store.close().await;
+    let (state, claims) = proved?;
+    tell(output, &AuditStateView::from(&state))?;
+    note(&format!("entry {} is the one that {} was signed for", claims.rows, file.display()))
+}
+
 fn tell(output: Output, state: &AuditStateView) -> anyhow::Result<()> {
-    let AuditStateView { entries, head, broken_at } = state;
+    let AuditStateView { first, entries, head, broken_at } = state;
     if let Some(row) = broken_at {
         bail!(
-            "entry {row} was changed, or one before it was taken away. The {entries} entries before it are whole, up to {head}"
+            "entry {row} was changed, or one before it was taken away. The entries from {first} to {entries} are whole, up to {head}"
         );
     }
-    let value = json!({ "entries": entries, "head": head });
+    let which =
+        if *first == 1 { format!("{entries} entries") } else { format!("entries {first} to {entries}") };
     let text = format!(
-        "{entries} entries, none changed\nhead  {head}\n\nNote the head elsewhere: it shows whether the newest entries are still there."
+        "{which}, none changed\nhead  {head}\n\nKeep a checkpoint elsewhere: it shows whether the newest entries are still there."
     );
-    output.done(&value, &text)
+    output.done(&json!({ "first": first, "entries": entries, "head": head }), &text)
 }

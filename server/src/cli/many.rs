@@ -190,7 +190,7 @@ fn read(file: &Path) -> anyhow::Result<Vec<Line>> {
 
 /// The license, which has room for all of them; whoever resumes has made some already.
 async fn room(access: &Access, named: Option<Uuid>, seats: usize, resumes: bool) -> anyhow::Result<Uuid> {
-    let mut usage = access.usage().await?;
+    let mut usage = access.usage().await?.items;
     usage.retain(|usage| named.is_none_or(|id| id == usage.license));
     let license = match (usage.as_slice(), named) {
         ([only], _) => only,

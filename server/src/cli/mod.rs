@@ -14,6 +14,8 @@ mod config;
 mod database;
 /// `dev`.
 mod dev;
+/// `erase`.
+mod erase;
 /// `health`.
 mod health;
 /// `init`.
@@ -32,6 +34,8 @@ mod output;
 mod plan;
 /// `restore`.
 mod restore;
+/// `retention`.
+mod retention;
 /// `seat`.
 mod seat;
 /// `serve`.
@@ -135,6 +139,11 @@ enum Command {
     /// Where the clock was set back, or far ahead, a server signs nothing until it is right again. When it is right although
     /// it does not look so, because nobody was at work for long or because it was wrong before, say --accept.
     Clock(clock::Clock),
+    /// Show what is kept how long, and take away what is older
+    #[command(subcommand)]
+    Retention(retention::RetentionCommand),
+    /// Erase a person's user, and the e-mail address from closed seats
+    Erase(erase::Erase),
     /// Write a consistent copy of the database while the server runs
     ///
     /// Keep the pepper and the folder lease-keys as well, in another place: the copy is of no use without them.
@@ -150,11 +159,12 @@ enum Command {
     Export(transfer::Export),
     /// Bring an export into an empty database of either kind: how a server moves to PostgreSQL, or back
     Import(transfer::Import),
-    /// Forget the secrets that a restored PostgreSQL backup has: "restore" does it for a database file
+    /// Mark a database that was put back by other means, such as pg_restore or a snapshot, while every server is stopped
     ///
-    /// Renewal secrets, sessions, one-time links and remembered answers of the backup are older than those of the users,
-    /// who would look like copies.
-    ForgetSecrets,
+    /// "restore" does it by itself. Servers then believe machines that prove by a lease that they hold a seat of which the
+    /// backup knows nothing, and take no living lease away for that. Secrets of the backup that are older than those of the
+    /// users, who would look like copies, are forgotten: sessions, one-time links, remembered answers, renewal secrets.
+    RestoreMark,
 }
 
 impl Cli {
@@ -226,11 +236,8 @@ impl Cli {
         let is_dev = matches!(self.command, Command::Dev(_));
         let usual = if is_dev { "seatlock-dev" } else { "seatlock-data" };
         // What is for trying out stays away from a database in the environment.
-        let address = if is_dev {
-            Ok(None)
-        } else {
-            database::address(self.database, self.database_file.as_deref())
-        };
+        let address =
+            if is_dev { Ok(None) } else { database::address(self.database, self.database_file.as_deref()) };
         let mut told = self.told;
         let address = match (address, &self.command) {
             (Err(error), Command::Config(config::ConfigCommand::Check(_))) => {
@@ -259,15 +266,12 @@ impl Cli {
             Command::Keys(command) => command.run(&folder, output).await,
             Command::Audit(audit) => audit.run(&place, output).await,
             Command::Clock(clock) => clock.run(&folder, output).await,
+            Command::Retention(command) => command.run(&folder, output).await,
+            Command::Erase(erase) => erase.run(&folder, output).await,
             Command::Restore(restore) => restore.run(&folder, output).await,
             Command::Export(export) => export.run(&folder, output).await,
             Command::Import(import) => import.run(&folder, output).await,
-            Command::ForgetSecrets => {
-                let store = open(&folder).await?;
-                store.forget_secrets().await?;
-                store.close().await;
-                output.done(&serde_json::json!({ "forgotten": true }), "forgotten; users go on working")
-            }
+            Command::RestoreMark => restore::mark(&folder, output).await,
             Command::Backup { file } => {
                 if file.exists() {
                     bail!("{} exists; nothing was written. Name a new file.", file.display());

@@ -62,6 +62,11 @@ pub(super) fn cell(value: &Value, name: &str) -> String {
     }
 }
 
+/// What somebody should know beside the result, on standard error.
+pub(super) fn note(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stderr().lock(), "{text}").context("standard error is closed")
+}
+
 fn line(text: &str) -> anyhow::Result<()> {
     writeln!(std::io::stdout().lock(), "{text}").context("standard output is closed")
 }

@@ -3,7 +3,9 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use seatlock_server::{
     keys::DataFolder,
-    store::{Store as _, sqlite::SqliteStore},
+    rules::{Restored, timestamp},
+    store::{Recovery, Store as _, sqlite::SqliteStore},
+    view::RecoveryView,
 };
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -20,8 +22,8 @@ impl Restore {
     pub(super) async fn run(self, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
         if let Some(address) = folder.postgres() {
             bail!(
-                "the {address} is restored by pg_restore while every server is stopped; afterwards forget what the backup \
-                 knows better than it should: seatlock-server forget-secrets"
+                "the {address} is restored by pg_restore while every server is stopped; mark it afterwards: \
+                 seatlock-server restore-mark"
             );
         }
         let database = folder.database();
@@ -32,21 +34,42 @@ impl Restore {
         }
         copy(&self.file, &new).with_context(nothing)?;
         let mut done = prepare(&new).await;
-        if done.is_ok() {
-            done = in_place_of(&new, &database, &old).await;
+        if done.is_ok()
+            && let Err(error) = in_place_of(&new, &database, &old).await
+        {
+            done = Err(error);
         }
         if done.is_err() {
             fs::remove_file(&new)?;
         }
-        done.with_context(nothing)?;
-        let mut text = format!("{} restored", self.file.display());
+        let restored = done.with_context(nothing)?;
+        let mut text = format!("{} restored; {}", self.file.display(), said(&restored));
         let replaced = old.exists().then_some(&old);
         if let Some(old) = replaced {
             text.push_str(&format!("; what was there is now {}", old.display()));
         }
-        let value = serde_json::json!({ "database": database, "replaced": replaced });
+        let view = RecoveryView::from(&restored);
+        let value = serde_json::json!({ "database": database, "replaced": replaced, "recovery": view });
         output.done(&value, &text)
     }
+}
+
+/// Marks a database that was put back by other means.
+pub(super) async fn mark(folder: &DataFolder, output: Output) -> anyhow::Result<()> {
+    let store = super::open(folder).await?;
+    let marked = store.mark_restored().await;
+    store.close().await;
+    let restored = marked?;
+    output.done(&RecoveryView::from(&restored), &format!("marked; {}", said(&restored)))
+}
+
+fn said(recovery: &Recovery) -> String {
+    let Restored { known_until, until, .. } = recovery.restored;
+    format!(
+        "it knows what happened until {}. Until {} machines may prove what happened since",
+        timestamp(known_until),
+        timestamp(until)
+    )
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
@@ -55,22 +78,21 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     copy.sync_all()
 }
 
-/// Checks that it is a server's database. Its renewal secrets are older than those of its users, who would all look like
-/// copies.
-async fn prepare(new: &Path) -> anyhow::Result<()> {
+/// Checks that it is a server's database, and marks it.
+async fn prepare(new: &Path) -> anyhow::Result<Recovery> {
     let store = SqliteStore::open(new, false).await.context("it is not a backup of a server")?;
-    let forgotten = async {
+    let marked = async {
         store.server().await?;
-        store.forget_secrets().await
+        store.mark_restored().await
     }
     .await;
     store.close().await;
-    forgotten?;
+    let restored = marked?;
     // What was just written is still in its journal.
     if SqliteStore::is_open_elsewhere(new).await {
         bail!("another command is at work on {}", new.display());
     }
-    Ok(())
+    Ok(restored)
 }
 
 async fn in_place_of(new: &Path, database: &Path, old: &Path) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 use super::access::{Access, Place};
-use super::output::Output;
+use super::output::{Output, note};
 use clap::Args;
+use seatlock_server::view::UsageList;
 
 #[derive(Args)]
 pub(super) struct Usage {}
@@ -10,8 +11,15 @@ impl Usage {
         let access = Access::open(place).await?;
         let usage = access.usage().await;
         access.close().await;
+        let UsageList { items, recovery, .. } = usage?;
+        if let Some(recovery) = recovery {
+            note(&format!(
+                "recovering until {}: the restored database knows what happened until {}; {} seats were proved since",
+                recovery.until, recovery.known_until, recovery.recovered
+            ))?;
+        }
         let head = ["LICENSE", "PLAN", "IN USE", "TOKENS", "SEATS", "ENTITLEMENTS"];
-        output.table(&usage?, head, |usage| {
+        output.table(&items, head, |usage| {
             [
                 usage.license.to_string(),
                 usage.plan.clone(),

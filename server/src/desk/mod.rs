@@ -19,6 +19,7 @@ pub use seats::{Acted, Issued};
 pub use self_service::IssuedApiToken;
 pub use sign_in::{Denied, SignIn, session_hash, sign_in};
 
+use crate::checkpoint::CheckpointError;
 use crate::password::PasswordError;
 use crate::rules::{Role, Verdict};
 use crate::seal::SealError;
@@ -45,6 +46,9 @@ pub enum Refused {
     /// The store failed, or refused.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A checkpoint of the audit trail is not what it should be.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// A password could not be hashed.
     #[error(transparent)]
     Password(#[from] PasswordError),

@@ -1,9 +1,10 @@
 use super::{Desk, Refused};
+use crate::checkpoint;
 use crate::password::{Passwords, generate};
 use crate::rules::{License, Plan, Role, check_email};
 #[cfg(doc)]
 use crate::store::StoreError;
-use crate::store::{Account, NewUser, Store, User, UserChange};
+use crate::store::{Account, AuditState, NewUser, Store, User, UserChange};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -110,6 +111,15 @@ impl<S: Store> Desk<'_, S> {
         self.admins_only()?;
         check(&new)?;
         Ok(self.store.change_license(old, new, self.actor()).await?)
+    }
+
+    /// Whether the audit trail of the whole server is as it was written, from the newest checkpoint on that is kept.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn verify_audit(&self) -> Result<AuditState, Refused> {
+        self.admins_only()?;
+        Ok(checkpoint::verify_newest(self.store).await?)
     }
 
     /// Every plan.

@@ -5,7 +5,7 @@ use crate::rules::{Answer, AttemptBy, License, OwnerAct, SHARE_LIFE, Seat, check
 use crate::seal::Secret;
 use crate::share;
 use crate::store::{
-    Answered, AuditQuery, AuditRow, AuditState, Hash, ListedSeat, Made, NewSeat, OwnerOrder, Page, SeatQuery,
+    Answered, AuditQuery, AuditRow, Hash, ListedSeat, Made, NewSeat, OwnerOrder, Page, Recovery, SeatQuery,
     Share, Store, StoreError, TokenHashes,
 };
 use seatlock_protocol::{Token, TokenKind, UnixTime, file::RequestFile};
@@ -214,12 +214,12 @@ impl<S: Store> Desk<'_, S> {
         Ok(self.store.audit(AuditQuery { account, ..query }).await?)
     }
 
-    /// Whether the audit trail of the whole server is as it was written.
+    /// The mark of a restored database, as long as a machine may hold a lease that it does not know of.
     ///
     /// # Errors
     /// [`Refused::Store`].
-    pub async fn verify_audit(&self) -> Result<AuditState, Refused> {
-        Ok(self.store.verify_audit().await?)
+    pub async fn recovery(&self) -> Result<Option<Recovery>, Refused> {
+        Ok(self.store.recovery().await?.filter(Recovery::is_open))
     }
 }
 

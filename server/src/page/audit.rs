@@ -25,7 +25,9 @@ pub struct AuditPage {
 pub enum Chain {
     /// Every row follows from the one before.
     Verified {
-        /// How many rows there are.
+        /// The first row that was looked at.
+        first: u64,
+        /// The last one.
         rows: u64,
         /// When they were looked at.
         at: Moment,
@@ -110,6 +112,11 @@ impl AuditEntry {
             "revoked" => "Closed for good",
             "clone_suspected" => "Second copy suspected",
             "epoch_raised" => "Epoch raised after a restore",
+            "recovered" => "Hold proved after a restore",
+            "restored" => "Server restored from a backup",
+            "audit_cut" => "Old entries removed",
+            "addresses_erased" => "Addresses of closed seats erased",
+            "person_erased" => "Person erased",
             "license_created" => "License added",
             "license_changed" => "License changed",
             "account_created" => "Account added",

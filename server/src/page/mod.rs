@@ -45,6 +45,6 @@ pub use one_time_link::{LinkState, OneTimeLinkPage};
 pub use parts::{Help, Id, Moment, Notice, SeatName, Shell, StatusBadge, Tone};
 pub use seat::{SeatPage, SeatRelease};
 pub use seat_token::{Mail, SeatTokenPage, TokenReason};
-pub use seats::{EmptyList, LicenseCard, LicenseState, SeatFilter, SeatRow, SeatsPage};
+pub use seats::{EmptyList, LicenseCard, LicenseState, RecoveryNotice, SeatFilter, SeatRow, SeatsPage};
 pub use sign_in::SignInPage;
 pub use tokens::{ApiTokenRow, ConfirmDeleteToken, TokenCreatedPage, TokensPage};

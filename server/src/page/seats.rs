@@ -8,6 +8,8 @@ use seatlock_protocol::MachineId;
 pub struct SeatsPage {
     /// The frame.
     pub shell: Shell,
+    /// For an admin of a server whose database was restored, as long as that matters.
+    pub recovery: Option<RecoveryNotice>,
     /// The account's licenses.
     pub licenses: Vec<LicenseCard>,
     /// What the list is narrowed to.
@@ -18,6 +20,17 @@ pub struct SeatsPage {
     pub first_page: bool,
     /// Cursor of the older ones, if there are any.
     pub next: Option<String>,
+}
+
+/// What became of the time between a backup and its restore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecoveryNotice {
+    /// The newest moment that the backup knew of.
+    pub known_until: Moment,
+    /// When the last lease ends that the database may not know of.
+    pub until: Moment,
+    /// Seats whose machines proved that they hold them.
+    pub recovered: u64,
 }
 
 /// A license and how much of it is used.

@@ -2,7 +2,7 @@ use super::AppState;
 use super::problem::{RETRY_AFTER, RequestId};
 use crate::keys::RingError;
 use crate::rules::timestamp;
-use crate::store::{Store, StoreError};
+use crate::store::{Recovery, Store, StoreError};
 use axum::{
     extract::State,
     http::{StatusCode, header},
@@ -16,17 +16,27 @@ pub(super) async fn alive() -> &'static str {
 }
 
 /// Requests can be answered: the database is there, the clock can be believed, and there is a key to sign with. Otherwise
-/// a sentence says what is wrong.
+/// a sentence says what is wrong. A second line says that the database was restored, while that matters.
 pub(super) async fn ready<S: Store>(State(state): State<Arc<AppState<S>>>, id: RequestId) -> Response {
-    match state.rings.renew(&state.store, &state.folder).await {
-        Ok(ring) => match ring.missing() {
-            None => "ready\n".into_response(),
-            Some((kid, until)) => format!(
-                "ready until {}: the newer lease key {kid} is not in this server's folder lease-keys\n",
-                timestamp(until)
-            )
-            .into_response(),
-        },
+    let answered = async {
+        let ring = state.rings.renew(&state.store, &state.folder).await?;
+        Ok((ring, state.store.recovery().await?))
+    };
+    match answered.await {
+        Ok((ring, recovery)) => {
+            let mut text = match ring.missing() {
+                None => "ready\n".to_owned(),
+                Some((kid, until)) => format!(
+                    "ready until {}: the newer lease key {kid} is not in this server's folder lease-keys\n",
+                    timestamp(until)
+                ),
+            };
+            if let Some(recovery) = recovery.filter(Recovery::is_open) {
+                text.push_str(&recovery.in_words());
+                text.push('\n');
+            }
+            text.into_response()
+        }
         Err(error) => {
             tracing::warn!(request = %id, %error, "not ready");
             let reason = format!("not ready: {}\n", shown(&error));

@@ -32,6 +32,7 @@ use crate::limits::{Limits, Rates};
 use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::password::Passwords;
+use crate::rules::Restored;
 use crate::serve::Connections;
 use crate::store::{ServerInfo, Store};
 use axum::{
@@ -73,6 +74,8 @@ pub struct AppState<S> {
     pub pepper: Zeroizing<[u8; 32]>,
     /// What the server says of itself.
     pub info: ServerInfo,
+    /// The mark of a database that was restored from a backup, as it was when the server started.
+    pub restored: Option<Restored>,
     /// What it signs with.
     pub rings: Rings,
     /// Hashes and compares passwords.
@@ -100,6 +103,7 @@ impl<S: Store> AppState<S> {
         store.know_pepper(pepper_check(&pepper)).await?;
         let rings = Rings::load(&store, &folder).await?;
         let passwords = Passwords::new()?;
+        let restored = store.recovery().await?.map(|recovery| recovery.restored);
         let (metrics, limits) = (Metrics::default(), Limits::new(settings.rates));
         let (mailer, metrics_listener) = (None, None);
         Ok(Self {
@@ -107,6 +111,7 @@ impl<S: Store> AppState<S> {
             folder,
             pepper,
             info,
+            restored,
             rings,
             passwords,
             mailer,

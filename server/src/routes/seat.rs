@@ -95,7 +95,12 @@ async fn decide<S: Store>(
     let question = Question {
         token: hash,
         call: Call::new(call, request.intent),
-        caller: caller(request, renewal_hash(&secret), u16::from_le_bytes([low, high])),
+        caller: Caller {
+            lost: state.restored.zip(state.rings.current()).and_then(|(restored, ring)| {
+                restored.lost(&state.info.issuer, &ring.set, request, token.hash())
+            }),
+            ..caller(request, renewal_hash(&secret), u16::from_le_bytes([low, high]))
+        },
     };
     let answered = state.store.call(question).await;
     let answered = answered.map_err(|error| failed(&error, error.trouble().map(Trouble::text)))?;
@@ -160,6 +165,7 @@ pub(crate) fn caller(request: &SeatRequest, next_renewal: SecretHash, jitter: u1
         client: request.client.lib.clone(),
         terms: request.terms.clone(),
         epoch: request.have.as_ref().map(|have| have.epoch),
+        lost: None,
         launches: launched.max(reported),
         last_offline: offline.map(|offline| offline.last_used_at),
         install_id: request.install_id,

@@ -17,6 +17,7 @@ pub fn decide(license: &License, seat: Option<&Seat>, event: &Event, now: UnixTi
     let Some(seat) = seat else { return create(license, event, now) };
     let mut draft = Draft::new(license, seat.clone(), now);
     draft.let_time_pass();
+    draft.known = draft.seat.epoch;
     let answer = match event {
         Event::Create { .. } => Answer::Unchanged,
         Event::Elapsed => Answer::Done,
@@ -78,18 +79,21 @@ fn create(license: &License, event: &Event, now: UnixTime) -> Decision {
 }
 
 /// A seat on its way to its next value.
-struct Draft<'a> {
+pub(super) struct Draft<'a> {
     license: &'a License,
-    seat: Seat,
+    pub(super) seat: Seat,
     change: LicenseChange,
     install: Option<Install>,
     audit: Vec<Audit>,
-    now: UnixTime,
+    pub(super) now: UnixTime,
+    /// The seat's epoch before a caller's claim raised it.
+    pub(super) known: u64,
 }
 
 impl<'a> Draft<'a> {
     fn new(license: &'a License, seat: Seat, now: UnixTime) -> Self {
-        Self { license, seat, change: LicenseChange::default(), install: None, audit: Vec::new(), now }
+        let (change, known) = (LicenseChange::default(), seat.epoch);
+        Self { license, seat, change, install: None, audit: Vec::new(), now, known }
     }
 
     fn decision(self, answer: Answer) -> Decision {
@@ -102,12 +106,12 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn record(&mut self, event: AuditEvent, machine: Option<MachineId>) {
+    pub(super) fn record(&mut self, event: AuditEvent, machine: Option<MachineId>) {
         self.audit.push(Audit { event, epoch: self.seat.epoch, machine });
     }
 
     /// Moves to `state`, and keeps the license's count in step with whether the seat counts as used.
-    fn enter(&mut self, state: SeatState) {
+    pub(super) fn enter(&mut self, state: SeatState) {
         self.change.in_use -= i32::from(self.seat.counts());
         self.seat.state = state;
         self.change.in_use += i32::from(self.seat.counts());
@@ -158,18 +162,25 @@ impl<'a> Draft<'a> {
         if call == Call::Confirm {
             return self.confirm(caller);
         }
+        self.recover(caller)?;
         match self.seat.state.clone() {
             SeatState::InUse(holding) if holding.machine == caller.machine => {
                 self.check_clone(call, caller)?;
                 Ok(self.extend(call, caller, holding))
             }
-            SeatState::InUse(holding) => Err(self.elsewhere(&holding, caller)),
+            SeatState::InUse(holding) => {
+                if self.lost(caller).is_some() {
+                    self.suspect_clone(caller);
+                }
+                Err(self.elsewhere(&holding, caller))
+            }
             state => self.bind(call, caller, &state),
         }
     }
 
     /// T2 and T3, or T7.
     fn bind(&mut self, call: Call, caller: &Caller, state: &SeatState) -> Result<Answer, Verdict> {
+        let act = self.unless_lost(caller, Act::Drop);
         let takes_back = matches!(state, SeatState::Released(_)) && self.license.relaunch_rebinds;
         let binds = call.submits_token() || call == Call::Launch && takes_back;
         if let SeatState::Released(Some(overlap)) = state
@@ -178,12 +189,12 @@ impl<'a> Draft<'a> {
             if overlap.machine != caller.machine && binds {
                 return Err(self.draining(overlap, caller));
             }
-            if overlap.machine == caller.machine && !binds {
+            if overlap.machine == caller.machine && !binds && act == Act::Drop {
                 self.drained(overlap.machine.clone());
             }
         }
         if !binds {
-            return Err(Verdict::new(Code::SeatReleased, Act::Drop));
+            return Err(Verdict::new(Code::SeatReleased, act));
         }
         let accepted = caller.terms.as_ref().or(self.seat.terms.as_ref());
         terms_accepted(self.license, accepted)?;
@@ -223,7 +234,8 @@ impl<'a> Draft<'a> {
         Answer::Lease(lease)
     }
 
-    /// T9. A seat that nobody holds is what the caller wants already: its first answer was lost.
+    /// T9. A seat that nobody holds is what the caller wants already: its first answer was lost. Who holds a lease of the
+    /// lost time may give it up.
     fn give_back(&mut self, caller: &Caller) -> Result<Answer, Verdict> {
         let done = Answer::Verdict(Verdict::new(Code::Ok, Act::Drop));
         match self.seat.state.clone() {
@@ -234,7 +246,7 @@ impl<'a> Draft<'a> {
                 self.record(AuditEvent::ReleasedByMachine, Some(holding.machine));
                 Ok(done)
             }
-            SeatState::InUse(holding) => Err(self.elsewhere(&holding, caller)),
+            SeatState::InUse(holding) if self.lost(caller).is_none() => Err(self.elsewhere(&holding, caller)),
             SeatState::Released(Some(overlap)) if overlap.counted && overlap.machine == caller.machine => {
                 self.drained(overlap.machine);
                 Ok(done)
@@ -272,6 +284,7 @@ impl<'a> Draft<'a> {
             install: None,
             audit: Vec::new(),
             now: self.now,
+            known: self.known,
         };
         let verdict = match trial.call(Call::Activate, caller) {
             Ok(_) => Verdict::new(Code::Ok, Act::Keep).with("n", self.license.seats_max),
@@ -343,7 +356,7 @@ impl<'a> Draft<'a> {
     }
 
     /// A place in the license, unless the seat still has one.
-    fn check_place(&self) -> Result<(), Verdict> {
+    pub(super) fn check_place(&self) -> Result<(), Verdict> {
         let in_use = i64::from(self.license.in_use) + i64::from(self.change.in_use);
         if self.seat.counts() || in_use < i64::from(self.license.seats_max) {
             return Ok(());
@@ -355,17 +368,22 @@ impl<'a> Draft<'a> {
     fn check_clone(&mut self, call: Call, caller: &Caller) -> Result<(), Verdict> {
         let judgement = judge(caller.install.as_ref(), caller.renewal.as_ref(), self.now);
         if judgement == Judgement::Fork {
-            let reminder = self.seat.clone_suspected_at.map(|seen| seen.plus(CLONE_REMINDER));
-            if reminder.is_none_or(|at| at <= self.now) {
-                self.seat.clone_suspected_at = Some(self.now);
-                self.record(AuditEvent::CloneSuspected, Some(caller.machine.clone()));
-            }
+            self.suspect_clone(caller);
         }
         let enforced = self.license.clone_policy == ClonePolicy::Enforce && !call.submits_token();
         if enforced && judgement != Judgement::Good {
             return Err(Verdict::new(Code::LeaseSuperseded, Act::Drop));
         }
         Ok(())
+    }
+
+    /// Two living leases of one seat: by a copy, or because a restored database gave the seat away again.
+    fn suspect_clone(&mut self, caller: &Caller) {
+        let reminder = self.seat.clone_suspected_at.map(|seen| seen.plus(CLONE_REMINDER));
+        if reminder.is_none_or(|at| at <= self.now) {
+            self.seat.clone_suspected_at = Some(self.now);
+            self.record(AuditEvent::CloneSuspected, Some(caller.machine.clone()));
+        }
     }
 
     /// T6. Only a caller that held the seat before has a lease to drop.
@@ -379,7 +397,8 @@ impl<'a> Draft<'a> {
     }
 
     fn in_use_on(&self, machine: &MachineId, since: UnixTime, caller: &Caller) -> Verdict {
-        let act = if caller.epoch.is_some_and(|held| held < self.seat.epoch) { Act::Drop } else { Act::Keep };
+        let held_before = caller.epoch.is_some_and(|held| held < self.seat.epoch);
+        let act = if held_before { self.unless_lost(caller, Act::Drop) } else { Act::Keep };
         Verdict::new(Code::SeatInUseElsewhere, act).with("machine", machine.short()).with("date", date(since))
     }
 }

@@ -115,6 +115,8 @@ pub enum AuditEvent {
     CloneSuspected,
     /// A machine knew a later epoch than the database, which was restored from a backup.
     EpochRaised,
+    /// T15.
+    Recovered,
 }
 
 impl AuditEvent {
@@ -133,6 +135,7 @@ impl AuditEvent {
             Self::Revoked => "revoked",
             Self::CloneSuspected => "clone_suspected",
             Self::EpochRaised => "epoch_raised",
+            Self::Recovered => "recovered",
         }
     }
 }

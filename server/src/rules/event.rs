@@ -1,4 +1,4 @@
-use super::{Install, SecretHash};
+use super::{Install, LostLease, SecretHash};
 use seatlock_protocol::{MachineId, UnixTime, api::Intent, api::SeatCall};
 use uuid::Uuid;
 
@@ -86,6 +86,8 @@ pub struct Caller {
     pub terms: Option<String>,
     /// Epoch of the lease that it holds.
     pub epoch: Option<u64>,
+    /// The lease that it shows, when it is one that a restored database may not know of.
+    pub lost: Option<LostLease>,
     /// Launches that it has not reported yet.
     pub launches: u64,
     /// When it was used last without the server, as far as not reported yet.

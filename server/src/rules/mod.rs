@@ -1,7 +1,7 @@
 //! Decides: the life cycle of a seat and the order of refusals, as pure functions.
 //!
 //! No file, socket, clock or random source is touched here. A `License`, a `Seat` and an `Event` go in, a
-//! `Decision` comes out; the store carries it out in one transaction. The rows T1 to T14 that comments refer to
+//! `Decision` comes out; the store carries it out in one transaction. The rows T1 to T15 that comments refer to
 //! are those of the protocol's table of transitions.
 
 /// Whether the clock can be believed by which everything is decided.
@@ -24,8 +24,12 @@ mod limit;
 mod people;
 /// What a subscription contains.
 mod plan;
+/// Holds that a restored database does not know of.
+mod recover;
 /// Rotating secrets by which two copies of one installation are told apart.
 mod renewal;
+/// What a database that was put back from a backup does not know, and who proves it.
+mod restored;
 /// A seat and the states that it can be in.
 mod seat;
 /// Values as people read them.
@@ -40,10 +44,11 @@ pub use lease::{LeaseTerms, guard, terms};
 pub use license::{ClonePolicy, LONGEST, License, ReleaseMode, SEATS_MAX, WORD_MAX, WORDS_MAX};
 pub use limit::{RATE_MAX, Rate};
 pub use people::{
-    API_TOKENS, AttemptBy, Attempts, PASSWORD_MAX, PASSWORD_MIN, REMEMBERED, Role, SESSION_IDLE,
+    API_TOKENS, AttemptBy, Attempts, ERASED, PASSWORD_MAX, PASSWORD_MIN, REMEMBERED, Role, SESSION_IDLE,
     SESSION_LIFE, SHARE_LIFE, check_email, check_password, session_lives,
 };
 pub use plan::Plan;
 pub use renewal::{Install, Judgement, SecretHash, judge};
+pub use restored::{LostLease, Restored, longest_online, renewed};
 pub use seat::{Holding, Overlap, Seat, SeatState};
 pub use words::{date, moment, span, timestamp};

@@ -16,6 +16,9 @@ pub const PASSWORD_MIN: usize = 12;
 /// Bytes of the longest password: whoever sends more wants to keep the server busy.
 pub const PASSWORD_MAX: usize = 1024;
 
+/// What stands in the place of an e-mail address that was erased. It is none itself.
+pub const ERASED: &str = "(erased)";
+
 const DAY: u64 = 24 * 3600;
 /// Seconds in which sign-ins are counted together.
 const ATTEMPT_WINDOW: u64 = 15 * 60;

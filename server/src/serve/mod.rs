@@ -79,6 +79,9 @@ async fn sweep_often<S: Store>(state: Arc<AppState<S>>) {
             Err(error) => tracing::warn!(%error, "the sweep failed; it is tried again"),
         }
         state.metrics.swept(swept.ok());
+        if let Err(error) = state.store.tidy().await {
+            tracing::warn!(%error, "what has ended was not taken away; it is tried again");
+        }
     }
 }
 

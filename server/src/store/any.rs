@@ -1,9 +1,10 @@
 use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use super::{
-    Account, Actor, Answered, ApiToken, AuditQuery, AuditRow, AuditState, Ending, Hash, ListedSeat, Load,
-    Made, Moved, NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, Page, PasswordHash, People, Question,
-    SeatQuery, ServerInfo, Session, Share, SignedIn, Store, StoreError, StoredKeySet, Told, User, UserChange,
+    Account, Actor, Answered, ApiToken, AuditPart, AuditPoint, AuditQuery, AuditRow, AuditState, Checkpoint,
+    Due, Ending, Erased, Hash, Keep, ListedSeat, Load, Made, Moved, NewApiToken, NewSeat, NewSession,
+    NewUser, OwnerOrder, Page, PasswordHash, People, Question, Recovery, SeatQuery, ServerInfo, Session,
+    Share, SignedIn, Store, StoreError, StoredKeySet, Told, User, UserChange,
 };
 use crate::rules::{AttemptBy, Clocks, License, Plan, Seat};
 use seatlock_protocol::{TokenHash, UnixTime};
@@ -112,6 +113,7 @@ impl Store for AnyStore {
         initialise(server: ServerInfo, account: String, license: License, keys: StoredKeySet)
             -> Result<(), StoreError>;
         key_set() -> Result<StoredKeySet, StoreError>;
+        key_sets() -> Result<Vec<StoredKeySet>, StoreError>;
         publish(keys: StoredKeySet) -> Result<(), StoreError>;
         add_license(license: License, by: Actor) -> Result<License, StoreError>;
         change_license(old: License, new: License, by: Actor) -> Result<License, StoreError>;
@@ -122,8 +124,16 @@ impl Store for AnyStore {
         seat(id: Uuid) -> Result<Option<(ListedSeat, License)>, StoreError>;
         seat_of(token: TokenHash) -> Result<Option<([u8; 32], Seat, License)>, StoreError>;
         audit(query: AuditQuery) -> Result<Page<AuditRow>, StoreError>;
-        verify_audit() -> Result<AuditState, StoreError>;
-        forget_secrets() -> Result<(), StoreError>;
+        verify_audit(part: AuditPart) -> Result<AuditState, StoreError>;
+        audit_point(row: Option<u64>) -> Result<Option<AuditPoint>, StoreError>;
+        checkpoints() -> Result<Vec<Checkpoint>, StoreError>;
+        keep_checkpoint(checkpoint: Checkpoint, by: Actor) -> Result<(), StoreError>;
+        mark_restored() -> Result<Recovery, StoreError>;
+        recovery() -> Result<Option<Recovery>, StoreError>;
+        tidy() -> Result<(), StoreError>;
+        due(keep: Keep) -> Result<Due, StoreError>;
+        erase_closed(keep: Keep) -> Result<u64, StoreError>;
+        erase_person(email: &str, dry_run: bool) -> Result<Erased, StoreError>;
         backup(to: &Path) -> Result<(), StoreError>;
     }
 

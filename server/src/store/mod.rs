@@ -9,15 +9,19 @@
 #![allow(clippy::duplicate_mod, reason = "store/sql is compiled for each database")]
 
 use crate::rules::{Answer, Call, Caller, Clocks, Doubt, License, OwnerAct, Seat};
-use seatlock_protocol::{MachineId, PublicKey, Token, TokenHash, UnixTime, api::LockStatus};
+use seatlock_protocol::{PublicKey, Token, TokenHash, UnixTime, api::LockStatus};
 use serde::Serialize;
 use std::{future::Future, path::Path};
 use uuid::Uuid;
 
 /// One of the two back ends, chosen when the program starts.
 mod any;
+/// The audit trail and its checkpoints.
+mod audit;
 /// The chain that the audit trail is.
 mod chain;
+/// What is put back, and what is not kept.
+mod keeping;
 /// Accounts, users, sessions, API tokens and one-time links.
 mod people;
 /// One database that any number of servers share.
@@ -30,6 +34,8 @@ mod transfer;
 mod trouble;
 
 pub use any::AnyStore;
+pub use audit::{AuditPart, AuditPoint, AuditQuery, AuditRow, AuditState, Checkpoint};
+pub use keeping::{Due, Erased, Keep, Recovery};
 pub use people::{
     Account, ApiToken, Ending, Hash, Made, NewApiToken, NewSession, NewUser, PasswordHash, People, Session,
     Share, SignedIn, User, UserChange,
@@ -242,59 +248,6 @@ pub struct StoredKeySet {
     pub jws: String,
 }
 
-/// One entry of the audit trail, as it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditRow {
-    /// Its number; they have no gaps.
-    pub id: u64,
-    /// When it happened.
-    pub at: UnixTime,
-    /// `user`, `console`, `plugin` or `system`.
-    pub actor: String,
-    /// Which user.
-    pub actor_name: Option<String>,
-    /// What happened.
-    pub event: String,
-    /// The account that it is about.
-    pub account: Uuid,
-    /// The license that it is about.
-    pub license: Option<Uuid>,
-    /// The seat, unless it is about the license itself.
-    pub seat: Option<Uuid>,
-    /// The seat's epoch afterwards.
-    pub epoch: Option<u64>,
-    /// The machine that it happened to.
-    pub machine: Option<MachineId>,
-    /// What was made or changed, as it is afterwards.
-    pub detail: Option<serde_json::Value>,
-    /// Covers all of this and the hash of the row before.
-    pub hash: Hash,
-}
-
-/// What the chain of the audit trail says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AuditState {
-    /// Rows that were looked at.
-    pub rows: u64,
-    /// The first row that was changed, or that follows one that was taken away.
-    pub broken_at: Option<u64>,
-    /// Hash of the last row: whoever notes it elsewhere can prove that nothing before it was changed.
-    pub head: Hash,
-}
-
-/// Which entries of the audit trail, the newest first.
-#[derive(Debug, Clone, Default)]
-pub struct AuditQuery {
-    /// Of one account.
-    pub account: Option<Uuid>,
-    /// Of one seat.
-    pub seat: Option<Uuid>,
-    /// Those before this number.
-    pub before: Option<u64>,
-    /// At most this many.
-    pub limit: u32,
-}
-
 /// Which seats, the newest first.
 #[derive(Debug, Clone, Default)]
 pub struct SeatQuery {
@@ -406,6 +359,9 @@ pub trait Store: People {
     /// The newest key set.
     fn key_set(&self) -> impl Future<Output = Result<StoredKeySet, StoreError>> + Send;
 
+    /// Every key set, the newest first.
+    fn key_sets(&self) -> impl Future<Output = Result<Vec<StoredKeySet>, StoreError>> + Send;
+
     /// Adds a key set; refused with [`StoreError::Conflict`] unless it is newer than all others.
     fn publish(&self, keys: StoredKeySet) -> impl Future<Output = Result<(), StoreError>> + Send;
 
@@ -455,12 +411,49 @@ pub trait Store: People {
     /// Entries of the audit trail, the newest first.
     fn audit(&self, query: AuditQuery) -> impl Future<Output = Result<Page<AuditRow>, StoreError>> + Send;
 
-    /// Follows the chain of the audit trail from its beginning.
-    fn verify_audit(&self) -> impl Future<Output = Result<AuditState, StoreError>> + Send;
+    /// Follows the chain of the audit trail.
+    fn verify_audit(&self, part: AuditPart) -> impl Future<Output = Result<AuditState, StoreError>> + Send;
 
-    /// Forgets what a backup knows better than it should: the renewal secrets of all installations, the next of which
-    /// counts as new, and every session, one-time link and remembered answer.
-    fn forget_secrets(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// An entry of the audit trail as a place in it; the last one when no number is said. `None` when there is no such entry.
+    fn audit_point(
+        &self,
+        row: Option<u64>,
+    ) -> impl Future<Output = Result<Option<AuditPoint>, StoreError>> + Send;
+
+    /// The checkpoints that are kept: at most the newest one, and the one where old entries were cut off.
+    fn checkpoints(&self) -> impl Future<Output = Result<Vec<Checkpoint>, StoreError>> + Send;
+
+    /// Keeps a checkpoint in the place of the one of its kind. One that is a cut takes all entries up to it away, which is
+    /// itself an entry. [`StoreError::Conflict`] when the trail has no such entry.
+    fn keep_checkpoint(
+        &self,
+        checkpoint: Checkpoint,
+        by: Actor,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Marks a database that was put back from a backup, before a server uses it. Every hold is taken as renewed at this
+    /// moment, for its machine may have been. What the backup knows better than it should is forgotten: the renewal secrets of
+    /// all installations, the next of which counts as new, and every session, one-time link and remembered answer.
+    fn mark_restored(&self) -> impl Future<Output = Result<Recovery, StoreError>> + Send;
+
+    /// The mark of a database that was restored from a backup, and what was learned since; `None` when it never was.
+    fn recovery(&self) -> impl Future<Output = Result<Option<Recovery>, StoreError>> + Send;
+
+    /// Takes away what has ended by itself: sessions, one-time links, attempts to sign in, remembered answers.
+    fn tidy(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// What is older than it is to be kept.
+    fn due(&self, keep: Keep) -> impl Future<Output = Result<Due, StoreError>> + Send;
+
+    /// Takes the e-mail addresses of some closed seats away, and answers of how many; 0 when there are none left.
+    fn erase_closed(&self, keep: Keep) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Erases whoever has this e-mail address, or says only what that would be. Entries of the audit trail stay.
+    fn erase_person(
+        &self,
+        email: &str,
+        dry_run: bool,
+    ) -> impl Future<Output = Result<Erased, StoreError>> + Send;
 
     /// Writes a consistent copy to a new file while others go on writing.
     fn backup(&self, to: &Path) -> impl Future<Output = Result<(), StoreError>> + Send;

@@ -59,6 +59,12 @@ pub(super) const TABLES: &[Table] = &[
         ("seat_id", Text), ("id", Text), ("presented", Bytes), ("handed_out", Bytes), ("retired", Bytes),
         ("retired_at", Integer), ("asked_at", Integer),
     ] },
+    Table { name: "restored", order: "one", columns: &[
+        ("one", Integer), ("known_until", Integer), ("at", Integer), ("until", Integer),
+    ] },
+    Table { name: "audit_checkpoint", order: "cut", columns: &[
+        ("cut", Boolean), ("last_id", Integer), ("head", Bytes), ("jws", Text),
+    ] },
     Table { name: "audit", order: "id", columns: &[
         ("id", Integer), ("at", Integer), ("actor", Text), ("actor_name", Text), ("event", Text), ("account_id", Text),
         ("license_id", Text), ("seat_id", Text), ("epoch", Integer), ("machine", Text), ("detail", Text), ("hash", Bytes),
@@ -117,7 +123,7 @@ impl AuditHeader {
         match state.broken_at {
             None => Ok(Self { rows: state.rows, head: hex(&state.head) }),
             Some(row) => Err(StoreError::Transfer(format!(
-                "entry {row} of the audit trail was changed, or one before it was taken away; see \"audit --verify\""
+                "entry {row} of the audit trail was changed, or one before it was taken away; see \"audit verify\""
             ))),
         }
     }

@@ -56,9 +56,11 @@ impl From<&AuditRow> for AuditView {
 /// What the chain of the audit trail says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditStateView {
-    /// Entries that are as they were written.
+    /// Number of the first entry that was looked at: 1, or what follows a checkpoint.
+    pub first: u64,
+    /// Number of the last entry that is as it was written.
     pub entries: u64,
-    /// Hash of the last of them: whoever notes it elsewhere can prove that nothing before it was changed.
+    /// Its hash: whoever notes it elsewhere can prove that nothing before it was changed.
     pub head: String,
     /// The first entry that was changed, or that follows one that was taken away; null when there is none.
     pub broken_at: Option<u64>,
@@ -67,6 +69,6 @@ pub struct AuditStateView {
 impl From<&AuditState> for AuditStateView {
     fn from(state: &AuditState) -> Self {
         let head = state.head.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { entries: state.rows, head, broken_at: state.broken_at }
+        Self { first: state.first, entries: state.rows, head, broken_at: state.broken_at }
     }
 }

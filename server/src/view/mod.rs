@@ -16,6 +16,8 @@ mod offline;
 mod people;
 /// Refusals.
 mod problem;
+/// A server whose database was restored.
+mod recovery;
 /// Seats, and what becomes of them.
 mod seat;
 /// Secrets that are shown once.
@@ -35,6 +37,7 @@ pub use people::{
     NewUserRequest, UserChangeRequest, UserView,
 };
 pub use problem::ProblemView;
+pub use recovery::{RecoveryView, UsageList};
 pub use seat::{ActedView, IssuedView, NewSeatRequest, SeatStatus, SeatView};
 pub use shown::Shown;
 pub use timestamp::Timestamp;

@@ -137,6 +137,7 @@ impl World {
             client: "1.0.0".to_owned(),
             terms: self.license.terms.clone(),
             epoch: None,
+            lost: None,
             launches: 1,
             last_offline: None,
             install_id,

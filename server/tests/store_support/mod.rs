@@ -387,6 +387,7 @@ pub async fn call<P: Place>(place: &P, call: Call, token: &Token, computer: &str
         client: "1.0.0".to_owned(),
         terms: None,
         epoch: None,
+        lost: None,
         launches: 0,
         last_offline: None,
         // Users of one computer are several installations: nobody looks like a copy.

@@ -205,6 +205,7 @@ impl Install {
             client: "1.0.0".to_owned(),
             terms: None,
             epoch: None,
+            lost: None,
             launches: 1,
             last_offline: None,
             install_id: self.id,

@@ -15,7 +15,7 @@ use seatlock_server::{
         AccountView, ActedView, AuditStateView, AuditView, InvitedView, IssuedApiTokenView, IssuedView,
         LicenseChange, LicenseSettings, LicenseView, List, MeView, NewAccount, NewApiTokenRequest,
         NewLicense, NewSeatRequest, NewUserRequest, PlanContent, PlanView, ProblemView, SeatView, Shown,
-        UsageView, UserChangeRequest, UserView,
+        UsageList, UserChangeRequest, UserView,
     },
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -238,9 +238,8 @@ impl Api {
         Ok(self.list("/licenses", Vec::new(), usize::MAX).await?)
     }
 
-    pub(super) async fn usage(&self) -> anyhow::Result<Vec<UsageView>> {
-        let list: List<UsageView> = self.get("/usage").await?;
-        Ok(list.items)
+    pub(super) async fn usage(&self) -> anyhow::Result<UsageList> {
+        Ok(self.get("/usage").await?)
     }
 
     pub(super) async fn create_license(

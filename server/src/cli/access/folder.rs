@@ -3,17 +3,18 @@ use crate::cli::seat::refusal;
 use anyhow::{Context as _, bail};
 use seatlock_protocol::{Token, TokenKind};
 use seatlock_server::{
+    checkpoint,
     desk::{Again, Memory},
     keys::{DataFolder, pepper_check},
     password::{Passwords, generate},
     rules::{Answer, License, OwnerAct, Plan, Role, check_email, check_password},
     store::{
         Actor, Answered, AnyStore, ApiToken, AuditQuery, Made, NewApiToken, NewSeat, NewUser, OwnerOrder,
-        PasswordHash, People as _, SeatQuery, Store as _, StoreError, TokenHashes, UserChange,
+        PasswordHash, People as _, Recovery, SeatQuery, Store as _, StoreError, TokenHashes, UserChange,
     },
     view::{
         AccountView, ActedView, AuditStateView, AuditView, IssuedApiTokenView, IssuedView, LicenseSettings,
-        LicenseView, PlanView, SeatView, Shown, UsageView, UserView,
+        LicenseView, PlanView, SeatView, Shown, UsageList, UserView,
     },
 };
 use uuid::Uuid;
@@ -125,8 +126,9 @@ impl Folder {
         Ok(self.store.licenses(None).await?.iter().map(Into::into).collect())
     }
 
-    pub(super) async fn usage(&self) -> anyhow::Result<Vec<UsageView>> {
-        Ok(self.store.licenses(None).await?.iter().map(Into::into).collect())
+    pub(super) async fn usage(&self) -> anyhow::Result<UsageList> {
+        let recovery = self.store.recovery().await?.filter(Recovery::is_open);
+        Ok(UsageList::new(self.store.licenses(None).await?.iter(), recovery.as_ref()))
     }
 
     pub(super) async fn create_license(
@@ -226,7 +228,7 @@ impl Folder {
     }
 
     pub(super) async fn verify_audit(&self) -> anyhow::Result<AuditStateView> {
-        Ok((&self.store.verify_audit().await?).into())
+        Ok((&checkpoint::verify(&self.store).await?).into())
     }
 }
 

@@ -15,7 +15,7 @@ use seatlock_server::{
     store::{SeatQuery, UserChange},
     view::{
         AccountView, ActedView, AuditStateView, AuditView, IssuedApiTokenView, IssuedView, LicenseSettings,
-        LicenseView, PlanView, SeatStatus, SeatView, Shown, UsageView, UserView,
+        LicenseView, PlanView, SeatStatus, SeatView, Shown, UsageList, UserView,
     },
 };
 use std::path::PathBuf;
@@ -30,6 +30,16 @@ pub(super) struct Place {
     pub(super) server: Option<String>,
     /// File with the API token.
     pub(super) api_token_file: Option<PathBuf>,
+}
+
+impl Place {
+    /// For what needs the data folder's keys or whole database.
+    pub(super) fn on_the_folder(&self, command: &str) -> anyhow::Result<()> {
+        if self.server.is_some() {
+            bail!("\"{command}\" works on the data folder only; leave --server out");
+        }
+        Ok(())
+    }
 }
 
 /// Which seats.
@@ -101,7 +111,7 @@ impl Access {
         either!(self, there => there.licenses().await)
     }
 
-    pub(super) async fn usage(&self) -> anyhow::Result<Vec<UsageView>> {
+    pub(super) async fn usage(&self) -> anyhow::Result<UsageList> {
         either!(self, there => there.usage().await)
     }
 

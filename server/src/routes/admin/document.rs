@@ -3,7 +3,7 @@ use crate::view::{
     AccountView, ActedView, ApiTokenView, AuditStateView, AuditView, InvitedView, IssuedApiTokenView,
     IssuedView, LeaseFileView, LicenseChange, LicenseView, List, MeView, NewAccount, NewApiTokenRequest,
     NewLicense, NewSeatRequest, NewUserRequest, OfflineView, PlanContent, PlanView, ProblemView,
-    RequestFileView, SeatView, UsageView, UserChangeRequest, UserView,
+    RecoveryView, RequestFileView, SeatView, UsageList, UsageView, UserChangeRequest, UserView,
 };
 use askama::Template;
 use axum::{
@@ -27,10 +27,10 @@ const POLICY: &str =
 #[openapi(components(schemas(
     AccountView, ActedView, ApiTokenView, AuditStateView, AuditView, InvitedView, IssuedApiTokenView, IssuedView,
     LeaseFileView, LicenseChange, LicenseView, MeView, NewAccount, NewApiTokenRequest, NewLicense, NewSeatRequest,
-    NewUserRequest, OfflineView, PlanContent, PlanView, ProblemView, RequestFileView, SeatView, UsageView,
-    UserChangeRequest, UserView,
+    NewUserRequest, OfflineView, PlanContent, PlanView, ProblemView, RecoveryView, RequestFileView, SeatView, UsageList,
+    UsageView, UserChangeRequest, UserView,
     List<AccountView>, List<ApiTokenView>, List<AuditView>, List<LicenseView>, List<PlanView>, List<SeatView>,
-    List<UsageView>, List<UserView>,
+    List<UserView>,
 )))]
 struct Schemas;
 

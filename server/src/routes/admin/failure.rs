@@ -1,3 +1,4 @@
+use crate::checkpoint::CheckpointError;
 use crate::desk::Refused;
 use crate::offline::OfflineError;
 use crate::password::PasswordError;
@@ -170,6 +171,8 @@ impl From<Refused> for Failure {
             }
             Refused::Invalid { field, reason } => Self::invalid(field, &reason),
             Refused::Store(error) => error.into(),
+            Refused::Checkpoint(CheckpointError::Store(error)) => error.into(),
+            Refused::Checkpoint(error) => Self::server_error(error),
             Refused::Password(error) => error.into(),
             Refused::Random(error) => Self::server_error(error),
             Refused::Seal(error) => Self::server_error(error),

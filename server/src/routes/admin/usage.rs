@@ -3,7 +3,7 @@ use super::ask::{Ask, Visitor};
 use super::{Answer, Endpoints, shown};
 use crate::routes::AppState;
 use crate::store::Store;
-use crate::view::{List, UsageView};
+use crate::view::UsageList;
 use axum::extract::State;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -27,17 +27,19 @@ struct UsageQuery {
 
 /// Show how much is used
 ///
-/// One entry for each license, the oldest first.
+/// One entry for each license, the oldest first. `recovery` says whether a restored database still learns from machines what
+/// happened since its backup.
 #[utoipa::path(
     get, path = "/usage", params(UsageQuery),
-    responses((status = 200, description = "Use of the licenses.", body = List<UsageView>), BadRequest, Guarded)
+    responses((status = 200, description = "Use of the licenses.", body = UsageList), BadRequest, Guarded)
 )]
 async fn get_usage<S: Store>(
     State(state): State<Arc<AppState<S>>>,
     who: Visitor,
     Ask(query): Ask<UsageQuery>,
 ) -> Answer {
-    let licenses = who.desk(&state).licenses(query.account).await?;
+    let desk = who.desk(&state);
+    let licenses = desk.licenses(query.account).await?;
     let wanted = licenses.iter().filter(|license| query.license.is_none_or(|id| license.id == id));
-    shown(&List::whole(wanted.map(UsageView::from).collect()))
+    shown(&UsageList::new(wanted, desk.recovery().await?.as_ref()))
 }

@@ -2,7 +2,7 @@ use super::super::csv;
 use super::form::Asked;
 use super::visit::Visit;
 use super::{Shown, show, shown};
-use crate::page::{Id, SeatFilter, SeatsPage, StatusBadge};
+use crate::page::{Id, RecoveryNotice, SeatFilter, SeatsPage, StatusBadge};
 use crate::store::{SeatCursor, SeatQuery, Store};
 use seatlock_protocol::UnixTime;
 use serde::Deserialize;
@@ -52,10 +52,16 @@ pub(super) async fn list<S: Store>(visit: Visit<S>, Asked(narrowed): Asked<Narro
     let desk = visit.desk();
     let licenses = desk.licenses(visit.account()).await?;
     let query = narrowed.query(visit.account());
+    let recovery = if visit.is_admin { desk.recovery().await? } else { None };
     let first_page = query.after.is_none();
     let page = desk.seats(query).await?;
     show(&SeatsPage {
         shell: visit.shell(),
+        recovery: recovery.map(|recovery| RecoveryNotice {
+            known_until: recovery.restored.known_until.into(),
+            until: recovery.restored.until.into(),
+            recovered: recovery.recovered,
+        }),
         licenses: licenses.iter().map(|license| shown::card(license, now)).collect(),
         filter: narrowed.filter(),
         first_page,

@@ -18,7 +18,7 @@ pub(super) struct Visit<S> {
     pub(super) state: Arc<AppState<S>>,
     /// With an owner's authority: the pages are about one account, an admin's own too.
     pub(super) who: SignedIn,
-    is_admin: bool,
+    pub(super) is_admin: bool,
 }
 
 impl<S: Store> FromRequestParts<Arc<AppState<S>>> for Visit<S> {

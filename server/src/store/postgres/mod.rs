@@ -17,6 +17,9 @@ mod audit;
 /// The two traits, for this back end.
 #[path = "../sql/back_end.rs"]
 mod back_end;
+/// Signed statements of what the audit trail was.
+#[path = "../sql/checkpoint.rs"]
+mod checkpoint;
 /// Whether the clock can be believed, and the pepper.
 #[path = "../sql/clock.rs"]
 mod clock;
@@ -41,6 +44,12 @@ mod people;
 /// Carries out a decision.
 #[path = "../sql/persist.rs"]
 mod persist;
+/// The mark of a database that was put back from a backup.
+#[path = "../sql/restored.rs"]
+mod restored;
+/// What is not kept for ever.
+#[path = "../sql/retention.rs"]
+mod retention;
 /// Rows as values.
 #[path = "../sql/rows.rs"]
 mod rows;

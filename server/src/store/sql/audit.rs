@@ -1,7 +1,7 @@
 use super::dialect::{Db, DbConnection, DbRow, audit_head};
 use super::rows::{hash, integer, moment, optional, parsed, unsigned};
 use super::writer::Tx;
-use crate::store::{Actor, AuditQuery, AuditRow, AuditState, Page, StoreError, chain};
+use crate::store::{Actor, AuditPart, AuditPoint, AuditQuery, AuditRow, AuditState, Page, StoreError, chain};
 use seatlock_protocol::MachineId;
 use serde_json::Value;
 use sqlx::{Pool, QueryBuilder, Row as _};
@@ -90,11 +90,14 @@ pub(super) async fn list(pool: &Pool<Db>, query: AuditQuery) -> Result<Page<Audi
     Ok(Page { rows: page, more: rows.len() > limit })
 }
 
-/// Follows the chain from its beginning. Rows that come meanwhile are looked at too, or not: both are right.
-pub(super) async fn verify(conn: &mut DbConnection) -> Result<AuditState, StoreError> {
-    let mut state = AuditState { rows: 0, broken_at: None, head: chain::START };
+/// Follows the chain. Rows that come meanwhile are looked at too, or not: both are right.
+pub(super) async fn verify(conn: &mut DbConnection, part: AuditPart) -> Result<AuditState, StoreError> {
     // Numbers that no row of ours has would be seen in lists, so they are looked at too.
-    let mut from = i64::MIN;
+    let (AuditPoint { row, head }, mut from) = match part {
+        AuditPart::Whole(start) => (start, i64::MIN),
+        AuditPart::After(start) => (start, integer(start.row) + 1),
+    };
+    let mut state = AuditState { first: row + 1, rows: row, broken_at: None, head };
     loop {
         let rows = sqlx::query("SELECT * FROM audit WHERE id >= $1 ORDER BY id LIMIT $2")
             .bind(from)

@@ -1,12 +1,15 @@
 use super::clock::clock_columns;
 use super::dialect::{BackEnd, now};
 use super::rows::{license_columns, seat_columns};
-use super::{audit, clock, licenses, lists, people, rows, share, sign_in, sweep};
+use super::{
+    audit, checkpoint, clock, licenses, lists, people, restored, retention, rows, share, sign_in, sweep,
+};
 use crate::rules::{AttemptBy, Clocks, License, Plan, Seat};
 use crate::store::{
-    Account, Actor, Answered, ApiToken, AuditQuery, AuditRow, AuditState, Ending, Hash, ListedSeat, Load,
-    Made, NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, Page, PasswordHash, People, Question,
-    SeatQuery, ServerInfo, Session, Share, SignedIn, Store, StoreError, StoredKeySet, User, UserChange,
+    Account, Actor, Answered, ApiToken, AuditPart, AuditPoint, AuditQuery, AuditRow, AuditState, Checkpoint,
+    Due, Ending, Erased, Hash, Keep, ListedSeat, Load, Made, NewApiToken, NewSeat, NewSession, NewUser,
+    OwnerOrder, Page, PasswordHash, People, Question, Recovery, SeatQuery, ServerInfo, Session, Share,
+    SignedIn, Store, StoreError, StoredKeySet, User, UserChange,
 };
 use seatlock_protocol::{PublicKey, TokenHash, UnixTime};
 use sqlx::Row as _;
@@ -84,6 +87,14 @@ impl Store for BackEnd {
         Ok(StoredKeySet { seq: rows::unsigned(&row, "seq")?, jws: row.try_get("jws")? })
     }
 
+    async fn key_sets(&self) -> Result<Vec<StoredKeySet>, StoreError> {
+        let rows =
+            sqlx::query("SELECT seq, jws FROM key_set ORDER BY seq DESC").fetch_all(self.pool()).await?;
+        rows.iter()
+            .map(|row| Ok(StoredKeySet { seq: rows::unsigned(row, "seq")?, jws: row.try_get("jws")? }))
+            .collect()
+    }
+
     async fn publish(&self, keys: StoredKeySet) -> Result<(), StoreError> {
         self.write(licenses::Publish(keys)).await
     }
@@ -144,12 +155,44 @@ impl Store for BackEnd {
         audit::list(self.pool(), query).await
     }
 
-    async fn verify_audit(&self) -> Result<AuditState, StoreError> {
-        audit::verify(&mut *self.pool().acquire().await?).await
+    async fn verify_audit(&self, part: AuditPart) -> Result<AuditState, StoreError> {
+        audit::verify(&mut *self.pool().acquire().await?, part).await
     }
 
-    async fn forget_secrets(&self) -> Result<(), StoreError> {
-        self.write(licenses::ForgetSecrets).await
+    async fn audit_point(&self, row: Option<u64>) -> Result<Option<AuditPoint>, StoreError> {
+        checkpoint::point(&mut *self.pool().acquire().await?, row).await
+    }
+
+    async fn checkpoints(&self) -> Result<Vec<Checkpoint>, StoreError> {
+        checkpoint::list(&mut *self.pool().acquire().await?).await
+    }
+
+    async fn keep_checkpoint(&self, checkpoint: Checkpoint, by: Actor) -> Result<(), StoreError> {
+        self.write(checkpoint::Keep { checkpoint, by }).await
+    }
+
+    async fn mark_restored(&self) -> Result<Recovery, StoreError> {
+        self.write(restored::MarkRestored).await
+    }
+
+    async fn recovery(&self) -> Result<Option<Recovery>, StoreError> {
+        restored::recovery(self.pool()).await
+    }
+
+    async fn tidy(&self) -> Result<(), StoreError> {
+        self.write(retention::Tidy).await
+    }
+
+    async fn due(&self, keep: Keep) -> Result<Due, StoreError> {
+        retention::due(self.pool(), &keep).await
+    }
+
+    async fn erase_closed(&self, keep: Keep) -> Result<u64, StoreError> {
+        self.write(retention::EraseClosed(keep)).await
+    }
+
+    async fn erase_person(&self, email: &str, dry_run: bool) -> Result<Erased, StoreError> {
+        self.write(retention::ErasePerson { email: email.to_owned(), dry_run }).await
     }
 
     async fn backup(&self, to: &Path) -> Result<(), StoreError> {

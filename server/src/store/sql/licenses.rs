@@ -19,7 +19,6 @@ pub(super) struct ChangeLicense {
     pub(super) new: License,
     pub(super) by: Actor,
 }
-pub(super) struct ForgetSecrets;
 pub(super) struct Publish(pub(super) StoredKeySet);
 
 /// The first contents of a database.
@@ -28,21 +27,6 @@ pub(super) struct Initialise {
     pub(super) account: String,
     pub(super) license: License,
     pub(super) keys: StoredKeySet,
-}
-
-impl Write for ForgetSecrets {
-    type Output = ();
-    // The backup may be old.
-    const AT_ANY_TIME: bool = true;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        for statement in
-            ["DELETE FROM install", "DELETE FROM session", "DELETE FROM share", "DELETE FROM remembered"]
-        {
-            sqlx::query(statement).execute(tx.conn()).await?;
-        }
-        Ok(())
-    }
 }
 
 impl Write for AddLicense {

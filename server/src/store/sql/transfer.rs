@@ -1,4 +1,5 @@
 use super::audit::verify;
+use super::checkpoint;
 use super::clock::KnowPepper;
 use super::dialect::{BackEnd, Db, DbConnection, DbRow, ROWS, SNAPSHOT, now};
 use super::rows::moment;
@@ -41,7 +42,8 @@ impl BackEnd {
             })
             .await?;
         }
-        let audit = AuditHeader::of(&verify(&mut tx).await?)?;
+        let part = checkpoint::part(&mut tx).await?;
+        let audit = AuditHeader::of(&verify(&mut tx, part).await?)?;
         let header = Header { format: FORMAT.to_owned(), made_at, tables: tally.headers(), audit };
         let line = serde_json::to_string(&header).map_err(|_| StoreError::Unexpected("the header"))?;
         writeln!(output, "{line}")?;
@@ -159,7 +161,8 @@ impl Import {
         if lines.next().is_some() || tally.headers() != header.tables {
             return Err(wrong("its rows are not those that its first line counts and hashes"));
         }
-        if AuditHeader::of(&verify(tx.conn()).await?)? != header.audit {
+        let part = checkpoint::part(tx.conn()).await?;
+        if AuditHeader::of(&verify(tx.conn(), part).await?)? != header.audit {
             return Err(wrong("its audit trail is another than its first line says"));
         }
         KnowPepper(self.pepper_check).run(tx).await?;

@@ -1,0 +1,46 @@
+use super::{AuditEvent, Caller, Holding, LostLease, SeatState, Verdict, decide::Draft};
+use seatlock_protocol::Act;
+
+impl Draft<'_> {
+    /// T15. A lease of the lost time proves that its machine holds a seat which the restored database believes free, or
+    /// with a machine that had it earlier. Who took the seat since the mark keeps it.
+    pub(super) fn recover(&mut self, caller: &Caller) -> Result<(), Verdict> {
+        let Some(lost) = self.lost(caller) else { return Ok(()) };
+        let later = lost.epoch >= self.known;
+        let holds = match &self.seat.state {
+            SeatState::InUse(holding) => {
+                later && holding.machine != caller.machine && holding.since <= lost.marked
+            }
+            SeatState::Released(Some(left)) => left.machine != caller.machine,
+            SeatState::Released(None) | SeatState::NeverUsed => true,
+            SeatState::Closed => false,
+        };
+        if !holds {
+            return Ok(());
+        }
+        self.check_place()?;
+        let (machine, since) = (caller.machine.clone(), lost.iat);
+        let holding = Holding { machine: machine.clone(), since, last_ping: since, lease_until: lost.exp };
+        self.enter(SeatState::InUse(holding));
+        self.seat.epoch = if later { self.seat.epoch.max(lost.epoch) } else { self.seat.epoch + 1 };
+        self.record(AuditEvent::Recovered, Some(machine));
+        Ok(())
+    }
+
+    /// The living lease of the lost time that the caller shows for this seat. What its owner has taken from its machine
+    /// since counts more. An epoch that is equal was raised to the lease's, by an earlier call.
+    pub(super) fn lost<'c>(&self, caller: &'c Caller) -> Option<&'c LostLease> {
+        let lost = caller.lost.as_ref()?;
+        let alive = lost.seat == self.seat.id && lost.exp > self.now;
+        let taken = match &self.seat.state {
+            SeatState::Released(Some(left)) => left.machine == caller.machine && lost.epoch < self.known,
+            _ => false,
+        };
+        (alive && !taken).then_some(lost)
+    }
+
+    /// A living lease of the lost time goes on to its end.
+    pub(super) fn unless_lost(&self, caller: &Caller, act: Act) -> Act {
+        if self.lost(caller).is_some() { Act::Keep } else { act }
+    }
+}

@@ -1,0 +1,153 @@
+use super::audit::{Entry, append};
+use super::dialect::{Db, POSITION, skip_locked};
+use super::rows::{parsed, unsigned};
+use super::writer::{Tx, Write};
+use crate::rules::{Attempts, ERASED, REMEMBERED, SESSION_IDLE, SESSION_LIFE};
+use crate::store::{Actor, Due, Erased, Keep, StoreError};
+use serde_json::json;
+use sqlx::{AssertSqlSafe, Pool, Row as _};
+use uuid::Uuid;
+
+/// Rows that are taken away at a time, so that plug-ins do not wait for long.
+const BATCH: i64 = 500;
+
+/// Closed seats whose token was revoked at a moment or before, and that still have an e-mail address.
+macro_rules! closed_seats {
+    () => {
+        "seat s WHERE s.state = 'closed' AND s.shared_with <> $1 \
+         AND NOT EXISTS (SELECT 1 FROM token t WHERE t.seat_id = s.id AND (t.revoked_at IS NULL OR t.revoked_at > $2))"
+    };
+}
+
+/// Takes away what has ended by itself.
+pub(super) struct Tidy;
+
+impl Write for Tidy {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let now = tx.now;
+        let attempts = Attempts::outdated_before(now);
+        for (table, key, ended, before) in [
+            ("session", "hash", "created_at", now.minus(SESSION_LIFE)),
+            ("session", "hash", "seen_at", now.minus(SESSION_IDLE)),
+            ("share", "id", "expires_at", now),
+            ("remembered", "hash", "created_at", now.minus(REMEMBERED)),
+            ("attempt", "hash", "since", attempts),
+        ] {
+            let locked = skip_locked!();
+            let query = format!(
+                "DELETE FROM {table} WHERE {key} IN \
+                 (SELECT {key} FROM {table} WHERE {ended} <= $1 LIMIT {BATCH}{locked})"
+            );
+            sqlx::query(AssertSqlSafe(query)).bind(before.seconds()).execute(tx.conn()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What is older than it is kept.
+pub(super) async fn due(pool: &Pool<Db>, keep: &Keep) -> Result<Due, StoreError> {
+    // A clock that was set back makes later entries look old: only what no younger entry precedes is taken away. The last
+    // entry stays in any case.
+    let row = sqlx::query(
+        "SELECT count(*) AS entries, coalesce(max(id), 0) AS last_id FROM audit WHERE id < coalesce(\
+         (SELECT min(id) FROM audit WHERE at > $1), (SELECT max(id) FROM audit), 0)",
+    )
+    .bind(keep.audit_before.seconds())
+    .fetch_one(pool)
+    .await?;
+    let seats = sqlx::query(concat!("SELECT count(*) AS seats FROM ", closed_seats!()))
+        .bind(ERASED)
+        .bind(keep.closed_before.seconds())
+        .fetch_one(pool)
+        .await?;
+    Ok(Due {
+        entries: unsigned(&row, "entries")?,
+        last_entry: unsigned(&row, "last_id")?,
+        closed_seats: unsigned(&seats, "seats")?,
+    })
+}
+
+/// Takes the e-mail addresses of some seats away that were closed long ago, and answers of how many.
+pub(super) struct EraseClosed(pub(super) Keep);
+
+impl Write for EraseClosed {
+    type Output = u64;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<u64, StoreError> {
+        let query = concat!(
+            "UPDATE seat SET shared_with = $1 WHERE id IN (SELECT s.id FROM ",
+            closed_seats!(),
+            " ORDER BY s.id LIMIT $3)"
+        );
+        let done = sqlx::query(query)
+            .bind(ERASED)
+            .bind(self.0.closed_before.seconds())
+            .bind(BATCH)
+            .execute(tx.conn())
+            .await?;
+        let seats = done.rows_affected();
+        if seats > 0 {
+            let detail = Some(json!({ "closed_seats": seats }));
+            append(tx, &Actor::Console, Entry { detail, ..Entry::new("addresses_erased", Uuid::nil()) })
+                .await?;
+        }
+        Ok(seats)
+    }
+}
+
+/// Erases a person.
+pub(super) struct ErasePerson {
+    pub(super) email: String,
+    pub(super) dry_run: bool,
+}
+
+impl Write for ErasePerson {
+    type Output = Erased;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Erased, StoreError> {
+        let key = self.email.to_lowercase();
+        let user: Option<String> = sqlx::query_scalar("SELECT id FROM person WHERE email_key = $1")
+            .bind(&key)
+            .fetch_optional(tx.conn())
+            .await?;
+        let rows = sqlx::query(
+            "SELECT id, state, shared_with FROM seat WHERE lower(shared_with) = lower($1) ORDER BY id",
+        );
+        let rows = rows.bind(&self.email).fetch_all(tx.conn()).await?;
+        let (mut closed, mut open) = (Vec::new(), Vec::new());
+        for row in &rows {
+            let seats = if row.try_get::<&str, _>("state")? == "closed" { &mut closed } else { &mut open };
+            seats.push(parsed::<Uuid>(row, "id")?);
+        }
+        let named = sqlx::query(AssertSqlSafe(format!(
+            "SELECT count(*) AS entries FROM audit WHERE {POSITION}(lower(coalesce(actor_name, '')), $1) > 0 \
+             OR {POSITION}(lower(coalesce(detail, '')), $1) > 0"
+        )));
+        let named = named.bind(&key).fetch_one(tx.conn()).await?;
+        let user = user.and_then(|id| id.parse().ok());
+        let erased =
+            Erased { user, closed_seats: closed, open_seats: open, entries: unsigned(&named, "entries")? };
+        let nothing = erased.user.is_none() && erased.closed_seats.is_empty();
+        if self.dry_run || nothing || !erased.open_seats.is_empty() {
+            return Ok(erased);
+        }
+        if let Some(user) = erased.user {
+            for statement in [
+                "DELETE FROM session WHERE user_id = $1",
+                "DELETE FROM api_token WHERE user_id = $1",
+                "DELETE FROM person WHERE id = $1",
+            ] {
+                sqlx::query(statement).bind(user.to_string()).execute(tx.conn()).await?;
+            }
+        }
+        for seat in &erased.closed_seats {
+            let update = sqlx::query("UPDATE seat SET shared_with = $1 WHERE id = $2");
+            update.bind(ERASED).bind(seat.to_string()).execute(tx.conn()).await?;
+        }
+        let detail = Some(json!({ "user": erased.user, "seats": erased.closed_seats }));
+        append(tx, &Actor::Console, Entry { detail, ..Entry::new("person_erased", Uuid::nil()) }).await?;
+        Ok(erased)
+    }
+}
