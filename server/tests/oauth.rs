@@ -75,7 +75,6 @@ fn what_is_believed_of_the_claims() {
         (json!({ "exp": NOW - 60 }), Err(Expired)),
         (json!({ "exp": -1 }), Err(Expired)),
         (json!({ "exp": null }), Err(Claims)),
-        (json!({ "exp": "1900000000" }), Err(Claims)),
         (json!({ "nbf": NOW + 61 }), Err(NotYet)),
         (json!({ "iat": NOW + 61 }), Err(NotYet)),
         (json!({ "sub": "x".repeat(256) }), Err(Claims)),
@@ -479,7 +478,12 @@ async fn the_admin_api_by_access_token() {
     let token = |scope: &str, client: &str| key.access_token(&issuers.claims("login", client, scope));
     let ask = async |method: reqwest::Method, path: &str, token: &str| {
         let request = http.request(method, format!("{}/admin/v1{path}", server.url)).bearer_auth(token);
-        let answer = request.json(&json!({ "email": "ada@example.com" })).send().await.unwrap();
+        let body = if path == "/accounts" {
+            json!({ "name": "Mine" })
+        } else {
+            json!({ "email": "ada@example.com" })
+        };
+        let answer = request.json(&body).send().await.unwrap();
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         (status, headers, answer.json::<Value>().await.unwrap())
     };

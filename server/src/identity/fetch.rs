@@ -7,8 +7,8 @@ use std::{sync::Arc, time::Duration};
 
 /// Longest time for a connection.
 const CONNECT: Duration = Duration::from_secs(3);
-/// Longest time for one document. A plug-in waits for fifteen seconds.
-const TOTAL: Duration = Duration::from_secs(5);
+/// Longest time for one document. There are two, and a request may take ten seconds.
+const TOTAL: Duration = Duration::from_secs(4);
 /// Bytes of the largest document. Those of real issuers have some thousands.
 const LARGEST: usize = 256 * 1024;
 

@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
+use tokio::sync::OwnedMutexGuard;
 
 /// Why what an issuer says can not be verified at the moment: the beginning of a sentence about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +33,7 @@ pub struct Keys {
 #[derive(Default)]
 struct Issuer {
     /// Whoever fetches has it; the others wait and then look again.
-    fetching: tokio::sync::Mutex<()>,
+    fetching: Arc<tokio::sync::Mutex<()>>,
     state: Mutex<State>,
 }
 
@@ -95,23 +96,20 @@ impl Keys {
         };
         let (mut planned, mut state) = look();
         if planned == Plan::Fetch {
-            let _turn = issuer.fetching.lock().await;
+            let turn = issuer.fetching.clone().lock_owned().await;
             (planned, state) = look();
             if planned == Plan::Fetch {
-                issuer.fetch(url, &self.clock).await;
+                // A task of its own: who hangs up meanwhile does not make the next one ask once more.
+                let fetched =
+                    tokio::spawn(issuer.clone().fetch(url.to_owned(), self.clock.clone(), turn)).await;
+                fetched.map_err(|_| Unusable::new("it could not be asked"))?;
                 (planned, state) = look();
             }
         }
         if planned == Plan::UseAndFetch
-            && let Ok(turn) = issuer.fetching.try_lock()
+            && let Ok(turn) = issuer.fetching.clone().try_lock_owned()
         {
-            drop(turn);
-            let (issuer, url, clock) = (issuer.clone(), url.to_owned(), self.clock.clone());
-            lock(&issuer.state).held.tried_at = Some(clock());
-            tokio::spawn(async move {
-                let _turn = issuer.fetching.lock().await;
-                issuer.fetch(&url, &clock).await;
-            });
+            tokio::spawn(issuer.clone().fetch(url.to_owned(), self.clock.clone(), turn));
         }
         let usable = matches!(planned, Plan::Use | Plan::UseAndFetch);
         let none = || state.failure.clone().unwrap_or_else(|| Unusable::new("it is not reachable"));
@@ -120,13 +118,13 @@ impl Keys {
 }
 
 impl Issuer {
-    async fn fetch(&self, url: &str, clock: &Clock) {
-        lock(&self.state).held.tried_at = Some(clock());
-        let fetched = fetch(url).await;
+    async fn fetch(self: Arc<Self>, url: String, clock: Clock, turn: OwnedMutexGuard<()>) {
+        let fetched = fetch(&url).await;
         let mut state = lock(&self.state);
+        state.held.tried_at = Some(clock());
         match fetched {
             Ok(published) => {
-                state.held.fetched_at = Some(clock());
+                state.held.fetched_at = state.held.tried_at;
                 state.published = Some(Arc::new(published));
                 state.failure = None;
             }
@@ -135,6 +133,7 @@ impl Issuer {
                 state.failure = Some(failure);
             }
         }
+        drop((state, turn));
     }
 }
 
