@@ -529,6 +529,174 @@ async fn the_admin_api_by_access_token() {
     assert_eq!(headers["www-authenticate"], "Bearer error=\"invalid_token\"");
 }
 
+/// A browser that does not follow redirects.
+struct Browser<'a> {
+    server: &'a Server<'a>,
+    http: reqwest::Client,
+}
+
+/// What an answer says to a browser.
+struct Page {
+    status: u16,
+    location: String,
+    cookies: Vec<String>,
+    text: String,
+}
+
+impl<'a> Browser<'a> {
+    fn new(server: &'a Server<'a>) -> Self {
+        drop(support::http_client());
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { server, http }
+    }
+
+    async fn get(&self, path: &str, cookie: &str) -> Page {
+        let request = self.http.get(format!("{}{path}", self.server.url)).header("cookie", cookie);
+        let answer = request.send().await.unwrap();
+        let header = |name| {
+            let values = answer.headers().get_all(name).iter();
+            values.map(|value| value.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let (location, cookies) = (header("location").concat(), header("set-cookie"));
+        Page { status: answer.status().as_u16(), location, cookies, text: answer.text().await.unwrap() }
+    }
+}
+
+/// A way to the issuer that was begun.
+struct Begun {
+    cookie: String,
+    asked: std::collections::HashMap<String, String>,
+}
+
+impl Browser<'_> {
+    async fn begin(&self, issuers: &Issuers, next: &str) -> Begun {
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("issuer", &issuers.url("login"))
+            .append_pair("next", next)
+            .finish();
+        let page = self.get(&format!("/sign-in/with?{query}"), "").await;
+        assert_eq!(page.status, 303, "{}", page.text);
+        let (address, asked) = page.location.split_once('?').unwrap();
+        assert_eq!(address, format!("{}/authorize", issuers.url("login")));
+        let asked = form_urlencoded::parse(asked.as_bytes()).into_owned().collect();
+        assert!(page.cookies[0].contains("; HttpOnly; SameSite=Lax; Secure; Path=/"), "{}", page.cookies[0]);
+        Begun { cookie: page.cookies[0].split(';').next().unwrap().to_owned(), asked }
+    }
+
+    async fn back(&self, begun: &Begun, more: &str) -> Page {
+        let state = &begun.asked["state"];
+        self.get(&format!("/sign-in/back?code=c0de&state={state}{more}"), &begun.cookie).await
+    }
+}
+
+#[tokio::test]
+async fn people_sign_in_on_the_page_with_an_issuer() {
+    let (site, issuers, key) = site(&["--seats", "2", "--account", "Example"]).await;
+    let other = site.cli(&["account", "create", "Other"]).json()["id"].as_str().unwrap().to_owned();
+    let account = site.cli(&["account", "list"]).json()[0]["id"].as_str().unwrap().to_owned();
+    for (email, account, role) in [
+        ("owner@example.com", &account, "owner"),
+        ("admin@example.com", &account, "admin"),
+        ("other@example.com", &other, "owner"),
+        ("gone@example.com", &account, "owner"),
+    ] {
+        site.cli(&["user", "add", email, "--account", account, "--role", role]).json();
+    }
+    site.cli(&["user", "disable", "gone@example.com"]).json();
+    let secret = site.scratch("secret");
+    std::fs::write(&secret, "a client secret\n").unwrap();
+    let (url, rule) = (issuers.url("login"), format!("domain=example.com,account={account},role=owner"));
+    let mut change = vec!["issuer", "change", &url, "--admit", &rule, "--client-id", "page"];
+    change.extend(["--client-secret-file", secret.to_str().unwrap()]);
+    let changed = site.cli(&change);
+    assert_eq!(changed.json()["client_secret"], json!(true));
+    assert!(!changed.stdout.contains("a client secret"));
+    let server = site.serve();
+    let browser = Browser::new(&server);
+    let page = browser.get("/sign-in?next=/audit", "").await;
+    assert!(page.text.contains("Sign in with Example login"), "{}", page.text);
+
+    let id_token = |begun: &Begun, email: &str, more: Value| {
+        let claims = json!({
+            "iss": url, "sub": email, "aud": "page", "exp": issuer_support::now() + 60, "email": email,
+            "email_verified": true, "nonce": begun.asked["nonce"],
+        });
+        key.access_token(&with(claims, more))
+    };
+    for (next, to) in [
+        ("/audit", "/audit"),
+        ("", "/seats"),
+        ("//evil.example", "/seats"),
+        ("https://evil.example", "/seats"),
+    ] {
+        let begun = browser.begin(&issuers, next).await;
+        issuers.give("login", id_token(&begun, "owner@example.com", json!({})));
+        let page = browser.back(&begun, "").await;
+        assert_eq!((page.status, page.location.as_str()), (303, to), "{}", page.text);
+        let session = page.cookies.iter().find(|cookie| cookie.starts_with("__Host-seatlock=")).unwrap();
+        let session = session.split(';').next().unwrap();
+        assert!(browser.get("/account", session).await.text.contains("owner@example.com"));
+        assert!(
+            page.cookies.iter().any(|cookie| cookie.starts_with("__Host-seatlock-sign-in=;")),
+            "it was used"
+        );
+        let form = issuers.form("login");
+        use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+        use sha2::Digest as _;
+        let challenge = URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(&form["code_verifier"]));
+        assert_eq!((&challenge, form["code"].as_str()), (&begun.asked["code_challenge"], "c0de"));
+        assert_eq!(form["redirect_uri"], begun.asked["redirect_uri"]);
+    }
+    let begun = browser.begin(&issuers, "").await;
+    issuers.give("login", id_token(&begun, "new@example.com", json!({})));
+    assert_eq!(browser.back(&begun, "").await.status, 303, "added by the rule");
+    let users = site.cli(&["user", "list"]).json();
+    let new =
+        users.as_array().unwrap().iter().find(|user| user["email"] == "new@example.com").unwrap().clone();
+    assert_eq!((&new["role"], &new["account"]), (&json!("owner"), &json!(account)));
+
+    for (name, email, more, says) in [
+        ("another account", "other@example.com", json!({}), "have no access here"),
+        ("more than the rule says", "admin@example.com", json!({}), "have no access here"),
+        ("disabled", "gone@example.com", json!({}), "have no access here"),
+        ("not verified", "owner@example.com", json!({ "email_verified": false }), "have no access here"),
+        ("another domain", "owner@example.org", json!({}), "have no access here"),
+        ("another nonce", "owner@example.com", json!({ "nonce": "other" }), "could not be verified"),
+        ("no nonce", "owner@example.com", json!({ "nonce": null }), "could not be verified"),
+        ("for another client", "owner@example.com", json!({ "aud": "other" }), "could not be verified"),
+        ("an access token", "owner@example.com", json!({ "aud": AUDIENCE }), "could not be verified"),
+        (
+            "given to another",
+            "owner@example.com",
+            json!({ "aud": ["page", "x"], "azp": "x" }),
+            "could not be verified",
+        ),
+        ("expired", "owner@example.com", json!({ "exp": 0 }), "could not be verified"),
+    ] {
+        let begun = browser.begin(&issuers, "").await;
+        issuers.give("login", id_token(&begun, email, more));
+        let page = browser.back(&begun, "").await;
+        assert_eq!(page.status, 403, "{name}");
+        assert!(page.text.contains(says), "{name}: {}", page.text);
+        assert!(!page.cookies.iter().any(|cookie| cookie.starts_with("__Host-seatlock=")), "{name}");
+    }
+    let good = browser.begin(&issuers, "").await;
+    issuers.give("login", id_token(&good, "owner@example.com", json!({})));
+    let stranger = Begun { cookie: String::new(), asked: good.asked.clone() };
+    assert!(browser.back(&stranger, "").await.text.contains("begun in another browser"));
+    let second = browser.begin(&issuers, "").await;
+    let mixed = Begun { cookie: second.cookie, asked: good.asked.clone() };
+    assert!(browser.back(&mixed, "").await.text.contains("begun in another browser"));
+    assert!(browser.back(&good, "&iss=https://evil.example").await.text.contains("could not be verified"));
+    let denied = format!("/sign-in/back?error=access_denied&state={}", good.asked["state"]);
+    assert!(browser.get(&denied, &good.cookie).await.text.contains("cancelled or refused"));
+    issuers.give("login", String::new());
+    assert!(browser.back(&good, "").await.text.contains("does not answer as it should"));
+    assert_eq!(browser.get("/sign-in/with?issuer=https://evil.example", "").await.status, 404);
+    let log = std::fs::read_to_string(site.log()).unwrap();
+    assert!(!log.contains("a client secret") && !log.contains("c0de") && !log.contains(&good.asked["state"]));
+}
+
 async fn one_identity_has_one_seat(fresh: Fresh) {
     let other = fresh.place.open().await;
     let seat = |subject: String| {

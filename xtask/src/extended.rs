@@ -37,6 +37,8 @@ mod races;
 mod resolver;
 /// Where tokens must not be: in outputs, logs, files and core dumps.
 mod secrets;
+/// Signing in with a real OpenID provider.
+mod sign_in;
 /// What the shared library exports, as the linker sees it.
 mod symbols;
 /// The lifecycle program under valgrind.
@@ -53,6 +55,7 @@ const CHECKS: &[Check] = &[
     ("browser: every page, light and dark, wide and narrow", browser::check),
     ("python: protocol against PyJWT", python::cross_check),
     ("api: the admin API against its description, by schemathesis", api::described),
+    ("sign-in: a machine and a person, with a real OpenID provider", sign_in::real),
     ("valgrind: 20 lives without leak or error", valgrind::lifecycle),
     ("resolver: closing while name resolution hangs", resolver::hanging),
     ("proxies: squid, tinyproxy, mitmproxy and a silent name server", proxies::real),

@@ -1,5 +1,5 @@
 use super::{KeySet, Unusable};
-use reqwest::{Client, StatusCode, Url, redirect};
+use reqwest::{Client, Response, StatusCode, Url, redirect};
 use rustls::{ClientConfig, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 use serde::Deserialize;
@@ -66,10 +66,15 @@ pub(super) async fn fetch(issuer: &str) -> Result<(Endpoints, KeySet), Unusable>
 async fn get(address: &str) -> Result<Vec<u8>, Unusable> {
     let url = check_url(address).map_err(|reason| Unusable(format!("its address is of no use: {reason}")))?;
     let answer = client(&url)?.get(url).send().await;
-    let mut answer = answer.map_err(|error| unreachable(&error))?;
+    let answer = answer.map_err(|error| unreachable(&error))?;
     if answer.status() != StatusCode::OK {
         return Err(Unusable(format!("it answers with the HTTP status {}", answer.status().as_u16())));
     }
+    read(answer).await
+}
+
+/// The body, if it is not too large.
+pub(super) async fn read(mut answer: Response) -> Result<Vec<u8>, Unusable> {
     let mut document = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| unreachable(&error))? {
         if document.len() + chunk.len() > LARGEST {
@@ -100,7 +105,7 @@ pub(super) fn client(url: &Url) -> Result<Client, Unusable> {
 }
 
 /// Without the address, which may be long, and without the issuer's own words.
-fn unreachable(error: &reqwest::Error) -> Unusable {
+pub(super) fn unreachable(error: &reqwest::Error) -> Unusable {
     Unusable::new(match error {
         error if error.is_timeout() => "it does not answer in time",
         error if error.is_connect() => "it is not reachable",

@@ -4,6 +4,8 @@
 //! What decides is pure: `key_set`, `signed` and `freshness` touch neither network nor clock. `fetch` brings what an issuer
 //! publishes, `keys` keeps it.
 
+/// How people sign in at an issuer and come back with a code.
+mod code_flow;
 /// The issuer's documents, over HTTP.
 mod fetch;
 /// When keys that were fetched before are good enough.
@@ -15,6 +17,7 @@ mod keys;
 /// Signed tokens: what they say, and whether it is to be believed.
 mod signed;
 
+pub use code_flow::{Bond, Client, authorization_url, exchange};
 pub use fetch::{Endpoints, check_url};
 pub use freshness::{Held, Plan, plan};
 pub use key_set::{KeySet, KeySetError};

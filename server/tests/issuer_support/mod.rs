@@ -14,7 +14,7 @@ use axum::{
     extract::{Path, State},
     http::{StatusCode, header},
     response::{IntoResponse as _, Redirect, Response},
-    routing::get,
+    routing::{get, post},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::{
@@ -172,6 +172,10 @@ struct Told {
     keys: Value,
     /// How often its keys were asked for.
     asked: usize,
+    /// What it gives for every code.
+    id_token: String,
+    /// What was sent with the last code.
+    form: String,
 }
 
 impl Issuers {
@@ -182,6 +186,7 @@ impl Issuers {
         let router = Router::new()
             .route("/{name}/.well-known/openid-configuration", get(discovery))
             .route("/{name}/keys", get(keys))
+            .route("/{name}/token", post(token))
             .with_state(issuers.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         issuers
@@ -194,11 +199,23 @@ impl Issuers {
     pub fn tell(&self, name: &str, manner: Manner, keys: &[&Key]) {
         let mut told = self.told.lock().unwrap();
         let asked = told.get(name).map_or(0, |told| told.asked);
-        told.insert(name.to_owned(), Told { manner, keys: key_set(keys), asked });
+        let (id_token, form) = (String::new(), String::new());
+        told.insert(name.to_owned(), Told { manner, keys: key_set(keys), asked, id_token, form });
     }
 
     pub fn asked(&self, name: &str) -> usize {
         self.told.lock().unwrap().get(name).map_or(0, |told| told.asked)
+    }
+
+    /// Gives this for every code from now on.
+    pub fn give(&self, name: &str, id_token: String) {
+        self.told.lock().unwrap().get_mut(name).unwrap().id_token = id_token;
+    }
+
+    /// What was sent with the last code.
+    pub fn form(&self, name: &str) -> HashMap<String, String> {
+        let form = self.told.lock().unwrap()[name].form.clone();
+        form_urlencoded::parse(form.as_bytes()).into_owned().collect()
     }
 
     /// Claims of an access token of one of them.
@@ -216,7 +233,11 @@ async fn discovery(State(issuers): State<Issuers>, Path(name): Path<String>) -> 
     };
     let url = issuers.url(&name);
     let document = |issuer: &str, keys: String| {
-        let body = json!({ "issuer": issuer, "jwks_uri": keys }).to_string();
+        let body = json!({
+            "issuer": issuer, "jwks_uri": keys, "token_endpoint": format!("{url}/token"),
+            "authorization_endpoint": format!("{url}/authorize"),
+        });
+        let body = body.to_string();
         ([(header::CONTENT_TYPE, "application/json")], body).into_response()
     };
     let keys = format!("{url}/keys");
@@ -246,4 +267,15 @@ async fn keys(State(issuers): State<Issuers>, Path(name): Path<String>) -> Respo
         Manner::NoKeys => json!({ "keys": [{ "kty": "oct", "k": "AAAA" }] }).to_string().into_response(),
         _ => told.keys.to_string().into_response(),
     }
+}
+
+async fn token(State(issuers): State<Issuers>, Path(name): Path<String>, form: String) -> Response {
+    let mut told = issuers.told.lock().unwrap();
+    let told = told.get_mut(&name).unwrap();
+    told.form = form;
+    if told.id_token.is_empty() {
+        return (StatusCode::BAD_REQUEST, r#"{"error":"invalid_grant"}"#).into_response();
+    }
+    let body = json!({ "access_token": "opaque", "token_type": "Bearer", "id_token": told.id_token });
+    ([(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }

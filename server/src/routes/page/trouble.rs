@@ -116,9 +116,10 @@ impl From<StoreError> for Trouble {
             StoreError::NotFound(_) => Self::NotFound,
             StoreError::Overloaded | StoreError::Closed => Self::Busy,
             StoreError::KeyReused => Self::AlreadyDone,
-            error @ (StoreError::Conflict | StoreError::Taken(_) | StoreError::ApiTokenLimit) => {
-                Self::Told(sentence(&error))
-            }
+            error @ (StoreError::Conflict
+            | StoreError::Taken(_)
+            | StoreError::ApiTokenLimit
+            | StoreError::SignsIn) => Self::Told(sentence(&error)),
             error => Self::failed(error),
         }
     }

@@ -107,7 +107,7 @@ impl Store for BackEnd {
             ", ",
             license_columns!(),
             " FROM token t JOIN seat s ON s.id = t.seat_id JOIN license l ON l.id = s.license_id \
-             WHERE t.public_hash = $1"
+             WHERE t.public_hash = $1 ORDER BY t.revoked_at IS NOT NULL, t.created_at DESC LIMIT 1"
         ))
         .bind(token.as_bytes().as_slice())
         .fetch_optional(self.pool())
