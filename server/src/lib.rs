@@ -7,6 +7,8 @@
 pub mod checkpoint;
 /// Serves people: what users ask for by page or by API.
 pub mod desk;
+/// Tells who somebody is by the word of an issuer.
+pub mod identity;
 /// Holds secrets: key files, the pepper, and the key that signs.
 pub mod keys;
 /// How often one token and one address may ask.

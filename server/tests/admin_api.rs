@@ -111,7 +111,7 @@ async fn what_is_described_is_answered() {
     }
 
     // What is done to a seat, and to users.
-    for act in ["release", "refresh", "revoke"] {
+    for act in ["release", "refresh", "revoke", "allow"] {
         let path = format!("/seats/{id}/{act}");
         assert_eq!(admin.ask(&format!("POST {path}?dry_run=maybe")).token(root).send().await.status, 400);
         assert_eq!(admin.ask(&format!("POST {path}")).header("cookie", &cookie).send().await.status, 415);
@@ -227,6 +227,11 @@ async fn what_is_described_is_answered() {
     assert_eq!(carried("", "lease", &lost).await.refusal(), (422, "terms_required".to_owned()));
     site.cli(&["license", "change", other_license, "--min-client", "9"]).json();
     assert_eq!(carried("", "lease", &lost).await.refusal(), (426, "client_too_old".to_owned()));
+
+    let sign_in = "UPDATE seat SET issuer = 'https://login.example', subject = 'alice' WHERE id = ?";
+    sqlx::query(sign_in).bind(&held).execute(&mut site.database().await).await.unwrap();
+    let refresh = admin.ask(&format!("POST /seats/{held}/refresh")).token(root).send().await;
+    assert_eq!(refresh.refusal(), (409, "conflict".to_owned()), "its user signs in");
 
     let given: BTreeSet<_> = admin.seen.lock().unwrap().clone();
     let described =

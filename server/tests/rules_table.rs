@@ -4,7 +4,7 @@
 mod rules_support;
 
 use rules_support::*;
-use seatlock_protocol::{Act, Code, UnixTime};
+use seatlock_protocol::{Act, Code, Identity, UnixTime};
 use seatlock_server::rules::{
     Answer, AuditEvent, Call, Caller, ClonePolicy, Event, OwnerAct, ReleaseMode, SeatState, decide, guard,
     terms, token_unknown,
@@ -289,6 +289,28 @@ fn t12_closed_is_for_ever() {
     assert_eq!(code(&world.owner(seat, OwnerAct::Refresh)).0, Code::TokenRevoked);
     assert_eq!(world.owner(seat, OwnerAct::Revoke), Answer::Unchanged);
     assert_eq!(world.seat(seat), &before);
+}
+
+#[test]
+fn t15_an_identity_may_be_allowed_another_seat() {
+    let mut world = World::new(1);
+    let seat = world.create();
+    assert_eq!(world.owner(seat, OwnerAct::Allow), Answer::Unchanged, "it is not closed");
+    world.owner(seat, OwnerAct::Revoke);
+    assert_eq!(code(&world.owner(seat, OwnerAct::Allow)), (Code::TokenRevoked, Act::Keep), "it has a token");
+
+    let seat = world.create();
+    let identity = Identity { issuer: "https://login.example".to_owned(), subject: "alice".to_owned() };
+    world.seats[seat].identity = Some(identity);
+    world.call(seat, Call::Activate, "a");
+    let before = world.seat(seat).clone();
+    assert_eq!(world.owner(seat, OwnerAct::Refresh), Answer::Unchanged, "there is no token to replace");
+    assert_eq!(world.seat(seat), &before);
+    world.owner(seat, OwnerAct::Revoke);
+    let closed = world.seat(seat).clone();
+    assert_eq!(world.owner(seat, OwnerAct::Allow), Answer::Done);
+    assert_eq!(world.seat(seat), &closed, "the seat stays closed");
+    assert_eq!(world.events(seat).last(), Some(&AuditEvent::Allowed));
 }
 
 #[test]

@@ -39,6 +39,8 @@ mod races;
 mod resolver;
 /// Where tokens must not be: in outputs, logs, files and core dumps.
 mod secrets;
+/// Signing in with a real OpenID provider.
+mod sign_in;
 /// What the shared library exports, as the linker sees it.
 mod symbols;
 /// The server as a service of systemd.
@@ -59,6 +61,7 @@ const CHECKS: &[Check] = &[
     ("api: the admin API against its description, by schemathesis", api::described),
     ("metrics: OpenMetrics, by Prometheus's own parser", metrics::openmetrics),
     ("systemd: the unit is sound and lets the server work", systemd::unit),
+    ("sign-in: a machine and a person, with a real OpenID provider", sign_in::real),
     ("valgrind: 20 lives without leak or error", valgrind::lifecycle),
     ("resolver: closing while name resolution hangs", resolver::hanging),
     ("proxies: squid, tinyproxy, mitmproxy and a silent name server", proxies::real),

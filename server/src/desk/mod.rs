@@ -17,7 +17,7 @@ pub use again::{Again, Memory};
 pub use office::Invited;
 pub use seats::{Acted, Issued};
 pub use self_service::IssuedApiToken;
-pub use sign_in::{Denied, SignIn, session_hash, sign_in};
+pub use sign_in::{Browser, Denied, Known, SignIn, session_hash, sign_in, sign_in_known};
 
 use crate::checkpoint::CheckpointError;
 use crate::password::PasswordError;

@@ -2,7 +2,7 @@ use crate::limits::network;
 use crate::password::Passwords;
 use crate::rules::AttemptBy;
 use crate::seal::Secret;
-use crate::store::{Ending, Hash, NewSession, Store, StoreError};
+use crate::store::{Ending, Hash, NewSession, PasswordHash, Store, StoreError, User};
 use ring::hmac;
 use seatlock_protocol::UnixTime;
 use std::net::IpAddr;
@@ -18,10 +18,24 @@ pub struct SignIn {
     pub email: String,
     /// The password that was typed.
     pub password: Zeroizing<String>,
+    /// Where it is typed.
+    pub browser: Browser,
+}
+
+/// Where somebody sits.
+pub struct Browser {
     /// The network address that it comes from.
     pub address: IpAddr,
     /// What the browser calls itself.
     pub agent: String,
+}
+
+/// A user whom an issuer has let in, with the password that he has, whether he knows it or not.
+pub struct Known {
+    /// The user.
+    pub user: User,
+    /// If he has another one by now, no session begins.
+    pub password: PasswordHash,
 }
 
 /// Why somebody is not let in.
@@ -62,8 +76,8 @@ pub async fn sign_in<S: Store>(
     shown: Option<Hash>,
 ) -> Result<Secret, Denied> {
     let email = asking.email.trim().to_lowercase();
-    let network = network(asking.address);
-    let by_person = name(pepper, b"person\0", &[&network, email.as_bytes()].concat());
+    let network = network(asking.browser.address);
+    let by_person = by_person(pepper, asking.browser.address, &email);
     let by_email = name(pepper, b"email\0", email.as_bytes());
     let by_address = name(pepper, b"address\0", &network);
     // Counted before the password is looked at, so that nobody tries a thousand at once.
@@ -77,20 +91,50 @@ pub async fn sign_in<S: Store>(
         return Err(Denied::Wrong);
     }
     let (user, password) = found.ok_or(Denied::Wrong)?;
+    begin(store, Known { user, password }, asking.browser, by_person, shown).await
+}
+
+/// Begins a session for somebody whom an issuer has let in.
+///
+/// # Errors
+/// See [`Denied`].
+pub async fn sign_in_known<S: Store>(
+    store: &S,
+    pepper: &[u8; 32],
+    known: Known,
+    browser: Browser,
+    shown: Option<Hash>,
+) -> Result<Secret, Denied> {
+    let by_person = by_person(pepper, browser.address, &known.user.email.to_lowercase());
+    begin(store, known, browser, by_person, shown).await
+}
+
+async fn begin<S: Store>(
+    store: &S,
+    known: Known,
+    browser: Browser,
+    by_person: Hash,
+    shown: Option<Hash>,
+) -> Result<Secret, Denied> {
     let secret = Secret::generate()?;
     let session = NewSession {
         hash: session_hash(&secret),
         id: Uuid::new_v4(),
-        user: user.id,
-        password,
-        agent: asking.agent.chars().filter(|c| !c.is_control()).take(AGENT_MAX).collect(),
-        address: asking.address.to_string(),
+        user: known.user.id,
+        password: known.password,
+        agent: browser.agent.chars().filter(|c| !c.is_control()).take(AGENT_MAX).collect(),
+        address: browser.address.to_string(),
     };
     store.sign_in(session, by_person).await?;
     if let Some(before) = shown {
         store.end_sessions(Ending::Hash(before)).await?;
     }
     Ok(secret)
+}
+
+/// The name under which one person's attempts from one network are counted.
+fn by_person(pepper: &[u8; 32], address: IpAddr, email: &str) -> Hash {
+    name(pepper, b"person\0", &[&network(address), email.as_bytes()].concat())
 }
 
 /// People type their password where the e-mail address belongs: the names are hashed.
@@ -129,8 +173,7 @@ mod tests {
             let asking = SignIn {
                 email: email.to_owned(),
                 password: Zeroizing::new(password.to_owned()),
-                address: IpAddr::from([192, 0, 2, 1]),
-                agent: String::new(),
+                browser: Browser { address: IpAddr::from([192, 0, 2, 1]), agent: String::new() },
             };
             let before = passwords.compared.load(Ordering::Relaxed);
             let let_in = sign_in(&store, &passwords, &[7; 32], asking, None).await;

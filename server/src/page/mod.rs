@@ -46,5 +46,5 @@ pub use parts::{Help, Id, Moment, Notice, SeatName, Shell, StatusBadge, Tone};
 pub use seat::{SeatPage, SeatRelease};
 pub use seat_token::{Mail, SeatTokenPage, TokenReason};
 pub use seats::{EmptyList, LicenseCard, LicenseState, RecoveryNotice, SeatFilter, SeatRow, SeatsPage};
-pub use sign_in::SignInPage;
+pub use sign_in::{SignInPage, WayIn};
 pub use tokens::{ApiTokenRow, ConfirmDeleteToken, TokenCreatedPage, TokensPage};

@@ -1,6 +1,15 @@
 use super::{Help, Moment, Notice};
 use askama::Template;
 
+/// A sign-in service.
+#[derive(Debug, Clone)]
+pub struct WayIn {
+    /// As people call it.
+    pub name: String,
+    /// Where the way to it begins.
+    pub href: String,
+}
+
 /// `/sign-in`.
 #[derive(Debug, Clone, Default, Template)]
 #[template(path = "sign_in.html")]
@@ -15,6 +24,8 @@ pub struct SignInPage {
     pub error: Option<String>,
     /// When the next try is possible, after too many.
     pub wait_until: Option<Moment>,
+    /// Sign-in services that may be used instead of a password.
+    pub ways: Vec<WayIn>,
     /// Path to go to afterwards; empty for the list of seats. The handler takes only a path of its own.
     pub next: String,
 }

@@ -1,5 +1,7 @@
 //! Talks: one file per group of endpoints. A request is read, the store is asked, the answer is signed.
 
+/// Access tokens: who shows one, and what is open to him.
+mod access;
 /// Network addresses, through proxies.
 mod address;
 /// The admin API: `/admin/v1/...`.
@@ -27,6 +29,7 @@ pub(crate) mod sign;
 /// Who asks: sessions, API tokens, addresses.
 mod visitor;
 
+use crate::identity::Keys;
 use crate::keys::{DataFolder, Rings, pepper_check};
 use crate::limits::{Limits, Rates};
 use crate::mail::Mailer;
@@ -78,6 +81,8 @@ pub struct AppState<S> {
     pub restored: Option<Restored>,
     /// What it signs with.
     pub rings: Rings,
+    /// The keys of issuers whose access tokens are accepted.
+    pub issuers: Keys,
     /// Hashes and compares passwords.
     pub passwords: Passwords,
     /// Sends e-mail, where whoever runs the server named a mail server.
@@ -105,7 +110,7 @@ impl<S: Store> AppState<S> {
         let passwords = Passwords::new()?;
         let restored = store.recovery().await?.map(|recovery| recovery.restored);
         let (metrics, limits) = (Metrics::default(), Limits::new(settings.rates));
-        let (mailer, metrics_listener) = (None, None);
+        let (issuers, mailer, metrics_listener) = (Keys::default(), None, None);
         Ok(Self {
             store,
             folder,
@@ -113,6 +118,7 @@ impl<S: Store> AppState<S> {
             info,
             restored,
             rings,
+            issuers,
             passwords,
             mailer,
             metrics,

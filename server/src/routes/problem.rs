@@ -1,3 +1,4 @@
+use super::access;
 use super::frame::Told;
 use crate::limits::{Limit, Slow};
 use crate::rules::Verdict;
@@ -7,7 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use seatlock_protocol::{
-    Code, TokenError,
+    AccessTokenError, Code, TokenError,
     api::{PROBLEM_JSON, Problem},
 };
 use std::{collections::BTreeMap, convert::Infallible, fmt};
@@ -85,6 +86,10 @@ impl Refusal {
             TokenError::Malformed => Self::of(Code::TokenMalformed),
             TokenError::WrongKind(_) => Self::of(Code::TokenWrongKind),
         }
+    }
+
+    pub(super) fn access_token(error: AccessTokenError) -> Self {
+        Self { detail: Some(format!("{error}.")), ..Self::of(Code::TokenMalformed) }
     }
 
     /// The parser's own words could repeat a secret of the body, so only the place is named.
@@ -166,6 +171,7 @@ impl Refusal {
             verdict: self.verdict,
             keyset: self.keyset,
         };
+        let challenge = access::challenge(problem.code.name(), &problem.params);
         let Ok(body) = serde_json::to_vec(&problem) else {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         };
@@ -173,6 +179,9 @@ impl Refusal {
         let headers = response.headers_mut();
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(challenge) = challenge {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());

@@ -1,8 +1,9 @@
 use super::frame::Told;
 use super::pace::{From, slowed};
 use super::problem::{Refusal, RequestId};
-use super::{AppState, sign::Signer};
+use super::{AppState, access, sign::Signer};
 use crate::rules::{Answer, Call, Caller, SecretHash};
+use crate::seal::keyed_hash;
 use crate::store::{Answered, Question, Store, Trouble};
 use axum::{
     body::Bytes,
@@ -12,7 +13,7 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatlock_protocol::{
-    Code, Token, TokenKind,
+    AccessToken, Code, Token, TokenHash, TokenKind,
     api::{Intent, JSON, SeatCall, SeatRequest, VerdictAnswer},
 };
 use serde::Serialize;
@@ -21,6 +22,40 @@ use std::{fmt::Display, sync::Arc};
 
 /// Longest product name: it is repeated in what is signed.
 const MAX_PRODUCT: usize = 255;
+
+/// What a plug-in shows.
+enum Shown {
+    /// An integration token.
+    Token(Token),
+    /// What an issuer says of its user.
+    Access(AccessToken),
+}
+
+impl Shown {
+    fn read(text: &str) -> Result<Self, Refusal> {
+        if AccessToken::resembles(text) {
+            return AccessToken::read(text).map(Self::Access).map_err(Refusal::access_token);
+        }
+        Token::parse(text, TokenKind::Integration).map(Self::Token).map_err(Refusal::token)
+    }
+
+    fn hash(&self) -> TokenHash {
+        match self {
+            Self::Token(token) => token.hash(),
+            Self::Access(token) => token.identity().hash(),
+        }
+    }
+
+    /// An integration token is found by it; of an access token it only tells how often it was shown.
+    fn stored_hash(&self, pepper: &[u8; 32]) -> [u8; 32] {
+        match self {
+            Self::Token(token) => token.stored_hash(pepper),
+            Self::Access(token) => {
+                keyed_hash(pepper, b"seatlock-shown-v1\0", &[token.expose_secret().as_bytes()])
+            }
+        }
+    }
+}
 
 /// Answers one call of a plug-in.
 pub(super) async fn answer<S: Store>(
@@ -31,15 +66,15 @@ pub(super) async fn answer<S: Store>(
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let answer = async {
-        let token = shown(&headers).or_else(|refusal| {
+        let shown = shown(&headers).or_else(|refusal| {
             state.limits.may_err(address).map_err(|slow| slowed(&state, id, slow))?;
             state.limits.wrong(address);
             Err(refusal)
         })?;
-        let hash = token.stored_hash(&state.pepper);
+        let hash = shown.stored_hash(&state.pepper);
         state.limits.token(&hash, address).map_err(|slow| slowed(&state, id, slow))?;
         let request = read(&headers, body)?;
-        let (answer, known) = decide(&state, call, id, (&token, hash), &request).await?;
+        let (answer, known) = decide(&state, call, id, (&shown, hash), &request).await?;
         if known {
             state.limits.good(&hash)
         } else {
@@ -50,11 +85,10 @@ pub(super) async fn answer<S: Store>(
     answer.await.unwrap_or_else(|refusal: Refusal| refusal.respond(id))
 }
 
-/// The token that the request shows.
-fn shown(headers: &HeaderMap) -> Result<Token, Refusal> {
+/// What the request shows.
+fn shown(headers: &HeaderMap) -> Result<Shown, Refusal> {
     let authorization = headers.get(header::AUTHORIZATION).ok_or_else(Refusal::no_token)?;
-    let token = authorization.to_str().ok().and_then(bearer).ok_or_else(Refusal::no_token)?;
-    Token::parse(token, TokenKind::Integration).map_err(Refusal::token)
+    Shown::read(authorization.to_str().ok().and_then(bearer).ok_or_else(Refusal::no_token)?)
 }
 
 fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<SeatRequest, Refusal> {
@@ -83,7 +117,7 @@ async fn decide<S: Store>(
     state: &AppState<S>,
     call: SeatCall,
     id: RequestId,
-    (token, hash): (&Token, [u8; 32]),
+    (shown, hash): (&Shown, [u8; 32]),
     request: &SeatRequest,
 ) -> Result<(Result<Response, Refusal>, bool), Refusal> {
     let failed = |error: &dyn Display, passing| Refusal::failed(id, "a seat call", error, passing);
@@ -97,12 +131,15 @@ async fn decide<S: Store>(
         call: Call::new(call, request.intent),
         caller: Caller {
             lost: state.restored.zip(state.rings.current()).and_then(|(restored, ring)| {
-                restored.lost(&state.info.issuer, &ring.set, request, token.hash())
+                restored.lost(&state.info.issuer, &ring.set, request, shown.hash())
             }),
             ..caller(request, renewal_hash(&secret), u16::from_le_bytes([low, high]))
         },
     };
-    let answered = state.store.call(question).await;
+    let answered = match shown {
+        Shown::Token(_) => state.store.call(question).await,
+        Shown::Access(token) => access::answer(state, token, question).await,
+    };
     let answered = answered.map_err(|error| failed(&error, error.trouble().map(Trouble::text)))?;
     // What was decided stays so, and is answered the same when the plug-in asks again.
     let ring = state.rings.at((answered.seq, answered.now), &state.store, &state.folder).await;
@@ -111,9 +148,15 @@ async fn decide<S: Store>(
         // It will believe nothing that is signed by a key that its own key set does not list.
         tracing::warn!(request = %id, theirs = request.ks, ours = ring.set.seq, "a client knows a newer key set");
     }
-    let signer = Signer { ring: &ring, issuer: &state.info.issuer, request, token: token.hash() };
+    let signer = Signer { ring: &ring, issuer: &state.info.issuer, request, token: shown.hash() };
     let answer = seal(&signer, call, id, &answered, secret).map_err(|error| failed(&error, None))?;
-    Ok((answer, answered.subject.is_some()))
+    Ok((answer, is_known(&answered.answer)))
+}
+
+/// Whether what was shown is good for anything.
+fn is_known(answer: &Answer) -> bool {
+    let Answer::Verdict(verdict) = answer else { return true };
+    !matches!(verdict.code, Code::TokenUnknown | Code::SignInRequired)
 }
 
 /// Signs what was decided; by now it is on disk.

@@ -1,9 +1,11 @@
 //! Decides: the life cycle of a seat and the order of refusals, as pure functions.
 //!
 //! No file, socket, clock or random source is touched here. A `License`, a `Seat` and an `Event` go in, a
-//! `Decision` comes out; the store carries it out in one transaction. The rows T1 to T15 that comments refer to
+//! `Decision` comes out; the store carries it out in one transaction. The rows T1 to T16 that comments refer to
 //! are those of the protocol's table of transitions.
 
+/// Who of an issuer's users belongs where.
+mod admission;
 /// Whether the clock can be believed by which everything is decided.
 mod clock;
 /// Applies one event to one seat.
@@ -35,6 +37,7 @@ mod seat;
 /// Values as people read them.
 mod words;
 
+pub use admission::{ADMISSIONS_MAX, Admission, Bearer, Client, ISSUER_TEXT_MAX, Issuer, Who};
 pub use clock::{Clocks, Doubt, PAUSE, SET_BACK};
 pub use decide::{decide, token_unknown};
 pub use decision::{Answer, Audit, AuditEvent, Decision, LicenseChange, Verdict};

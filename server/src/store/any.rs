@@ -2,11 +2,11 @@ use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use super::{
     Account, Actor, Answered, ApiToken, AuditPart, AuditPoint, AuditQuery, AuditRow, AuditState, Checkpoint,
-    Due, Ending, Erased, Hash, Keep, ListedSeat, Load, Made, Moved, NewApiToken, NewSeat, NewSession,
+    Due, Ending, Erased, Hash, IssuerList, Keep, ListedSeat, Load, Made, Moved, NewApiToken, NewSeat, NewSession,
     NewUser, OwnerOrder, Page, PasswordHash, People, Question, Recovery, SeatQuery, ServerInfo, Session,
     Share, SignedIn, Store, StoreError, StoredKeySet, Told, User, UserChange,
 };
-use crate::rules::{AttemptBy, Clocks, License, Plan, Seat};
+use crate::rules::{AttemptBy, Clocks, Issuer, License, Plan, Seat};
 use seatlock_protocol::{TokenHash, UnixTime};
 use std::{
     path::{Path, PathBuf},
@@ -159,6 +159,10 @@ impl People for AnyStore {
         accounts() -> Result<Vec<Account>, StoreError>;
         plans() -> Result<Vec<Plan>, StoreError>;
         set_plan(plan: Plan, by: Actor) -> Result<(), StoreError>;
+        issuers() -> Result<IssuerList, StoreError>;
+        add_issuer(issuer: Issuer, by: Actor) -> Result<(), StoreError>;
+        change_issuer(issuer: Issuer, by: Actor) -> Result<(), StoreError>;
+        remove_issuer(url: String, by: Actor) -> Result<(), StoreError>;
         add_user(user: NewUser, by: Actor) -> Result<User, StoreError>;
         change_user(id: Uuid, change: UserChange, keep: Option<Uuid>, by: Actor) -> Result<User, StoreError>;
         users(account: Option<Uuid>) -> Result<Vec<User>, StoreError>;

@@ -49,11 +49,11 @@ pub fn walk(screenshots: Option<&Path>) -> Result<String> {
     Ok(said.lines().last().context("it said nothing")?.to_owned())
 }
 
-/// The walk, with its packages beside it.
-fn installed() -> Result<std::path::PathBuf> {
+/// The walks, with their packages beside them.
+pub(super) fn installed() -> Result<std::path::PathBuf> {
     let folder = build::target_folder().join("browser-walk");
     std::fs::create_dir_all(&folder)?;
-    for file in ["package.json", "package-lock.json", "walk.mjs"] {
+    for file in ["package.json", "package-lock.json", "walk.mjs", "sign-in.mjs"] {
         std::fs::copy(repository().join("tests/browser").join(file), folder.join(file))?;
     }
     let mut install = Command::new("npm");

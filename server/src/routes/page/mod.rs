@@ -7,6 +7,8 @@ mod account;
 mod assets;
 /// `/audit`: what happened, page by page.
 mod audit;
+/// `/sign-in/with` and `/sign-in/back`: by a sign-in service.
+mod by_issuer;
 /// `/seats/{id}/refresh`, `release` and `revoke`: asked first, then done.
 mod confirm;
 /// What all pages have in common: headers, and failures as pages.
@@ -72,6 +74,8 @@ pub(super) fn router<S: Store>(state: &Arc<AppState<S>>) -> Router<Arc<AppState<
     let pages = Router::new()
         .route("/", get(|| async { Redirect::to("/seats") }))
         .route("/sign-in", get(sign_in::ask::<S>).post(sign_in::enter::<S>))
+        .route("/sign-in/with", get(by_issuer::leave::<S>))
+        .route("/sign-in/back", get(by_issuer::enter::<S>))
         .route("/sign-out", post(sign_in::leave::<S>))
         .route("/seats", get(seats::list::<S>))
         .route("/seats.csv", get(seats::table::<S>))

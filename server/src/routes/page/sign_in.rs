@@ -3,8 +3,8 @@ use super::dress::help;
 use super::form::{Asked, Filled};
 use super::trouble::Trouble;
 use super::{Shown, go, show, show_as};
-use crate::desk::{Denied, SignIn, sign_in};
-use crate::page::{Notice, SignInPage, Tone};
+use crate::desk::{Browser, Denied, SignIn, sign_in};
+use crate::page::{Notice, SignInPage, Tone, WayIn};
 use crate::store::{Ending, Store};
 use axum::{
     extract::State,
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// Where somebody is who has just signed in.
-const HOME: &str = "/seats";
+pub(super) const HOME: &str = "/seats";
 /// Characters of the longest path that is gone on to.
 const NEXT_MAX: usize = 1024;
 
@@ -53,7 +53,8 @@ pub(super) async fn ask<S: Store>(
         .to_owned(),
     });
     let next = own_path(&coming.next).unwrap_or_default().to_owned();
-    show(&SignInPage { help: help(&state), notice, next, ..SignInPage::default() })
+    let ways = ways(&state, &next).await?;
+    show(&SignInPage { help: help(&state), notice, next, ways, ..SignInPage::default() })
 }
 
 pub(super) async fn enter<S: Store>(
@@ -64,15 +65,11 @@ pub(super) async fn enter<S: Store>(
     Filled(form): Filled<Entering>,
 ) -> Shown {
     let next = own_path(&form.next).unwrap_or_default().to_owned();
-    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    let asking = SignIn {
-        email: form.email.clone(),
-        password: form.password,
-        address: visitor::address_of(&state, &headers, &extensions),
-        agent: agent.to_owned(),
-    };
+    let browser = browser(&state, &headers, &extensions);
+    let asking = SignIn { email: form.email.clone(), password: form.password, browser };
     let shown = visitor::shown_session(&headers);
-    let page = SignInPage { help: help(&state), next, email: form.email, ..SignInPage::default() };
+    let ways = ways(&state, &next).await?;
+    let page = SignInPage { help: help(&state), next, ways, email: form.email, ..SignInPage::default() };
     match sign_in(&state.store, &state.passwords, &state.pepper, asking, shown).await {
         Ok(secret) => {
             let to = if page.next.is_empty() { HOME } else { &page.next };
@@ -97,6 +94,31 @@ pub(super) async fn enter<S: Store>(
     }
 }
 
+/// The page once more, with the reason why a sign-in service did not help.
+pub(super) async fn refused<S: Store>(state: &AppState<S>, error: &str) -> Shown {
+    let (ways, error) = (ways(state, "").await?, Some(error.to_owned()));
+    show_as(StatusCode::FORBIDDEN, &SignInPage { help: help(state), error, ways, ..SignInPage::default() })
+}
+
+/// The sign-in services at which the seat page is known.
+async fn ways<S: Store>(state: &AppState<S>, next: &str) -> Result<Vec<WayIn>, Trouble> {
+    let list = state.store.issuers().await?;
+    let known = list.issuers.into_iter().filter(|issuer| issuer.client.is_some());
+    let way = known.map(|issuer| {
+        let mut query =
+            form_urlencoded::Serializer::for_suffix("/sign-in/with?".to_owned(), "/sign-in/with?".len());
+        query.append_pair("issuer", &issuer.url).append_pair("next", next);
+        WayIn { name: issuer.name, href: query.finish() }
+    });
+    Ok(way.collect())
+}
+
+/// Where somebody sits who signs in.
+pub(super) fn browser<S>(state: &AppState<S>, headers: &HeaderMap, extensions: &Extensions) -> Browser {
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    Browser { address: visitor::address_of(state, headers, extensions), agent: agent.to_owned() }
+}
+
 /// Signs out whoever asks, even if the session has ended already.
 pub(super) async fn leave<S: Store>(State(state): State<Arc<AppState<S>>>, headers: HeaderMap) -> Shown {
     if let Some(session) = visitor::shown_session(&headers) {
@@ -110,13 +132,13 @@ pub(super) fn signed_out(path: &str) -> Response {
     with_cookie(visitor::no_session_cookie(), go(path))
 }
 
-fn with_cookie(cookie: Cookie<'static>, response: Response) -> Response {
+pub(super) fn with_cookie(cookie: Cookie<'static>, response: Response) -> Response {
     (CookieJar::new().add(cookie), response).into_response()
 }
 
 /// `text`, if it is a path of this server. Browsers take `//host` and `/\host` for other servers, and skip tabs and line
 /// ends while they read.
-fn own_path(text: &str) -> Option<&str> {
+pub(super) fn own_path(text: &str) -> Option<&str> {
     let plain = text.len() <= NEXT_MAX && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     let own = text.starts_with('/') && !text.starts_with("//");
     let path = text.split(['?', '#']).next().unwrap_or_default();

@@ -116,9 +116,10 @@ impl From<StoreError> for Trouble {
         match error {
             StoreError::NotFound(_) => Self::NotFound,
             StoreError::KeyReused => Self::AlreadyDone,
-            error @ (StoreError::Conflict | StoreError::Taken(_) | StoreError::ApiTokenLimit) => {
-                Self::Told(sentence(&error))
-            }
+            error @ (StoreError::Conflict
+            | StoreError::Taken(_)
+            | StoreError::ApiTokenLimit
+            | StoreError::SignsIn) => Self::Told(sentence(&error)),
             error => match error.trouble() {
                 Some(trouble) => Self::Unavailable { text: trouble.text(), cause: error.to_string() },
                 None => Self::failed(error),

@@ -2,12 +2,12 @@ use super::clock::clock_columns;
 use super::dialect::{BackEnd, now};
 use super::rows::{license_columns, seat_columns};
 use super::{
-    audit, checkpoint, clock, licenses, lists, people, restored, retention, rows, share, sign_in, sweep,
+    audit, checkpoint, clock, issuers, licenses, lists, people, restored, retention, rows, share, sign_in, sweep,
 };
-use crate::rules::{AttemptBy, Clocks, License, Plan, Seat};
+use crate::rules::{AttemptBy, Clocks, Issuer, License, Plan, Seat};
 use crate::store::{
     Account, Actor, Answered, ApiToken, AuditPart, AuditPoint, AuditQuery, AuditRow, AuditState, Checkpoint,
-    Due, Ending, Erased, Hash, Keep, ListedSeat, Load, Made, NewApiToken, NewSeat, NewSession, NewUser,
+    Due, Ending, Erased, Hash, IssuerList, Keep, ListedSeat, Load, Made, NewApiToken, NewSeat, NewSession, NewUser,
     OwnerOrder, Page, PasswordHash, People, Question, Recovery, SeatQuery, ServerInfo, Session, Share,
     SignedIn, Store, StoreError, StoredKeySet, User, UserChange,
 };
@@ -140,7 +140,7 @@ impl Store for BackEnd {
             ", ",
             license_columns!(),
             " FROM token t JOIN seat s ON s.id = t.seat_id JOIN license l ON l.id = s.license_id \
-             WHERE t.public_hash = $1"
+             WHERE t.public_hash = $1 ORDER BY t.revoked_at IS NOT NULL, t.created_at DESC LIMIT 1"
         ))
         .bind(token.as_bytes().as_slice())
         .fetch_optional(self.pool())
@@ -219,6 +219,22 @@ impl People for BackEnd {
 
     async fn set_plan(&self, plan: Plan, by: Actor) -> Result<(), StoreError> {
         self.write(people::SetPlan(plan, by)).await
+    }
+
+    async fn issuers(&self) -> Result<IssuerList, StoreError> {
+        self.read_issuers().await
+    }
+
+    async fn add_issuer(&self, issuer: Issuer, by: Actor) -> Result<(), StoreError> {
+        self.write(issuers::ChangeIssuer::Add(issuer, by)).await
+    }
+
+    async fn change_issuer(&self, issuer: Issuer, by: Actor) -> Result<(), StoreError> {
+        self.write(issuers::ChangeIssuer::Replace(issuer, by)).await
+    }
+
+    async fn remove_issuer(&self, url: String, by: Actor) -> Result<(), StoreError> {
+        self.write(issuers::ChangeIssuer::Remove(url, by)).await
     }
 
     async fn add_user(&self, user: NewUser, by: Actor) -> Result<User, StoreError> {

@@ -21,6 +21,9 @@ mod checkpoint;
 /// Whether the clock can be believed, and the pepper.
 #[path = "../sql/clock.rs"]
 mod clock;
+/// Issuers whose access tokens are accepted.
+#[path = "../sql/issuers.rs"]
+mod issuers;
 /// Licenses, key sets and the first contents of a database.
 #[path = "../sql/licenses.rs"]
 mod licenses;
