@@ -470,8 +470,10 @@ async fn knock_from<P: Place>(
     let asking = SignIn {
         email: email.to_owned(),
         password: Zeroizing::new(password.to_owned()),
-        address: address.parse().unwrap(),
-        agent: "Test\r\n".to_owned() + &"x".repeat(500),
+        browser: seatlock_server::desk::Browser {
+            address: address.parse().unwrap(),
+            agent: "Test\r\n".to_owned() + &"x".repeat(500),
+        },
     };
     sign_in(place.store(), passwords, &place.pepper(), asking, shown).await
 }

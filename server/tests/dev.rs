@@ -159,8 +159,7 @@ async fn signs_in(data: &str, password: &str) -> bool {
     let asking = SignIn {
         email: ADMIN.to_owned(),
         password: Zeroizing::new(password.to_owned()),
-        address: [127, 0, 0, 1].into(),
-        agent: String::new(),
+        browser: seatlock_server::desk::Browser { address: [127, 0, 0, 1].into(), agent: String::new() },
     };
     let pepper = folder.pepper().unwrap();
     let done = sign_in(&store, &Passwords::new().unwrap(), &pepper, asking, None).await;
