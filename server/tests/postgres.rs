@@ -77,6 +77,9 @@ async fn half_a_migration_is_taken_back() {
     assert_eq!(place.number(tables).await, 4);
 }
 
+/// Something that answers by what time it was decided.
+type Work<'a> = Pin<Box<dyn Future<Output = UnixTime> + 'a>>;
+
 /// Whoever waited for a lock must not write a time before that of whoever had it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_time_is_that_after_the_lock() {
@@ -92,7 +95,7 @@ async fn the_time_is_that_after_the_lock() {
         remember: None,
         by: Actor::Console,
     };
-    let work: [(&str, Pin<Box<dyn Future<Output = UnixTime> + '_>>); 3] = [
+    let work: [(&str, Work<'_>); 3] = [
         (
             "create",
             Box::pin(async {
