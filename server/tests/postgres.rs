@@ -11,21 +11,28 @@
 /// Starts the program and calls it as a plug-in does.
 mod support;
 
+use seatlock_protocol::UnixTime;
 use seatlock_server::{
     keys::DataFolder,
+    rules::{Call, OwnerAct},
     store::{
-        AnyStore, StoreError,
+        Actor, AnyStore, Made, OwnerOrder, Store as _, StoreError,
         postgres::{PostgresAddress, PostgresStore},
     },
 };
+use sqlx::{Connection as _, PgConnection};
 use std::{
+    pin::Pin,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
-use support::{Plugin, Server, Site, join_all, stores::Place};
+use support::{
+    Plugin, Server, Site, join_all,
+    stores::{Fresh, Install, Place},
+};
 use xtask::postgres::{Postgres, name_of};
 
 const SEATS: usize = 200;
@@ -69,6 +76,57 @@ async fn half_a_migration_is_taken_back() {
     place.run("DROP TABLE remembered").await;
     open(url).await.unwrap();
     assert_eq!(place.number(tables).await, 4);
+}
+
+/// Something that answers by what time it was decided.
+type Work<'a> = Pin<Box<dyn Future<Output = UnixTime> + 'a>>;
+
+/// Whoever waited for a lock must not write a time before that of whoever had it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_time_is_that_after_the_lock() {
+    let fresh = Fresh::postgres(2).await;
+    let Place::Postgres(url) = &fresh.place else { panic!("it is one") };
+    let (seat, token) = fresh.seat().await;
+    let (store, mut install) = (&fresh.store, Install::new(&token, "a"));
+    let release = OwnerOrder {
+        seat,
+        act: OwnerAct::Release,
+        new_token: None,
+        dry_run: false,
+        remember: None,
+        by: Actor::Console,
+    };
+    let work: [(&str, Work<'_>); 3] = [
+        (
+            "create",
+            Box::pin(async {
+                let new = support::stores::new_seat(fresh.license, &support::stores::token());
+                let Made::New(made) = store.create_seat(new).await.unwrap() else { panic!("made before") };
+                made.now
+            }),
+        ),
+        ("activate", Box::pin(async { install.ask(store, Call::Activate).await.unwrap().now })),
+        (
+            "release",
+            Box::pin(async {
+                let Made::New(made) = store.owner(release).await.unwrap() else { panic!("done before") };
+                made.now
+            }),
+        ),
+    ];
+    for (what, work) in work {
+        let mut holder = PgConnection::connect(url).await.unwrap();
+        sqlx::raw_sql("BEGIN; SELECT 1 FROM license FOR UPDATE").execute(&mut holder).await.unwrap();
+        let hold = async {
+            tokio::time::sleep(Duration::from_millis(2100)).await;
+            let now = "SELECT floor(extract(epoch FROM clock_timestamp()))::bigint";
+            let now: i64 = sqlx::query_scalar(now).fetch_one(&mut holder).await.unwrap();
+            sqlx::raw_sql("COMMIT").execute(&mut holder).await.unwrap();
+            now
+        };
+        let (decided, held_until) = tokio::join!(work, hold);
+        assert!(decided.seconds() >= held_until, "{what}: {decided:?} before {held_until}");
+    }
 }
 
 #[test]

@@ -73,6 +73,8 @@ pub struct Running {
     issuer: String,
     root_key: String,
     serve: Vec<String>,
+    /// Of the server and of the commands, which see the same clock.
+    environment: Vec<(String, String)>,
     child: Option<Child>,
     log: Arc<Mutex<String>>,
 }
@@ -115,6 +117,7 @@ impl Running {
             issuer,
             root_key,
             serve: setup.serve.clone(),
+            environment: Vec::new(),
             child: None,
             log: Arc::default(),
         };
@@ -168,7 +171,7 @@ impl Running {
     /// # Errors
     /// The command fails.
     pub fn administer(&self, arguments: &[&str]) -> Result<String> {
-        run::output(command(&self.data())?.args(arguments))
+        run::output(command(&self.data())?.envs(self.environment.iter().cloned()).args(arguments))
     }
 
     /// Makes a new lease key, signed for by the root key, and answers what was printed.
@@ -222,7 +225,7 @@ impl Running {
         self.start_in(&[])
     }
 
-    /// As [`Running::start_again`], with these environment variables.
+    /// As [`Running::start_again`], with these environment variables, which commands have from now on as well.
     ///
     /// # Errors
     /// It runs already, or does not come up.
@@ -232,7 +235,9 @@ impl Running {
         }
         let mut serve = command(&self.data())?;
         serve.args(["serve", "--listen", &self.address]).args(&self.serve).stdin(Stdio::null());
-        serve.envs(environment.iter().copied());
+        self.environment =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        serve.envs(self.environment.iter().cloned());
         let mut child = serve.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let (found, listening) = mpsc::channel();
         keep(child.stdout.take(), &self.log, Some(found));

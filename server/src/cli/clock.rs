@@ -41,7 +41,7 @@ impl Clock {
             (true, true, _) => format!("{now} would be accepted; nothing was changed"),
             (true, false, _) => format!(
                 "{now} accepted; running servers go on at once. What was written under a wrong clock keeps its times: see \
-                 docs/keys.md"
+                 docs/database.md"
             ),
             (false, _, None) => "the clock can be believed".to_owned(),
             (false, _, Some(doubt)) => format!("nothing is decided or signed: {doubt}"),

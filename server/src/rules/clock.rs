@@ -131,8 +131,9 @@ mod tests {
 
     #[test]
     fn what_is_believed() {
-        type Kind = Option<fn(Clocks) -> Doubt>;
-        let rows: [(&str, i64, Option<i64>, Option<i64>, Kind); 21] = [
+        type Kind = fn(Clocks) -> Doubt;
+        type Row = (&'static str, i64, Option<i64>, Option<i64>, Option<Kind>);
+        let rows: [Row; 21] = [
             ("a new database", 0, None, None, None),
             ("a new database, both agree", 0, None, Some(60), None),
             ("a new database, a year ahead", 365 * DAY, None, Some(0), Some(Doubt::Apart)),

@@ -50,7 +50,7 @@ pub use trouble::Trouble;
 pub enum StoreError {
     /// The database failed.
     #[error("the database failed: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(sqlx::Error),
     /// The database's structure could not be brought up to date.
     #[error("the database can not be brought up to date: {0}")]
     Migration(sqlx::migrate::MigrateError),
@@ -109,6 +109,13 @@ pub enum StoreError {
     /// A file could not be read or written.
     #[error("{0}")]
     File(#[from] std::io::Error),
+}
+
+/// Not as its source: its text has that of its own source in it.
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
 }
 
 impl StoreError {

@@ -95,6 +95,8 @@ fn of_postgres(code: &str) -> Option<Trouble> {
         // A replica, or default_transaction_read_only.
         "25006" => return Some(Trouble::ReadOnly),
         "53100" => return Some(Trouble::Full),
+        // It accepts no connections.
+        "55000" => return Some(Trouble::Away),
         _ => {}
     }
     match code.get(..2)? {
@@ -130,6 +132,7 @@ mod tests {
             ("53100", Some(Trouble::Full)),
             ("53300", Some(Trouble::Away)),
             ("57P01", Some(Trouble::Away)),
+            ("55000", Some(Trouble::Away)),
             ("57014", Some(Trouble::Busy)),
             ("40P01", Some(Trouble::Busy)),
             ("3D000", Some(Trouble::Away)),

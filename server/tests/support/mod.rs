@@ -40,6 +40,7 @@ pub mod stores;
 
 pub const PRODUCT: &str = "com.example.bridge";
 pub const ISSUER: &str = "licenses.example.com";
+const SMALL_DISK: &str = "small-disk";
 const PROGRAM: &str = env!("CARGO_BIN_EXE_seatlock-server");
 
 /// A data folder as `init` leaves it.
@@ -160,6 +161,13 @@ impl Site {
         run(self.program().arg("--data").arg(data).arg("--json").args(args))
     }
 
+    /// A command on this site that was not started yet.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut program = self.program();
+        program.arg("--data").arg(self.data()).args(args).stdin(Stdio::null());
+        program
+    }
+
     fn program(&self) -> Command {
         let mut program = program(self.url.as_deref());
         program.envs(self.clock.iter().flat_map(faketime::FakeClock::environment));
@@ -193,23 +201,38 @@ impl Site {
 
     /// From another data folder, as another server of the same database.
     pub fn serve_from(&self, data: &Path, options: &[&str]) -> Server<'_> {
-        self.start(data, &[], options)
+        self.start(self.program_at(data), options)
     }
 
     /// With variables of the environment.
     pub fn serve_told(&self, variables: &[(&str, &str)], options: &[&str]) -> Server<'_> {
-        self.start(&self.data(), variables, options)
+        let mut program = self.program_at(&self.data());
+        program.envs(variables.iter().copied());
+        self.start(program, options)
     }
 
-    fn start(&self, data: &Path, variables: &[(&str, &str)], options: &[&str]) -> Server<'_> {
+    fn program_at(&self, data: &Path) -> Command {
+        let mut program = self.program();
+        program.arg("--data").arg(data);
+        program
+    }
+
+    /// With a copy of the data folder on a disk of few megabytes, which nobody else sees.
+    pub fn serve_on_small_disk(&self, options: &[&str]) -> Server<'_> {
+        let script = "mount -t tmpfs -o size=8m none \"$2\" && cp -a \"$1/.\" \"$2\" && small=$2 && program=$3 && shift 3 && \
+                      exec \"$program\" --data \"$small\" \"$@\"";
+        std::fs::create_dir(self.scratch(SMALL_DISK)).unwrap();
+        let mut program = Command::new("unshare");
+        program.args(["--map-root-user", "--mount", "sh", "-c", script, "sh"]).arg(self.data());
+        program.arg(self.scratch(SMALL_DISK)).arg(PROGRAM);
+        self.start(program, options)
+    }
+
+    fn start(&self, mut program: Command, options: &[&str]) -> Server<'_> {
         let log = File::options().create(true).append(true).open(self.log()).unwrap();
-        let mut child = self
-            .program()
-            .arg("--data")
-            .arg(data)
+        let mut child = program
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "debug"])
             .args(options)
-            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
@@ -361,6 +384,12 @@ impl Server<'_> {
         plugin.renewal = Some(body.renewal);
         plugin.epoch = Some(lease.epoch);
         (answer.status, lease)
+    }
+
+    /// The disk of [`Site::serve_on_small_disk`], as seen from outside.
+    pub fn small_disk(&self) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.child.id()));
+        root.join(self.site.scratch(SMALL_DISK).strip_prefix("/").unwrap())
     }
 
     pub fn signal(&self, name: &str) {

@@ -6,7 +6,7 @@ use seatlock_server::{
     keys::{first_set, new_key, sign_set},
     rules::{Answer, Call, Caller, License, Verdict},
     store::{
-        Actor, AnyStore, Made, NewSeat, OwnerOrder, Question, ServerInfo, Store as _, StoreError,
+        Actor, Answered, AnyStore, Made, NewSeat, OwnerOrder, Question, ServerInfo, Store as _, StoreError,
         StoredKeySet, TokenHashes,
         postgres::{PostgresAddress, PostgresStore},
         sqlite::SqliteStore,
@@ -198,6 +198,10 @@ impl Install {
     }
 
     pub async fn call(&mut self, store: &AnyStore, call: Call) -> Result<Answer, StoreError> {
+        Ok(self.ask(store, call).await?.answer)
+    }
+
+    pub async fn ask(&mut self, store: &AnyStore, call: Call) -> Result<Answered, StoreError> {
         let next = random();
         let caller = Caller {
             machine: self.machine.clone(),
@@ -215,11 +219,11 @@ impl Install {
             next_renewal: next,
             jitter: 0,
         };
-        let answer = store.call(Question { token: self.token, call, caller }).await?.answer;
-        if matches!(answer, Answer::Lease(_)) {
+        let answered = store.call(Question { token: self.token, call, caller }).await?;
+        if matches!(answered.answer, Answer::Lease(_)) {
             self.renewal = Some(next);
         }
-        Ok(answer)
+        Ok(answered)
     }
 }
 

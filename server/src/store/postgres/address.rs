@@ -1,6 +1,6 @@
 use crate::store::StoreError;
 use sqlx::postgres::PgConnectOptions;
-use std::fmt;
+use std::{fmt, fs::File, io};
 
 /// What every session of ours has. A server that stops in the middle of a transaction must not hold up the others, and
 /// what plug-ins are told is on disk for good.
@@ -23,8 +23,9 @@ impl PostgresAddress {
     /// file of PostgreSQL's own programs.
     ///
     /// # Errors
-    /// When it is no such URL. The error does not repeat it.
+    /// When it is no such URL, or a file that it names can not be read. The error repeats nothing else of it.
     pub fn parse(url: &str) -> Result<Self, StoreError> {
+        files_are_readable(url)?;
         let known = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
         let options = if known { url.parse().ok() } else { None };
         let wrong =
@@ -50,6 +51,19 @@ impl PostgresAddress {
     pub(super) fn patient(&self) -> PgConnectOptions {
         self.0.clone().application_name("seatlock-server")
     }
+}
+
+/// What opens them later does not say which one it was.
+fn files_are_readable(url: &str) -> Result<(), StoreError> {
+    let Ok(url) = url::Url::parse(url) else { return Ok(()) };
+    for (name, path) in url.query_pairs() {
+        if ["sslrootcert", "sslcert", "sslkey"].contains(&&*name)
+            && let Err(error) = File::open(&*path)
+        {
+            return Err(io::Error::new(error.kind(), format!("{name} {path}: {error}")).into());
+        }
+    }
+    Ok(())
 }
 
 /// Without the password.
