@@ -219,11 +219,8 @@ impl Cli {
         let is_dev = matches!(self.command, Command::Dev(_));
         let usual = if is_dev { "seatlock-dev" } else { "seatlock-data" };
         // What is for trying out stays away from a database in the environment.
-        let address = if is_dev {
-            Ok(None)
-        } else {
-            database::address(self.database, self.database_file.as_deref())
-        };
+        let address =
+            if is_dev { Ok(None) } else { database::address(self.database, self.database_file.as_deref()) };
         let mut told = self.told;
         let address = match (address, &self.command) {
             (Err(error), Command::Config(config::ConfigCommand::Check(_))) => {

@@ -63,11 +63,10 @@ fn members(set: &str) -> Result<BTreeSet<String>> {
     let mut calls = BTreeSet::new();
     for name in said.lines().skip(1).map(str::trim).filter(|name| !name.is_empty() && !name.starts_with('#'))
     {
-        if name.starts_with('@') {
-            calls.extend(members(name)?)
-        } else {
-            calls.insert(name.to_owned())
-        };
+        match name.strip_prefix('@') {
+            Some(_) => calls.extend(members(name)?),
+            None => drop(calls.insert(name.to_owned())),
+        }
     }
     Ok(calls)
 }
