@@ -266,7 +266,7 @@ struct Shown {
 
 #[test]
 fn only_a_lease_that_was_signed_here_in_the_lost_time_proves_anything() {
-    let at = |seconds| UnixTime::new(1_795_338_000 + seconds).unwrap();
+    let at = |seconds: i64| UnixTime::new(1_795_338_000 + seconds).unwrap();
     let key = |seed: u8| SigningKey::from_seed(&[seed; 32]).unwrap();
     let listed = |seed: u8| LeaseKey {
         kid: key(seed).kid().to_owned(),
