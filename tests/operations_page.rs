@@ -39,7 +39,7 @@ fn blocks() -> Vec<Block> {
         let Some(kind) = line.strip_prefix("```") else { continue };
         let text: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
         let text = text.join("\n");
-        match kind.split_once(' ').map_or((kind, ""), |(kind, place)| (kind, place)) {
+        match kind.split_once(' ').unwrap_or((kind, "")) {
             ("sh", place) => blocks.push(Block { place: place.to_owned(), commands: text, printed: None }),
             ("text", _) => blocks.last_mut().unwrap().printed = Some(text),
             _ => panic!("{kind}: the page has commands and what they print"),
