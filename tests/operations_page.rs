@@ -39,7 +39,7 @@ fn blocks() -> Vec<Block> {
         let Some(kind) = line.strip_prefix("```") else { continue };
         let text: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
         let text = text.join("\n");
-        match kind.split_once(' ').map_or((kind, ""), |(kind, place)| (kind, place)) {
+        match kind.split_once(' ').unwrap_or((kind, "")) {
             ("sh", place) => blocks.push(Block { place: place.to_owned(), commands: text, printed: None }),
             ("text", _) => blocks.last_mut().unwrap().printed = Some(text),
             _ => panic!("{kind}: the page has commands and what they print"),
@@ -191,7 +191,7 @@ fn nobody_is_locked_out_by_what_the_page_says() {
         }
         if site.serving.is_some() {
             for client in clients.iter().filter(|client| standing(client).0 != LockState::Locked) {
-                assert_eq!(code(client, client.ping(Intent::Renew)), Code::Ok, "after {}", block.commands);
+                assert_eq!(code(client, client.ping(Intent::Launch)), Code::Ok, "after {}", block.commands);
                 assert_eq!(standing(client), UNLOCKED, "after {}", block.commands);
             }
         }
@@ -207,7 +207,7 @@ fn nobody_is_locked_out_by_what_the_page_says() {
 fn lose(clients: &[Client], seats: &[(String, String)]) {
     let next = (1..clients.len()).find(|client| standing(&clients[*client]).0 == LockState::Locked).unwrap();
     assert_eq!(code(&clients[next], clients[next].activate(&seats[next].1, AGREED)), Code::Ok);
-    assert_eq!(code(&clients[0], clients[0].ping(Intent::Renew)), Code::Ok);
+    assert_eq!(code(&clients[0], clients[0].ping(Intent::Launch)), Code::Ok);
 }
 
 #[test]

@@ -220,7 +220,7 @@ async fn an_owner_walks_through_every_page() {
     browser.get("/audit").await.says("Token replaced").says("Each row is tied");
     browser.get("/audit?verify").await.says("Each row is tied");
     let admin = user(&site, "admin@example.com", &["--role", "admin"]);
-    let mut admin = Browser::signed_in(&server, "admin@example.com", &admin).await;
+    let admin = Browser::signed_in(&server, "admin@example.com", &admin).await;
     admin.get("/audit").await.says("Verify the record");
     admin.get("/audit?verify").await.says("The record is intact");
     browser.get(&format!("/audit?seat={second}")).await.says("second@");

@@ -189,7 +189,7 @@ fn check(story: &Story) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_holder_is_locked_out_and_no_shown_lease_stays_unknown(
@@ -330,7 +330,8 @@ fn only_a_lease_that_was_signed_here_in_the_lost_time_proves_anything() {
     for iat in [0, 100] {
         assert!(proves(&|shown| shown.claims.iat = at(iat)).is_some(), "{iat}");
     }
-    let rows: [(&str, &dyn Fn(&mut Shown)); 9] = [
+    type Change<'a> = &'a dyn Fn(&mut Shown);
+    let rows: [(&str, Change<'_>); 9] = [
         ("signed before the backup", &|shown| shown.claims.iat = at(-1)),
         ("signed after the mark", &|shown| shown.claims.iat = at(101)),
         ("signed by somebody else", &|shown| shown.signer = 3),
