@@ -41,7 +41,8 @@ async fn servers_that_start_at_once_make_the_tables_once() {
     let opened = join_all((0..8).map(|_| open(&url)).collect()).await;
     assert!(opened.iter().all(Result::is_ok));
     let applied = Place::Postgres(url).number("SELECT count(*) FROM _sqlx_migrations WHERE success").await;
-    assert_eq!(applied, 2);
+    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/postgres")).unwrap();
+    assert_eq!(applied, i64::try_from(files.count()).unwrap());
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 use super::dialect::{BackEnd, now};
 use super::rows::{license_columns, seat_columns};
-use super::{audit, licenses, lists, people, rows, share, sign_in, sweep};
+use super::{audit, licenses, lists, people, rows, share, sign_in};
 use crate::rules::{AttemptBy, License, Plan, Seat};
 use crate::store::{
     Account, Actor, Answered, ApiToken, AuditQuery, AuditRow, AuditState, Ending, Hash, ListedSeat, Made,
@@ -18,7 +18,7 @@ impl Store for BackEnd {
     }
 
     async fn sweep(&self) -> Result<u64, StoreError> {
-        self.write(sweep::Sweep(None)).await
+        self.release_idle().await
     }
 
     async fn ready(&self) -> Result<UnixTime, StoreError> {

@@ -52,6 +52,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, sync::Mutex, time::Duration};
+use sweep::Sweep;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -117,6 +118,13 @@ impl SqliteStore {
 
     async fn answer(&self, question: Question) -> Result<Answered, StoreError> {
         self.wait(|reply| Job::Call(Box::new(Waiting::new(question, reply)))).await
+    }
+
+    async fn release_idle(&self) -> Result<u64, StoreError> {
+        match Sweep::find(&self.readers).await? {
+            Some(sweep) => self.write(sweep).await,
+            None => Ok(0),
+        }
     }
 
     async fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
