@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use support::bare::Bare;
 use support::host::{Computer, Host, Pinned};
 use support::lease::signing_key;
-use xtask::server::Running;
+use xtask::server::{Running, Setup};
 
 /// Times what reqwest alone takes.
 const LIMIT: f64 = 1.5;
@@ -18,7 +18,7 @@ const RUNS: usize = 150;
 const WARM_UP: usize = 10;
 
 fn main() -> Result<ExitCode> {
-    let (folder, server) = (support::folder()?, Running::start()?);
+    let (folder, server) = (support::folder()?, Running::start_with(&Setup::without_token_limit())?);
     let calls = support::program(&folder, "calls", Some(&support::library()?))?;
     let computer = |name| Computer { server: &server, name, folder: folder.path(), pinned: Pinned::Root };
     let mut bare = Bare::new(&server, &signing_key(&server)?)?;

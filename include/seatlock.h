@@ -80,6 +80,26 @@ typedef enum seatlock_code {
      */
     SEATLOCK_ERROR_TOKEN_REVOKED = -14,
     /**
+     * Nobody is signed in at the sign-in service, or the sign-in has ended.
+     */
+    SEATLOCK_ERROR_SIGN_IN_REQUIRED = -15,
+    /**
+     * The sign-in service refused: a person said no, or client id and secret are not good.
+     */
+    SEATLOCK_ERROR_SIGN_IN_REFUSED = -16,
+    /**
+     * The sign-in does not include a scope that the server needs.
+     */
+    SEATLOCK_ERROR_SCOPE_MISSING = -17,
+    /**
+     * The server has no account for who signed in.
+     */
+    SEATLOCK_ERROR_IDENTITY_UNKNOWN = -18,
+    /**
+     * The sign-in service does not answer, or not as it should.
+     */
+    SEATLOCK_ERROR_ISSUER_UNUSABLE = -19,
+    /**
      * Another computer holds the seat.
      */
     SEATLOCK_ERROR_SEAT_IN_USE_ELSEWHERE = -20,

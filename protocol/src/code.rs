@@ -73,6 +73,17 @@ codes! {
         "Check that the token belongs to this product and server, and copy it again.";
     TokenRevoked = 14, "token_revoked", 403, "This token was revoked and cannot be used again. Ask for a new one.",
         "Ask the account owner for a new token.";
+    SignInRequired = 15, "sign_in_required", 401, "Sign in to use this plug-in.",
+        "Sign in once; on a machine without a person, set SEATLOCK_CLIENT_ID and SEATLOCK_CLIENT_SECRET.";
+    SignInRefused = 16, "sign_in_refused", 0, "The sign-in was refused. {reason}.",
+        "Sign in again and allow what the plug-in asks for; for a machine, check client id and secret.";
+    ScopeMissing = 17, "scope_missing", 403,
+        "The sign-in does not include a permission that is needed here. It is called {scope}.",
+        "Ask whoever runs the sign-in service to grant that permission.";
+    IdentityUnknown = 18, "identity_unknown", 403, "No account of the license server belongs to this sign-in.",
+        "Sign in as somebody else, or ask the account owner to admit you.";
+    IssuerUnusable = 19, "issuer_unusable", 503, "The sign-in service cannot be used. {reason}.",
+        "Check the network and the address of the sign-in service, and try again later.";
 
     SeatInUseElsewhere = 20, "seat_in_use_elsewhere", 409,
         "In use on {machine} since {date}. It can be released at {time}.",

@@ -6,6 +6,8 @@
 //! The normative text is `docs/protocol.md`; the golden vectors in `vectors/` are read by this crate's tests
 //! and by a Python test that uses none of this code.
 
+/// Access tokens of OAuth 2.0, and who presents one.
+pub mod access_token;
 /// Requests, answers and problem documents of the plug-in API.
 pub mod api;
 /// Fixed-size byte strings that travel as unpadded base64url.
@@ -31,6 +33,7 @@ pub mod time;
 /// Integration tokens, API tokens and client secrets.
 pub mod token;
 
+pub use access_token::{AccessToken, AccessTokenError, Identity};
 pub use bytes::{Nonce, ParseBytesError, TokenHash};
 pub use code::{Act, Code};
 pub use jws::{JwsError, Typ};

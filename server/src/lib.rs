@@ -7,8 +7,12 @@
 pub mod desk;
 /// Holds secrets: key files, the pepper, and the key that signs.
 pub mod keys;
+/// How often one token and one address may ask.
+pub mod limits;
 /// Writes e-mail, and hands it to a mail server.
 pub mod mail;
+/// What is counted, for whoever watches the server.
+pub mod metrics;
 /// Answers the files of machines without a network.
 pub mod offline;
 /// Shows: the pages of seat management.
@@ -22,7 +26,7 @@ pub mod rules;
 /// Seals what the database keeps but must not be able to show.
 pub mod seal;
 /// Runs: from the first connection to an orderly end.
-mod serve;
+pub mod serve;
 /// One-time links, by which somebody sees a token once.
 pub mod share;
 /// Keeps: licenses, seats, tokens and the audit trail.

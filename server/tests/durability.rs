@@ -10,11 +10,6 @@
 /// Starts the program and calls it as a plug-in does.
 mod support;
 
-use seatlock_protocol::{Token, TokenKind};
-use seatlock_server::{
-    keys::DataFolder,
-    store::{Actor, NewSeat, Store as _, TokenHashes, sqlite::SqliteStore},
-};
 use sqlx::AssertSqlSafe;
 use std::{
     sync::{
@@ -24,7 +19,7 @@ use std::{
     time::Duration,
 };
 use support::{Plugin, Server, Site, join_all, logged};
-use uuid::Uuid;
+use xtask::postgres::Postgres;
 
 const SEATS: usize = 400;
 const CONNECTIONS: usize = 16;
@@ -68,35 +63,6 @@ async fn activate_under_fire(
     (acknowledged.into_inner().unwrap(), broken.into_inner())
 }
 
-/// Seats straight into the store: hundreds of processes would take longer than what is tested.
-async fn site_with_tokens() -> (Site, Vec<String>) {
-    let site = Site::new(&["--seats", &SEATS.to_string()]);
-    let folder = DataFolder::new(site.data());
-    let store = SqliteStore::open(&folder.database(), false).await.unwrap();
-    let pepper = folder.pepper().unwrap();
-    let tokens: Vec<Token> =
-        (0..SEATS).map(|_| Token::generate(TokenKind::Integration, getrandom::fill).unwrap()).collect();
-    let made = join_all(
-        tokens
-            .iter()
-            .map(|token| {
-                let (id, shared_with) = (Uuid::new_v4(), "user@example.com".to_owned());
-                store.create_seat(NewSeat {
-                    id,
-                    license: None,
-                    shared_with,
-                    token: TokenHashes::of(token, &pepper),
-                    remember: None,
-                    by: Actor::Console,
-                })
-            })
-            .collect(),
-    );
-    assert!(made.await.iter().all(Result::is_ok));
-    store.close().await;
-    (site, tokens.iter().map(|token| token.expose_secret().to_owned()).collect())
-}
-
 /// Every acknowledged activation is still there: a renewal, which never binds, is granted in the same epoch.
 async fn all_are_kept(site: &Site, acknowledged: &[(Plugin, u64)]) {
     let server = site.serve();
@@ -112,9 +78,8 @@ async fn all_are_kept(site: &Site, acknowledged: &[(Plugin, u64)]) {
     assert!(held >= acknowledged.len());
 }
 
-#[tokio::test]
-async fn sigterm_under_load_answers_what_it_took_and_keeps_what_it_answered() {
-    let (site, tokens) = site_with_tokens().await;
+async fn ends_in_order(url: Option<String>) {
+    let (site, tokens) = Site::with_tokens(url, SEATS).await;
     let mut server = site.serve();
     let (acknowledged, broken) = activate_under_fire(&server, &tokens, SEATS / 4, "TERM").await;
     assert!(server.child.wait().unwrap().success(), "an orderly end");
@@ -126,9 +91,8 @@ async fn sigterm_under_load_answers_what_it_took_and_keeps_what_it_answered() {
     all_are_kept(&site, &acknowledged).await;
 }
 
-#[tokio::test]
-async fn sigkill_under_load_keeps_every_acknowledged_activation() {
-    let (site, tokens) = site_with_tokens().await;
+async fn is_killed(url: Option<String>) {
+    let (site, tokens) = Site::with_tokens(url, SEATS).await;
     let mut server = site.serve();
     let (acknowledged, broken) = activate_under_fire(&server, &tokens, SEATS / 4, "KILL").await;
     assert!(!server.child.wait().unwrap().success());
@@ -137,8 +101,28 @@ async fn sigkill_under_load_keeps_every_acknowledged_activation() {
 }
 
 #[tokio::test]
+async fn sigterm_under_load_answers_what_it_took_and_keeps_what_it_answered() {
+    ends_in_order(None).await;
+}
+
+#[tokio::test]
+async fn sigterm_under_load_on_postgres_answers_what_it_took_and_keeps_what_it_answered() {
+    ends_in_order(Some(Postgres::shared().unwrap().database().unwrap())).await;
+}
+
+#[tokio::test]
+async fn sigkill_under_load_keeps_every_acknowledged_activation() {
+    is_killed(None).await;
+}
+
+#[tokio::test]
+async fn sigkill_under_load_on_postgres_keeps_every_acknowledged_activation() {
+    is_killed(Some(Postgres::shared().unwrap().database().unwrap())).await;
+}
+
+#[tokio::test]
 async fn requests_in_flight_at_sigterm_are_answered() {
-    let (site, tokens) = site_with_tokens().await;
+    let (site, tokens) = Site::with_tokens(None, SEATS).await;
     let mut server = site.serve();
     // Nobody can write, so every request is taken and none is answered.
     let mut database = site.database().await;
@@ -164,7 +148,7 @@ async fn requests_in_flight_at_sigterm_are_answered() {
 
 #[tokio::test]
 async fn one_request_that_fails_does_not_fail_those_of_its_batch() {
-    let (site, tokens) = site_with_tokens().await;
+    let (site, tokens) = Site::with_tokens(None, SEATS).await;
     let server = site.serve();
     // Not the first one, which waits in a batch of its own.
     let unlucky = site.cli(&["seat", "list"]).json()[SEATS / 2]["id"].as_str().unwrap().to_owned();

@@ -568,6 +568,7 @@ async fn a_one_time_link_shows_its_token_once() {
     server.stop();
     let log = std::fs::read_to_string(site.log()).unwrap();
     assert!(log.contains("a one-time link was opened"), "{log}");
+    let log = log.replace("/open/{secret}", "the route");
     for secret in [&token, &password, &link["/open/".len()..], "/open/"] {
         assert!(!log.contains(secret), "{log}");
     }

@@ -94,7 +94,7 @@ fn a_password_in_an_argument_is_refused_and_never_shown() {
 /// A server's site on a database, with seats.
 async fn site_with_tokens(url: &str) -> (Site, Vec<String>) {
     let site = Site::at(Some(url.to_owned()), &["--seats", &SEATS.to_string()]);
-    let store = AnyStore::Postgres(open(url).await.unwrap());
+    let store = AnyStore::from(open(url).await.unwrap());
     let pepper = DataFolder::new(site.data()).pepper().unwrap();
     let license = site.license.parse().unwrap();
     let mut tokens = Vec::new();

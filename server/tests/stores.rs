@@ -249,7 +249,9 @@ async fn whatever_happens_at_once_the_books_balance(fresh: Fresh) {
 }
 
 async fn an_export_is_brought_in_as_it_was(fresh: Fresh) {
+    const CHECK: [u8; 32] = [3; 32];
     let store = &fresh.store;
+    store.know_pepper(CHECK).await.unwrap();
     for number in 0..8 {
         let (seat, token) = fresh.seat().await;
         let mut install = Install::new(&token, "Ünïcode \"quoted\"");
@@ -284,7 +286,7 @@ async fn an_export_is_brought_in_as_it_was(fresh: Fresh) {
         let other = place.open().await;
         let file = || folder.path().join("first");
         let quiet = || Box::new(|_: &str, _: u64| {});
-        assert_eq!(other.import(file(), true, quiet()).await.unwrap(), first.0);
+        assert_eq!(other.import(file(), CHECK, true, quiet()).await.unwrap(), first.0);
         assert!(matches!(other.server().await, Err(StoreError::NotInitialised)), "a dry run changes nothing");
         for (name, spoil) in [
             ("a row less", &|text: &str| {
@@ -302,13 +304,16 @@ async fn an_export_is_brought_in_as_it_was(fresh: Fresh) {
         {
             let text = std::fs::read_to_string(file()).unwrap();
             std::fs::write(folder.path().join("spoilt"), spoil(&text)).unwrap();
-            let spoilt = other.import(folder.path().join("spoilt"), false, quiet()).await;
+            let spoilt = other.import(folder.path().join("spoilt"), CHECK, false, quiet()).await;
             assert!(matches!(spoilt, Err(StoreError::Transfer(_))), "{name}");
         }
-        assert_eq!(other.import(file(), false, quiet()).await.unwrap(), first.0);
+        let foreign = other.import(file(), [4; 32], false, quiet()).await;
+        assert!(matches!(foreign, Err(StoreError::OtherPepper)), "another pepper");
+        assert_eq!(other.import(file(), CHECK, false, quiet()).await.unwrap(), first.0);
         assert!(write(&other, "second").await == first, "row by row");
+        assert!(matches!(other.know_pepper([4; 32]).await, Err(StoreError::OtherPepper)));
         assert!(
-            matches!(other.import(file(), false, quiet()).await, Err(StoreError::Transfer(_))),
+            matches!(other.import(file(), CHECK, false, quiet()).await, Err(StoreError::Transfer(_))),
             "not empty"
         );
         let (_, token) = support::stores::seat(&other, fresh.license).await;

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 const LIMIT: u64 = 64 * 1024;
 
 /// What the person who runs the host decides comes before what the plug-in says. Empty variables count as not set.
-fn variable(name: &str) -> Result<Option<Zeroizing<String>>, Failure> {
+pub(super) fn variable(name: &str) -> Result<Option<Zeroizing<String>>, Failure> {
     match std::env::var_os(name).map(std::ffi::OsString::into_string) {
         Some(Ok(text)) => Ok(Some(Zeroizing::new(text)).filter(|text| !text.is_empty())),
         Some(Err(_)) => Err(Failure::new(Code::InvalidUtf8, format!("{name} is not UTF-8"))),

@@ -32,6 +32,8 @@ pub enum EventKind {
     Status,
     /// Something the user should know that does not change the license.
     Notice,
+    /// A person is to sign in on the page that [`crate::Text::SignInUrl`] answers.
+    SignIn,
 }
 
 /// Something that happened.
@@ -109,6 +111,11 @@ impl Mailbox {
     /// Marks an operation to be cancelled; false when it is not running.
     pub(super) fn cancel(&self, operation: OperationId) -> bool {
         lock(&self.contents).running.get_mut(&operation).map(|cancelled| *cancelled = true).is_some()
+    }
+
+    /// Whether an operation has neither ended nor is to be cancelled.
+    pub(super) fn is_wanted(&self, operation: OperationId) -> bool {
+        lock(&self.contents).running.get(&operation) == Some(&false)
     }
 
     pub(super) fn is_running(&self, operation: OperationId) -> bool {

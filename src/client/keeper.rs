@@ -1,18 +1,20 @@
-use crate::license::{Binding, Input, License, Reading, Record, Rules, State, step};
+use crate::license::{
+    Binding, Credential, Input, License, Reading, Record, RefreshToken, Rules, State, step,
+};
 use crate::machine;
 use crate::machine::Process;
 use crate::store::{Asker, Folder, Loaded, StoreError, Turn, Uptime};
-use seatlock_protocol::{Token, TokenHash};
+use seatlock_protocol::{Identity, Token, TokenHash};
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use uuid::Uuid;
 
-/// State and token of one client, and where they are kept between launches, if the user wants that.
+/// State and credential of one client, and where they are kept between launches, if the user wants that.
 pub(super) struct Keeper {
     pub(super) rules: Rules,
     pub(super) state: State,
-    pub(super) token: Option<Token>,
-    /// The token that was set up beside the plug-in, while it is the one in use. Never written down.
+    pub(super) credential: Option<Credential>,
+    /// Whether that was set up beside the plug-in. Then it is never written down.
     provisioned: bool,
     folder: Option<Folder>,
     keeping: Keeping,
@@ -44,12 +46,12 @@ pub(super) enum Complaint {
 impl Keeper {
     /// Reads what is stored, without writing anything. What can not be read is a complaint, never a failure.
     ///
-    /// A `provisioned` token comes before the remembered one. When they differ, what is remembered stays as it is, and
-    /// the license of the provisioned token lives in memory.
+    /// A `provisioned` credential comes before the remembered one. When they differ, what is remembered stays as it is, and
+    /// the license of the provisioned one lives in memory.
     pub(super) fn open(
         rules: Rules,
         folder: Option<Folder>,
-        provisioned: Option<Token>,
+        provisioned: Option<Credential>,
         install_id: Uuid,
     ) -> (Self, Vec<Complaint>) {
         let mut complaints = Vec::new();
@@ -57,14 +59,14 @@ impl Keeper {
             folder.read_token().map_err(|error| complaints.push(Complaint::Store(error))).ok().flatten()
         });
         let keeping = match (&remembered, &provisioned) {
-            (Some(remembered), Some(provisioned)) if remembered != provisioned => Keeping::InMemory,
+            (Some(remembered), Some(provisioned)) if !remembered.is_same(provisioned) => Keeping::InMemory,
             (Some(_), _) => Keeping::OnDisk,
             (None, _) => Keeping::Undecided,
         };
-        let (provisioned, token) = (provisioned.is_some(), provisioned.or(remembered));
-        let state = State::new(install_id, &binding(&rules, token.as_ref()));
+        let (provisioned, credential) = (provisioned.is_some(), provisioned.or(remembered));
+        let state = State::new(install_id, &binding(&rules, credential.as_ref()));
         let mut keeper =
-            Self { rules, state, token, provisioned, folder, keeping, asked_for: None, fresh: false };
+            Self { rules, state, credential, provisioned, folder, keeping, asked_for: None, fresh: false };
         if keeping == Keeping::InMemory {
             return (keeper, complaints);
         }
@@ -89,7 +91,7 @@ impl Keeper {
             Loaded::Current(record) | Loaded::Previous { state: record, .. } => Some(State::from_record(
                 record,
                 &self.rules.trust,
-                &binding(&self.rules, self.token.as_ref()),
+                &binding(&self.rules, self.credential.as_ref()),
             )),
             Loaded::Nothing | Loaded::Corrupt { .. } => None,
         }
@@ -103,16 +105,16 @@ impl Keeper {
         if matches!(self.state.license, License::Lease(_)) { self.save() } else { Ok(()) }
     }
 
-    /// Takes over what other processes of this installation have stored meanwhile: a newer lease, another token, or
-    /// that everything was forgotten.
+    /// Takes over what other processes of this installation have stored meanwhile: a newer lease, another token or
+    /// refresh token, or that everything was forgotten.
     pub(super) fn refresh(&mut self) {
         let Some(folder) = self.folder.as_ref().filter(|_| self.keeping != Keeping::InMemory) else { return };
         let (Ok(remembered), Ok(loaded)) = (folder.read_token(), folder.load()) else { return };
         let nothing = remembered.is_none() && matches!(loaded, Loaded::Nothing);
-        let token = match remembered {
+        let credential = match remembered {
             // Nobody else's token takes the place of the one that was set up for this process.
-            Some(other) if self.provisioned && self.token.as_ref() != Some(&other) => return,
-            None if self.provisioned => self.token.clone(),
+            Some(other) if self.provisioned && !self.acts_as(&other) => return,
+            _ if self.provisioned => self.credential.clone(),
             remembered => remembered,
         };
         if nothing {
@@ -122,19 +124,26 @@ impl Keeper {
             }
             return;
         }
-        let same_token = self.token == token;
-        if same_token && matches!(&loaded, Loaded::Current(record) if self.state.is_stored_as(record)) {
+        let same = match &credential {
+            Some(credential) => self.provisioned || self.acts_as(credential),
+            None => self.credential.is_none(),
+        };
+        if same
+            && self.credential == credential
+            && matches!(&loaded, Loaded::Current(record) if self.state.is_stored_as(record))
+        {
             return;
         }
-        let before = std::mem::replace(&mut self.token, token);
+        let before = std::mem::replace(&mut self.credential, credential);
         match self.verify(loaded) {
-            Some(stored) if same_token => {
+            Some(stored) if same => {
                 let license = stored.license.clone();
                 self.state = self.merged(stored);
                 self.fresh &= self.state.license != license;
             }
             // Another process is between its two writes, or the file is damaged: what is known here still holds.
-            None | Some(State { license: License::Unusable { .. }, .. }) => return self.token = before,
+            None | Some(State { license: License::Unusable { .. }, .. }) if same => return,
+            None | Some(State { license: License::Unusable { .. }, .. }) => return self.credential = before,
             Some(stored) => self.state = State { anchor: self.state.anchor, ..stored },
         }
         self.keeping = Keeping::OnDisk;
@@ -161,11 +170,11 @@ impl Keeper {
             return Err(StoreError::Unwritable { path, source });
         }
         let merged = folder.update(|loaded| {
-            let overtaken = |remembered: Option<Token>| match remembered {
-                None if self.provisioned => false,
-                remembered => remembered != self.token,
+            let overtaken = |remembered: Option<Credential>| match remembered {
+                None => !self.provisioned,
+                Some(remembered) => !self.acts_as(&remembered),
             };
-            if self.token.is_some() && folder.read_token().is_ok_and(overtaken) {
+            if self.credential.is_some() && folder.read_token().is_ok_and(overtaken) {
                 return (None, None);
             }
             let merged = match self.verify(loaded) {
@@ -209,22 +218,27 @@ impl Keeper {
         }
     }
 
-    /// Makes `token` the token in use. With `remember` it is written down; without, nothing stays on disk.
-    pub(super) fn adopt(&mut self, token: Token, remember: bool) -> Result<(), StoreError> {
+    /// Whether leases for `other` are leases for the credential in use.
+    pub(super) fn acts_as(&self, other: &Credential) -> bool {
+        self.credential.as_ref().is_some_and(|credential| credential.is_same(other))
+    }
+
+    /// Makes `credential` the one in use. With `remember` it is written down; without, nothing stays on disk.
+    pub(super) fn adopt(&mut self, credential: Credential, remember: bool) -> Result<(), StoreError> {
         let done = match &self.folder {
             // Written once more it could fail, for a folder that is busy at this moment, and this process would go on with
             // a license in memory beside the one on disk: two copies of one installation.
             Some(folder)
-                if remember && folder.read_token().is_ok_and(|kept| kept.as_ref() == Some(&token)) =>
+                if remember && folder.read_token().is_ok_and(|kept| kept.as_ref() == Some(&credential)) =>
             {
                 Ok(())
             }
-            Some(folder) if remember => folder.write_token(&token),
+            Some(folder) if remember => folder.write_token(&credential),
             Some(folder) => folder.erase(),
             None if remember => Err(StoreError::NoHome),
             None => Ok(()),
         };
-        (self.token, self.provisioned) = (Some(token), false);
+        (self.credential, self.provisioned) = (Some(credential), false);
         // Where the token can not be written nothing is: the license then lives in memory.
         self.keeping = if remember && done.is_ok() { Keeping::OnDisk } else { Keeping::InMemory };
         done
@@ -269,22 +283,52 @@ impl Keeper {
     ) -> Result<(), StoreError> {
         self.asked_for = None;
         self.answered(state);
-        let adopted = self.adopt(token, remember);
+        let adopted = self.adopt(Credential::Token(token), remember);
         let removed = self.folder.as_ref().map_or(Ok(()), Folder::remove_requested_token);
         adopted.and(removed).and(self.save())
     }
 
-    /// Whether the token in use was set up beside the plug-in, and nothing is known of it yet.
+    /// Whether the credential in use was set up beside the plug-in, and nothing is known of it yet.
     pub(super) fn has_unused_token(&self) -> bool {
-        let known =
-            matches!(self.state.license, License::Lease(_) | License::Dropped(_) | License::HandedBack(_));
-        self.provisioned && !known
+        let known = match &self.state.license {
+            License::Lease(lease) => Some(lease.claims.tkh),
+            License::Dropped(verdict) => Some(verdict.claims.tkh),
+            License::HandedBack(given) => Some(given.token),
+            License::Missing | License::Awaited | License::Unusable { .. } => None,
+        };
+        let used = self.credential.as_ref().and_then(Credential::hash);
+        self.provisioned && (known.is_none() || known != used)
+    }
+
+    /// What the machine is called by its issuer, now that it has signed in.
+    pub(super) fn is_machine(&mut self, identity: Identity) {
+        if let Some(Credential::Machine(known)) = &mut self.credential {
+            *known = Some(identity);
+        }
+    }
+
+    /// Takes the refresh token that comes after the one that was used, or `None` when there is no more. Kept before
+    /// anything is done with the access token that came along, because the one before it is worth nothing now.
+    pub(super) fn rotate(&mut self, next: Option<RefreshToken>) -> Result<(), StoreError> {
+        let Some(Credential::Person(sign_in)) = &mut self.credential else { return Ok(()) };
+        if sign_in.refresh == next {
+            return Ok(());
+        }
+        sign_in.refresh = next;
+        let rotated = Credential::Person(sign_in.clone());
+        match self.folder.as_ref().filter(|_| self.keeping == Keeping::OnDisk) {
+            // Another process may have signed in as somebody else, or out.
+            Some(folder) if folder.read_token()?.is_some_and(|kept| kept.is_same(&rotated)) => {
+                folder.write_token(&rotated)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Forgets the token, after the seat was given back. A token that another process has remembered since stays.
     pub(super) fn forget_token(&mut self) -> Result<(), StoreError> {
-        let (Some(token), Some(folder)) = (self.token.take(), &self.folder) else { return Ok(()) };
-        if folder.read_token().is_ok_and(|stored| stored.is_some_and(|stored| stored != token)) {
+        let (Some(used), Some(folder)) = (self.credential.take(), &self.folder) else { return Ok(()) };
+        if folder.read_token().is_ok_and(|stored| stored.is_some_and(|stored| !stored.is_same(&used))) {
             return Ok(());
         }
         folder.remove_token().inspect_err(|_| self.keeping = Keeping::InMemory)
@@ -297,12 +341,12 @@ impl Keeper {
     }
 
     fn start_anew(&mut self, install_id: Uuid) {
-        (self.token, self.provisioned, self.fresh) = (None, false, false);
+        (self.credential, self.provisioned, self.fresh) = (None, false, false);
         self.keeping = Keeping::Undecided;
         self.state = State::new(install_id, &binding(&self.rules, None));
     }
 }
 
-fn binding(rules: &Rules, token: Option<&Token>) -> Binding {
-    Binding { machine: rules.machine.clone(), token: token.map(Token::hash) }
+fn binding(rules: &Rules, credential: Option<&Credential>) -> Binding {
+    Binding { machine: rules.machine.clone(), token: credential.and_then(Credential::hash) }
 }

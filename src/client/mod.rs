@@ -15,8 +15,12 @@ mod files;
 mod keeper;
 /// How a client is to be opened.
 mod options;
+/// How the product is known to an issuer.
+mod registration;
 /// What host threads and the worker share.
 mod shared;
+/// People and machines that sign in instead of entering a token.
+mod sign_in;
 /// What a status call answers.
 mod snapshot;
 /// Sentences for people.
@@ -29,18 +33,20 @@ pub use failure::Failure;
 pub use options::Options;
 pub use snapshot::Status;
 
-use crate::license::{LockState, Rules};
+use crate::license::{Credential, LockState, Rules};
 use crate::machine::{self, ForkGuard, Identity};
 use crate::net::{Http, Route};
 use crate::store::{Folder, Seal};
 use environment::Provision;
 use event::Mailbox;
 use keeper::Keeper;
+use registration::Registration;
 use seatlock_protocol::{
     Code, Token, TokenKind,
     api::{ClientInfo, Intent},
 };
 use shared::{Shared, since_boot};
+use sign_in::{Asked, Place};
 use snapshot::Snapshot;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -56,6 +62,8 @@ use worker::{Command, Work, Worker};
 const LONGEST_CLOSE: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Longest time that dropping a client without [`Client::close`] takes.
 const DROP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a person who signs in is waited for, unless the host says otherwise.
+const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// What the user ticked when entering a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +91,10 @@ pub enum Text {
     Status,
     /// Folder in which state is kept.
     StateFolder,
+    /// The page to open, while a person is signing in.
+    SignInUrl,
+    /// What to type on that page, when it is opened on another device.
+    SignInCode,
 }
 
 /// Derives this computer's machine id for `product`; `supplied`, or `SEATLOCK_MACHINE_ID` before it, takes the place
@@ -100,6 +112,7 @@ pub struct Client {
     shared: Arc<Shared>,
     identity: Identity,
     state_folder: Option<String>,
+    has_issuer: bool,
     fork: ForkGuard,
     thread: Option<WorkerThread>,
 }
@@ -133,7 +146,12 @@ impl Client {
         let state_folder = folder.as_ref().map(|folder| folder.path().display().to_string());
 
         let rules = Rules { trust: required.trust, machine: identity.id.clone() };
-        let (keeper, complaints) = Keeper::open(rules, folder, provision.token, Uuid::new_v4());
+        let registration = Registration::of_environment()?.or(options.registration.clone());
+        let issuer = registration.issuer(options.proxy.clone(), options.extra_ca.clone())?;
+        let machine = issuer.as_ref().filter(|issuer| issuer.client_secret.is_some());
+        let provisioned =
+            provision.token.map(Credential::Token).or(machine.map(|_| Credential::Machine(None)));
+        let (keeper, complaints) = Keeper::open(rules, folder, provisioned, Uuid::new_v4());
         let snapshot = Snapshot::of(&keeper.state, machine::clock::read());
         let network = !options.offline && !environment::is_offline();
         let shared = Arc::new(Shared::new(snapshot, Mailbox::new(options.wake.clone()), network));
@@ -146,15 +164,18 @@ impl Client {
             shared: Arc::clone(&shared),
             keeper,
             http: Http::new(route),
+            issuer: issuer.map(Arc::new),
+            access: None,
             client: client_info(options),
             source: identity.source,
             terms: options.terms.clone(),
             background: options.background,
         };
+        let has_issuer = worker.issuer.is_some();
         let thread = WorkerThread::start(Arc::clone(&shared), move |commands| {
             worker::run(worker, commands, complaints)
         })?;
-        Ok(Self { shared, identity, state_folder, fork, thread: Some(thread) })
+        Ok(Self { shared, identity, state_folder, has_issuer, fork, thread: Some(thread) })
     }
 
     /// The lock state now, a second ago at most. Never blocks, allocates nothing, touches neither disk nor network.
@@ -199,6 +220,62 @@ impl Client {
     pub fn preflight(&self, token: Option<&str>) -> Result<OperationId, Failure> {
         let token = token.map(|token| Token::parse(token, TokenKind::Integration)).transpose()?;
         self.start(Work::Preflight(token))
+    }
+
+    /// Lets a person sign in with a browser of this computer and then takes a seat, as [`Client::activate`] does with a
+    /// token. With `open` the browser is opened here; without, the host opens the page of [`Text::SignInUrl`] when an event
+    /// of kind [`EventKind::SignIn`] comes. Without a `timeout` the operation ends after five minutes. Returns at once;
+    /// everything else goes on meanwhile. One sign-in at a time: another one ends with [`Code::Busy`].
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`] when no issuer is set, [`Code::TermsRequired`], [`Code::Busy`]. The operation ends as an
+    /// activation does, or with [`Code::SignInRefused`] or [`Code::IssuerUnusable`].
+    pub fn sign_in_browser(
+        &self,
+        consent: Consent,
+        open: bool,
+        timeout: Option<Duration>,
+    ) -> Result<OperationId, Failure> {
+        self.sign_in(Place::Browser { open }, consent, timeout)
+    }
+
+    /// Lets a person sign in at another device, such as a telephone: an event of kind [`EventKind::SignIn`] says where, and
+    /// what to type there. Otherwise as [`Client::sign_in_browser`].
+    ///
+    /// # Errors
+    /// As [`Client::sign_in_browser`].
+    pub fn sign_in_device(
+        &self,
+        consent: Consent,
+        timeout: Option<Duration>,
+    ) -> Result<OperationId, Failure> {
+        self.sign_in(Place::Device, consent, timeout)
+    }
+
+    fn sign_in(
+        &self,
+        place: Place,
+        consent: Consent,
+        timeout: Option<Duration>,
+    ) -> Result<OperationId, Failure> {
+        self.usable()?;
+        if !self.has_issuer {
+            return Err(Failure::new(Code::InvalidArgument, "no issuer is set to sign in at"));
+        }
+        if !consent.terms {
+            return Err(Failure::of(Code::TermsRequired));
+        }
+        let timeout = timeout.unwrap_or(SIGN_IN_TIMEOUT);
+        self.start(Work::SignIn(Asked { place, consent, timeout }))
+    }
+
+    /// Forgets sign-in and license on this computer, as [`Client::forget`] does, and tells the issuer that the sign-in is
+    /// over (RFC 7009), if it can be told. Release the seat first if another computer should have it. Returns at once.
+    ///
+    /// # Errors
+    /// [`Code::Busy`].
+    pub fn sign_out(&self) -> Result<OperationId, Failure> {
+        self.start(Work::SignOut)
     }
 
     /// Forgets token and license on this computer. Returns at once.
@@ -305,6 +382,8 @@ impl Client {
             Text::Entitlements => snapshot.plan.as_ref().map(|_| snapshot.entitlements.join(" ")),
             Text::Status => Some(self.shared.words(machine::clock::read())),
             Text::StateFolder => self.state_folder.clone(),
+            Text::SignInUrl => self.shared.prompt().map(|prompt| prompt.url),
+            Text::SignInCode => self.shared.prompt().and_then(|prompt| prompt.code),
         })
     }
 

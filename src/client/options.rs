@@ -1,5 +1,6 @@
 use super::event::Wake;
 use super::failure::Failure;
+use super::registration::Registration;
 use crate::license::Trust;
 use crate::net::{Certificate, ProxyChoice, certificates, is_loopback};
 use reqwest::Url;
@@ -27,6 +28,7 @@ pub struct Options {
     pub(super) background: bool,
     pub(super) offline: bool,
     pub(super) account_folder: Option<PathBuf>,
+    pub(super) registration: Registration,
     pub(super) wake: Option<Wake>,
 }
 
@@ -56,21 +58,7 @@ impl Options {
     }
 
     pub(super) fn server_address(url: &str) -> Result<Url, Failure> {
-        let parsed = Url::parse(url).map_err(|error| invalid(format!("the server's address: {error}")))?;
-        let secure = parsed.scheme() == "https" || (parsed.scheme() == "http" && is_loopback(&parsed));
-        if !secure {
-            return Err(invalid("the server's address: https is required, except for loopback addresses"));
-        }
-        if parsed.host_str().is_none_or(str::is_empty)
-            || !parsed.username().is_empty()
-            || parsed.password().is_some()
-        {
-            return Err(invalid("the server's address: a host without user name or password is required"));
-        }
-        if parsed.query().is_some() || parsed.fragment().is_some() {
-            return Err(invalid("the server's address: no query and no fragment can be part of it"));
-        }
-        Ok(parsed)
+        safe_address("the server's address", url)
     }
 
     /// Sets the issuer's name that leases must carry; the server's address by default.
@@ -196,6 +184,49 @@ impl Options {
         Ok(())
     }
 
+    /// Sets the address of the issuer at which people sign in, or this machine does, an OpenID provider. `http` is for
+    /// loopback addresses only. `SEATLOCK_ISSUER_URL` comes before it, as the variable of each of the options below does.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`].
+    pub fn set_issuer_url(&mut self, url: &str) -> Result<(), Failure> {
+        self.registration.set_issuer_url(url)
+    }
+
+    /// Sets what the issuer calls this product. Required with an issuer.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`] for an empty text.
+    pub fn set_client_id(&mut self, id: &str) -> Result<(), Failure> {
+        self.registration.set_client_id(id)
+    }
+
+    /// Sets the secret of a machine that signs in by itself, which then needs no token and no person. The first ping of
+    /// intent [`Launch`](seatlock_protocol::api::Intent::Launch) activates it. Never a part of a product that is handed out.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`] for an empty text.
+    pub fn set_client_secret(&mut self, secret: &str) -> Result<(), Failure> {
+        self.registration.set_client_secret(secret)
+    }
+
+    /// Sets the scopes to ask for, separated by spaces; `seat:use` by default. What makes a person's sign-in last
+    /// (`openid`, `offline_access`) is added where the issuer has it.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`].
+    pub fn set_scopes(&mut self, scopes: &str) -> Result<(), Failure> {
+        self.registration.set_scopes(scopes)
+    }
+
+    /// Sets for whom the access tokens are to be, for issuers that want to be told: `resource` (RFC 8707) or `audience`.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`] for an empty text.
+    pub fn set_audience(&mut self, audience: &str) -> Result<(), Failure> {
+        self.registration.set_audience(audience)
+    }
+
     /// Sets what to call when an event is waiting.
     pub fn set_wake(&mut self, wake: Option<Wake>) {
         self.wake = wake;
@@ -237,16 +268,35 @@ pub(super) fn check_product(product: &str) -> Result<&str, Failure> {
     }
 }
 
+/// An address that secrets may be sent to.
+pub(super) fn safe_address(what: &str, url: &str) -> Result<Url, Failure> {
+    let parsed = Url::parse(url).map_err(|error| invalid(format!("{what}: {error}")))?;
+    let secure = parsed.scheme() == "https" || (parsed.scheme() == "http" && is_loopback(&parsed));
+    if !secure {
+        return Err(invalid(format!("{what}: https is required, except for loopback addresses")));
+    }
+    if parsed.host_str().is_none_or(str::is_empty)
+        || !parsed.username().is_empty()
+        || parsed.password().is_some()
+    {
+        return Err(invalid(format!("{what}: a host without user name or password is required")));
+    }
+    if parsed.query().is_some() || parsed.fragment().is_some() {
+        return Err(invalid(format!("{what}: no query and no fragment can be part of it")));
+    }
+    Ok(parsed)
+}
+
 fn absolute(what: &str, path: &str) -> Result<PathBuf, Failure> {
     let absolute = Path::new(path).is_absolute();
     if absolute { Ok(PathBuf::from(path)) } else { Err(invalid(format!("{what} must be an absolute path"))) }
 }
 
-fn not_empty(what: &str, text: &str) -> Result<String, Failure> {
+pub(super) fn not_empty(what: &str, text: &str) -> Result<String, Failure> {
     if text.is_empty() { Err(invalid(format!("{what} is empty"))) } else { Ok(text.to_owned()) }
 }
 
-fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
+pub(super) fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
     Failure::new(Code::InvalidArgument, message)
 }
 

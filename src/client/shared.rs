@@ -4,11 +4,12 @@ use super::snapshot::{Snapshot, Status};
 use super::{lock, words};
 use crate::license::{LockState, Reading, Standing, State, Terms};
 use crate::machine::clock;
+use crate::net::oauth::Prompt;
 use seatlock_protocol::Code;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 /// What host threads and the worker share.
 pub(super) struct Shared {
@@ -20,8 +21,10 @@ pub(super) struct Shared {
     closing: AtomicBool,
     /// Set when the worker has ended too early.
     broken: AtomicBool,
-    /// Wakes the worker to look at `closing` and at cancelled operations. Only the worker waits for it.
-    interrupt: Notify,
+    /// Wakes the worker to look at `closing` and at cancelled operations.
+    interrupt: watch::Sender<()>,
+    /// What a person needs who is signing in now.
+    prompt: Mutex<Option<Prompt>>,
     /// Whether the network may be used.
     network: watch::Sender<bool>,
     /// What the host was last told by an event.
@@ -38,7 +41,8 @@ impl Shared {
             mailbox,
             closing: AtomicBool::new(false),
             broken: AtomicBool::new(false),
-            interrupt: Notify::new(),
+            interrupt: watch::Sender::new(()),
+            prompt: Mutex::new(None),
             network: watch::Sender::new(network),
             told: Mutex::new((standing.lock_state, standing.reason)),
         }
@@ -96,7 +100,7 @@ impl Shared {
 
     pub(super) fn begin_closing(&self) {
         self.closing.store(true, Ordering::Release);
-        self.interrupt.notify_one();
+        self.interrupt.send_replace(());
     }
 
     /// The worker has ended. Unless the client closes, that is a defect, and nobody may wait for it any more.
@@ -113,7 +117,7 @@ impl Shared {
 
     pub(super) fn cancel(&self, operation: OperationId) -> bool {
         let running = self.mailbox.cancel(operation);
-        self.interrupt.notify_one();
+        self.interrupt.send_replace(());
         running
     }
 
@@ -138,14 +142,31 @@ impl Shared {
 
     /// Ends when the client closes or `current` is cancelled. Cancelled operations that wait for their turn end at once.
     pub(super) async fn interrupted(&self, current: Option<OperationId>) {
+        let mut interrupt = self.interrupt.subscribe();
         while !self.closing.load(Ordering::Acquire) {
             let cancelled = self.mailbox.cancelled();
             if current.is_some_and(|current| cancelled.contains(&current)) {
                 return;
             }
             cancelled.into_iter().for_each(|waiting| self.end(waiting, Code::Cancelled));
-            self.interrupt.notified().await;
+            let _ = interrupt.changed().await;
         }
+    }
+
+    /// Ends when an operation is not waited for any more.
+    pub(super) async fn given_up(&self, operation: OperationId) {
+        let mut interrupt = self.interrupt.subscribe();
+        while self.mailbox.is_wanted(operation) {
+            let _ = interrupt.changed().await;
+        }
+    }
+
+    pub(super) fn prompt(&self) -> Option<Prompt> {
+        lock(&self.prompt).clone()
+    }
+
+    pub(super) fn set_prompt(&self, prompt: Option<Prompt>) {
+        *lock(&self.prompt) = prompt;
     }
 }
 

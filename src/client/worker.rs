@@ -1,13 +1,15 @@
 use super::keeper::{Complaint, Keeper};
 use super::shared::Shared;
+use super::sign_in::{Access, Asked as SignInAsked, Pending};
 use super::{Consent, OperationId, words};
 use crate::client::event::{Event, EventKind};
-use crate::license::{Asked, Effect, Input, License, Outcome, State, step};
+use crate::license::{Asked, Credential, Effect, Input, License, Outcome, Reply, State, Trouble, step};
 use crate::machine;
 use crate::net::Http;
+use crate::net::oauth::Issuer;
 use crate::store::{Asking, StoreError, Turn};
 use seatlock_protocol::{
-    Code, Nonce, Token, UnixTime,
+    Code, Nonce, Token, TokenHash, UnixTime,
     api::{ClientInfo, ClockReport, Have, Intent, Machine, SeatCall, SeatRequest},
 };
 use std::collections::BTreeMap;
@@ -44,6 +46,8 @@ pub(super) enum Work {
     Ping(Intent),
     Release,
     Preflight(Option<Token>),
+    SignIn(SignInAsked),
+    SignOut,
     Forget,
     RequestFile { token: Token, consent: Consent, path: PathBuf },
     ImportFile(PathBuf),
@@ -54,24 +58,35 @@ impl Work {
     /// What a user is told when it is done.
     fn success(&self) -> &'static str {
         match self {
-            Self::Activate { .. } | Self::Ping(_) | Self::ImportFile(_) => Code::Ok.row().text,
+            Self::Activate { .. } | Self::Ping(_) | Self::ImportFile(_) | Self::SignIn(_) => {
+                Code::Ok.row().text
+            }
             Self::RequestFile { .. } => "The request was written. Import the file that is made from it.",
             Self::ReleaseFile(_) => {
                 "The license was given up. The seat is free once the file was brought back."
             }
             Self::Release => "The seat was given back.",
             Self::Preflight(_) => "Activating would succeed.",
+            Self::SignOut => "You are signed out on this computer.",
             Self::Forget => "Token and license were forgotten on this computer.",
         }
     }
 }
 
 /// How waiting for other processes ended.
-enum Waited {
+pub(super) enum Waited {
     /// It is this one's turn, or nobody answers for the others.
     Turn(#[expect(dead_code, reason = "held until it is dropped")] Option<Asking>),
     /// Another process was given a lease meanwhile.
     Answered,
+}
+
+/// Whose answer it was, when that is to be kept.
+enum Adopted {
+    /// Somebody submitted it just now.
+    Submitted(Credential, Consent),
+    /// It was set up beside the plug-in.
+    Provisioned,
 }
 
 /// A judged answer.
@@ -97,6 +112,8 @@ pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) keeper: Keeper,
     pub(super) http: Http,
+    pub(super) issuer: Option<Arc<Issuer>>,
+    pub(super) access: Option<Access>,
     pub(super) client: ClientInfo,
     pub(super) source: seatlock_protocol::MachineSource,
     pub(super) terms: Option<String>,
@@ -115,14 +132,19 @@ pub(super) fn run(mut worker: Worker, mut commands: UnboundedReceiver<Command>, 
         worker.publish();
         let shared = Arc::clone(&worker.shared);
         let mut next_tick = Instant::now() + TICK;
+        let mut signing_in: Option<Pending> = None;
         loop {
             tokio::select! {
                 biased;
                 () = shared.closed() => break,
                 command = commands.recv() => match command {
+                    Some(Command { operation, work: Work::SignIn(asked) }) => {
+                        worker.begin_sign_in(operation, asked, &mut signing_in);
+                    }
                     Some(command) => worker.carry_out(command).await,
                     None => break,
                 },
+                ended = Pending::ended(&mut signing_in) => worker.signed_in(ended).await,
                 () = tokio::time::sleep_until(next_tick.min(worker.renewal())) => {
                     worker.tick().await;
                     next_tick = Instant::now() + TICK;
@@ -168,6 +190,11 @@ impl Worker {
             outcome = self.work(work) => outcome,
         };
         self.publish();
+        self.end(operation, outcome, success);
+    }
+
+    /// Tells the host how an operation ended.
+    pub(super) fn end(&self, operation: OperationId, outcome: Outcome, success: &str) {
         let Outcome { code, http_status, available_at, params } = outcome;
         let message = match code {
             Code::Ok => success.to_owned(),
@@ -183,27 +210,40 @@ impl Worker {
         match work {
             Work::Activate { token, consent } => {
                 let _turn = self.turn(false).await;
+                let token = Credential::Token(token);
                 self.exchange(SeatCall::Activate, &token, Intent::Launch, Some(consent)).await
             }
+            // It waits for a person beside everything else; see `run`.
+            Work::SignIn(_) => Outcome::of(Code::Internal),
+            Work::SignOut => self.sign_out().await,
             Work::Ping(intent) => self.ping(intent).await,
-            Work::Release => {
-                let _turn = self.turn(false).await;
-                self.with_token(SeatCall::Release, Intent::Renew).await
-            }
+            Work::Release => match self.prepare().await {
+                Ok(()) => {
+                    let _turn = self.turn(false).await;
+                    self.with_credential(SeatCall::Release, Intent::Renew).await
+                }
+                Err(trouble) => self.unprepared(SeatCall::Release, trouble),
+            },
             Work::Preflight(Some(token)) => {
-                self.exchange(SeatCall::Status, &token, Intent::Renew, None).await
+                self.exchange(SeatCall::Status, &Credential::Token(token), Intent::Renew, None).await
             }
-            Work::Preflight(None) => self.with_token(SeatCall::Status, Intent::Renew).await,
+            Work::Preflight(None) => match self.prepare().await {
+                Ok(()) => self.with_credential(SeatCall::Status, Intent::Renew).await,
+                Err(trouble) => self.unprepared(SeatCall::Status, trouble),
+            },
             Work::RequestFile { token, consent, path } => self.request_file(&token, consent, &path),
             Work::ImportFile(path) => self.import_file(&path),
             Work::ReleaseFile(path) => self.release_file(&path),
-            Work::Forget => {
-                let forgotten = self.keeper.forget_all(Uuid::new_v4());
-                let code = if forgotten.is_ok() { Code::Ok } else { Code::StoreUnwritable };
-                self.note(forgotten);
-                Outcome::of(code)
-            }
+            Work::Forget => self.forget(),
         }
+    }
+
+    pub(super) fn forget(&mut self) -> Outcome {
+        self.access = None;
+        let forgotten = self.keeper.forget_all(Uuid::new_v4());
+        let code = if forgotten.is_ok() { Code::Ok } else { Code::StoreUnwritable };
+        self.note(forgotten);
+        Outcome::of(code)
     }
 
     async fn tick(&mut self) {
@@ -229,7 +269,7 @@ impl Worker {
     /// Whether the lease is kept alive without being asked.
     fn renews(&self) -> bool {
         let has_lease = matches!(self.keeper.state.license, License::Lease(_));
-        self.background && self.shared.has_network() && has_lease && self.keeper.token.is_some()
+        self.background && self.shared.has_network() && has_lease && self.keeper.credential.is_some()
     }
 
     /// When to look at the lease next, at the latest after a tick: the runtime's clock stops while the computer sleeps.
@@ -239,7 +279,7 @@ impl Worker {
         Instant::now() + wait
     }
 
-    fn now(&self) -> UnixTime {
+    pub(super) fn now(&self) -> UnixTime {
         self.keeper.state.time(machine::clock::read()).now
     }
 
@@ -257,21 +297,24 @@ impl Worker {
         if intent == Intent::Renew && !self.is_due() {
             return Outcome::of(self.standing_code());
         }
+        if let Err(trouble) = self.prepare().await {
+            return self.unprepared(SeatCall::Ping, trouble);
+        }
         let turn = self.turn(true).await;
         match intent {
             _ if matches!(turn, Waited::Answered) => Outcome::of(self.standing_code()),
             Intent::Renew if !self.is_due() => Outcome::of(self.standing_code()),
             Intent::Launch if self.keeper.has_unused_token() => {
-                self.with_token(SeatCall::Activate, Intent::Launch).await
+                self.with_credential(SeatCall::Activate, Intent::Launch).await
             }
-            _ => self.with_token(SeatCall::Ping, intent).await,
+            _ => self.with_credential(SeatCall::Ping, intent).await,
         }
     }
 
     /// Waits until no other process of the installation is asking the server. Two that ask with the same renewal secret
     /// look like two copies of one installation. The turn is given back when the value is dropped. With `shared`, a lease
     /// that another process gets meanwhile will do.
-    async fn turn(&mut self, shared: bool) -> Waited {
+    pub(super) async fn turn(&mut self, shared: bool) -> Waited {
         let held = |worker: &Self| match &worker.keeper.state.license {
             License::Lease(lease) => Some(lease.claims.jti),
             _ => None,
@@ -293,42 +336,73 @@ impl Worker {
         }
     }
 
-    async fn with_token(&mut self, call: SeatCall, intent: Intent) -> Outcome {
-        match self.keeper.token.clone() {
-            Some(token) => self.exchange(call, &token, intent, None).await,
-            None => Outcome::of(Code::NoToken),
+    async fn with_credential(&mut self, call: SeatCall, intent: Intent) -> Outcome {
+        match self.keeper.credential.clone() {
+            Some(credential) => self.exchange(call, &credential, intent, None).await,
+            None => self.nobody(),
         }
     }
 
+    /// Nothing could be shown to the server: to the license that is the same as a server that can not be reached.
+    fn unprepared(&mut self, call: SeatCall, trouble: Trouble) -> Outcome {
+        let known = self.keeper.credential.as_ref().and_then(Credential::hash);
+        let nobody = TokenHash::new([0; TokenHash::LEN]);
+        let asked = Asked { call, nonce: Nonce::new([0; Nonce::LEN]), token: known.unwrap_or(nobody) };
+        if trouble.code == Code::NetworkDisallowed {
+            return Outcome::of(trouble.code);
+        }
+        let answer = self.judged(&asked, &Reply::Failed(trouble), None);
+        self.keep(answer, None)
+    }
+
     /// One request and its answer: the way down and the way back.
-    async fn exchange(
+    pub(super) async fn exchange(
         &mut self,
         call: SeatCall,
-        token: &Token,
+        credential: &Credential,
         intent: Intent,
         consent: Option<Consent>,
     ) -> Outcome {
-        let mut answer = match self.ask(call, token, intent).await {
+        let mut answer = match self.ask(call, credential, intent).await {
             Ok(answer) => answer,
             Err(code) => return Outcome::of(code),
         };
-        if answer.outcome().code == Code::LeaseSuperseded && self.has_other_renewal(&answer) {
-            match self.ask(call, token, intent).await {
+        let again = match answer.outcome().code {
+            Code::LeaseSuperseded => self.has_other_renewal(&answer),
+            // The issuer may have changed its keys since; for a person who has just signed in there is nothing to renew.
+            Code::SignInRequired if consent.is_none() => match self.renew().await {
+                Ok(()) => true,
+                Err(trouble) if trouble.code == Code::SignInRequired => false,
+                Err(trouble) => return self.unprepared(call, trouble),
+            },
+            _ => false,
+        };
+        if again {
+            match self.ask(call, credential, intent).await {
                 Ok(again) => answer = again,
                 Err(code) => return Outcome::of(code),
             }
         }
         // From judging an answer to keeping it nothing waits, so cancelling can not come in between.
+        let adopted = match consent {
+            _ if answer.outcome().code != Code::Ok => None,
+            Some(consent) => Some(Adopted::Submitted(credential.clone(), consent)),
+            None if call == SeatCall::Activate => Some(Adopted::Provisioned),
+            None => None,
+        };
+        self.keep(answer, adopted)
+    }
+
+    /// Keeps what an answer has led to, and whose answer it was.
+    fn keep(&mut self, answer: Answer, adopted: Option<Adopted>) -> Outcome {
         let outcome = answer.outcome();
         self.keeper.answered(answer.state);
-        if outcome.code == Code::Ok {
-            let adopted = match consent {
-                Some(consent) => self.keeper.adopt(token.clone(), consent.remember),
-                None if call == SeatCall::Activate => self.keeper.adopt_provisioned(),
-                None => Ok(()),
-            };
-            self.note(adopted);
-        }
+        let adopted = match adopted {
+            Some(Adopted::Submitted(credential, consent)) => self.keeper.adopt(credential, consent.remember),
+            Some(Adopted::Provisioned) => self.keeper.adopt_provisioned(),
+            None => Ok(()),
+        };
+        self.note(adopted);
         for effect in answer.effects {
             let done = match effect {
                 Effect::Save => self.keeper.save(),
@@ -341,21 +415,26 @@ impl Worker {
     }
 
     /// Sends a request and judges its answer; nothing is kept yet.
-    async fn ask(&mut self, call: SeatCall, token: &Token, intent: Intent) -> Result<Answer, Code> {
+    async fn ask(&mut self, call: SeatCall, credential: &Credential, intent: Intent) -> Result<Answer, Code> {
+        let presented = self.presented(credential).ok_or(Code::SignInRequired)?;
         let mut nonce = [0; Nonce::LEN];
         getrandom::fill(&mut nonce).map_err(|_| Code::Internal)?;
-        let asked = Asked { call, nonce: Nonce::new(nonce), token: token.hash() };
+        let asked = Asked { call, nonce: Nonce::new(nonce), token: presented.hash };
         let request = self.request(&asked, intent);
         let now = self.now();
         let reply = tokio::select! {
             biased;
             () = self.shared.network_disallowed() => return Err(Code::NetworkDisallowed),
-            reply = self.http.call(call, token, &request, now) => reply,
+            reply = self.http.call(call, &presented.text, &request, now) => reply,
         };
+        Ok(self.judged(&asked, &reply, request.renewal))
+    }
+
+    fn judged(&self, asked: &Asked, reply: &Reply, renewal: Option<String>) -> Answer {
         let random = getrandom::u32().map_or(0, |random| (random >> 16) as u16);
-        let input = Input::Answered { asked: &asked, reply: &reply, random };
+        let input = Input::Answered { asked, reply, random };
         let (state, effects) = step(&self.keeper.state, input, machine::clock::read(), &self.keeper.rules);
-        Ok(Answer { state, effects, renewal: request.renewal })
+        Answer { state, effects, renewal }
     }
 
     /// Whether another process has stored another renewal secret since the request: then the request was overtaken, on a
@@ -402,7 +481,7 @@ impl Worker {
         }
     }
 
-    fn publish(&self) {
+    pub(super) fn publish(&self) {
         self.shared.publish(&self.keeper.state, machine::clock::read());
     }
 
@@ -423,7 +502,7 @@ impl Worker {
         }
     }
 
-    fn notice(&self, code: Code, message: String) {
+    pub(super) fn notice(&self, code: Code, message: String) {
         self.shared.post(Event::new(EventKind::Notice, code, message));
     }
 }

@@ -39,6 +39,10 @@ pub enum seatlock_text {
     SEATLOCK_TEXT_STATUS = 6,
     /// Folder in which state is kept.
     SEATLOCK_TEXT_STATE_FOLDER = 7,
+    /// The page to open, while a person is signing in.
+    SEATLOCK_TEXT_SIGN_IN_URL = 8,
+    /// What to type on that page, when it is opened on another device.
+    SEATLOCK_TEXT_SIGN_IN_CODE = 9,
 }
 
 /// Body of every export that uses a client.
@@ -164,6 +168,8 @@ fn which_text(what: u32) -> Result<Text, Failure> {
         (SEATLOCK_TEXT_ENTITLEMENTS, Text::Entitlements),
         (SEATLOCK_TEXT_STATUS, Text::Status),
         (SEATLOCK_TEXT_STATE_FOLDER, Text::StateFolder),
+        (SEATLOCK_TEXT_SIGN_IN_URL, Text::SignInUrl),
+        (SEATLOCK_TEXT_SIGN_IN_CODE, Text::SignInCode),
     ]
     .into_iter()
     .find(|(number, _)| *number as u32 == what)

@@ -15,6 +15,9 @@ pub enum seatlock_event_kind {
     /// Something the user should know that does not change the license; `code` says what, such as
     /// SEATLOCK_ERROR_STORE_UNWRITABLE.
     SEATLOCK_EVENT_NOTICE = 3,
+    /// A person is to sign in: open the page of SEATLOCK_TEXT_SIGN_IN_URL, or show it with SEATLOCK_TEXT_SIGN_IN_CODE. The
+    /// message says so in words.
+    SEATLOCK_EVENT_SIGN_IN = 4,
 }
 
 /// One event. Set `struct_size` before the call that fills it.
@@ -49,6 +52,7 @@ impl seatlock_event {
                 EventKind::Operation => seatlock_event_kind::SEATLOCK_EVENT_OPERATION,
                 EventKind::Status => seatlock_event_kind::SEATLOCK_EVENT_STATUS,
                 EventKind::Notice => seatlock_event_kind::SEATLOCK_EVENT_NOTICE,
+                EventKind::SignIn => seatlock_event_kind::SEATLOCK_EVENT_SIGN_IN,
             } as u32,
             operation: event.operation.map_or(0, OperationId::number),
             code: code::number(event.code),

@@ -3,6 +3,7 @@ use super::client::{seatlock_client, with_client};
 use super::error::seatlock_error;
 use crate::{Client, Code, Consent, Failure, Intent, OperationId};
 use std::ffi::c_char;
+use std::time::Duration;
 
 /// What the user ticked when entering a token; combine with `|`.
 #[repr(C)]
@@ -119,6 +120,64 @@ pub unsafe extern "C" fn seatlock_client_preflight(
 ) -> i32 {
     // SAFETY: the caller's promises in the header.
     unsafe { start(client, operation, error, |client| client.preflight(boundary::optional_text(token)?)) }
+}
+
+/// Lets a person sign in with a browser of this computer, and then takes a seat as `seatlock_client_activate` does with a
+/// token. An issuer must be set. With `open` 1 the browser is opened here; with 0 the host opens the page of
+/// SEATLOCK_TEXT_SIGN_IN_URL when a SEATLOCK_EVENT_SIGN_IN comes. `timeout_s` is in seconds, 0 for five minutes. Consent as
+/// for `seatlock_client_activate`; with SEATLOCK_REMEMBER_TOKEN the sign-in outlasts the host.
+///
+/// Returns at once; everything else goes on meanwhile, one sign-in at a time. The operation ends as an activation does, or
+/// with SEATLOCK_ERROR_SIGN_IN_REFUSED (not allowed, closed, too late) or SEATLOCK_ERROR_ISSUER_UNUSABLE. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_sign_in_browser(
+    client: *const seatlock_client,
+    consent: u32,
+    open: u32,
+    timeout_s: u32,
+    operation: *mut u64,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        start(client, operation, error, |client| {
+            client.sign_in_browser(ticked(consent)?, boundary::flag(open)?, seconds(timeout_s))
+        })
+    }
+}
+
+/// Lets a person sign in at another device, such as a telephone. The SEATLOCK_EVENT_SIGN_IN says in words which page to open
+/// there (SEATLOCK_TEXT_SIGN_IN_URL) and what to type (SEATLOCK_TEXT_SIGN_IN_CODE). Otherwise as
+/// `seatlock_client_sign_in_browser`. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_sign_in_device(
+    client: *const seatlock_client,
+    consent: u32,
+    timeout_s: u32,
+    operation: *mut u64,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        start(client, operation, error, |client| client.sign_in_device(ticked(consent)?, seconds(timeout_s)))
+    }
+}
+
+fn seconds(timeout_s: u32) -> Option<Duration> {
+    Some(Duration::from_secs(timeout_s.into())).filter(|timeout| !timeout.is_zero())
+}
+
+/// Forgets sign-in and license on this computer, as `seatlock_client_forget` does, and tells the issuer that the sign-in is
+/// over, if it can be told. Release the seat first if another computer should have it. Returns at once; see
+/// `seatlock_client_activate`. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_sign_out(
+    client: *const seatlock_client,
+    operation: *mut u64,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe { start(client, operation, error, Client::sign_out) }
 }
 
 /// Forgets token and license on this computer. The seat stays bound to it on the server: release it first if

@@ -250,6 +250,68 @@ pub unsafe extern "C" fn seatlock_options_set_account_folder(
     unsafe { set(options, error, |o| o.set_account_folder(boundary::text(path)?)) }
 }
 
+/// Sets the address of the issuer, an OpenID provider, at which people sign in instead of entering a token, or this machine
+/// does. Plain http is accepted for loopback addresses only. In the environment SEATLOCK_ISSUER_URL comes before it, and
+/// SEATLOCK_CLIENT_ID, SEATLOCK_CLIENT_SECRET, SEATLOCK_SCOPES and SEATLOCK_AUDIENCE before the options below.
+/// Not to be mixed up with `seatlock_options_set_issuer`. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_issuer_url(
+    options: *mut seatlock_options,
+    url: *const c_char,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, |o| o.set_issuer_url(boundary::text(url)?)) }
+}
+
+/// Sets what the issuer calls this product, or this machine. Required with an issuer. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_client_id(
+    options: *mut seatlock_options,
+    id: *const c_char,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, |o| o.set_client_id(boundary::text(id)?)) }
+}
+
+/// Sets the secret of a machine that signs in by itself and then needs no token and no person: a first ping of intent
+/// SEATLOCK_PING_LAUNCH activates it. It is never written down. Whoever sets it up agrees to the terms that the plug-in
+/// names. Never compile it into a plug-in that is handed out. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_client_secret(
+    options: *mut seatlock_options,
+    secret: *const c_char,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, |o| o.set_client_secret(boundary::text(secret)?)) }
+}
+
+/// Sets the scopes to ask for, separated by spaces. The default is "seat:use", and for people also what makes a sign-in last
+/// ("openid offline_access") where the issuer has it. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_scopes(
+    options: *mut seatlock_options,
+    scopes: *const c_char,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, |o| o.set_scopes(boundary::text(scopes)?)) }
+}
+
+/// Sets for whom the access tokens are to be, for issuers that want to be told: it is sent as `audience`, and as `resource`
+/// (RFC 8707) when it is a URI. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_audience(
+    options: *mut seatlock_options,
+    audience: *const c_char,
+    error: *mut seatlock_error,
+) -> i32 {
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, |o| o.set_audience(boundary::text(audience)?)) }
+}
+
 /// Sets the function to call when an event is waiting, or NULL for none. `context` is handed to it as it is and
 /// must stay valid until every client opened with these options is closed. [one thread at a time]
 #[unsafe(no_mangle)]

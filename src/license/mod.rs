@@ -8,6 +8,8 @@
 pub mod carried;
 /// Effective time: what time it is when the computer's clock can not be believed.
 pub mod clock;
+/// What the client shows the license server, and for how long.
+pub mod credential;
 /// Judges the server's signed answers.
 mod judge;
 /// When the next ping may be tried.
@@ -25,6 +27,7 @@ pub mod trust;
 
 pub use carried::{HandedBack, Requested};
 pub use clock::{Anomaly, ClockMemory, Reading, Time};
+pub use credential::{Credential, RefreshToken, SignIn};
 pub use pacing::Pacing;
 pub use reply::{Asked, Reply, Signed, SignedObject, Trouble};
 pub use state::{License, Record, State};

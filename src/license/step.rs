@@ -75,6 +75,15 @@ impl Outcome {
     pub fn of(code: Code) -> Self {
         Self { code, http_status: None, available_at: None, params: BTreeMap::new() }
     }
+
+    /// What a failure on the way looks like to a person.
+    #[must_use]
+    pub fn of_trouble(trouble: &Trouble) -> Self {
+        let status = trouble.http_status.map(|status| ("status".to_owned(), status.to_string()));
+        let reason = trouble.detail.clone().map(|detail| ("reason".to_owned(), detail));
+        let params = status.into_iter().chain(reason).collect();
+        Self { http_status: trouble.http_status, params, ..Self::of(trouble.code) }
+    }
 }
 
 /// Applies one input. Rights rise only by a verified lease, and fall only by a verified drop or by time.
@@ -115,7 +124,8 @@ pub fn step(before: &State, input: Input<'_>, reading: Reading, rules: &Rules) -
             state.pacing = state.pacing.within(time.now, longest);
             // Only pings have a rhythm of their own.
             let next_ping = (asked.call == SeatCall::Ping).then_some(state.pacing.not_before);
-            effects.push(Effect::Report(failed(trouble, wait.max(next_ping))));
+            let available_at = wait.max(next_ping);
+            effects.push(Effect::Report(Outcome { available_at, ..Outcome::of_trouble(trouble) }));
         }
     }
     let signed = state.anchor.is_some_and(|anchor| anchor.signed);
@@ -269,11 +279,4 @@ fn longest_wait(state: &State, now: UnixTime) -> u64 {
         0 => renew.clamp(MINUTE, HOUR),
         left => (left / 2).max(MINUTE),
     }
-}
-
-fn failed(trouble: &Trouble, available_at: Option<UnixTime>) -> Outcome {
-    let status = trouble.http_status.map(|status| ("status".to_owned(), status.to_string()));
-    let reason = trouble.detail.clone().map(|detail| ("reason".to_owned(), detail));
-    let params = status.into_iter().chain(reason).collect();
-    Outcome { code: trouble.code, http_status: trouble.http_status, available_at, params }
 }

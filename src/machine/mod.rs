@@ -1,8 +1,10 @@
 //! The computer this process runs on: who it is, what time it is, and what a guest in a host process must arrange.
 //!
 //! Besides `ffi` the only room with `unsafe`, and every block of it wraps one call of the operating system. Nothing
-//! here starts a process, installs a handler or changes the environment, the locale or the working directory.
+//! here starts a process but the browser's, installs a handler or changes the environment, the locale or the working directory.
 
+/// Shows a web page.
+mod browser;
 /// The wall clock and a clock that goes on while the computer sleeps.
 pub mod clock;
 /// Notices that this process is a forked child of the one that made the guard.
@@ -33,6 +35,7 @@ pub mod seal;
 /// Keeps the host's signals away from the library's own thread.
 mod signals;
 
+pub use browser::open_browser;
 pub use fork::ForkGuard;
 pub use id::{Identity, IdentityError, Refusal, Refused, identify};
 pub use image::pin_image;

@@ -3,6 +3,8 @@
 
 /// Sorts what came back, by status, type and body.
 mod classify;
+/// Signing in at an OpenID provider.
+pub mod oauth;
 /// Which certificates are trusted.
 mod tls;
 
@@ -11,7 +13,7 @@ use once_cell::unsync::OnceCell;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Proxy, Url, redirect};
 use seatlock_protocol::{
-    Code, Token, UnixTime,
+    Code, UnixTime,
     api::{JSON, MAX_BODY, SeatCall, SeatRequest},
 };
 use std::time::Duration;
@@ -74,16 +76,16 @@ impl Http {
         Self { route, client: OnceCell::new() }
     }
 
-    /// Sends one request and sorts the answer. Never follows a redirect, never reads more than a body's limit.
+    /// Sends one request with a token or an access token as `bearer`, and sorts the answer. Never follows a redirect, never reads more than a body's limit.
     /// `now` turns a `Retry-After` date into seconds.
     pub async fn call(
         &mut self,
         call: SeatCall,
-        token: &Token,
+        bearer: &str,
         request: &SeatRequest,
         now: UnixTime,
     ) -> Reply {
-        self.try_call(call, token, request, now).await.unwrap_or_else(|trouble| {
+        self.try_call(call, bearer, request, now).await.unwrap_or_else(|trouble| {
             // Proxy and certificates are looked up again: the computer may have moved to another network.
             self.client.take();
             Reply::Failed(trouble)
@@ -93,14 +95,14 @@ impl Http {
     async fn try_call(
         &self,
         call: SeatCall,
-        token: &Token,
+        bearer: &str,
         request: &SeatRequest,
         now: UnixTime,
     ) -> Result<Reply, Trouble> {
         let client = self.client.get_or_try_init(|| build(&self.route))?;
         let url = format!("{}{}", self.route.server.as_str().trim_end_matches('/'), call.path());
         let body = serde_json::to_vec(request).map_err(|_| Trouble::of(Code::Internal))?;
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
+        let mut bearer = HeaderValue::try_from(format!("Bearer {bearer}"))
             .map_err(|_| Trouble::of(Code::TokenMalformed))?;
         bearer.set_sensitive(true);
 

@@ -2,12 +2,14 @@ use super::{
     Folder, StoreError,
     file::{self, Content, Kind},
 };
-use seatlock_protocol::{Token, TokenKind};
+use crate::license::Credential;
+use seatlock_protocol::Token;
+use std::io;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// A sealed token has some hundred bytes.
-const LIMIT: u64 = 16 * 1024;
+/// Sealing adds some hundred bytes.
+const LIMIT: u64 = Credential::MAX_STORED as u64 + 4 * 1024;
 
 impl Folder {
     pub(super) const TOKEN: &'static str = "token";
@@ -15,11 +17,11 @@ impl Folder {
     /// A token whose lease was asked for by a file waits here, while another one may be in use.
     pub(super) const REQUESTED: &'static str = "token.requested";
 
-    /// The integration token that was kept, if any. Takes no lock and creates nothing.
+    /// The token or sign-in that was kept, if any. Takes no lock and creates nothing.
     ///
     /// # Errors
-    /// [`StoreError::Unreadable`], or [`StoreError::TokenUnusable`] when the file holds no token for this user.
-    pub fn read_token(&self) -> Result<Option<Token>, StoreError> {
+    /// [`StoreError::Unreadable`], or [`StoreError::TokenUnusable`] when the file holds none for this user.
+    pub fn read_token(&self) -> Result<Option<Credential>, StoreError> {
         self.read_sealed(Self::TOKEN)
     }
 
@@ -28,10 +30,14 @@ impl Folder {
     /// # Errors
     /// As [`read_token`](Self::read_token).
     pub fn read_requested_token(&self) -> Result<Option<Token>, StoreError> {
-        self.read_sealed(Self::REQUESTED)
+        match self.read_sealed(Self::REQUESTED)? {
+            None => Ok(None),
+            Some(Credential::Token(token)) => Ok(Some(token)),
+            Some(_) => Err(StoreError::TokenUnusable { path: self.path.join(Self::REQUESTED) }),
+        }
     }
 
-    fn read_sealed(&self, name: &str) -> Result<Option<Token>, StoreError> {
+    fn read_sealed(&self, name: &str) -> Result<Option<Credential>, StoreError> {
         let path = self.path.join(name);
         let unusable = || StoreError::TokenUnusable { path: path.clone() };
         let sealed = match file::read(&path, LIMIT).map_err(|error| StoreError::unreadable(&path, error))? {
@@ -41,16 +47,16 @@ impl Folder {
         };
         let opened = (self.seal.unprotect)(&sealed).map_err(|_| unusable())?;
         let text = std::str::from_utf8(&opened).map_err(|_| unusable())?;
-        Token::parse(text, TokenKind::Integration).map(Some).map_err(|_| unusable())
+        Credential::from_stored(text).map(Some).ok_or_else(unusable)
     }
 
-    /// Keeps `token` for later sessions: sealed, in a file that is 0600 from its first moment and replaces an older
+    /// Keeps a token or a sign-in for later sessions: sealed, in a file that is 0600 from its first moment and replaces an older
     /// one in one step.
     ///
     /// # Errors
     /// [`StoreError::Busy`] or [`StoreError::Unwritable`]; an older token is then still there.
-    pub fn write_token(&self, token: &Token) -> Result<(), StoreError> {
-        self.write_sealed(Self::TOKEN, token)
+    pub fn write_token(&self, credential: &Credential) -> Result<(), StoreError> {
+        self.write_sealed(Self::TOKEN, credential)
     }
 
     /// Keeps `token` until its lease comes.
@@ -58,7 +64,7 @@ impl Folder {
     /// # Errors
     /// As [`write_token`](Self::write_token).
     pub fn write_requested_token(&self, token: &Token) -> Result<(), StoreError> {
-        self.write_sealed(Self::REQUESTED, token)
+        self.write_sealed(Self::REQUESTED, &Credential::Token(token.clone()))
     }
 
     /// Forgets the token that waits for its lease.
@@ -70,11 +76,11 @@ impl Folder {
         self.remove(Self::REQUESTED)
     }
 
-    fn write_sealed(&self, name: &str, token: &Token) -> Result<(), StoreError> {
+    fn write_sealed(&self, name: &str, credential: &Credential) -> Result<(), StoreError> {
         let path = self.path.join(name);
         let unwritable = |error| StoreError::unwritable(&path, error);
-        let sealed =
-            (self.seal.protect)(token.expose_secret().as_bytes()).map(Zeroizing::new).map_err(unwritable)?;
+        let text = credential.to_stored().ok_or_else(|| unwritable(io::ErrorKind::InvalidInput.into()))?;
+        let sealed = (self.seal.protect)(&text).map(Zeroizing::new).map_err(unwritable)?;
         let _lock = self.lock()?;
         file::replace(&path, Kind::Token, &sealed, || Ok(())).map_err(unwritable)
     }
@@ -99,13 +105,13 @@ pub(super) mod tests {
         tests::{folder, names},
     };
     use super::*;
-    use seatlock_protocol::MachineId;
-    use std::{fs, io, path::Path};
+    use seatlock_protocol::{MachineId, TokenKind};
+    use std::{fs, path::Path};
 
     const TEXT: &str = "sit_8uVq2ZtYw0LkSx7RmBnD4cJhPf3GaE1pDYNs";
 
-    pub fn token() -> Token {
-        Token::parse(TEXT, TokenKind::Integration).unwrap()
+    pub fn token() -> Credential {
+        Credential::Token(Token::parse(TEXT, TokenKind::Integration).unwrap())
     }
 
     fn with(root: &Path, seal: Seal) -> Folder {

@@ -26,6 +26,8 @@ mod gate;
 mod headers;
 /// E-mail, before a real mail server.
 mod mail;
+/// What a server tells Prometheus.
+mod metrics;
 /// Real proxies, and names that are not found, in a network of its own.
 #[cfg(unix)]
 pub mod proxies;
@@ -39,6 +41,8 @@ mod resolver;
 mod secrets;
 /// What the shared library exports, as the linker sees it.
 mod symbols;
+/// The server as a service of systemd.
+mod systemd;
 /// The lifecycle program under valgrind.
 mod valgrind;
 /// Clippy for Windows, on another system.
@@ -53,6 +57,8 @@ const CHECKS: &[Check] = &[
     ("browser: every page, light and dark, wide and narrow", browser::check),
     ("python: protocol against PyJWT", python::cross_check),
     ("api: the admin API against its description, by schemathesis", api::described),
+    ("metrics: OpenMetrics, by Prometheus's own parser", metrics::openmetrics),
+    ("systemd: the unit is sound and lets the server work", systemd::unit),
     ("valgrind: 20 lives without leak or error", valgrind::lifecycle),
     ("resolver: closing while name resolution hangs", resolver::hanging),
     ("proxies: squid, tinyproxy, mitmproxy and a silent name server", proxies::real),

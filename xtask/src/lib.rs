@@ -19,6 +19,8 @@ pub mod c;
 pub mod install;
 /// A network that lies, hangs and breaks, with a real server behind it.
 pub mod nightmare;
+/// An OpenID provider for tests.
+pub mod oidc_provider;
 /// The C example as a program.
 pub mod plugin;
 /// A PostgreSQL of its own for one test program.

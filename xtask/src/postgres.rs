@@ -3,7 +3,10 @@ use anyhow::{Context as _, Result, bail, ensure};
 use std::{
     fs,
     io::Write as _,
-    os::unix::{fs::chown, process::CommandExt as _},
+    os::unix::{
+        fs::{PermissionsExt as _, chown},
+        process::CommandExt as _,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -17,7 +20,7 @@ use std::{
 const INSTALL: &str = "PostgreSQL 15 or newer (Debian: apt-get install postgresql)";
 const START: Duration = Duration::from_secs(60);
 /// Starts the database and stops it when its standard input ends: when this program does, however it ends.
-const KEEPER: &str = r#""$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c max_connections=200 \
+const KEEPER: &str = r#""$1/postgres" -D "$2/data" -k "$2" -c listen_addresses="$3" -c max_connections=200 \
     -c logging_collector=off > "$2/log" 2>&1 &
 database=$!
 read -r word
@@ -31,7 +34,17 @@ pub struct Postgres {
     programs: PathBuf,
     folder: PathBuf,
     user: Option<(u32, u32)>,
+    setting: Setting,
     keeper: Option<Child>,
+}
+
+/// What is not as usual about a database cluster.
+#[derive(Default)]
+pub struct Setting {
+    /// Variables of its environment.
+    pub environment: Vec<(String, String)>,
+    /// Listens on this port of the own computer as well, with TLS, a certificate and its private key (PEM).
+    pub tls: Option<(u16, String, String)>,
 }
 
 static SHARED: OnceLock<Postgres> = OnceLock::new();
@@ -58,6 +71,14 @@ impl Postgres {
     /// # Errors
     /// When PostgreSQL is not installed or does not start.
     pub fn start() -> Result<Self> {
+        Self::start_with(Setting::default())
+    }
+
+    /// The same, in another setting.
+    ///
+    /// # Errors
+    /// When PostgreSQL is not installed or does not start.
+    pub fn start_with(setting: Setting) -> Result<Self> {
         let programs = programs().with_context(|| format!("this needs {INSTALL}"))?;
         let folder = tempfile::Builder::new().prefix("seatlock-pg-").tempdir()?.keep();
         // The database refuses to run as root.
@@ -75,12 +96,28 @@ impl Postgres {
         } else {
             None
         };
-        let mut postgres = Self { programs, folder, user, keeper: None };
+        let mut postgres = Self { programs, folder, user, setting, keeper: None };
         let mut initdb = postgres.command("initdb");
         initdb.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N", "-D"]);
         run::output(initdb.arg(postgres.folder.join("data")))?;
+        postgres.listen()?;
         postgres.resume()?;
         Ok(postgres)
+    }
+
+    /// Writes the settings of a cluster that is reached over the network, which begins with TLS or not at all.
+    fn listen(&self) -> Result<()> {
+        let Some((port, certificate, key)) = &self.setting.tls else { return Ok(()) };
+        let data = self.folder.join("data");
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            fs::write(data.join(name), text)?;
+            fs::set_permissions(data.join(name), fs::Permissions::from_mode(0o600))?;
+            if let Some((uid, gid)) = self.user {
+                chown(data.join(name), Some(uid), Some(gid))?;
+            }
+        }
+        let mut settings = fs::OpenOptions::new().append(true).open(data.join("postgresql.conf"))?;
+        Ok(writeln!(settings, "ssl = on\nport = {port}")?)
     }
 
     fn command(&self, program: &str) -> Command {
@@ -102,17 +139,27 @@ impl Postgres {
     pub fn resume(&mut self) -> Result<()> {
         let mut shell = self.as_user(Command::new("sh"));
         shell.args(["-c", KEEPER, "sh"]).arg(&self.programs).arg(&self.folder);
+        shell.arg(if self.setting.tls.is_some() { "127.0.0.1" } else { "" });
+        shell.envs(self.setting.environment.iter().cloned());
         self.keeper = Some(shell.stdin(Stdio::piped()).spawn()?);
         let begin = Instant::now();
         while begin.elapsed() < START {
             let mut ready = self.command("pg_isready");
-            let ready = ready.args(["-q", "-h"]).arg(&self.folder).stdout(Stdio::null()).status()?;
+            let ready = ready
+                .args(["-q", "-p", &self.port(), "-h"])
+                .arg(&self.folder)
+                .stdout(Stdio::null())
+                .status()?;
             if ready.success() {
                 return Ok(());
             }
             thread::sleep(Duration::from_millis(50));
         }
         bail!("PostgreSQL did not start: {}", fs::read_to_string(self.folder.join("log")).unwrap_or_default())
+    }
+
+    fn port(&self) -> String {
+        self.setting.tls.as_ref().map_or(5432, |(port, ..)| *port).to_string()
     }
 
     /// Stops it at once, as a power failure of its process would: what is not on the disk is lost.
@@ -147,7 +194,8 @@ impl Postgres {
     /// When they fail.
     pub fn sql(&self, database: &str, statements: &str) -> Result<String> {
         let mut psql = self.command("psql");
-        psql.args(["-qAtX", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database, "-h"]);
+        psql.args(["-qAtX", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database]);
+        psql.args(["-p", &self.port(), "-h"]);
         run::output(psql.arg(&self.folder).args(["-c", statements]))
     }
 

@@ -42,6 +42,14 @@ impl Default for Setup {
     }
 }
 
+impl Setup {
+    /// A server that takes any number of calls with one token: who measures or breaks a plug-in makes more than people do.
+    #[must_use]
+    pub fn without_token_limit() -> Self {
+        Self { serve: ["--token-limit", "0"].map(str::to_owned).to_vec(), ..Self::default() }
+    }
+}
+
 /// Names a folder in which every server notes the tokens that it handed out, and what it printed, so that the one can be
 /// looked for in the other.
 pub const SECRETS: &str = "SEATLOCK_TEST_SECRETS";

@@ -165,8 +165,8 @@ impl Database {
 
     async fn open(&self) -> anyhow::Result<AnyStore> {
         Ok(match &self.postgres {
-            None => AnyStore::Sqlite(SqliteStore::open(&self.folder().database(), false).await?),
-            Some((_, url)) => AnyStore::Postgres(PostgresStore::open(&PostgresAddress::parse(url)?).await?),
+            None => SqliteStore::open(&self.folder().database(), false).await?.into(),
+            Some((_, url)) => PostgresStore::open(&PostgresAddress::parse(url)?).await?.into(),
         })
     }
 

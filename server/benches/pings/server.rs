@@ -11,6 +11,10 @@ use std::{
 /// Ticks of the processor clock in a second, as the kernel counts for programs.
 const TICKS: f64 = 100.0;
 
+/// Their bookkeeping is measured, but nobody is told to wait.
+const LIMITS: [&str; 6] =
+    ["--token-limit", "1000000", "--address-limit", "1000000", "--wrong-token-limit", "1000000"];
+
 /// The server as a process.
 pub struct Running {
     pub address: SocketAddr,
@@ -57,6 +61,7 @@ impl Running {
     pub fn start(database: &Database) -> anyhow::Result<Self> {
         let mut command = database.command();
         command.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"]);
+        command.args(LIMITS);
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("the server has an output")?).read_line(&mut line)?;

@@ -3,6 +3,3 @@
 DROP INDEX seat_counted;
 
 ALTER TABLE install SET (fillfactor = 70);
-
--- The list of all accounts' seats, newest first.
-CREATE INDEX seat_newest ON seat (created_at, id);

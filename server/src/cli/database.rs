@@ -4,7 +4,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 /// Not declared to the parser of arguments, which shows in its help what a variable holds.
-const VARIABLE: &str = "SEATLOCK_DATABASE_URL";
+pub(super) const VARIABLE: &str = "SEATLOCK_DATABASE_URL";
 
 /// The PostgreSQL database that was named, by an option before the environment. No error repeats the URL.
 pub(super) fn address(url: Option<String>, file: Option<&Path>) -> anyhow::Result<Option<PostgresAddress>> {

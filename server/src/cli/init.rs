@@ -5,7 +5,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use seatlock_protocol::{PublicKey, SigningKey, UnixTime};
 use seatlock_server::{
-    keys::{DataFolder, first_set, new_key, place_of, read_key, sign_set},
+    keys::{DataFolder, first_set, new_key, pepper_check, place_of, read_key, sign_set},
     rules::License,
     store::{
         AnyStore, ServerInfo, Store as _, StoreError, StoredKeySet,
@@ -99,7 +99,7 @@ async fn empty(address: &PostgresAddress) -> anyhow::Result<AnyStore> {
     let store =
         PostgresStore::open(address).await.with_context(|| format!("the {address} can not be used"))?;
     match store.server().await {
-        Err(StoreError::NotInitialised) => Ok(AnyStore::Postgres(store)),
+        Err(StoreError::NotInitialised) => Ok(store.into()),
         Err(error) => Err(error.into()),
         Ok(server) => bail!(
             "the {address} belongs to {} already; nothing was changed. Another server of it needs a copy of the data \
@@ -125,13 +125,14 @@ pub(super) async fn set_up(
         Some(store) => store,
         None => {
             let made = SqliteStore::open(&folder.database(), true).await;
-            AnyStore::Sqlite(made.context("the database was not made")?)
+            made.context("the database was not made")?.into()
         }
     };
     let set = first_set(&server.issuer, lease.key.public(), store.ready().await?);
     let keys = StoredKeySet { seq: set.seq, jws: sign_set(root, &set)? };
     let set_up = store.initialise(server, account, license, keys).await;
     set_up.context("the database was not set up")?;
+    store.know_pepper(pepper_check(&*folder.pepper()?)).await?;
     Ok((store, lease.key.public()))
 }
 

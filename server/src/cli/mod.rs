@@ -6,10 +6,16 @@ mod account;
 mod audit;
 /// `keys propose`, `keys sign` and `keys install`.
 mod ceremony;
+/// `clock`.
+mod clock;
+/// `config`, and the configuration file.
+mod config;
 /// Which database.
 mod database;
 /// `dev`.
 mod dev;
+/// `health`.
+mod health;
 /// `init`.
 mod init;
 /// `keys`.
@@ -45,7 +51,7 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcomm
 use output::Output;
 use seatlock_server::{
     keys::DataFolder,
-    store::{AnyStore, Store as _, postgres::PostgresStore, sqlite::SqliteStore},
+    store::{AnyStore, Look, Store as _, postgres::PostgresStore, sqlite::SqliteStore},
 };
 use std::path::PathBuf;
 
@@ -65,8 +71,12 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "URL")]
     database: Option<String>,
     /// A file with the whole URL of the PostgreSQL database, password and all
-    #[arg(long, global = true, value_name = "FILE", conflicts_with = "database")]
+    #[arg(long, global = true, value_name = "FILE", env = "SEATLOCK_DATABASE_FILE")]
     database_file: Option<PathBuf>,
+    /// The configuration file, in which every option of "serve" may stand, and the database
+    /// [default: seatlock.toml in the data folder, if it is there]
+    #[arg(long, global = true, value_name = "FILE", env = "SEATLOCK_CONFIG")]
+    config: Option<PathBuf>,
     /// Address of a server whose admin API is used instead of the data folder
     #[arg(long, global = true, env = "SEATLOCK_SERVER_URL", value_name = "URL")]
     server: Option<String>,
@@ -76,6 +86,8 @@ pub struct Cli {
     /// Print JSON for scripts instead of text for people
     #[arg(long, global = true)]
     json: bool,
+    #[arg(skip)]
+    told: config::Told,
     #[command(subcommand)]
     command: Command,
 }
@@ -88,6 +100,11 @@ enum Command {
     Init(init::Init),
     /// Answer plug-ins until SIGTERM or Ctrl-C
     Serve(serve::Serve),
+    /// Check or show the settings of "serve", from wherever they come
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Ask whether a server is alive, for containers; ends with status 1 if not
+    Health(health::Health),
     /// Make, list, release, refresh and revoke seats
     #[command(subcommand)]
     Seat(seat::SeatCommand),
@@ -113,6 +130,11 @@ enum Command {
     Usage(usage::Usage),
     /// Show what happened, oldest first, or check that the trail is whole
     Audit(audit::Audit),
+    /// Show the clock by which everything is decided, and what speaks against it; or accept it
+    ///
+    /// Where the clock was set back, or far ahead, a server signs nothing until it is right again. When it is right although
+    /// it does not look so, because nobody was at work for long or because it was wrong before, say --accept.
+    Clock(clock::Clock),
     /// Write a consistent copy of the database while the server runs
     ///
     /// Keep the pepper and the folder lease-keys as well, in another place: the copy is of no use without them.
@@ -138,9 +160,30 @@ enum Command {
 impl Cli {
     /// Reads the command line, and ends the program if it can not be read.
     pub fn read() -> Self {
-        let matches = Self::command().get_matches();
-        let read = Self::from_arg_matches(&matches).and_then(|cli| cli.at_one_place(&matches));
+        let read = Self::with_file(Self::command().get_matches());
         read.unwrap_or_else(|error| error.format(&mut Self::command()).exit())
+    }
+
+    /// Reads the command line once more, with what the configuration file says in the place of defaults.
+    fn with_file(matches: ArgMatches) -> Result<Self, clap::Error> {
+        let wrong = |text: &str| Self::command().error(clap::error::ErrorKind::InvalidValue, text);
+        let file = config::file(&Self::command(), &matches).map_err(|error| wrong(&error))?;
+        let command = match &file {
+            Some(file) => config::with_file(Self::command(), &matches, file),
+            None => Self::command(),
+        };
+        let matches = if file.is_some() { command.get_matches() } else { matches };
+        let mut cli = Self::from_arg_matches(&matches)?.at_one_place(&matches)?;
+        let problems = file.iter().flat_map(|file| &file.problems);
+        let problems: Vec<String> = problems.map(ToString::to_string).collect();
+        if !problems.is_empty() && !matches!(cli.command, Command::Config(config::ConfigCommand::Check(_))) {
+            return Err(wrong(&problems.join("\n       ")));
+        }
+        if matches!(cli.command, Command::Config(_)) {
+            let effective = config::effective(&Self::command(), &matches, file.as_ref());
+            cli.told = config::Told { file, effective, no_database: None };
+        }
+        Ok(cli)
     }
 
     /// A folder or a database that is named on the command line counts more than a server in the environment. Nobody should
@@ -150,6 +193,13 @@ impl Cli {
         let conflict =
             |text: &str| Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, text));
         let database = typed("database") || typed("database_file");
+        if typed("database") && typed("database_file") {
+            return conflict("--database and --database-file mean the same; name one of them");
+        }
+        if typed("database") {
+            // It comes before a file that a variable names.
+            self.database_file = None;
+        }
         if database && matches!(self.command, Command::Dev(_)) {
             return conflict("\"dev\" has a database of its own; leave --database and --database-file out");
         }
@@ -177,7 +227,15 @@ impl Cli {
         let usual = if is_dev { "seatlock-dev" } else { "seatlock-data" };
         // What is for trying out stays away from a database in the environment.
         let address =
-            if is_dev { None } else { database::address(self.database, self.database_file.as_deref())? };
+            if is_dev { Ok(None) } else { database::address(self.database, self.database_file.as_deref()) };
+        let mut told = self.told;
+        let address = match (address, &self.command) {
+            (Err(error), Command::Config(config::ConfigCommand::Check(_))) => {
+                told.no_database = Some(error);
+                None
+            }
+            (address, _) => address?,
+        };
         let folder = DataFolder::new(self.data.unwrap_or_else(|| usual.into())).with_postgres(address);
         let output = Output { json: self.json };
         let place =
@@ -186,6 +244,8 @@ impl Cli {
             Command::Dev(dev) => dev.run(folder, output).await,
             Command::Init(init) => init.run(&folder, output).await,
             Command::Serve(serve) => serve.run(folder).await,
+            Command::Config(command) => command.run(&folder, told, output).await,
+            Command::Health(health) => health.run(output).await,
             Command::Seat(command) => command.run(&place, output).await,
             Command::License(command) => command.run(&place, output).await,
             Command::Account(command) => command.run(&place, output).await,
@@ -195,6 +255,7 @@ impl Cli {
             Command::Offline(command) => command.run(&folder, output).await,
             Command::Keys(command) => command.run(&folder, output).await,
             Command::Audit(audit) => audit.run(&place, output).await,
+            Command::Clock(clock) => clock.run(&folder, output).await,
             Command::Restore(restore) => restore.run(&folder, output).await,
             Command::Export(export) => export.run(&folder, output).await,
             Command::Import(import) => import.run(&folder, output).await,
@@ -241,8 +302,30 @@ async fn open(folder: &DataFolder) -> anyhow::Result<AnyStore> {
     if let Some(address) = folder.postgres() {
         let store =
             PostgresStore::open(address).await.with_context(|| format!("the {address} can not be used"))?;
-        return Ok(AnyStore::Postgres(store));
+        return Ok(store.into());
     }
+    let file = database_file(folder)?;
+    let store = SqliteStore::open(&file, false).await;
+    store
+        .map(AnyStore::from)
+        .with_context(|| format!("{} can not be opened. Restore it from a backup", file.display()))
+}
+
+/// What [`open`] would find, without changing anything.
+async fn look(folder: &DataFolder) -> anyhow::Result<Look> {
+    match folder.postgres() {
+        Some(address) => {
+            PostgresStore::look(address).await.with_context(|| format!("the {address} can not be used"))
+        }
+        None => {
+            let file = database_file(folder)?;
+            SqliteStore::look(&file).await.with_context(|| format!("{} can not be used", file.display()))
+        }
+    }
+}
+
+/// The database file, which must be there.
+fn database_file(folder: &DataFolder) -> anyhow::Result<PathBuf> {
     let file = folder.database();
     if !file.exists() && folder.is_taken() {
         bail!(
@@ -254,10 +337,7 @@ async fn open(folder: &DataFolder) -> anyhow::Result<AnyStore> {
     if !file.exists() {
         bail!("{0} is not set up. Run: seatlock-server --data {0} init --help", folder.path().display());
     }
-    let store = SqliteStore::open(&file, false).await;
-    store
-        .map(AnyStore::Sqlite)
-        .with_context(|| format!("{} can not be opened. Restore it from a backup", file.display()))
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -269,5 +349,32 @@ mod tests {
     fn the_command_line_is_sound() {
         use clap::CommandFactory as _;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_page_about_configuration_says_what_is_there() {
+        let page = std::fs::read_to_string("../docs/configuration.md").unwrap();
+        let table = page.split("<!-- settings").nth(1).unwrap().split("\n## ").next().unwrap();
+        let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
+        let told: Vec<(String, String)> = rows
+            .map(|row| {
+                let mut cells = row.split('|').map(|cell| cell.trim_matches(['`', ' ']).to_owned());
+                (cells.next().unwrap(), cells.next().unwrap())
+            })
+            .collect();
+        let there: Vec<(String, String)> = config::known(&Cli::command())
+            .iter()
+            .map(|arg| {
+                let id = arg.get_id().as_str();
+                assert_eq!(arg.get_long().map(|long| long.replace('-', "_")).as_deref(), Some(id));
+                // A URL may hold a password, which help would show.
+                let variable = arg.get_env().map(|name| name.to_str().unwrap().to_owned());
+                assert_eq!(variable, (id != "database").then(|| config::variable(id)), "{id}");
+                let default =
+                    arg.get_default_values().first().map(|value| value.to_str().unwrap().to_owned());
+                (id.to_owned(), default.unwrap_or_default())
+            })
+            .collect();
+        assert_eq!(told, there, "docs/configuration.md (left) and the options of serve (right)");
     }
 }

@@ -2,8 +2,8 @@ use super::output::Output;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use seatlock_server::{
-    keys::DataFolder,
-    store::{AnyStore, Moved, Store as _, sqlite::SqliteStore},
+    keys::{DataFolder, pepper_check},
+    store::{Moved, Store as _, sqlite::SqliteStore},
 };
 use serde_json::json;
 use std::fs::OpenOptions;
@@ -58,14 +58,11 @@ impl Import {
         let nothing = || format!("{} was not imported", self.file.display());
         // Without the keys and the pepper of the old server no token would be known.
         let keys = "copy the old server's data folder, without its database, to here first";
-        folder.pepper().context(keys).with_context(nothing)?;
+        let check = pepper_check(&*folder.pepper().context(keys).with_context(nothing)?);
         let (database, new) = (folder.database(), folder.postgres().is_none() && !folder.database().exists());
-        let store = if new {
-            AnyStore::Sqlite(SqliteStore::open(&database, true).await?)
-        } else {
-            super::open(folder).await?
-        };
-        let moved = store.import(self.file.clone(), self.dry_run, Box::new(progress)).await;
+        let store =
+            if new { SqliteStore::open(&database, true).await?.into() } else { super::open(folder).await? };
+        let moved = store.import(self.file.clone(), check, self.dry_run, Box::new(progress)).await;
         store.close().await;
         if new && (self.dry_run || moved.is_err()) {
             std::fs::remove_file(&database)?;

@@ -1,3 +1,4 @@
+use crate::limits::network;
 use crate::password::Passwords;
 use crate::rules::AttemptBy;
 use crate::seal::Secret;
@@ -99,14 +100,6 @@ pub(super) fn name(pepper: &[u8; 32], domain: &[u8], text: &[u8]) -> Hash {
         mac.update(part);
     }
     super::again::bytes(&mac.sign())
-}
-
-/// One household has as many IPv6 addresses as it likes, in one /64 network.
-fn network(address: IpAddr) -> [u8; 16] {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
-        IpAddr::V6(address) => (u128::from(address) & !u128::from(u64::MAX)).to_be_bytes(),
-    }
 }
 
 #[cfg(test)]

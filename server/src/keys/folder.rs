@@ -1,5 +1,6 @@
 use crate::store::postgres::PostgresAddress;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::hmac;
 use seatlock_protocol::{KeyError, SigningKey};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -170,6 +171,15 @@ impl DataFolder {
     fn lease_key_file(&self, kid: &str) -> PathBuf {
         self.lease_keys().join(format!("{kid}.json"))
     }
+}
+
+/// A value that only this pepper gives, and that gives nothing of it away.
+#[must_use]
+pub fn pepper_check(pepper: &[u8; 32]) -> [u8; 32] {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, pepper), b"seatlock-pepper-check-v1\0");
+    let mut check = [0; 32];
+    check.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
+    check
 }
 
 /// A new key together with the seed that its file needs.

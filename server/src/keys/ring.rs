@@ -1,7 +1,8 @@
 use super::{DataFolder, FolderError};
-use crate::store::{Store, StoreError};
+use crate::rules::timestamp;
+use crate::store::{Store, StoreError, StoredKeySet, Trouble};
 use seatlock_protocol::{
-    SigningKey, Typ,
+    SigningKey, Typ, UnixTime,
     claims::{KeySetClaims, LeaseKey},
     jws,
 };
@@ -25,9 +26,34 @@ pub enum RingError {
         "no lease key of this data folder is in the key set (seq {0}); restore the folder lease-keys, or run: keys rotate"
     )]
     NoKey(u64),
+    /// The private key that should sign is elsewhere.
+    #[error(
+        "the lease key {kid} of the key set (seq {seq}) is not in this server's folder lease-keys, so it signs nothing; copy \
+         the file {kid}.json to there from where the key was made, or run: keys rotate"
+    )]
+    Missing {
+        /// Name of the key.
+        kid: String,
+        /// Number of the key set.
+        seq: u64,
+    },
     /// Signing failed.
     #[error("an answer can not be written as JSON")]
     Json(#[from] serde_json::Error),
+}
+
+impl RingError {
+    /// What is wrong, for whoever asked, when the same may succeed later.
+    #[must_use]
+    pub fn passing(&self) -> Option<&'static str> {
+        match self {
+            Self::Store(error) => error.trouble().map(Trouble::text),
+            Self::Folder(_) | Self::NoKey(_) | Self::Missing { .. } => {
+                Some("The server has no key to sign with at the moment.")
+            }
+            Self::Unreadable | Self::Json(_) => None,
+        }
+    }
 }
 
 /// The newest key set and the key of it that this server signs with.
@@ -38,6 +64,10 @@ pub struct KeyRing {
     /// What it says.
     pub set: KeySetClaims,
     key: SigningKey,
+    /// The last moment at which the key is good.
+    until: UnixTime,
+    /// Name of a newer key, which this server does not have.
+    missing: Option<String>,
 }
 
 impl KeyRing {
@@ -47,17 +77,33 @@ impl KeyRing {
     /// See [`RingError`].
     pub async fn load<S: Store>(store: &S, folder: &DataFolder) -> Result<Self, RingError> {
         let now = store.ready().await?;
-        let stored = store.key_set().await?;
+        Self::of(store.key_set().await?, now, folder)
+    }
+
+    /// As [`Self::load`], of a key set that was read at `now`.
+    ///
+    /// # Errors
+    /// See [`RingError`].
+    pub fn of(stored: StoredKeySet, now: UnixTime, folder: &DataFolder) -> Result<Self, RingError> {
         let set = read_set(&stored.jws)?;
         let usable = |key: &&LeaseKey| {
             key.nbf <= now && now <= key.exp && set.revoked.iter().all(|revoked| revoked.kid != key.kid)
         };
+        let mut missing = None;
         for candidate in set.keys.iter().rev().filter(usable) {
             if let Some(key) = folder.lease_key(&candidate.kid)? {
-                return Ok(Self { jws: stored.jws, set, key });
+                return Ok(Self { jws: stored.jws, until: candidate.exp, set, key, missing });
             }
+            missing.get_or_insert_with(|| candidate.kid.clone());
         }
-        Err(RingError::NoKey(stored.seq))
+        let seq = stored.seq;
+        Err(missing.map_or(RingError::NoKey(seq), |kid| RingError::Missing { kid, seq }))
+    }
+
+    /// A newer key that this server should sign with and does not have; with the older one it signs until then.
+    #[must_use]
+    pub fn missing(&self) -> Option<(&str, UnixTime)> {
+        self.missing.as_deref().map(|kid| (kid, self.until))
     }
 
     /// Signs with the newest key.
@@ -86,41 +132,66 @@ pub fn read_set(jws: &str) -> Result<KeySetClaims, RingError> {
     serde_json::from_slice(&claims).map_err(|_| RingError::Unreadable)
 }
 
-/// The current ring, exchanged when the database has a newer key set.
+/// The current ring, exchanged when the database has a newer key set or the key has ended.
 #[derive(Debug)]
-pub struct Rings(RwLock<Arc<KeyRing>>);
+pub struct Rings(RwLock<Option<Arc<KeyRing>>>);
 
 impl Rings {
-    /// Starts with `ring`.
-    #[must_use]
-    pub fn new(ring: KeyRing) -> Self {
-        Self(RwLock::new(Arc::new(ring)))
+    /// Starts with the newest ring, or, while the clock says nothing of what is usable, without any.
+    ///
+    /// # Errors
+    /// See [`RingError`].
+    pub async fn load<S: Store>(store: &S, folder: &DataFolder) -> Result<Self, RingError> {
+        match KeyRing::load(store, folder).await {
+            Ok(ring) => Ok(Self(RwLock::new(Some(Arc::new(ring))))),
+            Err(RingError::Store(StoreError::Clock(doubt))) => {
+                tracing::error!(%doubt, "nothing is decided or signed until the clock is right");
+                Ok(Self(RwLock::new(None)))
+            }
+            Err(error) => Err(error),
+        }
     }
 
-    /// The ring as it is.
-    #[must_use]
-    pub fn current(&self) -> Arc<KeyRing> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The ring of key set `seq`, which an answer's transaction saw: no answer is signed by a key that was rotated
-    /// away before it.
+    /// The ring of key set `seq`, which an answer's transaction saw at the time `now`: no answer is signed by a key that
+    /// was rotated away before it.
     ///
     /// # Errors
     /// See [`RingError`].
     pub async fn at<S: Store>(
         &self,
-        seq: u64,
+        (seq, now): (u64, UnixTime),
         store: &S,
         folder: &DataFolder,
     ) -> Result<Arc<KeyRing>, RingError> {
-        let ring = self.current();
-        if ring.set.seq >= seq {
-            return Ok(ring);
+        match self.current().filter(|ring| ring.set.seq >= seq && now <= ring.until) {
+            Some(ring) => Ok(ring),
+            None => self.renew(store, folder).await,
         }
+    }
+
+    /// The ring that answers are signed with; `None` while the clock says nothing of what is usable.
+    #[must_use]
+    pub fn current(&self) -> Option<Arc<KeyRing>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The newest ring, read again: a key file may have come since.
+    ///
+    /// # Errors
+    /// See [`RingError`].
+    pub async fn renew<S: Store>(&self, store: &S, folder: &DataFolder) -> Result<Arc<KeyRing>, RingError> {
         let ring = Arc::new(KeyRing::load(store, folder).await?);
-        tracing::info!(seq = ring.set.seq, kid = ring.kid(), "key set read again");
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = ring.clone();
+        let before = self.0.write().unwrap_or_else(PoisonError::into_inner).replace(ring.clone());
+        if before.is_none_or(|before| before.set.seq != ring.set.seq || before.kid() != ring.kid()) {
+            tracing::info!(seq = ring.set.seq, kid = ring.kid(), "key set read again");
+        }
+        if let Some((kid, until)) = ring.missing() {
+            tracing::error!(
+                kid,
+                until = timestamp(until),
+                "a newer lease key is not in this server's folder lease-keys"
+            );
+        }
         Ok(ring)
     }
 }

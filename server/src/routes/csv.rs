@@ -27,9 +27,14 @@ pub(super) async fn seats<S: Store>(
     who: SignedIn,
     query: SeatQuery,
 ) -> Result<Response, Refused> {
-    let query = SeatQuery { after: None, limit: PAGE, ..query };
+    let mut query = SeatQuery { after: None, limit: PAGE, ..query };
+    let desk = Desk::new(&state.store, &state.pepper, &who);
+    // Seats of one license are kept in the order in which they are listed; those of an account would be sorted for each page.
+    if let (None, [only]) = (query.license, desk.licenses(query.account).await?.as_slice()) {
+        query.license = Some(only.id);
+    }
     // The first page before the answer begins, because a refusal can not be told later.
-    let first = Desk::new(&state.store, &state.pepper, &who).seats(query.clone()).await?;
+    let first = desk.seats(query.clone()).await?;
     let pages = try_unfold((Rest::Page(first), true), move |(rest, begins)| {
         let (state, who, query) = (state.clone(), who.clone(), query.clone());
         async move {

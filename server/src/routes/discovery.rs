@@ -1,7 +1,7 @@
 use super::AppState;
 use super::problem::{Refusal, RequestId};
 use crate::rules::version;
-use crate::store::Store;
+use crate::store::{Store, Trouble};
 use axum::{
     extract::State,
     http::header,
@@ -15,8 +15,8 @@ pub(super) async fn discovery<S: Store>(State(state): State<Arc<AppState<S>>>, i
     let licenses = match state.store.licenses(None).await {
         Ok(licenses) => licenses,
         Err(error) => {
-            tracing::error!(request = %id, %error, "the licenses can not be read");
-            return Refusal::server_error().respond(id);
+            let passing = error.trouble().map(Trouble::text);
+            return Refusal::failed(id, "discovery", &error, passing).respond(id);
         }
     };
     // A client older than this is refused whatever its license.

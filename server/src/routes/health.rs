@@ -1,8 +1,11 @@
 use super::AppState;
-use super::problem::{Refusal, RequestId};
-use crate::store::Store;
+use super::problem::{RETRY_AFTER, RequestId};
+use crate::keys::RingError;
+use crate::rules::timestamp;
+use crate::store::{Store, StoreError};
 use axum::{
     extract::State,
+    http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use std::sync::Arc;
@@ -12,13 +15,33 @@ pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// Requests can be answered: the database is there.
+/// Requests can be answered: the database is there, the clock can be believed, and there is a key to sign with. Otherwise
+/// a sentence says what is wrong.
 pub(super) async fn ready<S: Store>(State(state): State<Arc<AppState<S>>>, id: RequestId) -> Response {
-    match state.store.ready().await {
-        Ok(_) => "ready\n".into_response(),
+    match state.rings.renew(&state.store, &state.folder).await {
+        Ok(ring) => match ring.missing() {
+            None => "ready\n".into_response(),
+            Some((kid, until)) => format!(
+                "ready until {}: the newer lease key {kid} is not in this server's folder lease-keys\n",
+                timestamp(until)
+            )
+            .into_response(),
+        },
         Err(error) => {
-            tracing::warn!(request = %id, %error, "the database does not answer");
-            Refusal::overloaded().respond(id)
+            tracing::warn!(request = %id, %error, "not ready");
+            let reason = format!("not ready: {}\n", shown(&error));
+            (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, RETRY_AFTER.to_string())], reason)
+                .into_response()
         }
+    }
+}
+
+/// What anybody may read: clocks and names of keys, but no names of files or computers.
+fn shown(error: &RingError) -> String {
+    match error {
+        RingError::Store(StoreError::Clock(_)) | RingError::NoKey(_) | RingError::Missing { .. } => {
+            error.to_string()
+        }
+        error => error.passing().unwrap_or("the server has a problem, which its log describes").to_owned(),
     }
 }

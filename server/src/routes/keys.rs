@@ -1,6 +1,6 @@
 use super::AppState;
 use super::problem::{Refusal, RequestId};
-use crate::store::Store;
+use crate::store::{Store, Trouble};
 use axum::{
     extract::State,
     http::{HeaderMap, StatusCode, header},
@@ -18,8 +18,8 @@ pub(super) async fn keys<S: Store>(
     let stored = match state.store.key_set().await {
         Ok(stored) => stored,
         Err(error) => {
-            tracing::error!(request = %id, %error, "the key set can not be read");
-            return Refusal::server_error().respond(id);
+            let passing = error.trouble().map(Trouble::text);
+            return Refusal::failed(id, "the key set", &error, passing).respond(id);
         }
     };
     let tag = format!("\"{}\"", stored.seq);

@@ -8,10 +8,14 @@ mod admin;
 mod csv;
 /// Where things are: `/.well-known/seatlock`.
 mod discovery;
+/// What all answers have in common.
+mod frame;
 /// For whoever watches the server: `/healthz`, `/readyz`.
 mod health;
 /// The key set: `/v1/keys`.
 mod keys;
+/// How fast plug-ins may ask.
+mod pace;
 /// The pages of seat management, for people with a browser.
 mod page;
 /// Refusals as problem documents.
@@ -23,22 +27,25 @@ pub(crate) mod sign;
 /// Who asks: sessions, API tokens, addresses.
 mod visitor;
 
-use crate::keys::{DataFolder, KeyRing, Rings};
+use crate::keys::{DataFolder, Rings, pepper_check};
+use crate::limits::{Limits, Rates};
 use crate::mail::Mailer;
+use crate::metrics::Metrics;
 use crate::password::Passwords;
+use crate::serve::Connections;
 use crate::store::{ServerInfo, Store};
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request, State},
-    http::{HeaderValue, header},
-    middleware::{Next, from_fn_with_state},
-    response::{IntoResponse as _, Response},
+    extract::DefaultBodyLimit,
+    middleware::from_fn_with_state,
     routing::{get, post},
 };
+use frame::frame;
 use ipnet::IpNet;
 use problem::{Refusal, RequestId};
 use seatlock_protocol::api::{MAX_BODY, SeatCall};
 use std::{sync::Arc, time::Duration};
+use tokio::net::TcpListener;
 use zeroize::Zeroizing;
 
 /// What whoever runs the server decides.
@@ -48,8 +55,12 @@ pub struct Settings {
     pub timeout: Duration,
     /// Address under which people reach the server, without a slash at its end; it stands in links that are sent.
     pub public_url: String,
-    /// Networks of the proxies in front of the server, whose `X-Forwarded-For` is believed.
+    /// Networks of the proxies in front of the server, whose `X-Forwarded-For`, `X-Request-Id` and `traceparent` are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// How often plug-ins may ask.
+    pub rates: Rates,
+    /// What a connection may cost.
+    pub connections: Connections,
 }
 
 /// What every request needs.
@@ -68,6 +79,12 @@ pub struct AppState<S> {
     pub passwords: Passwords,
     /// Sends e-mail, where whoever runs the server named a mail server.
     pub mailer: Option<Mailer>,
+    /// What is counted for whoever watches the server.
+    pub metrics: Metrics,
+    /// Where that is told; nowhere without it.
+    pub metrics_listener: Option<TcpListener>,
+    /// Who asked how often.
+    pub limits: Limits,
     /// What whoever runs the server decided.
     pub settings: Settings,
 }
@@ -76,26 +93,43 @@ impl<S: Store> AppState<S> {
     /// Reads what is needed from the store and the data folder.
     ///
     /// # Errors
-    /// When the folder is not initialised, or a secret is missing.
+    /// When the folder is not initialised, a secret is missing, or the pepper is another server's.
     pub async fn load(store: S, folder: DataFolder, settings: Settings) -> anyhow::Result<Self> {
         let pepper = folder.pepper()?;
         let info = store.server().await?;
-        let rings = Rings::new(KeyRing::load(&store, &folder).await?);
+        store.know_pepper(pepper_check(&pepper)).await?;
+        let rings = Rings::load(&store, &folder).await?;
         let passwords = Passwords::new()?;
-        Ok(Self { store, folder, pepper, info, rings, passwords, mailer: None, settings })
+        let (metrics, limits) = (Metrics::default(), Limits::new(settings.rates));
+        let (mailer, metrics_listener) = (None, None);
+        Ok(Self {
+            store,
+            folder,
+            pepper,
+            info,
+            rings,
+            passwords,
+            mailer,
+            metrics,
+            metrics_listener,
+            limits,
+            settings,
+        })
     }
 }
 
 /// Every endpoint.
 pub fn router<S: Store>(state: Arc<AppState<S>>) -> Router {
-    let mut router = Router::new();
+    let mut plugins = Router::new();
     for call in [SeatCall::Activate, SeatCall::Ping, SeatCall::Release, SeatCall::Status, SeatCall::Offline] {
-        let handler = move |state, id, headers, body| seat::answer::<S>(call, state, id, headers, body);
-        router = router.route(call.path(), post(handler));
+        let handler =
+            move |state, id, from, headers, body| seat::answer::<S>(call, state, (id, from), headers, body);
+        plugins = plugins.route(call.path(), post(handler));
     }
-    router
-        .merge(admin::router(&state))
+    plugins
         .route("/v1/keys", get(keys::keys::<S>))
+        .route_layer(from_fn_with_state(state.clone(), pace::pace::<S>))
+        .merge(admin::router(&state))
         .route("/.well-known/seatlock", get(discovery::discovery::<S>))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready::<S>))
@@ -105,27 +139,4 @@ pub fn router<S: Store>(state: Arc<AppState<S>>) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(state.clone(), frame::<S>))
         .with_state(state)
-}
-
-/// What all answers have in common: a request id, a limit of time, and that nobody keeps a copy.
-async fn frame<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let id = RequestId::new();
-    request.extensions_mut().insert(id);
-    let mut response = match tokio::time::timeout(state.settings.timeout, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            tracing::warn!(request = %id, "a request took too long");
-            Refusal::overloaded().respond(id).into_response()
-        }
-    };
-    let headers = response.headers_mut();
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
-        headers.insert("x-request-id", id);
-    }
-    response
 }

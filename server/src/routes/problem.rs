@@ -1,3 +1,5 @@
+use super::frame::Told;
+use crate::limits::{Limit, Slow};
 use crate::rules::Verdict;
 use axum::{
     extract::FromRequestParts,
@@ -11,8 +13,8 @@ use seatlock_protocol::{
 use std::{collections::BTreeMap, convert::Infallible, fmt};
 use uuid::Uuid;
 
-/// How soon a client may come back after 503.
-const RETRY_AFTER: &str = "5";
+/// How soon somebody may come back after 503, in seconds.
+pub(super) const RETRY_AFTER: u64 = 5;
 
 /// Names one request in the answer, in the log and on the telephone.
 #[derive(Clone, Copy)]
@@ -21,6 +23,12 @@ pub(super) struct RequestId(Uuid);
 impl RequestId {
     pub(super) fn new() -> Self {
         Self(Uuid::new_v4())
+    }
+}
+
+impl From<Uuid> for RequestId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
     }
 }
 
@@ -46,14 +54,17 @@ pub(super) struct Refusal {
     params: BTreeMap<String, String>,
     verdict: Option<String>,
     keyset: Option<String>,
+    /// Seconds.
+    retry_after: Option<u64>,
 }
 
 impl Refusal {
     /// With the status of the table of codes.
     fn of(code: Code) -> Self {
         let status = StatusCode::from_u16(code.row().http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let params = BTreeMap::new();
-        Self { status, code, detail: None, params, verdict: None, keyset: None }
+        let (detail, params, verdict, keyset) = (None, BTreeMap::new(), None, None);
+        let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER);
+        Self { status, code, detail, params, verdict, keyset, retry_after }
     }
 
     fn invalid(status: StatusCode, detail: &str) -> Self {
@@ -106,8 +117,35 @@ impl Refusal {
         Self::invalid(StatusCode::METHOD_NOT_ALLOWED, "This address does not know this method.")
     }
 
-    pub(super) fn overloaded() -> Self {
-        Self::of(Code::Maintenance)
+    /// The server can do nothing at the moment; `text` says why, in a sentence.
+    pub(super) fn unavailable(text: &str) -> Self {
+        let detail = format!("{text} Send the request again later.");
+        Self { detail: Some(detail), ..Self::of(Code::Maintenance) }
+    }
+
+    /// Something failed. `passing` says what is wrong when the same may succeed later; the log says all.
+    pub(super) fn failed(
+        id: RequestId,
+        what: &'static str,
+        error: &dyn fmt::Display,
+        passing: Option<&'static str>,
+    ) -> Self {
+        if let Some(text) = passing {
+            tracing::warn!(request = %id, %error, what, "turned away");
+            return Self::unavailable(text);
+        }
+        tracing::error!(request = %id, %error, what, "failed");
+        Self::server_error()
+    }
+
+    pub(super) fn rate_limited(slow: Slow) -> Self {
+        let whose = match slow.limit {
+            Limit::Token => "Too many requests with this token.",
+            Limit::Address => "Too many requests from this network.",
+            Limit::WrongToken => "Too many requests with wrong tokens from this network.",
+        };
+        let detail = Some(format!("{whose} Try again in {} s.", slow.seconds));
+        Self { detail, retry_after: Some(slow.seconds), ..Self::of(Code::RateLimited) }
     }
 
     pub(super) fn server_error() -> Self {
@@ -136,9 +174,10 @@ impl Refusal {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
         }
+        response.extensions_mut().insert(Told(self.code.name()));
         response
     }
 }

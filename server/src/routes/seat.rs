@@ -1,10 +1,12 @@
+use super::frame::Told;
+use super::pace::{From, slowed};
 use super::problem::{Refusal, RequestId};
 use super::{AppState, sign::Signer};
 use crate::rules::{Answer, Call, Caller, SecretHash};
-use crate::store::{Answered, Question, Store};
+use crate::store::{Answered, Question, Store, Trouble};
 use axum::{
     body::Bytes,
-    extract::{State, rejection::BytesRejection},
+    extract::{Extension, State, rejection::BytesRejection},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
@@ -15,7 +17,7 @@ use seatlock_protocol::{
 };
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use std::sync::Arc;
+use std::{fmt::Display, sync::Arc};
 
 /// Longest product name: it is repeated in what is signed.
 const MAX_PRODUCT: usize = 255;
@@ -24,22 +26,38 @@ const MAX_PRODUCT: usize = 255;
 pub(super) async fn answer<S: Store>(
     call: SeatCall,
     State(state): State<Arc<AppState<S>>>,
-    id: RequestId,
+    (id, Extension(From(address))): (RequestId, Extension<From>),
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let answered = match read(&headers, body) {
-        Ok((token, request)) => decide(&state, call, id, &token, &request).await,
-        Err(refusal) => Err(refusal),
+    let answer = async {
+        let token = shown(&headers).or_else(|refusal| {
+            state.limits.may_err(address).map_err(|slow| slowed(&state, id, slow))?;
+            state.limits.wrong(address);
+            Err(refusal)
+        })?;
+        let hash = token.stored_hash(&state.pepper);
+        state.limits.token(&hash, address).map_err(|slow| slowed(&state, id, slow))?;
+        let request = read(&headers, body)?;
+        let (answer, known) = decide(&state, call, id, (&token, hash), &request).await?;
+        if known {
+            state.limits.good(&hash)
+        } else {
+            state.limits.wrong(address)
+        }
+        answer
     };
-    answered.unwrap_or_else(|refusal| refusal.respond(id))
+    answer.await.unwrap_or_else(|refusal: Refusal| refusal.respond(id))
 }
 
-fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<(Token, SeatRequest), Refusal> {
+/// The token that the request shows.
+fn shown(headers: &HeaderMap) -> Result<Token, Refusal> {
     let authorization = headers.get(header::AUTHORIZATION).ok_or_else(Refusal::no_token)?;
     let token = authorization.to_str().ok().and_then(bearer).ok_or_else(Refusal::no_token)?;
-    let token = Token::parse(token, TokenKind::Integration).map_err(Refusal::token)?;
+    Token::parse(token, TokenKind::Integration).map_err(Refusal::token)
+}
 
+fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<SeatRequest, Refusal> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if kind.split(';').next().is_none_or(|kind| !kind.trim().eq_ignore_ascii_case(JSON)) {
         return Err(Refusal::not_json());
@@ -52,7 +70,7 @@ fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<(Tok
     if request.product.is_empty() || request.product.len() > MAX_PRODUCT {
         return Err(Refusal::field("The product must have 1 to 255 bytes."));
     }
-    Ok((token, request))
+    Ok(request)
 }
 
 fn bearer(authorization: &str) -> Option<&str> {
@@ -60,43 +78,37 @@ fn bearer(authorization: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
+/// What is answered, and whether the token belongs to a seat.
 async fn decide<S: Store>(
     state: &AppState<S>,
     call: SeatCall,
     id: RequestId,
-    token: &Token,
+    (token, hash): (&Token, [u8; 32]),
     request: &SeatRequest,
-) -> Result<Response, Refusal> {
-    let failed = |error: &dyn std::fmt::Display| {
-        tracing::error!(request = %id, %error, "a seat call failed");
-        Refusal::server_error()
-    };
+) -> Result<(Result<Response, Refusal>, bool), Refusal> {
+    let failed = |error: &dyn Display, passing| Refusal::failed(id, "a seat call", error, passing);
     tracing::debug!(request = %id, path = call.path(), "asked");
     let mut random = [0; 18];
-    getrandom::fill(&mut random).map_err(|error| failed(&error))?;
+    getrandom::fill(&mut random).map_err(|error| failed(&error, None))?;
     let [low, high, secret @ ..] = random;
     let secret = URL_SAFE_NO_PAD.encode::<[u8; 16]>(secret);
     let question = Question {
-        token: token.stored_hash(&state.pepper),
+        token: hash,
         call: Call::new(call, request.intent),
         caller: caller(request, renewal_hash(&secret), u16::from_le_bytes([low, high])),
     };
-    let answered = match state.store.call(question).await {
-        Ok(answered) => answered,
-        Err(error) if error.passes() => {
-            tracing::warn!(request = %id, %error, "a seat call was turned away");
-            return Err(Refusal::overloaded());
-        }
-        Err(error) => return Err(failed(&error)),
-    };
-    let ring = state.rings.at(answered.seq, &state.store, &state.folder).await;
-    let ring = ring.map_err(|error| failed(&error))?;
+    let answered = state.store.call(question).await;
+    let answered = answered.map_err(|error| failed(&error, error.trouble().map(Trouble::text)))?;
+    // What was decided stays so, and is answered the same when the plug-in asks again.
+    let ring = state.rings.at((answered.seq, answered.now), &state.store, &state.folder).await;
+    let ring = ring.map_err(|error| failed(&error, error.passing()))?;
     if request.ks > ring.set.seq {
         // It will believe nothing that is signed by a key that its own key set does not list.
         tracing::warn!(request = %id, theirs = request.ks, ours = ring.set.seq, "a client knows a newer key set");
     }
     let signer = Signer { ring: &ring, issuer: &state.info.issuer, request, token: token.hash() };
-    seal(&signer, call, id, &answered, secret).map_err(|error| failed(&error))?
+    let answer = seal(&signer, call, id, &answered, secret).map_err(|error| failed(&error, None))?;
+    Ok((answer, answered.subject.is_some()))
 }
 
 /// Signs what was decided; by now it is on disk.
@@ -123,7 +135,11 @@ fn seal(
             tracing::info!(request = %id, seat, code = %verdict.code, path = call.path(), "verdict");
             let keyset = signer.newer_key_set();
             if call == SeatCall::Status || verdict.code == Code::Ok {
-                Ok(json(StatusCode::OK, &VerdictAnswer { verdict: jws, keyset }))
+                let mut response = json(StatusCode::OK, &VerdictAnswer { verdict: jws, keyset });
+                if let Ok(response) = &mut response {
+                    response.extensions_mut().insert(Told(verdict.code.name()));
+                }
+                Ok(response)
             } else {
                 Ok(Err(Refusal::signed(verdict, jws, keyset)))
             }

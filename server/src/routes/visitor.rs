@@ -64,11 +64,21 @@ pub(super) async fn by_api_token<S: Store>(
     }
 }
 
+/// The network address at the other end of the connection.
+fn peer(extensions: &Extensions) -> IpAddr {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |connected| connected.0.ip().to_canonical())
+}
+
+/// Whether the request comes from a proxy whose words are believed.
+pub(super) fn comes_by_proxy<S>(state: &AppState<S>, extensions: &Extensions) -> bool {
+    let peer = peer(extensions);
+    state.settings.trusted_proxies.iter().any(|network| network.contains(&peer))
+}
+
 /// The network address of whoever asks.
 pub(super) fn address_of<S>(state: &AppState<S>, headers: &HeaderMap, extensions: &Extensions) -> IpAddr {
-    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
-    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |connected| connected.0.ip());
     let forwarded: Vec<&str> =
         headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
-    address::client(peer, forwarded.into_iter(), &state.settings.trusted_proxies)
+    address::client(peer(extensions), forwarded.into_iter(), &state.settings.trusted_proxies)
 }

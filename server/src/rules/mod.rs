@@ -4,6 +4,8 @@
 //! `Decision` comes out; the store carries it out in one transaction. The rows T1 to T14 that comments refer to
 //! are those of the protocol's table of transitions.
 
+/// Whether the clock can be believed by which everything is decided.
+mod clock;
 /// Applies one event to one seat.
 mod decide;
 /// What a decision says and which values it changes.
@@ -16,6 +18,8 @@ mod gate;
 mod lease;
 /// Limits and policy of one subscription.
 mod license;
+/// How often something may be asked.
+mod limit;
 /// Users, their sessions and how often they may try to sign in.
 mod people;
 /// What a subscription contains.
@@ -27,12 +31,14 @@ mod seat;
 /// Values as people read them.
 mod words;
 
+pub use clock::{Clocks, Doubt, PAUSE, SET_BACK};
 pub use decide::{decide, token_unknown};
 pub use decision::{Answer, Audit, AuditEvent, Decision, LicenseChange, Verdict};
 pub use event::{Call, Caller, Event, OwnerAct};
 pub use gate::version;
 pub use lease::{LeaseTerms, guard, terms};
 pub use license::{ClonePolicy, LONGEST, License, ReleaseMode, SEATS_MAX, WORD_MAX, WORDS_MAX};
+pub use limit::{RATE_MAX, Rate};
 pub use people::{
     API_TOKENS, AttemptBy, Attempts, PASSWORD_MAX, PASSWORD_MIN, REMEMBERED, Role, SESSION_IDLE,
     SESSION_LIFE, SHARE_LIFE, check_email, check_password, session_lives,
@@ -40,4 +46,4 @@ pub use people::{
 pub use plan::Plan;
 pub use renewal::{Install, Judgement, SecretHash, judge};
 pub use seat::{Holding, Overlap, Seat, SeatState};
-pub use words::{date, moment, timestamp};
+pub use words::{date, moment, span, timestamp};

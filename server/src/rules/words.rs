@@ -20,6 +20,18 @@ pub fn timestamp(time: UnixTime) -> String {
     utc(time).map_or_else(String::new, |utc| utc.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
+/// `365 days`, `26 hours`, `7 minutes`, rounded: less than two days in hours, less than two hours in minutes.
+#[must_use]
+pub fn span(seconds: u64) -> String {
+    let rounded = |unit| seconds.saturating_add(unit / 2) / unit;
+    match seconds {
+        172_800.. => format!("{} days", rounded(86_400)),
+        7200.. => format!("{} hours", rounded(3600)),
+        120.. => format!("{} minutes", rounded(60)),
+        _ => format!("{seconds} seconds"),
+    }
+}
+
 fn format(time: UnixTime, pattern: &str) -> String {
     utc(time).map_or_else(String::new, |utc| utc.format(pattern).to_string())
 }
@@ -41,5 +53,19 @@ mod tests {
         assert_eq!(moment(at(1_795_338_001)), "2026-11-22 09:01 UTC");
         assert_eq!(timestamp(at(1_795_338_001)), "2026-11-22T09:00:01Z");
         assert_eq!(moment(UnixTime::MAX), "");
+    }
+
+    #[test]
+    fn spans_are_rounded() {
+        for (seconds, words) in [
+            (59, "59 seconds"),
+            (120, "2 minutes"),
+            (595, "10 minutes"),
+            (7200, "2 hours"),
+            (86_390, "24 hours"),
+            (31_535_990, "365 days"),
+        ] {
+            assert_eq!(span(seconds), words);
+        }
     }
 }

@@ -1,21 +1,53 @@
 use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use super::{
-    Account, Actor, Answered, ApiToken, AuditQuery, AuditRow, AuditState, Ending, Hash, ListedSeat, Made,
-    Moved, NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, Page, PasswordHash, People, Question,
+    Account, Actor, Answered, ApiToken, AuditQuery, AuditRow, AuditState, Ending, Hash, ListedSeat, Load,
+    Made, Moved, NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, Page, PasswordHash, People, Question,
     SeatQuery, ServerInfo, Session, Share, SignedIn, Store, StoreError, StoredKeySet, Told, User, UserChange,
 };
-use crate::rules::{AttemptBy, License, Plan, Seat};
+use crate::rules::{AttemptBy, Clocks, License, Plan, Seat};
 use seatlock_protocol::{TokenHash, UnixTime};
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
 use uuid::Uuid;
 
-/// A store of either kind. The traits' methods answer futures of their own types, so there are no trait objects of them.
-pub enum AnyStore {
+/// A store of either kind, which counts how often it failed. The traits' methods answer futures of their own types, so there
+/// are no trait objects of them.
+pub struct AnyStore {
+    kind: Kind,
+    failures: AtomicU64,
+}
+
+enum Kind {
     /// One file.
     Sqlite(SqliteStore),
     /// A database that servers share.
     Postgres(PostgresStore),
+}
+
+impl From<SqliteStore> for AnyStore {
+    fn from(store: SqliteStore) -> Self {
+        Self { kind: Kind::Sqlite(store), failures: AtomicU64::new(0) }
+    }
+}
+
+impl From<PostgresStore> for AnyStore {
+    fn from(store: PostgresStore) -> Self {
+        Self { kind: Kind::Postgres(store), failures: AtomicU64::new(0) }
+    }
+}
+
+/// Whether it is a failure of the database, and not of whoever asked.
+trait Outcome {
+    fn failed(&self) -> bool;
+}
+
+impl<T> Outcome for Result<T, StoreError> {
+    fn failed(&self) -> bool {
+        matches!(self, Err(StoreError::Database(_) | StoreError::Unexpected(_)))
+    }
 }
 
 /// Methods that ask whichever it is.
@@ -23,10 +55,12 @@ macro_rules! either {
     ($($name:ident($($argument:ident: $type:ty),*) -> $output:ty;)+) => {
         $(
             async fn $name(&self, $($argument: $type),*) -> $output {
-                match self {
-                    Self::Sqlite(store) => store.$name($($argument),*).await,
-                    Self::Postgres(store) => store.$name($($argument),*).await,
-                }
+                let outcome = match &self.kind {
+                    Kind::Sqlite(store) => store.$name($($argument),*).await,
+                    Kind::Postgres(store) => store.$name($($argument),*).await,
+                };
+                self.failures.fetch_add(u64::from(outcome.failed()), Ordering::Relaxed);
+                outcome
             }
         )+
     };
@@ -42,20 +76,26 @@ impl AnyStore {
         output: &mut (dyn std::io::Write + Send),
         told: &(dyn Fn(&str, u64) + Send + Sync),
     ) -> Result<Moved, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.export(output, told).await,
-            Self::Postgres(store) => store.export(output, told).await,
+        match &self.kind {
+            Kind::Sqlite(store) => store.export(output, told).await,
+            Kind::Postgres(store) => store.export(output, told).await,
         }
     }
 
     /// Brings in what [`Self::export`] wrote, all or nothing. `dry_run` does all of it and takes it back.
     ///
     /// # Errors
-    /// When the database is not empty, or the file is not whole.
-    pub async fn import(&self, file: PathBuf, dry_run: bool, told: Told) -> Result<Moved, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.import(file, dry_run, told).await,
-            Self::Postgres(store) => store.import(file, dry_run, told).await,
+    /// When the database is not empty, the file is not whole, or the pepper is another server's.
+    pub async fn import(
+        &self,
+        file: PathBuf,
+        pepper_check: Hash,
+        dry_run: bool,
+        told: Told,
+    ) -> Result<Moved, StoreError> {
+        match &self.kind {
+            Kind::Sqlite(store) => store.import(file, pepper_check, dry_run, told).await,
+            Kind::Postgres(store) => store.import(file, pepper_check, dry_run, told).await,
         }
     }
 }
@@ -65,6 +105,9 @@ impl Store for AnyStore {
         call(question: Question) -> Result<Answered, StoreError>;
         sweep() -> Result<u64, StoreError>;
         ready() -> Result<UnixTime, StoreError>;
+        clock() -> Result<Clocks, StoreError>;
+        accept_clock(by: Actor) -> Result<Clocks, StoreError>;
+        know_pepper(check: Hash) -> Result<(), StoreError>;
         server() -> Result<ServerInfo, StoreError>;
         initialise(server: ServerInfo, account: String, license: License, keys: StoredKeySet)
             -> Result<(), StoreError>;
@@ -82,7 +125,21 @@ impl Store for AnyStore {
         verify_audit() -> Result<AuditState, StoreError>;
         forget_secrets() -> Result<(), StoreError>;
         backup(to: &Path) -> Result<(), StoreError>;
-        close() -> ();
+    }
+
+    fn load(&self) -> Load {
+        let load = match &self.kind {
+            Kind::Sqlite(store) => store.load(),
+            Kind::Postgres(store) => store.load(),
+        };
+        Load { failures: self.failures.load(Ordering::Relaxed), ..load }
+    }
+
+    async fn close(&self) {
+        match &self.kind {
+            Kind::Sqlite(store) => store.close().await,
+            Kind::Postgres(store) => store.close().await,
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 
 #![allow(clippy::duplicate_mod, reason = "store/sql is compiled for each database")]
 
-use crate::rules::{Answer, Call, Caller, License, OwnerAct, Seat};
+use crate::rules::{Answer, Call, Caller, Clocks, Doubt, License, OwnerAct, Seat};
 use seatlock_protocol::{MachineId, PublicKey, Token, TokenHash, UnixTime, api::LockStatus};
 use serde::Serialize;
 use std::{future::Future, path::Path};
@@ -26,6 +26,8 @@ pub mod postgres;
 pub mod sqlite;
 /// What moves from one database to another.
 mod transfer;
+/// Which failures pass.
+mod trouble;
 
 pub use any::AnyStore;
 pub use people::{
@@ -34,6 +36,7 @@ pub use people::{
 };
 
 pub use transfer::{Moved, Told};
+pub use trouble::Trouble;
 
 /// Why a store could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +73,15 @@ pub enum StoreError {
     /// The database was not initialised.
     #[error("the data folder is not initialised")]
     NotInitialised,
+    /// The clock by which everything is decided can not be believed.
+    #[error("{0}")]
+    Clock(Doubt),
+    /// The data folder belongs to another database, or the database to another data folder.
+    #[error(
+        "the file \"pepper\" of this data folder is not the one that the database was set up with, so no token would be \
+         known. Copy it from a data folder of the same server"
+    )]
+    OtherPepper,
     /// More requests are waiting than the store takes.
     #[error("too many requests are waiting")]
     Overloaded,
@@ -88,27 +100,6 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the same may succeed later: nothing is wrong but that the database does not answer now.
-    #[must_use]
-    pub fn passes(&self) -> bool {
-        match self {
-            Self::Overloaded | Self::Closed => true,
-            Self::Database(error) => match error {
-                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
-                sqlx::Error::WorkerCrashed => true,
-                // Connections, resources, an operator, and locks that others hold: PostgreSQL's classes.
-                sqlx::Error::Database(refused) => refused.code().is_some_and(|code| {
-                    let code = code.as_ref();
-                    code.len() == 5
-                        && (["08", "40", "53", "57"].iter().any(|class| code.starts_with(class))
-                            || matches!(code, "25P03" | "55P03"))
-                }),
-                _ => false,
-            },
-            _ => false,
-        }
-    }
-
     fn of_migration(error: sqlx::migrate::MigrateError) -> Self {
         match error {
             sqlx::migrate::MigrateError::VersionMissing(version) => Self::Newer(version),
@@ -356,16 +347,49 @@ pub struct Page<T> {
     pub more: bool,
 }
 
-/// Everything that the server keeps. Each method is one transaction.
+/// What is in a database that no server has open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// Its clock.
+    pub now: UnixTime,
+    /// Its newest key set.
+    pub keys: StoredKeySet,
+    /// Steps that are missing to the structure of this version.
+    pub pending: usize,
+}
+
+/// How a store is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Requests that wait for the database.
+    pub waiting: usize,
+    /// How often the database failed since the store was opened.
+    pub failures: u64,
+}
+
+/// Everything that the server keeps. Each method is one transaction, except for [`Self::load`], which waits for nothing.
 pub trait Store: People {
+    /// How it is doing.
+    fn load(&self) -> Load;
+
     /// Answers a plug-in.
     fn call(&self, question: Question) -> impl Future<Output = Result<Answered, StoreError>> + Send;
 
-    /// Releases seats whose time is over and answers how many. Safe to repeat and to run twice at once.
+    /// Releases seats whose time is over and answers how many, and notes that somebody is at work. Safe to repeat and to
+    /// run twice at once.
     fn sweep(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Whether the database answers, and its clock.
+    /// Whether the database answers and its clock can be believed; the clock.
     fn ready(&self) -> impl Future<Output = Result<UnixTime, StoreError>> + Send;
+
+    /// What is known of time, whether it can be believed or not.
+    fn clock(&self) -> impl Future<Output = Result<Clocks, StoreError>> + Send;
+
+    /// Believes the clock as it is now. Answers what was known before.
+    fn accept_clock(&self, by: Actor) -> impl Future<Output = Result<Clocks, StoreError>> + Send;
+
+    /// Compares a value that only the right pepper gives with the one that came first.
+    fn know_pepper(&self, check: Hash) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// What the server says of itself.
     fn server(&self) -> impl Future<Output = Result<ServerInfo, StoreError>> + Send;

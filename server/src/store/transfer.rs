@@ -32,7 +32,7 @@ pub(super) struct Table {
 pub(super) const TABLES: &[Table] = &[
     Table { name: "server", order: "one", columns: &[
         ("one", Integer), ("issuer", Text), ("root_key", Text), ("documentation", Text), ("support", Text),
-        ("initialised_at", Integer),
+        ("initialised_at", Integer), ("pepper_check", Bytes),
     ] },
     Table { name: "key_set", order: "seq", columns: &[("seq", Integer), ("jws", Text), ("created_at", Integer)] },
     Table { name: "account", order: "rowid", columns: &[("id", Text), ("name", Text), ("created_at", Integer)] },

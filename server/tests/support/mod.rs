@@ -8,10 +8,18 @@
 )]
 
 use seatlock_protocol::{
-    MachineId, PublicKey, Typ, UnixTime,
+    MachineId, PublicKey, Token, TokenKind, Typ, UnixTime,
     api::{LeaseAnswer, Problem, VerdictAnswer},
     claims::{KeySetClaims, LeaseClaims, VerdictClaims},
     jws,
+};
+use seatlock_server::{
+    keys::DataFolder,
+    store::{
+        Actor, AnyStore, NewSeat, Store as _, TokenHashes,
+        postgres::{PostgresAddress, PostgresStore},
+        sqlite::SqliteStore,
+    },
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -25,6 +33,8 @@ use std::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
+/// Clocks that are wrong.
+pub mod faketime;
 /// A store of each kind.
 pub mod stores;
 
@@ -37,6 +47,8 @@ pub struct Site {
     folder: TempDir,
     /// The PostgreSQL database, unless it is a file in the folder.
     url: Option<String>,
+    /// The clock that its programs see, unless it is the right one.
+    pub clock: Option<faketime::FakeClock>,
     pub root: PublicKey,
     pub license: String,
     http: reqwest::Client,
@@ -80,10 +92,37 @@ impl Site {
         Self {
             folder,
             url,
+            clock: None,
             root: PublicKey::from_jwk_x(made["root_key"]["x"].as_str().unwrap()).unwrap(),
             license: made["license"].as_str().unwrap().to_owned(),
             http: http_client(),
         }
+    }
+
+    /// With so many seats, straight into the store: hundreds of processes would take longer than what is tested.
+    pub async fn with_tokens(url: Option<String>, seats: usize) -> (Self, Vec<String>) {
+        let site = Self::at(url, &["--seats", &seats.to_string()]);
+        let folder = DataFolder::new(site.data());
+        let store: AnyStore = match &site.url {
+            Some(url) => PostgresStore::open(&PostgresAddress::parse(url).unwrap()).await.unwrap().into(),
+            None => SqliteStore::open(&folder.database(), false).await.unwrap().into(),
+        };
+        let pepper = folder.pepper().unwrap();
+        let tokens: Vec<Token> =
+            (0..seats).map(|_| Token::generate(TokenKind::Integration, getrandom::fill).unwrap()).collect();
+        let make = |token| {
+            store.create_seat(NewSeat {
+                id: Uuid::new_v4(),
+                license: None,
+                shared_with: "user@example.com".to_owned(),
+                token: TokenHashes::of(token, &pepper),
+                remember: None,
+                by: Actor::Console,
+            })
+        };
+        assert!(join_all(tokens.iter().map(make).collect()).await.iter().all(Result::is_ok));
+        store.close().await;
+        (site, tokens.iter().map(|token| token.expose_secret().to_owned()).collect())
     }
 
     pub fn data(&self) -> PathBuf {
@@ -104,8 +143,27 @@ impl Site {
         self.cli_in(&self.data(), args)
     }
 
+    /// With variables of the environment; one without a value is taken away.
+    pub fn cli_told(&self, variables: &[(&str, &str)], args: &[&str]) -> Done {
+        let mut command = program(self.url.as_deref());
+        for (name, value) in variables {
+            if value.is_empty() {
+                command.env_remove(name)
+            } else {
+                command.env(name, value)
+            };
+        }
+        run(command.arg("--data").arg(self.data()).arg("--json").args(args))
+    }
+
     pub fn cli_in(&self, data: &Path, args: &[&str]) -> Done {
-        run(program(self.url.as_deref()).arg("--data").arg(data).arg("--json").args(args))
+        run(self.program().arg("--data").arg(data).arg("--json").args(args))
+    }
+
+    fn program(&self) -> Command {
+        let mut program = program(self.url.as_deref());
+        program.envs(self.clock.iter().flat_map(faketime::FakeClock::environment));
+        program
     }
 
     /// Makes a seat: its id and its token.
@@ -130,12 +188,28 @@ impl Site {
     }
 
     pub fn serve_with(&self, options: &[&str]) -> Server<'_> {
+        self.start(&self.data(), &[], options)
+    }
+
+    /// From another data folder, as another server of the same database.
+    pub fn serve_from(&self, data: &Path, options: &[&str]) -> Server<'_> {
+        self.start(data, &[], options)
+    }
+
+    /// With variables of the environment.
+    pub fn serve_told(&self, variables: &[(&str, &str)], options: &[&str]) -> Server<'_> {
+        self.start(&self.data(), variables, options)
+    }
+
+    fn start(&self, data: &Path, variables: &[(&str, &str)], options: &[&str]) -> Server<'_> {
         let log = File::options().create(true).append(true).open(self.log()).unwrap();
-        let mut child = program(self.url.as_deref())
+        let mut child = self
+            .program()
             .arg("--data")
-            .arg(self.data())
+            .arg(data)
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "debug"])
             .args(options)
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()

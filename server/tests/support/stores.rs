@@ -47,10 +47,10 @@ impl Place {
             Self::Sqlite(folder) => {
                 let file = folder.path().join("seatlock.db");
                 let new = !file.exists();
-                AnyStore::Sqlite(SqliteStore::open(&file, new).await.unwrap())
+                SqliteStore::open(&file, new).await.unwrap().into()
             }
             Self::Postgres(url) => {
-                AnyStore::Postgres(PostgresStore::open(&PostgresAddress::parse(url).unwrap()).await.unwrap())
+                PostgresStore::open(&PostgresAddress::parse(url).unwrap()).await.unwrap().into()
             }
         }
     }

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use xtask::plugin::Plugin;
-use xtask::server::{Running, Seat};
+use xtask::server::{Running, Seat, Setup};
 use xtask::{build, c, repository, run};
 
 /// System calls by which a save, a token or a forgetting can be interrupted.
@@ -48,7 +48,7 @@ struct Bench {
 pub fn everywhere() -> Result<String> {
     need("strace", "strace")?;
     let plugin = Plugin::build()?;
-    let server = Running::start()?;
+    let server = Running::start_with(&Setup::without_token_limit())?;
     let seat = server.create_seat("artist@example.com")?;
     let work = tempfile::tempdir()?;
     let program = work.path().join("disk");

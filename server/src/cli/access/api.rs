@@ -131,14 +131,8 @@ impl Api {
         }
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token(token_file)?.expose_secret()))?;
         bearer.set_sensitive(true);
-        let builder = Client::builder()
-            .tls_backend_preconfigured(tls(url.scheme() == "https")?)
-            .user_agent(concat!("seatlock-server/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT);
-        let builder = if local { builder.no_proxy() } else { builder };
-        Ok(Self { base: url.as_str().trim_end_matches('/').to_owned(), bearer, http: builder.build()? })
+        let http = http_client(&url, TIMEOUT)?;
+        Ok(Self { base: url.as_str().trim_end_matches('/').to_owned(), bearer, http })
     }
 
     async fn ask<T: DeserializeOwned>(&self, request: Request<'_>) -> Result<T, ApiError> {
@@ -393,6 +387,18 @@ fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// What asks the server at `url`, by a proxy only if it is not on this computer.
+pub(in crate::cli) fn http_client(url: &Url, timeout: Duration) -> anyhow::Result<Client> {
+    let builder = Client::builder()
+        .tls_backend_preconfigured(tls(url.scheme() == "https")?)
+        .user_agent(concat!("seatlock-server/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(timeout);
+    let builder = if is_loopback(url) { builder.no_proxy() } else { builder };
+    Ok(builder.build()?)
 }
 
 /// With the operating system's trust store.

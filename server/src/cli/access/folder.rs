@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use seatlock_protocol::{Token, TokenKind};
 use seatlock_server::{
     desk::{Again, Memory},
-    keys::DataFolder,
+    keys::{DataFolder, pepper_check},
     password::{Passwords, generate},
     rules::{Answer, License, OwnerAct, Plan, Role, check_email, check_password},
     store::{
@@ -30,7 +30,9 @@ pub(in crate::cli) struct Folder {
 
 impl Folder {
     pub(super) async fn open(folder: &DataFolder) -> anyhow::Result<Self> {
-        Ok(Self { store: crate::cli::open(folder).await?, pepper: folder.pepper()? })
+        let (store, pepper) = (crate::cli::open(folder).await?, folder.pepper()?);
+        store.know_pepper(pepper_check(&pepper)).await?;
+        Ok(Self { store, pepper })
     }
 
     pub(super) async fn close(self) {
@@ -64,8 +66,7 @@ impl Folder {
     ) -> Result<IssuedView, Trouble> {
         let made = self.try_create_seat(email, license, key).await;
         made.map_err(|error| {
-            let passing =
-                matches!(error.downcast_ref(), Some(StoreError::Overloaded | StoreError::Database(_)));
+            let passing = error.downcast_ref().is_some_and(StoreError::passes);
             Trouble { error, passing, wait: None }
         })
     }

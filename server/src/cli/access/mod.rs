@@ -5,7 +5,7 @@ mod api;
 /// By the data folder.
 mod folder;
 
-pub(super) use api::Api;
+pub(super) use api::{Api, http_client};
 pub(super) use folder::{Folder, invalid};
 
 use anyhow::{Context as _, bail};

@@ -9,7 +9,7 @@ use super::init::{root_key, set_up};
 use super::output::Output;
 use super::serve::Serve;
 use anyhow::{Context as _, bail, ensure};
-use clap::{Args, Parser};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser};
 use folder::Kept;
 use seatlock_protocol::Token;
 use seatlock_server::{
@@ -144,7 +144,7 @@ async fn make(store: &AnyStore, folder: &DataFolder, license: License) -> anyhow
     Ok(Secrets { password, token })
 }
 
-/// `serve`, as if it had been typed: what it is told elsewhere is its own business.
+/// `serve`, as if it had been typed. Of what variables say only that holds which is about e-mail: the others mean a real server.
 fn serve(address: SocketAddr, url: &str) -> anyhow::Result<Serve> {
     #[derive(Parser)]
     struct Typed {
@@ -153,5 +153,8 @@ fn serve(address: SocketAddr, url: &str) -> anyhow::Result<Serve> {
     }
     let address = address.to_string();
     let typed = ["serve", "--listen", &address, "--public-url", url];
-    Ok(Typed::try_parse_from(typed)?.serve)
+    let mail = ["mail_from", "smtp_url_file"];
+    let command = Typed::command()
+        .mut_args(|arg| if mail.contains(&arg.get_id().as_str()) { arg } else { arg.env(None::<&str>) });
+    Ok(Typed::from_arg_matches(&command.try_get_matches_from(typed)?)?.serve)
 }

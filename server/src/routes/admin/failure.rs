@@ -1,7 +1,10 @@
 use crate::desk::Refused;
 use crate::offline::OfflineError;
 use crate::password::PasswordError;
-use crate::routes::problem::RequestId;
+use crate::routes::{
+    frame::Told,
+    problem::{RETRY_AFTER, RequestId},
+};
 use crate::rules::Verdict;
 use crate::store::StoreError;
 use crate::view::ProblemView;
@@ -14,9 +17,6 @@ use std::{
     collections::BTreeMap,
     time::{SystemTime, UNIX_EPOCH},
 };
-
-/// How soon somebody may come back after 503, in seconds.
-const RETRY_AFTER: u64 = 5;
 
 /// Why a request of the admin API is refused. What the request said is repeated only where it can be no secret.
 #[derive(Debug, Clone)]
@@ -85,10 +85,11 @@ impl Failure {
         Self { help, cause: Some(cause.to_string().into()), ..failure }
     }
 
-    fn overloaded() -> Self {
-        let detail = "The server has too much to do at the moment. Nothing was changed.";
-        let failure = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Maintenance.name(), detail);
-        Self { help: Some("Send the request again."), retry_after: Some(RETRY_AFTER), ..failure }
+    /// The server can do nothing at the moment; `text` says why.
+    fn unavailable(text: &str, cause: &impl ToString) -> Self {
+        let failure = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Maintenance.name(), text);
+        let cause = Some(cause.to_string().into());
+        Self { help: Some("Send the request again later."), retry_after: Some(RETRY_AFTER), cause, ..failure }
     }
 
     /// Refused by the rules of licensing.
@@ -146,6 +147,7 @@ impl Failure {
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
+        response.extensions_mut().insert(Told(self.code));
         response
     }
 }
@@ -194,8 +196,10 @@ impl From<StoreError> for Failure {
                 "idempotency_key_reused",
                 "The Idempotency-Key was used for another request. Use a new one for each request.",
             ),
-            StoreError::Overloaded | StoreError::Closed => Self::overloaded(),
-            other => Self::server_error(other),
+            other => match other.trouble() {
+                Some(trouble) => Self::unavailable(trouble.text(), &other),
+                None => Self::server_error(other),
+            },
         }
     }
 }
@@ -210,7 +214,10 @@ impl From<OfflineError> for Failure {
     fn from(error: OfflineError) -> Self {
         match error {
             OfflineError::Store(error) => error.into(),
-            OfflineError::Ring(error) => Self::server_error(error),
+            OfflineError::Ring(error) => match error.passing() {
+                Some(text) => Self::unavailable(text, &error),
+                None => Self::server_error(error),
+            },
             OfflineError::Random(error) => Self::server_error(error),
             OfflineError::OtherIssuer(_) => {
                 Self::invalid("issuer", "the file is for another server; bring it to that one")

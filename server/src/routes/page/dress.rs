@@ -1,10 +1,13 @@
-use super::super::{AppState, problem::RequestId};
+use super::super::{
+    AppState,
+    problem::{RETRY_AFTER, RequestId},
+};
 use super::Trouble;
 use crate::page::{CONTENT_SECURITY_POLICY, Help, Template as _};
 use crate::store::Store;
 use axum::{
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{Html, IntoResponse as _, Response},
 };
@@ -58,8 +61,12 @@ pub(super) fn finish<S>(
 ) -> Response {
     let refused = response.extensions_mut().remove::<ProtectionError>().map(|_| Trouble::CrossSite);
     if let Some(trouble) = response.extensions_mut().remove::<Trouble>().or(refused) {
-        if let Trouble::Failed(error) = &trouble {
-            tracing::error!(request = %id, %error, "a page failed");
+        match &trouble {
+            Trouble::Failed(error) => tracing::error!(request = %id, %error, "a page failed"),
+            Trouble::Unavailable { cause, .. } => {
+                tracing::warn!(request = %id, cause, "a page was turned away")
+            }
+            _ => {}
         }
         let page = trouble.page(help(state), &id.to_string());
         let (status, allow) = (response.status(), response.headers_mut().remove(header::ALLOW));
@@ -69,6 +76,9 @@ pub(super) fn finish<S>(
         };
         if let Some(methods) = allow {
             response.headers_mut().insert(header::ALLOW, methods);
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
         }
     }
     let headers = response.headers_mut();

@@ -39,7 +39,7 @@ mod visit;
 use super::problem::{Refusal, RequestId};
 use super::{AppState, admin::same_site};
 use crate::page::Template;
-use crate::store::Store;
+use crate::store::{self, Store};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
@@ -107,6 +107,12 @@ pub(super) async fn nothing<S: Store>(
         return Refusal::not_found().respond(id);
     }
     finish(&state, id, Trouble::NotFound.into_response(), dress::Referrer::Own)
+}
+
+/// A page took too long.
+pub(super) fn late<S: Store>(state: &AppState<S>, id: RequestId) -> Response {
+    let trouble = Trouble::Unavailable { text: store::Trouble::Busy.text(), cause: String::new() };
+    finish(state, id, trouble.into_response(), dress::Referrer::None)
 }
 
 /// Whether no person looks at this address.

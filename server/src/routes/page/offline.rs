@@ -101,6 +101,7 @@ async fn page<S: Store>(visit: &Visit<S>, error: Option<String>) -> Result<Offli
 fn told(error: OfflineError) -> Result<String, Trouble> {
     match error {
         OfflineError::Store(error) => Err(error.into()),
+        OfflineError::Ring(error) => Err(error.into()),
         error @ (OfflineError::OtherIssuer(_) | OfflineError::Refused(_) | OfflineError::NotTheHolder) => {
             Ok(format!("{} Nothing was changed.", sentence(&error)))
         }

@@ -1,5 +1,6 @@
 use super::go;
 use crate::desk::Refused;
+use crate::keys::RingError;
 use crate::page::{Help, MessagePage, Step, Tone};
 use crate::store::StoreError;
 use axum::{
@@ -29,8 +30,8 @@ pub(super) enum Trouble {
     Unreadable,
     /// Refused, for a reason that is one sentence.
     Told(String),
-    /// The server has too much to do.
-    Busy,
+    /// The server can do nothing at the moment: a sentence, and what the log is told.
+    Unavailable { text: &'static str, cause: String },
     /// The server failed. What it says is for the log.
     Failed(String),
 }
@@ -49,7 +50,7 @@ impl Trouble {
             Self::AlreadyDone | Self::Told(_) => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unreadable => StatusCode::BAD_REQUEST,
-            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -84,10 +85,10 @@ impl Trouble {
                 "Something is missing from the form, so nothing was done. Open the page again and fill it in there.",
             ),
             Self::Told(text) => told(Tone::Warning, "Nothing was changed", text),
-            Self::Busy => told(
+            Self::Unavailable { text, .. } => told(
                 Tone::Warning,
-                "The server is busy",
-                "It has more to do than it can at the moment. Nothing was changed. Try again in a minute.",
+                "This is not possible at the moment",
+                &format!("{text} Try again in a minute; if it stays, ask whoever runs the licensing server."),
             ),
             Self::Failed(_) => MessagePage::server_error(help, request),
         }
@@ -114,12 +115,23 @@ impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound(_) => Self::NotFound,
-            StoreError::Overloaded | StoreError::Closed => Self::Busy,
             StoreError::KeyReused => Self::AlreadyDone,
             error @ (StoreError::Conflict | StoreError::Taken(_) | StoreError::ApiTokenLimit) => {
                 Self::Told(sentence(&error))
             }
-            error => Self::failed(error),
+            error => match error.trouble() {
+                Some(trouble) => Self::Unavailable { text: trouble.text(), cause: error.to_string() },
+                None => Self::failed(error),
+            },
+        }
+    }
+}
+
+impl From<RingError> for Trouble {
+    fn from(error: RingError) -> Self {
+        match error.passing() {
+            Some(text) => Self::Unavailable { text, cause: error.to_string() },
+            None => Self::failed(error),
         }
     }
 }

@@ -1,3 +1,4 @@
+use super::clock::{clock_columns, clocks};
 use super::dialect::{UPDATE_UNCHANGED, locked, now};
 use super::persist::{audit, change_counts, installs_as_json, seats_as_json, update_seats, upsert_installs};
 use super::rows::{install, license, license_columns, moment, seat, seat_columns, unsigned};
@@ -146,7 +147,9 @@ impl Desk {
         let rows = sqlx::query(concat!(
             "SELECT q.place, ",
             now!(),
-            " AS now, (SELECT coalesce(max(seq), 0) FROM key_set) AS seq, \
+            " AS now, ",
+            clock_columns!(),
+            ", (SELECT coalesce(max(seq), 0) FROM key_set) AS seq, \
              t.revoked_at IS NOT NULL AS token_revoked, s.xmin::text AS version, ",
             seat_columns!(),
             ", ",
@@ -162,8 +165,10 @@ impl Desk {
         .fetch_all(conn)
         .await?;
         let first = rows.first().ok_or(StoreError::Unexpected("question"))?;
+        let clocks = clocks(first)?;
+        clocks.judge().map_err(StoreError::Clock)?;
         let mut desk = Self {
-            now: moment(first, "now")?,
+            now: clocks.present(),
             seq: unsigned(first, "seq")?,
             subjects: HashMap::new(),
             seats: HashMap::new(),
@@ -296,9 +301,11 @@ impl Write for Alone {
     type Output = Done;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Done, StoreError> {
-        let (question, now, seq) = (&self.question, tx.now, tx.seq);
+        let question = &self.question;
+        let row = locked_row(tx, question).await?;
+        let (now, seq) = (tx.now, tx.seq);
         let answered = |subject, answer| Done::Answered(Box::new(Answered { now, seq, subject, answer }));
-        let Some(row) = locked_row(tx, question).await? else {
+        let Some(row) = row else {
             return Ok(answered(None, Answer::Verdict(token_unknown())));
         };
         let (before, mut license, known) = (seat(&row)?, license(&row)?, install(&row)?);
@@ -333,7 +340,9 @@ async fn locked_row(tx: &mut Tx<'_>, question: &Question) -> Result<Option<PgRow
     );
     sqlx::query(lock).bind(question.token.as_slice()).execute(tx.conn()).await?;
     let read = concat!(
-        "SELECT t.revoked_at IS NOT NULL AS token_revoked, ",
+        "SELECT ",
+        now!(),
+        " AS now, t.revoked_at IS NOT NULL AS token_revoked, ",
         seat_columns!(),
         ", ",
         license_columns!(),
@@ -344,5 +353,9 @@ async fn locked_row(tx: &mut Tx<'_>, question: &Question) -> Result<Option<PgRow
     );
     let query =
         sqlx::query(read).bind(question.token.as_slice()).bind(question.caller.install_id.to_string());
-    Ok(query.fetch_optional(tx.conn()).await?)
+    let row = query.fetch_optional(tx.conn()).await?;
+    if let Some(row) = &row {
+        tx.pass_to(moment(row, "now")?);
+    }
+    Ok(row)
 }

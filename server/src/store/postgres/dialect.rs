@@ -1,5 +1,7 @@
+use seatlock_protocol::UnixTime;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{PgConnection, Postgres};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(super) type Arguments = PgArguments;
 pub(super) type BackEnd = super::PostgresStore;
@@ -7,11 +9,17 @@ pub(super) type Db = Postgres;
 pub(super) type DbConnection = PgConnection;
 pub(super) type DbRow = PgRow;
 
-/// The database's clock: one moment for a whole transaction.
+/// The database's clock as a statement begins. That of the transaction stands still while it waits for a lock.
 macro_rules! now {
     () => {
-        "CAST(floor(extract(epoch FROM now())) AS BIGINT)"
+        "CAST(floor(extract(epoch FROM statement_timestamp())) AS BIGINT)"
     };
+}
+
+/// The clock of this computer, where it is another than the database's.
+pub(super) fn own_clock() -> Option<UnixTime> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    Some(UnixTime::MIN.plus(now))
 }
 
 /// Locks the rows that a query finds.

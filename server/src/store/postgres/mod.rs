@@ -17,12 +17,18 @@ mod audit;
 /// The two traits, for this back end.
 #[path = "../sql/back_end.rs"]
 mod back_end;
+/// Whether the clock can be believed, and the pepper.
+#[path = "../sql/clock.rs"]
+mod clock;
 /// Licenses, key sets and the first contents of a database.
 #[path = "../sql/licenses.rs"]
 mod licenses;
 /// Lists of seats, page by page.
 #[path = "../sql/lists.rs"]
 mod lists;
+/// A look at a database that nobody changes by it.
+#[path = "../sql/look.rs"]
+mod look;
 /// Answers to requests that may come again.
 #[path = "../sql/memory.rs"]
 mod memory;
@@ -50,9 +56,9 @@ mod transfer;
 
 pub use address::PostgresAddress;
 
-use super::{Answered, Question, StoreError};
+use super::{Answered, Look, Question, StoreError};
 use calls::{Asked, QUEUE, Worker};
-use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgPoolOptions};
+use sqlx::{Connection as _, PgConnection, PgPool, migrate::Migrator, postgres::PgPoolOptions};
 use std::{
     path::Path,
     sync::{Arc, Mutex, PoisonError},
@@ -73,6 +79,7 @@ const CONNECTIONS: u32 = 10;
 const ALONE: usize = 6;
 /// How long somebody waits for a connection at most.
 const ACQUIRE: Duration = Duration::from_secs(5);
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// The store of servers that share one database.
 pub struct PostgresStore {
@@ -89,7 +96,7 @@ impl PostgresStore {
     /// When the database does not answer, or comes from a newer version.
     pub async fn open(address: &PostgresAddress) -> Result<Self, StoreError> {
         let mut conn = PgConnection::connect_with(&address.patient()).await?;
-        let migrated = sqlx::migrate!("migrations/postgres").run(&mut conn).await;
+        let migrated = MIGRATIONS.run(&mut conn).await;
         conn.close().await?;
         migrated.map_err(StoreError::of_migration)?;
         let options = address.session();
@@ -108,8 +115,21 @@ impl PostgresStore {
         Ok(Self { pool, queue: Mutex::new(Some(sender)), workers })
     }
 
+    /// What a server would find in the database, which stays as it is.
+    ///
+    /// # Errors
+    /// When it does not answer, was not set up, or comes from a newer version.
+    pub async fn look(address: &PostgresAddress) -> Result<Look, StoreError> {
+        let mut conn = PgConnection::connect_with(&address.session()).await?;
+        look::look(&mut conn, &MIGRATIONS).await
+    }
+
     fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    fn waiting(&self) -> usize {
+        lock(&self.queue).as_ref().map_or(0, |queue| queue.max_capacity() - queue.capacity())
     }
 
     fn is_open(&self) -> Result<(), StoreError> {

@@ -1,3 +1,4 @@
+use super::clock::move_mark;
 use super::dialect::locked;
 use super::persist::{audit, change_counts, update_seats};
 use super::rows::{license, license_columns, seat, seat_columns};
@@ -29,6 +30,7 @@ impl Write for Sweep {
         .fetch_all(tx.conn())
         .await?;
         if seats.is_empty() {
+            move_mark(tx).await?;
             return Ok(0);
         }
         sqlx::query(concat!(
@@ -38,6 +40,7 @@ impl Write for Sweep {
         .bind(&seats)
         .execute(tx.conn())
         .await?;
+        tx.look_at_clock().await?;
         // With the locks nothing changes any more, and what changed before they were had is seen.
         let rows = sqlx::query(concat!(
             "SELECT ",
@@ -65,6 +68,7 @@ impl Write for Sweep {
                 audit(tx, *account, before, entry, &Actor::System).await?;
             }
         }
+        move_mark(tx).await?;
         Ok(rows.len() as u64)
     }
 }

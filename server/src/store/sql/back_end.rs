@@ -1,11 +1,12 @@
+use super::clock::clock_columns;
 use super::dialect::{BackEnd, now};
 use super::rows::{license_columns, seat_columns};
-use super::{audit, licenses, lists, people, rows, share, sign_in};
-use crate::rules::{AttemptBy, License, Plan, Seat};
+use super::{audit, clock, licenses, lists, people, rows, share, sign_in};
+use crate::rules::{AttemptBy, Clocks, License, Plan, Seat};
 use crate::store::{
-    Account, Actor, Answered, ApiToken, AuditQuery, AuditRow, AuditState, Ending, Hash, ListedSeat, Made,
-    NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, Page, PasswordHash, People, Question, SeatQuery,
-    ServerInfo, Session, Share, SignedIn, Store, StoreError, StoredKeySet, User, UserChange,
+    Account, Actor, Answered, ApiToken, AuditQuery, AuditRow, AuditState, Ending, Hash, ListedSeat, Load,
+    Made, NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, Page, PasswordHash, People, Question,
+    SeatQuery, ServerInfo, Session, Share, SignedIn, Store, StoreError, StoredKeySet, User, UserChange,
 };
 use seatlock_protocol::{PublicKey, TokenHash, UnixTime};
 use sqlx::Row as _;
@@ -13,6 +14,10 @@ use std::path::Path;
 use uuid::Uuid;
 
 impl Store for BackEnd {
+    fn load(&self) -> Load {
+        Load { waiting: self.waiting(), failures: 0 }
+    }
+
     async fn call(&self, question: Question) -> Result<Answered, StoreError> {
         self.answer(question).await
     }
@@ -22,11 +27,29 @@ impl Store for BackEnd {
     }
 
     async fn ready(&self) -> Result<UnixTime, StoreError> {
+        let clocks = self.clock().await?;
+        clocks.judge().map_err(StoreError::Clock)?;
+        Ok(clocks.present())
+    }
+
+    async fn clock(&self) -> Result<Clocks, StoreError> {
         // Reading can go on when nothing can be answered any more.
         self.is_open()?;
-        let query = concat!("SELECT ", now!(), " AS now, (SELECT count(*) FROM server) AS servers");
-        let row = sqlx::query(query).fetch_one(self.pool()).await?;
-        rows::time(&row, "now")?.ok_or(StoreError::Unexpected("now"))
+        let query = concat!(
+            "SELECT ",
+            now!(),
+            " AS now, (SELECT count(*) FROM server) AS servers, ",
+            clock_columns!()
+        );
+        clock::clocks(&sqlx::query(query).fetch_one(self.pool()).await?)
+    }
+
+    async fn accept_clock(&self, by: Actor) -> Result<Clocks, StoreError> {
+        self.write(clock::AcceptClock(by)).await
+    }
+
+    async fn know_pepper(&self, check: Hash) -> Result<(), StoreError> {
+        self.write(clock::KnowPepper(check)).await
     }
 
     async fn server(&self) -> Result<ServerInfo, StoreError> {

@@ -8,6 +8,14 @@ use uuid::Uuid;
 
 /// The newest first. By the moment of creation and then by id, so that seats of one second have an order too.
 pub(super) async fn seats(pool: &Pool<Db>, query: SeatQuery) -> Result<Page<ListedSeat>, StoreError> {
+    let rows = statement(&query).build().fetch_all(pool).await?;
+    let limit = query.limit as usize;
+    let page = rows.iter().take(limit).map(listed).collect::<Result<_, _>>()?;
+    Ok(Page { rows: page, more: rows.len() > limit })
+}
+
+/// One row more than the page has.
+pub(super) fn statement(query: &SeatQuery) -> QueryBuilder<Db> {
     let mut sql = QueryBuilder::<Db>::new(concat!(
         "SELECT s.created_at AS seat_created_at, ",
         seat_columns!(),
@@ -35,10 +43,7 @@ pub(super) async fn seats(pool: &Pool<Db>, query: SeatQuery) -> Result<Page<List
         sql.push(", ").push_bind(after.id.to_string()).push(")");
     }
     sql.push(" ORDER BY s.created_at DESC, s.id DESC LIMIT ").push_bind(i64::from(query.limit) + 1);
-    let rows = sql.build().fetch_all(pool).await?;
-    let limit = query.limit as usize;
-    let page = rows.iter().take(limit).map(listed).collect::<Result<_, _>>()?;
-    Ok(Page { rows: page, more: rows.len() > limit })
+    sql
 }
 
 pub(super) async fn seat(pool: &Pool<Db>, id: Uuid) -> Result<Option<(ListedSeat, License)>, StoreError> {

@@ -58,6 +58,7 @@ async fn chosen_license(tx: &mut Tx<'_>, wanted: Option<Uuid>) -> Result<License
 pub(super) async fn license_of(tx: &mut Tx<'_>, id: Uuid) -> Result<License, StoreError> {
     let query = concat!("SELECT ", license_columns!(), " FROM license l WHERE l.id = $1", locked!("l"));
     let row = sqlx::query(query).bind(id.to_string()).fetch_optional(tx.conn()).await?;
+    tx.look_at_clock().await?;
     license(&row.ok_or_else(|| StoreError::NotFound(format!("license {id}")))?)
 }
 
@@ -115,6 +116,7 @@ pub(super) async fn load(tx: &mut Tx<'_>, id: Uuid) -> Result<(Seat, License), S
     .fetch_optional(tx.conn())
     .await?
     .ok_or_else(|| StoreError::NotFound(format!("seat {id}")))?;
+    tx.look_at_clock().await?;
     Ok((seat(&row)?, license(&row)?))
 }
 

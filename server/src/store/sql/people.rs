@@ -162,6 +162,7 @@ async fn record(tx: &mut Tx<'_>, by: &Actor, event: &str, user: User) -> Result<
 pub(super) async fn tx_user(tx: &mut Tx<'_>, id: Uuid) -> Result<User, StoreError> {
     let query = concat!("SELECT ", user_columns!(), " FROM person u WHERE u.id = $1", locked!("u"));
     let row = sqlx::query(query).bind(id.to_string()).fetch_optional(tx.conn()).await?;
+    tx.look_at_clock().await?;
     user(&row.ok_or_else(|| StoreError::NotFound(format!("user {id}")))?)
 }
 

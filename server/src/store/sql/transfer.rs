@@ -1,11 +1,12 @@
 use super::audit::verify;
+use super::clock::KnowPepper;
 use super::dialect::{BackEnd, Db, DbConnection, DbRow, ROWS, SNAPSHOT, now};
 use super::rows::moment;
 use super::writer::{Tx, Write};
-use crate::store::StoreError;
 use crate::store::transfer::{
     AuditHeader, FORMAT, Header, Kind, Moved, TABLES, Table, Tally, Told, hex, unhex,
 };
+use crate::store::{Hash, StoreError};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, QueryBuilder, Row as _};
 use std::{
@@ -60,9 +61,15 @@ impl BackEnd {
     /// Brings in what [`Self::export`] wrote, all or nothing. `dry_run` does all of it and takes it back.
     ///
     /// # Errors
-    /// When the database is not empty, or the file is not whole.
-    pub async fn import(&self, file: PathBuf, dry_run: bool, told: Told) -> Result<Moved, StoreError> {
-        self.write(Import { file, dry_run, told }).await
+    /// When the database is not empty, the file is not whole, or the pepper is another server's.
+    pub async fn import(
+        &self,
+        file: PathBuf,
+        pepper_check: Hash,
+        dry_run: bool,
+        told: Told,
+    ) -> Result<Moved, StoreError> {
+        self.write(Import { file, pepper_check, dry_run, told }).await
     }
 }
 
@@ -102,6 +109,7 @@ fn value(row: &DbRow, column: &'static str, kind: Kind) -> Result<Value, StoreEr
 
 struct Import {
     file: PathBuf,
+    pepper_check: Hash,
     dry_run: bool,
     told: Told,
 }
@@ -154,6 +162,7 @@ impl Import {
         if AuditHeader::of(&verify(tx.conn()).await?)? != header.audit {
             return Err(wrong("its audit trail is another than its first line says"));
         }
+        KnowPepper(self.pepper_check).run(tx).await?;
         Ok(Moved::of(&header))
     }
 }

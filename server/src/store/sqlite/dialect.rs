@@ -1,3 +1,4 @@
+use seatlock_protocol::UnixTime;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Sqlite, SqliteConnection};
 
@@ -12,6 +13,11 @@ macro_rules! now {
     () => {
         "unixepoch()"
     };
+}
+
+/// The clock of this computer, where it is another than the database's.
+pub(super) fn own_clock() -> Option<UnixTime> {
+    None
 }
 
 /// Locks the rows that a query finds. Here nobody else writes.

@@ -15,12 +15,18 @@ mod audit;
 /// The two traits, for this back end.
 #[path = "../sql/back_end.rs"]
 mod back_end;
+/// Whether the clock can be believed, and the pepper.
+#[path = "../sql/clock.rs"]
+mod clock;
 /// Licenses, key sets and the first contents of a database.
 #[path = "../sql/licenses.rs"]
 mod licenses;
 /// Lists of seats, page by page.
 #[path = "../sql/lists.rs"]
 mod lists;
+/// A look at a database that nobody changes by it.
+#[path = "../sql/look.rs"]
+mod look;
 /// Answers to requests that may come again.
 #[path = "../sql/memory.rs"]
 mod memory;
@@ -46,9 +52,10 @@ mod sign_in;
 #[path = "../sql/transfer.rs"]
 mod transfer;
 
-use super::{Answered, Question, StoreError};
+use super::{Answered, Look, Question, StoreError};
 use sqlx::{
     Connection as _, SqliteConnection, SqlitePool,
+    migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, sync::Mutex, time::Duration};
@@ -62,6 +69,7 @@ use writer::{Job, QUEUE, Waiting, Write, Writer};
 /// Long enough for another process's largest batch, short enough to be told that something hangs.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const READERS: u32 = 2;
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// The store of small and middle-sized servers: one SQLite file.
 pub struct SqliteStore {
@@ -86,7 +94,7 @@ impl SqliteStore {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
         let mut conn = SqliteConnection::connect_with(&options).await?;
-        sqlx::migrate!("migrations/sqlite").run(&mut conn).await.map_err(StoreError::of_migration)?;
+        MIGRATIONS.run(&mut conn).await.map_err(StoreError::of_migration)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_with(options.clone().read_only(true))
@@ -94,6 +102,16 @@ impl SqliteStore {
         let (sender, queue) = mpsc::channel(QUEUE);
         let writer = tokio::spawn(Writer::new(options, conn).run(queue));
         Ok(Self { readers, queue: Mutex::new(Some(sender)), writer: Mutex::new(Some(writer)) })
+    }
+
+    /// What a server would find in the database file, which stays as it is.
+    ///
+    /// # Errors
+    /// When it is missing, is no database, was not set up, or comes from a newer version.
+    pub async fn look(file: &Path) -> Result<Look, StoreError> {
+        let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(BUSY_TIMEOUT);
+        let mut conn = SqliteConnection::connect_with(&options).await?;
+        look::look(&mut conn, &MIGRATIONS).await
     }
 
     /// Whether a server or a command has the database open. Afterwards it is one file without a journal beside it.
@@ -111,6 +129,10 @@ impl SqliteStore {
         &self.readers
     }
 
+    fn waiting(&self) -> usize {
+        lock(&self.queue).as_ref().map_or(0, |queue| queue.max_capacity() - queue.capacity())
+    }
+
     fn is_open(&self) -> Result<(), StoreError> {
         let ended = lock(&self.writer).as_ref().is_none_or(JoinHandle::is_finished);
         if ended { Err(StoreError::Closed) } else { Ok(()) }
@@ -121,10 +143,8 @@ impl SqliteStore {
     }
 
     async fn release_idle(&self) -> Result<u64, StoreError> {
-        match Sweep::find(&self.readers).await? {
-            Some(sweep) => self.write(sweep).await,
-            None => Ok(0),
-        }
+        let sweep = Sweep::find(&self.readers).await?;
+        self.write(sweep).await
     }
 
     async fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
@@ -173,4 +193,31 @@ impl SqliteStore {
 /// What these locks guard is whole at any time, so a panic elsewhere does not matter.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{SeatCursor, SeatQuery};
+    use seatlock_protocol::UnixTime;
+    use sqlx::{Execute as _, Row as _};
+    use uuid::Uuid;
+
+    /// However many seats there are, a page of a list is read from its place on, and nothing is sorted.
+    #[tokio::test]
+    async fn a_page_of_a_list_reads_its_own_rows_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("seatlock.db"), true).await.unwrap();
+        let after = Some(SeatCursor { created_at: UnixTime::MIN, id: Uuid::nil() });
+        for (license, index) in [(None, "seat_newest"), (Some(Uuid::nil()), "seat_listed")] {
+            let mut statement =
+                lists::statement(&SeatQuery { license, after, limit: 50, ..SeatQuery::default() });
+            let plan = format!("EXPLAIN QUERY PLAN {}", statement.build().sql().as_str());
+            let steps = sqlx::query(sqlx::AssertSqlSafe(plan)).fetch_all(store.pool()).await.unwrap();
+            let steps: Vec<String> = steps.iter().map(|step| step.get("detail")).collect();
+            assert!(steps.iter().any(|step| step.starts_with("SEARCH") && step.contains(index)), "{steps:?}");
+            assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{steps:?}");
+        }
+        store.end().await;
+    }
 }

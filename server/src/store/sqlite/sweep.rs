@@ -1,3 +1,4 @@
+use super::clock::move_mark;
 use super::persist::persist;
 use super::rows::{license, license_columns, seat, seat_columns};
 use super::writer::{Tx, Write};
@@ -34,11 +35,10 @@ pub(super) struct Sweep(Vec<String>);
 
 impl Sweep {
     /// Finds them. To look through all seats takes a while, in which nobody is kept waiting.
-    pub(super) async fn find(readers: &SqlitePool) -> Result<Option<Self>, StoreError> {
+    pub(super) async fn find(readers: &SqlitePool) -> Result<Self, StoreError> {
         let now: i64 = sqlx::query_scalar("SELECT unixepoch()").fetch_one(readers).await?;
         let query = sqlx::query_scalar(due!("s.id", "true")).bind(now).bind(SWEEP);
-        let seats: Vec<String> = query.fetch_all(readers).await?;
-        Ok((!seats.is_empty()).then_some(Self(seats)))
+        Ok(Self(query.fetch_all(readers).await?))
     }
 }
 
@@ -47,7 +47,10 @@ impl Write for Sweep {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<u64, StoreError> {
         let seats = serde_json::to_string(&self.0).map_err(|_| StoreError::Unexpected("seat"))?;
-        release(tx, due!(seat_and_license!(), "s.id IN (SELECT value FROM json_each(?3))"), seats).await
+        let due = due!(seat_and_license!(), "s.id IN (SELECT value FROM json_each(?3))");
+        let released = release(tx, due, seats).await?;
+        move_mark(tx).await?;
+        Ok(released)
     }
 }
 

@@ -1,5 +1,7 @@
 use super::calls::answer_all;
-use super::rows::time;
+use super::clock::{clock_columns, clocks};
+use super::dialect::now;
+use crate::rules::Clocks;
 use crate::store::{Answered, Hash, Question, StoreError};
 use seatlock_protocol::UnixTime;
 use sqlx::{Connection as _, Row as _, Sqlite, SqliteConnection, Transaction, sqlite::SqliteConnectOptions};
@@ -17,12 +19,24 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub(super) struct Tx<'c> {
     inner: Transaction<'c, Sqlite>,
     pub(super) now: UnixTime,
+    pub(super) clocks: Clocks,
     pub(super) seq: u64,
 }
 
 impl Tx<'_> {
     pub(super) fn conn(&mut self) -> &mut SqliteConnection {
         &mut self.inner
+    }
+
+    /// Whether anything may be decided now.
+    pub(super) fn believes_clock(&self) -> Result<(), StoreError> {
+        self.clocks.judge().map_err(StoreError::Clock)
+    }
+
+    /// Looks again what time it is, after waiting for a lock. Here nobody waits once the transaction has begun.
+    #[allow(clippy::unused_async, reason = "other databases are asked here")]
+    pub(super) async fn look_at_clock(&mut self) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// Makes those wait who do something under the same name. Here nobody else writes at all.
@@ -35,6 +49,8 @@ impl Tx<'_> {
 /// Something that is written. It may be carried out more than once; only the last time counts.
 pub(super) trait Write: Send + Sync + 'static {
     type Output: Send + 'static;
+    /// Whether it may be done by a clock that is not believed: nothing that it does depends on the time.
+    const AT_ANY_TIME: bool = false;
 
     fn run(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Output, StoreError>> + Send;
 }
@@ -80,6 +96,9 @@ pub(super) trait Order: Send {
 impl<W: Write> Order for Waiting<W, W::Output> {
     fn attempt<'a>(&'a mut self, tx: &'a mut Tx<'_>) -> Boxed<'a, Result<(), StoreError>> {
         Box::pin(async move {
+            if !W::AT_ANY_TIME {
+                tx.believes_clock()?;
+            }
             self.output = Some(self.work.run(tx).await?);
             Ok(())
         })
@@ -164,6 +183,9 @@ async fn transact(conn: &mut SqliteConnection, batch: &mut [Job]) -> Result<(), 
             Job::Order(order) => order.attempt(&mut tx).await?,
         }
     }
+    if !calls.is_empty() {
+        tx.believes_clock()?;
+    }
     let questions: Vec<&Question> = calls.iter().map(|waiting| &waiting.work).collect();
     let answers = answer_all(&mut tx, &questions).await?;
     for (waiting, answer) in calls.into_iter().zip(answers) {
@@ -175,10 +197,10 @@ async fn transact(conn: &mut SqliteConnection, batch: &mut [Job]) -> Result<(), 
 async fn begin(conn: &mut SqliteConnection) -> Result<Tx<'_>, StoreError> {
     // A transaction that starts as a reader and turns writer fails when another process wrote in between.
     let mut inner = conn.begin_with("BEGIN IMMEDIATE").await?;
-    let row = sqlx::query("SELECT unixepoch() AS now, (SELECT max(seq) FROM key_set) AS seq")
-        .fetch_one(&mut *inner)
-        .await?;
-    let now = time(&row, "now")?.ok_or(StoreError::Unexpected("now"))?;
+    let query =
+        concat!("SELECT ", now!(), " AS now, ", clock_columns!(), ", (SELECT max(seq) FROM key_set) AS seq");
+    let row = sqlx::query(query).fetch_one(&mut *inner).await?;
+    let clocks = clocks(&row)?;
     let seq = u64::try_from(row.try_get::<Option<i64>, _>("seq")?.unwrap_or(0)).unwrap_or(0);
-    Ok(Tx { inner, now, seq })
+    Ok(Tx { inner, now: clocks.present(), clocks, seq })
 }

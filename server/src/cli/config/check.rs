@@ -1,0 +1,189 @@
+use super::super::output::Output;
+use super::super::serve::Serve;
+use super::Told;
+use anyhow::bail;
+use seatlock_protocol::UnixTime;
+use seatlock_server::{
+    keys::{DataFolder, KeyRing, read_set},
+    rules::date,
+    store::Look,
+};
+use serde::Serialize;
+use std::{
+    io::ErrorKind,
+    net::{SocketAddr, TcpListener},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// Seconds by which two clocks may differ that are both kept right.
+const CLOCKS: u64 = 60;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    Ok,
+    /// Worth knowing, and no reason not to start.
+    Note,
+    Problem,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    verdict: Verdict,
+    /// A setting, or where it comes from.
+    about: String,
+    text: String,
+}
+
+pub(super) async fn run(
+    serve: &Serve,
+    folder: &DataFolder,
+    told: &Told,
+    output: Output,
+) -> anyhow::Result<()> {
+    let mut findings = Findings { told, found: Vec::new() };
+    findings.file();
+    findings.address("listen", serve.listen);
+    if let Some(address) = serve.metrics_listen {
+        findings.address("metrics_listen", address);
+    }
+    findings.tls(serve);
+    findings.judge(
+        "mail_from",
+        serve.mailer().map(|mailer| mailer.map(|_| "the mail server's URL is sound".into())),
+    );
+    findings.database(folder).await;
+    let found = findings.found;
+    output.table(&found, ["", "ABOUT", ""], |finding| {
+        let verdict = match finding.verdict {
+            Verdict::Ok => "ok",
+            Verdict::Note => "note",
+            Verdict::Problem => "PROBLEM",
+        };
+        [verdict.to_owned(), finding.about.clone(), finding.text.clone()]
+    })?;
+    match found.iter().filter(|finding| finding.verdict == Verdict::Problem).count() {
+        0 => Ok(()),
+        1 => bail!("there is a problem"),
+        problems => bail!("there are {problems} problems"),
+    }
+}
+
+struct Findings<'a> {
+    told: &'a Told,
+    found: Vec<Finding>,
+}
+
+impl Findings<'_> {
+    fn say(&mut self, verdict: Verdict, about: &str, text: String) {
+        let setting = self.told.effective.iter().find(|one| one.setting == about);
+        let source = setting.map(|one| &one.source).filter(|source| *source != "default");
+        let about = source.map_or_else(|| about.to_owned(), |source| format!("{about} ({source})"));
+        self.found.push(Finding { verdict, about, text });
+    }
+
+    /// Says nothing about what is not set.
+    fn judge<E: Into<anyhow::Error>>(&mut self, about: &str, result: Result<Option<String>, E>) {
+        match result {
+            Ok(Some(text)) => self.say(Verdict::Ok, about, text),
+            Ok(None) => {}
+            Err(error) => self.say(Verdict::Problem, about, format!("{:#}", error.into())),
+        }
+    }
+
+    fn file(&mut self) {
+        let Some(file) = &self.told.file else {
+            return self.say(Verdict::Note, "config", "there is no configuration file".to_owned());
+        };
+        for problem in &file.problems {
+            let (about, text) = (problem.place.clone(), problem.text.clone());
+            self.found.push(Finding { verdict: Verdict::Problem, about, text });
+        }
+        if file.problems.is_empty() {
+            self.say(
+                Verdict::Ok,
+                "config",
+                format!("{}: {} settings", file.path.display(), file.entries.len()),
+            );
+        }
+    }
+
+    fn address(&mut self, about: &str, address: SocketAddr) {
+        match TcpListener::bind(address) {
+            Ok(_) => self.say(Verdict::Ok, about, format!("{address} can be listened on")),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                let text = format!("{address} is in use; that is well if this server is running");
+                self.say(Verdict::Note, about, text);
+            }
+            Err(error) => {
+                self.say(Verdict::Problem, about, format!("{address} can not be listened on: {error}"));
+            }
+        }
+    }
+
+    fn tls(&mut self, serve: &Serve) {
+        let tls = match serve.tls() {
+            Ok(Some(tls)) => tls,
+            Ok(None) => {
+                if !serve.listen.ip().is_loopback() {
+                    let text = "without one, tokens and passwords are readable on the network unless a proxy has one";
+                    self.say(Verdict::Note, "tls_certificate", text.to_owned());
+                }
+                return;
+            }
+            Err(error) => return self.say(Verdict::Problem, "tls_certificate", format!("{error:#}")),
+        };
+        match (tls.alive(), tls.ends_soon()) {
+            (Err(error), _) => self.say(Verdict::Problem, "tls_certificate", error.to_string()),
+            (Ok(()), Some(end)) => {
+                self.say(Verdict::Note, "tls_certificate", format!("it ends on {}; renew it", date(end)));
+            }
+            (Ok(()), None) => {
+                let text = format!("certificate and key fit; the end is {}", date(tls.not_after()));
+                self.say(Verdict::Ok, "tls_certificate", text);
+            }
+        }
+    }
+
+    async fn database(&mut self, folder: &DataFolder) {
+        let keys = folder.pepper().map(|_| Some("the pepper is there".to_owned()));
+        self.judge("data", keys);
+        if let Some(error) = &self.told.no_database {
+            return self.say(Verdict::Problem, "database", format!("{error:#}"));
+        }
+        match super::super::look(folder).await {
+            Err(error) => self.say(Verdict::Problem, "database", format!("{error:#}")),
+            Ok(Look { now, keys, pending }) => {
+                self.say(Verdict::Ok, "database", "it answers, and was set up".to_owned());
+                if pending > 0 {
+                    let text = format!(
+                        "\"serve\" will bring its structure up to date ({pending} steps); make a backup"
+                    );
+                    self.say(Verdict::Note, "database", text);
+                }
+                let made = read_set(&keys.jws).map_or(UnixTime::MIN, |set| set.iat);
+                let ring = KeyRing::of(keys, now, folder);
+                self.judge(
+                    "data",
+                    ring.map(|ring| Some(format!("answers are signed by the key {}", ring.kid()))),
+                );
+                self.clock(now, made);
+            }
+        }
+    }
+
+    /// This computer's clock beside the database's, and beside a moment that has passed for certain.
+    fn clock(&mut self, database: UnixTime, past: UnixTime) {
+        let here = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let here = UnixTime::MIN.plus(here);
+        let apart = here.since(database).max(database.since(here));
+        if past > here.plus(CLOCKS) {
+            let text = format!("it says {}, but the key set was made on {}", date(here), date(past));
+            self.say(Verdict::Problem, "clock", text);
+        } else if apart > CLOCKS {
+            self.say(Verdict::Problem, "clock", format!("it is {apart} s away from the database's"));
+        } else {
+            self.say(Verdict::Ok, "clock", format!("it says {}, as the database does", date(here)));
+        }
+    }
+}

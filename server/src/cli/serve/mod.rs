@@ -1,0 +1,165 @@
+/// What "serve" can be told.
+mod options;
+
+pub(super) use options::Serve;
+
+use anyhow::{Context as _, bail};
+use options::LogFormat;
+use sd_notify::NotifyState;
+use seatlock_server::{
+    AppState, Settings,
+    keys::DataFolder,
+    limits::Rates,
+    mail::{self, Mailer, URL_VARIABLE, read_url},
+    serve::{Connections, Tls},
+    store::{AnyStore, Store as _},
+};
+use std::{io::Write as _, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+};
+
+/// Seconds that are left of a request after its e-mail was given up.
+const PAGE_REST: u64 = 2;
+
+impl Serve {
+    pub(super) async fn run(self, folder: DataFolder) -> anyhow::Result<()> {
+        self.log();
+        let store = super::open(&folder).await?;
+        warn_of_root_key(&store, &folder).await?;
+        // Before anybody can know that the server is there, so that a signal is never lost.
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let hang_up = signal(SignalKind::hangup())?;
+        let listener = listen(self.listen, "--listen").await?;
+        let metrics_listener = match self.metrics_listen {
+            Some(address) => Some(listen(address, "--metrics-listen").await?),
+            None => None,
+        };
+        let address = listener.local_addr()?;
+        let (mailer, tls) = (self.mailer()?, self.tls()?.map(Arc::new));
+        tokio::spawn(reload_at(hang_up, tls.clone()));
+        let settings = self.settings(&store.server().await?.issuer, address, tls);
+        let scheme = if settings.connections.tls.is_some() { "https" } else { "http" };
+        if let Some(listener) = &metrics_listener {
+            tracing::info!(address = %listener.local_addr()?, "metrics are served");
+        }
+        let state = AppState { mailer, metrics_listener, ..AppState::load(store, folder, settings).await? };
+        writeln!(std::io::stdout().lock(), "listening on {scheme}://{address}")?;
+        tell_manager(&[NotifyState::Ready]);
+        tokio::spawn(tell_manager_again());
+        let shutdown = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            tell_manager(&[NotifyState::Stopping]);
+        };
+        seatlock_server::run(listener, state, shutdown).await.context("the server failed")
+    }
+
+    fn log(&self) {
+        let log =
+            tracing_subscriber::fmt().with_max_level(self.log).with_writer(std::io::stderr).with_ansi(false);
+        match self.log_format {
+            LogFormat::Text => log.init(),
+            LogFormat::Json => log.json().flatten_event(true).init(),
+        }
+    }
+
+    /// The certificate and its key; `None` when neither is named.
+    pub(super) fn tls(&self) -> anyhow::Result<Option<Tls>> {
+        match (&self.tls_certificate, &self.tls_key) {
+            (None, None) => Ok(None),
+            (Some(certificate), Some(key)) => Ok(Some(Tls::load(certificate.clone(), key.clone())?)),
+            (Some(_), None) => bail!("a TLS certificate is named, but no key. Name it with --tls-key"),
+            (None, Some(_)) => {
+                bail!("a TLS key is named, but no certificate. Name it with --tls-certificate")
+            }
+        }
+    }
+
+    /// What sends e-mail; `None` when no mail server is named.
+    pub(super) fn mailer(&self) -> anyhow::Result<Option<Mailer>> {
+        let url = read_url(self.smtp_url_file.as_deref())?;
+        match (url, &self.mail_from) {
+            (None, None) => Ok(None),
+            (Some(url), Some(from)) => {
+                let mut settings = mail::Settings::new(url, from.clone());
+                // The page that shows the token waits for it, and must be there before its own time is over.
+                let rest = self.request_timeout.saturating_sub(PAGE_REST).max(1);
+                settings.deadline = settings.deadline.min(Duration::from_secs(rest));
+                Ok(Some(Mailer::new(&settings)?))
+            }
+            (Some(_), None) => bail!("a mail server is named, but no sender. Name it with --mail-from"),
+            (None, Some(_)) => {
+                bail!(
+                    "--mail-from names a sender, but no mail server is named. Set {URL_VARIABLE}, or --smtp-url-file"
+                )
+            }
+        }
+    }
+
+    fn settings(self, issuer: &str, address: SocketAddr, tls: Option<Arc<Tls>>) -> Settings {
+        let is_url = ["https://", "http://"].iter().any(|scheme| issuer.starts_with(scheme));
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let usual = if is_url { issuer.to_owned() } else { format!("{scheme}://{address}") };
+        Settings {
+            timeout: Duration::from_secs(self.request_timeout),
+            public_url: self.public_url.unwrap_or(usual).trim_end_matches('/').to_owned(),
+            trusted_proxies: self.trusted_proxy,
+            rates: Rates {
+                token: self.token_limit,
+                address: self.address_limit,
+                wrong_token: self.wrong_token_limit,
+            },
+            connections: Connections {
+                most: usize::try_from(self.max_connections).unwrap_or(usize::MAX),
+                head: Duration::from_secs(self.idle_timeout),
+                tls,
+            },
+        }
+    }
+}
+
+async fn listen(address: SocketAddr, option: &str) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener.with_context(|| format!("{address} can not be listened on. Name another with {option}"))
+}
+
+/// A service manager asks for it by SIGHUP, which must never end the server.
+async fn reload_at(mut hang_up: Signal, tls: Option<Arc<Tls>>) {
+    while hang_up.recv().await.is_some() {
+        match &tls {
+            Some(tls) => tls.reload_soon(),
+            None => tracing::info!("there is nothing to read again"),
+        }
+    }
+}
+
+/// Without a service manager nobody hears it.
+fn tell_manager(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "the service manager can not be told");
+    }
+}
+
+/// Often enough for a service manager that restarts a server which hangs.
+async fn tell_manager_again() {
+    let Some(limit) = sd_notify::watchdog_enabled() else { return };
+    let mut due = tokio::time::interval(limit / 2);
+    loop {
+        due.tick().await;
+        tell_manager(&[NotifyState::Watchdog]);
+    }
+}
+
+/// Whoever breaks into a server must not find the key that could replace all others.
+async fn warn_of_root_key(store: &AnyStore, folder: &DataFolder) -> anyhow::Result<()> {
+    let kid = store.server().await?.root_key.thumbprint();
+    if let Some(file) = folder.holds_key(&kid) {
+        tracing::warn!(file = %file.display(), "the root key lies in the data folder; move it off this computer");
+    }
+    Ok(())
+}

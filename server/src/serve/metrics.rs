@@ -1,0 +1,38 @@
+use crate::metrics::{OPEN_METRICS, Snapshot};
+use crate::routes::AppState;
+use crate::store::Store;
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// Answers Prometheus for as long as the server runs.
+pub(super) async fn serve<S: Store>(listener: TcpListener, state: Arc<AppState<S>>) {
+    let router = Router::new().route("/metrics", get(scrape::<S>)).with_state(state);
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::error!(%error, "metrics are not served any more");
+    }
+}
+
+async fn scrape<S: Store>(State(state): State<Arc<AppState<S>>>) -> Response {
+    let licenses = state.store.licenses(None).await;
+    if let Err(error) = &licenses {
+        tracing::warn!(%error, "the database does not answer");
+    }
+    let tls = state.settings.connections.tls.as_ref();
+    let snapshot = Snapshot {
+        licenses: licenses.ok(),
+        load: state.store.load(),
+        key_set: state.rings.current().map(|ring| ring.set.seq),
+        certificate_ends: tls.map(|tls| tls.not_after().seconds().unsigned_abs()),
+    };
+    match state.metrics.text(snapshot) {
+        Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

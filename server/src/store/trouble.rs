@@ -1,0 +1,144 @@
+use super::StoreError;
+use sqlx::sqlite::SqliteError;
+
+/// Why a store can do nothing at the moment. Nothing is wrong with what was asked, and the same may succeed later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Too much is waiting, or somebody else holds a lock for long.
+    Busy,
+    /// The database does not answer.
+    Away,
+    /// The database takes no changes.
+    ReadOnly,
+    /// The database has no room left.
+    Full,
+    /// The clock by which everything is decided can not be believed.
+    Clock,
+}
+
+impl Trouble {
+    /// What is wrong, for whoever asked: a sentence. What to do about it is in the log.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Busy => "The server has more to do than it can at the moment.",
+            Self::Away => "The server's database does not answer at the moment.",
+            Self::ReadOnly => "The server's database takes no changes at the moment.",
+            Self::Full => "The server's database has no room left.",
+            Self::Clock => "The server's clock is wrong, so it decides nothing until that is put right.",
+        }
+    }
+}
+
+impl StoreError {
+    /// The trouble that passes, if it is one.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Trouble> {
+        match self {
+            Self::Overloaded => Some(Trouble::Busy),
+            Self::Closed => Some(Trouble::Away),
+            Self::Clock(_) => Some(Trouble::Clock),
+            Self::Database(error) => of_database(error),
+            _ => None,
+        }
+    }
+
+    /// Whether the same may succeed later: nothing is wrong but that the database can not do it now.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        self.trouble().is_some()
+    }
+
+    /// Whether it is worth while to wait for it: a restart or a lock is over in seconds.
+    pub(super) fn passes_soon(&self) -> bool {
+        matches!(self.trouble(), Some(Trouble::Busy | Trouble::Away))
+    }
+}
+
+fn of_database(error: &sqlx::Error) -> Option<Trouble> {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => Some(Trouble::Away),
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+            Some(Trouble::Away)
+        }
+        sqlx::Error::Database(refused) => {
+            let code = refused.code()?;
+            match refused.try_downcast_ref::<SqliteError>() {
+                Some(_) => of_sqlite(code.parse().ok()?),
+                None => of_postgres(&code),
+            }
+        }
+        _ => None,
+    }
+}
+
+/// SQLite's result codes; the lower byte of an extended one says what it extends (sqlite.org/rescode.html).
+fn of_sqlite(code: u32) -> Option<Trouble> {
+    match code & 0xff {
+        // BUSY, LOCKED, PROTOCOL
+        5 | 6 | 15 => Some(Trouble::Busy),
+        // READONLY
+        8 => Some(Trouble::ReadOnly),
+        // IOERR, CANTOPEN
+        10 | 14 => Some(Trouble::Away),
+        // FULL
+        13 => Some(Trouble::Full),
+        _ => None,
+    }
+}
+
+/// PostgreSQL's error codes (its documentation, appendix A).
+fn of_postgres(code: &str) -> Option<Trouble> {
+    match code {
+        // Locks that others hold, and time that is over.
+        "55P03" | "57014" | "25P03" => return Some(Trouble::Busy),
+        // A replica, or default_transaction_read_only.
+        "25006" => return Some(Trouble::ReadOnly),
+        "53100" => return Some(Trouble::Full),
+        _ => {}
+    }
+    match code.get(..2)? {
+        // Deadlocks and other failures to serialize.
+        "40" => Some(Trouble::Busy),
+        // Connections, credentials, a database that is being replaced, resources, an operator, the operating system.
+        "08" | "28" | "3D" | "53" | "57" | "58" => Some(Trouble::Away),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes() {
+        for (code, wanted) in [
+            (5, Some(Trouble::Busy)),
+            (517, Some(Trouble::Busy)),
+            (1032, Some(Trouble::ReadOnly)),
+            (4874, Some(Trouble::Away)),
+            (13, Some(Trouble::Full)),
+            // CONSTRAINT_UNIQUE, CORRUPT, ERROR
+            (2067, None),
+            (11, None),
+            (1, None),
+        ] {
+            assert_eq!(of_sqlite(code), wanted, "{code}");
+        }
+        for (code, wanted) in [
+            ("25006", Some(Trouble::ReadOnly)),
+            ("53100", Some(Trouble::Full)),
+            ("53300", Some(Trouble::Away)),
+            ("57P01", Some(Trouble::Away)),
+            ("57014", Some(Trouble::Busy)),
+            ("40P01", Some(Trouble::Busy)),
+            ("3D000", Some(Trouble::Away)),
+            ("23505", None),
+            ("42P01", None),
+            ("XX001", None),
+            ("", None),
+        ] {
+            assert_eq!(of_postgres(code), wanted, "{code}");
+        }
+    }
+}

@@ -1,0 +1,297 @@
+use super::event::{Event, EventKind};
+use super::shared::Shared;
+use super::worker::Worker;
+use super::{Consent, OperationId};
+use crate::license::{Credential, License, Outcome, SignIn, Trouble, credential};
+use crate::machine;
+use crate::net::oauth::{Denied, Grant, Issuer, Prompt};
+use seatlock_protocol::api::{Intent, SeatCall};
+use seatlock_protocol::{AccessToken, Code, UnixTime};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long renewing an access token may take: less than what other processes wait for.
+const RENEWAL_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long telling the issuer of a sign-out may take.
+const SIGN_OUT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where a person signs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In a browser of this computer, which is opened here or by the host.
+    Browser { open: bool },
+    /// At another device.
+    Device,
+}
+
+/// A sign-in that somebody was asked for.
+pub(super) struct Asked {
+    pub(super) place: Place,
+    pub(super) consent: Consent,
+    pub(super) timeout: Duration,
+}
+
+/// What came of it; `None` when the operation was cancelled meanwhile.
+type Granted = Option<Result<Grant, Denied>>;
+
+/// A person who is signing in, while everything else goes on.
+pub(super) struct Pending {
+    operation: OperationId,
+    consent: Consent,
+    granted: Pin<Box<dyn Future<Output = Granted>>>,
+}
+
+/// How a sign-in at an issuer ended.
+pub(super) struct Ended {
+    pub(super) operation: OperationId,
+    consent: Consent,
+    granted: Granted,
+}
+
+impl Pending {
+    /// Ends with the sign-in that is going on; never, while there is none.
+    pub(super) async fn ended(pending: &mut Option<Self>) -> Ended {
+        let Some(Self { operation, consent, granted }) = pending else { return std::future::pending().await };
+        let ended = Ended { operation: *operation, consent: *consent, granted: granted.await };
+        *pending = None;
+        ended
+    }
+}
+
+/// An access token, and for how long it is to be shown.
+pub(super) struct Access {
+    token: AccessToken,
+    /// Seconds since the computer was started, when it came.
+    since_boot: u64,
+    lifetime: u64,
+}
+
+impl Access {
+    fn of(grant: Grant, now: UnixTime) -> Self {
+        let said = grant.access.expires_at().map(|end| end.since(now));
+        let lifetime = grant.lifetime.or(said).unwrap_or(0);
+        Self { token: grant.access, since_boot: super::shared::since_boot(), lifetime }
+    }
+
+    fn is_for(&self, credential: &Credential) -> bool {
+        let fresh =
+            credential::is_fresh(self.lifetime, super::shared::since_boot().saturating_sub(self.since_boot));
+        fresh && credential.hash() == Some(self.token.identity().hash())
+    }
+}
+
+/// What goes into the `Authorization` header, and what answers to it carry.
+pub(super) struct Presented {
+    pub(super) text: zeroize::Zeroizing<String>,
+    pub(super) hash: seatlock_protocol::TokenHash,
+}
+
+/// Signing in, and access tokens.
+impl Worker {
+    /// Begins a sign-in beside everything else; one at a time.
+    pub(super) fn begin_sign_in(&self, operation: OperationId, asked: Asked, pending: &mut Option<Pending>) {
+        let Asked { place, consent, timeout } = asked;
+        let issuer = match &self.issuer {
+            _ if !self.shared.mailbox.is_running(operation) => return,
+            _ if pending.is_some() => return self.end(operation, Outcome::of(Code::Busy), ""),
+            _ if !self.shared.has_network() => {
+                return self.end(operation, Outcome::of(Code::NetworkDisallowed), "");
+            }
+            None => return self.end(operation, Outcome::of(Code::InvalidArgument), ""),
+            Some(issuer) => issuer.clone(),
+        };
+        let shared = Arc::clone(&self.shared);
+        let granted = async move {
+            let granted = async {
+                tokio::select! {
+                    biased;
+                    () = shared.network_disallowed() => Err(Denied::Trouble(Trouble::of(Code::NetworkDisallowed))),
+                    granted = grant(&issuer, place, &shared) => granted,
+                    () = tokio::time::sleep(timeout) => Err(nobody_came()),
+                }
+            };
+            let granted = tokio::select! {
+                biased;
+                () = shared.given_up(operation) => None,
+                granted = granted => Some(granted),
+            };
+            shared.set_prompt(None);
+            granted
+        };
+        *pending = Some(Pending { operation, consent, granted: Box::pin(granted) });
+    }
+
+    /// Somebody has signed in: takes the seat, as a token would.
+    pub(super) async fn signed_in(&mut self, ended: Ended) {
+        let Ended { operation, consent, granted } = ended;
+        let outcome = match granted {
+            None => return,
+            Some(Err(denied)) => Outcome::of_trouble(&denied.into_trouble()),
+            Some(Ok(grant)) => {
+                let shared = Arc::clone(&self.shared);
+                tokio::select! {
+                    biased;
+                    () = shared.interrupted(Some(operation)) => Outcome::of(Code::Cancelled),
+                    outcome = self.take_seat(grant, consent) => outcome,
+                }
+            }
+        };
+        self.publish();
+        self.end(operation, outcome, Code::Ok.row().text);
+    }
+
+    async fn take_seat(&mut self, grant: Grant, consent: Consent) -> Outcome {
+        self.keeper.refresh();
+        let identity = grant.access.identity().clone();
+        let credential = Credential::Person(SignIn { identity, refresh: grant.refresh.clone() });
+        self.access = Some(Access::of(grant, self.now()));
+        let _turn = self.turn(false).await;
+        self.exchange(SeatCall::Activate, &credential, Intent::Launch, Some(consent)).await
+    }
+
+    /// Forgets sign-in and license on this computer, and tells the issuer, if it can be told.
+    pub(super) async fn sign_out(&mut self) -> Outcome {
+        let refresh = match &self.keeper.credential {
+            Some(Credential::Person(sign_in)) => sign_in.refresh.clone(),
+            _ => None,
+        };
+        let outcome = self.forget();
+        if let (Some(refresh), Some(issuer)) = (refresh, self.issuer.clone())
+            && self.shared.has_network()
+        {
+            let revoked = tokio::time::timeout(SIGN_OUT_TIMEOUT, issuer.revoke(&refresh)).await;
+            if !matches!(revoked, Ok(Ok(()) | Err(Denied::Ended))) {
+                self.notice(Code::IssuerUnusable, NOT_TOLD.to_owned());
+            }
+        }
+        outcome
+    }
+
+    /// What to show the server for `credential`; of a sign-in, only while its access token is fresh.
+    pub(super) fn presented(&self, credential: &Credential) -> Option<Presented> {
+        let (text, hash) = match credential {
+            Credential::Token(token) => (token.expose_secret(), token.hash()),
+            signed_in => {
+                let access = self.access.as_ref().filter(|access| access.is_for(signed_in))?;
+                (access.token.expose_secret(), access.token.identity().hash())
+            }
+        };
+        Some(Presented { text: text.to_owned().into(), hash })
+    }
+
+    /// Sees to it that the credential in use can be shown to the server.
+    pub(super) async fn prepare(&mut self) -> Result<(), Trouble> {
+        match self.keeper.credential.clone() {
+            Some(credential) if self.presented(&credential).is_none() => {
+                // Two processes that use one refresh token look like a thief and his victim.
+                let shares = matches!(credential, Credential::Person(_));
+                let _turn = if shares { Some(self.turn(false).await) } else { None };
+                self.renew().await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Gets an access token for the sign-in in use. Whoever calls it has the turn.
+    pub(super) async fn renew(&mut self) -> Result<(), Trouble> {
+        self.access = None;
+        let shared = Arc::clone(&self.shared);
+        tokio::select! {
+            biased;
+            () = shared.network_disallowed() => Err(Trouble::of(Code::NetworkDisallowed)),
+            renewed = self.renewed() => renewed,
+            () = tokio::time::sleep(RENEWAL_TIMEOUT) => {
+                let detail = Some("It did not answer in time".to_owned());
+                Err(Trouble { detail, ..Trouble::of(Code::IssuerUnusable) })
+            }
+        }
+    }
+
+    async fn renewed(&mut self) -> Result<(), Trouble> {
+        let issuer = self.issuer.clone().ok_or(Trouble::of(Code::SignInRequired))?;
+        let grant = match self.keeper.credential {
+            Some(Credential::Machine(_)) => issuer.machine().await.map_err(Denied::into_trouble)?,
+            Some(Credential::Person(_)) => self.renewed_sign_in(&issuer).await?,
+            Some(Credential::Token(_)) | None => return Ok(()),
+        };
+        self.keeper.is_machine(grant.access.identity().clone());
+        self.access = Some(Access::of(grant, self.now()));
+        Ok(())
+    }
+
+    async fn renewed_sign_in(&mut self, issuer: &Issuer) -> Result<Grant, Trouble> {
+        let mut used = None;
+        loop {
+            self.keeper.refresh();
+            let Some(Credential::Person(sign_in)) = self.keeper.credential.clone() else {
+                return Err(Trouble::of(Code::SignInRequired));
+            };
+            let refresh = sign_in.refresh.filter(|refresh| used.as_ref() != Some(refresh));
+            let Some(refresh) = refresh else {
+                // It is worth nothing any more, and showing it again looks like theft.
+                let forgotten = self.keeper.rotate(None);
+                self.note(forgotten);
+                return Err(Trouble::of(Code::SignInRequired));
+            };
+            match issuer.renew(&refresh).await {
+                Ok(grant) if *grant.access.identity() != sign_in.identity => {
+                    let detail = Some("It answered for somebody else".to_owned());
+                    return Err(Trouble { detail, ..Trouble::of(Code::IssuerUnusable) });
+                }
+                Ok(grant) => {
+                    let kept = self.keeper.rotate(grant.refresh.clone());
+                    self.note(kept);
+                    return Ok(grant);
+                }
+                // Where files have no locks, another process may have used it at the same time, and stored the next one.
+                Err(Denied::Ended) => used = Some(refresh),
+                Err(Denied::Trouble(trouble)) => return Err(trouble),
+            }
+        }
+    }
+
+    /// Whether the license in memory belongs to nobody who is signed in.
+    pub(super) fn nobody(&self) -> Outcome {
+        let handed_back = matches!(self.keeper.state.license, License::HandedBack(_));
+        let code = if self.issuer.is_some() && !handed_back { Code::SignInRequired } else { Code::NoToken };
+        Outcome::of(code)
+    }
+}
+
+const NOT_TOLD: &str =
+    "You are signed out here. The sign-in service could not be told, and keeps the sign-in until it ends.";
+
+fn nobody_came() -> Denied {
+    let detail = Some("Nobody signed in in time".to_owned());
+    Denied::Trouble(Trouble { detail, ..Trouble::of(Code::SignInRefused) })
+}
+
+async fn grant(issuer: &Issuer, place: Place, shared: &Shared) -> Result<Grant, Denied> {
+    let show = |prompt: Prompt, message: String| {
+        shared.set_prompt(Some(prompt));
+        shared.post(Event::new(EventKind::SignIn, Code::SignInRequired, message));
+    };
+    match place {
+        Place::Browser { open } => {
+            let show = |prompt: Prompt| {
+                let opened = open && machine::open_browser(&prompt.url);
+                let message = match (open, opened) {
+                    (true, true) => "Sign in on the page that your browser shows.",
+                    (true, false) => "No browser could be opened. Open the sign-in page yourself.",
+                    (false, _) => "Sign in on the page that is to be opened in your browser.",
+                };
+                show(prompt, message.to_owned());
+            };
+            issuer.browser(show).await
+        }
+        Place::Device => {
+            let show = |prompt: Prompt| {
+                let code = prompt.code.clone().unwrap_or_default();
+                let message = format!("Open {} on any device and enter the code {code} there.", prompt.url);
+                show(prompt, message);
+            };
+            issuer.device(show).await
+        }
+    }
+}

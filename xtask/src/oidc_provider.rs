@@ -1,0 +1,128 @@
+use crate::{build, repository, run};
+use anyhow::{Context as _, Result, ensure};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+/// What the provider of one test is like.
+#[derive(Debug, Clone)]
+pub struct Provider {
+    /// `aud` of its access tokens.
+    pub audience: String,
+    /// Where the web client's users come back to; without one nobody does.
+    pub redirect: Option<String>,
+    /// Seconds that an access token lives.
+    pub ttl: u64,
+}
+
+impl Default for Provider {
+    fn default() -> Self {
+        Self { audience: "urn:example:seatlock".to_owned(), redirect: None, ttl: 300 }
+    }
+}
+
+/// An OpenID provider of its own for one test, npm's oidc-provider: a free port of the loopback interface, ended when
+/// dropped. Its clients are in `xtask/oidc-provider/provider.mjs`.
+#[derive(Debug)]
+pub struct RunningProvider {
+    url: String,
+    audience: String,
+    child: Child,
+}
+
+impl Provider {
+    /// Installs it when it is not yet there, and starts it.
+    ///
+    /// # Errors
+    /// Node.js or npm is missing, or it does not start.
+    pub fn start(&self) -> Result<RunningProvider> {
+        let mut node = Command::new("node");
+        node.arg("provider.mjs").current_dir(installed()?).env("PROVIDER_AUDIENCE", &self.audience);
+        node.env("PROVIDER_TTL", self.ttl.to_string());
+        node.envs(self.redirect.as_ref().map(|redirect| ("PROVIDER_REDIRECT", redirect)));
+        node.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = node.spawn().context("`node` can not be started")?;
+        let mut said = BufReader::new(child.stdout.take().context("no standard output")?);
+        let mut url = String::new();
+        // Its warnings that it is for tests only go the same way as its address.
+        while !url.starts_with("http") {
+            url.clear();
+            if said.read_line(&mut url)? == 0 {
+                let _ = child.kill();
+                child.wait()?;
+                anyhow::bail!(
+                    "the OpenID provider did not start; `node provider.mjs` in target/oidc-provider says why"
+                );
+            }
+        }
+        std::thread::spawn(move || said.read_to_end(&mut Vec::new()));
+        Ok(RunningProvider { url: url.trim_end().to_owned(), audience: self.audience.clone(), child })
+    }
+}
+
+impl RunningProvider {
+    /// Its address, which is its `iss`: without a slash at its end.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// `aud` of its access tokens.
+    #[must_use]
+    pub fn audience(&self) -> &str {
+        &self.audience
+    }
+}
+
+impl Drop for RunningProvider {
+    fn drop(&mut self) {
+        // Nobody is left to be told when even this fails.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The provider with its packages beside it, once per process.
+fn installed() -> Result<&'static PathBuf> {
+    static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| install().map_err(|error| format!("{error:#}")));
+    folder.as_ref().map_err(|error| anyhow::anyhow!("{error}"))
+}
+
+fn install() -> Result<PathBuf> {
+    let (from, folder) =
+        (repository().join("xtask/oidc-provider"), build::target_folder().join("oidc-provider"));
+    std::fs::create_dir_all(&folder)?;
+    // Two test programs at once must not install into one folder.
+    let lock = std::fs::File::create(folder.join("lock"))?;
+    lock.lock()?;
+    let locked = std::fs::read(from.join("package-lock.json"))?;
+    let present = std::fs::read(folder.join("installed")).is_ok_and(|installed| installed == locked);
+    std::fs::copy(from.join("provider.mjs"), folder.join("provider.mjs"))?;
+    if !present {
+        for file in ["package.json", "package-lock.json"] {
+            std::fs::copy(from.join(file), folder.join(file))?;
+        }
+        let mut ci = Command::new("npm");
+        ci.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
+        run::tool(&mut ci, "Node.js and npm (Debian: apt-get install nodejs npm)")?;
+        std::fs::write(folder.join("installed"), &locked)?;
+    }
+    ensure!(folder.join("node_modules/oidc-provider").is_dir(), "npm did not install oidc-provider");
+    Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_starts_and_ends() {
+        let provider = Provider::default().start().unwrap();
+        let address = provider.url().strip_prefix("http://").unwrap().to_owned();
+        std::net::TcpStream::connect(&address).unwrap();
+        drop(provider);
+        assert!(std::net::TcpStream::connect(&address).is_err());
+    }
+}
