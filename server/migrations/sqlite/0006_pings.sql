@@ -2,4 +2,4 @@
 DROP INDEX seat_counted;
 
 -- The list of all accounts' seats, newest first.
-CREATE INDEX seat_newest ON seat (created_at, id);
+CREATE INDEX IF NOT EXISTS seat_newest ON seat (created_at, id);

@@ -121,10 +121,8 @@ impl SqliteStore {
     }
 
     async fn release_idle(&self) -> Result<u64, StoreError> {
-        match Sweep::find(&self.readers).await? {
-            Some(sweep) => self.write(sweep).await,
-            None => Ok(0),
-        }
+        let sweep = Sweep::find(&self.readers).await?;
+        self.write(sweep).await
     }
 
     async fn copy_to(&self, to: &Path) -> Result<(), StoreError> {

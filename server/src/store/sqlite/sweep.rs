@@ -34,11 +34,10 @@ pub(super) struct Sweep(Vec<String>);
 
 impl Sweep {
     /// Finds them. To look through all seats takes a while, in which nobody is kept waiting.
-    pub(super) async fn find(readers: &SqlitePool) -> Result<Option<Self>, StoreError> {
+    pub(super) async fn find(readers: &SqlitePool) -> Result<Self, StoreError> {
         let now: i64 = sqlx::query_scalar("SELECT unixepoch()").fetch_one(readers).await?;
         let query = sqlx::query_scalar(due!("s.id", "true")).bind(now).bind(SWEEP);
-        let seats: Vec<String> = query.fetch_all(readers).await?;
-        Ok((!seats.is_empty()).then_some(Self(seats)))
+        Ok(Self(query.fetch_all(readers).await?))
     }
 }
 
