@@ -248,6 +248,33 @@ async fn the_database_is_restarted_under_load() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ping_changes_no_index() {
+    let url = Postgres::shared().unwrap().database().unwrap();
+    let site = Site::at(Some(url.clone()), &["--seats", "1"]);
+    let (_, token) = site.seat("ada@example.com");
+    let (server, mut plugin) = (site.serve(), Plugin::new(&token, "a"));
+    server.lease("activate", &mut plugin).await;
+    for _ in 0..5 {
+        server.lease("ping", &mut plugin).await;
+    }
+    // A connection that ends tells what it counted, but not at once.
+    server.stop();
+    let place = Place::Postgres(url);
+    let counted = async |what| {
+        let sum = format!(
+            "SELECT sum({what})::bigint FROM pg_stat_user_tables WHERE relname IN ('seat', 'install')"
+        );
+        place.number(&sum).await
+    };
+    let begin = Instant::now();
+    while counted("n_tup_upd").await < 10 {
+        assert!(begin.elapsed() < Duration::from_secs(60), "a seat and an installation for each ping");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(counted("n_tup_hot_upd").await, counted("n_tup_upd").await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_server_signs_with_a_new_key_at_once() {
     let url = Postgres::shared().unwrap().database().unwrap();
     let site = Site::at(Some(url), &["--seats", "2"]);

@@ -199,6 +199,12 @@ impl Postgres {
         run::output(psql.arg(&self.folder).args(["-c", statements]))
     }
 
+    /// Its folder, where its programs may write.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// One of PostgreSQL's own programs, ready to talk to this one.
     #[must_use]
     pub fn tool(&self, program: &str) -> Command {

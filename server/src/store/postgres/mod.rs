@@ -76,6 +76,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+use sweep::Sweep;
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
     task::JoinHandle,
@@ -167,6 +168,10 @@ impl PostgresStore {
             Err(StoreError::Database(sqlx::Error::PoolClosed)) => Err(StoreError::Closed),
             done => done,
         }
+    }
+
+    async fn release_idle(&self) -> Result<u64, StoreError> {
+        self.write(Sweep(None)).await
     }
 
     #[allow(clippy::unused_async, reason = "other databases are copied here")]

@@ -2,7 +2,7 @@ use super::clock::clock_columns;
 use super::dialect::{BackEnd, now};
 use super::rows::{license_columns, seat_columns};
 use super::{
-    audit, checkpoint, clock, issuers, licenses, lists, people, restored, retention, rows, share, sign_in, sweep,
+    audit, checkpoint, clock, issuers, licenses, lists, people, restored, retention, rows, share, sign_in,
 };
 use crate::rules::{AttemptBy, Clocks, Issuer, License, Plan, Seat};
 use crate::store::{
@@ -26,7 +26,7 @@ impl Store for BackEnd {
     }
 
     async fn sweep(&self) -> Result<u64, StoreError> {
-        self.write(sweep::Sweep(None)).await
+        self.release_idle().await
     }
 
     async fn ready(&self) -> Result<UnixTime, StoreError> {

@@ -6,7 +6,6 @@ use seatlock_protocol::{
     claims::{ClockAction, ClockPolicy},
 };
 use sqlx::Row as _;
-use std::fmt::Write as _;
 
 /// Columns that [`license`] reads; the table is called `l`.
 macro_rules! license_columns {
@@ -167,10 +166,9 @@ pub(super) fn count(row: &DbRow, name: &'static str) -> Read<u32> {
 
 pub(super) fn hex(bytes: &[u8; 32]) -> String {
     let mut text = String::with_capacity(64);
-    for byte in bytes {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    // Not by format!, which would be a sixth of what a ping costs while an installation asks often.
+    text.extend(halves.filter_map(|half| char::from_digit(half.into(), 16)));
     text
 }
 

@@ -30,7 +30,7 @@ pub(super) async fn answer_all(
                 // outdated by the sweep, so this question is the first of a new round.
                 desk.write(tx).await?;
                 desk = Desk::default();
-                sweep(tx, Some(license)).await?;
+                sweep(tx, license).await?;
                 break;
             }
             answers.push(desk.keep(tx, place, decision).await?);

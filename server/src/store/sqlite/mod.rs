@@ -71,6 +71,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, sync::Mutex, time::Duration};
+use sweep::Sweep;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -151,6 +152,11 @@ impl SqliteStore {
 
     async fn answer(&self, question: Question) -> Result<Answered, StoreError> {
         self.wait(|reply| Job::Call(Box::new(Waiting::new(question, reply)))).await
+    }
+
+    async fn release_idle(&self) -> Result<u64, StoreError> {
+        let sweep = Sweep::find(&self.readers).await?;
+        self.write(sweep).await
     }
 
     async fn copy_to(&self, to: &Path) -> Result<(), StoreError> {

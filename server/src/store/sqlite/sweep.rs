@@ -4,40 +4,64 @@ use super::rows::{license, license_columns, seat, seat_columns};
 use super::writer::{Tx, Write};
 use crate::rules::{Event, decide};
 use crate::store::{Actor, StoreError};
+use sqlx::SqlitePool;
 use uuid::Uuid;
 
 /// Seats that one sweep releases at most, so that it never holds up the plug-ins for long.
 const SWEEP: i64 = 500;
 
-/// The second look at what time has decided, for one license or all; the first is at the next event of the seat.
-pub(super) struct Sweep(pub(super) Option<Uuid>);
+/// What time has decided about seats `s` of licenses `l`. `?1` is the time, `?2` how many, `?3` which.
+macro_rules! due {
+    ($columns:expr, $which:literal) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM seat s JOIN license l ON l.id = s.license_id WHERE ",
+            $which,
+            " AND s.counted = 1 AND s.lease_until <= ?1 \
+             AND (s.last_ping IS NULL OR s.last_ping + l.auto_release <= ?1) LIMIT ?2"
+        )
+    };
+}
+
+macro_rules! seat_and_license {
+    () => {
+        concat!(seat_columns!(), ", ", license_columns!())
+    };
+}
+
+/// The second look at what time has decided, for the seats of these ids; the first is at the next event of the seat.
+pub(super) struct Sweep(Vec<String>);
+
+impl Sweep {
+    /// Finds them. To look through all seats takes a while, in which nobody is kept waiting.
+    pub(super) async fn find(readers: &SqlitePool) -> Result<Self, StoreError> {
+        let now: i64 = sqlx::query_scalar("SELECT unixepoch()").fetch_one(readers).await?;
+        let query = sqlx::query_scalar(due!("s.id", "true")).bind(now).bind(SWEEP);
+        Ok(Self(query.fetch_all(readers).await?))
+    }
+}
 
 impl Write for Sweep {
     type Output = u64;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<u64, StoreError> {
-        let released = sweep(tx, self.0).await?;
+        let seats = serde_json::to_string(&self.0).map_err(|_| StoreError::Unexpected("seat"))?;
+        let due = due!(seat_and_license!(), "s.id IN (SELECT value FROM json_each(?3))");
+        let released = release(tx, due, seats).await?;
         move_mark(tx).await?;
         Ok(released)
     }
 }
 
-/// Releases seats of one license, or of all, whose time is over.
-pub(super) async fn sweep(tx: &mut Tx<'_>, license_id: Option<Uuid>) -> Result<u64, StoreError> {
-    let rows = sqlx::query(concat!(
-        "SELECT ",
-        seat_columns!(),
-        ", ",
-        license_columns!(),
-        " FROM seat s JOIN license l ON l.id = s.license_id \
-         WHERE s.counted = 1 AND (?1 IS NULL OR s.license_id = ?1) AND s.lease_until <= ?2 \
-         AND (s.last_ping IS NULL OR s.last_ping + l.auto_release <= ?2) LIMIT ?3"
-    ))
-    .bind(license_id.map(|id| id.to_string()))
-    .bind(tx.now.seconds())
-    .bind(SWEEP)
-    .fetch_all(tx.conn())
-    .await?;
+/// Releases seats of one license whose time is over.
+pub(super) async fn sweep(tx: &mut Tx<'_>, license: Uuid) -> Result<u64, StoreError> {
+    release(tx, due!(seat_and_license!(), "s.license_id = ?3"), license.to_string()).await
+}
+
+async fn release(tx: &mut Tx<'_>, due: &'static str, which: String) -> Result<u64, StoreError> {
+    let query = sqlx::query(due).bind(tx.now.seconds()).bind(SWEEP).bind(which);
+    let rows = query.fetch_all(tx.conn()).await?;
     for row in &rows {
         let (before, license) = (seat(row)?, license(row)?);
         let decision = decide(&license, Some(&before), &Event::Elapsed, tx.now);
