@@ -3,7 +3,7 @@ use crate::net::{Route, build, classify};
 use oauth2::basic::BasicErrorResponseType;
 use oauth2::{ErrorResponse, HttpRequest, HttpResponse, RequestTokenError, StandardErrorResponse};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, Request, Response};
+use reqwest::{Client, Request, Response, Url};
 use seatlock_protocol::Code;
 use seatlock_protocol::api::MAX_BODY;
 use std::fmt::Display;
@@ -56,6 +56,13 @@ impl Wire {
         Ok(body(answer).await?.0)
     }
 
+    /// Sends a form to which nothing but "done" is an answer.
+    pub(super) async fn post(&self, url: Url, form: String) -> Result<(), Denied> {
+        let request = self.0.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form);
+        let answer = request.send().await.map_err(|error| unreached(classify::transport(&error)))?;
+        if answer.status().is_success() { Ok(()) } else { Err(not_json(answer.status().as_u16())) }
+    }
+
     /// For oauth2, which knows no HTTP library. Never follows a redirect.
     pub(super) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Denied> {
         let request = Request::try_from(request)
@@ -67,9 +74,7 @@ impl Wire {
             return Err(not_json(status.as_u16()));
         }
         let (bytes, is_json) = body(answer).await?;
-        // A revocation is answered by nothing at all.
-        let is_nothing = status.is_success() && bytes.is_empty();
-        if !is_json && !is_nothing {
+        if !is_json {
             return Err(not_json(status.as_u16()));
         }
         let mut made = HttpResponse::new(bytes);

@@ -17,10 +17,10 @@ use crate::license::{RefreshToken, Trouble};
 use discovery::Provider;
 use http::Wire;
 use oauth2::basic::{BasicClient, BasicTokenResponse};
+use oauth2::url::form_urlencoded;
 use oauth2::{
     AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet,
-    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RevocationUrl, Scope, StandardRevocableToken,
-    TokenResponse, TokenUrl,
+    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenResponse, TokenUrl,
 };
 use reqwest::Url;
 use seatlock_protocol::{AccessToken, Code};
@@ -149,11 +149,14 @@ impl Issuer {
         let secret = token.secret_for(&self.url, &self.client_id).ok_or(Denied::Ended)?;
         let (wire, provider) = self.provider().await?;
         let Some(revocation) = provider.revocation() else { return Ok(()) };
-        let client = self.client(&provider)?.set_revocation_url(RevocationUrl::from_url(revocation.clone()));
-        let token = StandardRevocableToken::RefreshToken(oauth2::RefreshToken::new(secret.to_owned()));
-        let request =
-            client.revoke_token(token).map_err(|_| Denied::because("It has no secure place to sign out"))?;
-        request.request_async(&|request| wire.send(request)).await.map_err(http::denied)
+        // Not the crate's own request, which knows no loopback addresses.
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("token", secret).append_pair("token_type_hint", "refresh_token");
+        form.append_pair("client_id", &self.client_id);
+        if let Some(secret) = &self.client_secret {
+            form.append_pair("client_secret", secret);
+        }
+        wire.post(revocation.clone(), form.finish()).await
     }
 
     async fn provider(&self) -> Result<(Wire, Provider), Denied> {
