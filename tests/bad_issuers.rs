@@ -10,9 +10,10 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
-use support::stand_in::StandIn;
 use support::{AGREED, Computer, end_of};
+use xtask::nightmare::{CASES, Nightmare, Upstream};
 use xtask::oidc_provider::Provider;
+use xtask::stand_in::StandIn;
 
 /// What an issuer answers to a path: status, type and body. `{url}` becomes its own address.
 type Script = dyn Fn(&str) -> (u16, &'static str, String) + Send + Sync;
@@ -60,7 +61,7 @@ fn answer(mut stream: TcpStream, url: &str, script: &Script) -> Option<()> {
 }
 
 fn options(computer: &Computer, server: &StandIn, issuer: &str) -> Options {
-    let mut options = computer.options_for(&server.url, server.name(), &server.root_key());
+    let mut options = computer.options_for(server.url(), server.name(), &server.root_key());
     options.set_issuer_url(issuer).unwrap();
     options.set_client_id("farm").unwrap();
     options
@@ -88,7 +89,7 @@ fn grants(
 
 #[test]
 fn no_issuer_locks_anybody_out() {
-    let (computer, server) = (Computer::new("issuers"), StandIn::start());
+    let (computer, server) = (Computer::new("issuers"), StandIn::start().unwrap());
     let provider = Provider::default().start().unwrap();
     let client = machine(&computer, &server, provider.url());
     assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok);
@@ -111,12 +112,12 @@ fn no_issuer_locks_anybody_out() {
             "begin with https",
         ),
         ("a web page", issuer(|_| (200, "text/html", "<html>".to_owned())), unusable, "can not be used"),
-        ("not found", issuer(|_| (404, "text/html", "<html>".to_owned())), unusable, "HTTP status 404"),
-        ("a redirect", issuer(|_| (302, "text/html", String::new())), unusable, "HTTP status 302"),
+        ("not found", issuer(|_| (404, "text/html", "<html>".to_owned())), unusable, "HTTP status: 404"),
+        ("a redirect", issuer(|_| (302, "text/html", String::new())), unusable, "HTTP status: 302"),
         ("too much", issuer(|_| (200, JSON, "x".repeat(70_000))), unusable, "too long"),
-        ("a page for a token", issuer(grants(200, "text/html", "<html>")), unusable, "HTTP status 200"),
-        ("its own fault", issuer(grants(503, "text/html", "<html>")), unusable, "HTTP status 503"),
-        ("no JSON", issuer(grants(200, JSON, "{")), unusable, "can not be understood"),
+        ("a page for a token", issuer(grants(200, "text/html", "<html>")), unusable, "HTTP status: 200"),
+        ("its own fault", issuer(grants(503, "text/html", "<html>")), unusable, "HTTP status: 503"),
+        ("no JSON", issuer(grants(200, JSON, "{")), unusable, "can not be understood. HTTP status: 200"),
         (
             "an opaque token",
             issuer(grants(200, JSON, r#"{"access_token":"opaque-canary","token_type":"Bearer"}"#)),
@@ -160,7 +161,7 @@ fn no_issuer_locks_anybody_out() {
 #[test]
 fn an_issuer_that_never_answers_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (computer, server) = (Computer::new("silent"), StandIn::start());
+    let (computer, server) = (Computer::new("silent"), StandIn::start().unwrap());
     let url = format!("http://{}", listener.local_addr().unwrap());
     let client = machine(&computer, &server, &url);
     let begin = Instant::now();
@@ -176,6 +177,21 @@ fn an_issuer_that_never_answers_is_given_up() {
     let begin = Instant::now();
     client.close(Duration::from_secs(3));
     assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+}
+
+/// The issuer is asked as the license server is: nothing of it is believed when its certificate is not.
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_not_talked_to() {
+    let (computer, server) = (Computer::new("self-signed"), StandIn::start().unwrap());
+    let upstream = Arc::new(Upstream::start().unwrap());
+    let case = CASES.iter().find(|case| case.name == "tls-self-signed").unwrap();
+    let nightmare = Nightmare::start(case, &upstream).unwrap();
+    let client = machine(&computer, &server, &nightmare.route().server);
+    let event = end_of(&client, client.ping(Intent::Launch));
+    assert_eq!(event.code, Code::IssuerUnusable, "{}", event.message);
+    assert!(
+        event.message.contains("Its certificate is not trusted (") && event.message.contains("127.0.0.1")
+    );
 }
 
 /// An issuer of device codes, and the moments at which it was asked whether somebody has typed one.
@@ -201,7 +217,7 @@ fn device_issuer(answers: &'static [&'static str]) -> (String, Arc<Mutex<Vec<Ins
 
 #[test]
 fn a_device_code_is_asked_for_as_slowly_as_the_issuer_wants() {
-    let (computer, server) = (Computer::new("slow-down"), StandIn::start());
+    let (computer, server) = (Computer::new("slow-down"), StandIn::start().unwrap());
     let (url, asked) = device_issuer(&["authorization_pending", "slow_down", "expired_token"]);
     let client = Client::open(&options(&computer, &server, &url)).unwrap();
     let operation = client.sign_in_device(AGREED, None).unwrap();

@@ -12,9 +12,9 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 use support::person::Person;
-use support::stand_in::StandIn;
 use support::{AGREED, AGREED_FOR_NOW, Computer, PATIENCE, end_of, standing};
 use xtask::oidc_provider::{Provider, RunningProvider};
+use xtask::stand_in::StandIn;
 
 const MIRA: &str = "mira@example.com";
 
@@ -33,12 +33,12 @@ impl Scene {
     /// Access tokens live for so many seconds.
     fn with_lifetime(name: &str, ttl: u64) -> Self {
         let provider = Provider { ttl, ..Provider::default() }.start().unwrap();
-        Self { provider, server: StandIn::start(), computer: Computer::new(name) }
+        Self { provider, server: StandIn::start().unwrap(), computer: Computer::new(name) }
     }
 
     fn options(&self, client_id: &str) -> Options {
         let server = &self.server;
-        let mut options = self.computer.options_for(&server.url, server.name(), &server.root_key());
+        let mut options = self.computer.options_for(server.url(), server.name(), &server.root_key());
         options.set_issuer_url(self.provider.url()).unwrap();
         options.set_client_id(client_id).unwrap();
         options.set_audience(self.provider.audience()).unwrap();
@@ -69,14 +69,14 @@ impl Scene {
 /// Waits for the page that a person is to open.
 fn page_of(client: &Client) -> String {
     let begin = Instant::now();
-    while begin.elapsed() < PATIENCE {
+    loop {
+        assert!(begin.elapsed() < PATIENCE, "nobody was asked to sign in");
         let event = client.next_event(Duration::from_millis(100)).unwrap();
         if event.as_ref().is_some_and(|event| event.kind == EventKind::SignIn) {
             return client.text(Text::SignInUrl).unwrap().unwrap();
         }
         assert!(event.is_none_or(|event| event.kind != EventKind::Operation), "it ended");
     }
-    panic!("nobody was asked to sign in");
 }
 
 fn subject(bearer: &str) -> String {

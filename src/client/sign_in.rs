@@ -249,7 +249,7 @@ impl Worker {
                 }
                 // Where files have no locks, another process may have used it at the same time, and stored the next one.
                 Err(Denied::Ended) => used = Some(refresh),
-                Err(Denied::Trouble(trouble)) => return Err(trouble),
+                Err(other) => return Err(other.into_trouble()),
             }
         }
     }
