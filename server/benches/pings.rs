@@ -109,6 +109,7 @@ async fn make_seats(data: &Path) -> anyhow::Result<Vec<Plugin>> {
                 license: None,
                 shared_with,
                 token: TokenHashes::of(&token, &pepper),
+                identity: None,
                 remember: None,
                 by: Actor::Console,
             })

@@ -334,7 +334,15 @@ async fn make(
     let token = Token::generate(TokenKind::Integration, getrandom::fill)?;
     let (id, shared_with) = (Uuid::new_v4(), format!("user{number}@example.com"));
     let (hashes, by) = (TokenHashes::of(&token, pepper), Actor::Console);
-    let new = NewSeat { id, license: Some(license.id), shared_with, token: hashes, remember: None, by };
+    let new = NewSeat {
+        id,
+        license: Some(license.id),
+        shared_with,
+        token: hashes,
+        identity: None,
+        remember: None,
+        by,
+    };
     store.create_seat(new).await?;
     if used {
         let caller = Caller {

@@ -5,6 +5,8 @@
 
 /// Serves people: what users ask for by page or by API.
 pub mod desk;
+/// Tells who somebody is by the word of an issuer.
+pub mod identity;
 /// Holds secrets: key files, the pepper, and the key that signs.
 pub mod keys;
 /// Writes e-mail, and hands it to a mail server.

@@ -68,25 +68,30 @@ pub enum SealError {
     Random(#[from] getrandom::Error),
 }
 
+/// `HMAC-SHA-256(secret, purpose || parts)`, with its length before each part so that no two lists of parts meet. A
+/// `purpose` ends with a zero byte, as every domain of the protocol.
+pub(crate) fn keyed_hash(secret: &[u8; 32], purpose: &'static [u8], parts: &[&[u8]]) -> [u8; 32] {
+    let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, secret));
+    mac.update(purpose);
+    for part in parts {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
+    }
+    let mut hash = [0; 32];
+    hash.iter_mut().zip(mac.sign().as_ref()).for_each(|(to, from)| *to = *from);
+    hash
+}
+
 /// A key for one purpose. Erased from memory when dropped, never shown in debug output.
 pub struct SealKey(Zeroizing<[u8; 32]>);
 
 impl SealKey {
-    /// `HMAC-SHA-256(secret, purpose || parts)`, with its length before each part so that no two lists of parts meet. A
-    /// `purpose` ends with a zero byte, as every domain of the protocol.
+    /// See [`keyed_hash`].
     ///
     /// `secret` has at least 32 random bytes: the secret of a link, or the pepper.
     #[must_use]
     pub fn derive(secret: &[u8; 32], purpose: &'static [u8], parts: &[&[u8]]) -> Self {
-        let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, secret));
-        mac.update(purpose);
-        for part in parts {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part);
-        }
-        let mut key = Zeroizing::new([0; 32]);
-        key.iter_mut().zip(mac.sign().as_ref()).for_each(|(to, from)| *to = *from);
-        Self(key)
+        Self(Zeroizing::new(keyed_hash(secret, purpose, parts)))
     }
 
     /// Seals `plain` for the place that `context` describes.
@@ -135,6 +140,12 @@ impl fmt::Debug for SealKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SealKey(secret)")
     }
+}
+
+/// Seals client secrets of issuers; the context is the issuer's address.
+#[must_use]
+pub fn client_secret_key(pepper: &[u8; 32]) -> SealKey {
+    SealKey::derive(pepper, b"seatlock-client-secret-v1\0", &[])
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! Every code that a server can send, produced once, with its status and what it does to a lease.
 
+/// An issuer that says what it is told to.
+mod issuer_support;
 /// Starts the program and calls it as a plug-in does.
 mod support;
 
+use issuer_support::{AUDIENCE, Issuers, Key, Manner, with};
 use seatlock_protocol::{Act, Code};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -91,6 +94,24 @@ async fn every_code_has_a_request_that_produces_it() {
     seen.signed(&server.call("ping", &renew).await, Code::SeatReleased, Act::Drop);
     site.cli(&["seat", "revoke", &seat, "--yes"]).json();
     seen.signed(&server.call("ping", &ada).await, Code::TokenRevoked, Act::Drop);
+
+    let (issuers, key) = (Issuers::start().await, Key::ed25519("k"));
+    for (name, manner) in [("login", Manner::Honest), ("away", Manner::Fails)] {
+        issuers.tell(name, manner, &[&key]);
+        site.cli(&["issuer", "add", &issuers.url(name), "--audience", AUDIENCE, "--admit", "client=farm"])
+            .json();
+    }
+    let signed_in = |name: &str, more| {
+        Plugin::new(&key.access_token(&with(issuers.claims(name, "farm", "seat:use"), more)), "f")
+    };
+    for (plugin, code) in [
+        (signed_in("login", json!({ "exp": 0 })), Code::SignInRequired),
+        (signed_in("login", json!({ "scope": "" })), Code::ScopeMissing),
+        (signed_in("login", json!({ "client_id": "other" })), Code::IdentityUnknown),
+        (signed_in("away", json!({})), Code::IssuerUnusable),
+    ] {
+        seen.signed(&server.call("ping", &plugin).await, code, Act::Keep);
+    }
 
     let no_machine = ada.with(json!({ "machine": null }));
     seen.unsigned(&server.call("ping", &no_machine).await, Code::InvalidArgument, 400);

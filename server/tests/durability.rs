@@ -86,6 +86,7 @@ async fn site_with_tokens() -> (Site, Vec<String>) {
                     license: None,
                     shared_with,
                     token: TokenHashes::of(token, &pepper),
+                    identity: None,
                     remember: None,
                     by: Actor::Console,
                 })

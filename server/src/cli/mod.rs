@@ -12,6 +12,8 @@ mod database;
 mod dev;
 /// `init`.
 mod init;
+/// `issuer`.
+mod issuer;
 /// `keys`.
 mod keys;
 /// `license`.
@@ -100,6 +102,9 @@ enum Command {
     /// Add, list, change and disable users of the seat page and the admin API
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Accept the access tokens of sign-in services, and say whom they admit
+    #[command(subcommand)]
+    Issuer(issuer::IssuerCommand),
     /// List plans and change what they contain
     #[command(subcommand)]
     Plan(plan::PlanCommand),
@@ -190,6 +195,7 @@ impl Cli {
             Command::License(command) => command.run(&place, output).await,
             Command::Account(command) => command.run(&place, output).await,
             Command::User(command) => command.run(&place, output).await,
+            Command::Issuer(command) => command.run(&folder, output).await,
             Command::Plan(command) => command.run(&place, output).await,
             Command::Usage(usage) => usage.run(&place, output).await,
             Command::Offline(command) => command.run(&folder, output).await,

@@ -30,6 +30,8 @@ pub(super) enum SeatCommand {
     Refresh(Target),
     /// Take a seat from its machine; once in 24 hours per license
     Release(Target),
+    /// Let the user of a closed seat, who signs in, have another one
+    Allow(Target),
     /// Close a seat for good; its token never works again
     Revoke {
         #[command(flatten)]
@@ -84,6 +86,7 @@ impl SeatCommand {
                 list(access, output, Wanted { license, status, search }).await
             }
             Self::Refresh(target) => act(access, output, OwnerAct::Refresh, &target).await,
+            Self::Allow(target) => act(access, output, OwnerAct::Allow, &target).await,
             Self::Release(target) => act(access, output, OwnerAct::Release, &target).await,
             Self::Revoke { target, yes } => {
                 if !yes && !target.dry_run {
@@ -131,6 +134,7 @@ async fn act(access: &Access, output: Output, act: OwnerAct, target: &Target) ->
         OwnerAct::Release => "released",
         OwnerAct::Refresh => "refreshed",
         OwnerAct::Revoke => "revoked",
+        OwnerAct::Allow => "allowed another seat",
     };
     let acted = access.act(id, act, dry_run).await;
     let acted = acted.with_context(|| format!("seat {id} was not {done}"))?;
@@ -140,6 +144,9 @@ async fn act(access: &Access, output: Output, act: OwnerAct, target: &Target) ->
         (true, true) => format!("seat {id} of {email} would be {done}; nothing was changed"),
         (false, _) if act == OwnerAct::Release => {
             format!("seat {id} of {email} is not in use; nothing was changed")
+        }
+        (false, _) if act == OwnerAct::Allow => {
+            format!("seat {id} of {email} is in nobody's way; nothing was changed")
         }
         (false, _) => format!("seat {id} of {email} was {done} before; nothing was changed"),
     };

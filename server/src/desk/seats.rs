@@ -84,6 +84,7 @@ impl<S: Store> Desk<'_, S> {
             license: Some(license),
             shared_with: email.to_owned(),
             token: TokenHashes::of(&token, self.pepper),
+            identity: None,
             remember: self.memory().remember(again, WHAT, Some(&token))?,
             by: self.actor(),
         });
@@ -124,7 +125,7 @@ impl<S: Store> Desk<'_, S> {
         self.seat(id).await?;
         let token = match act {
             OwnerAct::Refresh => Some(Token::generate(TokenKind::Integration, getrandom::fill)?),
-            OwnerAct::Release | OwnerAct::Revoke => None,
+            OwnerAct::Release | OwnerAct::Revoke | OwnerAct::Allow => None,
         };
         let order = self.store.owner(OwnerOrder {
             seat: id,

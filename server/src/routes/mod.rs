@@ -1,5 +1,7 @@
 //! Talks: one file per group of endpoints. A request is read, the store is asked, the answer is signed.
 
+/// Access tokens: who shows one, and what is open to him.
+mod access;
 /// Network addresses, through proxies.
 mod address;
 /// The admin API: `/admin/v1/...`.
@@ -23,6 +25,7 @@ pub(crate) mod sign;
 /// Who asks: sessions, API tokens, addresses.
 mod visitor;
 
+use crate::identity::Keys;
 use crate::keys::{DataFolder, KeyRing, Rings};
 use crate::mail::Mailer;
 use crate::password::Passwords;
@@ -64,6 +67,8 @@ pub struct AppState<S> {
     pub info: ServerInfo,
     /// What it signs with.
     pub rings: Rings,
+    /// The keys of issuers whose access tokens are accepted.
+    pub issuers: Keys,
     /// Hashes and compares passwords.
     pub passwords: Passwords,
     /// Sends e-mail, where whoever runs the server named a mail server.
@@ -82,7 +87,8 @@ impl<S: Store> AppState<S> {
         let info = store.server().await?;
         let rings = Rings::new(KeyRing::load(&store, &folder).await?);
         let passwords = Passwords::new()?;
-        Ok(Self { store, folder, pepper, info, rings, passwords, mailer: None, settings })
+        let issuers = Keys::default();
+        Ok(Self { store, folder, pepper, info, rings, issuers, passwords, mailer: None, settings })
     }
 }
 

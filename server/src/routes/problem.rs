@@ -1,3 +1,4 @@
+use super::access;
 use crate::rules::Verdict;
 use axum::{
     extract::FromRequestParts,
@@ -5,7 +6,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use seatlock_protocol::{
-    Code, TokenError,
+    AccessTokenError, Code, TokenError,
     api::{PROBLEM_JSON, Problem},
 };
 use std::{collections::BTreeMap, convert::Infallible, fmt};
@@ -76,6 +77,10 @@ impl Refusal {
         }
     }
 
+    pub(super) fn access_token(error: AccessTokenError) -> Self {
+        Self { detail: Some(format!("{error}.")), ..Self::of(Code::TokenMalformed) }
+    }
+
     /// The parser's own words could repeat a secret of the body, so only the place is named.
     pub(super) fn body(error: &serde_json::Error) -> Self {
         let place = format!("line {}, column {}", error.line(), error.column());
@@ -128,6 +133,7 @@ impl Refusal {
             verdict: self.verdict,
             keyset: self.keyset,
         };
+        let challenge = access::challenge(problem.code.name(), &problem.params);
         let Ok(body) = serde_json::to_vec(&problem) else {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         };
@@ -135,6 +141,9 @@ impl Refusal {
         let headers = response.headers_mut();
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(challenge) = challenge {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));

@@ -1,5 +1,5 @@
 use super::problem::{Refusal, RequestId};
-use super::{AppState, sign::Signer};
+use super::{AppState, access, sign::Signer};
 use crate::rules::{Answer, Call, Caller, SecretHash};
 use crate::store::{Answered, Question, Store};
 use axum::{
@@ -10,7 +10,7 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatlock_protocol::{
-    Code, Token, TokenKind,
+    AccessToken, Code, Token, TokenHash, TokenKind,
     api::{Intent, JSON, SeatCall, SeatRequest, VerdictAnswer},
 };
 use serde::Serialize;
@@ -19,6 +19,30 @@ use std::sync::Arc;
 
 /// Longest product name: it is repeated in what is signed.
 const MAX_PRODUCT: usize = 255;
+
+/// What a plug-in shows.
+enum Shown {
+    /// An integration token.
+    Token(Token),
+    /// What an issuer says of its user.
+    Access(AccessToken),
+}
+
+impl Shown {
+    fn read(text: &str) -> Result<Self, Refusal> {
+        if AccessToken::resembles(text) {
+            return AccessToken::read(text).map(Self::Access).map_err(Refusal::access_token);
+        }
+        Token::parse(text, TokenKind::Integration).map(Self::Token).map_err(Refusal::token)
+    }
+
+    fn hash(&self) -> TokenHash {
+        match self {
+            Self::Token(token) => token.hash(),
+            Self::Access(token) => token.identity().hash(),
+        }
+    }
+}
 
 /// Answers one call of a plug-in.
 pub(super) async fn answer<S: Store>(
@@ -29,16 +53,16 @@ pub(super) async fn answer<S: Store>(
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let answered = match read(&headers, body) {
-        Ok((token, request)) => decide(&state, call, id, &token, &request).await,
+        Ok((shown, request)) => decide(&state, call, id, &shown, &request).await,
         Err(refusal) => Err(refusal),
     };
     answered.unwrap_or_else(|refusal| refusal.respond(id))
 }
 
-fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<(Token, SeatRequest), Refusal> {
+fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<(Shown, SeatRequest), Refusal> {
     let authorization = headers.get(header::AUTHORIZATION).ok_or_else(Refusal::no_token)?;
     let token = authorization.to_str().ok().and_then(bearer).ok_or_else(Refusal::no_token)?;
-    let token = Token::parse(token, TokenKind::Integration).map_err(Refusal::token)?;
+    let shown = Shown::read(token)?;
 
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if kind.split(';').next().is_none_or(|kind| !kind.trim().eq_ignore_ascii_case(JSON)) {
@@ -52,7 +76,7 @@ fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<(Tok
     if request.product.is_empty() || request.product.len() > MAX_PRODUCT {
         return Err(Refusal::field("The product must have 1 to 255 bytes."));
     }
-    Ok((token, request))
+    Ok((shown, request))
 }
 
 fn bearer(authorization: &str) -> Option<&str> {
@@ -64,7 +88,7 @@ async fn decide<S: Store>(
     state: &AppState<S>,
     call: SeatCall,
     id: RequestId,
-    token: &Token,
+    shown: &Shown,
     request: &SeatRequest,
 ) -> Result<Response, Refusal> {
     let failed = |error: &dyn std::fmt::Display| {
@@ -76,12 +100,13 @@ async fn decide<S: Store>(
     getrandom::fill(&mut random).map_err(|error| failed(&error))?;
     let [low, high, secret @ ..] = random;
     let secret = URL_SAFE_NO_PAD.encode::<[u8; 16]>(secret);
-    let question = Question {
-        token: token.stored_hash(&state.pepper),
-        call: Call::new(call, request.intent),
-        caller: caller(request, renewal_hash(&secret), u16::from_le_bytes([low, high])),
+    let caller = caller(request, renewal_hash(&secret), u16::from_le_bytes([low, high]));
+    let question = |token| Question { token, call: Call::new(call, request.intent), caller };
+    let answered = match shown {
+        Shown::Token(token) => state.store.call(question(token.stored_hash(&state.pepper))).await,
+        Shown::Access(token) => access::answer(state, token, question([0; 32])).await,
     };
-    let answered = match state.store.call(question).await {
+    let answered = match answered {
         Ok(answered) => answered,
         Err(error) if error.passes() => {
             tracing::warn!(request = %id, %error, "a seat call was turned away");
@@ -95,7 +120,7 @@ async fn decide<S: Store>(
         // It will believe nothing that is signed by a key that its own key set does not list.
         tracing::warn!(request = %id, theirs = request.ks, ours = ring.set.seq, "a client knows a newer key set");
     }
-    let signer = Signer { ring: &ring, issuer: &state.info.issuer, request, token: token.hash() };
+    let signer = Signer { ring: &ring, issuer: &state.info.issuer, request, token: shown.hash() };
     seal(&signer, call, id, &answered, secret).map_err(|error| failed(&error))?
 }
 

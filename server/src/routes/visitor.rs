@@ -1,12 +1,14 @@
-use super::{AppState, address};
+use super::{AppState, access, address};
 use crate::desk::session_hash;
+use crate::rules::Verdict;
 use crate::seal::Secret;
-use crate::store::{Hash, SignedIn, Store, StoreError};
+use crate::store::{Hash, SignedIn, Store, StoreError, User};
 use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap, header};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
-use seatlock_protocol::{Token, TokenKind};
+use seatlock_protocol::{AccessToken, Act, Code, Token, TokenKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use uuid::Uuid;
 
 /// The browser refuses it from anywhere but this very host over TLS, or from the own computer.
 const COOKIE: &str = "__Host-seatlock";
@@ -54,14 +56,49 @@ pub(super) async fn by_api_token<S: Store>(
     state: &AppState<S>,
     headers: &HeaderMap,
 ) -> Result<Option<SignedIn>, StoreError> {
-    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let shown = shown
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    match shown.map(|(_, text)| Token::parse(text, TokenKind::Api)) {
+    match bearer(headers).map(|text| Token::parse(text, TokenKind::Api)) {
         Some(Ok(token)) => state.store.bearer(token.stored_hash(&state.pepper)).await,
         Some(Err(_)) | None => Ok(None),
     }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let (scheme, text) = shown?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(text)
+}
+
+/// The access token that is shown, if it is one.
+pub(super) fn access_token(headers: &HeaderMap) -> Option<AccessToken> {
+    bearer(headers).and_then(|text| AccessToken::read(text).ok())
+}
+
+/// Who shows an access token that permits `scope`. He is no user of this server: his id is made of his identity, and his name
+/// is in the place of an e-mail address.
+pub(super) async fn by_access_token<S: Store>(
+    state: &AppState<S>,
+    token: &AccessToken,
+    scope: &str,
+) -> Result<Result<SignedIn, Verdict>, StoreError> {
+    let judged = access::judge(state, token, scope).await?;
+    let admitted = match judged.outcome {
+        Ok(admitted) => admitted,
+        Err(verdict) => return Ok(Err(verdict)),
+    };
+    let accounts = state.store.accounts().await?;
+    let account = accounts.into_iter().find(|account| account.id == admitted.admission.account);
+    let (Some(role), Some(account)) = (admitted.admission.role, account) else {
+        return Ok(Err(Verdict::new(Code::IdentityUnknown, Act::Keep)));
+    };
+    let user = User {
+        id: Uuid::from_bytes(*admitted.claims.identity.hash().as_bytes()),
+        account: account.id,
+        email: admitted.name(),
+        role,
+        disabled_at: None,
+        created_at: judged.now,
+    };
+    Ok(Ok(SignedIn { user, account, api_token: None, session: None }))
 }
 
 /// The network address of whoever asks.

@@ -58,7 +58,7 @@ fn create(license: &License, event: &Event, now: UnixTime) -> Decision {
         audit: Vec::new(),
         answer: Answer::Verdict(verdict),
     };
-    let Event::Create { seat, shared_with } = event else { return refused(token_unknown()) };
+    let Event::Create { seat, shared_with, identity } = event else { return refused(token_unknown()) };
     if license.suspended_at.is_some() {
         return refused(Verdict::new(Code::LicenseSuspended, Act::Keep));
     }
@@ -71,7 +71,8 @@ fn create(license: &License, event: &Event, now: UnixTime) -> Decision {
     if license.tokens >= license.seats_max {
         return refused(Verdict::new(Code::SeatLimitReached, Act::Keep).with("n", license.seats_max));
     }
-    let mut draft = Draft::new(license, Seat::new(*seat, license.id, shared_with.clone()), now);
+    let seat = Seat { identity: identity.clone(), ..Seat::new(*seat, license.id, shared_with.clone()) };
+    let mut draft = Draft::new(license, seat, now);
     draft.change.tokens += 1;
     draft.record(AuditEvent::Created, None);
     draft.decision(Answer::Done)
@@ -287,11 +288,18 @@ impl<'a> Draft<'a> {
         if self.seat.state == SeatState::Closed {
             return match act {
                 OwnerAct::Revoke => Answer::Unchanged,
+                OwnerAct::Allow if self.seat.identity.is_some() => {
+                    self.record(AuditEvent::Allowed, None);
+                    Answer::Done
+                }
                 _ => Answer::Verdict(Verdict::new(Code::TokenRevoked, Act::Keep)),
             };
         }
         match act {
             OwnerAct::Release => return self.owner_release(),
+            OwnerAct::Allow => return Answer::Unchanged,
+            // There is no token; the identity stays who it is.
+            OwnerAct::Refresh if self.seat.identity.is_some() => return Answer::Unchanged,
             OwnerAct::Refresh => self.replace_token(SeatState::NeverUsed, AuditEvent::Refreshed),
             OwnerAct::Revoke => {
                 self.replace_token(SeatState::Closed, AuditEvent::Revoked);

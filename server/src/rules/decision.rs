@@ -111,6 +111,8 @@ pub enum AuditEvent {
     Refreshed,
     /// T12.
     Revoked,
+    /// T15.
+    Allowed,
     /// An outdated renewal secret was presented.
     CloneSuspected,
     /// A machine knew a later epoch than the database, which was restored from a backup.
@@ -131,6 +133,7 @@ impl AuditEvent {
             Self::Drained => "drained",
             Self::Refreshed => "refreshed",
             Self::Revoked => "revoked",
+            Self::Allowed => "identity_allowed",
             Self::CloneSuspected => "clone_suspected",
             Self::EpochRaised => "epoch_raised",
         }

@@ -1,5 +1,5 @@
 use super::{Install, SecretHash};
-use seatlock_protocol::{MachineId, UnixTime, api::Intent, api::SeatCall};
+use seatlock_protocol::{Identity, MachineId, UnixTime, api::Intent, api::SeatCall};
 use uuid::Uuid;
 
 /// What can happen to a seat.
@@ -11,6 +11,8 @@ pub enum Event {
         seat: Uuid,
         /// Who is given the token.
         shared_with: String,
+        /// Whose it is, if its user signs in.
+        identity: Option<Identity>,
     },
     /// A plug-in calls.
     Call(Call, Box<Caller>),
@@ -69,6 +71,8 @@ pub enum OwnerAct {
     Refresh,
     /// Close it for good.
     Revoke,
+    /// Let the identity whose seat was closed have another one.
+    Allow,
 }
 
 /// The plug-in that calls, with everything random that an answer may need.

@@ -4,6 +4,8 @@
 //! `Decision` comes out; the store carries it out in one transaction. The rows T1 to T14 that comments refer to
 //! are those of the protocol's table of transitions.
 
+/// Who of an issuer's users belongs where.
+mod admission;
 /// Applies one event to one seat.
 mod decide;
 /// What a decision says and which values it changes.
@@ -27,6 +29,7 @@ mod seat;
 /// Values as people read them.
 mod words;
 
+pub use admission::{ADMISSIONS_MAX, Admission, Bearer, Client, ISSUER_TEXT_MAX, Issuer, Who};
 pub use decide::{decide, token_unknown};
 pub use decision::{Answer, Audit, AuditEvent, Decision, LicenseChange, Verdict};
 pub use event::{Call, Caller, Event, OwnerAct};

@@ -1,7 +1,7 @@
-use seatlock_protocol::{MachineId, UnixTime, api::LockStatus};
+use seatlock_protocol::{Identity, MachineId, UnixTime, api::LockStatus};
 use uuid::Uuid;
 
-/// A place in a license that one token opens.
+/// A place in a license that one token opens, or one identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seat {
     /// The seat, never its token.
@@ -10,6 +10,8 @@ pub struct Seat {
     pub license: Uuid,
     /// Who was given the token.
     pub shared_with: String,
+    /// Whose it is, if its user signs in instead of entering a token.
+    pub identity: Option<Identity>,
     /// Rises with every bind, release, refresh and revoke.
     pub epoch: u64,
     /// Who holds it.
@@ -73,6 +75,7 @@ impl Seat {
             id,
             license,
             shared_with,
+            identity: None,
             epoch: 0,
             state: SeatState::NeverUsed,
             last_used_at: None,

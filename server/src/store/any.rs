@@ -1,11 +1,12 @@
 use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use super::{
-    Account, Actor, Answered, ApiToken, AuditQuery, AuditRow, AuditState, Ending, Hash, ListedSeat, Made,
-    Moved, NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, Page, PasswordHash, People, Question,
-    SeatQuery, ServerInfo, Session, Share, SignedIn, Store, StoreError, StoredKeySet, Told, User, UserChange,
+    Account, Actor, Answered, ApiToken, AuditQuery, AuditRow, AuditState, Ending, Hash, IssuerList,
+    ListedSeat, Made, Moved, NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, Page, PasswordHash,
+    People, Question, SeatQuery, ServerInfo, Session, Share, SignedIn, Store, StoreError, StoredKeySet, Told,
+    User, UserChange,
 };
-use crate::rules::{AttemptBy, License, Plan, Seat};
+use crate::rules::{AttemptBy, Issuer, License, Plan, Seat};
 use seatlock_protocol::{TokenHash, UnixTime};
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
@@ -92,6 +93,10 @@ impl People for AnyStore {
         accounts() -> Result<Vec<Account>, StoreError>;
         plans() -> Result<Vec<Plan>, StoreError>;
         set_plan(plan: Plan, by: Actor) -> Result<(), StoreError>;
+        issuers() -> Result<IssuerList, StoreError>;
+        add_issuer(issuer: Issuer, by: Actor) -> Result<(), StoreError>;
+        change_issuer(issuer: Issuer, by: Actor) -> Result<(), StoreError>;
+        remove_issuer(url: String, by: Actor) -> Result<(), StoreError>;
         add_user(user: NewUser, by: Actor) -> Result<User, StoreError>;
         change_user(id: Uuid, change: UserChange, keep: Option<Uuid>, by: Actor) -> Result<User, StoreError>;
         users(account: Option<Uuid>) -> Result<Vec<User>, StoreError>;

@@ -9,7 +9,8 @@
 #![allow(clippy::duplicate_mod, reason = "store/sql is compiled for each database")]
 
 use crate::rules::{Answer, Call, Caller, License, OwnerAct, Seat};
-use seatlock_protocol::{MachineId, PublicKey, Token, TokenHash, UnixTime, api::LockStatus};
+use crate::seal::keyed_hash;
+use seatlock_protocol::{Identity, MachineId, PublicKey, Token, TokenHash, UnixTime, api::LockStatus};
 use serde::Serialize;
 use std::{future::Future, path::Path};
 use uuid::Uuid;
@@ -29,8 +30,8 @@ mod transfer;
 
 pub use any::AnyStore;
 pub use people::{
-    Account, ApiToken, Ending, Hash, Made, NewApiToken, NewSession, NewUser, PasswordHash, People, Session,
-    Share, SignedIn, User, UserChange,
+    Account, ApiToken, Ending, Hash, IssuerList, Made, NewApiToken, NewSession, NewUser, PasswordHash,
+    People, Session, Share, SignedIn, User, UserChange,
 };
 
 pub use transfer::{Moved, Told};
@@ -64,6 +65,11 @@ pub enum StoreError {
     /// The user has as many API tokens as he may.
     #[error("a user has at most {} API tokens; delete one first", crate::rules::API_TOKENS)]
     ApiTokenLimit,
+    /// A token is asked for, for a seat without one.
+    #[error(
+        "this seat has no token: its user signs in. Close it with \"revoke\"; \"allow\" then lets the user have another"
+    )]
+    SignsIn,
     /// An `Idempotency-Key` came with another request than the first time.
     #[error("the Idempotency-Key was used for another request")]
     KeyReused,
@@ -131,6 +137,14 @@ impl TokenHashes {
     #[must_use]
     pub fn of(token: &Token, pepper: &[u8; 32]) -> Self {
         Self { stored: token.stored_hash(pepper), public: token.hash() }
+    }
+
+    /// What stands for an identity in one license.
+    #[must_use]
+    pub fn of_identity(identity: &Identity, license: Uuid, pepper: &[u8; 32]) -> Self {
+        let parts = [license.as_bytes(), identity.issuer.as_bytes(), identity.subject.as_bytes()];
+        let stored = keyed_hash(pepper, b"seatlock-identity-v1\0", &parts);
+        Self { stored, public: identity.hash() }
     }
 }
 
@@ -221,8 +235,10 @@ pub struct NewSeat {
     pub license: Option<Uuid>,
     /// Who is given the token.
     pub shared_with: String,
-    /// The token.
+    /// The token, or what stands for the identity.
     pub token: TokenHashes,
+    /// Whose it is, if its user signs in. Then a seat that the identity has already is answered as it is.
+    pub identity: Option<Identity>,
     /// For when the answer gets lost.
     pub remember: Option<Remember>,
     /// Who asks.
@@ -410,7 +426,7 @@ pub trait Store: People {
     /// T1.
     fn create_seat(&self, seat: NewSeat) -> impl Future<Output = Result<Made<Answered>, StoreError>> + Send;
 
-    /// T8, T11, T12.
+    /// T8, T11, T12, T15.
     fn owner(&self, order: OwnerOrder) -> impl Future<Output = Result<Made<Answered>, StoreError>> + Send;
 
     /// Seats, the newest first.

@@ -1,5 +1,5 @@
 use super::{Actor, Remember, StoreError};
-use crate::rules::{AttemptBy, Plan, Role};
+use crate::rules::{AttemptBy, Issuer, Plan, Role};
 use seatlock_protocol::UnixTime;
 use serde::Serialize;
 use std::{fmt, future::Future};
@@ -170,6 +170,17 @@ pub struct Share {
     pub expires_at: UnixTime,
 }
 
+/// Issuers, and what else is needed to answer whoever shows one of their tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuerList {
+    /// The database's clock.
+    pub now: UnixTime,
+    /// Newest key set.
+    pub seq: u64,
+    /// Every issuer, oldest first.
+    pub issuers: Vec<Issuer>,
+}
+
 /// What a creation led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Made<T> {
@@ -202,6 +213,19 @@ pub trait People: Send + Sync + 'static {
 
     /// Adds a plan, or replaces what the plan of that name contains.
     fn set_plan(&self, plan: Plan, by: Actor) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Every issuer, oldest first, with the moment and the newest key set.
+    fn issuers(&self) -> impl Future<Output = Result<IssuerList, StoreError>> + Send;
+
+    /// Adds an issuer. [`StoreError::Taken`] when there is one of that address.
+    fn add_issuer(&self, issuer: Issuer, by: Actor) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Replaces an issuer. [`StoreError::NotFound`] when there is none of that address.
+    fn change_issuer(&self, issuer: Issuer, by: Actor)
+    -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Removes an issuer: its access tokens are refused from then on. Seats stay.
+    fn remove_issuer(&self, url: String, by: Actor) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Adds a user. [`StoreError::Taken`] when somebody has the e-mail address already.
     fn add_user(&self, user: NewUser, by: Actor) -> impl Future<Output = Result<User, StoreError>> + Send;

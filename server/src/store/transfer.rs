@@ -50,7 +50,7 @@ pub(super) const TABLES: &[Table] = &[
         ("id", Text), ("license_id", Text), ("shared_with", Text), ("epoch", Integer), ("state", Text),
         ("machine", Text), ("since", Integer), ("last_ping", Integer), ("lease_until", Integer), ("counted", Boolean),
         ("last_used_at", Integer), ("last_offline_at", Integer), ("launches", Integer), ("terms", Text),
-        ("clone_suspected_at", Integer), ("created_at", Integer),
+        ("clone_suspected_at", Integer), ("created_at", Integer), ("issuer", Text), ("subject", Text),
     ] },
     Table { name: "token", order: "hash", columns: &[
         ("hash", Bytes), ("public_hash", Bytes), ("seat_id", Text), ("created_at", Integer), ("revoked_at", Integer),
@@ -66,6 +66,10 @@ pub(super) const TABLES: &[Table] = &[
     Table { name: "person", order: "rowid", columns: &[
         ("id", Text), ("account_id", Text), ("email", Text), ("email_key", Text), ("role", Text),
         ("password", Text), ("disabled_at", Integer), ("created_at", Integer),
+    ] },
+    Table { name: "issuer", order: "url", columns: &[
+        ("url", Text), ("name", Text), ("audience", Text), ("client_id", Text), ("client_secret", Bytes),
+        ("admissions", Text), ("created_at", Integer),
     ] },
     Table { name: "attempt", order: "hash", columns: &[("hash", Bytes), ("count", Integer), ("since", Integer)] },
     Table { name: "api_token", order: "rowid", columns: &[

@@ -52,6 +52,10 @@ pub struct SeatView {
     pub license: Uuid,
     /// Who was given the token.
     pub shared_with: String,
+    /// The sign-in service of its user, if he signs in instead of entering a token.
+    pub issuer: Option<String>,
+    /// Who that service says he is.
+    pub subject: Option<String>,
     /// Who holds it.
     pub lock_status: SeatStatus,
     /// Id of the machine that holds it, or whose lease outlives its hold.
@@ -88,6 +92,8 @@ impl From<&ListedSeat> for SeatView {
             id: seat.id,
             license: seat.license,
             shared_with: seat.shared_with.clone(),
+            issuer: seat.identity.as_ref().map(|identity| identity.issuer.clone()),
+            subject: seat.identity.as_ref().map(|identity| identity.subject.clone()),
             lock_status: seat.lock_status().into(),
             machine: machine.map(|machine| machine.as_str().to_owned()),
             machine_short: machine.map(|machine| machine.short()),

@@ -37,7 +37,7 @@ pub fn machine(name: &str) -> MachineId {
 }
 
 pub fn create_event() -> Event {
-    Event::Create { seat: Uuid::from_u128(77), shared_with: "a@example.com".to_owned() }
+    Event::Create { seat: Uuid::from_u128(77), shared_with: "a@example.com".to_owned(), identity: None }
 }
 
 pub fn verdict(answer: &Answer) -> &Verdict {
@@ -112,6 +112,7 @@ impl World {
         let event = Event::Create {
             seat: Uuid::from_u128(100 + self.seats.len() as u128),
             shared_with: "a@example.com".to_owned(),
+            identity: None,
         };
         let decision = decide(&self.license, None, &event, self.now);
         self.seats.push(decision.seat.clone()?);

@@ -338,6 +338,7 @@ pub fn new_seat<P: Place>(place: &P, license: &License, email: &str, token: &Tok
         license: Some(license.id),
         shared_with: email.to_owned(),
         token: TokenHashes::of(token, &place.pepper()),
+        identity: None,
         remember: None,
         by: Actor::Console,
     }

@@ -168,6 +168,7 @@ pub fn new_seat(license: Uuid, token: &Token) -> NewSeat {
         license: Some(license),
         shared_with: "user@example.com".to_owned(),
         token: TokenHashes::of(token, &PEPPER),
+        identity: None,
         remember: None,
         by: Actor::Console,
     }

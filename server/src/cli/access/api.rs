@@ -234,6 +234,7 @@ impl Api {
             OwnerAct::Release => "release",
             OwnerAct::Refresh => "refresh",
             OwnerAct::Revoke => "revoke",
+            OwnerAct::Allow => "allow",
         };
         let path = format!("/seats/{id}/{name}");
         let query = vec![("dry_run", dry_run.to_string())];

@@ -89,6 +89,7 @@ impl Folder {
             license,
             shared_with: email.to_owned(),
             token: TokenHashes::of(&token, &self.pepper),
+            identity: None,
             remember: memory.remember(again, WHAT, Some(&token))?,
             by: Actor::Console,
         });
@@ -104,7 +105,7 @@ impl Folder {
     pub(super) async fn act(&self, id: Uuid, act: OwnerAct, dry_run: bool) -> anyhow::Result<ActedView> {
         let token = match act {
             OwnerAct::Refresh => Some(new_token(TokenKind::Integration)?),
-            OwnerAct::Release | OwnerAct::Revoke => None,
+            OwnerAct::Release | OwnerAct::Revoke | OwnerAct::Allow => None,
         };
         let new_token = token.as_ref().map(|token| TokenHashes::of(token, &self.pepper));
         let (seat, remember, by) = (id, None, Actor::Console);

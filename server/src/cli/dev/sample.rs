@@ -45,6 +45,7 @@ async fn seat(
         license: Some(license.id),
         shared_with: email.to_owned(),
         token: TokenHashes::of(&token, pepper),
+        identity: None,
         remember: None,
         by: Actor::Console,
     };

@@ -5,7 +5,7 @@ use crate::store::{SignedIn, Store};
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
-    http::{HeaderMap, StatusCode, header, request::Parts},
+    http::{HeaderMap, Method, StatusCode, header, request::Parts},
 };
 use seatlock_protocol::{Token, TokenError, TokenKind, api::JSON};
 use serde::{Serialize, de::DeserializeOwned};
@@ -36,6 +36,13 @@ impl<S: Store> FromRequestParts<Arc<AppState<S>>> for Visitor {
     async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState<S>>) -> Result<Self, Failure> {
         let headers = &parts.headers;
         if headers.contains_key(header::AUTHORIZATION) {
+            if let Some(token) = visitor::access_token(headers) {
+                let scope = needed_scope(&parts.method, parts.uri.path());
+                return visitor::by_access_token(state, &token, scope)
+                    .await?
+                    .map(Self)
+                    .map_err(Failure::verdict);
+            }
             check_kind(headers)?;
             let found = visitor::by_api_token(state, headers).await?;
             return found.map(Self).ok_or_else(|| {
@@ -58,6 +65,16 @@ impl<S: Store> FromRequestParts<Arc<AppState<S>>> for Visitor {
             return Err(Failure::not_json());
         }
         Ok(Self(found))
+    }
+}
+
+/// What an access token must permit.
+fn needed_scope(method: &Method, path: &str) -> &'static str {
+    let path = path.strip_prefix(super::ROOT).unwrap_or(path);
+    match (method.is_safe(), path.starts_with("/audit")) {
+        (true, true) => "audit:read",
+        (true, false) => "seats:read",
+        (false, _) => "seats:write",
     }
 }
 

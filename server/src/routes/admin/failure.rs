@@ -1,7 +1,7 @@
 use crate::desk::Refused;
 use crate::offline::OfflineError;
 use crate::password::PasswordError;
-use crate::routes::problem::RequestId;
+use crate::routes::{access, problem::RequestId};
 use crate::rules::Verdict;
 use crate::store::StoreError;
 use crate::view::ProblemView;
@@ -92,7 +92,7 @@ impl Failure {
     }
 
     /// Refused by the rules of licensing.
-    fn verdict(verdict: Verdict) -> Self {
+    pub(super) fn verdict(verdict: Verdict) -> Self {
         let row = verdict.code.row();
         let status = StatusCode::from_u16(row.http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let text = verdict.code.text(|name| verdict.params.get(name).map(String::as_str));
@@ -101,6 +101,9 @@ impl Failure {
         if status == StatusCode::TOO_MANY_REQUESTS {
             // Never early, and never "now" for what is not possible now.
             failure.retry_after = verdict.avail.map(|at| at.since(now()).max(1));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            failure.retry_after = Some(RETRY_AFTER);
         }
         failure.params = verdict.params;
         match verdict.code {
@@ -135,6 +138,7 @@ impl Failure {
             params: self.params,
             help: self.help.map(str::to_owned),
         };
+        let challenge = access::challenge(&problem.code, &problem.params);
         let Ok(body) = serde_json::to_vec(&problem) else {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         };
@@ -142,6 +146,9 @@ impl Failure {
         let headers = response.headers_mut();
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(challenge) = challenge {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
@@ -194,6 +201,7 @@ impl From<StoreError> for Failure {
                 "idempotency_key_reused",
                 "The Idempotency-Key was used for another request. Use a new one for each request.",
             ),
+            StoreError::SignsIn => Self::conflict(&format!("{}.", title(&error.to_string()))),
             StoreError::Overloaded | StoreError::Closed => Self::overloaded(),
             other => Self::server_error(other),
         }

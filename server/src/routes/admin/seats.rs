@@ -21,6 +21,7 @@ pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
         .add(__path_release_seat, release_seat::<S>)
         .add(__path_refresh_seat, refresh_seat::<S>)
         .add(__path_revoke_seat, revoke_seat::<S>)
+        .add(__path_allow_seat, allow_seat::<S>)
         .add(__path_seats_csv, seats_csv::<S>)
 }
 
@@ -179,7 +180,7 @@ async fn release_seat<S: Store>(
     ),
     responses(
         (status = 200, description = "What became of it.", body = ActedView),
-        BadRequest, NoSuch, NotJson, Guarded
+        BadRequest, NoSuch, Clash, NotJson, Guarded
     )
 )]
 async fn refresh_seat<S: Store>(
@@ -212,6 +213,26 @@ async fn revoke_seat<S: Store>(
     Ask(query): Ask<ActQuery>,
 ) -> Answer {
     act(&state, &who, id, OwnerAct::Revoke, query.dry_run).await
+}
+
+/// Let the user of a closed seat have another one
+///
+/// For seats whose users sign in: at the next activation the user gets a new seat, if there is a place.
+#[utoipa::path(
+    post, path = "/seats/{id}/allow",
+    params(("id" = Uuid, Path, description = "The closed seat."), ActQuery),
+    responses(
+        (status = 200, description = "What became of it.", body = ActedView),
+        BadRequest, NoSuch, NotJson, Guarded
+    )
+)]
+async fn allow_seat<S: Store>(
+    State(state): State<Arc<AppState<S>>>,
+    who: Visitor,
+    Id(id): Id,
+    Ask(query): Ask<ActQuery>,
+) -> Answer {
+    act(&state, &who, id, OwnerAct::Allow, query.dry_run).await
 }
 
 async fn act<S: Store>(state: &AppState<S>, who: &Visitor, id: Uuid, act: OwnerAct, dry_run: bool) -> Answer {

@@ -1,11 +1,12 @@
 use super::dialect::{BackEnd, now};
 use super::rows::{license_columns, seat_columns};
-use super::{audit, licenses, lists, people, rows, share, sign_in, sweep};
-use crate::rules::{AttemptBy, License, Plan, Seat};
+use super::{audit, issuers, licenses, lists, people, rows, share, sign_in, sweep};
+use crate::rules::{AttemptBy, Issuer, License, Plan, Seat};
 use crate::store::{
-    Account, Actor, Answered, ApiToken, AuditQuery, AuditRow, AuditState, Ending, Hash, ListedSeat, Made,
-    NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, Page, PasswordHash, People, Question, SeatQuery,
-    ServerInfo, Session, Share, SignedIn, Store, StoreError, StoredKeySet, User, UserChange,
+    Account, Actor, Answered, ApiToken, AuditQuery, AuditRow, AuditState, Ending, Hash, IssuerList,
+    ListedSeat, Made, NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, Page, PasswordHash, People,
+    Question, SeatQuery, ServerInfo, Session, Share, SignedIn, Store, StoreError, StoredKeySet, User,
+    UserChange,
 };
 use seatlock_protocol::{PublicKey, TokenHash, UnixTime};
 use sqlx::Row as _;
@@ -153,6 +154,22 @@ impl People for BackEnd {
 
     async fn set_plan(&self, plan: Plan, by: Actor) -> Result<(), StoreError> {
         self.write(people::SetPlan(plan, by)).await
+    }
+
+    async fn issuers(&self) -> Result<IssuerList, StoreError> {
+        self.read_issuers().await
+    }
+
+    async fn add_issuer(&self, issuer: Issuer, by: Actor) -> Result<(), StoreError> {
+        self.write(issuers::ChangeIssuer::Add(issuer, by)).await
+    }
+
+    async fn change_issuer(&self, issuer: Issuer, by: Actor) -> Result<(), StoreError> {
+        self.write(issuers::ChangeIssuer::Replace(issuer, by)).await
+    }
+
+    async fn remove_issuer(&self, url: String, by: Actor) -> Result<(), StoreError> {
+        self.write(issuers::ChangeIssuer::Remove(url, by)).await
     }
 
     async fn add_user(&self, user: NewUser, by: Actor) -> Result<User, StoreError> {

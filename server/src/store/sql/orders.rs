@@ -4,6 +4,7 @@ use super::persist::{audit, change_counts, persist};
 use super::rows::{license, license_columns, parsed, seat, seat_columns};
 use super::writer::{Tx, Write};
 use crate::rules::{Answer, Event, License, OwnerAct, Seat, decide};
+use crate::store::Hash;
 use crate::store::{Answered, Made, NewSeat, OwnerOrder, StoreError, TokenHashes};
 use uuid::Uuid;
 
@@ -15,22 +16,32 @@ impl Write for NewSeat {
             return Ok(made);
         }
         let license = chosen_license(tx, self.license).await?;
-        let event = Event::Create { seat: self.id, shared_with: self.shared_with.clone() };
-        let decision = decide(&license, None, &event, tx.now);
         let (now, seq) = (tx.now, tx.seq);
+        // Of two first activations of one identity the second finds the seat: both have locked the license.
+        if self.identity.is_some()
+            && let Some(seat) = opened_by(tx, &self.token.stored).await?
+        {
+            let subject = Some((seat, license));
+            return Ok(Made::New(Answered { now, seq, subject, answer: Answer::Unchanged }));
+        }
+        let (shared_with, identity) = (self.shared_with.clone(), self.identity.clone());
+        let event = Event::Create { seat: self.id, shared_with, identity };
+        let decision = decide(&license, None, &event, now);
         let Some(seat) = decision.seat else {
             return Ok(Made::New(Answered { now, seq, subject: None, answer: decision.answer }));
         };
         change_counts(tx, license.id, decision.license).await?;
         sqlx::query(
-            "INSERT INTO seat (id, license_id, shared_with, epoch, state, counted, launches, created_at) \
-             VALUES ($1, $2, $3, 0, 'never_used', $4, 0, $5)",
+            "INSERT INTO seat (id, license_id, shared_with, epoch, state, counted, launches, created_at, issuer, subject) \
+             VALUES ($1, $2, $3, 0, 'never_used', $4, 0, $5, $6, $7)",
         )
         .bind(seat.id.to_string())
         .bind(seat.license.to_string())
         .bind(&seat.shared_with)
         .bind(seat.counts())
         .bind(now.seconds())
+        .bind(seat.identity.as_ref().map(|identity| &identity.issuer))
+        .bind(seat.identity.as_ref().map(|identity| &identity.subject))
         .execute(tx.conn())
         .await?;
         insert_token(tx, seat.id, &self.token).await?;
@@ -41,6 +52,17 @@ impl Write for NewSeat {
         let subject = Some((seat, license));
         Ok(Made::New(Answered { now, seq, subject, answer: decision.answer }))
     }
+}
+
+/// The seat that a token or an identity opens, or opened until it was revoked.
+async fn opened_by(tx: &mut Tx<'_>, hash: &Hash) -> Result<Option<Seat>, StoreError> {
+    let query = concat!(
+        "SELECT ",
+        seat_columns!(),
+        " FROM token t JOIN seat s ON s.id = t.seat_id WHERE t.hash = $1"
+    );
+    let row = sqlx::query(query).bind(hash.as_slice()).fetch_optional(tx.conn()).await?;
+    row.as_ref().map(seat).transpose()
 }
 
 async fn chosen_license(tx: &mut Tx<'_>, wanted: Option<Uuid>) -> Result<License, StoreError> {
@@ -81,10 +103,19 @@ impl Write for OwnerOrder {
         }
         let (before, license) = load(tx, self.seat).await?;
         let decision = decide(&license, Some(&before), &Event::Owner(self.act), tx.now);
+        if self.act == OwnerAct::Refresh && before.identity.is_some() {
+            return Err(StoreError::SignsIn);
+        }
         let done = decision.answer == Answer::Done;
+        if done && self.act == OwnerAct::Allow && !is_barred(tx, self.seat).await? {
+            let subject = Some((before, license));
+            return Ok(Made::New(Answered { now: tx.now, seq: tx.seq, subject, answer: Answer::Unchanged }));
+        }
         if !self.dry_run {
-            if done && self.act != OwnerAct::Release {
-                retire_token(tx, self.seat).await?;
+            match self.act {
+                OwnerAct::Refresh | OwnerAct::Revoke if done => retire_token(tx, self.seat).await?,
+                OwnerAct::Allow if done => forget_identity(tx, self.seat).await?,
+                _ => {}
             }
             let token = self.new_token.as_ref().filter(|_| done);
             if let Some(token) = token {
@@ -116,6 +147,17 @@ pub(super) async fn load(tx: &mut Tx<'_>, id: Uuid) -> Result<(Seat, License), S
     .await?
     .ok_or_else(|| StoreError::NotFound(format!("seat {id}")))?;
     Ok((seat(&row)?, license(&row)?))
+}
+
+/// Whether the identity whose seat was closed is told so; then it gets no other seat.
+async fn is_barred(tx: &mut Tx<'_>, seat: Uuid) -> Result<bool, StoreError> {
+    let query = sqlx::query("SELECT 1 FROM token WHERE seat_id = $1").bind(seat.to_string());
+    Ok(query.fetch_optional(tx.conn()).await?.is_some())
+}
+
+async fn forget_identity(tx: &mut Tx<'_>, seat: Uuid) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM token WHERE seat_id = $1").bind(seat.to_string()).execute(tx.conn()).await?;
+    Ok(())
 }
 
 /// The old token's hash stays, marked: see the table. Its installations' secrets and its links end with it.

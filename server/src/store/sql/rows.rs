@@ -2,7 +2,7 @@ use super::dialect::DbRow;
 use crate::rules::{ClonePolicy, Holding, Install, License, Overlap, Plan, ReleaseMode, Seat, SeatState};
 use crate::store::{Hash, ListedSeat, StoreError};
 use seatlock_protocol::{
-    UnixTime,
+    Identity, UnixTime,
     claims::{ClockAction, ClockPolicy},
 };
 use sqlx::Row as _;
@@ -25,7 +25,7 @@ macro_rules! seat_columns {
     () => {
         "s.id AS seat_id, s.license_id AS seat_license_id, s.shared_with, s.epoch, s.state, s.machine, s.since, \
          s.last_ping, s.lease_until, s.counted, s.last_used_at, s.last_offline_at, s.launches, s.terms AS seat_terms, \
-         s.clone_suspected_at"
+         s.clone_suspected_at, s.issuer AS seat_issuer, s.subject AS seat_subject"
     };
 }
 
@@ -73,6 +73,7 @@ pub(super) fn seat(row: &DbRow) -> Read<Seat> {
         id: parsed(row, "seat_id")?,
         license: parsed(row, "seat_license_id")?,
         shared_with: row.try_get("shared_with")?,
+        identity: identity(row)?,
         epoch: unsigned(row, "epoch")?,
         state: state(row)?,
         last_used_at: time(row, "last_used_at")?,
@@ -81,6 +82,13 @@ pub(super) fn seat(row: &DbRow) -> Read<Seat> {
         terms: row.try_get("seat_terms")?,
         clone_suspected_at: time(row, "clone_suspected_at")?,
     })
+}
+
+/// Whose seat it is, if its user signs in.
+fn identity(row: &DbRow) -> Read<Option<Identity>> {
+    let (issuer, subject): (Option<String>, Option<String>) =
+        (row.try_get("seat_issuer")?, row.try_get("seat_subject")?);
+    Ok(issuer.zip(subject).map(|(issuer, subject)| Identity { issuer, subject }))
 }
 
 /// A seat with the column `seat_created_at` beside its own.

@@ -15,6 +15,9 @@ mod audit;
 /// The two traits, for this back end.
 #[path = "../sql/back_end.rs"]
 mod back_end;
+/// Issuers whose access tokens are accepted.
+#[path = "../sql/issuers.rs"]
+mod issuers;
 /// Licenses, key sets and the first contents of a database.
 #[path = "../sql/licenses.rs"]
 mod licenses;

@@ -1,0 +1,109 @@
+use super::{KeySet, Unusable};
+use reqwest::{Client, StatusCode, Url, redirect};
+use rustls::{ClientConfig, crypto::ring};
+use rustls_platform_verifier::BuilderVerifierExt as _;
+use serde::Deserialize;
+use std::{sync::Arc, time::Duration};
+
+/// Longest time for a connection.
+const CONNECT: Duration = Duration::from_secs(3);
+/// Longest time for one document. There are two, and a request may take ten seconds.
+const TOTAL: Duration = Duration::from_secs(4);
+/// Bytes of the largest document. Those of real issuers have some thousands.
+const LARGEST: usize = 256 * 1024;
+
+/// Where an issuer does what, by its own word (OpenID Connect Discovery, section 3).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Endpoints {
+    issuer: String,
+    jwks_uri: String,
+    /// Where people sign in.
+    pub authorization_endpoint: Option<String>,
+    /// Where codes are exchanged for tokens.
+    pub token_endpoint: Option<String>,
+}
+
+/// Why `text` can not be the address of an issuer or of one of its endpoints.
+///
+/// # Errors
+/// The end of a sentence.
+pub fn check_url(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_| "that is no address such as https://login.example.com")?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("an address has no user and password in it");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("an issuer's address has no \"?\" and no \"#\" in it");
+    }
+    match url.scheme() {
+        "https" if url.has_host() => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
+        _ => Err("https is needed, or everybody on the way could put keys of his own in"),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// The endpoints of an issuer, and its keys.
+pub(super) async fn fetch(issuer: &str) -> Result<(Endpoints, KeySet), Unusable> {
+    let discovery = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+    let document = get(&discovery).await?;
+    let endpoints: Endpoints = serde_json::from_slice(&document)
+        .map_err(|_| Unusable::new("what it publishes is no OpenID configuration"))?;
+    // Whoever can answer at this address must not speak for another issuer (Discovery, section 4.3).
+    if endpoints.issuer != issuer {
+        return Err(Unusable::new("it calls itself by another name than it is configured with"));
+    }
+    let keys = get(&endpoints.jwks_uri).await?;
+    let keys = KeySet::read(&keys).map_err(|error| Unusable(format!("its keys are of no use: {error}")))?;
+    Ok((endpoints, keys))
+}
+
+async fn get(address: &str) -> Result<Vec<u8>, Unusable> {
+    let url = check_url(address).map_err(|reason| Unusable(format!("its address is of no use: {reason}")))?;
+    let answer = client(&url)?.get(url).send().await;
+    let mut answer = answer.map_err(|error| unreachable(&error))?;
+    if answer.status() != StatusCode::OK {
+        return Err(Unusable(format!("it answers with the HTTP status {}", answer.status().as_u16())));
+    }
+    let mut document = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(|error| unreachable(&error))? {
+        if document.len() + chunk.len() > LARGEST {
+            return Err(Unusable::new("its answer is too large"));
+        }
+        document.extend_from_slice(&chunk);
+    }
+    Ok(document)
+}
+
+/// Follows no redirects: an issuer's documents are where it says that they are.
+pub(super) fn client(url: &Url) -> Result<Client, Unusable> {
+    let failed = |error: &dyn std::fmt::Display| Unusable(format!("no TLS: {error}"));
+    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| failed(&error))?
+        .with_platform_verifier()
+        .map_err(|error| failed(&error))?
+        .with_no_client_auth();
+    let builder = Client::builder()
+        .tls_backend_preconfigured(tls)
+        .user_agent(concat!("seatlock-server/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .connect_timeout(CONNECT)
+        .timeout(TOTAL);
+    let builder = if is_loopback(url) { builder.no_proxy() } else { builder };
+    builder.build().map_err(|error| failed(&error))
+}
+
+/// Without the address, which may be long, and without the issuer's own words.
+fn unreachable(error: &reqwest::Error) -> Unusable {
+    Unusable::new(match error {
+        error if error.is_timeout() => "it does not answer in time",
+        error if error.is_connect() => "it is not reachable",
+        _ => "the connection broke off",
+    })
+}

@@ -1,0 +1,136 @@
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
+    RsaPublicKeyComponents, UnparsedPublicKey,
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Keys of one issuer that are looked at. Real issuers have a handful.
+const KEYS_MAX: usize = 64;
+
+/// Why a document is no key set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeySetError {
+    /// Not the JSON of RFC 7517, section 5.
+    #[error("it is no JSON Web Key Set")]
+    NotKeySet,
+    /// Nothing in it verifies the signatures that are accepted here.
+    #[error("it has no key for RS256, PS256, ES256 or EdDSA")]
+    NoKey,
+}
+
+/// Keys that verify signatures. Each key has its own algorithms, whatever the header of a token says (RFC 8725, section 3.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeySet(Vec<Key>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Key {
+    kid: Option<String>,
+    /// The only algorithm that it is for, if the issuer says so.
+    alg: Option<String>,
+    material: Material,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Material {
+    Rsa {
+        n: Vec<u8>,
+        e: Vec<u8>,
+    },
+    /// An uncompressed point of P-256.
+    P256(Vec<u8>),
+    Ed25519(Vec<u8>),
+}
+
+/// A JSON Web Key; what is in it for other purposes is left out.
+#[derive(Deserialize)]
+struct Jwk {
+    kty: String,
+    #[serde(rename = "use")]
+    purpose: Option<String>,
+    kid: Option<String>,
+    alg: Option<String>,
+    crv: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+}
+
+impl KeySet {
+    /// Reads an issuer's `jwks_uri`. Keys that are not for signatures, or of a kind that is not accepted here, are left
+    /// out (RFC 7517, section 5).
+    ///
+    /// # Errors
+    /// See [`KeySetError`].
+    pub fn read(document: &[u8]) -> Result<Self, KeySetError> {
+        #[derive(Deserialize)]
+        struct Document {
+            keys: Vec<Value>,
+        }
+        let document: Document = serde_json::from_slice(document).map_err(|_| KeySetError::NotKeySet)?;
+        let keys = document.keys.into_iter().take(KEYS_MAX);
+        let keys: Vec<Key> =
+            keys.filter_map(|key| serde_json::from_value::<Jwk>(key).ok().and_then(Jwk::read)).collect();
+        if keys.is_empty() { Err(KeySetError::NoKey) } else { Ok(Self(keys)) }
+    }
+
+    /// Whether there is a key of that name; without a name, any.
+    #[must_use]
+    pub fn knows(&self, kid: Option<&str>) -> bool {
+        self.named(kid).next().is_some()
+    }
+
+    /// Whether a key of that name made `signature` by the algorithm `alg` (RFC 7518, RFC 8037). Of several keys of one
+    /// name, which an issuer should not have, any may.
+    #[must_use]
+    pub fn verifies(&self, kid: Option<&str>, alg: &str, message: &[u8], signature: &[u8]) -> bool {
+        let fits = |key: &&Key| key.alg.as_deref().is_none_or(|only| only == alg);
+        self.named(kid).filter(fits).any(|key| key.material.verifies(alg, message, signature))
+    }
+
+    fn named(&self, kid: Option<&str>) -> impl Iterator<Item = &Key> {
+        self.0.iter().filter(move |key| kid.is_none() || key.kid.as_deref() == kid)
+    }
+}
+
+impl Jwk {
+    fn read(self) -> Option<Key> {
+        if self.purpose.as_deref().is_some_and(|purpose| purpose != "sig") {
+            return None;
+        }
+        let bytes = |text: Option<&String>| URL_SAFE_NO_PAD.decode(text?).ok();
+        let coordinate = |text| bytes(text).filter(|bytes| bytes.len() == 32);
+        let material = match (self.kty.as_str(), self.crv.as_deref()) {
+            ("RSA", _) => Material::Rsa { n: bytes(self.n.as_ref())?, e: bytes(self.e.as_ref())? },
+            ("EC", Some("P-256")) => {
+                let point = [coordinate(self.x.as_ref())?, coordinate(self.y.as_ref())?].concat();
+                Material::P256([vec![4], point].concat())
+            }
+            ("OKP", Some("Ed25519")) => Material::Ed25519(coordinate(self.x.as_ref())?),
+            _ => return None,
+        };
+        Some(Key { kid: self.kid, alg: self.alg, material })
+    }
+}
+
+impl Material {
+    /// ring refuses RSA keys of less than 2048 bits, and points that are not on the curve.
+    fn verifies(&self, alg: &str, message: &[u8], signature: &[u8]) -> bool {
+        match (self, alg) {
+            (Self::Rsa { n, e }, "RS256" | "PS256") => {
+                let how =
+                    if alg == "RS256" { &RSA_PKCS1_2048_8192_SHA256 } else { &RSA_PSS_2048_8192_SHA256 };
+                RsaPublicKeyComponents { n, e }.verify(how, message, signature).is_ok()
+            }
+            (Self::P256(point), "ES256") => {
+                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(message, signature).is_ok()
+            }
+            (Self::Ed25519(x), "EdDSA" | "Ed25519") => {
+                UnparsedPublicKey::new(&ED25519, x).verify(message, signature).is_ok()
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Tells who somebody is by the word of an issuer: access tokens and ID tokens (RFC 9068, OpenID Connect Core) are verified
+//! against the issuer's published keys.
+//!
+//! What decides is pure: `key_set`, `signed` and `freshness` touch neither network nor clock. `fetch` brings what an issuer
+//! publishes, `keys` keeps it.
+
+/// The issuer's documents, over HTTP.
+mod fetch;
+/// When keys that were fetched before are good enough.
+mod freshness;
+/// The public keys of an issuer (RFC 7517).
+mod key_set;
+/// The keys of every issuer, fetched when they are needed.
+mod keys;
+/// Signed tokens: what they say, and whether it is to be believed.
+mod signed;
+
+pub use fetch::{Endpoints, check_url};
+pub use freshness::{Held, Plan, plan};
+pub use key_set::{KeySet, KeySetError};
+pub use keys::{Keys, Unusable};
+pub use signed::{Claims, Expected, Rejected, verify};

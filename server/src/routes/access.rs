@@ -1,0 +1,157 @@
+use super::AppState;
+use crate::identity::{Claims, Expected};
+use crate::rules::{Admission, Answer, Call, Event, License, Verdict, decide};
+use crate::store::{Actor, Answered, NewSeat, Question, Store, StoreError, TokenHashes};
+use axum::http::HeaderValue;
+use seatlock_protocol::{AccessToken, Act, Code, UnixTime};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// What a plug-in's access token must permit.
+const SEAT_USE: &str = "seat:use";
+/// Characters of a name that are kept with its seat.
+const NAME_MAX: usize = 254;
+
+/// What became of an access token.
+pub(super) struct Judged {
+    /// The database's clock.
+    pub(super) now: UnixTime,
+    /// Newest key set.
+    seq: u64,
+    /// Whose it is, or a refusal that takes nothing away.
+    pub(super) outcome: Result<Admitted, Verdict>,
+}
+
+/// Somebody whom an issuer knows, and where he belongs.
+pub(super) struct Admitted {
+    pub(super) claims: Claims,
+    pub(super) admission: Admission,
+}
+
+impl Admitted {
+    /// As the audit trail names him.
+    pub(super) fn name(&self) -> String {
+        let identity = &self.claims.identity;
+        format!("{} at {}", identity.subject, identity.issuer)
+    }
+}
+
+/// Whose an access token is that permits `scope`.
+pub(super) async fn judge<S: Store>(
+    state: &AppState<S>,
+    token: &AccessToken,
+    scope: &str,
+) -> Result<Judged, StoreError> {
+    let list = state.store.issuers().await?;
+    let (now, seq) = (list.now, list.seq);
+    let refused = |code| Verdict::new(code, Act::Keep);
+    let judged = |outcome| Ok(Judged { now, seq, outcome });
+    let issuer = list.issuers.into_iter().find(|issuer| issuer.url == token.identity().issuer);
+    let Some(issuer) = issuer else {
+        tracing::info!("an access token of an issuer that is not configured was refused");
+        return judged(Err(refused(Code::SignInRequired)));
+    };
+    let expected = Expected { issuer: &issuer.url, audience: &issuer.audience };
+    let claims = match state.issuers.verify(token, expected, now).await {
+        Ok(Ok(claims)) => claims,
+        Ok(Err(reason)) => {
+            tracing::info!(issuer = issuer.url, %reason, "an access token was refused");
+            return judged(Err(refused(Code::SignInRequired)));
+        }
+        Err(reason) => {
+            let reason = format!("{}: {reason}", issuer.name);
+            return judged(Err(refused(Code::IssuerUnusable).with("reason", reason)));
+        }
+    };
+    if !claims.scopes.contains(scope) {
+        return judged(Err(refused(Code::ScopeMissing).with("scope", scope)));
+    }
+    match issuer.admit(claims.bearer()).cloned() {
+        Some(admission) => judged(Ok(Admitted { claims, admission })),
+        None => {
+            let (issuer, subject) = (&claims.identity.issuer, &claims.identity.subject);
+            tracing::info!(issuer, subject, "no rule admits this identity");
+            judged(Err(refused(Code::IdentityUnknown)))
+        }
+    }
+}
+
+/// Answers a plug-in that shows an access token. `question` names no token yet. An identity that activates for the first
+/// time gets a seat of its own.
+pub(super) async fn answer<S: Store>(
+    state: &AppState<S>,
+    token: &AccessToken,
+    mut question: Question,
+) -> Result<Answered, StoreError> {
+    let Judged { now, seq, outcome } = judge(state, token, SEAT_USE).await?;
+    let says = |verdict| Ok(Answered { now, seq, subject: None, answer: Answer::Verdict(verdict) });
+    let admitted = match outcome {
+        Ok(admitted) => admitted,
+        Err(verdict) => return says(verdict),
+    };
+    let licenses = state.store.licenses(Some(admitted.admission.account)).await?;
+    let Some(license) = admitted.admission.license(&licenses, &question.caller.product, now) else {
+        return says(Verdict::new(Code::PlanNotEntitled, Act::Keep));
+    };
+    let hashes = TokenHashes::of_identity(&admitted.claims.identity, license.id, &state.pepper);
+    question.token = hashes.stored;
+    let answered = state.store.call(question.clone()).await?;
+    let asks_for_seat = question.call.submits_token() || question.call == Call::Status;
+    if answered.subject.is_some() || !asks_for_seat {
+        return Ok(answered);
+    }
+    let new = new_seat(&admitted, license, hashes);
+    let first = preview(license, &new, &question, now);
+    if question.call == Call::Status || first.code != Code::Ok {
+        return says(first);
+    }
+    let made = state.store.create_seat(new).await?;
+    match made {
+        // The last place went to somebody else meanwhile.
+        crate::store::Made::New(Answered { answer: Answer::Verdict(refused), .. }) => says(refused),
+        _ => state.store.call(question).await,
+    }
+}
+
+fn new_seat(admitted: &Admitted, license: &License, token: TokenHashes) -> NewSeat {
+    let bearer = admitted.claims.bearer();
+    let name = bearer.name().chars().filter(|c| !c.is_control()).take(NAME_MAX);
+    NewSeat {
+        id: Uuid::new_v4(),
+        license: Some(license.id),
+        shared_with: name.collect(),
+        token,
+        identity: Some(admitted.claims.identity.clone()),
+        remember: None,
+        by: Actor::User(admitted.name()),
+    }
+}
+
+/// What a first activation would be answered. It is asked before a seat is made, so that none is made in vain.
+fn preview(license: &License, new: &NewSeat, question: &Question, now: UnixTime) -> Verdict {
+    let (shared_with, identity) = (new.shared_with.clone(), new.identity.clone());
+    let created = decide(license, None, &Event::Create { seat: new.id, shared_with, identity }, now);
+    let answer = match created.seat {
+        Some(seat) => {
+            let event = Event::Call(Call::Status, Box::new(question.caller.clone()));
+            decide(license, Some(&seat), &event, now).answer
+        }
+        None => created.answer,
+    };
+    match answer {
+        Answer::Verdict(verdict) => verdict,
+        _ => Verdict::new(Code::Ok, Act::Keep),
+    }
+}
+
+/// What 401 and 403 ask for (RFC 6750, section 3).
+pub(super) fn challenge(code: &str, params: &BTreeMap<String, String>) -> Option<HeaderValue> {
+    let scope = params.get("scope").map(String::as_str).unwrap_or_default();
+    match code {
+        "sign_in_required" => Some(HeaderValue::from_static("Bearer error=\"invalid_token\"")),
+        "scope_missing" => {
+            HeaderValue::try_from(format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"")).ok()
+        }
+        _ => None,
+    }
+}

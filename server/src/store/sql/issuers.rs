@@ -1,0 +1,120 @@
+use super::audit::{Entry, append};
+use super::dialect::{BackEnd, DbRow, now};
+use super::rows::{moment, unsigned};
+use super::writer::{Tx, Write};
+use crate::rules::{Client, Issuer};
+use crate::store::{Actor, IssuerList, StoreError};
+use serde_json::json;
+use sqlx::Row as _;
+use uuid::Uuid;
+
+/// What becomes of an issuer.
+pub(super) enum ChangeIssuer {
+    Add(Issuer, Actor),
+    Replace(Issuer, Actor),
+    Remove(String, Actor),
+}
+
+impl Write for ChangeIssuer {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let (event, detail, by) = match self {
+            Self::Add(issuer, by) => {
+                add(tx, issuer).await?;
+                ("issuer_added", describe(issuer), by)
+            }
+            Self::Replace(issuer, by) => {
+                replace(tx, issuer).await?;
+                ("issuer_changed", describe(issuer), by)
+            }
+            Self::Remove(url, by) => {
+                let delete = sqlx::query("DELETE FROM issuer WHERE url = $1").bind(url);
+                is_one(delete.execute(tx.conn()).await?.rows_affected(), url)?;
+                ("issuer_removed", json!({ "issuer": url }), by)
+            }
+        };
+        // It is about every account that its rules name, so it is written into the trail of none.
+        append(tx, by, Entry { detail: Some(detail), ..Entry::new(event, Uuid::nil()) }).await
+    }
+}
+
+async fn add(tx: &mut Tx<'_>, issuer: &Issuer) -> Result<(), StoreError> {
+    let added = sqlx::query(
+        "INSERT INTO issuer (url, name, audience, client_id, client_secret, admissions, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (url) DO NOTHING",
+    )
+    .bind(&issuer.url)
+    .bind(&issuer.name)
+    .bind(&issuer.audience)
+    .bind(issuer.client.as_ref().map(|client| &client.id))
+    .bind(issuer.client.as_ref().and_then(|client| client.sealed_secret.as_ref()))
+    .bind(admissions(issuer)?)
+    .bind(tx.now.seconds())
+    .execute(tx.conn())
+    .await?;
+    let new = added.rows_affected() == 1;
+    if new { Ok(()) } else { Err(StoreError::Taken(format!("the issuer {}", issuer.url))) }
+}
+
+async fn replace(tx: &mut Tx<'_>, issuer: &Issuer) -> Result<(), StoreError> {
+    let replaced = sqlx::query(
+        "UPDATE issuer SET name = $2, audience = $3, client_id = $4, client_secret = $5, admissions = $6 \
+         WHERE url = $1",
+    )
+    .bind(&issuer.url)
+    .bind(&issuer.name)
+    .bind(&issuer.audience)
+    .bind(issuer.client.as_ref().map(|client| &client.id))
+    .bind(issuer.client.as_ref().and_then(|client| client.sealed_secret.as_ref()))
+    .bind(admissions(issuer)?)
+    .execute(tx.conn())
+    .await?;
+    is_one(replaced.rows_affected(), &issuer.url)
+}
+
+fn is_one(rows: u64, url: &str) -> Result<(), StoreError> {
+    if rows == 1 { Ok(()) } else { Err(StoreError::NotFound(format!("issuer {url}"))) }
+}
+
+fn admissions(issuer: &Issuer) -> Result<String, StoreError> {
+    serde_json::to_string(&issuer.admissions).map_err(|_| StoreError::Unexpected("issuer.admissions"))
+}
+
+/// Without the client's secret, sealed as it is.
+fn describe(issuer: &Issuer) -> serde_json::Value {
+    json!({
+        "issuer": issuer.url, "name": issuer.name, "audience": issuer.audience,
+        "client_id": issuer.client.as_ref().map(|client| &client.id), "admits": issuer.admissions,
+    })
+}
+
+impl BackEnd {
+    pub(super) async fn read_issuers(&self) -> Result<IssuerList, StoreError> {
+        let rows = sqlx::query(concat!(
+            "SELECT c.now, c.seq, i.url, i.name, i.audience, i.client_id, i.client_secret, i.admissions FROM (SELECT ",
+            now!(),
+            " AS now, (SELECT coalesce(max(seq), 0) FROM key_set) AS seq) c \
+             LEFT JOIN issuer i ON 1 = 1 ORDER BY i.created_at, i.url"
+        ))
+        .fetch_all(self.pool())
+        .await?;
+        let first = rows.first().ok_or(StoreError::Unexpected("now"))?;
+        let (now, seq) = (moment(first, "now")?, unsigned(first, "seq")?);
+        let issuers = rows.iter().map(issuer).filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        Ok(IssuerList { now, seq, issuers })
+    }
+}
+
+/// `None` when the row is there for the clock only.
+fn issuer(row: &DbRow) -> Result<Option<Issuer>, StoreError> {
+    let Some(url) = row.try_get::<Option<String>, _>("url")? else { return Ok(None) };
+    let client = match row.try_get::<Option<String>, _>("client_id")? {
+        Some(id) => Some(Client { id, sealed_secret: row.try_get("client_secret")? }),
+        None => None,
+    };
+    let admissions = serde_json::from_str(row.try_get("admissions")?)
+        .map_err(|_| StoreError::Unexpected("issuer.admissions"))?;
+    let (name, audience) = (row.try_get("name")?, row.try_get("audience")?);
+    Ok(Some(Issuer { url, name, audience, client, admissions }))
+}
