@@ -1,5 +1,5 @@
-//! People and machines that sign in at a real OpenID provider, npm's oidc-provider, in front of a license server that shows
-//! what it was asked.
+//! People and machines that sign in at a real OpenID provider, npm's oidc-provider: in front of a license server that shows
+//! what it was asked, and of the real one.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper that fails is a test that fails")]
 
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use support::person::Person;
 use support::{AGREED, AGREED_FOR_NOW, Computer, PATIENCE, end_of, standing};
 use xtask::oidc_provider::{Provider, RunningProvider};
+use xtask::server::Running;
 use xtask::stand_in::StandIn;
 
 const MIRA: &str = "mira@example.com";
@@ -339,4 +340,43 @@ fn signing_out_is_told_to_the_issuer() {
     let client = scene.person();
     assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::SignInRequired);
     assert!(scene.server.seen().is_empty());
+}
+
+#[test]
+fn the_real_server_gives_everybody_a_seat_of_their_own() {
+    let provider = Provider::default().start().unwrap();
+    let server = Running::start().unwrap();
+    let add = ["issuer", "add", provider.url(), "--audience", provider.audience(), "--admit", "everybody"];
+    server.administer(&add).unwrap();
+    let open = |computer: &Computer, client_id: &str, secret: Option<&str>| {
+        let mut options = computer.options(&server);
+        options.set_issuer_url(provider.url()).unwrap();
+        options.set_client_id(client_id).unwrap();
+        options.set_audience(provider.audience()).unwrap();
+        secret.iter().for_each(|secret| options.set_client_secret(secret).unwrap());
+        Client::open(&options).unwrap()
+    };
+    let (farm, desk) = (Computer::new("real-farm"), Computer::new("real-desk"));
+    let machine = open(&farm, "farm", Some("farm-secret"));
+    let event = end_of(&machine, machine.ping(Intent::Launch));
+    assert_eq!(event.code, Code::Ok, "{}", event.message);
+    let person = open(&desk, "plugin", None);
+    let operation = person.sign_in_browser(AGREED, false, None).unwrap();
+    Person::default().sign_in(&page_of(&person), MIRA);
+    let event = end_of(&person, Ok(operation));
+    assert_eq!(event.code, Code::Ok, "{}", event.message);
+    let seats = [&machine, &person].map(|client| client.text(Text::Seat).unwrap().unwrap());
+    assert_ne!(seats[0], seats[1]);
+    for client in [&machine, &person] {
+        assert_eq!(end_of(client, client.ping(Intent::Launch)).code, Code::Ok);
+        assert_eq!(standing(client), (LockState::Unlocked, Code::Ok));
+    }
+    server.administer(&["seat", "revoke", &seats[1], "--yes"]).unwrap();
+    assert_eq!(end_of(&person, person.ping(Intent::Launch)).code, Code::TokenRevoked);
+    assert_eq!(standing(&person), (LockState::Locked, Code::TokenRevoked));
+    let event = end_of(&machine, machine.release());
+    assert_eq!(event.code, Code::Ok, "{}", event.message);
+    server.administer(&["issuer", "remove", provider.url()]).unwrap();
+    let machine = open(&Computer::new("late"), "farm", Some("farm-secret"));
+    assert_eq!(end_of(&machine, machine.ping(Intent::Launch)).code, Code::SignInRequired);
 }

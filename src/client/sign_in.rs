@@ -231,13 +231,16 @@ impl Worker {
             let Some(Credential::Person(sign_in)) = self.keeper.credential.clone() else {
                 return Err(Trouble::of(Code::SignInRequired));
             };
-            let refresh = sign_in.refresh.filter(|refresh| used.as_ref() != Some(refresh));
-            let Some(refresh) = refresh else {
-                // It is worth nothing any more, and showing it again looks like theft.
-                let forgotten = self.keeper.rotate(None);
-                self.note(forgotten);
+            // One of another issuer or client stays for the day on which that is set up again.
+            let fits = |refresh: &RefreshToken| refresh.secret_for(&issuer.url, &issuer.client_id).is_some();
+            let Some(refresh) = sign_in.refresh.filter(fits) else {
                 return Err(Trouble::of(Code::SignInRequired));
             };
+            if used.as_ref() == Some(&refresh) {
+                // It is worth nothing any more, and showing it again looks like theft.
+                self.keep_rotated(None);
+                return Err(Trouble::of(Code::SignInRequired));
+            }
             match issuer.renew(&refresh).await {
                 Ok(grant) if *grant.access.identity() != sign_in.identity => {
                     let detail = Some("It answered for somebody else".to_owned());

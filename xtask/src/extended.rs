@@ -26,6 +26,9 @@ mod gate;
 mod headers;
 /// E-mail, before a real mail server.
 mod mail;
+/// Signing in, with a real browser.
+#[cfg(unix)]
+mod oauth_client;
 /// Real proxies, and names that are not found, in a network of its own.
 #[cfg(unix)]
 pub mod proxies;
@@ -51,6 +54,8 @@ const CHECKS: &[Check] = &[
     ("examples: warnings as errors", headers::examples),
     ("symbols: nm shows the header's names only", symbols::exports),
     ("browser: every page, light and dark, wide and narrow", browser::check),
+    #[cfg(unix)]
+    ("oauth-client: signing in with a real browser", oauth_client::signs_in),
     ("python: protocol against PyJWT", python::cross_check),
     ("api: the admin API against its description, by schemathesis", api::described),
     ("valgrind: 20 lives without leak or error", valgrind::lifecycle),

@@ -1,3 +1,4 @@
+use super::discovery::safe;
 use super::wire::Denied;
 use super::{Grant, Issuer, Prompt, lasting};
 use serde::Deserialize;
@@ -25,6 +26,8 @@ const LONGER: Duration = Duration::from_secs(5);
 /// Nobody asks more often or more rarely, and no code lasts longer, whatever an issuer says.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 const LONGEST_LIFE: u64 = 24 * 3600;
+/// More characters nobody types.
+const LONGEST_CODE: usize = 64;
 
 impl Issuer {
     /// Lets a person sign in at another device (RFC 8628). `show` gets the page to open there, and what to type.
@@ -42,7 +45,8 @@ impl Issuer {
         let answer = wire.post(provider.device_authorization()?, self.client(&provider), &asked).await?;
         let Codes { device_code, user_code, verification_uri, expires_in, interval } = answer.read()?;
         let end = Instant::now() + Duration::from_secs(expires_in.min(LONGEST_LIFE));
-        show(Prompt { url: verification_uri, code: Some(user_code) });
+        let code = user_code.chars().filter(|c| !c.is_control()).take(LONGEST_CODE).collect();
+        show(Prompt { url: safe(&verification_uri)?.into(), code: Some(code) });
         let asked =
             [("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), ("device_code", &*device_code)];
         let mut pause = Duration::from_secs(interval.min(LONGEST_LIFE));

@@ -80,8 +80,8 @@ impl Provider {
     }
 }
 
-/// An endpoint's address: https, or of this computer.
-fn safe(address: &str) -> Result<Url, Denied> {
+/// An address that secrets are sent to, or a person is: https, or of this computer.
+pub(super) fn safe(address: &str) -> Result<Url, Denied> {
     let url = Url::parse(address).ok();
     let url = url.filter(|url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url)));
     url.ok_or(Denied::because("It names an address that does not begin with https"))
