@@ -47,7 +47,7 @@ impl Checked {
     /// What `seatlock_client_open` does with the files, and `seatlock_client_status` with the result.
     fn check(&self) -> Result<()> {
         let token = self.folder.read_token()?;
-        let binding = Binding { token: token.map(|token| token.hash()), ..self.binding.clone() };
+        let binding = Binding { token: token.and_then(|token| token.hash()), ..self.binding.clone() };
         let Loaded::Current::<Record>(record) = self.folder.load()? else { anyhow::bail!("no state") };
         let state = State::from_record(record, &self.trust, &binding);
         let reading = clock::read();
