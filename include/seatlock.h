@@ -316,6 +316,11 @@ typedef enum seatlock_event_kind {
      * SEATLOCK_ERROR_STORE_UNWRITABLE.
      */
     SEATLOCK_EVENT_NOTICE = 3,
+    /**
+     * A person is to sign in: open the page of SEATLOCK_TEXT_SIGN_IN_URL, or show it with SEATLOCK_TEXT_SIGN_IN_CODE. The
+     * message says so in words.
+     */
+    SEATLOCK_EVENT_SIGN_IN = 4,
 } seatlock_event_kind;
 
 /**
@@ -350,6 +355,14 @@ typedef enum seatlock_text {
      * Folder in which state is kept.
      */
     SEATLOCK_TEXT_STATE_FOLDER = 7,
+    /**
+     * The page to open, while a person is signing in.
+     */
+    SEATLOCK_TEXT_SIGN_IN_URL = 8,
+    /**
+     * What to type on that page, when it is opened on another device.
+     */
+    SEATLOCK_TEXT_SIGN_IN_CODE = 9,
 } seatlock_text;
 
 /**
@@ -649,6 +662,48 @@ int32_t seatlock_options_set_account_folder(struct seatlock_options *options,
                                             struct seatlock_error *error);
 
 /**
+ * Sets the address of the issuer, an OpenID provider, at which people sign in instead of entering a token, or this machine
+ * does. Plain http is accepted for loopback addresses only. In the environment SEATLOCK_ISSUER_URL comes before it, and
+ * SEATLOCK_CLIENT_ID, SEATLOCK_CLIENT_SECRET, SEATLOCK_SCOPES and SEATLOCK_AUDIENCE before the options below.
+ * Not to be mixed up with `seatlock_options_set_issuer`. [one thread at a time]
+ */
+int32_t seatlock_options_set_issuer_url(struct seatlock_options *options,
+                                        const char *url,
+                                        struct seatlock_error *error);
+
+/**
+ * Sets what the issuer calls this product, or this machine. Required with an issuer. [one thread at a time]
+ */
+int32_t seatlock_options_set_client_id(struct seatlock_options *options,
+                                       const char *id,
+                                       struct seatlock_error *error);
+
+/**
+ * Sets the secret of a machine that signs in by itself and then needs no token and no person: a first ping of intent
+ * SEATLOCK_PING_LAUNCH activates it. It is never written down. Whoever sets it up agrees to the terms that the plug-in
+ * names. Never compile it into a plug-in that is handed out. [one thread at a time]
+ */
+int32_t seatlock_options_set_client_secret(struct seatlock_options *options,
+                                           const char *secret,
+                                           struct seatlock_error *error);
+
+/**
+ * Sets the scopes to ask for, separated by spaces. The default is "seat:use", and for people also what makes a sign-in last
+ * ("openid offline_access") where the issuer has it. [one thread at a time]
+ */
+int32_t seatlock_options_set_scopes(struct seatlock_options *options,
+                                    const char *scopes,
+                                    struct seatlock_error *error);
+
+/**
+ * Sets for whom the access tokens are to be, for issuers that want to be told: it is sent as `audience`, and as `resource`
+ * (RFC 8707) when it is a URI. [one thread at a time]
+ */
+int32_t seatlock_options_set_audience(struct seatlock_options *options,
+                                      const char *audience,
+                                      struct seatlock_error *error);
+
+/**
  * Sets the function to call when an event is waiting, or NULL for none. `context` is handed to it as it is and
  * must stay valid until every client opened with these options is closed. [one thread at a time]
  */
@@ -748,6 +803,42 @@ int32_t seatlock_client_preflight(const struct seatlock_client *client,
                                   const char *token,
                                   uint64_t *operation,
                                   struct seatlock_error *error);
+
+/**
+ * Lets a person sign in with a browser of this computer, and then takes a seat as `seatlock_client_activate` does with a
+ * token. An issuer must be set. With `open` 1 the browser is opened here; with 0 the host opens the page of
+ * SEATLOCK_TEXT_SIGN_IN_URL when a SEATLOCK_EVENT_SIGN_IN comes. `timeout_s` is in seconds, 0 for five minutes. Consent as
+ * for `seatlock_client_activate`; with SEATLOCK_REMEMBER_TOKEN the sign-in outlasts the host.
+ *
+ * Returns at once; everything else goes on meanwhile, one sign-in at a time. The operation ends as an activation does, or
+ * with SEATLOCK_ERROR_SIGN_IN_REFUSED (not allowed, closed, too late) or SEATLOCK_ERROR_ISSUER_UNUSABLE. [any thread]
+ */
+int32_t seatlock_client_sign_in_browser(const struct seatlock_client *client,
+                                        uint32_t consent,
+                                        uint32_t open,
+                                        uint32_t timeout_s,
+                                        uint64_t *operation,
+                                        struct seatlock_error *error);
+
+/**
+ * Lets a person sign in at another device, such as a telephone. The SEATLOCK_EVENT_SIGN_IN says in words which page to open
+ * there (SEATLOCK_TEXT_SIGN_IN_URL) and what to type (SEATLOCK_TEXT_SIGN_IN_CODE). Otherwise as
+ * `seatlock_client_sign_in_browser`. [any thread]
+ */
+int32_t seatlock_client_sign_in_device(const struct seatlock_client *client,
+                                       uint32_t consent,
+                                       uint32_t timeout_s,
+                                       uint64_t *operation,
+                                       struct seatlock_error *error);
+
+/**
+ * Forgets sign-in and license on this computer, as `seatlock_client_forget` does, and tells the issuer that the sign-in is
+ * over, if it can be told. Release the seat first if another computer should have it. Returns at once; see
+ * `seatlock_client_activate`. [any thread]
+ */
+int32_t seatlock_client_sign_out(const struct seatlock_client *client,
+                                 uint64_t *operation,
+                                 struct seatlock_error *error);
 
 /**
  * Forgets token and license on this computer. The seat stays bound to it on the server: release it first if

@@ -84,6 +84,7 @@ enum class event_kind : std::uint32_t {
     operation = SEATLOCK_EVENT_OPERATION,
     status = SEATLOCK_EVENT_STATUS,
     notice = SEATLOCK_EVENT_NOTICE,
+    sign_in = SEATLOCK_EVENT_SIGN_IN,
 };
 enum class text : std::uint32_t {
     machine_id = SEATLOCK_TEXT_MACHINE_ID,
@@ -93,6 +94,8 @@ enum class text : std::uint32_t {
     entitlements = SEATLOCK_TEXT_ENTITLEMENTS,
     status = SEATLOCK_TEXT_STATUS,
     state_folder = SEATLOCK_TEXT_STATE_FOLDER,
+    sign_in_url = SEATLOCK_TEXT_SIGN_IN_URL,
+    sign_in_code = SEATLOCK_TEXT_SIGN_IN_CODE,
 };
 
 /// The two check boxes beside the token.
@@ -198,6 +201,11 @@ public:
     options &terms(const char *version) { return set(seatlock_options_set_terms, version); }
     options &background(bool enabled) { return set(seatlock_options_set_background, enabled ? 1U : 0U); }
     options &network_allowed(bool allowed) { return set(seatlock_options_set_network_allowed, allowed ? 1U : 0U); }
+    options &issuer_url(const char *url) { return set(seatlock_options_set_issuer_url, url); }
+    options &client_id(const char *id) { return set(seatlock_options_set_client_id, id); }
+    options &client_secret(const char *secret) { return set(seatlock_options_set_client_secret, secret); }
+    options &scopes(const char *names) { return set(seatlock_options_set_scopes, names); }
+    options &audience(const char *name) { return set(seatlock_options_set_audience, name); }
     options &account_folder(const char *path) { return set(seatlock_options_set_account_folder, path); }
     /// `context` must outlive every client that is opened with these options.
     options &wake(seatlock_wake function, void *context) { return set(seatlock_options_set_wake, function, context); }
@@ -283,6 +291,14 @@ public:
     }
     result<operation> import_file(const char *path) const { return start(seatlock_client_import_file, path); }
     result<operation> release_file(const char *path) const { return start(seatlock_client_release_file, path); }
+    /// Until event_kind::sign_in comes, text::sign_in_url is empty. No timeout: five minutes.
+    result<operation> sign_in_browser(consent given, bool open = true, std::chrono::duration<std::uint32_t> timeout = {}) const {
+        return start(seatlock_client_sign_in_browser, static_cast<std::uint32_t>(given), open ? 1U : 0U, timeout.count());
+    }
+    result<operation> sign_in_device(consent given, std::chrono::duration<std::uint32_t> timeout = {}) const {
+        return start(seatlock_client_sign_in_device, static_cast<std::uint32_t>(given), timeout.count());
+    }
+    result<operation> sign_out() const { return start(seatlock_client_sign_out); }
     result<operation> forget() const { return start(seatlock_client_forget); }
     /// False when there is no such operation any more.
     bool cancel(operation which) const noexcept { return seatlock_client_cancel(raw_.get(), which) == SEATLOCK_OK; }

@@ -91,6 +91,19 @@ static int show_status(const seatlock_client *client)
     return state == SEATLOCK_LOCKED ? LOCKED : LICENSED;
 }
 
+static int ended(const seatlock_event *event, const char *what, const char *done)
+{
+    char when[32];
+    if (event->code >= 0) {
+        printf("%s: %s\n", what, done);
+        return LICENSED;
+    }
+    explain(what, event->code, event->message);
+    if (event->available_at != 0 && iso_time(event->available_at, when, sizeof when))
+        fprintf(stderr, "%s: not before %s\n", what, when);
+    return FAILED;
+}
+
 /* For a program without a window: wait for the event of an operation. A plug-in does not wait, see watch(). */
 static int finish(seatlock_client *client, uint64_t operation, const settings *set, const char *what, const char *done)
 {
@@ -107,15 +120,7 @@ static int finish(seatlock_client *client, uint64_t operation, const settings *s
         fprintf(stderr, "%s: no answer within %lu ms; trying again is safe\n", what, (unsigned long)set->timeout_ms);
         return FAILED;
     }
-    if (event.code >= 0) {
-        printf("%s: %s\n", what, done);
-        return LICENSED;
-    }
-    explain(what, event.code, event.message);
-    char when[32];
-    if (event.available_at != 0 && iso_time(event.available_at, when, sizeof when))
-        fprintf(stderr, "%s: not before %s\n", what, when);
-    return FAILED;
+    return ended(&event, what, done);
 }
 
 static int machine_id(const settings *set)
@@ -145,9 +150,47 @@ static int activate(seatlock_client *client, const settings *set)
         fail("activate", code, &error);
         return show_status(client) == LOCKED ? LOCKED : FAILED;
     }
-    int ended = finish(client, operation, set, "activate", "this computer has the seat");
+    int result = finish(client, operation, set, "activate", "this computer has the seat");
     int shown = show_status(client);
-    return shown == LOCKED ? LOCKED : ended;
+    return shown == LOCKED ? LOCKED : result;
+}
+
+/* Takes as long as the person does. A plug-in with a window shows the same when the event comes, see timer_tick(). */
+static int sign_in(seatlock_client *client, const settings *set)
+{
+    seatlock_error error = no_error();
+    seatlock_event event;
+    uint64_t operation = 0;
+    int result, shown;
+    int32_t code = set->place == PLACE_DEVICE
+                       ? seatlock_client_sign_in_device(client, consent(set), 0, &operation, &error)
+                       : seatlock_client_sign_in_browser(client, consent(set), set->place == PLACE_BROWSER, 0, &operation, &error);
+    if (code < 0)
+        return fail("sign-in", code, &error);
+    memset(&event, 0, sizeof event);
+    event.struct_size = sizeof event;
+    do {
+        code = seatlock_client_next_event(client, 1000, &event);
+        if (code == SEATLOCK_OK && event.kind == SEATLOCK_EVENT_SIGN_IN) {
+            printf("sign-in: %s\n", event.message);
+            show_text(client, "page", SEATLOCK_TEXT_SIGN_IN_URL);
+            show_text(client, "code", SEATLOCK_TEXT_SIGN_IN_CODE);
+            fflush(stdout);
+        }
+    } while (code >= 0 && (code == SEATLOCK_NOTHING || event.operation != operation));
+    result = code < 0 ? fail("sign-in", code, &error) : ended(&event, "sign-in", "this computer has the seat");
+    shown = show_status(client);
+    return shown == LOCKED ? LOCKED : result;
+}
+
+static int sign_out(seatlock_client *client, const settings *set)
+{
+    seatlock_error error = no_error();
+    uint64_t operation = 0;
+    int32_t code = seatlock_client_sign_out(client, &operation, &error);
+    int result = code < 0 ? fail("sign-out", code, &error) : finish(client, operation, set, "sign-out", "nothing is kept here any more");
+    show_status(client);
+    return result;
 }
 
 static int preflight(seatlock_client *client, const settings *set)
@@ -178,9 +221,9 @@ static int release(seatlock_client *client, const settings *set)
     seatlock_error error = no_error();
     uint64_t operation = 0;
     int32_t code = seatlock_client_release(client, &operation, &error);
-    int ended = code < 0 ? fail("release", code, &error) : finish(client, operation, set, "release", "the seat is free");
+    int result = code < 0 ? fail("release", code, &error) : finish(client, operation, set, "release", "the seat is free");
     show_status(client);
-    return ended;
+    return result;
 }
 
 /* Without a network a person carries two files: the request there, the lease back. */
@@ -189,7 +232,7 @@ static int carried(seatlock_client *client, const settings *set)
     seatlock_error error = no_error();
     uint64_t operation = 0;
     int32_t code;
-    int ended, shown;
+    int result, shown;
     if (set->verb == VERB_REQUEST_FILE) {
         code = seatlock_client_request_file(client, set->token, consent(set), set->path, &operation, &error);
         return code < 0 ? fail("request-file", code, &error)
@@ -201,10 +244,10 @@ static int carried(seatlock_client *client, const settings *set)
                         : finish(client, operation, set, "release-file", "bring the file to the server");
     }
     code = seatlock_client_import_file(client, set->path, &operation, &error);
-    ended = code < 0 ? fail("import-file", code, &error)
-                     : finish(client, operation, set, "import-file", "this computer has the seat");
+    result = code < 0 ? fail("import-file", code, &error)
+                      : finish(client, operation, set, "import-file", "this computer has the seat");
     shown = show_status(client);
-    return shown == LOCKED ? LOCKED : ended;
+    return shown == LOCKED ? LOCKED : result;
 }
 
 static int forget(seatlock_client *client, const settings *set)
@@ -212,9 +255,9 @@ static int forget(seatlock_client *client, const settings *set)
     seatlock_error error = no_error();
     uint64_t operation = 0;
     int32_t code = seatlock_client_forget(client, &operation, &error);
-    int ended = code < 0 ? fail("forget", code, &error) : finish(client, operation, set, "forget", "nothing is kept here any more");
+    int result = code < 0 ? fail("forget", code, &error) : finish(client, operation, set, "forget", "nothing is kept here any more");
     show_status(client);
-    return ended;
+    return result;
 }
 
 /* Set by the library's thread, read by the host's timer: no lock, no call back into the library. */
@@ -236,7 +279,7 @@ static void timer_tick(const seatlock_client *client)
     if (!atomic_exchange(&woken, false))
         return;
     while (seatlock_client_next_event(client, 0, &event) == SEATLOCK_OK) {
-        static const char *const kinds[] = {"event", "operation", "status", "notice"};
+        static const char *const kinds[] = {"event", "operation", "status", "notice", "sign-in"};
         const char *kind = event.kind < sizeof kinds / sizeof kinds[0] ? kinds[event.kind] : kinds[0];
         printf("%s: %s (%s)\n", kind, event.message, seatlock_code_name(event.code));
         fflush(stdout);
@@ -268,6 +311,10 @@ static int32_t fill(seatlock_options *options, const settings *set, seatlock_err
         code = seatlock_options_set_issuer(options, set->issuer, error);
     if (code == SEATLOCK_OK && set->state_folder != NULL)
         code = seatlock_options_set_state_folder(options, set->state_folder, error);
+    if (code == SEATLOCK_OK && set->issuer_url != NULL)
+        code = seatlock_options_set_issuer_url(options, set->issuer_url, error);
+    if (code == SEATLOCK_OK && set->client_id != NULL)
+        code = seatlock_options_set_client_id(options, set->client_id, error);
     if (code == SEATLOCK_OK && set->account_folder != NULL)
         code = seatlock_options_set_account_folder(options, set->account_folder, error);
     if (code == SEATLOCK_OK && set->proxy != NULL)
@@ -293,6 +340,10 @@ static int run(seatlock_client *client, const settings *set)
     switch (set->verb) {
     case VERB_ACTIVATE:
         return activate(client, set);
+    case VERB_SIGN_IN:
+        return sign_in(client, set);
+    case VERB_SIGN_OUT:
+        return sign_out(client, set);
     case VERB_PREFLIGHT:
         return preflight(client, set);
     case VERB_PING:

@@ -19,6 +19,8 @@ static const char HELP[] =
     "\n"
     "  machine-id            print this computer's id for the product\n"
     "  activate TOKEN        take the token's seat for this computer\n"
+    "  sign-in [page|device]  sign in instead of entering a token; page: print the page instead of opening it\n"
+    "  sign-out              forget the sign-in here, and tell the issuer\n"
     "  preflight [TOKEN]     ask what activating would say; changes nothing\n"
     "  status                show the license; needs no network\n"
     "  ping                  tell the server that this computer uses its seat\n"
@@ -34,6 +36,8 @@ static const char HELP[] =
     "  --server URL          EXAMPLE_SERVER         license server, such as https://license.example.com\n"
     "  --root-key X          EXAMPLE_ROOT_KEY       its public key, as `seatlock-server init` prints it\n"
     "  --issuer NAME         EXAMPLE_ISSUER         its name, when that is not its address\n"
+    "  --issuer-url URL      EXAMPLE_ISSUER_URL     OpenID provider at which people sign in\n"
+    "  --client-id ID        EXAMPLE_CLIENT_ID      what it calls this plug-in\n"
     "  --product NAME        EXAMPLE_PRODUCT        default com.example.bridge\n"
     "  --state-folder DIR    EXAMPLE_STATE_FOLDER   where the license is kept\n"
     "  --proxy URL           EXAMPLE_PROXY          \"\" for none; default: the system's\n"
@@ -46,7 +50,8 @@ static const char HELP[] =
     "  --help\n"
     "\n"
     "The library itself reads SEATLOCK_TOKEN, SEATLOCK_SERVER, SEATLOCK_STATE_DIR, SEATLOCK_MACHINE_ID and SEATLOCK_OFFLINE:\n"
-    "with a token there, the first ping takes its seat.\n"
+    "with a token there, the first ping takes its seat. SEATLOCK_CLIENT_ID, SEATLOCK_CLIENT_SECRET, SEATLOCK_ISSUER_URL,\n"
+    "SEATLOCK_SCOPES and SEATLOCK_AUDIENCE do the same for a machine that signs in by itself.\n"
     "\n"
     "Ends with 0 when licensed (machine-id, preflight, release, forget, request-file, release-file: when done), 3 when locked, 2 for a wrong\n"
     "command line, 1 for any other error.\n";
@@ -57,6 +62,7 @@ static const struct {
 } VERBS[] = {
     {"machine-id", VERB_MACHINE_ID}, {"activate", VERB_ACTIVATE}, {"preflight", VERB_PREFLIGHT},
     {"status", VERB_STATUS},         {"ping", VERB_PING},         {"release", VERB_RELEASE},
+    {"sign-in", VERB_SIGN_IN},       {"sign-out", VERB_SIGN_OUT},
     {"forget", VERB_FORGET},         {"watch", VERB_WATCH},
     {"request-file", VERB_REQUEST_FILE}, {"import-file", VERB_IMPORT_FILE},
     {"release-file", VERB_RELEASE_FILE},
@@ -117,6 +123,10 @@ static settings_result take(settings *set, const char *name, const char *value)
         set->server = value;
     else if (strcmp(name, "--issuer") == 0)
         set->issuer = value;
+    else if (strcmp(name, "--issuer-url") == 0)
+        set->issuer_url = value;
+    else if (strcmp(name, "--client-id") == 0)
+        set->client_id = value;
     else if (strcmp(name, "--root-key") == 0)
         set->root_key = value;
     else if (strcmp(name, "--product") == 0)
@@ -145,7 +155,8 @@ static settings_result take_environment(settings *set)
         {"--root-key", "EXAMPLE_ROOT_KEY"}, {"--product", "EXAMPLE_PRODUCT"},
         {"--state-folder", "EXAMPLE_STATE_FOLDER"}, {"--proxy", "EXAMPLE_PROXY"},
         {"--ca", "EXAMPLE_CA"},           {"--timeout", "EXAMPLE_TIMEOUT"},
-        {"--account-folder", "EXAMPLE_ACCOUNT_FOLDER"},
+        {"--account-folder", "EXAMPLE_ACCOUNT_FOLDER"}, {"--issuer-url", "EXAMPLE_ISSUER_URL"},
+        {"--client-id", "EXAMPLE_CLIENT_ID"},
     };
     size_t i;
     for (i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
@@ -174,6 +185,14 @@ static settings_result take_word(settings *set, const char *word)
     }
     if (takes_path(set->verb) && set->path == NULL) {
         set->path = word;
+        return SETTINGS_GOOD;
+    }
+    if (set->verb == VERB_SIGN_IN && set->place == PLACE_BROWSER && strcmp(word, "page") == 0) {
+        set->place = PLACE_PAGE;
+        return SETTINGS_GOOD;
+    }
+    if (set->verb == VERB_SIGN_IN && set->place == PLACE_BROWSER && strcmp(word, "device") == 0) {
+        set->place = PLACE_DEVICE;
         return SETTINGS_GOOD;
     }
     if (set->verb == VERB_WATCH)

@@ -10,6 +10,8 @@ typedef enum verb {
     VERB_NONE,
     VERB_MACHINE_ID,
     VERB_ACTIVATE,
+    VERB_SIGN_IN,
+    VERB_SIGN_OUT,
     VERB_PREFLIGHT,
     VERB_STATUS,
     VERB_PING,
@@ -21,10 +23,15 @@ typedef enum verb {
     VERB_WATCH
 } verb;
 
+/* Where a person signs in: the browser is opened, or the page is printed, or it is for another device. */
+typedef enum place { PLACE_BROWSER, PLACE_PAGE, PLACE_DEVICE } place;
+
 typedef struct settings {
     verb verb;
     const char *server;
     const char *issuer;
+    const char *issuer_url; /* of the OpenID provider, or NULL */
+    const char *client_id;
     const char *root_key;
     const char *product;
     const char *state_folder;
@@ -37,6 +44,7 @@ typedef struct settings {
     bool network;
     uint32_t timeout_ms;
     long seconds;      /* of VERB_WATCH */
+    place place;       /* of VERB_SIGN_IN */
     const char *token; /* of VERB_ACTIVATE, VERB_PREFLIGHT and VERB_REQUEST_FILE, or NULL */
     const char *path;  /* of the verbs that end in _FILE */
     char typed[512];   /* the token when it came from standard input */

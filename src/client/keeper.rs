@@ -311,9 +311,6 @@ impl Keeper {
     /// anything is done with the access token that came along, because the one before it is worth nothing now.
     pub(super) fn rotate(&mut self, next: Option<RefreshToken>) -> Result<(), StoreError> {
         let Some(Credential::Person(sign_in)) = &mut self.credential else { return Ok(()) };
-        if sign_in.refresh == next {
-            return Ok(());
-        }
         sign_in.refresh = next;
         let rotated = Credential::Person(sign_in.clone());
         match self.folder.as_ref().filter(|_| self.keeping == Keeping::OnDisk) {

@@ -2,9 +2,10 @@ use super::event::{Event, EventKind};
 use super::shared::Shared;
 use super::worker::Worker;
 use super::{Consent, OperationId};
-use crate::license::{Credential, License, Outcome, SignIn, Trouble, credential};
+use crate::license::{Credential, License, Outcome, RefreshToken, SignIn, Trouble, credential};
 use crate::machine;
 use crate::net::oauth::{Denied, Grant, Issuer, Prompt};
+use crate::store::StoreError;
 use seatlock_protocol::api::{Intent, SeatCall};
 use seatlock_protocol::{AccessToken, Code, UnixTime};
 use std::pin::Pin;
@@ -15,6 +16,9 @@ use std::time::Duration;
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long telling the issuer of a sign-out may take.
 const SIGN_OUT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often a new refresh token is tried to be kept, each time for as long as the folder's lock is waited for.
+const KEEPING_TRIES: u32 = 4;
 
 /// Where a person signs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,28 +231,42 @@ impl Worker {
             let Some(Credential::Person(sign_in)) = self.keeper.credential.clone() else {
                 return Err(Trouble::of(Code::SignInRequired));
             };
-            let refresh = sign_in.refresh.filter(|refresh| used.as_ref() != Some(refresh));
-            let Some(refresh) = refresh else {
-                // It is worth nothing any more, and showing it again looks like theft.
-                let forgotten = self.keeper.rotate(None);
-                self.note(forgotten);
+            // One of another issuer or client stays for the day on which that is set up again.
+            let fits = |refresh: &RefreshToken| refresh.secret_for(&issuer.url, &issuer.client_id).is_some();
+            let Some(refresh) = sign_in.refresh.filter(fits) else {
                 return Err(Trouble::of(Code::SignInRequired));
             };
+            if used.as_ref() == Some(&refresh) {
+                // It is worth nothing any more, and showing it again looks like theft.
+                self.keep_rotated(None);
+                return Err(Trouble::of(Code::SignInRequired));
+            }
             match issuer.renew(&refresh).await {
                 Ok(grant) if *grant.access.identity() != sign_in.identity => {
                     let detail = Some("It answered for somebody else".to_owned());
                     return Err(Trouble { detail, ..Trouble::of(Code::IssuerUnusable) });
                 }
                 Ok(grant) => {
-                    let kept = self.keeper.rotate(grant.refresh.clone());
-                    self.note(kept);
+                    self.keep_rotated(grant.refresh.clone());
                     return Ok(grant);
                 }
                 // Where files have no locks, another process may have used it at the same time, and stored the next one.
                 Err(Denied::Ended) => used = Some(refresh),
-                Err(Denied::Trouble(trouble)) => return Err(trouble),
+                Err(other) => return Err(other.into_trouble()),
             }
         }
+    }
+
+    /// What was used is worth nothing any more, so a folder that is busy is asked again before that is given up.
+    fn keep_rotated(&mut self, next: Option<RefreshToken>) {
+        for _ in 1..KEEPING_TRIES {
+            match self.keeper.rotate(next.clone()) {
+                Err(StoreError::Busy { .. }) => {}
+                kept => return self.note(kept),
+            }
+        }
+        let kept = self.keeper.rotate(next);
+        self.note(kept);
     }
 
     /// Whether the license in memory belongs to nobody who is signed in.

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can not go on has failed")]
 
+/// Somebody who signs in.
+pub mod person;
 /// A network that loses and rewrites answers.
 pub mod relay;
 

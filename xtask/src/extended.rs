@@ -28,6 +28,9 @@ mod headers;
 mod mail;
 /// What a server tells Prometheus.
 mod metrics;
+/// Signing in in a plug-in, with a real OpenID provider and browser.
+#[cfg(unix)]
+mod oauth_client;
 /// Real proxies, and names that are not found, in a network of its own.
 #[cfg(unix)]
 pub mod proxies;
@@ -39,7 +42,7 @@ mod races;
 mod resolver;
 /// Where tokens must not be: in outputs, logs, files and core dumps.
 mod secrets;
-/// Signing in with a real OpenID provider.
+/// Signing in at the server, with a real OpenID provider and browser.
 mod sign_in;
 /// What the shared library exports, as the linker sees it.
 mod symbols;
@@ -57,11 +60,13 @@ const CHECKS: &[Check] = &[
     ("examples: warnings as errors", headers::examples),
     ("symbols: nm shows the header's names only", symbols::exports),
     ("browser: every page, light and dark, wide and narrow", browser::check),
+    #[cfg(unix)]
+    ("oauth-client: a plug-in, with a real OpenID provider and browser", oauth_client::signs_in),
     ("python: protocol against PyJWT", python::cross_check),
     ("api: the admin API against its description, by schemathesis", api::described),
     ("metrics: OpenMetrics, by Prometheus's own parser", metrics::openmetrics),
     ("systemd: the unit is sound and lets the server work", systemd::unit),
-    ("sign-in: a machine and a person, with a real OpenID provider", sign_in::real),
+    ("sign-in: the server, with a real OpenID provider and browser", sign_in::real),
     ("valgrind: 20 lives without leak or error", valgrind::lifecycle),
     ("resolver: closing while name resolution hangs", resolver::hanging),
     ("proxies: squid, tinyproxy, mitmproxy and a silent name server", proxies::real),

@@ -30,6 +30,8 @@ pub mod postgres;
 pub mod run;
 /// A licensing server of its own for one test.
 pub mod server;
+/// A license server for what is before the real one.
+pub mod stand_in;
 
 /// Root folder of the repository.
 #[must_use]

@@ -1,10 +1,33 @@
-use super::http::{self, Denied};
-use super::{Grant, Issuer, Prompt};
-use oauth2::{DeviceAuthorizationUrl, StandardDeviceAuthorizationResponse};
+use super::discovery::safe;
+use super::wire::Denied;
+use super::{Grant, Issuer, Prompt, lasting};
+use serde::Deserialize;
 use std::time::Duration;
+use tokio::time::{Instant, sleep};
+use zeroize::Zeroizing;
 
-/// Nobody asks more often, whatever an issuer allows.
-const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+/// What an issuer answers to a request for codes (RFC 8628, section 3.2). Times are in seconds.
+#[derive(Deserialize)]
+struct Codes {
+    device_code: Zeroizing<String>,
+    user_code: String,
+    verification_uri: String,
+    expires_in: u64,
+    #[serde(default = "usual_interval")]
+    interval: u64,
+}
+
+fn usual_interval() -> u64 {
+    5
+}
+
+/// How much longer a pause gets when the issuer, or the network, wants it (section 3.5).
+const LONGER: Duration = Duration::from_secs(5);
+/// Nobody asks more often or more rarely, and no code lasts longer, whatever an issuer says.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+const LONGEST_LIFE: u64 = 24 * 3600;
+/// More characters nobody types.
+const LONGEST_CODE: usize = 64;
 
 impl Issuer {
     /// Lets a person sign in at another device (RFC 8628). `show` gets the page to open there, and what to type.
@@ -13,29 +36,31 @@ impl Issuer {
     /// See [`Denied`]. Waits until the issuer's code expires.
     pub async fn device(&self, show: impl FnOnce(Prompt)) -> Result<Grant, Denied> {
         let (wire, provider) = self.provider().await?;
-        let endpoint = DeviceAuthorizationUrl::from_url(provider.device_authorization()?.clone());
-        let client = self.client(&provider)?.set_device_authorization_url(endpoint);
-        let mut request = client.exchange_device_code().add_scopes(self.scopes(Some(&provider)));
-        if provider.has_scope("offline_access") {
-            request = request.add_extra_param("prompt", "consent");
+        let scope = self.scopes(Some(&provider));
+        let asked: Vec<_> = [("scope", scope.as_str())]
+            .into_iter()
+            .chain(self.audience())
+            .chain(lasting(&provider))
+            .collect();
+        let answer = wire.post(provider.device_authorization()?, self.client(&provider), &asked).await?;
+        let Codes { device_code, user_code, verification_uri, expires_in, interval } = answer.read()?;
+        let end = Instant::now() + Duration::from_secs(expires_in.min(LONGEST_LIFE));
+        let code = user_code.chars().filter(|c| !c.is_control()).take(LONGEST_CODE).collect();
+        show(Prompt { url: safe(&verification_uri)?.into(), code: Some(code) });
+        let asked =
+            [("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), ("device_code", &*device_code)];
+        let mut pause = Duration::from_secs(interval.min(LONGEST_LIFE));
+        while Instant::now() < end {
+            pause = pause.clamp(PAUSES.0, PAUSES.1);
+            sleep(pause).await;
+            match self.grant(&wire, &provider, &asked).await {
+                Err(Denied::Error(name)) if name == "authorization_pending" => {}
+                Err(Denied::Error(name)) if name == "slow_down" => pause += LONGER,
+                // The person may still be typing when the network is back.
+                Err(Denied::Trouble(_)) => pause += LONGER,
+                ended => return ended,
+            }
         }
-        for (name, value) in self.audience() {
-            request = request.add_extra_param(name, value);
-        }
-        let answer = request.request_async(&|request| wire.send(request)).await;
-        let codes: StandardDeviceAuthorizationResponse = answer.map_err(http::denied)?;
-        show(Prompt {
-            url: codes.verification_uri().as_str().to_owned(),
-            code: Some(codes.user_code().secret().clone()),
-        });
-        let mut request = client.exchange_device_access_token(&codes);
-        for (name, value) in self.audience() {
-            request = request.add_extra_param(name, value);
-        }
-        let pause = |asked: Duration| tokio::time::sleep(asked.max(SHORTEST_PAUSE));
-        // Nobody has typed the code yet at this moment.
-        pause(codes.interval()).await;
-        let answer = request.request_async(&|request| wire.send(request), pause, None).await;
-        self.granted(answer.map_err(http::denied)?)
+        Err(Denied::Error("expired_token".to_owned()))
     }
 }

@@ -1,24 +1,31 @@
-use super::http::Denied;
+use super::wire::Denied;
 use crate::net::is_loopback;
 use reqwest::Url;
 use serde::Deserialize;
 
 /// What a provider says of itself (OpenID Connect Discovery 1.0, section 3), as far as it serves here.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 struct Document {
     issuer: String,
-    token_endpoint: Url,
-    authorization_endpoint: Option<Url>,
-    device_authorization_endpoint: Option<Url>,
-    revocation_endpoint: Option<Url>,
+    token_endpoint: String,
+    authorization_endpoint: Option<String>,
+    device_authorization_endpoint: Option<String>,
+    revocation_endpoint: Option<String>,
     #[serde(default)]
     scopes_supported: Vec<String>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
 }
 
-/// A description that was found to be the issuer's own.
+/// A description that was found to be the issuer's own, with addresses that secrets may be sent to.
 #[derive(Debug)]
-pub(super) struct Provider(Document);
+pub(super) struct Provider {
+    token: Url,
+    authorization: Option<Url>,
+    device_authorization: Option<Url>,
+    revocation: Option<Url>,
+    scopes: Vec<String>,
+    methods: Option<Vec<String>>,
+}
 
 /// Where an issuer describes itself.
 pub(super) fn document(issuer: &str) -> String {
@@ -26,8 +33,7 @@ pub(super) fn document(issuer: &str) -> String {
 }
 
 impl Provider {
-    /// Reads a description. It must name the issuer that was asked, or one issuer could pass for another, and secrets go to
-    /// addresses only that are safe.
+    /// Reads a description. It must name the issuer that was asked, or one issuer could pass for another.
     pub(super) fn read(body: &[u8], issuer: &str) -> Result<Self, Denied> {
         let document: Document = serde_json::from_slice(body).map_err(|_| {
             Denied::because("What it says of itself at .well-known/openid-configuration can not be used")
@@ -35,48 +41,50 @@ impl Provider {
         if document.issuer.trim_end_matches('/') != issuer.trim_end_matches('/') {
             return Err(Denied::because("It calls itself by another address than the one that was asked"));
         }
-        let Document { authorization_endpoint, device_authorization_endpoint, revocation_endpoint, .. } =
-            &document;
-        let optional = [authorization_endpoint, device_authorization_endpoint, revocation_endpoint];
-        let safe = optional.into_iter().flatten().chain([&document.token_endpoint]).all(is_safe);
-        if !safe {
-            return Err(Denied::because("It names an address that does not begin with https"));
-        }
-        Ok(Self(document))
+        Ok(Self {
+            token: safe(&document.token_endpoint)?,
+            authorization: document.authorization_endpoint.as_deref().map(safe).transpose()?,
+            device_authorization: document.device_authorization_endpoint.as_deref().map(safe).transpose()?,
+            revocation: document.revocation_endpoint.as_deref().map(safe).transpose()?,
+            scopes: document.scopes_supported,
+            methods: document.token_endpoint_auth_methods_supported,
+        })
     }
 
     pub(super) fn token(&self) -> &Url {
-        &self.0.token_endpoint
+        &self.token
     }
 
     pub(super) fn authorization(&self) -> Result<&Url, Denied> {
-        let endpoint = self.0.authorization_endpoint.as_ref();
-        endpoint.ok_or(Denied::because("It does not let people sign in with a browser"))
+        self.authorization.as_ref().ok_or(Denied::because("It does not let people sign in with a browser"))
     }
 
     pub(super) fn device_authorization(&self) -> Result<&Url, Denied> {
-        let endpoint = self.0.device_authorization_endpoint.as_ref();
+        let endpoint = self.device_authorization.as_ref();
         endpoint.ok_or(Denied::because("It does not let people sign in at another device"))
     }
 
     pub(super) fn revocation(&self) -> Option<&Url> {
-        self.0.revocation_endpoint.as_ref()
+        self.revocation.as_ref()
     }
 
     pub(super) fn has_scope(&self, scope: &str) -> bool {
-        self.0.scopes_supported.iter().any(|known| known == scope)
+        self.scopes.iter().any(|known| known == scope)
     }
 
     /// Whether the client's secret goes into a header, which is the rule when nothing is said.
     pub(super) fn takes_basic(&self) -> bool {
-        let methods = self.0.token_endpoint_auth_methods_supported.as_deref();
+        let methods = self.methods.as_deref();
         let takes = |method: &str| methods.is_some_and(|methods| methods.iter().any(|known| known == method));
         methods.is_none() || takes("client_secret_basic") || !takes("client_secret_post")
     }
 }
 
-fn is_safe(url: &Url) -> bool {
-    url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))
+/// An address that secrets are sent to, or a person is: https, or of this computer.
+pub(super) fn safe(address: &str) -> Result<Url, Denied> {
+    let url = Url::parse(address).ok();
+    let url = url.filter(|url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url)));
+    url.ok_or(Denied::because("It names an address that does not begin with https"))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use super::http::{self, Denied};
+use super::wire::Denied;
 use crate::license::Trouble;
 use reqwest::Url;
 use seatlock_protocol::Code;
@@ -104,13 +104,13 @@ fn brought(request: &str, state: &str, issuer: &str) -> Option<Brought> {
         return None;
     }
     if value("iss").is_some_and(|named| named.trim_end_matches('/') != issuer.trim_end_matches('/')) {
-        return Some(Err(Denied::refused("The answer is from another issuer")));
+        return Some(Err(Denied::Error("mixed_up".to_owned())));
     }
     if let Some(error) = value("error") {
-        return Some(Err(http::refused(&error)));
+        return Some(Err(Denied::Error(error.into_owned())));
     }
     let code = value("code").filter(|code| !code.is_empty());
-    Some(code.map(Cow::into_owned).ok_or(Denied::refused("The browser brought no code")))
+    Some(code.map(Cow::into_owned).ok_or(Denied::because("It sent the browser back without a code")))
 }
 
 #[cfg(test)]
@@ -127,8 +127,8 @@ mod tests {
             ("GET /callback?code=c1&state=s1&iss=https%3A%2F%2Flogin.example HTTP/1.1", "c1"),
             ("GET /callback?code=c1&state=s1&iss=https%3A%2F%2Fevil.example HTTP/1.1", "another issuer"),
             ("GET /callback?error=access_denied&state=s1 HTTP/1.1", "not allowed"),
-            ("GET /callback?state=s1 HTTP/1.1", "no code"),
-            ("GET /callback?code=&state=s1 HTTP/1.1", "no code"),
+            ("GET /callback?state=s1 HTTP/1.1", "without a code"),
+            ("GET /callback?code=&state=s1 HTTP/1.1", "without a code"),
             ("GET /callback?code=c1&state=s2 HTTP/1.1", ""),
             ("GET /callback?code=c1 HTTP/1.1", ""),
             ("GET /callback?error=access_denied HTTP/1.1", ""),

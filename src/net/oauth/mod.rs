@@ -7,26 +7,24 @@
 mod device;
 /// Where an issuer's endpoints are.
 mod discovery;
-/// Requests to an issuer, and what can go wrong with them.
-mod http;
 /// Where a browser comes back to.
 mod loopback;
+/// What the token endpoint is asked, and what it answers.
+mod token;
+/// Requests to an issuer, and what can go wrong on the way.
+mod wire;
 
 use super::{Certificate, ProxyChoice, Route};
 use crate::license::{RefreshToken, Trouble};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use discovery::Provider;
-use http::Wire;
-use oauth2::basic::{BasicClient, BasicTokenResponse};
-use oauth2::{
-    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet,
-    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RevocationUrl, Scope, StandardRevocableToken,
-    TokenResponse, TokenUrl,
-};
 use reqwest::Url;
 use seatlock_protocol::{AccessToken, Code};
+use sha2::{Digest as _, Sha256};
+use wire::Wire;
 use zeroize::Zeroizing;
 
-pub use http::Denied;
+pub use wire::Denied;
 
 /// An issuer, and how this product is registered there.
 #[derive(Clone)]
@@ -66,10 +64,11 @@ pub struct Prompt {
     pub code: Option<String>,
 }
 
-type TokenClient = BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
+/// Name and value of a parameter.
+type Parameter<'a> = (&'static str, &'a str);
 
 impl Issuer {
-    /// What a machine signs in for.
+    /// What a seat is used with.
     const SCOPE: &str = "seat:use";
 
     /// Signs a machine in by its own id and secret (RFC 6749, section 4.4).
@@ -78,13 +77,8 @@ impl Issuer {
     /// As every other function here: what went wrong at the issuer or on the way there, never a secret.
     pub async fn machine(&self) -> Result<Grant, Denied> {
         let (wire, provider) = self.provider().await?;
-        let client = self.client(&provider)?;
-        let mut request = client.exchange_client_credentials().add_scopes(self.scopes(None));
-        for (name, value) in self.audience() {
-            request = request.add_extra_param(name, value);
-        }
-        let answer = request.request_async(&|request| wire.send(request)).await;
-        self.granted(answer.map_err(http::denied)?)
+        let scope = self.scopes(None);
+        self.grant(&wire, &provider, &[("grant_type", "client_credentials"), ("scope", &scope)]).await
     }
 
     /// Gets the next access token (RFC 6749, section 6). The refresh token that was used may be worth nothing afterwards,
@@ -95,13 +89,11 @@ impl Issuer {
     pub async fn renew(&self, used: &RefreshToken) -> Result<Grant, Denied> {
         let secret = used.secret_for(&self.url, &self.client_id).ok_or(Denied::Ended)?;
         let (wire, provider) = self.provider().await?;
-        let (client, token) = (self.client(&provider)?, oauth2::RefreshToken::new(secret.to_owned()));
-        let mut request = client.exchange_refresh_token(&token);
-        for (name, value) in self.audience() {
-            request = request.add_extra_param(name, value);
-        }
-        let answer = request.request_async(&|request| wire.send(request)).await;
-        let grant = self.granted(answer.map_err(http::denied_renewal)?)?;
+        let asked = [("grant_type", "refresh_token"), ("refresh_token", secret)];
+        let grant = self.grant(&wire, &provider, &asked).await.map_err(|denied| match denied {
+            Denied::Error(name) if name == "invalid_grant" => Denied::Ended,
+            other => other,
+        })?;
         // An issuer that does not rotate goes on taking the same one.
         Ok(Grant { refresh: grant.refresh.or_else(|| Some(used.clone())), ..grant })
     }
@@ -113,32 +105,32 @@ impl Issuer {
     pub async fn browser(&self, show: impl FnOnce(Prompt)) -> Result<Grant, Denied> {
         let (wire, provider) = self.provider().await?;
         let listener = loopback::Listener::bind().await?;
-        let redirect = RedirectUrl::from_url(listener.url().clone());
-        let client = self.client(&provider)?.set_redirect_uri(redirect);
-        let client = client.set_auth_uri(AuthUrl::from_url(provider.authorization()?.clone()));
-        // Not the crate's own random source, which registers a handler for forks of the host.
-        let verifier = PkceCodeVerifier::new(random()?);
-        let state = random()?;
-        let mut request = client
-            .authorize_url(|| CsrfToken::new(state.clone()))
-            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
-            .add_scopes(self.scopes(Some(&provider)));
-        if provider.has_scope("offline_access") {
-            // Without it there would be no refresh token (OpenID Connect Core 1.0, section 11).
-            request = request.add_extra_param("prompt", "consent");
-        }
-        for (name, value) in self.audience() {
-            request = request.add_extra_param(name, value);
-        }
-        let (url, _) = request.url();
-        show(Prompt { url: url.into(), code: None });
-        let code = listener.code(&state, &self.url).await?;
-        let mut request = client.exchange_code(AuthorizationCode::new(code)).set_pkce_verifier(verifier);
-        for (name, value) in self.audience() {
-            request = request.add_extra_param(name, value);
-        }
-        let answer = request.request_async(&|request| wire.send(request)).await;
-        self.granted(answer.map_err(http::denied)?)
+        let redirect = listener.url().clone();
+        let (verifier, state, scope) = (random()?, random()?, self.scopes(Some(&provider)));
+        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
+        let asked = [
+            ("response_type", "code"),
+            ("client_id", &self.client_id),
+            ("redirect_uri", redirect.as_str()),
+            ("scope", &scope),
+            ("state", &state),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+        ];
+        let mut page = provider.authorization()?.clone();
+        page.query_pairs_mut()
+            .extend_pairs(asked)
+            .extend_pairs(self.audience())
+            .extend_pairs(lasting(&provider));
+        show(Prompt { url: page.into(), code: None });
+        let code = Zeroizing::new(listener.code(&state, &self.url).await?);
+        let brought = [
+            ("grant_type", "authorization_code"),
+            ("code", &code),
+            ("redirect_uri", redirect.as_str()),
+            ("code_verifier", &verifier),
+        ];
+        self.grant(&wire, &provider, &brought).await
     }
 
     /// Tells the issuer that a refresh token is not used any more (RFC 7009).
@@ -149,11 +141,8 @@ impl Issuer {
         let secret = token.secret_for(&self.url, &self.client_id).ok_or(Denied::Ended)?;
         let (wire, provider) = self.provider().await?;
         let Some(revocation) = provider.revocation() else { return Ok(()) };
-        let client = self.client(&provider)?.set_revocation_url(RevocationUrl::from_url(revocation.clone()));
-        let token = StandardRevocableToken::RefreshToken(oauth2::RefreshToken::new(secret.to_owned()));
-        let request =
-            client.revoke_token(token).map_err(|_| Denied::because("It has no secure place to sign out"))?;
-        request.request_async(&|request| wire.send(request)).await.map_err(http::denied)
+        let asked = [("token", secret), ("token_type_hint", "refresh_token")];
+        wire.post(revocation, self.client(&provider), &asked).await?.done()
     }
 
     async fn provider(&self) -> Result<(Wire, Provider), Denied> {
@@ -164,45 +153,36 @@ impl Issuer {
         Ok((wire, provider))
     }
 
-    fn client(&self, provider: &Provider) -> Result<TokenClient, Denied> {
-        let client = BasicClient::new(ClientId::new(self.client_id.clone()))
-            .set_token_uri(TokenUrl::from_url(provider.token().clone()))
-            .set_auth_type(if provider.takes_basic() { AuthType::BasicAuth } else { AuthType::RequestBody });
-        Ok(match &self.client_secret {
-            Some(secret) => client.set_client_secret(ClientSecret::new((**secret).clone())),
-            None => client,
-        })
-    }
-
     /// What is asked for; for a person also what makes the sign-in last, where the provider has it.
-    fn scopes(&self, person_at: Option<&Provider>) -> Vec<Scope> {
-        let asked = if self.scopes.is_empty() { vec![Self::SCOPE.to_owned()] } else { self.scopes.clone() };
+    fn scopes(&self, person_at: Option<&Provider>) -> String {
         let lasting = ["openid", "offline_access"].into_iter();
-        let lasting = lasting.filter(|scope| person_at.is_some_and(|provider| provider.has_scope(scope)));
-        let missing = lasting.filter(|scope| !asked.iter().any(|asked| asked == scope)).map(str::to_owned);
-        missing.chain(asked.clone()).map(Scope::new).collect()
+        let mut scopes: Vec<&str> =
+            lasting.filter(|scope| person_at.is_some_and(|provider| provider.has_scope(scope))).collect();
+        let default = self.scopes.is_empty().then_some(Self::SCOPE);
+        for scope in self.scopes.iter().map(String::as_str).chain(default) {
+            if !scopes.contains(&scope) {
+                scopes.push(scope);
+            }
+        }
+        scopes.join(" ")
     }
 
     /// Issuers call it by two names: `resource` (RFC 8707), which is an absolute URI, and `audience`.
-    fn audience(&self) -> Vec<(&'static str, String)> {
-        let Some(audience) = &self.audience else { return Vec::new() };
-        let resource = Url::parse(audience).is_ok().then(|| ("resource", audience.clone()));
-        resource.into_iter().chain([("audience", audience.clone())]).collect()
-    }
-
-    fn granted(&self, answer: BasicTokenResponse) -> Result<Grant, Denied> {
-        let access = AccessToken::read(answer.access_token().secret())
-            .map_err(|error| Denied::because(&format!("{}{}", "It answered, but ", error)))?;
-        let refresh = answer.refresh_token();
-        let refresh = refresh.and_then(|token| RefreshToken::new(token.secret(), &self.url, &self.client_id));
-        Ok(Grant { access, lifetime: answer.expires_in().map(|time| time.as_secs()), refresh })
+    fn audience(&self) -> impl Iterator<Item = Parameter<'_>> {
+        let audience = self.audience.as_deref();
+        let resource = audience.filter(|audience| Url::parse(audience).is_ok());
+        resource.map(|uri| ("resource", uri)).into_iter().chain(audience.map(|name| ("audience", name)))
     }
 }
 
+/// Without it there would be no refresh token (OpenID Connect Core 1.0, section 11).
+fn lasting(provider: &Provider) -> Option<Parameter<'static>> {
+    provider.has_scope("offline_access").then_some(("prompt", "consent"))
+}
+
 /// Thirty-two bytes of the operating system's random source, as text that may stand in a URL.
-fn random() -> Result<String, Denied> {
-    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+fn random() -> Result<Zeroizing<String>, Denied> {
     let mut bytes = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *bytes).map_err(|_| Denied::Trouble(Trouble::of(Code::Internal)))?;
-    Ok(URL_SAFE_NO_PAD.encode(*bytes))
+    Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes)))
 }

@@ -53,7 +53,7 @@ pub fn walk(screenshots: Option<&Path>) -> Result<String> {
 pub(super) fn installed() -> Result<std::path::PathBuf> {
     let folder = build::target_folder().join("browser-walk");
     std::fs::create_dir_all(&folder)?;
-    for file in ["package.json", "package-lock.json", "walk.mjs", "sign-in.mjs"] {
+    for file in ["package.json", "package-lock.json", "walk.mjs", "sign-in.mjs", "plugin-sign-in.mjs"] {
         std::fs::copy(repository().join("tests/browser").join(file), folder.join(file))?;
     }
     let mut install = Command::new("npm");

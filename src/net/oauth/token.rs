@@ -1,0 +1,45 @@
+use super::discovery::Provider;
+use super::wire::{Answer, Client, Denied, Wire};
+use super::{Grant, Issuer, Parameter};
+use crate::license::RefreshToken;
+use seatlock_protocol::AccessToken;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+/// What a token endpoint grants (RFC 6749, section 5.1).
+#[derive(Deserialize)]
+struct Granted {
+    access_token: Zeroizing<String>,
+    expires_in: Option<u64>,
+    refresh_token: Option<Zeroizing<String>>,
+}
+
+impl Issuer {
+    /// Asks the token endpoint.
+    pub(super) async fn grant(
+        &self,
+        wire: &Wire,
+        provider: &Provider,
+        asked: &[Parameter<'_>],
+    ) -> Result<Grant, Denied> {
+        let asked: Vec<_> = asked.iter().copied().chain(self.audience()).collect();
+        self.granted(&wire.post(provider.token(), self.client(provider), &asked).await?)
+    }
+
+    /// How the client shows who it is.
+    pub(super) fn client(&self, provider: &Provider) -> Client<'_> {
+        match &self.client_secret {
+            Some(secret) if provider.takes_basic() => Client::Basic(&self.client_id, secret),
+            Some(secret) => Client::Form(&self.client_id, secret),
+            None => Client::Public(&self.client_id),
+        }
+    }
+
+    fn granted(&self, answer: &Answer) -> Result<Grant, Denied> {
+        let Granted { access_token, expires_in, refresh_token } = answer.read()?;
+        let access = AccessToken::read(&access_token)
+            .map_err(|error| Denied::because(&format!("It answered, but {error}")))?;
+        let refresh = refresh_token.and_then(|token| RefreshToken::new(&token, &self.url, &self.client_id));
+        Ok(Grant { access, lifetime: expires_in, refresh })
+    }
+}
