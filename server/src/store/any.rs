@@ -2,9 +2,9 @@ use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use super::{
     Account, Actor, Answered, ApiToken, AuditPart, AuditPoint, AuditQuery, AuditRow, AuditState, Checkpoint,
-    Due, Ending, Erased, Hash, IssuerList, Keep, ListedSeat, Load, Made, Moved, NewApiToken, NewSeat, NewSession,
-    NewUser, OwnerOrder, Page, PasswordHash, People, Question, Recovery, SeatQuery, ServerInfo, Session,
-    Share, SignedIn, Store, StoreError, StoredKeySet, Told, User, UserChange,
+    Due, Ending, Erased, Hash, IssuerList, Keep, ListedSeat, Load, Made, Moved, NewApiToken, NewSeat,
+    NewSession, NewUser, OwnerOrder, Page, PasswordHash, People, Question, Recovery, SeatQuery, ServerInfo,
+    Session, Share, SignedIn, Store, StoreError, StoredKeySet, Told, User, UserChange,
 };
 use crate::rules::{AttemptBy, Clocks, Issuer, License, Plan, Seat};
 use seatlock_protocol::{TokenHash, UnixTime};

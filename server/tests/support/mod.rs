@@ -117,6 +117,7 @@ impl Site {
                 license: None,
                 shared_with: "user@example.com".to_owned(),
                 token: TokenHashes::of(token, &pepper),
+                identity: None,
                 remember: None,
                 by: Actor::Console,
             })
@@ -196,7 +197,7 @@ impl Site {
     }
 
     pub fn serve_with(&self, options: &[&str]) -> Server<'_> {
-        self.start(&self.data(), &[], options)
+        self.serve_from(&self.data(), options)
     }
 
     /// From another data folder, as another server of the same database.

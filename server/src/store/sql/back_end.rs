@@ -7,9 +7,9 @@ use super::{
 use crate::rules::{AttemptBy, Clocks, Issuer, License, Plan, Seat};
 use crate::store::{
     Account, Actor, Answered, ApiToken, AuditPart, AuditPoint, AuditQuery, AuditRow, AuditState, Checkpoint,
-    Due, Ending, Erased, Hash, IssuerList, Keep, ListedSeat, Load, Made, NewApiToken, NewSeat, NewSession, NewUser,
-    OwnerOrder, Page, PasswordHash, People, Question, Recovery, SeatQuery, ServerInfo, Session, Share,
-    SignedIn, Store, StoreError, StoredKeySet, User, UserChange,
+    Due, Ending, Erased, Hash, IssuerList, Keep, ListedSeat, Load, Made, NewApiToken, NewSeat, NewSession,
+    NewUser, OwnerOrder, Page, PasswordHash, People, Question, Recovery, SeatQuery, ServerInfo, Session,
+    Share, SignedIn, Store, StoreError, StoredKeySet, User, UserChange,
 };
 use seatlock_protocol::{PublicKey, TokenHash, UnixTime};
 use sqlx::Row as _;
