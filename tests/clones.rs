@@ -15,7 +15,7 @@ use xtask::server::{Running, Seat, Setup};
 
 fn server(policy: &str) -> (Running, Seat) {
     let more = ["--clone-policy", policy].map(str::to_owned).to_vec();
-    let server = Running::start_with(&Setup { more, ..Setup::default() }).unwrap();
+    let server = Running::start_with(&Setup { more, ..Setup::without_token_limit() }).unwrap();
     let seat = server.create_seat("artist@example.com").unwrap();
     (server, seat)
 }

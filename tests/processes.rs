@@ -42,7 +42,7 @@ impl Farm {
     /// A server that suspects copies and refuses them, and an installation that is licensed.
     fn new(renew: &str) -> Self {
         let more = ["--clone-policy", "enforce", "--renew", renew].map(str::to_owned).to_vec();
-        let server = Running::start_with(&Setup { more, ..Setup::default() }).unwrap();
+        let server = Running::start_with(&Setup { more, ..Setup::without_token_limit() }).unwrap();
         let token = server.create_seat("artist@example.com").unwrap().token;
         let computer = Computer { machine: MACHINE.to_owned(), ..Computer::new("many") };
         let client = computer.open(&server);

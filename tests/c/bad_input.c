@@ -222,7 +222,7 @@ static void reading(const seatlock_client *c)
     size_t needed = 0;
     seatlock_event event = {.struct_size = sizeof event};
     EXPECT(seatlock_client_text(c, 0, text, sizeof text, NULL), INVALID);
-    EXPECT(seatlock_client_text(c, 8, text, sizeof text, NULL), INVALID);
+    EXPECT(seatlock_client_text(c, 10, text, sizeof text, NULL), INVALID);
     EXPECT(seatlock_client_text(c, UINT32_MAX, text, sizeof text, NULL), INVALID);
     EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_MACHINE_ID, NULL, 64, NULL), NULL_POINTER);
     EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_MACHINE_ID, text, 46, &needed), SEATLOCK_ERROR_BUFFER_TOO_SMALL);
