@@ -120,7 +120,7 @@ async fn an_operator_says_that_the_clock_is_right() {
         trail.as_array().unwrap().iter().filter(|row| row["event"] == "clock_accepted").collect();
     assert_eq!(accepted.len(), 2, "{trail}");
     assert_eq!(accepted[0]["actor"], "console");
-    assert!(site.cli(&["audit", "--verify"]).ok);
+    assert!(site.cli(&["audit", "verify"]).ok);
     let alone = site.cli(&["clock", "--dry-run"]);
     assert!(!alone.ok && alone.stderr.contains("--accept"), "{}", alone.stderr);
 }

@@ -409,7 +409,7 @@ async fn a_life_of_a_seat_whose_user_signs_in() {
     let trail = site.cli(&["audit", "--seat", &seat]).json();
     let name = format!("farm at {}", issuers.url("login"));
     assert!(trail.to_string().contains(&name), "{trail}");
-    assert_eq!(site.cli(&["audit", "--verify"]).json()["broken_at"], json!(null));
+    assert_eq!(site.cli(&["audit", "verify"]).json()["broken_at"], json!(null));
 }
 
 #[tokio::test]
