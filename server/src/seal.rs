@@ -86,7 +86,7 @@ pub(crate) fn keyed_hash(secret: &[u8; 32], purpose: &'static [u8], parts: &[&[u
 pub struct SealKey(Zeroizing<[u8; 32]>);
 
 impl SealKey {
-    /// See [`keyed_hash`].
+    /// `HMAC-SHA-256(secret, purpose || parts)`, with its length before each part.
     ///
     /// `secret` has at least 32 random bytes: the secret of a link, or the pepper.
     #[must_use]
