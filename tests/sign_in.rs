@@ -132,6 +132,29 @@ fn a_machine_that_is_refused_is_told_why() {
 }
 
 #[test]
+fn a_client_that_the_provider_revoked_keeps_its_license() {
+    let mut machine = Scene::new("revoked machine");
+    let client = machine.machine("farm-secret");
+    assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok);
+    let lease = machine.computer.stored_lease().unwrap();
+    machine.provider.revoke("farm").unwrap();
+    machine.server.refuse(&[Code::SignInRequired]);
+    let event = end_of(&client, client.ping(Intent::Launch));
+    assert_eq!(event.code, Code::SignInRefused, "{}", event.message);
+    assert!(event.message.contains("invalid_client"), "{}", event.message);
+    assert_eq!(standing(&client), (LockState::Grace, Code::OkOffline));
+    assert_eq!(machine.computer.stored_lease().unwrap(), lease);
+
+    let mut person = Scene::new("revoked plug-in").signed_in();
+    person.provider.revoke("plugin").unwrap();
+    let client = person.person();
+    let event = end_of(&client, client.ping(Intent::Launch));
+    assert_eq!(event.code, Code::SignInRefused, "{}", event.message);
+    assert_eq!(standing(&client), (LockState::Grace, Code::OkOffline));
+    assert!(person.server.seen().is_empty(), "there is nothing to show");
+}
+
+#[test]
 fn an_access_token_is_shown_until_shortly_before_its_end() {
     let scene = Scene::with_lifetime("lifetime", 8);
     let client = scene.machine("farm-secret");

@@ -5,6 +5,7 @@
 //   PROVIDER_AUDIENCE   `aud` of the access tokens
 //   PROVIDER_REDIRECT   redirect URI of the web client
 //   PROVIDER_TTL        seconds that an access token lives
+//   PROVIDER_REVOKED    a client that there is no more
 //
 // It prints its address, one line, when it listens, and ends with its standard input.
 
@@ -16,6 +17,7 @@ const {
   PROVIDER_AUDIENCE: audience = "urn:example:seatlock",
   PROVIDER_REDIRECT: redirect = "http://127.0.0.1/sign-in/back",
   PROVIDER_TTL: ttl = "300",
+  PROVIDER_REVOKED: revoked,
 } = process.env;
 const scopes = ["seat:use", "seats:read", "seats:write", "audit:read"];
 
@@ -57,7 +59,7 @@ const server = createServer((request, response) => answer(request, response));
 server.listen(Number(port), "127.0.0.1", () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
   const provider = new Provider(issuer, {
-    clients,
+    clients: clients.filter((client) => client.client_id !== revoked),
     findAccount,
     scopes: ["openid", "offline_access", "email", "profile"],
     claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["name"] },

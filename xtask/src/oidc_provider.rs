@@ -27,7 +27,7 @@ impl Default for Provider {
 #[derive(Debug)]
 pub struct RunningProvider {
     url: String,
-    audience: String,
+    like: Provider,
     child: Child,
 }
 
@@ -37,10 +37,16 @@ impl Provider {
     /// # Errors
     /// Node.js or npm is missing, or it does not start.
     pub fn start(&self) -> Result<RunningProvider> {
+        let (url, child) = self.run(&[])?;
+        Ok(RunningProvider { url, like: self.clone(), child })
+    }
+
+    fn run(&self, more: &[(&str, &str)]) -> Result<(String, Child)> {
         let mut node = Command::new("node");
         node.arg("provider.mjs").current_dir(installed()?).env("PROVIDER_AUDIENCE", &self.audience);
         node.env("PROVIDER_TTL", self.ttl.to_string());
         node.envs(self.redirect.as_ref().map(|redirect| ("PROVIDER_REDIRECT", redirect)));
+        node.envs(more.iter().copied());
         node.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = node.spawn().context("`node` can not be started")?;
         let mut said = BufReader::new(child.stdout.take().context("no standard output")?);
@@ -57,7 +63,7 @@ impl Provider {
             }
         }
         std::thread::spawn(move || said.read_to_end(&mut Vec::new()));
-        Ok(RunningProvider { url: url.trim_end().to_owned(), audience: self.audience.clone(), child })
+        Ok((url.trim_end().to_owned(), child))
     }
 }
 
@@ -71,15 +77,31 @@ impl RunningProvider {
     /// `aud` of its access tokens.
     #[must_use]
     pub fn audience(&self) -> &str {
-        &self.audience
+        &self.like.audience
+    }
+
+    /// Starts it again at the same address, without this client. It has forgotten what it granted.
+    ///
+    /// # Errors
+    /// As [`Provider::start`].
+    pub fn revoke(&mut self, client: &str) -> Result<()> {
+        self.end();
+        let (_, port) = self.url.rsplit_once(':').context("it has a port")?;
+        let (_, child) = self.like.run(&[("PROVIDER_PORT", port), ("PROVIDER_REVOKED", client)])?;
+        self.child = child;
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        // Nobody is left to be told when even this fails.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
 impl Drop for RunningProvider {
     fn drop(&mut self) {
-        // Nobody is left to be told when even this fails.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
     }
 }
 
