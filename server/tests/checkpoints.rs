@@ -22,10 +22,7 @@ use seatlock_server::{
         UserChange,
     },
 };
-use store_support::{
-    DAY, ISSUER, Place, act, another_account, machine, random_hash, seat, session, user, word,
-};
-use uuid::Uuid;
+use store_support::{DAY, ISSUER, Place, act, another_account, caller, seat, session, user, word};
 
 on_each!(
     a_checkpoint_proves_its_entry,
@@ -191,22 +188,7 @@ async fn a_lease_of_the_lost_time_is_believed<P: Place>() {
     let now = marked.restored.at;
     let lost = LostLease { seat: id, epoch: 3, iat: now, exp: now.plus(DAY), marked: now };
     let ask = async |lost| {
-        let caller = Caller {
-            machine: machine("a"),
-            token_revoked: false,
-            product: store_support::PRODUCT.to_owned(),
-            client: "1.0.0".to_owned(),
-            terms: None,
-            epoch: Some(3),
-            lost,
-            launches: 0,
-            last_offline: None,
-            install_id: Uuid::new_v4(),
-            install: None,
-            renewal: None,
-            next_renewal: random_hash(),
-            jitter: 0,
-        };
+        let caller = Caller { epoch: Some(3), lost, ..caller("a") };
         let question = Question { token: token.stored_hash(&place.pepper()), call: Call::Renew, caller };
         place.store().call(question).await.unwrap()
     };

@@ -1,7 +1,7 @@
 use super::frame::Told;
 use super::pace::{From, slowed};
 use super::problem::{Refusal, RequestId};
-use super::{AppState, access, sign::Signer};
+use super::{AppState, access, sign::Signer, visitor};
 use crate::rules::{Answer, Call, Caller, SecretHash};
 use crate::seal::keyed_hash;
 use crate::store::{Answered, Question, Store, Trouble};
@@ -87,8 +87,7 @@ pub(super) async fn answer<S: Store>(
 
 /// What the request shows.
 fn shown(headers: &HeaderMap) -> Result<Shown, Refusal> {
-    let authorization = headers.get(header::AUTHORIZATION).ok_or_else(Refusal::no_token)?;
-    Shown::read(authorization.to_str().ok().and_then(bearer).ok_or_else(Refusal::no_token)?)
+    Shown::read(visitor::bearer(headers).ok_or_else(Refusal::no_token)?)
 }
 
 fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<SeatRequest, Refusal> {
@@ -105,11 +104,6 @@ fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Seat
         return Err(Refusal::field("The product must have 1 to 255 bytes."));
     }
     Ok(request)
-}
-
-fn bearer(authorization: &str) -> Option<&str> {
-    let (scheme, token) = authorization.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
 /// What is answered, and whether the token belongs to a seat.

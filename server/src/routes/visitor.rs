@@ -74,7 +74,8 @@ pub(super) fn comes_by_proxy<S>(state: &AppState<S>, extensions: &Extensions) ->
     state.settings.trusted_proxies.iter().any(|network| network.contains(&peer))
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// What `Authorization: Bearer` shows (RFC 6750, section 2.1).
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let (scheme, text) = shown?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(text)

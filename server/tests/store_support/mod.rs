@@ -379,9 +379,9 @@ pub fn machine(name: &str) -> MachineId {
     MachineId::derive(PRODUCT, "linux", name)
 }
 
-/// A computer with the token of a seat.
-pub async fn call<P: Place>(place: &P, call: Call, token: &Token, computer: &str) -> Answered {
-    let caller = Caller {
+/// A plug-in on a computer, with nothing to say of before.
+pub fn caller(computer: &str) -> Caller {
+    Caller {
         machine: machine(computer),
         token_revoked: false,
         product: PRODUCT.to_owned(),
@@ -397,7 +397,12 @@ pub async fn call<P: Place>(place: &P, call: Call, token: &Token, computer: &str
         renewal: None,
         next_renewal: random_hash(),
         jitter: 0,
-    };
+    }
+}
+
+/// A computer with the token of a seat.
+pub async fn call<P: Place>(place: &P, call: Call, token: &Token, computer: &str) -> Answered {
+    let caller = caller(computer);
     let question = Question { token: token.stored_hash(&place.pepper()), call, caller };
     place.store().call(question).await.unwrap()
 }

@@ -1,6 +1,6 @@
 use super::super::{AppState, problem::RequestId, visitor};
 use super::form::Asked;
-use super::sign_in::{HOME, own_path, refused, with_cookie};
+use super::sign_in::{entered, own_path, refused, with_cookie};
 use super::trouble::Trouble;
 use super::{Shown, go};
 use crate::desk::{Known, sign_in_known};
@@ -110,8 +110,7 @@ pub(super) async fn enter<S: Store>(
                     crate::desk::Denied::Store(error) => error.into(),
                     other => Trouble::failed(other),
                 })?;
-                let to = if next.is_empty() { HOME } else { &next };
-                with_cookie(visitor::session_cookie(&secret), go(to))
+                entered(&secret, &next)
             }
             None => {
                 let identity = &claims.identity;

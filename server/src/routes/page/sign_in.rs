@@ -5,6 +5,7 @@ use super::trouble::Trouble;
 use super::{Shown, go, show, show_as};
 use crate::desk::{Browser, Denied, SignIn, sign_in};
 use crate::page::{Notice, SignInPage, Tone, WayIn};
+use crate::seal::Secret;
 use crate::store::{Ending, Store};
 use axum::{
     extract::State,
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// Where somebody is who has just signed in.
-pub(super) const HOME: &str = "/seats";
+const HOME: &str = "/seats";
 /// Characters of the longest path that is gone on to.
 const NEXT_MAX: usize = 1024;
 
@@ -71,10 +72,7 @@ pub(super) async fn enter<S: Store>(
     let ways = ways(&state, &next).await?;
     let page = SignInPage { help: help(&state), next, ways, email: form.email, ..SignInPage::default() };
     match sign_in(&state.store, &state.passwords, &state.pepper, asking, shown).await {
-        Ok(secret) => {
-            let to = if page.next.is_empty() { HOME } else { &page.next };
-            Ok(with_cookie(visitor::session_cookie(&secret), go(to)))
-        }
+        Ok(secret) => Ok(entered(&secret, &page.next)),
         Err(Denied::Wrong) => {
             // The e-mail address is not logged: people type their password there.
             tracing::info!(request = %id, "a sign-in failed");
@@ -92,6 +90,12 @@ pub(super) async fn enter<S: Store>(
         Err(Denied::Store(error)) => Err(error.into()),
         Err(error @ Denied::Random(_)) => Err(Trouble::failed(error)),
     }
+}
+
+/// A session has begun: on to where somebody was going.
+pub(super) fn entered(secret: &Secret, next: &str) -> Response {
+    let to = if next.is_empty() { HOME } else { next };
+    with_cookie(visitor::session_cookie(secret), go(to))
 }
 
 /// The page once more, with the reason why a sign-in service did not help.
