@@ -13,7 +13,7 @@ use seatlock_protocol::{MachineId, Token, TokenKind};
 use seatlock_server::{
     desk::{Desk, session_hash},
     keys::DataFolder,
-    rules::{Call, Caller, License, OwnerAct, Role},
+    rules::{Call, Caller, License, OwnerAct, Presented, Role},
     seal::Secret,
     store::{
         Actor, AuditQuery, ListedSeat, NewApiToken, NewSeat, NewSession, NewUser, PasswordHash, People as _,
@@ -357,8 +357,7 @@ async fn make(
             last_offline: None,
             install_id: Uuid::new_v4(),
             install: None,
-            renewal: None,
-            next_renewal: [7; 32],
+            renewal: Presented::Nothing,
             jitter: 0,
         };
         store.call(Question { token: token.stored_hash(pepper), call: Call::Activate, caller }).await?;

@@ -23,6 +23,8 @@ pub mod offline;
 pub mod page;
 /// Passwords: hashed and compared, a few at a time.
 pub mod password;
+/// Renewal secrets: made, and read again.
+pub mod renewal;
 /// Talks: one file per group of endpoints.
 pub mod routes;
 /// Decides: the life cycle of a seat, as pure functions.

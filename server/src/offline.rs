@@ -1,12 +1,13 @@
 //! Answers the files of machines without a network. Whoever may open the data folder decides; the token is not needed.
 
 use crate::keys::{DataFolder, KeyRing, RingError, read_set};
-use crate::routes::{seat::caller, seat::renewal_hash, sign::Signer};
+use crate::renewal::RenewalKey;
+use crate::routes::{seat::bearer, seat::caller, sign::Signer};
 use crate::rules::{
-    Answer, Call, Caller, Event, License, LostLease, Seat, SeatState, Verdict, decide, token_unknown,
+    Answer, Call, Caller, Event, License, LostLease, Presented, Seat, SeatState, Verdict, decide,
+    token_unknown,
 };
 use crate::store::{Question, Store, StoreError};
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatlock_protocol::{
     UnixTime,
     claims::KeySetClaims,
@@ -58,7 +59,7 @@ pub async fn preview<S: Store>(store: &S, file: &RequestFile) -> Result<Outcome,
     let (_, seat, license) = seat_of(store, file).await?;
     let keys = read_set(&store.key_set().await?.jws)?;
     let lost = lost(store, &keys, file).await?;
-    let asking = Caller { lost, ..caller(&file.request, [0; 32], 0) };
+    let asking = Caller { lost, ..caller(&file.request, Presented::Nothing, 0) };
     if file.call == FileCall::Release {
         // Whether the file proves it is decided when it counts, together with what is known of the installation.
         let holder = match &seat.state {
@@ -76,7 +77,7 @@ pub async fn preview<S: Store>(store: &S, file: &RequestFile) -> Result<Outcome,
     let event = Event::Call(Call::Offline, Box::new(asking));
     let decision = decide(&license, Some(&seat), &event, store.ready().await?);
     match decision.answer {
-        Answer::Lease(terms) => Ok(Outcome { seat, lease_until: Some(terms.exp), lease: None }),
+        Answer::Lease { terms, .. } => Ok(Outcome { seat, lease_until: Some(terms.exp), lease: None }),
         Answer::Verdict(verdict) => Err(OfflineError::Refused(verdict)),
         Answer::Done | Answer::Unchanged => Err(OfflineError::NotTheHolder),
     }
@@ -93,24 +94,27 @@ pub async fn answer<S: Store>(
 ) -> Result<Outcome, OfflineError> {
     let (token, ..) = seat_of(store, file).await?;
     let ring = KeyRing::load(store, folder).await?;
-    let mut random = [0; 18];
-    getrandom::fill(&mut random)?;
-    let [low, high, secret @ ..] = random;
-    let secret = URL_SAFE_NO_PAD.encode::<[u8; 16]>(secret);
+    let (key, bearer) = (
+        RenewalKey::new(&*folder.pepper().map_err(RingError::from)?),
+        bearer(&file.request, file.token_hash),
+    );
+    let presented = key.read(bearer, file.request.renewal.as_deref());
+    let mut jitter = [0; 2];
+    getrandom::fill(&mut jitter)?;
     let call = match file.call {
         FileCall::Lease => Call::Offline,
         FileCall::Release => Call::Confirm,
     };
-    let caller = caller(&file.request, renewal_hash(&secret), u16::from_le_bytes([low, high]));
+    let caller = caller(&file.request, presented, u16::from_le_bytes(jitter));
     let caller = Caller { lost: lost(store, &ring.set, file).await?, ..caller };
     let answered = store.call(Question { token, call, caller }).await?;
     let unknown = || OfflineError::Refused(token_unknown());
     let (seat, license) = answered.subject.ok_or_else(unknown)?;
     match answered.answer {
-        Answer::Lease(terms) => {
+        Answer::Lease { terms, renewal } => {
             let issuer = &ring.set.iss;
             let signer = Signer { ring: &ring, issuer, request: &file.request, token: file.token_hash };
-            let signed = signer.lease(&terms, &seat, &license, secret)?;
+            let signed = signer.lease(&terms, &seat, &license, key.secret(bearer, renewal))?;
             let lease = LeaseFile { lease: signed.lease, renewal: signed.renewal, keyset: signed.keyset };
             Ok(Outcome { seat, lease_until: Some(terms.exp), lease: Some(lease) })
         }

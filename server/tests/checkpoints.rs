@@ -195,7 +195,7 @@ async fn a_lease_of_the_lost_time_is_believed<P: Place>() {
     let Answer::Verdict(refused) = ask(None).await.answer else { panic!("who proves nothing has nothing") };
     assert_eq!(refused.code, Code::SeatReleased);
     let answered = ask(Some(lost)).await;
-    assert!(matches!(answered.answer, Answer::Lease(_)), "{:?}", answered.answer);
+    assert!(matches!(answered.answer, Answer::Lease { .. }), "{:?}", answered.answer);
     let (found, license) = answered.subject.unwrap();
     assert!(matches!(found.state, SeatState::InUse(_)) && license.in_use == 1);
     let recovery = place.store().recovery().await.unwrap().unwrap();

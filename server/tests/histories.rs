@@ -143,7 +143,9 @@ async fn ask(game: &Game, store: &AnyStore, token: &Token, machine: u64, call: C
     let mut install = Install::new(token, &machine.to_string());
     install.id = Uuid::from_u128(u128::from(machine) + 1);
     let answered = install.ask(store, call).await.unwrap();
-    let (Answer::Lease(terms), Some((seat, _))) = (&answered.answer, &answered.subject) else { return };
+    let (Answer::Lease { terms, .. }, Some((seat, _))) = (&answered.answer, &answered.subject) else {
+        return;
+    };
     game.leases.lock().unwrap().push(Lease {
         seat: seat.id,
         epoch: seat.epoch,

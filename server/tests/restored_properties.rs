@@ -123,7 +123,7 @@ impl Story {
         let answer = self.world.apply(seat, &Event::Call(call, Box::new(caller)));
         let stated = self.world.seats[seat].epoch;
         match &answer {
-            Answer::Lease(lease) if stated >= held.epoch => {
+            Answer::Lease { terms: lease, .. } if stated >= held.epoch => {
                 (held.lease, held.epoch) = (Some((*lease, stated)), stated);
             }
             Answer::Verdict(verdict) if verdict.act == Act::Drop && stated >= held.epoch => {

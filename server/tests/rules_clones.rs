@@ -6,12 +6,12 @@ mod rules_support;
 use proptest::prelude::*;
 use rules_support::*;
 use seatlock_protocol::Code;
-use seatlock_server::rules::{Call, ClonePolicy, SecretHash};
+use seatlock_server::rules::{Call, ClonePolicy, Presented};
 
 /// One copy of an installation's files.
 #[derive(Clone, Copy)]
 struct Copy {
-    secret: Option<SecretHash>,
+    secret: Presented,
     /// Answers that it has stored.
     answers: u32,
 }
@@ -21,7 +21,7 @@ impl Copy {
     fn ask(&mut self, world: &mut World, call: Call, arrives: bool) -> Result<(), Code> {
         world.call_with(0, call, "a", self.secret)?;
         if arrives {
-            self.secret = Some(world.secret(0));
+            self.secret = world.secret(0);
             self.answers += 1;
         }
         Ok(())
@@ -33,7 +33,7 @@ fn activated(policy: ClonePolicy) -> (World, Copy) {
     world.license.clone_policy = policy;
     world.create();
     world.call(0, Call::Activate, "a");
-    let secret = Some(world.secret(0));
+    let secret = world.secret(0);
     (world, Copy { secret, answers: 0 })
 }
 

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use rules_support::*;
 use seatlock_protocol::{Code, MachineId, UnixTime};
 use seatlock_server::rules::{
-    Answer, AuditEvent, Call, Caller, ClonePolicy, Event, OwnerAct, ReleaseMode, SeatState, guard,
+    Answer, AuditEvent, Call, Caller, ClonePolicy, Event, OwnerAct, Presented, ReleaseMode, SeatState, guard,
 };
 
 #[derive(Debug, Clone)]
@@ -104,7 +104,7 @@ fn take(world: &mut World, history: &mut History, step: &Step) -> Result<(), Tes
             let mut caller = world.caller(*seat, ["a", "b", "c"][*machine]);
             caller.token_revoked = *old_token && history.refreshed.contains(seat);
             if *stale_secret {
-                caller.renewal = Some([0xee; 32]);
+                caller.renewal = Presented::Foreign;
             }
             one_event(world, history, *seat, &Event::Call(*call, Box::new(caller)))?;
         }
@@ -183,7 +183,7 @@ fn one_event(
     }
 
     match (&answer, event) {
-        (Answer::Lease(lease), Event::Call(call, caller)) => {
+        (Answer::Lease { terms: lease, .. }, Event::Call(call, caller)) => {
             // I5
             prop_assert!(!caller.token_revoked && before.state != SeatState::Closed);
             prop_assert!(matches!(call, Call::Activate | Call::Launch | Call::Renew | Call::Offline));
@@ -204,10 +204,11 @@ fn one_event(
             let machine = caller.machine.clone();
             history.leases.push(Given { seat, machine, epoch: after.epoch, exp: lease.exp });
             // I9
-            let again = Caller { install: None, renewal: None, ..caller.as_ref().clone() };
+            let again = Caller { install: None, renewal: Presented::Nothing, ..caller.as_ref().clone() };
             let (epoch, in_use) = (after.epoch, world.license.in_use);
             let repeated = world.apply(seat, &Event::Call(Call::Activate, Box::new(again)));
-            prop_assert!(matches!(repeated, Answer::Lease(lease) if !lease.bound));
+            let again = matches!(repeated, Answer::Lease { terms, .. } if !terms.bound);
+            prop_assert!(again);
             prop_assert_eq!((world.seat(seat).epoch, world.license.in_use), (epoch, in_use));
         }
         (Answer::Verdict(verdict), Event::Call(call, caller)) => {

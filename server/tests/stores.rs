@@ -45,7 +45,7 @@ async fn a_seat_from_its_first_use_to_its_end(fresh: Fresh) {
     let store = &fresh.store;
     let (seat, token) = fresh.seat().await;
     let (mut here, mut there) = (Install::new(&token, "a"), Install::new(&token, "b"));
-    let lease = |answer| matches!(answer, Answer::Lease(_));
+    let lease = |answer| matches!(answer, Answer::Lease { .. });
     assert!(lease(here.call(store, Call::Activate).await.unwrap()));
     for _ in 0..12 {
         assert!(lease(here.call(store, Call::Renew).await.unwrap()));
@@ -85,7 +85,7 @@ async fn the_last_place_goes_to_one_of_sixteen(fresh: Fresh) {
             async move { install.call(store, Call::Activate).await.unwrap() }
         });
         let answers = join_all(calls.collect()).await;
-        let winners = answers.iter().filter(|answer| matches!(answer, Answer::Lease(_))).count();
+        let winners = answers.iter().filter(|answer| matches!(answer, Answer::Lease { .. })).count();
         assert_eq!(winners, 1, "round {round}");
         let full =
             |answer: &&Answer| refused(answer).is_some_and(|verdict| verdict.code == Code::SeatLimitReached);

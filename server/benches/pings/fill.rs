@@ -6,6 +6,7 @@ use anyhow::{Context as _, ensure};
 use seatlock_protocol::{MachineId, Token, TokenKind};
 use seatlock_server::{
     keys::DataFolder,
+    renewal::{Bearer, RenewalKey},
     rules::License,
     store::{
         Actor, AnyStore, Store as _, TokenHashes,
@@ -46,11 +47,12 @@ pub struct Seats {
     pub held: usize,
     pub unused: usize,
     pepper: [u8; 32],
+    renewals: RenewalKey,
 }
 
 impl Seats {
     pub fn new(held: usize, unused: usize, pepper: &[u8; 32]) -> Self {
-        Self { held, unused, pepper: *pepper }
+        Self { held, unused, pepper: *pepper, renewals: RenewalKey::new(pepper) }
     }
 
     fn all(&self) -> usize {
@@ -73,12 +75,14 @@ impl Seats {
         let Ok(token) = Token::generate(TokenKind::Integration, &mut random);
         let (mut id, mut install) = ([0; 16], [0; 16]);
         let (Ok(()), Ok(())) = (random(&mut id), random(&mut install));
+        let install = uuid::Builder::from_random_bytes(install).into_uuid();
+        let bearer = Bearer { token: token.hash(), install };
         Seat {
             id: uuid::Builder::from_random_bytes(id).into_uuid(),
             token,
             machine: MachineId::derive(PRODUCT, "linux", &number.to_string()),
-            install: uuid::Builder::from_random_bytes(install).into_uuid(),
-            renewal: (number < self.held).then(|| renewal(number)),
+            install,
+            renewal: (number < self.held).then(|| self.renewals.secret(bearer, 1)),
         }
     }
 
@@ -88,8 +92,7 @@ impl Seats {
         for number in from..self.all().min(from + ROWS) {
             let seat = self.seat(number);
             let hashes = TokenHashes::of(&seat.token, &self.pepper);
-            let renewal = Sha256::new().chain_update(b"seatlock-renewal-v1\0").chain_update(renewal(number));
-            let secrets = (hex(&hashes.stored), hex(hashes.public.as_bytes()), hex(&renewal.finalize()));
+            let hashes = (hex(&hashes.stored), hex(hashes.public.as_bytes()));
             let license = licenses.get(number % licenses.len()).context("a license for every seat")?;
             rows.push((
                 seat.id,
@@ -98,7 +101,7 @@ impl Seats {
                 seat.machine,
                 number,
                 seat.install,
-                secrets,
+                hashes,
             ));
         }
         Ok(serde_json::to_string(&rows)?)
@@ -269,8 +272,8 @@ fn statements(postgres: bool, now: u64) -> [String; 3] {
          decode(n.value -> 6 ->> 1, 'hex'), n.value ->> 0, {now} - 86400"
     );
     let install = format!(
-        "INSERT INTO install (seat_id, id, handed_out, retired, retired_at, asked_at) SELECT n.value ->> 0, n.value ->> 5, \
-         decode(n.value -> 6 ->> 2, 'hex'), decode('', 'hex'), {now} - 21600, {now} - 21600"
+        "INSERT INTO install (seat_id, id, first_handed_out, newest_handed_out, retired_from, retired_at, asked_at) \
+         SELECT n.value ->> 0, n.value ->> 5, 1, 1, 1, {now} - 21600, {now} - 21600"
     );
     [seat, token, install].map(|insert| {
         if postgres {
@@ -313,10 +316,6 @@ impl Session {
 }
 
 /// What a plug-in that holds its seat was handed out last.
-fn renewal(number: usize) -> String {
-    format!("{number:022}")
-}
-
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

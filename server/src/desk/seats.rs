@@ -229,7 +229,7 @@ fn accepted(answered: Answered) -> Result<(Uuid, bool), Refused> {
     let changed = match answered.answer {
         Answer::Verdict(verdict) => return Err(Refused::Verdict(verdict)),
         Answer::Unchanged => false,
-        Answer::Done | Answer::Lease(_) => true,
+        Answer::Done | Answer::Lease { .. } => true,
     };
     let (seat, _) = answered.subject.ok_or(StoreError::Unexpected("seat"))?;
     Ok((seat.id, changed))

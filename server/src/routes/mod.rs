@@ -35,6 +35,7 @@ use crate::limits::{Limits, Rates};
 use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::password::Passwords;
+use crate::renewal::RenewalKey;
 use crate::rules::Restored;
 use crate::serve::Connections;
 use crate::store::{ServerInfo, Store};
@@ -75,6 +76,8 @@ pub struct AppState<S> {
     pub folder: DataFolder,
     /// Without it, a stolen database does not even tell which tokens exist.
     pub pepper: Zeroizing<[u8; 32]>,
+    /// Renewal secrets.
+    pub renewals: RenewalKey,
     /// What the server says of itself.
     pub info: ServerInfo,
     /// The mark of a database that was restored from a backup, as it was when the server started.
@@ -110,11 +113,13 @@ impl<S: Store> AppState<S> {
         let passwords = Passwords::new()?;
         let restored = store.recovery().await?.map(|recovery| recovery.restored);
         let (metrics, limits) = (Metrics::default(), Limits::new(settings.rates));
-        let (issuers, mailer, metrics_listener) = (Keys::default(), None, None);
+        let (renewals, issuers) = (RenewalKey::new(&pepper), Keys::default());
+        let (mailer, metrics_listener) = (None, None);
         Ok(Self {
             store,
             folder,
             pepper,
+            renewals,
             info,
             restored,
             rings,

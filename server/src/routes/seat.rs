@@ -2,7 +2,8 @@ use super::frame::Told;
 use super::pace::{From, slowed};
 use super::problem::{Refusal, RequestId};
 use super::{AppState, access, sign::Signer, visitor};
-use crate::rules::{Answer, Call, Caller, SecretHash};
+use crate::renewal::Bearer;
+use crate::rules::{Answer, Call, Caller, Presented};
 use crate::seal::keyed_hash;
 use crate::store::{Answered, Question, Store, Trouble};
 use axum::{
@@ -11,13 +12,11 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatlock_protocol::{
     AccessToken, Code, Token, TokenHash, TokenKind,
     api::{Intent, JSON, SeatCall, SeatRequest, VerdictAnswer},
 };
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 use std::{fmt::Display, sync::Arc};
 
 /// Longest product name: it is repeated in what is signed.
@@ -116,10 +115,10 @@ async fn decide<S: Store>(
 ) -> Result<(Result<Response, Refusal>, bool), Refusal> {
     let failed = |error: &dyn Display, passing| Refusal::failed(id, "a seat call", error, passing);
     tracing::debug!(request = %id, path = call.path(), "asked");
-    let mut random = [0; 18];
-    getrandom::fill(&mut random).map_err(|error| failed(&error, None))?;
-    let [low, high, secret @ ..] = random;
-    let secret = URL_SAFE_NO_PAD.encode::<[u8; 16]>(secret);
+    let mut jitter = [0; 2];
+    getrandom::fill(&mut jitter).map_err(|error| failed(&error, None))?;
+    let bearer = bearer(request, shown.hash());
+    let presented = state.renewals.read(bearer, request.renewal.as_deref());
     let question = Question {
         token: hash,
         call: Call::new(call, request.intent),
@@ -127,7 +126,7 @@ async fn decide<S: Store>(
             lost: state.restored.zip(state.rings.current()).and_then(|(restored, ring)| {
                 restored.lost(&state.info.issuer, &ring.set, request, shown.hash())
             }),
-            ..caller(request, renewal_hash(&secret), u16::from_le_bytes([low, high]))
+            ..caller(request, presented, u16::from_le_bytes(jitter))
         },
     };
     let answered = match shown {
@@ -143,6 +142,7 @@ async fn decide<S: Store>(
         tracing::warn!(request = %id, theirs = request.ks, ours = ring.set.seq, "a client knows a newer key set");
     }
     let signer = Signer { ring: &ring, issuer: &state.info.issuer, request, token: shown.hash() };
+    let secret = |number| state.renewals.secret(bearer, number);
     let answer = seal(&signer, call, id, &answered, secret).map_err(|error| failed(&error, None))?;
     Ok((answer, is_known(&answered.answer)))
 }
@@ -159,12 +159,12 @@ fn seal(
     call: SeatCall,
     id: RequestId,
     answered: &Answered,
-    secret: String,
+    secret: impl Fn(u64) -> String,
 ) -> Result<Result<Response, Refusal>, crate::keys::RingError> {
     let seat = answered.subject.as_ref().map(|(seat, _)| seat);
     match (&answered.answer, &answered.subject) {
-        (Answer::Lease(terms), Some((seat, license))) => {
-            let lease = signer.lease(terms, seat, license, secret)?;
+        (Answer::Lease { terms, renewal }, Some((seat, license))) => {
+            let lease = signer.lease(terms, seat, license, secret(*renewal))?;
             let created = call == SeatCall::Offline || terms.bound && call == SeatCall::Activate;
             if terms.bound {
                 tracing::info!(request = %id, seat = %seat.id, epoch = seat.epoch, "bound");
@@ -190,7 +190,12 @@ fn seal(
     }
 }
 
-pub(crate) fn caller(request: &SeatRequest, next_renewal: SecretHash, jitter: u16) -> Caller {
+/// To whom the renewal secrets of a request's answers belong.
+pub(crate) fn bearer(request: &SeatRequest, token: TokenHash) -> Bearer {
+    Bearer { token, install: request.install_id }
+}
+
+pub(crate) fn caller(request: &SeatRequest, renewal: Presented, jitter: u16) -> Caller {
     let launched = u64::from(request.intent == Intent::Launch);
     let reported = request.offline.as_ref().map_or(0, |offline| offline.launches);
     // A client counts a launch before it asks, so the one that asks is among those that it reports.
@@ -207,15 +212,9 @@ pub(crate) fn caller(request: &SeatRequest, next_renewal: SecretHash, jitter: u1
         last_offline: offline.map(|offline| offline.last_used_at),
         install_id: request.install_id,
         install: None,
-        renewal: request.renewal.as_deref().map(renewal_hash),
-        next_renewal,
+        renewal,
         jitter,
     }
-}
-
-/// The secret is 128 random bits, so a plain hash gives nothing away.
-pub(crate) fn renewal_hash(secret: &str) -> SecretHash {
-    Sha256::new().chain_update(b"seatlock-renewal-v1\0").chain_update(secret).finalize().into()
 }
 
 fn json<T: Serialize>(status: StatusCode, body: &T) -> Result<Response, Refusal> {

@@ -1,7 +1,8 @@
 use super::gate::{gate, terms_accepted};
 use super::{
     Answer, Audit, AuditEvent, Call, Caller, ClonePolicy, Decision, Event, Holding, Install, Judgement,
-    License, LicenseChange, Overlap, OwnerAct, ReleaseMode, Seat, SeatState, Verdict, date, judge, terms,
+    License, LicenseChange, Overlap, OwnerAct, Presented, ReleaseMode, Seat, SeatState, Verdict, date, judge,
+    terms,
 };
 use seatlock_protocol::{Act, Code, MachineId, UnixTime};
 
@@ -218,9 +219,9 @@ impl<'a> Draft<'a> {
     }
 
     fn lease(&mut self, call: Call, caller: &Caller, holding: Holding, bound: bool) -> Answer {
-        let lease = terms(self.license, call, self.now, caller.jitter, bound);
+        let terms = terms(self.license, call, self.now, caller.jitter, bound);
         // An earlier lease may live longer, when the license's durations were cut since.
-        let lease_until = holding.lease_until.max(lease.exp);
+        let lease_until = holding.lease_until.max(terms.exp);
         self.seat.state = SeatState::InUse(Holding { last_ping: self.now, lease_until, ..holding });
         self.seat.last_used_at = Some(self.now);
         // The word of a computer whose clock may be wrong: what has not been yet was not.
@@ -230,9 +231,11 @@ impl<'a> Draft<'a> {
         if call.submits_token() {
             self.seat.terms.clone_from(&caller.terms);
         }
-        let (known, next) = (caller.install.as_ref(), caller.next_renewal);
-        self.install = Some(Install::rotated(known, caller.install_id, caller.renewal, next, self.now));
-        Answer::Lease(lease)
+        let known = caller.install.as_ref();
+        let install = Install::rotated(known, caller.install_id, caller.renewal, self.now);
+        let renewal = install.newest();
+        self.install = Some(install);
+        Answer::Lease { terms, renewal }
     }
 
     /// T9. A seat that nobody holds is what the caller wants already: its first answer was lost. Who holds a lease of the
@@ -267,8 +270,8 @@ impl<'a> Draft<'a> {
             _ => None,
         };
         // Not the secret before it: a lease that was made since would live on.
-        let newest = caller.install.as_ref().and_then(Install::newest);
-        let proven = newest.is_some() && newest == caller.renewal;
+        let newest = caller.install.as_ref().map(Install::newest);
+        let proven = newest.is_some_and(|newest| caller.renewal == Presented::Number(newest));
         if proven && held_in.is_some() && held_in == caller.epoch {
             self.give_back(caller)
         } else {
@@ -374,7 +377,7 @@ impl<'a> Draft<'a> {
 
     /// Two copies of one installation: written down, and under `enforce` the older copy must show its token again.
     fn check_clone(&mut self, call: Call, caller: &Caller) -> Result<(), Verdict> {
-        let judgement = judge(caller.install.as_ref(), caller.renewal.as_ref(), self.now);
+        let judgement = judge(caller.install.as_ref(), caller.renewal, self.now);
         if judgement == Judgement::Fork {
             self.suspect_clone(caller);
         }

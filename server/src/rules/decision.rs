@@ -32,7 +32,12 @@ pub struct LicenseChange {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// A lease.
-    Lease(LeaseTerms),
+    Lease {
+        /// What it says about time.
+        terms: LeaseTerms,
+        /// The number of the renewal secret that comes with it.
+        renewal: u64,
+    },
     /// A refusal, or a confirmation with the code `ok`.
     Verdict(Verdict),
     /// Done, for callers that are not plug-ins.

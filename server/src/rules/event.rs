@@ -1,4 +1,4 @@
-use super::{Install, LostLease, SecretHash};
+use super::{Install, LostLease, Presented};
 use seatlock_protocol::{Identity, MachineId, UnixTime, api::Intent, api::SeatCall};
 use uuid::Uuid;
 
@@ -101,9 +101,7 @@ pub struct Caller {
     /// What is known of its installation.
     pub install: Option<Install>,
     /// The renewal secret that it presents.
-    pub renewal: Option<SecretHash>,
-    /// The renewal secret that it is given next.
-    pub next_renewal: SecretHash,
+    pub renewal: Presented,
     /// Random, spreads the times of the next pings.
     pub jitter: u16,
 }

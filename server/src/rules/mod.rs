@@ -51,7 +51,7 @@ pub use people::{
     SESSION_LIFE, SHARE_LIFE, check_email, check_password, session_lives,
 };
 pub use plan::Plan;
-pub use renewal::{Install, Judgement, SecretHash, judge};
+pub use renewal::{Install, Judgement, Presented, judge};
 pub use restored::{LostLease, Restored, longest_online, renewed};
 pub use seat::{Holding, Overlap, Seat, SeatState};
 pub use words::{date, moment, span, timestamp};

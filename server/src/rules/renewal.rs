@@ -1,21 +1,31 @@
 use seatlock_protocol::UnixTime;
+use std::ops::RangeInclusive;
 use uuid::Uuid;
 
-/// Hash of a renewal secret; the secret itself is known to the client only.
-pub type SecretHash = [u8; 32];
+/// What a caller shows as its renewal secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presented {
+    /// No secret.
+    Nothing,
+    /// One that this server did not make for the caller's token and installation.
+    Foreign,
+    /// The secret of this number.
+    Number(u64),
+}
 
-/// What the server remembers of one installation.
+/// What the server remembers of one installation. Its renewal secrets have rising numbers; the secret itself is made from
+/// the number and a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Install {
     /// The installation.
     pub id: Uuid,
-    /// The secret that was presented last, as far as it was a good one.
-    pub presented: Option<SecretHash>,
-    /// What was handed out for it, the newest last; never empty. Which of these answers arrived shows when one of them is
-    /// presented: answers get lost, and a request that was given up can be late.
-    pub handed_out: Vec<SecretHash>,
-    /// Those that were presented or handed out before, the newest last, while answers follow each other closely.
-    pub retired: Vec<SecretHash>,
+    /// The secret that was presented last.
+    pub presented: Option<u64>,
+    /// What was handed out for it. Which of these answers arrived shows when one of them is presented: answers get lost,
+    /// and a request that was given up can be late.
+    pub handed_out: RangeInclusive<u64>,
+    /// The first of those before `handed_out` that may still come late. There is none when it is the first of these.
+    pub retired_from: u64,
     /// When the newest of these was replaced.
     pub retired_at: UnixTime,
 }
@@ -23,11 +33,6 @@ pub struct Install {
 /// Seconds for which a retired secret is not the sign of a copy: its request was given up, and is only late. Longer than
 /// any request lives.
 const LATE: u64 = 60;
-
-/// Answers that are remembered for one secret.
-const MOST_HANDED_OUT: usize = 8;
-/// Secrets that are remembered for late requests. Many hosts of one installation ask several times in a second.
-const MOST_RETIRED: usize = 128;
 
 /// What a presented secret says about the installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,54 +47,49 @@ pub enum Judgement {
 
 /// Judges the secret that an installation presents.
 #[must_use]
-pub fn judge(known: Option<&Install>, presented: Option<&SecretHash>, now: UnixTime) -> Judgement {
+pub fn judge(known: Option<&Install>, presented: Presented, now: UnixTime) -> Judgement {
     let Some(known) = known else { return Judgement::Good };
-    let Some(presented) = presented else { return Judgement::Missing };
-    let late = known.is_late(presented, now);
-    if late || known.handed_out.contains(presented) || known.presented.as_ref() == Some(presented) {
-        Judgement::Good
-    } else {
-        Judgement::Fork
+    match presented {
+        Presented::Nothing => Judgement::Missing,
+        Presented::Number(number) if known.handed_out.contains(&number) || known.asks_again(number, now) => {
+            Judgement::Good
+        }
+        Presented::Number(_) | Presented::Foreign => Judgement::Fork,
     }
 }
 
 impl Install {
-    fn is_late(&self, presented: &SecretHash, now: UnixTime) -> bool {
-        self.retired.contains(presented) && now.since(self.retired_at) <= LATE
+    /// Whether it presents what it, or one of its hosts, presented already.
+    fn asks_again(&self, number: u64, now: UnixTime) -> bool {
+        let late = (self.retired_from..*self.handed_out.start()).contains(&number);
+        self.presented == Some(number) || late && now.since(self.retired_at) <= LATE
     }
 
-    /// The installation after `next` was handed out to whoever presented `presented`.
+    /// The installation after the next secret was handed out to whoever presented `presented`.
     #[must_use]
-    pub fn rotated(
-        known: Option<&Self>,
-        id: Uuid,
-        presented: Option<SecretHash>,
-        next: SecretHash,
-        now: UnixTime,
-    ) -> Self {
-        let new = Self { id, presented, handed_out: vec![next], retired: Vec::new(), retired_at: now };
-        let (Some(known), Some(presented)) = (known, presented) else { return new };
-        if known.presented == Some(presented) || known.is_late(&presented, now) {
-            let handed_out = newest(&known.handed_out, &[next], MOST_HANDED_OUT);
-            return Self { handed_out, ..known.clone() };
+    pub fn rotated(known: Option<&Self>, id: Uuid, presented: Presented, now: UnixTime) -> Self {
+        let number = match presented {
+            Presented::Number(number) => Some(number),
+            Presented::Nothing | Presented::Foreign => None,
+        };
+        // Numbers of an installation that was forgotten do not come again: it has had fewer than seconds have passed.
+        let last = known.map_or(now.seconds().unsigned_abs(), |known| *known.handed_out.end());
+        let next = last.max(number.unwrap_or(0)).saturating_add(1);
+        let new =
+            Self { id, presented: number, handed_out: next..=next, retired_from: next, retired_at: now };
+        let (Some(known), Some(number)) = (known, number) else { return new };
+        if known.asks_again(number, now) {
+            return Self { handed_out: *known.handed_out.start()..=next, ..known.clone() };
         }
-        let closely = now.since(known.retired_at) <= LATE;
-        let earlier = if closely { known.retired.as_slice() } else { &[] };
         // An answer that came beside the one that is presented now may be held by a host that could not store it.
-        let others = known.presented.iter().chain(&known.handed_out).filter(|secret| **secret != presented);
-        let others: Vec<SecretHash> = others.copied().collect();
-        Self { retired: newest(earlier, &others, MOST_RETIRED), ..new }
+        let closely = now.since(known.retired_at) <= LATE;
+        let outdated = known.presented.unwrap_or(*known.handed_out.start());
+        Self { retired_from: if closely { known.retired_from.min(outdated) } else { outdated }, ..new }
     }
 
     /// The secret that was handed out last.
     #[must_use]
-    pub fn newest(&self) -> Option<SecretHash> {
-        self.handed_out.last().copied()
+    pub fn newest(&self) -> u64 {
+        *self.handed_out.end()
     }
-}
-
-/// `secrets` and then `more`, as far as the newest `most` go.
-fn newest(secrets: &[SecretHash], more: &[SecretHash], most: usize) -> Vec<SecretHash> {
-    let dropped = (secrets.len() + more.len()).saturating_sub(most);
-    secrets.iter().chain(more).skip(dropped).copied().collect()
 }

@@ -56,8 +56,8 @@ pub(super) const TABLES: &[Table] = &[
         ("hash", Bytes), ("public_hash", Bytes), ("seat_id", Text), ("created_at", Integer), ("revoked_at", Integer),
     ] },
     Table { name: "install", order: "seat_id, id", columns: &[
-        ("seat_id", Text), ("id", Text), ("presented", Bytes), ("handed_out", Bytes), ("retired", Bytes),
-        ("retired_at", Integer), ("asked_at", Integer),
+        ("seat_id", Text), ("id", Text), ("presented", Integer), ("first_handed_out", Integer),
+        ("newest_handed_out", Integer), ("retired_from", Integer), ("retired_at", Integer), ("asked_at", Integer),
     ] },
     Table { name: "restored", order: "one", columns: &[
         ("one", Integer), ("known_until", Integer), ("at", Integer), ("until", Integer),

@@ -13,7 +13,7 @@ use seatlock_protocol::{
 };
 use seatlock_server::rules::{
     Answer, Audit, AuditEvent, Call, Caller, ClonePolicy, Decision, Event, Install, LeaseTerms, License,
-    OwnerAct, Plan, ReleaseMode, Seat, SecretHash, Verdict, decide,
+    OwnerAct, Plan, Presented, ReleaseMode, Seat, Verdict, decide,
 };
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -51,7 +51,7 @@ pub fn code(answer: &Answer) -> (Code, Act) {
 }
 
 pub fn lease(answer: &Answer) -> LeaseTerms {
-    let Answer::Lease(lease) = answer else { panic!("a lease was expected: {answer:?}") };
+    let Answer::Lease { terms: lease, .. } = answer else { panic!("a lease was expected: {answer:?}") };
     *lease
 }
 
@@ -127,8 +127,6 @@ impl World {
     /// What a well-behaved client on `name` would send.
     pub fn caller(&mut self, seat: usize, name: &str) -> Caller {
         self.counter += 1;
-        let mut next_renewal = [0; 32];
-        next_renewal[..8].copy_from_slice(&self.counter.to_be_bytes());
         let install_id = self.install_id(name);
         let install = self.installs.get(&(seat, install_id)).cloned();
         Caller {
@@ -142,28 +140,21 @@ impl World {
             launches: 1,
             last_offline: None,
             install_id,
-            renewal: install.as_ref().and_then(Install::newest),
+            renewal: newest(install.as_ref()),
             install,
-            next_renewal,
             jitter: (self.counter * 9973 % 65_536) as u16,
         }
     }
 
-    pub fn secret(&self, seat: usize) -> SecretHash {
-        self.installs[&(seat, self.install_id("a"))].newest().unwrap()
+    pub fn secret(&self, seat: usize) -> Presented {
+        newest(self.installs.get(&(seat, self.install_id("a"))))
     }
 
-    pub fn renew_with(&mut self, seat: usize, name: &str, renewal: Option<SecretHash>) -> Result<(), Code> {
+    pub fn renew_with(&mut self, seat: usize, name: &str, renewal: Presented) -> Result<(), Code> {
         self.call_with(seat, Call::Renew, name, renewal)
     }
 
-    pub fn call_with(
-        &mut self,
-        seat: usize,
-        call: Call,
-        name: &str,
-        renewal: Option<SecretHash>,
-    ) -> Result<(), Code> {
+    pub fn call_with(&mut self, seat: usize, call: Call, name: &str, renewal: Presented) -> Result<(), Code> {
         let caller = Caller { renewal, ..self.caller(seat, name) };
         match self.apply(seat, &Event::Call(call, Box::new(caller))) {
             Answer::Verdict(verdict) => Err(verdict.code),
@@ -194,4 +185,8 @@ impl World {
         }
         self.audit.extend(decision.audit.iter().map(|entry| (seat, entry.clone())));
     }
+}
+
+fn newest(install: Option<&Install>) -> Presented {
+    install.map_or(Presented::Nothing, |install| Presented::Number(install.newest()))
 }

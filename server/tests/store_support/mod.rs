@@ -14,7 +14,7 @@ use seatlock_protocol::{
 use seatlock_server::{
     desk::Desk,
     keys::{DataFolder, first_set, new_key, sign_set},
-    rules::{Answer, Call, Caller, ClonePolicy, License, OwnerAct, Plan, ReleaseMode, Role},
+    rules::{Answer, Call, Caller, ClonePolicy, License, OwnerAct, Plan, Presented, ReleaseMode, Role},
     store::{
         Account, Actor, Answered, ApiToken, Made, NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder,
         PasswordHash, People as _, Question, ServerInfo, SignedIn, Store, StoreError, StoredKeySet,
@@ -394,8 +394,7 @@ pub fn caller(computer: &str) -> Caller {
         // Users of one computer are several installations: nobody looks like a copy.
         install_id: Uuid::new_v4(),
         install: None,
-        renewal: None,
-        next_renewal: random_hash(),
+        renewal: Presented::Nothing,
         jitter: 0,
     }
 }

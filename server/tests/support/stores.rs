@@ -4,7 +4,7 @@ use super::{ISSUER, PRODUCT};
 use seatlock_protocol::{MachineId, SigningKey, Token, TokenKind};
 use seatlock_server::{
     keys::{first_set, new_key, sign_set},
-    rules::{Answer, Call, Caller, License, Verdict},
+    rules::{Answer, Call, Caller, License, Presented, Verdict},
     store::{
         Actor, Answered, AnyStore, Made, NewSeat, OwnerOrder, Question, ServerInfo, Store as _, StoreError,
         StoredKeySet, TokenHashes,
@@ -188,13 +188,13 @@ pub struct Install {
     pub token: [u8; 32],
     pub machine: MachineId,
     pub id: Uuid,
-    pub renewal: Option<[u8; 32]>,
+    pub renewal: Presented,
 }
 
 impl Install {
     pub fn new(token: &Token, machine: &str) -> Self {
         let machine = MachineId::derive(PRODUCT, "linux", machine);
-        Self { token: token.stored_hash(&PEPPER), machine, id: Uuid::new_v4(), renewal: None }
+        Self { token: token.stored_hash(&PEPPER), machine, id: Uuid::new_v4(), renewal: Presented::Nothing }
     }
 
     pub async fn call(&mut self, store: &AnyStore, call: Call) -> Result<Answer, StoreError> {
@@ -202,7 +202,6 @@ impl Install {
     }
 
     pub async fn ask(&mut self, store: &AnyStore, call: Call) -> Result<Answered, StoreError> {
-        let next = random();
         let caller = Caller {
             machine: self.machine.clone(),
             token_revoked: false,
@@ -216,12 +215,11 @@ impl Install {
             install_id: self.id,
             install: None,
             renewal: self.renewal,
-            next_renewal: next,
             jitter: 0,
         };
         let answered = store.call(Question { token: self.token, call, caller }).await?;
-        if matches!(answered.answer, Answer::Lease(_)) {
-            self.renewal = Some(next);
+        if let Answer::Lease { renewal, .. } = answered.answer {
+            self.renewal = Presented::Number(renewal);
         }
         Ok(answered)
     }

@@ -253,7 +253,7 @@ fn accepted(answered: &Answered) -> anyhow::Result<(Uuid, bool)> {
     let changed = match &answered.answer {
         Answer::Verdict(verdict) => return Err(refusal(verdict)),
         Answer::Unchanged => false,
-        Answer::Done | Answer::Lease(_) => true,
+        Answer::Done | Answer::Lease { .. } => true,
     };
     let (seat, _) = answered.subject.as_ref().context("there is no such seat")?;
     Ok((seat.id, changed))

@@ -1,8 +1,7 @@
 use anyhow::{Context as _, bail};
 use seatlock_protocol::{MachineId, Token, TokenKind};
 use seatlock_server::{
-    keys::random,
-    rules::{Answer, Call, Caller, License, OwnerAct},
+    rules::{Answer, Call, Caller, License, OwnerAct, Presented},
     store::{
         Actor, Answered, AnyStore, Made, NewSeat, OwnerOrder, Question, Store as _, StoreError, TokenHashes,
     },
@@ -74,8 +73,7 @@ async fn activate(
         last_offline: None,
         install_id: Uuid::new_v4(),
         install: None,
-        renewal: None,
-        next_renewal: *random()?,
+        renewal: Presented::Nothing,
         jitter: 0,
     };
     let question = Question { token: token.stored_hash(pepper), call: Call::Activate, caller };
@@ -84,7 +82,7 @@ async fn activate(
 
 fn done(made: Made<Answered>) -> anyhow::Result<()> {
     match made {
-        Made::New(Answered { answer: Answer::Done | Answer::Lease(_), .. }) => Ok(()),
+        Made::New(Answered { answer: Answer::Done | Answer::Lease { .. }, .. }) => Ok(()),
         Made::New(Answered { answer: Answer::Verdict(verdict), .. }) => {
             Err(super::super::seat::refusal(&verdict))
         }

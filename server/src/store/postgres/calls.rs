@@ -1,7 +1,7 @@
 use super::clock::{clock_columns, clocks};
 use super::dialect::{UPDATE_UNCHANGED, locked, now};
 use super::persist::{audit, change_counts, installs_as_json, seats_as_json, update_seats, upsert_installs};
-use super::rows::{install, license, license_columns, moment, seat, seat_columns, unsigned};
+use super::rows::{install, install_columns, license, license_columns, moment, seat, seat_columns, unsigned};
 use super::sweep::Sweep;
 use super::writer::{Patience, Tx, Write, transact};
 use crate::rules::{
@@ -27,14 +27,6 @@ use uuid::Uuid;
 pub(super) const QUEUE: usize = 4096;
 /// Requests that are answered together.
 const BATCH: usize = 64;
-
-/// Installation columns beside a seat's.
-macro_rules! install_columns {
-    () => {
-        "i.id AS install_id, i.presented AS install_presented, i.handed_out AS install_handed_out, \
-         i.retired AS install_retired, i.retired_at AS install_retired_at"
-    };
-}
 
 /// A question and who waits for its answer.
 pub(super) struct Asked {

@@ -74,11 +74,12 @@ pub(super) const UPDATE_SEATS: &str = concat!(
 
 /// Takes the installations of `installs_as_json`, and the time.
 pub(super) const UPSERT_INSTALLS: &str = "INSERT INTO install \
-     (seat_id, id, presented, handed_out, retired, retired_at, asked_at) \
-     SELECT value ->> 0, value ->> 1, decode(value ->> 2, 'hex'), decode(value ->> 3, 'hex'), \
-     decode(value ->> 4, 'hex'), (value ->> 5)::bigint, $2 FROM json_array_elements($1::json) \
-     ON CONFLICT (seat_id, id) DO UPDATE SET presented = excluded.presented, handed_out = excluded.handed_out, \
-     retired = excluded.retired, retired_at = excluded.retired_at, asked_at = excluded.asked_at";
+     (seat_id, id, presented, first_handed_out, newest_handed_out, retired_from, retired_at, asked_at) \
+     SELECT value ->> 0, value ->> 1, (value ->> 2)::bigint, (value #>> '{3,0}')::bigint, (value #>> '{3,1}')::bigint, \
+     (value ->> 4)::bigint, (value ->> 5)::bigint, $2 FROM json_array_elements($1::json) \
+     ON CONFLICT (seat_id, id) DO UPDATE SET presented = excluded.presented, \
+     first_handed_out = excluded.first_handed_out, newest_handed_out = excluded.newest_handed_out, \
+     retired_from = excluded.retired_from, retired_at = excluded.retired_at, asked_at = excluded.asked_at";
 
 /// Takes seats, installations that exist, and the time; answers the seats that were written. A seat that is not as it
 /// was read any more stays as it is, with its installations. Locked in the order of their ids: two batches never wait for
@@ -90,9 +91,9 @@ pub(super) const UPDATE_UNCHANGED: &str = concat!(
      kept AS (UPDATE seat SET ",
     seat_values!(),
     " FROM n JOIN held ON held.id = n.value ->> 0 WHERE seat.id = held.id RETURNING seat.id), \
-     renewed AS (UPDATE install SET presented = decode(m.value ->> 2, 'hex'), \
-     handed_out = decode(m.value ->> 3, 'hex'), retired = decode(m.value ->> 4, 'hex'), \
-     retired_at = (m.value ->> 5)::bigint, asked_at = $3 \
+     renewed AS (UPDATE install SET presented = (m.value ->> 2)::bigint, \
+     first_handed_out = (m.value #>> '{3,0}')::bigint, newest_handed_out = (m.value #>> '{3,1}')::bigint, \
+     retired_from = (m.value ->> 4)::bigint, retired_at = (m.value ->> 5)::bigint, asked_at = $3 \
      FROM json_array_elements($2::json) m JOIN kept ON kept.id = m.value ->> 0 \
      WHERE install.seat_id = kept.id AND install.id = m.value ->> 1) \
      SELECT id FROM kept"

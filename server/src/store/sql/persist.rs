@@ -1,6 +1,5 @@
 use super::audit::{Entry, append};
 use super::dialect::{UPDATE_SEATS, UPSERT_INSTALLS};
-use super::rows::hex;
 use super::rows::integer;
 use super::writer::Tx;
 use crate::rules::{Audit, AuditEvent, Decision, Install, License, LicenseChange, Seat, SeatState};
@@ -137,10 +136,8 @@ pub(super) fn installs_as_json<'a>(
 ) -> Result<String, StoreError> {
     let rows: Vec<_> = installs
         .map(|(seat, install)| {
-            let handed_out: String = install.handed_out.iter().map(hex).collect();
-            let retired: String = install.retired.iter().map(hex).collect();
-            let retired_at = install.retired_at.seconds();
-            (seat, install.id, install.presented.as_ref().map(hex), handed_out, retired, retired_at)
+            let Install { id, presented, handed_out, retired_from, retired_at } = install;
+            (seat, id, presented, (handed_out.start(), handed_out.end()), retired_from, retired_at)
         })
         .collect();
     serde_json::to_string(&rows).map_err(|_| StoreError::Unexpected("install"))

@@ -28,7 +28,16 @@ macro_rules! seat_columns {
     };
 }
 
-pub(super) use {license_columns, seat_columns};
+/// Columns that [`install`] reads; the table is called `i`.
+macro_rules! install_columns {
+    () => {
+        "i.id AS install_id, i.presented AS install_presented, i.first_handed_out AS install_first, \
+         i.newest_handed_out AS install_newest, i.retired_from AS install_retired_from, \
+         i.retired_at AS install_retired_at"
+    };
+}
+
+pub(super) use {install_columns, license_columns, seat_columns};
 
 type Read<T> = Result<T, StoreError>;
 
@@ -122,12 +131,14 @@ pub(super) fn install(row: &DbRow) -> Read<Option<Install>> {
     if row.try_get::<Option<&str>, _>("install_id")?.is_none() {
         return Ok(None);
     }
-    let hash = |bytes: &[u8]| bytes.try_into().map_err(|_| StoreError::Unexpected("install"));
-    let presented = row.try_get::<Option<&[u8]>, _>("install_presented")?.map(hash).transpose()?;
-    let hashes = |name| row.try_get::<&[u8], _>(name)?.chunks(32).map(hash).collect::<Read<Vec<_>>>();
-    let (handed_out, retired) = (hashes("install_handed_out")?, hashes("install_retired")?);
-    let retired_at = moment(row, "install_retired_at")?;
-    Ok(Some(Install { id: parsed(row, "install_id")?, presented, handed_out, retired, retired_at }))
+    let presented: Option<i64> = row.try_get("install_presented")?;
+    Ok(Some(Install {
+        id: parsed(row, "install_id")?,
+        presented: presented.map(u64::try_from).transpose().map_err(|_| StoreError::Unexpected("install"))?,
+        handed_out: unsigned(row, "install_first")?..=unsigned(row, "install_newest")?,
+        retired_from: unsigned(row, "install_retired_from")?,
+        retired_at: moment(row, "install_retired_at")?,
+    }))
 }
 
 pub(super) fn mode_name(mode: ReleaseMode) -> &'static str {
@@ -162,14 +173,6 @@ pub(super) fn unsigned(row: &DbRow, name: &'static str) -> Read<u64> {
 
 pub(super) fn count(row: &DbRow, name: &'static str) -> Read<u32> {
     u32::try_from(row.try_get::<i64, _>(name)?).map_err(|_| StoreError::Unexpected(name))
-}
-
-pub(super) fn hex(bytes: &[u8; 32]) -> String {
-    let mut text = String::with_capacity(64);
-    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    // Not by format!, which would be a sixth of what a ping costs while an installation asks often.
-    text.extend(halves.filter_map(|half| char::from_digit(half.into(), 16)));
-    text
 }
 
 pub(super) fn time(row: &DbRow, name: &'static str) -> Read<Option<UnixTime>> {

@@ -1,5 +1,5 @@
 use super::persist::{audit, change_counts, update_seats, upsert_installs};
-use super::rows::{hex, install, license, license_columns, seat, seat_columns, unsigned};
+use super::rows::{install, install_columns, license, license_columns, seat, seat_columns, unsigned};
 use super::sweep::sweep;
 use super::writer::Tx;
 use crate::rules::{Answer, Call, Caller, Decision, Event, Install, License, Seat, decide, token_unknown};
@@ -66,9 +66,9 @@ impl Desk {
         let rows = sqlx::query(concat!(
             "SELECT q.key AS place, t.revoked_at IS NOT NULL AS token_revoked, ",
             seat_columns!(),
-            ", i.id AS install_id, i.presented AS install_presented, i.handed_out AS install_handed_out, \
-             i.retired AS install_retired, i.retired_at AS install_retired_at \
-             FROM json_each(?) q CROSS JOIN token t ON t.hash = unhex(q.value ->> 0) \
+            ", ",
+            install_columns!(),
+            " FROM json_each(?) q CROSS JOIN token t ON t.hash = unhex(q.value ->> 0) \
              CROSS JOIN seat s ON s.id = t.seat_id \
              LEFT JOIN install i ON i.seat_id = s.id AND i.id = q.value ->> 1"
         ))
@@ -155,4 +155,12 @@ impl Desk {
             changed.filter_map(|(key, new)| Some((key.0, self.installs.get(key)?, *new))).collect();
         upsert_installs(tx, &installs).await
     }
+}
+
+fn hex(bytes: &[u8; 32]) -> String {
+    let mut text = String::with_capacity(64);
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    // Not by format!, which would be a sixth of what a ping costs while an installation asks often.
+    text.extend(halves.filter_map(|half| char::from_digit(half.into(), 16)));
+    text
 }

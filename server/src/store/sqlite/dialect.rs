@@ -62,8 +62,9 @@ pub(super) const UPDATE_SEATS: &str = "UPDATE seat SET epoch = n.value ->> 1, co
 
 /// Takes the installations of `installs_as_json`, and the time.
 pub(super) const UPSERT_INSTALLS: &str = "INSERT INTO install \
-     (seat_id, id, presented, handed_out, retired, retired_at, asked_at) \
-     SELECT value ->> 0, value ->> 1, unhex(value ->> 2), unhex(value ->> 3), unhex(value ->> 4), value ->> 5, $2 \
+     (seat_id, id, presented, first_handed_out, newest_handed_out, retired_from, retired_at, asked_at) \
+     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> '$[3][0]', value ->> '$[3][1]', value ->> 4, value ->> 5, $2 \
      FROM json_each($1) WHERE true \
-     ON CONFLICT (seat_id, id) DO UPDATE SET presented = excluded.presented, handed_out = excluded.handed_out, \
-     retired = excluded.retired, retired_at = excluded.retired_at, asked_at = excluded.asked_at";
+     ON CONFLICT (seat_id, id) DO UPDATE SET presented = excluded.presented, \
+     first_handed_out = excluded.first_handed_out, newest_handed_out = excluded.newest_handed_out, \
+     retired_from = excluded.retired_from, retired_at = excluded.retired_at, asked_at = excluded.asked_at";
