@@ -4,6 +4,8 @@
 mod calls;
 /// In what this database speaks SQL otherwise than the other one.
 mod dialect;
+/// The journal, and its way into the file.
+mod journal;
 /// What time does to seats.
 mod sweep;
 /// Group commit: one connection writes, in batches.
@@ -65,6 +67,7 @@ mod sign_in;
 mod transfer;
 
 use super::{Answered, Look, Question, StoreError};
+use journal::{Journal, MOST_PAGES};
 use sqlx::{
     Connection as _, SqliteConnection, SqlitePool,
     migrate::Migrator,
@@ -104,6 +107,7 @@ impl SqliteStore {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            .pragma("wal_autocheckpoint", MOST_PAGES)
             .busy_timeout(BUSY_TIMEOUT);
         let mut conn = SqliteConnection::connect_with(&options).await?;
         MIGRATIONS.run(&mut conn).await.map_err(StoreError::of_migration)?;
@@ -112,7 +116,8 @@ impl SqliteStore {
             .connect_with(options.clone().read_only(true))
             .await?;
         let (sender, queue) = mpsc::channel(QUEUE);
-        let writer = tokio::spawn(Writer::new(options, conn).run(queue));
+        let journal = Journal::open(&options).await?;
+        let writer = tokio::spawn(Writer::new(options, conn, journal).run(queue));
         Ok(Self { readers, queue: Mutex::new(Some(sender)), writer: Mutex::new(Some(writer)) })
     }
 

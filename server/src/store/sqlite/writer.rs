@@ -1,6 +1,7 @@
 use super::calls::answer_all;
 use super::clock::{clock_columns, clocks};
 use super::dialect::now;
+use super::journal::Journal;
 use crate::rules::Clocks;
 use crate::store::{Answered, Hash, Question, StoreError};
 use seatlock_protocol::UnixTime;
@@ -123,11 +124,12 @@ pub(super) struct Writer {
     options: SqliteConnectOptions,
     /// `None` after a failure: what state the old connection was in is not worth finding out.
     conn: Option<SqliteConnection>,
+    journal: Journal,
 }
 
 impl Writer {
-    pub(super) fn new(options: SqliteConnectOptions, conn: SqliteConnection) -> Self {
-        Self { options, conn: Some(conn) }
+    pub(super) fn new(options: SqliteConnectOptions, conn: SqliteConnection, journal: Journal) -> Self {
+        Self { options, conn: Some(conn), journal }
     }
 
     /// Writes whatever is waiting in one transaction after the other, until the queue is closed and empty.
@@ -144,6 +146,7 @@ impl Writer {
         {
             tracing::error!(%error, "the database did not close cleanly");
         }
+        self.journal.end().await;
     }
 
     async fn together(&mut self, batch: &mut [Job]) -> Result<(), StoreError> {
@@ -154,6 +157,7 @@ impl Writer {
         let written = transact(&mut conn, batch).await;
         if written.is_ok() {
             self.conn = Some(conn);
+            self.journal.grew(batch.len());
         }
         written
     }
