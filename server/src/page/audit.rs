@@ -114,6 +114,7 @@ impl AuditEntry {
             "epoch_raised" => "Epoch raised after a restore",
             "recovered" => "Hold proved after a restore",
             "restored" => "Server restored from a backup",
+            "pepper_replaced" => "Pepper replaced: old tokens are unknown",
             "audit_cut" => "Old entries removed",
             "addresses_erased" => "Addresses of closed seats erased",
             "person_erased" => "Person erased",

@@ -47,12 +47,20 @@ impl Store for BackEnd {
         clock::clocks(&sqlx::query(query).fetch_one(self.pool()).await?)
     }
 
+    async fn writable(&self) -> Result<(), StoreError> {
+        self.write(clock::Trial).await
+    }
+
     async fn accept_clock(&self, by: Actor) -> Result<Clocks, StoreError> {
         self.write(clock::AcceptClock(by)).await
     }
 
     async fn know_pepper(&self, check: Hash) -> Result<(), StoreError> {
         self.write(clock::KnowPepper(check)).await
+    }
+
+    async fn replace_pepper(&self, check: Hash, by: Actor) -> Result<(), StoreError> {
+        self.write(clock::ReplacePepper(check, by)).await
     }
 
     async fn server(&self) -> Result<ServerInfo, StoreError> {
