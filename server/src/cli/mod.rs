@@ -271,7 +271,7 @@ impl Cli {
             Command::License(command) => command.run(&place, output).await,
             Command::Account(command) => command.run(&place, output).await,
             Command::User(command) => command.run(&place, output).await,
-            Command::Issuer(command) => command.run(&folder, output).await,
+            Command::Issuer(command) => command.run(&place, output).await,
             Command::Plan(command) => command.run(&place, output).await,
             Command::Usage(usage) => usage.run(&place, output).await,
             Command::Offline(command) => command.run(&folder, output).await,
@@ -310,6 +310,7 @@ impl Command {
                 | Self::License(_)
                 | Self::Account(_)
                 | Self::User(_)
+                | Self::Issuer(_)
                 | Self::Plan(_)
                 | Self::Usage(_)
                 | Self::Audit(_)

@@ -202,6 +202,7 @@ impl People for AnyStore {
         add_issuer(issuer: Issuer, by: Actor) -> Result<(), StoreError>;
         change_issuer(issuer: Issuer, by: Actor) -> Result<(), StoreError>;
         remove_issuer(url: String, by: Actor) -> Result<(), StoreError>;
+        issuer_seats(url: String) -> Result<u64, StoreError>;
         add_user(user: NewUser, by: Actor) -> Result<User, StoreError>;
         change_user(id: Uuid, change: UserChange, keep: Option<Uuid>, by: Actor) -> Result<User, StoreError>;
         users(account: Option<Uuid>) -> Result<Vec<User>, StoreError>;

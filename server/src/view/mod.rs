@@ -6,6 +6,8 @@
 mod audit;
 /// Seats as a table for spreadsheets.
 pub mod csv;
+/// Sign-in services whose access tokens are accepted.
+mod issuer;
 /// Licenses, and how much of them is used.
 mod license;
 /// What may be said of a license.
@@ -30,6 +32,7 @@ mod shown;
 mod timestamp;
 
 pub use audit::{AuditStateView, AuditView};
+pub use issuer::{ChangedIssuerView, IssuerChange, IssuerView, NewIssuer, RemovedIssuerView};
 pub use license::{ClockView, LicenseView, UsageView, license_version};
 pub use license_settings::{ClockSettings, LicenseChange, LicenseSettings, NewLicense};
 pub use list::List;

@@ -245,6 +245,10 @@ impl People for BackEnd {
         self.write(issuers::ChangeIssuer::Remove(url, by)).await
     }
 
+    async fn issuer_seats(&self, url: String) -> Result<u64, StoreError> {
+        self.count_issuer_seats(&url).await
+    }
+
     async fn add_user(&self, user: NewUser, by: Actor) -> Result<User, StoreError> {
         self.write(people::AddUser(user, by)).await
     }
