@@ -90,6 +90,7 @@ impl Lost {
             "{first}\n{seats} seats {tense} known by their tokens no more: replace each token with \"seat refresh\"; close those \
              whose users sign in with \"seat revoke\", they get another one by themselves\n\
              {api_tokens} API tokens {tense} useless: their users make new ones\n\
+             who signs in and was refused since a seat was closed is let in again, where a rule of the issuer admits him\n\
              licenses of plug-ins go on to their end; passwords and sessions stay"
         );
         for url in &self.issuers {

@@ -56,9 +56,8 @@ pub struct NewIssuer {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     #[schema(nullable = false, min_length = 1, max_length = 255)]
     pub name: Option<String>,
-    /// Whom it admits: the first rule that fits counts. Nobody without rules.
+    /// Whom it admits: the first rule that fits counts. Nobody without rules; at most 1000, as far as they fit into a body.
     #[serde(default)]
-    #[schema(max_items = 1000)]
     pub admits: Vec<Admission>,
     /// The seat page's client id at this issuer: people may then sign in with it on the seat page.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
@@ -87,7 +86,7 @@ pub struct IssuerChange {
     pub audience: Option<String>,
     /// Whom it admits. These replace all rules that there are.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
-    #[schema(nullable = false, max_items = 1000)]
+    #[schema(nullable = false)]
     pub admits: Option<Vec<Admission>>,
     /// The seat page's client id at this issuer. Another one comes without the secret of the one before; null takes the
     /// sign-in off the seat page.
