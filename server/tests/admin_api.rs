@@ -64,10 +64,17 @@ async fn what_is_described_is_answered() {
     let cookie = site.session(root_id).await;
     let big = format!("{{\"email\":\"{}\"}}", "a".repeat(64 * 1024));
 
+    let issuer = json!({ "issuer": "https://login.example.com", "audience": "seats" });
+    let login = admin.post(root, "/issuers", issuer.clone()).await.id();
+
     // Nobody, and somebody with another kind of token, at every address; what is read is read by an administrator.
     for (method, path, _) in admin.described() {
         let path = path.strip_prefix("/admin/v1").unwrap();
-        let name = if path.starts_with("/licenses") { &license } else { &id };
+        let name = match path {
+            _ if path.starts_with("/licenses") => &license,
+            _ if path.starts_with("/issuers") => &login,
+            _ => &id,
+        };
         let path = path.replace("{id}", name).replace("{name}", "pro");
         let asked = format!("{method} {path}");
         assert_eq!(admin.ask(&asked).send().await.refusal(), (401, "no_token".to_owned()), "{asked}");
@@ -79,7 +86,7 @@ async fn what_is_described_is_answered() {
     }
 
     // Bodies and parameters that can not be so.
-    for path in ["/seats", "/audit", "/accounts", "/users", "/licenses"] {
+    for path in ["/seats", "/audit", "/accounts", "/users", "/licenses", "/issuers"] {
         for query in ["limit=0", "limit=501", "limit=x", "after=!", "color=red", "limit=1&limit=2"] {
             let answer = admin.get(root, &format!("{path}?{query}")).await.refusal();
             assert_eq!(answer, (400, "invalid_argument".to_owned()), "{path} {query}");
@@ -95,6 +102,8 @@ async fn what_is_described_is_answered() {
         "POST /users".to_owned(),
         "POST /licenses".to_owned(),
         "POST /offline".to_owned(),
+        "POST /issuers".to_owned(),
+        format!("PATCH /issuers/{login}"),
         format!("PATCH /licenses/{license}"),
         format!("PATCH /users/{owner_id}"),
         "PUT /plans/pro".to_owned(),
@@ -196,6 +205,18 @@ async fn what_is_described_is_answered() {
     assert_eq!(late, (409, "conflict".to_owned()));
     let plan = json!({ "carries_seats": true, "entitlements": ["cad", "sim"] });
     assert_eq!(admin.ask("PUT /plans/studio").token(root).json(&plan).send().await.ok()["name"], "studio");
+
+    assert_eq!(admin.post(root, "/issuers", issuer).await.refusal(), (409, "conflict".to_owned()));
+    for (name, expected) in [(login.as_str(), 200), (UNKNOWN, 404)] {
+        assert_eq!(admin.get(root, &format!("/issuers/{name}")).await.status, expected);
+        let change =
+            admin.ask(&format!("PATCH /issuers/{name}")).token(root).json(&json!({ "name": "Login" }));
+        assert_eq!(change.send().await.status, expected);
+        let remove = |query: &str| admin.ask(&format!("DELETE /issuers/{name}{query}"));
+        assert_eq!(remove("").header("cookie", &cookie).send().await.status, 415);
+        assert_eq!(remove("?dry_run=maybe").token(root).send().await.status, 400);
+        assert_eq!(remove("").token(root).send().await.status, expected);
+    }
 
     // Files of machines without a network.
     let carried = async |query: &str, call: &str, plugin: &Plugin| {
@@ -316,6 +337,9 @@ async fn owners_see_and_change_what_is_theirs() {
         ("POST /licenses".to_owned(), json!({ "account": account, "products": ["p"] })),
         (format!("PATCH /licenses/{}", site.license), json!({ "seats_max": 1000 })),
         ("PUT /plans/pro".to_owned(), json!({ "carries_seats": true, "entitlements": ["all"] })),
+        ("POST /issuers".to_owned(), json!({ "issuer": "https://login.example.com", "audience": "x" })),
+        (format!("PATCH /issuers/{UNKNOWN}"), json!({ "audience": "x" })),
+        (format!("DELETE /issuers/{UNKNOWN}"), json!({})),
     ] {
         let refused = admin.ask(&asked).token(owner).json(&body).send().await.refusal();
         assert_eq!(refused, (403, "admins_only".to_owned()), "{asked}");

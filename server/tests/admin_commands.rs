@@ -57,6 +57,8 @@ async fn tables_and_json_are_the_same_by_the_folder_and_by_the_api() {
     for at in 0..5 {
         site.seat(&format!("artist{at}@example.com"));
     }
+    let login = ["issuer", "add", "https://login.example.com", "--audience", "seats", "--admit", "everybody"];
+    site.cli(&login).json();
     let server = site.serve();
     server.lease("activate", &mut Plugin::new(&held_token, "bench")).await;
     let data = site.data().to_str().unwrap().to_owned();
@@ -73,6 +75,7 @@ async fn tables_and_json_are_the_same_by_the_folder_and_by_the_api() {
         &["account", "list"],
         &["user", "list"],
         &["plan", "list"],
+        &["issuer", "list"],
         &["usage"],
         &["audit"],
         &["audit", "--last", "2"],

@@ -609,7 +609,7 @@ async fn people_sign_in_on_the_page_with_an_issuer() {
     let mut change = vec!["issuer", "change", &url, "--admit", &rule, "--client-id", "page"];
     change.extend(["--client-secret-file", secret.to_str().unwrap()]);
     let changed = site.cli(&change);
-    assert_eq!(changed.json()["client_secret"], json!(true));
+    assert_eq!(changed.json()["has_client_secret"], json!(true));
     assert!(!changed.stdout.contains("a client secret"));
     let server = site.serve();
     let browser = Browser::new(&server);

@@ -57,7 +57,7 @@ fn told(tone: Tone, text: &str) -> Shell {
 }
 
 fn name(number: u128, shared_with: &str) -> SeatName {
-    SeatName { id: uuid(number), shared_with: shared_with.to_owned() }
+    SeatName { id: uuid(number), shared_with: shared_with.to_owned(), signs_in_at: None }
 }
 
 fn license(number: u128, state: LicenseState) -> LicenseCard {
@@ -368,6 +368,10 @@ fn samples() -> Vec<(&'static str, String)> {
     add("seat_token_refreshed", &SeatTokenPage { reason: TokenReason::Refreshed, ..hostile });
 
     add("seat", &seat());
+    let service = Some("https://login.nordlicht.example".to_owned());
+    let signs_in = SeatName { signs_in_at: service, ..name(8, "jonas.weber@nordlicht.example") };
+    add("seat_signs_in", &SeatPage { seat: signs_in.clone(), ..seat() });
+    add("confirm_release_signs_in", &ConfirmRelease { seat: signs_in, ..release() });
     let cloned =
         SeatPage { clone_suspected_at: Some(at(-3 * HOUR)), release: SeatRelease::From(at(HOUR)), ..seat() };
     add("seat_cloned", &cloned);

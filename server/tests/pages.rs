@@ -230,6 +230,29 @@ async fn an_owner_walks_through_every_page() {
 }
 
 #[tokio::test]
+async fn a_seat_whose_user_signs_in_has_no_token_to_refresh() {
+    let site = Site::new(&["--seats", "2"]);
+    let password = user(&site, OWNER, &[]);
+    let server = site.serve();
+    let mut browser = Browser::signed_in(&server, OWNER, &password).await;
+    let (id, _) = browser.seat("artist@example.com").await;
+    let pages = ["", "/release", "/revoke"].map(|path| format!("/seats/{id}{path}"));
+    let refresh = format!("/seats/{id}/refresh");
+    browser.get(&pages[0]).await.says(&refresh);
+    let sign_in = "UPDATE seat SET issuer = 'https://login.example', subject = 'alice' WHERE id = ?";
+    sqlx::query(sign_in).bind(&id).execute(&mut site.database().await).await.unwrap();
+    browser.get(&pages[0]).await.says("Its user signs in").says("https://login.example");
+    for page in pages {
+        let shown = browser.get(&page).await;
+        assert!(shown.status == 200 && !shown.html.contains(&refresh), "{page}: {}", shown.html);
+    }
+    for refused in [browser.get(&refresh).await, browser.post(&refresh, &[("form_key", "x")]).await] {
+        assert_eq!(refused.status, 409);
+        refused.says("its user signs in");
+    }
+}
+
+#[tokio::test]
 async fn api_tokens_to_the_limit() {
     let site = Site::new(&[]);
     let password = user(&site, OWNER, &[]);

@@ -35,6 +35,7 @@ on_each!(
     a_changed_user_is_signed_out_except_where_he_asked,
     a_disabled_user_loses_his_api_tokens_and_comes_in_by_nothing,
     a_session_ends_by_idleness_and_by_age,
+    a_session_ends_by_the_clock_that_is_believed,
     a_password_that_was_changed_meanwhile_begins_no_session,
     when_something_was_used_is_known_to_the_minute,
     ended_sessions_are_those_that_were_named,
@@ -261,6 +262,24 @@ async fn a_session_ends_by_idleness_and_by_age<P: Place>() {
             i64::from(lives)
         );
         assert_eq!(place.store().sessions(ada.id).await.unwrap()[0].id, newest, "the newest first");
+        place.store().end_sessions(Ending::All(ada.id)).await.unwrap();
+    }
+}
+
+/// The clock was set back a little: time stands still until it has caught up.
+async fn a_session_ends_by_the_clock_that_is_believed<P: Place>() {
+    const SET_BACK: u64 = 200;
+    let place = P::new().await;
+    let (account, _) = place.first().await;
+    let ada = user(&place, &account, "ada@example.com", Role::Owner).await;
+    for (left, lives) in [(SET_BACK / 2, false), (SET_BACK + 60, true)] {
+        place.run("UPDATE clock SET mark = NULL").await;
+        let (hash, _) = session(&place, &ada).await.unwrap();
+        place.age(SESSION_IDLE - left).await;
+        let mark = place.store().ready().await.unwrap().plus(SET_BACK).seconds();
+        place.run(&format!("UPDATE clock SET mark = {mark}")).await;
+        assert_eq!(place.store().sessions(ada.id).await.unwrap().len(), usize::from(lives), "{left} s left");
+        assert_eq!(place.store().session(hash).await.unwrap().is_some(), lives, "{left} s left");
         place.store().end_sessions(Ending::All(ada.id)).await.unwrap();
     }
 }

@@ -1,16 +1,14 @@
+use super::access::{Access, Place};
 use super::output::Output;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use seatlock_server::{
-    identity::check_url,
-    keys::DataFolder,
-    rules::{Admission, Client, Issuer, License, Role, Who},
-    seal::client_secret_key,
-    store::{Actor, AnyStore, People as _, Store as _},
+    rules::{Admission, Role, Who},
+    view::{AccountView, IssuerChange, IssuerView, LicenseView, NewIssuer, Shown},
 };
-use serde_json::{Value, json};
 use std::path::PathBuf;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 const RULES: &str = "\
 A rule is WHO, then where they belong, between commas:
@@ -52,11 +50,20 @@ pub(super) enum IssuerCommand {
         audience: Option<String>,
         #[command(flatten)]
         more: More,
+        /// Take the sign-in with it off the seat page
+        #[arg(long, conflicts_with_all = ["client_id", "client_secret_file"])]
+        no_client: bool,
+        /// Say what it would be, and change nothing
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Refuse the access tokens of an issuer from now on; seats stay, and leases live until they end
     Remove {
         /// Its address
         url: String,
+        /// Say what would happen, and change nothing
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 
@@ -77,84 +84,83 @@ pub(super) struct More {
 }
 
 impl IssuerCommand {
-    pub(super) async fn run(self, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
-        let (store, pepper) = (super::open(folder).await?, folder.pepper()?);
-        let done = self.carry_out(&store, &pepper, output).await;
-        store.close().await;
+    pub(super) async fn run(self, place: &Place, output: Output) -> anyhow::Result<()> {
+        let access = Access::open(place).await?;
+        let done = self.carry_out(&access, output).await;
+        access.close().await;
         done
     }
 
-    async fn carry_out(self, store: &AnyStore, pepper: &[u8; 32], output: Output) -> anyhow::Result<()> {
+    async fn carry_out(self, access: &Access, output: Output) -> anyhow::Result<()> {
         match self {
             Self::List => {
-                let issuers: Vec<Value> = store.issuers().await?.issuers.iter().map(view).collect();
-                output.table(&issuers, ["ISSUER", "NAME", "AUDIENCE", "CLIENT", "ADMITS"], |issuer| {
-                    let [url, name, audience, client] = ["issuer", "name", "audience", "client_id"]
-                        .map(|member| super::output::cell(issuer, member));
-                    let rules = issuer.get("admits").and_then(Value::as_array);
-                    let rules = rules.map(|rules| rules.iter().filter_map(Value::as_str).collect::<Vec<_>>());
-                    [url, name, audience, client, rules.unwrap_or_default().join("; ")]
+                let head = ["ISSUER", "NAME", "AUDIENCE", "CLIENT", "ADMITS"];
+                output.table(&access.issuers().await?, head, |issuer| {
+                    let rules: Vec<String> = issuer.admits.iter().map(write_rule).collect();
+                    let client = issuer.client_id.clone().unwrap_or_default();
+                    let (name, audience) = (issuer.name.clone(), issuer.audience.clone());
+                    [issuer.issuer.clone(), name, audience, client, rules.join("; ")]
                 })
             }
             Self::Add { url, audience, more } => {
-                let address = check_url(&url).map_err(|reason| anyhow::anyhow!("{url}: {reason}"))?;
-                let name = address.host_str().unwrap_or(&url).to_owned();
-                let new = Issuer { url, name, audience, client: None, admissions: Vec::new() };
-                let issuer = more.apply(new, store, pepper).await?;
-                store.add_issuer(issuer.clone(), Actor::Console).await?;
-                tell(output, &issuer, "is accepted from now on")
+                let (name, client_id, client_secret) =
+                    (more.name.clone(), more.client_id.clone(), more.client_secret()?);
+                let admits = more.rules(access).await?.unwrap_or_default();
+                let new = NewIssuer { issuer: url.clone(), audience, name, admits, client_id, client_secret };
+                let added = access.add_issuer(new).await;
+                let issuer = added.with_context(|| format!("{} was not added", url.escape_debug()))?;
+                let text = in_words(&issuer, "is accepted from now on");
+                output.done(&issuer, &text)
             }
-            Self::Change { url, audience, more } => {
-                let found = store.issuers().await?.issuers.into_iter().find(|issuer| issuer.url == url);
-                let old = found.with_context(|| format!("there is no issuer {url}; see \"issuer list\""))?;
-                let audience = audience.unwrap_or_else(|| old.audience.clone());
-                let issuer = more.apply(Issuer { audience, ..old }, store, pepper).await?;
-                store.change_issuer(issuer.clone(), Actor::Console).await?;
-                tell(output, &issuer, "changed")
+            Self::Change { url, audience, more, no_client, dry_run } => {
+                let id = access.issuer(&url).await?.id;
+                let client_secret = more.client_secret()?;
+                let admits = more.rules(access).await?;
+                let client_id = if no_client { Some(None) } else { more.client_id.map(Some) };
+                let change = IssuerChange { name: more.name, audience, admits, client_id, client_secret };
+                let changed = access.change_issuer(id, change, dry_run).await;
+                let changed = changed.with_context(|| format!("{url} was not changed"))?;
+                let what = if dry_run { "would be so; nothing was changed" } else { "changed" };
+                output.done(&changed, &in_words(&changed.issuer, what))
             }
-            Self::Remove { url } => {
-                store.remove_issuer(url.clone(), Actor::Console).await?;
-                output.done(
-                    &json!({ "removed": url }),
-                    &format!("access tokens of {url} are refused from now on"),
-                )
+            Self::Remove { url, dry_run } => {
+                let removed = access.remove_issuer(access.issuer(&url).await?.id, dry_run).await;
+                let removed = removed.with_context(|| format!("{url} was not removed"))?;
+                let what =
+                    if dry_run { "would be refused; nothing was changed" } else { "are refused from now on" };
+                let seats = removed.seats;
+                let text = format!(
+                    "access tokens of {url} {what}. Its users have {seats} open seats, which work until their leases end"
+                );
+                output.done(&removed, &text)
             }
         }
     }
 }
 
 impl More {
-    async fn apply(self, old: Issuer, store: &AnyStore, pepper: &[u8; 32]) -> anyhow::Result<Issuer> {
-        let mut issuer = Issuer { name: self.name.unwrap_or(old.name), ..old };
-        if !self.admit.is_empty() {
-            let accounts: Vec<Uuid> = store.accounts().await?.iter().map(|account| account.id).collect();
-            let licenses = store.licenses(None).await?;
-            let read = |rule: &String| {
-                read_rule(rule, &accounts, &licenses)
-                    .with_context(|| format!("--admit {}", rule.escape_debug()))
-            };
-            issuer.admissions = self.admit.iter().map(read).collect::<anyhow::Result<_>>()?;
+    /// The rules, if any are named.
+    async fn rules(&self, access: &Access) -> anyhow::Result<Option<Vec<Admission>>> {
+        if self.admit.is_empty() {
+            return Ok(None);
         }
-        if let Some(id) = self.client_id {
-            issuer.client = Some(Client { id, sealed_secret: None });
-        }
-        if let Some(file) = self.client_secret_file {
-            let client = issuer.client.as_mut().context("a client secret needs --client-id")?;
-            let secret = std::fs::read_to_string(&file);
-            let secret = zeroize::Zeroizing::new(
-                secret.with_context(|| format!("{} can not be read", file.display()))?,
-            );
-            let sealed = client_secret_key(pepper).seal(issuer.url.as_bytes(), secret.trim().as_bytes())?;
-            client.sealed_secret = Some(sealed);
-        }
-        if let Err((member, reason)) = issuer.check() {
-            bail!("{member}: {reason}");
-        }
-        Ok(issuer)
+        let (accounts, licenses) = (access.accounts().await?, access.licenses().await?);
+        let read = |rule: &String| {
+            read_rule(rule, &accounts, &licenses).with_context(|| format!("--admit {}", rule.escape_debug()))
+        };
+        self.admit.iter().map(read).collect::<anyhow::Result<_>>().map(Some)
+    }
+
+    fn client_secret(&self) -> anyhow::Result<Option<Shown>> {
+        let Some(file) = &self.client_secret_file else { return Ok(None) };
+        let text = std::fs::read_to_string(file).map(Zeroizing::new);
+        let text = text.with_context(|| format!("{} can not be read", file.display()))?;
+        Ok(Some(Zeroizing::new(text.trim().to_owned()).into()))
     }
 }
 
-fn read_rule(text: &str, accounts: &[Uuid], licenses: &[License]) -> anyhow::Result<Admission> {
+/// What is left out is read from what there is. Whether what is named is there is found out where the rule is kept.
+fn read_rule(text: &str, accounts: &[AccountView], licenses: &[LicenseView]) -> anyhow::Result<Admission> {
     let mut parts = text.split(',');
     let who = match parts.next().and_then(|who| who.split_once('=')) {
         Some(("subject", subject)) => Who::Subject(subject.to_owned()),
@@ -173,18 +179,11 @@ fn read_rule(text: &str, accounts: &[Uuid], licenses: &[License]) -> anyhow::Res
             _ => bail!("{}: write account=UUID, license=UUID, role=owner or role=admin", part.escape_debug()),
         }
     }
-    let owner = match license {
-        Some(id) => {
-            let found = licenses.iter().find(|license| license.id == id);
-            Some(found.with_context(|| format!("there is no license {id}"))?.account)
-        }
-        None => None,
-    };
-    let account = match (account.or(owner), accounts) {
-        (Some(id), all) if all.contains(&id) && owner.is_none_or(|owner| owner == id) => id,
-        (Some(id), _) if owner.is_some() => bail!("the license is not of the account {id}"),
-        (Some(id), _) => bail!("there is no account {id}"),
-        (None, [only]) => *only,
+    let of_license = |id| licenses.iter().find(|other| Some(other.id) == id).map(|found| found.account);
+    let account = match (account.or_else(|| of_license(license)), accounts) {
+        (Some(id), _) => id,
+        (None, _) if license.is_some() => bail!("there is no such license"),
+        (None, [only]) => only.id,
         (None, _) => bail!("there are several accounts; say which one with account=UUID"),
     };
     Ok(Admission { who, account, license, role })
@@ -206,31 +205,30 @@ fn write_rule(rule: &Admission) -> String {
     format!("{who},account={}{license}{role}", rule.account)
 }
 
-fn view(issuer: &Issuer) -> Value {
-    let client = issuer.client.as_ref();
-    json!({
-        "issuer": issuer.url, "name": issuer.name, "audience": issuer.audience,
-        "client_id": client.map(|client| &client.id),
-        "client_secret": client.is_some_and(|client| client.sealed_secret.is_some()),
-        "admits": issuer.admissions.iter().map(write_rule).collect::<Vec<_>>(),
-    })
-}
-
-fn tell(output: Output, issuer: &Issuer, what: &str) -> anyhow::Result<()> {
+fn in_words(issuer: &IssuerView, what: &str) -> String {
     let nobody =
-        if issuer.admissions.is_empty() { "\nNobody is admitted yet: add a rule with --admit." } else { "" };
-    output.done(&view(issuer), &format!("{} ({}) {what}{nobody}", issuer.url, issuer.name))
+        if issuer.admits.is_empty() { "\nNobody is admitted yet: add a rule with --admit." } else { "" };
+    format!("{} ({}) {what}{nobody}", issuer.issuer, issuer.name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use seatlock_server::{rules::License, view::Timestamp};
 
     #[test]
     fn rules_as_they_are_typed() {
         let (account, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let license = License::usual(Uuid::from_u128(3), other, false);
-        let read = |text: &str, accounts: &[Uuid]| read_rule(text, accounts, std::slice::from_ref(&license));
+        let license = LicenseView::from(&License::usual(Uuid::from_u128(3), other, false));
+        let read = |text: &str, accounts: &[Uuid]| {
+            let view = |id: &Uuid| AccountView {
+                id: *id,
+                name: "x".to_owned(),
+                created_at: Timestamp(seatlock_protocol::UnixTime::MIN),
+            };
+            let accounts: Vec<AccountView> = accounts.iter().map(view).collect();
+            read_rule(text, &accounts, std::slice::from_ref(&license))
+        };
         for (text, written) in [
             ("everybody", format!("everybody,account={account}")),
             ("subject=a=b", format!("subject=a=b,account={account}")),
@@ -247,9 +245,7 @@ mod tests {
             "everyone".to_owned(),
             "everybody,role=king".to_owned(),
             "everybody,account=x".to_owned(),
-            format!("everybody,account={}", Uuid::from_u128(9)),
             format!("everybody,license={}", Uuid::from_u128(9)),
-            format!("everybody,license={},account={account}", license.id),
         ];
         for text in wrong {
             assert!(read(&text, &[account, other]).is_err(), "{text}");

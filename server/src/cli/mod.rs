@@ -32,6 +32,8 @@ mod many;
 mod offline;
 /// Tables for people, JSON for scripts.
 mod output;
+/// `new-pepper`.
+mod pepper;
 /// `plan`.
 mod plan;
 /// `restore`.
@@ -139,6 +141,10 @@ enum Command {
     Usage(usage::Usage),
     /// Show what happened, oldest first, or check that the trail is whole
     Audit(audit::Audit),
+    /// Make a new pepper when the old one and every copy of it are lost: all tokens must then be replaced
+    ///
+    /// Stop every server first. What the database keeps of tokens can be compared only with the pepper that it was made with.
+    NewPepper(pepper::NewPepper),
     /// Show the clock by which everything is decided, and what speaks against it; or accept it
     ///
     /// Where the clock was set back, or far ahead, a server signs nothing until it is right again. When it is right although
@@ -265,12 +271,13 @@ impl Cli {
             Command::License(command) => command.run(&place, output).await,
             Command::Account(command) => command.run(&place, output).await,
             Command::User(command) => command.run(&place, output).await,
-            Command::Issuer(command) => command.run(&folder, output).await,
+            Command::Issuer(command) => command.run(&place, output).await,
             Command::Plan(command) => command.run(&place, output).await,
             Command::Usage(usage) => usage.run(&place, output).await,
             Command::Offline(command) => command.run(&folder, output).await,
             Command::Keys(command) => command.run(&folder, output).await,
             Command::Audit(audit) => audit.run(&place, output).await,
+            Command::NewPepper(new) => new.run(&folder, output).await,
             Command::Clock(clock) => clock.run(&folder, output).await,
             Command::Retention(command) => command.run(&folder, output).await,
             Command::Erase(erase) => erase.run(&folder, output).await,
@@ -303,6 +310,7 @@ impl Command {
                 | Self::License(_)
                 | Self::Account(_)
                 | Self::User(_)
+                | Self::Issuer(_)
                 | Self::Plan(_)
                 | Self::Usage(_)
                 | Self::Audit(_)

@@ -4,6 +4,8 @@
 
 /// Answers to requests that may come again because the first answer was lost.
 mod again;
+/// Sign-in services, for admins.
+mod issuers;
 /// Accounts, users, licenses and plans, for admins.
 mod office;
 /// Seats and their tokens.
@@ -14,6 +16,7 @@ mod self_service;
 mod sign_in;
 
 pub use again::{Again, Memory};
+pub use issuers::Issuers;
 pub use office::Invited;
 pub use seats::{Acted, Issued};
 pub use self_service::IssuedApiToken;

@@ -128,6 +128,21 @@ impl DataFolder {
         [self.database(), self.pepper_file()].iter().any(|path| path.exists())
     }
 
+    /// Whether there is a pepper, readable or not.
+    #[must_use]
+    pub fn has_pepper(&self) -> bool {
+        self.pepper_file().exists()
+    }
+
+    /// Takes a pepper away with which nothing was made yet.
+    ///
+    /// # Errors
+    /// When it can not be removed.
+    pub fn remove_pepper(&self) -> Result<(), FolderError> {
+        let path = self.pepper_file();
+        std::fs::remove_file(&path).map_err(|error| FolderError::Io { path, error })
+    }
+
     /// Makes the pepper.
     ///
     /// # Errors

@@ -133,6 +133,8 @@ pub struct SeatName {
     pub id: Id,
     /// Who was given its token.
     pub shared_with: String,
+    /// The address of the sign-in service of its user. Then there is no token that could be replaced.
+    pub signs_in_at: Option<String>,
 }
 
 /// A lock status in words.

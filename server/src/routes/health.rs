@@ -15,11 +15,12 @@ pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// Requests can be answered: the database is there, the clock can be believed, and there is a key to sign with. Otherwise
+/// Requests can be answered: the database is there and takes changes, the clock can be believed, and there is a key to sign with. Otherwise
 /// a sentence says what is wrong. A second line says that the database was restored, while that matters.
 pub(super) async fn ready<S: Store>(State(state): State<Arc<AppState<S>>>, id: RequestId) -> Response {
     let answered = async {
         let ring = state.rings.renew(&state.store, &state.folder).await?;
+        state.store.writable().await?;
         Ok((ring, state.store.recovery().await?))
     };
     match answered.await {

@@ -33,9 +33,10 @@ pub struct Client {
 }
 
 /// A rule: who belongs to which account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Admission {
-    /// Whom it is about.
+    /// Whom it is about: `"everybody"`, or one of `{"subject": "alice"}`, `{"client": "farm"}`, `{"domain": "example.com"}`.
     pub who: Who,
     /// Where they belong.
     pub account: Uuid,
@@ -46,7 +47,7 @@ pub struct Admission {
 }
 
 /// Whom a rule is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Who {
     /// One subject.
@@ -107,7 +108,7 @@ impl Issuer {
         let texts = [("issuer", &self.url), ("name", &self.name), ("audience", &self.audience)];
         let client = self.client.as_ref().map(|client| ("client_id", &client.id));
         let whom = self.admissions.iter().filter_map(|admission| match &admission.who {
-            Who::Subject(text) | Who::Client(text) | Who::Domain(text) => Some(("admit", text)),
+            Who::Subject(text) | Who::Client(text) | Who::Domain(text) => Some(("admits", text)),
             Who::Everybody => None,
         });
         for (member, text) in texts.into_iter().chain(client).chain(whom) {
@@ -116,13 +117,38 @@ impl Issuer {
             }
         }
         if self.admissions.len() > ADMISSIONS_MAX {
-            return Err(("admit", format!("at most {ADMISSIONS_MAX} rules")));
+            return Err(("admits", format!("at most {ADMISSIONS_MAX} rules")));
         }
         Ok(())
+    }
+
+    /// What it is called in the admin API's addresses: the name-based UUID of its own address (RFC 9562, section 5.5).
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        Uuid::new_v5(&Uuid::NAMESPACE_URL, self.url.as_bytes())
     }
 }
 
 impl Admission {
+    /// Why it can not be so: what it names must be there.
+    ///
+    /// # Errors
+    /// The end of a sentence.
+    pub fn check(&self, accounts: &[Uuid], licenses: &[License]) -> Result<(), String> {
+        let Self { account, license, .. } = self;
+        if !accounts.contains(account) {
+            return Err(format!("there is no account {account}"));
+        }
+        let Some(named) = license else { return Ok(()) };
+        match licenses.iter().find(|license| license.id == *named) {
+            None => Err(format!("there is no license {named}")),
+            Some(license) if license.account != *account => {
+                Err(format!("the license {named} is not of the account {account}"))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
     /// The license whose seat the bearer has or gets: the one that is named, or of the account's licenses with the
     /// product the first that can be used now, or else the first. It does not depend on who holds which seat, so that
     /// nobody moves from one license to another because it fills up.
@@ -211,6 +237,29 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_names_what_is_there() {
+        let (account, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let licenses = [License::usual(Uuid::from_u128(3), other, false)];
+        for (rule_account, license, expected) in [
+            (1, None, Ok(())),
+            (2, Some(3), Ok(())),
+            (9, None, Err("there is no account")),
+            (1, Some(9), Err("there is no license")),
+            (1, Some(3), Err("the license 00000000-0000-0000-0000-000000000003 is not of the account")),
+        ] {
+            let license = license.map(Uuid::from_u128);
+            let rule = Admission { license, ..admission(Who::Everybody, rule_account) };
+            let checked = rule.check(&[account, other], &licenses);
+            match expected {
+                Ok(()) => assert_eq!(checked, Ok(())),
+                Err(words) => {
+                    assert!(checked.as_ref().is_err_and(|text| text.starts_with(words)), "{checked:?}")
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_no_issuer_can_be() {
         let good = issuer(vec![admission(Who::Everybody, 1)]);
         assert_eq!(good.check(), Ok(()));
@@ -218,8 +267,8 @@ mod tests {
         for (member, bad) in [
             ("name", Issuer { name: String::new(), ..good.clone() }),
             ("audience", Issuer { audience: long.clone(), ..good.clone() }),
-            ("admit", issuer(vec![admission(Who::Subject("a\nb".to_owned()), 1)])),
-            ("admit", issuer(vec![admission(Who::Everybody, 1); ADMISSIONS_MAX + 1])),
+            ("admits", issuer(vec![admission(Who::Subject("a\nb".to_owned()), 1)])),
+            ("admits", issuer(vec![admission(Who::Everybody, 1); ADMISSIONS_MAX + 1])),
             ("client_id", Issuer { client: Some(Client { id: String::new(), sealed_secret: None }), ..good }),
         ] {
             assert_eq!(bad.check().unwrap_err().0, member);

@@ -14,11 +14,15 @@ use std::{
 };
 use uuid::Uuid;
 
-/// A store of either kind, which counts how often it failed. The traits' methods answer futures of their own types, so there
+/// A store of either kind, which counts how often it failed, and how often so that it may take no changes any more. The traits' methods answer futures of their own types, so there
 /// are no trait objects of them.
 pub struct AnyStore {
     kind: Kind,
     failures: AtomicU64,
+    /// Failures that speak against writing.
+    doubts: AtomicU64,
+    /// How many of them were there when a change went through that was made to find out.
+    dispelled: AtomicU64,
 }
 
 enum Kind {
@@ -30,24 +34,29 @@ enum Kind {
 
 impl From<SqliteStore> for AnyStore {
     fn from(store: SqliteStore) -> Self {
-        Self { kind: Kind::Sqlite(store), failures: AtomicU64::new(0) }
+        Self::of(Kind::Sqlite(store))
     }
 }
 
 impl From<PostgresStore> for AnyStore {
     fn from(store: PostgresStore) -> Self {
-        Self { kind: Kind::Postgres(store), failures: AtomicU64::new(0) }
+        Self::of(Kind::Postgres(store))
     }
 }
 
 /// Whether it is a failure of the database, and not of whoever asked.
 trait Outcome {
     fn failed(&self) -> bool;
+    fn speaks_against_writing(&self) -> bool;
 }
 
 impl<T> Outcome for Result<T, StoreError> {
     fn failed(&self) -> bool {
         matches!(self, Err(StoreError::Database(_) | StoreError::Unexpected(_)))
+    }
+
+    fn speaks_against_writing(&self) -> bool {
+        self.as_ref().is_err_and(StoreError::speaks_against_writing)
     }
 }
 
@@ -60,7 +69,7 @@ macro_rules! either {
                     Kind::Sqlite(store) => store.$name($($argument),*).await,
                     Kind::Postgres(store) => store.$name($($argument),*).await,
                 };
-                self.failures.fetch_add(u64::from(outcome.failed()), Ordering::Relaxed);
+                self.note(&outcome);
                 outcome
             }
         )+
@@ -68,6 +77,16 @@ macro_rules! either {
 }
 
 impl AnyStore {
+    fn of(kind: Kind) -> Self {
+        let [failures, doubts, dispelled] = [(); 3].map(|()| AtomicU64::new(0));
+        Self { kind, failures, doubts, dispelled }
+    }
+
+    fn note(&self, outcome: &impl Outcome) {
+        self.failures.fetch_add(u64::from(outcome.failed()), Ordering::Relaxed);
+        self.doubts.fetch_add(u64::from(outcome.speaks_against_writing()), Ordering::Relaxed);
+    }
+
     /// Writes everything as it is at one moment, while others go on writing. `told` hears of every table that is done.
     ///
     /// # Errors
@@ -109,6 +128,7 @@ impl Store for AnyStore {
         clock() -> Result<Clocks, StoreError>;
         accept_clock(by: Actor) -> Result<Clocks, StoreError>;
         know_pepper(check: Hash) -> Result<(), StoreError>;
+        replace_pepper(check: Hash, by: Actor) -> Result<(), StoreError>;
         server() -> Result<ServerInfo, StoreError>;
         initialise(server: ServerInfo, account: String, license: License, keys: StoredKeySet)
             -> Result<(), StoreError>;
@@ -137,6 +157,25 @@ impl Store for AnyStore {
         backup(to: &Path) -> Result<(), StoreError>;
     }
 
+    /// Whoever looks whether the server works writes nothing as long as it does: its sweeps write each minute, and would
+    /// have failed. After a failure a change must go through first.
+    async fn writable(&self) -> Result<(), StoreError> {
+        let doubts = self.doubts.load(Ordering::Relaxed);
+        if doubts == self.dispelled.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let tried = match &self.kind {
+            Kind::Sqlite(store) => store.writable().await,
+            Kind::Postgres(store) => store.writable().await,
+        };
+        self.note(&tried);
+        if tried.is_ok() {
+            // What failed meanwhile is a doubt again.
+            self.dispelled.fetch_max(doubts, Ordering::Relaxed);
+        }
+        tried
+    }
+
     fn load(&self) -> Load {
         let load = match &self.kind {
             Kind::Sqlite(store) => store.load(),
@@ -163,6 +202,7 @@ impl People for AnyStore {
         add_issuer(issuer: Issuer, by: Actor) -> Result<(), StoreError>;
         change_issuer(issuer: Issuer, by: Actor) -> Result<(), StoreError>;
         remove_issuer(url: String, by: Actor) -> Result<(), StoreError>;
+        issuer_seats(url: String) -> Result<u64, StoreError>;
         add_user(user: NewUser, by: Actor) -> Result<User, StoreError>;
         change_user(id: Uuid, change: UserChange, keep: Option<Uuid>, by: Actor) -> Result<User, StoreError>;
         users(account: Option<Uuid>) -> Result<Vec<User>, StoreError>;

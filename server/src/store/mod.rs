@@ -358,6 +358,9 @@ pub trait Store: People {
     /// Whether the database answers and its clock can be believed; the clock.
     fn ready(&self) -> impl Future<Output = Result<UnixTime, StoreError>> + Send;
 
+    /// Whether the database takes changes. It is found out by a small one, unless there is no reason to doubt it.
+    fn writable(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+
     /// What is known of time, whether it can be believed or not.
     fn clock(&self) -> impl Future<Output = Result<Clocks, StoreError>> + Send;
 
@@ -366,6 +369,9 @@ pub trait Store: People {
 
     /// Compares a value that only the right pepper gives with the one that came first.
     fn know_pepper(&self, check: Hash) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Takes another value in its place. Whatever was kept under the old pepper is of no use any more.
+    fn replace_pepper(&self, check: Hash, by: Actor) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// What the server says of itself.
     fn server(&self) -> impl Future<Output = Result<ServerInfo, StoreError>> + Send;

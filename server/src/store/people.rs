@@ -227,6 +227,9 @@ pub trait People: Send + Sync + 'static {
     /// Removes an issuer: its access tokens are refused from then on. Seats stay.
     fn remove_issuer(&self, url: String, by: Actor) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// How many seats that are not closed users of this issuer have.
+    fn issuer_seats(&self, url: String) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
     /// Adds a user. [`StoreError::Taken`] when somebody has the e-mail address already.
     fn add_user(&self, user: NewUser, by: Actor) -> impl Future<Output = Result<User, StoreError>> + Send;
 

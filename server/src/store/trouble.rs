@@ -49,6 +49,12 @@ impl StoreError {
         self.trouble().is_some()
     }
 
+    /// Whether the database may take no changes, although it may answer all the same. A disk that fails, or that a quota
+    /// keeps from growing, is [`Trouble::Away`] to SQLite.
+    pub(super) fn speaks_against_writing(&self) -> bool {
+        matches!(self.trouble(), Some(Trouble::Away | Trouble::ReadOnly | Trouble::Full))
+    }
+
     /// Whether it is worth while to wait for it: a restart or a lock is over in seconds.
     pub(super) fn passes_soon(&self) -> bool {
         matches!(self.trouble(), Some(Trouble::Busy | Trouble::Away))

@@ -6,14 +6,20 @@
 mod audit;
 /// Seats as a table for spreadsheets.
 pub mod csv;
-/// Licenses, plans, and what may be changed of them.
+/// Sign-in services whose access tokens are accepted.
+mod issuer;
+/// Licenses, and how much of them is used.
 mod license;
+/// What may be said of a license.
+mod license_settings;
 /// Parts of lists.
 mod list;
 /// Files of machines without a network.
 mod offline;
 /// Accounts, users and API tokens.
 mod people;
+/// Plans.
+mod plan;
 /// Refusals.
 mod problem;
 /// A server whose database was restored.
@@ -26,16 +32,16 @@ mod shown;
 mod timestamp;
 
 pub use audit::{AuditStateView, AuditView};
-pub use license::{
-    ClockSettings, ClockView, LicenseChange, LicenseSettings, LicenseView, NewLicense, PlanContent, PlanView,
-    UsageView, license_version,
-};
+pub use issuer::{ChangedIssuerView, IssuerChange, IssuerView, NewIssuer, RemovedIssuerView};
+pub use license::{ClockView, LicenseView, UsageView, license_version};
+pub use license_settings::{ClockSettings, LicenseChange, LicenseSettings, NewLicense};
 pub use list::List;
 pub use offline::{LeaseFileView, OfflineView, RequestFileView};
 pub use people::{
     AccountView, ApiTokenView, InvitedView, IssuedApiTokenView, MeView, NewAccount, NewApiTokenRequest,
     NewUserRequest, UserChangeRequest, UserView,
 };
+pub use plan::{PlanContent, PlanView};
 pub use problem::ProblemView;
 pub use recovery::{RecoveryView, UsageList};
 pub use seat::{ActedView, IssuedView, NewSeatRequest, SeatStatus, SeatView};

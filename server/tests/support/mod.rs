@@ -29,6 +29,9 @@ use std::{
     io::{BufRead as _, BufReader, Read as _},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -40,6 +43,8 @@ pub mod stores;
 
 pub const PRODUCT: &str = "com.example.bridge";
 pub const ISSUER: &str = "licenses.example.com";
+/// In which a command ends, on a computer that has much to do.
+const PATIENCE: Duration = Duration::from_secs(120);
 const SMALL_DISK: &str = "small-disk";
 const PROGRAM: &str = env!("CARGO_BIN_EXE_seatlock-server");
 
@@ -284,8 +289,17 @@ fn program(url: Option<&str>) -> Command {
     command
 }
 
+/// A server that starts although it should be refused does not end by itself.
 fn run(command: &mut Command) -> Done {
-    let done = command.stdin(Stdio::null()).output().unwrap();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let (id, (done, ended)) = (child.id().to_string(), mpsc::channel());
+    thread::spawn(move || done.send(child.wait_with_output()));
+    let done = ended.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        Command::new("kill").args(["-KILL", &id]).status().unwrap();
+        panic!("{command:?} does not end")
+    });
+    let done = done.unwrap();
     Done {
         ok: done.status.success(),
         stdout: String::from_utf8(done.stdout).unwrap(),
@@ -491,10 +505,10 @@ pub async fn logged(site: &Site, words: &str, times: usize) {
     let count = || std::fs::read_to_string(site.log()).unwrap().matches(words).count();
     let until = async {
         while count() < times {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(30), until).await.expect("the server says so");
+    tokio::time::timeout(Duration::from_secs(30), until).await.expect("the server says so");
 }
 
 /// The workspace builds reqwest with TLS and leaves the choice of its provider to each program.

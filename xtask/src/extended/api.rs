@@ -35,6 +35,7 @@ pub fn described() -> Result<String> {
         ("seats", server.create_seat("ada@example.com")?.id),
         ("users", made(&["user", "add", "owner@example.com"], "/id")?),
         ("licenses", made(&["license", "show"], "/0/id")?),
+        ("issuers", made(&["issuer", "add", "https://login.example.com", "--audience", "seats"], "/id")?),
     ];
     let folder = tempfile::tempdir()?;
     let settings = folder.path().join("schemathesis.toml");

@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use seatlock_protocol::{Token, TokenKind};
 use seatlock_server::{
     checkpoint,
-    desk::{Again, Memory},
+    desk::{Again, Issuers, Memory},
     keys::{DataFolder, pepper_check},
     password::{Passwords, generate},
     rules::{Answer, License, OwnerAct, Plan, Role, check_email, check_password},
@@ -13,8 +13,9 @@ use seatlock_server::{
         PasswordHash, People as _, Recovery, SeatQuery, Store as _, StoreError, TokenHashes, UserChange,
     },
     view::{
-        AccountView, ActedView, AuditStateView, AuditView, IssuedApiTokenView, IssuedView, LicenseSettings,
-        LicenseView, PlanView, SeatView, Shown, UsageList, UserView,
+        AccountView, ActedView, AuditStateView, AuditView, ChangedIssuerView, IssuedApiTokenView, IssuedView,
+        IssuerChange, IssuerView, LicenseSettings, LicenseView, NewIssuer, PlanView, RemovedIssuerView,
+        SeatView, Shown, UsageList, UserView,
     },
 };
 use uuid::Uuid;
@@ -221,6 +222,34 @@ impl Folder {
         plan.check().map_err(invalid)?;
         self.store.set_plan(plan.clone(), Actor::Console).await?;
         Ok((&plan).into())
+    }
+
+    fn at_issuers(&self) -> Issuers<'_, AnyStore> {
+        Issuers::new(&self.store, &self.pepper, Actor::Console)
+    }
+
+    pub(super) async fn issuers(&self) -> anyhow::Result<Vec<IssuerView>> {
+        Ok(self.at_issuers().list().await?.iter().map(Into::into).collect())
+    }
+
+    pub(super) async fn add_issuer(&self, new: NewIssuer) -> anyhow::Result<IssuerView> {
+        let (url, settings) = new.into_parts();
+        Ok((&self.at_issuers().add(url, settings).await?).into())
+    }
+
+    pub(super) async fn change_issuer(
+        &self,
+        id: Uuid,
+        change: IssuerChange,
+        dry_run: bool,
+    ) -> anyhow::Result<ChangedIssuerView> {
+        let issuer = self.at_issuers().change(id, change, dry_run).await?;
+        Ok(ChangedIssuerView { issuer: (&issuer).into(), dry_run })
+    }
+
+    pub(super) async fn remove_issuer(&self, id: Uuid, dry_run: bool) -> anyhow::Result<RemovedIssuerView> {
+        let (issuer, seats) = self.at_issuers().remove(id, dry_run).await?;
+        Ok(RemovedIssuerView { issuer: (&issuer).into(), seats, dry_run })
     }
 
     pub(super) async fn audit(&self, seat: Option<Uuid>, last: u32) -> anyhow::Result<Vec<AuditView>> {

@@ -1,12 +1,14 @@
 //! How the commands reach licenses and seats: by the data folder, or by the admin API of a server that runs somewhere.
 
-/// By the admin API.
+/// By the admin API: what is asked of it.
 mod api;
 /// By the data folder.
 mod folder;
+/// By the admin API: one request and its answer.
+mod http;
 
-pub(super) use api::{Api, http_client};
 pub(super) use folder::{Folder, invalid};
+pub(super) use http::{Api, http_client};
 
 use anyhow::{Context as _, bail};
 use seatlock_server::{
@@ -14,8 +16,9 @@ use seatlock_server::{
     rules::{OwnerAct, Role},
     store::{SeatQuery, UserChange},
     view::{
-        AccountView, ActedView, AuditStateView, AuditView, IssuedApiTokenView, IssuedView, LicenseSettings,
-        LicenseView, PlanView, SeatStatus, SeatView, Shown, UsageList, UserView,
+        AccountView, ActedView, AuditStateView, AuditView, ChangedIssuerView, IssuedApiTokenView, IssuedView,
+        IssuerChange, IssuerView, LicenseSettings, LicenseView, NewIssuer, PlanView, RemovedIssuerView,
+        SeatStatus, SeatView, Shown, UsageList, UserView,
     },
 };
 use std::path::PathBuf;
@@ -200,6 +203,33 @@ impl Access {
 
     pub(super) async fn set_plan(&self, plan: PlanView) -> anyhow::Result<PlanView> {
         either!(self, there => there.set_plan(plan).await)
+    }
+
+    pub(super) async fn issuers(&self) -> anyhow::Result<Vec<IssuerView>> {
+        either!(self, there => there.issuers().await)
+    }
+
+    /// The issuer with this address.
+    pub(super) async fn issuer(&self, url: &str) -> anyhow::Result<IssuerView> {
+        let found = self.issuers().await?.into_iter().find(|issuer| issuer.issuer == url);
+        found.with_context(|| format!("there is no issuer {}; see \"issuer list\"", url.escape_debug()))
+    }
+
+    pub(super) async fn add_issuer(&self, new: NewIssuer) -> anyhow::Result<IssuerView> {
+        either!(self, there => there.add_issuer(new).await)
+    }
+
+    pub(super) async fn change_issuer(
+        &self,
+        id: Uuid,
+        change: IssuerChange,
+        dry_run: bool,
+    ) -> anyhow::Result<ChangedIssuerView> {
+        either!(self, there => there.change_issuer(id, change, dry_run).await)
+    }
+
+    pub(super) async fn remove_issuer(&self, id: Uuid, dry_run: bool) -> anyhow::Result<RemovedIssuerView> {
+        either!(self, there => there.remove_issuer(id, dry_run).await)
     }
 
     /// The newest first.

@@ -36,13 +36,16 @@ macro_rules! refusals {
 refusals! {
     /// What every guarded endpoint may answer.
     Guarded =
-        "401" "`no_token`: nobody is signed in. `token_malformed`, `token_unknown`: the API token is no good, or was deleted."
-            &[("WWW-Authenticate", Type::String, "`Bearer`")],
+        "401" "`no_token`: nobody is signed in. `token_malformed`, `token_unknown`: the API token is no good, or was deleted. \
+               `sign_in_required`: the access token is not believed, or has ended."
+            &[("WWW-Authenticate", Type::String, "`Bearer`, for an access token with `error` (RFC 6750, section 3)")],
         "403" "`token_wrong_kind`: a token, but no API token. `admins_only`: only an administrator of this server may do \
                this. `token_revoked`, `license_suspended`, `license_expired`, `plan_not_entitled`: see `detail`. \
-               `cross_site`: a browser sends this for another page." &[],
+               `cross_site`: a browser sends this for another page. `scope_missing`: the access token does not permit this. \
+               `identity_unknown`: no rule of the issuer gives its bearer a role."
+            &[("WWW-Authenticate", Type::String, "For an access token without the scope: which one is needed.")],
         "500" "`server_error`: the server has a problem, which its log describes under the request's id." &[],
-        "503" "`maintenance`: the server has too much to do, or is stopping."
+        "503" "`maintenance`: the server has too much to do, or is stopping. `issuer_unusable`: the issuer's keys can not be had."
             &[("Retry-After", Type::Integer, "Seconds until the next try.")];
     /// A part of the request can not be so.
     BadRequest = "400" "`invalid_argument`: a part of the request can not be so; `detail` says which." &[];

@@ -5,7 +5,7 @@ use crate::store::{SignedIn, Store};
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
-    http::{HeaderMap, Method, StatusCode, header, request::Parts},
+    http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use seatlock_protocol::{Token, TokenError, TokenKind, api::JSON};
 use serde::{Serialize, de::DeserializeOwned};
@@ -37,7 +37,9 @@ impl<S: Store> FromRequestParts<Arc<AppState<S>>> for Visitor {
         let headers = &parts.headers;
         if headers.contains_key(header::AUTHORIZATION) {
             if let Some(token) = visitor::access_token(headers) {
-                let scope = needed_scope(&parts.method, parts.uri.path());
+                let path = parts.uri.path();
+                let scope =
+                    needed_scope(parts.method.is_safe(), path.strip_prefix(super::ROOT).unwrap_or(path));
                 return visitor::by_access_token(state, &token, scope)
                     .await?
                     .map(Self)
@@ -68,10 +70,9 @@ impl<S: Store> FromRequestParts<Arc<AppState<S>>> for Visitor {
     }
 }
 
-/// What an access token must permit.
-fn needed_scope(method: &Method, path: &str) -> &'static str {
-    let path = path.strip_prefix(super::ROOT).unwrap_or(path);
-    match (method.is_safe(), path.starts_with("/audit")) {
+/// What an access token must permit, to look at what lies at a path or to change it.
+pub(super) fn needed_scope(only_looks: bool, path: &str) -> &'static str {
+    match (only_looks, path.starts_with("/audit")) {
         (true, true) => "audit:read",
         (true, false) => "seats:read",
         (false, _) => "seats:write",

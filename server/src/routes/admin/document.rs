@@ -1,9 +1,10 @@
 use super::{Answer, failure::Failure, json};
 use crate::view::{
-    AccountView, ActedView, ApiTokenView, AuditStateView, AuditView, InvitedView, IssuedApiTokenView,
-    IssuedView, LeaseFileView, LicenseChange, LicenseView, List, MeView, NewAccount, NewApiTokenRequest,
-    NewLicense, NewSeatRequest, NewUserRequest, OfflineView, PlanContent, PlanView, ProblemView,
-    RecoveryView, RequestFileView, SeatView, UsageList, UsageView, UserChangeRequest, UserView,
+    AccountView, ActedView, ApiTokenView, AuditStateView, AuditView, ChangedIssuerView, InvitedView,
+    IssuedApiTokenView, IssuedView, IssuerChange, IssuerView, LeaseFileView, LicenseChange, LicenseView,
+    List, MeView, NewAccount, NewApiTokenRequest, NewIssuer, NewLicense, NewSeatRequest, NewUserRequest,
+    OfflineView, PlanContent, PlanView, ProblemView, RecoveryView, RemovedIssuerView, RequestFileView,
+    SeatView, UsageList, UsageView, UserChangeRequest, UserView,
 };
 use askama::Template;
 use axum::{
@@ -25,17 +26,18 @@ const POLICY: &str =
 
 #[derive(OpenApi)]
 #[openapi(components(schemas(
-    AccountView, ActedView, ApiTokenView, AuditStateView, AuditView, InvitedView, IssuedApiTokenView, IssuedView,
-    LeaseFileView, LicenseChange, LicenseView, MeView, NewAccount, NewApiTokenRequest, NewLicense, NewSeatRequest,
-    NewUserRequest, OfflineView, PlanContent, PlanView, ProblemView, RecoveryView, RequestFileView, SeatView, UsageList,
-    UsageView, UserChangeRequest, UserView,
-    List<AccountView>, List<ApiTokenView>, List<AuditView>, List<LicenseView>, List<PlanView>, List<SeatView>,
-    List<UserView>,
+    AccountView, ActedView, ApiTokenView, AuditStateView, AuditView, ChangedIssuerView, InvitedView, IssuedApiTokenView,
+    IssuedView, IssuerChange, IssuerView, LeaseFileView, LicenseChange, LicenseView, MeView, NewAccount,
+    NewApiTokenRequest, NewIssuer, NewLicense, NewSeatRequest, NewUserRequest, OfflineView, PlanContent, PlanView,
+    ProblemView, RecoveryView, RemovedIssuerView, RequestFileView, SeatView, UsageList, UsageView, UserChangeRequest,
+    UserView,
+    List<AccountView>, List<ApiTokenView>, List<AuditView>, List<IssuerView>, List<LicenseView>, List<PlanView>,
+    List<SeatView>, List<UserView>,
 )))]
 struct Schemas;
 
 /// The nouns, in the order in which they are shown.
-const NOUNS: [(&str, &str); 9] = [
+const NOUNS: [(&str, &str); 10] = [
     ("seats", "Seats and their integration tokens"),
     ("usage", "How much of the licenses is used"),
     ("offline", "Files of machines without a network"),
@@ -45,7 +47,18 @@ const NOUNS: [(&str, &str); 9] = [
     ("users", "Users of the seat page and of this API"),
     ("licenses", "Limits and policy of subscriptions"),
     ("plans", "What subscriptions contain"),
+    ("issuers", "Sign-in services whose access tokens are accepted"),
 ];
+
+/// What whoever asks may show; of an access token, what it must permit.
+pub(super) fn security(scope: &str) -> Vec<SecurityRequirement> {
+    let none: [&str; 0] = [];
+    vec![
+        SecurityRequirement::new("api_token", none),
+        SecurityRequirement::new("access_token", [scope]),
+        SecurityRequirement::new("session", none),
+    ]
+}
 
 /// The description of the admin API, written once.
 pub(super) struct Document {
@@ -78,17 +91,20 @@ impl Document {
                 })
                 .collect(),
         );
-        let mut bearer = Http::new(HttpAuthScheme::Bearer);
-        bearer.description = Some("An API token, `sat_...`: made on the page, or by this API.".to_owned());
-        let cookie = ApiKeyValue::with_description("__Host-seatlock", "The page's session.");
+        let mut api_token = Http::new(HttpAuthScheme::Bearer);
+        api_token.description = Some("An API token, `sat_...`: made on the page, or by this API.".to_owned());
+        let mut access_token = Http::new(HttpAuthScheme::Bearer);
+        access_token.bearer_format = Some("JWT".to_owned());
+        access_token.description = Some(
+            "An access token of one of the server's `issuers` (OAuth 2.0), whose rules give its bearer a role. It needs the \
+             scope that is named: `seats:read`, `seats:write` or `audit:read`."
+                .to_owned(),
+        );
+        let session = ApiKeyValue::with_description("__Host-seatlock", "The page's session.");
         let schemes = &mut api.components.get_or_insert_default().security_schemes;
-        schemes.insert("api_token".to_owned(), SecurityScheme::Http(bearer).into());
-        schemes.insert("session".to_owned(), SecurityScheme::ApiKey(ApiKey::Cookie(cookie)).into());
-        let none: [&str; 0] = [];
-        api.security = Some(vec![
-            SecurityRequirement::new("api_token", none),
-            SecurityRequirement::new("session", none),
-        ]);
+        schemes.insert("api_token".to_owned(), SecurityScheme::Http(api_token).into());
+        schemes.insert("access_token".to_owned(), SecurityScheme::Http(access_token).into());
+        schemes.insert("session".to_owned(), SecurityScheme::ApiKey(ApiKey::Cookie(session)).into());
         let value = serde_json::to_value(&api).unwrap_or_default();
         Self { json: value.to_string(), page: Page::of(&value).render().ok() }
     }
@@ -138,6 +154,7 @@ struct Endpoint {
     path: String,
     summary: String,
     about: Vec<Piece>,
+    scope: String,
     parameters: Vec<Row>,
     body: Vec<Piece>,
     answers: Vec<Reply>,
@@ -252,6 +269,7 @@ fn endpoint(api: &Value, method: &str, path: &str, operation: &Value) -> Endpoin
         path: path.to_owned(),
         summary: text(operation, "/summary"),
         about: marked(&text(operation, "/description")),
+        scope: entries(operation, "security").map(|accepted| text(&accepted, "/access_token/0")).collect(),
         parameters: parameters.collect(),
         body: schema(operation.pointer("/requestBody/content")),
         answers: answers.collect(),

@@ -19,6 +19,8 @@ mod cursor;
 mod document;
 /// Refusals as problem documents.
 mod failure;
+/// `issuers`.
+mod issuers;
 /// `licenses`.
 mod licenses;
 /// `offline`.
@@ -66,7 +68,7 @@ type Add<S> = fn(Endpoints<S>) -> Endpoints<S>;
 /// Every endpoint of the admin API.
 pub(super) fn router<S: Store>(state: &Arc<AppState<S>>) -> Router<Arc<AppState<S>>> {
     let mut endpoints = Endpoints { noun: "", router: Router::new(), paths: Paths::new() };
-    let nouns: [(&str, Add<S>); 9] = [
+    let nouns: [(&str, Add<S>); 10] = [
         ("seats", seats::add),
         ("usage", usage::add),
         ("offline", offline::add),
@@ -76,6 +78,7 @@ pub(super) fn router<S: Store>(state: &Arc<AppState<S>>) -> Router<Arc<AppState<
         ("users", users::add),
         ("licenses", licenses::add),
         ("plans", plans::add),
+        ("issuers", issuers::add),
     ];
     for (noun, add) in nouns {
         endpoints = add(Endpoints { noun, ..endpoints });
@@ -153,6 +156,8 @@ impl<S: Store> Endpoints<S> {
         }
         let mut operation = P::operation();
         operation.tags = Some(vec![self.noun.to_owned()]);
+        let only_looks = P::methods().contains(&HttpMethod::Get);
+        operation.security = Some(document::security(ask::needed_scope(only_looks, &path)));
         self.paths.add_path_operation(format!("{ROOT}{path}"), P::methods(), operation);
         self
     }

@@ -170,7 +170,7 @@ async fn release_seat<S: Store>(
 /// Replace a seat's token
 ///
 /// The old token never works again. The answer holds the new one, this once. Send an `Idempotency-Key`, and a lost answer
-/// can be had again within 24 hours.
+/// can be had again within 24 hours. A seat whose user signs in has no token (`conflict`).
 #[utoipa::path(
     post, path = "/seats/{id}/refresh",
     params(

@@ -36,6 +36,7 @@ async fn open_seat<S: Store>(visit: &Visit<S>, id: Uuid) -> Result<Option<(Seat,
 
 pub(super) async fn ask_refresh<S: Store>(visit: Visit<S>, Named(id): Named) -> Shown {
     match open_seat(&visit, id).await? {
+        Some((seat, _)) if seat.identity.is_some() => Err(StoreError::SignsIn.into()),
         Some((seat, _)) => show(&refresh_page(&visit, &seat).await?),
         None => Ok(closed(id)),
     }

@@ -41,7 +41,11 @@ pub(super) fn hold(seat: &Seat, now: UnixTime) -> Hold {
 }
 
 pub(super) fn name(seat: &Seat) -> SeatName {
-    SeatName { id: Id(seat.id), shared_with: seat.shared_with.clone() }
+    SeatName {
+        id: Id(seat.id),
+        shared_with: seat.shared_with.clone(),
+        signs_in_at: seat.identity.as_ref().map(|identity| identity.issuer.clone()),
+    }
 }
 
 pub(super) fn row(listed: &ListedSeat, now: UnixTime) -> SeatRow {

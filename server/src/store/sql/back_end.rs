@@ -47,12 +47,20 @@ impl Store for BackEnd {
         clock::clocks(&sqlx::query(query).fetch_one(self.pool()).await?)
     }
 
+    async fn writable(&self) -> Result<(), StoreError> {
+        self.write(clock::Trial).await
+    }
+
     async fn accept_clock(&self, by: Actor) -> Result<Clocks, StoreError> {
         self.write(clock::AcceptClock(by)).await
     }
 
     async fn know_pepper(&self, check: Hash) -> Result<(), StoreError> {
         self.write(clock::KnowPepper(check)).await
+    }
+
+    async fn replace_pepper(&self, check: Hash, by: Actor) -> Result<(), StoreError> {
+        self.write(clock::ReplacePepper(check, by)).await
     }
 
     async fn server(&self) -> Result<ServerInfo, StoreError> {
@@ -235,6 +243,10 @@ impl People for BackEnd {
 
     async fn remove_issuer(&self, url: String, by: Actor) -> Result<(), StoreError> {
         self.write(issuers::ChangeIssuer::Remove(url, by)).await
+    }
+
+    async fn issuer_seats(&self, url: String) -> Result<u64, StoreError> {
+        self.count_issuer_seats(&url).await
     }
 
     async fn add_user(&self, user: NewUser, by: Actor) -> Result<User, StoreError> {

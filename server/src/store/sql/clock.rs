@@ -36,6 +36,23 @@ async fn set_mark(tx: &mut Tx<'_>, mark: UnixTime, statement: &'static str) -> R
     Ok(())
 }
 
+/// Shows that the database takes changes, and leaves everything as it was.
+pub(super) struct Trial;
+
+impl Write for Trial {
+    type Output = ();
+    const AT_ANY_TIME: bool = true;
+
+    /// A value that stays what it is would be no change to SQLite, which writes no page for it.
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let nobody: Hash = [0; 32];
+        let add = "INSERT INTO attempt (hash, count, since) VALUES ($1, 1, $2)";
+        sqlx::query(add).bind(nobody.as_slice()).bind(tx.now.seconds()).execute(tx.conn()).await?;
+        sqlx::query("DELETE FROM attempt WHERE hash = $1").bind(nobody.as_slice()).execute(tx.conn()).await?;
+        Ok(())
+    }
+}
+
 /// Somebody says that the clock is right as it is.
 pub(super) struct AcceptClock(pub(super) Actor);
 
@@ -65,5 +82,19 @@ impl Write for KnowPepper {
                          WHERE pepper_check IS NULL OR pepper_check = $1";
         let known = sqlx::query(statement).bind(self.0.as_slice()).execute(tx.conn()).await?;
         if known.rows_affected() == 1 { Ok(()) } else { Err(StoreError::OtherPepper) }
+    }
+}
+
+/// Somebody says that the old pepper is lost.
+pub(super) struct ReplacePepper(pub(super) Hash, pub(super) Actor);
+
+impl Write for ReplacePepper {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let Self(check, by) = self;
+        let statement = "UPDATE server SET pepper_check = $1";
+        sqlx::query(statement).bind(check.as_slice()).execute(tx.conn()).await?;
+        append(tx, by, Entry::new("pepper_replaced", Uuid::nil())).await
     }
 }

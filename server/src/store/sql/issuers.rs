@@ -1,6 +1,7 @@
 use super::audit::{Entry, append};
+use super::clock::{clock_columns, clocks};
 use super::dialect::{BackEnd, DbRow, now};
-use super::rows::{moment, unsigned};
+use super::rows::unsigned;
 use super::writer::{Tx, Write};
 use crate::rules::{Client, Issuer};
 use crate::store::{Actor, IssuerList, StoreError};
@@ -92,17 +93,25 @@ fn describe(issuer: &Issuer) -> serde_json::Value {
 impl BackEnd {
     pub(super) async fn read_issuers(&self) -> Result<IssuerList, StoreError> {
         let rows = sqlx::query(concat!(
-            "SELECT c.now, c.seq, i.url, i.name, i.audience, i.client_id, i.client_secret, i.admissions FROM (SELECT ",
+            "SELECT c.now, c.mark, c.seq, i.url, i.name, i.audience, i.client_id, i.client_secret, i.admissions FROM (SELECT ",
             now!(),
-            " AS now, (SELECT coalesce(max(seq), 0) FROM key_set) AS seq) c \
+            " AS now, ",
+            clock_columns!(),
+            ", (SELECT coalesce(max(seq), 0) FROM key_set) AS seq) c \
              LEFT JOIN issuer i ON 1 = 1 ORDER BY i.created_at, i.url"
         ))
         .fetch_all(self.pool())
         .await?;
         let first = rows.first().ok_or(StoreError::Unexpected("now"))?;
-        let (now, seq) = (moment(first, "now")?, unsigned(first, "seq")?);
+        let (now, seq) = (clocks(first)?.present(), unsigned(first, "seq")?);
         let issuers = rows.iter().map(issuer).filter_map(Result::transpose).collect::<Result<_, _>>()?;
         Ok(IssuerList { now, seq, issuers })
+    }
+
+    /// Looks through all seats, which is done when an issuer is removed, and never for plug-ins.
+    pub(super) async fn count_issuer_seats(&self, url: &str) -> Result<u64, StoreError> {
+        let query = "SELECT count(*) AS seats FROM seat WHERE issuer = $1 AND state <> 'closed'";
+        unsigned(&sqlx::query(query).bind(url).fetch_one(self.pool()).await?, "seats")
     }
 }
 

@@ -1,4 +1,5 @@
 use super::audit::{Entry, append};
+use super::clock::{clock_columns, clocks};
 use super::dialect::{BackEnd, DbRow, now, skip_locked};
 use super::orders::load;
 use super::rows::{hash, moment, parsed};
@@ -81,9 +82,12 @@ impl Write for TakeShare {
 
 impl BackEnd {
     pub(super) async fn read_share(&self, id: Hash) -> Result<Option<Share>, StoreError> {
-        let query = concat!("SELECT * FROM share WHERE id = $1 AND expires_at > ", now!());
+        let query =
+            concat!("SELECT ", now!(), " AS now, ", clock_columns!(), ", s.* FROM share s WHERE s.id = $1");
         let row = sqlx::query(query).bind(id.as_slice()).fetch_optional(self.pool()).await?;
-        row.as_ref().map(share).transpose()
+        let Some(row) = row else { return Ok(None) };
+        let (found, now) = (share(&row)?, clocks(&row)?.present());
+        Ok((found.expires_at > now).then_some(found))
     }
 }
 

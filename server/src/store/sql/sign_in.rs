@@ -1,4 +1,5 @@
 use super::audit::{Entry, append};
+use super::clock::{clock_columns, clocks};
 use super::dialect::{BackEnd, DbRow, now, skip_locked};
 use super::memory::{before, remember};
 use super::people::{account, account_columns, tx_user, user, user_columns};
@@ -230,7 +231,9 @@ impl BackEnd {
         let row = sqlx::query(concat!(
             "SELECT ",
             now!(),
-            " AS now, x.id AS session_id, x.created_at, x.seen_at, ",
+            " AS now, ",
+            clock_columns!(),
+            ", x.id AS session_id, x.created_at, x.seen_at, ",
             user_columns!(),
             ", ",
             account_columns!(),
@@ -241,8 +244,8 @@ impl BackEnd {
         .fetch_optional(self.pool())
         .await?;
         let Some(row) = row else { return Ok(None) };
-        let [now, created, seen] =
-            [moment(&row, "now")?, moment(&row, "created_at")?, moment(&row, "seen_at")?];
+        let now = clocks(&row)?.present();
+        let (created, seen) = (moment(&row, "created_at")?, moment(&row, "seen_at")?);
         if !session_lives(created, seen, now) {
             return Ok(None);
         }
@@ -255,7 +258,9 @@ impl BackEnd {
         let row = sqlx::query(concat!(
             "SELECT ",
             now!(),
-            " AS now, t.id AS token_id, t.name AS token_name, t.last_used_at, ",
+            " AS now, ",
+            clock_columns!(),
+            ", t.id AS token_id, t.name AS token_name, t.last_used_at, ",
             user_columns!(),
             ", ",
             account_columns!(),
@@ -267,7 +272,7 @@ impl BackEnd {
         .await?;
         let Some(row) = row else { return Ok(None) };
         let used = time(&row, "last_used_at")?;
-        self.seen(moment(&row, "now")?, used, Seen::ApiToken(parsed(&row, "token_id")?)).await;
+        self.seen(clocks(&row)?.present(), used, Seen::ApiToken(parsed(&row, "token_id")?)).await;
         let api_token = Some(row.try_get("token_name")?);
         Ok(Some(SignedIn { user: user(&row)?, account: account(&row)?, api_token, session: None }))
     }
@@ -284,29 +289,17 @@ impl BackEnd {
 
     pub(super) async fn read_sessions(&self, user: Uuid) -> Result<Vec<Session>, StoreError> {
         let rows = sqlx::query(concat!(
-            "SELECT id, agent, address, created_at, seen_at FROM session \
-             WHERE user_id = $1 AND created_at > ",
+            "SELECT ",
             now!(),
-            " - $2 AND seen_at > ",
-            now!(),
-            " - $3 ORDER BY created_at DESC, id"
+            " AS now, ",
+            clock_columns!(),
+            ", id, agent, address, created_at, seen_at FROM session \
+             WHERE user_id = $1 ORDER BY created_at DESC, id"
         ))
         .bind(user.to_string())
-        .bind(i64::try_from(SESSION_LIFE).unwrap_or(i64::MAX))
-        .bind(i64::try_from(SESSION_IDLE).unwrap_or(i64::MAX))
         .fetch_all(self.pool())
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Session {
-                    id: parsed(row, "id")?,
-                    agent: row.try_get("agent")?,
-                    address: row.try_get("address")?,
-                    created_at: moment(row, "created_at")?,
-                    seen_at: moment(row, "seen_at")?,
-                })
-            })
-            .collect()
+        rows.iter().map(living_session).filter_map(Result::transpose).collect()
     }
 
     pub(super) async fn read_api_tokens(&self, user: Uuid) -> Result<Vec<ApiToken>, StoreError> {
@@ -315,6 +308,18 @@ impl BackEnd {
         let rows = sqlx::query(query).bind(user.to_string()).fetch_all(self.pool()).await?;
         rows.iter().map(api_token).collect()
     }
+}
+
+fn living_session(row: &DbRow) -> Result<Option<Session>, StoreError> {
+    let session = Session {
+        id: parsed(row, "id")?,
+        agent: row.try_get("agent")?,
+        address: row.try_get("address")?,
+        created_at: moment(row, "created_at")?,
+        seen_at: moment(row, "seen_at")?,
+    };
+    let lives = session_lives(session.created_at, session.seen_at, clocks(row)?.present());
+    Ok(lives.then_some(session))
 }
 
 fn api_token(row: &DbRow) -> Result<ApiToken, StoreError> {
