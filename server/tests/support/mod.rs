@@ -249,6 +249,13 @@ impl Site {
         self.scratch("log")
     }
 
+    /// What the server has said so far, without a line that it is writing.
+    pub fn said(&self) -> String {
+        let mut said = std::fs::read_to_string(self.log()).unwrap();
+        said.truncate(said.rfind('\n').map_or(0, |end| end + 1));
+        said
+    }
+
     pub async fn database(&self) -> SqliteConnection {
         let options = SqliteConnectOptions::new().filename(self.data().join("seatlock.db"));
         SqliteConnection::connect_with(&options).await.unwrap()
@@ -488,13 +495,13 @@ pub async fn join_all<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
 
 /// Waits until the server has said `words` so many times.
 pub async fn logged(site: &Site, words: &str, times: usize) {
-    let count = || std::fs::read_to_string(site.log()).unwrap().matches(words).count();
+    let count = || site.said().matches(words).count();
     let until = async {
         while count() < times {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(30), until).await.expect("the server says so");
+    tokio::time::timeout(std::time::Duration::from_secs(120), until).await.expect("the server says so");
 }
 
 /// The workspace builds reqwest with TLS and leaves the choice of its provider to each program.
