@@ -92,14 +92,7 @@ impl Place {
         let tests = repository().join("server/tests/mail_server");
         let venv = build::target_folder().join("mail-venv");
         super::python::install(&venv, &tests.join("requirements.txt"))?;
-        run::output(build::cargo().args([
-            "build",
-            "--quiet",
-            "--package",
-            "seatlock-server",
-            "--example",
-            "mail",
-        ]))?;
+        run::output(build::cargo().args(["build", "--quiet", "--workspace", "--example", "mail"]))?;
         let program = build::target_folder()
             .join("debug/examples/mail")
             .with_extension(std::env::consts::EXE_EXTENSION);

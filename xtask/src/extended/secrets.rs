@@ -93,7 +93,7 @@ pub fn printed() -> Result<String> {
 pub fn tests() -> Result<String> {
     let folder = tempfile::tempdir()?;
     let mut tests = build::cargo();
-    tests.args(["test", "--package", "seatlock"]).env(xtask::server::SECRETS, folder.path());
+    tests.args(["test", "--workspace"]).env(xtask::server::SECRETS, folder.path());
     let mut names = 0;
     for path in files(&repository().join("tests"))? {
         let name = path.file_stem().unwrap_or_default();
