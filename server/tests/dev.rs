@@ -34,6 +34,7 @@ use std::{
 };
 use support::Plugin;
 use tempfile::TempDir;
+use xtask::port::Port;
 use zeroize::Zeroizing;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_seatlock-server");
@@ -178,8 +179,8 @@ async fn signs_in(data: &str, password: &str) -> bool {
 
 #[tokio::test]
 async fn what_is_printed_once_works_and_the_next_start_goes_on() {
-    let desk = Desk::new();
-    let dev = desk.start(&["--listen", "127.0.0.1:0"]);
+    let (desk, port) = (Desk::new(), Port::hold().unwrap());
+    let dev = desk.start(&["--listen", &port.address().to_string()]);
     let (url, data) = (dev.text("url").to_owned(), dev.text("data").to_owned());
     assert_eq!((&dev.said["new"], dev.text("product")), (&json!(true), "com.example.bridge"));
     assert_eq!(dev.text("seat_page"), format!("{url}/seats"));
@@ -257,8 +258,9 @@ async fn what_is_printed_once_works_and_the_next_start_goes_on() {
 
 #[tokio::test]
 async fn fresh_begins_anew_and_deletes_only_what_dev_has_made() {
-    let desk = Desk::new();
-    let options = ["--data", "trial", "--listen", "127.0.0.1:0", "--product", "com.example.other"];
+    let (desk, port) = (Desk::new(), Port::hold().unwrap());
+    let listen = port.address().to_string();
+    let options = ["--data", "trial", "--listen", &listen, "--product", "com.example.other"];
     let dev = desk.start(&options);
     let (first, root) = (dev.said["login"]["password"].clone(), dev.text("root_key").to_owned());
     assert!(dev.said["commands"].to_string().contains("EXAMPLE_PRODUCT=com.example.other"));

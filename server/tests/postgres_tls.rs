@@ -12,9 +12,11 @@
 mod support;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use std::net::{Ipv4Addr, TcpListener};
 use support::{Plugin, Site};
-use xtask::postgres::{Postgres, Setting};
+use xtask::{
+    port::Port,
+    postgres::{Postgres, Setting},
+};
 
 fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
@@ -23,16 +25,13 @@ fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_right_certificate_and_no_other() {
     let (ours, others, key) = (authority("Ours"), authority("Others"), KeyPair::generate().unwrap());
     let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     let certificate = params.signed_by(&key, &ours).unwrap().pem();
-    let port = free_port();
+    let held = Port::hold().unwrap();
+    let port = held.number();
     let tls = Some((port, certificate, key.serialize_pem()));
     let postgres = Postgres::start_with(Setting { tls, ..Setting::default() }).unwrap();
     let folder = tempfile::tempdir().unwrap();

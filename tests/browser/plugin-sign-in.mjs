@@ -7,7 +7,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
 const { WALK_PLUGIN: program, WALK_OPENED: opened } = process.env;
-const patience = 20_000;
+// A browser that shares its computer with builds takes its time.
+const patience = 120_000;
 
 /// The C example, and what it says until it ends.
 function plugin(...words) {
@@ -38,12 +39,13 @@ async function signIn(page, name) {
 }
 
 async function shows(page, text) {
-  await page.getByText(text).waitFor({ timeout: patience });
+  await page.getByText(text).waitFor();
 }
 
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
 const visit = async (url) => {
   const page = await (await browser.newContext()).newPage();
+  page.setDefaultTimeout(patience);
   await page.goto(url);
   return page;
 };
@@ -67,7 +69,7 @@ try {
   assert.equal(await plugin("sign-out").ended, 0);
   const device = plugin("sign-in", "device");
   const code = await until(line(device, "code"), () => `code: ${device.said}`);
-  const third = await visit(line(device, "page")());
+  const third = await visit(await until(line(device, "page"), () => `page: ${device.said}`));
   await third.getByPlaceholder("Enter code").fill(code);
   await third.getByRole("button", { name: "Continue" }).click();
   await third.getByRole("button", { name: "Continue" }).click();

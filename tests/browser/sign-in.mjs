@@ -49,6 +49,8 @@ assert.deepEqual(items.map((seat) => [seat.id, seat.subject, seat.issuer]), [[ta
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
 try {
   const page = await (await browser.newContext()).newPage();
+  // A browser that shares its computer with builds takes its time.
+  page.setDefaultTimeout(120_000);
   await page.goto(`${server}/audit`);
   await page.getByRole("link", { name: "Sign in with Example login" }).click();
   await page.locator("input[name=login]").fill(person);

@@ -13,7 +13,15 @@ const admin = { email: process.env.WALK_ADMIN, password: process.env.WALK_ADMIN_
 const screenshots = process.env.WALK_SCREENSHOTS;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const looks = [1280, 390].flatMap((width) => ["light", "dark"].map((scheme) => ({ width, scheme })));
+// A browser that shares its computer with builds takes its time.
+const patience = 120_000;
 let seen = 0;
+
+async function contextOf(browser, options) {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(patience);
+  return context;
+}
 
 /// The C example on a computer of its own; answers what it says and how it ended.
 function plugin(computer, words, input) {
@@ -28,6 +36,7 @@ function plugin(computer, words, input) {
 
 /// Looks at the page that is there, in every way that it can look.
 async function look(page, name) {
+  await page.waitForLoadState();
   for (const { width, scheme } of looks) {
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
     await page.setViewportSize({ width, height: width === 390 ? 844 : 800 });
@@ -54,9 +63,12 @@ async function signIn(page, { email, password }) {
   await page.waitForURL("**/seats");
 }
 
+/// Waits until the page says so.
 async function says(page, text) {
-  const shown = await page.locator("body").innerText();
-  assert.ok(shown.includes(text), `no "${text}" on ${new URL(page.url()).pathname}:\n${shown}`);
+  const body = page.locator("body");
+  await body.filter({ hasText: text }).waitFor().catch(async () => {
+    assert.fail(`no "${text}" on ${new URL(page.url()).pathname}:\n${await body.innerText()}`);
+  });
 }
 
 async function makeSeat(page, person) {
@@ -69,7 +81,7 @@ async function makeSeat(page, person) {
 
 /// Everything, by clicking.
 async function walk(browser) {
-  const context = await browser.newContext();
+  const context = await contextOf(browser);
   await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: server });
   const page = await context.newPage();
   const complaints = [];
@@ -112,6 +124,7 @@ async function walk(browser) {
   await look(page, "seats");
   await page.getByLabel("Search").fill("jonas");
   await page.getByRole("button", { name: "Find" }).click();
+  await page.waitForURL("**/seats?*jonas*");
   assert.equal(await page.locator("tbody tr").count(), 1);
   await page.locator("tbody tr td.main a").click();
   await look(page, "seat");
@@ -197,7 +210,7 @@ async function walk(browser) {
 
 /// What only whoever runs the server may do.
 async function asAdministrator(browser) {
-  const context = await browser.newContext();
+  const context = await contextOf(browser);
   const page = await context.newPage();
   await signIn(page, admin);
   await page.goto(`${server}/audit`);
@@ -209,7 +222,7 @@ async function asAdministrator(browser) {
 
 /// The same essentials without JavaScript.
 async function withoutJavaScript(browser) {
-  const context = await browser.newContext({ javaScriptEnabled: false });
+  const context = await contextOf(browser, { javaScriptEnabled: false });
   const page = await context.newPage();
   await signIn(page, owner);
   const token = await makeSeat(page, "plain@nordlicht.example");

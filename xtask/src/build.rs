@@ -33,8 +33,13 @@ pub struct Libraries {
 /// # Errors
 /// The build fails.
 pub fn server() -> Result<PathBuf> {
-    let profile = if cfg!(debug_assertions) { "dev" } else { "server" };
-    let made = once(&["build", "--package", "seatlock-server", "--profile", profile], &[], &target_folder())?;
+    // The example brings in the features of `cargo test --workspace`, which has built all of it then.
+    let what: &[_] = if cfg!(debug_assertions) {
+        &["build", "--workspace", "--bin", "seatlock-server", "--example", "mail"]
+    } else {
+        &["build", "--package", "seatlock-server", "--profile", "server"]
+    };
+    let made = once(what, &[], &target_folder())?;
     file(&made, "seatlock-server", env::consts::EXE_SUFFIX)
 }
 

@@ -19,10 +19,14 @@ pub mod c;
 pub mod install;
 /// A network that lies, hangs and breaks, with a real server behind it.
 pub mod nightmare;
+/// Packages for Node.js.
+pub mod npm;
 /// An OpenID provider for tests.
 pub mod oidc_provider;
 /// The C example as a program.
 pub mod plugin;
+/// Ports that nobody else gets.
+pub mod port;
 /// A PostgreSQL of its own for one test program.
 #[cfg(unix)]
 pub mod postgres;

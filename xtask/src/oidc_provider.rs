@@ -1,5 +1,6 @@
-use crate::{build, repository, run};
-use anyhow::{Context as _, Result, ensure};
+use crate::port::Port;
+use crate::{npm, repository};
+use anyhow::{Context as _, Result};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -27,6 +28,7 @@ impl Default for Provider {
 #[derive(Debug)]
 pub struct RunningProvider {
     url: String,
+    port: Port,
     like: Provider,
     child: Child,
 }
@@ -37,14 +39,15 @@ impl Provider {
     /// # Errors
     /// Node.js or npm is missing, or it does not start.
     pub fn start(&self) -> Result<RunningProvider> {
-        let (url, child) = self.run(&[])?;
-        Ok(RunningProvider { url, like: self.clone(), child })
+        let port = Port::hold()?;
+        let (url, child) = self.run(&port, &[])?;
+        Ok(RunningProvider { url, port, like: self.clone(), child })
     }
 
-    fn run(&self, more: &[(&str, &str)]) -> Result<(String, Child)> {
+    fn run(&self, port: &Port, more: &[(&str, &str)]) -> Result<(String, Child)> {
         let mut node = Command::new("node");
         node.arg("provider.mjs").current_dir(installed()?).env("PROVIDER_AUDIENCE", &self.audience);
-        node.env("PROVIDER_TTL", self.ttl.to_string());
+        node.env("PROVIDER_TTL", self.ttl.to_string()).env("PROVIDER_PORT", port.number().to_string());
         node.envs(self.redirect.as_ref().map(|redirect| ("PROVIDER_REDIRECT", redirect)));
         node.envs(more.iter().copied());
         node.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -86,8 +89,7 @@ impl RunningProvider {
     /// As [`Provider::start`].
     pub fn revoke(&mut self, client: &str) -> Result<()> {
         self.end();
-        let (_, port) = self.url.rsplit_once(':').context("it has a port")?;
-        let (_, child) = self.like.run(&[("PROVIDER_PORT", port), ("PROVIDER_REVOKED", client)])?;
+        let (_, child) = self.like.run(&self.port, &[("PROVIDER_REVOKED", client)])?;
         self.child = child;
         Ok(())
     }
@@ -108,31 +110,9 @@ impl Drop for RunningProvider {
 /// The provider with its packages beside it, once per process.
 fn installed() -> Result<&'static PathBuf> {
     static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let install = || npm::install(&repository().join("xtask/oidc-provider"), "oidc-provider");
     let folder = FOLDER.get_or_init(|| install().map_err(|error| format!("{error:#}")));
     folder.as_ref().map_err(|error| anyhow::anyhow!("{error}"))
-}
-
-fn install() -> Result<PathBuf> {
-    let (from, folder) =
-        (repository().join("xtask/oidc-provider"), build::target_folder().join("oidc-provider"));
-    std::fs::create_dir_all(&folder)?;
-    // Two test programs at once must not install into one folder.
-    let lock = std::fs::File::create(folder.join("lock"))?;
-    lock.lock()?;
-    let locked = std::fs::read(from.join("package-lock.json"))?;
-    let present = std::fs::read(folder.join("installed")).is_ok_and(|installed| installed == locked);
-    std::fs::copy(from.join("provider.mjs"), folder.join("provider.mjs"))?;
-    if !present {
-        for file in ["package.json", "package-lock.json"] {
-            std::fs::copy(from.join(file), folder.join(file))?;
-        }
-        let mut ci = Command::new("npm");
-        ci.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
-        run::tool(&mut ci, "Node.js and npm (Debian: apt-get install nodejs npm)")?;
-        std::fs::write(folder.join("installed"), &locked)?;
-    }
-    ensure!(folder.join("node_modules/oidc-provider").is_dir(), "npm did not install oidc-provider");
-    Ok(folder)
 }
 
 #[cfg(test)]

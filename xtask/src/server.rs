@@ -1,9 +1,10 @@
+use crate::port::Port;
 use crate::{build, run};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -69,7 +70,7 @@ fn note(file: &str, text: &str) -> Result<()> {
 #[derive(Debug)]
 pub struct Running {
     folder: TempDir,
-    address: String,
+    port: Port,
     issuer: String,
     root_key: String,
     serve: Vec<String>,
@@ -103,8 +104,9 @@ impl Running {
     /// It can not be built, set up or started.
     pub fn start_with(setup: &Setup) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("seatlock-server-").tempdir()?;
-        let address = free_address()?;
-        let issuer = setup.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
+        // The issuer has to be known before the server is started for the first time.
+        let port = Port::hold()?;
+        let issuer = setup.issuer.clone().unwrap_or_else(|| format!("http://{}", port.address()));
         let mut init = command(&folder.path().join(DATA))?;
         init.arg("init").arg("--root-key-out").arg(folder.path().join(ROOT_KEY_FILE));
         init.args(["--issuer", &issuer, "--product", &setup.product]);
@@ -113,7 +115,7 @@ impl Running {
         let root_key = member(&printed, ROOT_KEY)?;
         let mut made = Self {
             folder,
-            address,
+            port,
             issuer,
             root_key,
             serve: setup.serve.clone(),
@@ -128,7 +130,11 @@ impl Running {
     /// Address of the server, without a slash at its end.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.address())
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.port.address()
     }
 
     /// Name that its leases carry.
@@ -231,10 +237,10 @@ impl Running {
     /// It runs already, or does not come up.
     pub fn start_in(&mut self, environment: &[(&str, &str)]) -> Result<()> {
         if self.child.is_some() {
-            bail!("the server at {} is running", self.address);
+            bail!("the server at {} is running", self.address());
         }
         let mut serve = command(&self.data())?;
-        serve.args(["serve", "--listen", &self.address]).args(&self.serve).stdin(Stdio::null());
+        serve.args(["serve", "--listen", &self.address().to_string()]).args(&self.serve).stdin(Stdio::null());
         self.environment =
             environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         serve.envs(self.environment.iter().cloned());
@@ -254,9 +260,9 @@ impl Running {
 
     fn wait_for(&mut self, listening: &Receiver<String>) -> Result<()> {
         match listening.recv_timeout(PATIENCE) {
-            Ok(address) if address == self.address => Ok(()),
-            Ok(other) => bail!("the server listens at {other} instead of {}", self.address),
-            Err(_) => bail!("the server did not come up at {}\n{}", self.address, self.log()),
+            Ok(address) if address == self.address().to_string() => Ok(()),
+            Ok(other) => bail!("the server listens at {other} instead of {}", self.address()),
+            Err(_) => bail!("the server did not come up at {}\n{}", self.address(), self.log()),
         }
     }
 }
@@ -265,9 +271,9 @@ impl Drop for Running {
     fn drop(&mut self) {
         // Nobody is left to be told when even this fails.
         let _ = self.kill();
-        let _ = note(&format!("{}.log", self.address), &self.log());
+        let _ = note(&format!("{}.log", self.address()), &self.log());
         if thread::panicking() {
-            eprintln!("--- what the server at {} printed\n{}---", self.address, self.log());
+            eprintln!("--- what the server at {} printed\n{}---", self.address(), self.log());
         }
     }
 }
@@ -292,11 +298,6 @@ fn member(printed: &str, pointer: &str) -> Result<String> {
     let member = value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     // Not shown: it may hold a token.
     member.with_context(|| format!("the server's JSON has no {pointer}"))
-}
-
-/// An address that was free a moment ago. The issuer has to be known before the server is started for the first time.
-fn free_address() -> Result<String> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.to_string())
 }
 
 #[cfg(unix)]

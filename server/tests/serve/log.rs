@@ -8,8 +8,10 @@ const PASSWORD: &str = "correct-horse-battery-staple";
 
 /// The lines of the log, each of which must be an object.
 fn lines(site: &Site) -> Vec<Value> {
-    let log = std::fs::read_to_string(site.log()).unwrap();
-    log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect()
+    site.said()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
+        .collect()
 }
 
 /// The lines about requests that were answered.

@@ -1,17 +1,20 @@
 use crate::support::Site;
-use std::{os::unix::net::UnixDatagram, time::Duration};
+use std::{os::unix::net::UnixDatagram, sync::mpsc, time::Duration};
 
 #[test]
 fn a_service_manager_is_told_when_the_server_is_ready_alive_and_stopping() {
     let site = Site::new(&[]);
     let path = site.scratch("notify");
     let manager = UnixDatagram::bind(&path).unwrap();
-    manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    let hear = || {
+    let (tell, heard) = mpsc::channel();
+    // Always at its ear: a server that can not get rid of what it says would wait.
+    std::thread::spawn(move || {
         let mut bytes = [0; 256];
-        let length = manager.recv(&mut bytes).expect("the manager is told");
-        String::from_utf8(bytes[..length].to_vec()).unwrap().trim().to_owned()
-    };
+        while let Ok(length) = manager.recv(&mut bytes) {
+            let _ = tell.send(String::from_utf8(bytes[..length].to_vec()).unwrap().trim().to_owned());
+        }
+    });
+    let hear = || heard.recv_timeout(Duration::from_secs(60)).expect("the manager is told");
     // The watchdog's limit is a second; no process is named, so it is meant for whoever reads it.
     let variables = [("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "1000000")];
     let server = site.serve_told(&variables, &[]);

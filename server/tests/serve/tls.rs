@@ -143,21 +143,23 @@ async fn a_bad_new_pair_is_refused_and_the_old_one_goes_on() {
     files.write(&old);
     let server = files.serve(&[]);
     let port = port(&server);
-    let refused = async |times: usize, why: &str| {
+    let refused = async |why: &str| {
         server.signal("HUP");
-        logged(&site, "the new TLS certificate is refused", times).await;
+        // It looks by itself too, perhaps between two files, so the refusals can not be counted.
+        logged(&site, why, 1).await;
         let log = fs::read_to_string(site.log()).unwrap();
-        assert!(log.contains(why), "{why}: {log}");
+        let line = log.lines().find(|line| line.contains(why)).unwrap();
+        assert!(line.contains("the new TLS certificate is refused"), "{line}");
         assert_eq!(shown(port, &old).await, Some(old.der.clone()), "{why}");
     };
     fs::write(files.key(), &other.key).unwrap();
-    refused(1, "can not be used together").await;
+    refused("can not be used together").await;
     fs::write(files.certificate(), "no PEM").unwrap();
-    refused(2, "there is no certificate in PEM in it").await;
+    refused("there is no certificate in PEM in it").await;
     files.write(&pair(-1));
-    refused(3, "ended on").await;
+    refused("ended on").await;
     fs::remove_file(files.key()).unwrap();
-    refused(4, "key.pem: No such file").await;
+    refused("key.pem: No such file").await;
     files.write(&other);
     server.signal("HUP");
     logged(&site, "TLS certificate read again", 1).await;
@@ -192,7 +194,6 @@ async fn a_certificate_that_ends_is_warned_of() {
         let files = Files { site: &site };
         files.write(&pair(days));
         let server = files.serve(&[]);
-        logged(&site, "answered", 0).await;
         if warned {
             logged(&site, "the TLS certificate ends; renew it", 1).await;
         }

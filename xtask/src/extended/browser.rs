@@ -1,12 +1,12 @@
 //! The pages of seat management in a real browser.
 
-use super::{debian, need};
+use super::need;
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::process::Command;
 use xtask::plugin::Plugin;
 use xtask::server::{Running, Setup};
-use xtask::{build, repository, run};
+use xtask::{npm, repository, run};
 
 /// Who walks.
 const OWNER: &str = "mira.halvorsen@nordlicht.example";
@@ -65,13 +65,5 @@ fn add(server: &Running, email: &str, role: &str) -> Result<String> {
 
 /// The walks, with their packages beside them.
 pub(super) fn installed() -> Result<std::path::PathBuf> {
-    let folder = build::target_folder().join("browser-walk");
-    std::fs::create_dir_all(&folder)?;
-    for file in ["package.json", "package-lock.json", "walk.mjs", "sign-in.mjs", "plugin-sign-in.mjs"] {
-        std::fs::copy(repository().join("tests/browser").join(file), folder.join(file))?;
-    }
-    let mut install = Command::new("npm");
-    install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
-    run::tool(&mut install, &debian("npm"))?;
-    Ok(folder)
+    npm::install(&repository().join("tests/browser"), "browser-walk")
 }

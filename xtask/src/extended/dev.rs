@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::{env, fs};
+use xtask::port::Port;
 use xtask::{build, repository, run};
 
 /// The commands that `seatlock-server dev` prints, pasted into a shell as they are: first by somebody new, then by
@@ -12,8 +13,10 @@ pub fn pasted() -> Result<String> {
     run::require("cc", &super::debian("gcc"))?;
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("dev");
+    let port = Port::hold()?;
+    let listen = port.address().to_string();
     let mut typed = 0;
-    for options in [&["--listen", "127.0.0.1:0"][..], &["--listen", "127.0.0.1:0", "--fresh"]] {
+    for options in [&["--listen", &listen][..], &["--listen", &listen, "--fresh"]] {
         let dev = Dev::start(&data, options)?;
         let commands: Vec<&str> = dev
             .said

@@ -63,7 +63,7 @@ fn one(folder: &Path, name: &str, seconds: u64) -> Result<String> {
     let program: PathBuf = folder.join("target").join(TRIPLE).join("release").join(name);
     let mut command = Command::new(program);
     command.arg(&finds).arg(&corpus).arg(format!("-max_total_time={seconds}"));
-    command.args(["-timeout=10", "-rss_limit_mb=2048", "-max_len=16384", "-print_final_stats=1"]);
+    command.args(["-timeout=30", "-rss_limit_mb=2048", "-max_len=16384", "-print_final_stats=1"]);
     command.arg(format!("-artifact_prefix={}/", artifacts.display()));
     let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log)?).status()?;
     let said = String::from_utf8_lossy(&fs::read(&log)?).into_owned();

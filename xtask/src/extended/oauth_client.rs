@@ -10,13 +10,19 @@ use xtask::plugin::Plugin;
 use xtask::run;
 use xtask::server::{Running, Setup};
 
-/// Stands where a desktop has its own: notes what it was asked to show, and what it was given of the host.
-const XDG_OPEN: &str = "#!/bin/sh
-ls -l /proc/self/fd > \"$WALK_OPENED.inherited\"
-cut -d ' ' -f 4 /proc/$$/stat > \"$WALK_OPENED.parent\"
-echo \"$1\" > \"$WALK_OPENED\"
+/// Stands where a desktop has its own: notes what it was given of the host, whose child it is once whoever started it has
+/// gone, and what it was asked to show.
+const XDG_OPEN: &str = r#"#!/bin/sh
+ls -l /proc/self/fd > "$WALK_OPENED.inherited"
+parent() { cat "/proc/$(cut -d ' ' -f 4 /proc/$$/stat)/comm"; }
+tries=0
+while parent > "$WALK_OPENED.parent"; grep -q seatlock "$WALK_OPENED.parent" && [ $tries -lt 100 ]; do
+  tries=$((tries + 1))
+  sleep 0.1
+done
+echo "$1" > "$WALK_OPENED"
 exec sleep 60
-";
+"#;
 
 /// Signs in at every place where a person can.
 pub fn signs_in() -> Result<String> {
@@ -49,7 +55,7 @@ pub fn signs_in() -> Result<String> {
     ensure!(code == 0, "{said}");
 
     let parent = fs::read_to_string(opened.with_extension("parent"))?;
-    let parent = fs::read_to_string(format!("/proc/{}/comm", parent.trim()))?;
+    ensure!(!parent.is_empty(), "nobody knows whose child the browser is");
     ensure!(!parent.contains("seatlock"), "the browser is a child of the host: {parent}");
     let inherited = fs::read_to_string(opened.with_extension("inherited"))?;
     // Whoever started this check may have left descriptors open, which everybody below inherits.

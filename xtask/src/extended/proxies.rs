@@ -18,7 +18,7 @@ use xtask::{build, repository, run};
 /// Longest wait for a proxy to listen: one of them is a Python program.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The library's own limit for a call, and room for starting a program on a busy computer.
-const CALL: Duration = Duration::from_secs(15 + 10);
+const CALL: Duration = Duration::from_secs(15 + 30);
 
 const TINYPROXY: &str = "127.0.0.1:8888";
 const SQUID: &str = "127.0.0.1:3128";

@@ -28,7 +28,6 @@ use std::io::{BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 /// What a nightmare does with its connections.
 #[derive(Clone, Copy)]
@@ -166,7 +165,7 @@ fn treat(mut stream: TcpStream, scene: Scene, upstream: &Upstream) -> Result<()>
             let said = stream.read(&mut [0; 4096])?;
             if said > 0 {
                 stream.write_all(body.as_bytes())?;
-                thread::sleep(Duration::from_secs(1)); // closing at once would break off what was said
+                return wire::until_gone(stream);
             }
             Ok(())
         }

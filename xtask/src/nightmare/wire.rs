@@ -3,7 +3,7 @@
 use super::http;
 use anyhow::Result;
 use socket2::{Domain, SockRef, Socket, Type};
-use std::io::{BufReader, Write};
+use std::io::{self, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
@@ -97,7 +97,12 @@ pub(super) fn plain_http(mut stream: TcpStream) -> Result<()> {
     let page =
         http::answer("HTTP/1.1", "400 Bad Request", &["Content-Type: text/html"], b"<html>plain</html>");
     stream.write_all(&page)?;
-    thread::sleep(Duration::from_secs(1)); // closing at once would break off what was said
+    until_gone(stream)
+}
+
+/// Waits until the client has gone: closing before would break off what was said.
+pub(super) fn until_gone(mut stream: TcpStream) -> Result<()> {
+    io::copy(&mut stream, &mut io::sink())?;
     Ok(())
 }
 
