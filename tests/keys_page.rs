@@ -7,13 +7,13 @@ mod support;
 
 use seatlock::{Client, Code, Intent, LockState};
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::{AGREED, Computer, PATIENCE, end_of, standing};
-use xtask::{build, run};
+use xtask::{build, port::Port, run};
 
 const UNLOCKED: (LockState, Code) = (LockState::Unlocked, Code::Ok);
 
@@ -36,6 +36,7 @@ fn commands() -> Vec<(String, String)> {
 struct Site {
     folder: tempfile::TempDir,
     address: String,
+    _port: Port,
     issuer: String,
     kid: String,
     serving: Option<Child>,
@@ -47,9 +48,9 @@ impl Site {
         for place in ["offline", "server", "server/secrets"] {
             fs::create_dir(folder.path().join(place)).unwrap();
         }
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let port = Port::reserve().unwrap();
         let issuer = "https://license.example.com".to_owned();
-        Self { folder, address: free, issuer, kid: String::new(), serving: None }
+        Self { folder, address: port.address(), _port: port, issuer, kid: String::new(), serving: None }
     }
 
     fn shell(&self, place: &str, command: &str) -> Command {

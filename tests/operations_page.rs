@@ -13,13 +13,13 @@ mod support;
 
 use seatlock::{Client, Code, Intent, LockState};
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::{AGREED, Computer, PATIENCE, end_of, standing};
-use xtask::{build, postgres::Postgres, run};
+use xtask::{build, port::Port, postgres::Postgres, run};
 
 const UNLOCKED: (LockState, Code) = (LockState::Unlocked, Code::Ok);
 
@@ -73,6 +73,7 @@ fn fits_line(expected: &str, printed: &str) -> bool {
 struct Site {
     folder: tempfile::TempDir,
     address: String,
+    _port: Port,
     postgres: String,
     seat: String,
     /// What was exported, for the shells that come.
@@ -83,8 +84,16 @@ struct Site {
 impl Site {
     fn new(postgres: String) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        Self { folder, address, postgres, seat: String::new(), exports: String::new(), serving: None }
+        let port = Port::reserve().unwrap();
+        Self {
+            folder,
+            address: port.address(),
+            _port: port,
+            postgres,
+            seat: String::new(),
+            exports: String::new(),
+            serving: None,
+        }
     }
 
     fn shell(&self, commands: &str) -> Command {

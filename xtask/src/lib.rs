@@ -23,6 +23,8 @@ pub mod nightmare;
 pub mod oidc_provider;
 /// The C example as a program.
 pub mod plugin;
+/// Ports for servers that are started later.
+pub mod port;
 /// A PostgreSQL of its own for one test program.
 #[cfg(unix)]
 pub mod postgres;

@@ -1,3 +1,4 @@
+use crate::port::Port;
 use crate::{build, repository, run};
 use anyhow::{Context as _, Result, ensure};
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -27,6 +28,7 @@ impl Default for Provider {
 #[derive(Debug)]
 pub struct RunningProvider {
     url: String,
+    port: Port,
     like: Provider,
     child: Child,
 }
@@ -37,14 +39,15 @@ impl Provider {
     /// # Errors
     /// Node.js or npm is missing, or it does not start.
     pub fn start(&self) -> Result<RunningProvider> {
-        let (url, child) = self.run(&[])?;
-        Ok(RunningProvider { url, like: self.clone(), child })
+        let port = Port::reserve()?;
+        let (url, child) = self.run(&port, &[])?;
+        Ok(RunningProvider { url, port, like: self.clone(), child })
     }
 
-    fn run(&self, more: &[(&str, &str)]) -> Result<(String, Child)> {
+    fn run(&self, port: &Port, more: &[(&str, &str)]) -> Result<(String, Child)> {
         let mut node = Command::new("node");
         node.arg("provider.mjs").current_dir(installed()?).env("PROVIDER_AUDIENCE", &self.audience);
-        node.env("PROVIDER_TTL", self.ttl.to_string());
+        node.env("PROVIDER_TTL", self.ttl.to_string()).env("PROVIDER_PORT", port.number().to_string());
         node.envs(self.redirect.as_ref().map(|redirect| ("PROVIDER_REDIRECT", redirect)));
         node.envs(more.iter().copied());
         node.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -86,8 +89,7 @@ impl RunningProvider {
     /// As [`Provider::start`].
     pub fn revoke(&mut self, client: &str) -> Result<()> {
         self.end();
-        let (_, port) = self.url.rsplit_once(':').context("it has a port")?;
-        let (_, child) = self.like.run(&[("PROVIDER_PORT", port), ("PROVIDER_REVOKED", client)])?;
+        let (_, child) = self.like.run(&self.port, &[("PROVIDER_REVOKED", client)])?;
         self.child = child;
         Ok(())
     }

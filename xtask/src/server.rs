@@ -1,9 +1,9 @@
+use crate::port::Port;
 use crate::{build, run};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -70,6 +70,8 @@ fn note(file: &str, text: &str) -> Result<()> {
 pub struct Running {
     folder: TempDir,
     address: String,
+    /// Between its lives too.
+    _port: Port,
     issuer: String,
     root_key: String,
     serve: Vec<String>,
@@ -103,7 +105,9 @@ impl Running {
     /// It can not be built, set up or started.
     pub fn start_with(setup: &Setup) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("seatlock-server-").tempdir()?;
-        let address = free_address()?;
+        // The issuer has to be known before the server is started for the first time.
+        let port = Port::reserve()?;
+        let address = port.address();
         let issuer = setup.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
         let mut init = command(&folder.path().join(DATA))?;
         init.arg("init").arg("--root-key-out").arg(folder.path().join(ROOT_KEY_FILE));
@@ -114,6 +118,7 @@ impl Running {
         let mut made = Self {
             folder,
             address,
+            _port: port,
             issuer,
             root_key,
             serve: setup.serve.clone(),
@@ -292,11 +297,6 @@ fn member(printed: &str, pointer: &str) -> Result<String> {
     let member = value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     // Not shown: it may hold a token.
     member.with_context(|| format!("the server's JSON has no {pointer}"))
-}
-
-/// An address that was free a moment ago. The issuer has to be known before the server is started for the first time.
-fn free_address() -> Result<String> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.to_string())
 }
 
 #[cfg(unix)]
