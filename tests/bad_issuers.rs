@@ -175,8 +175,8 @@ fn an_issuer_that_never_answers_is_given_up() {
     client.ping(Intent::Launch).unwrap();
     thread::sleep(Duration::from_millis(300));
     let begin = Instant::now();
-    client.close(Duration::from_secs(3));
-    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    client.close(support::PATIENCE);
+    assert!(begin.elapsed() < Duration::from_secs(8), "it waited for the issuer: {:?}", begin.elapsed());
 }
 
 /// The issuer is asked as the license server is: nothing of it is believed when its certificate is not.

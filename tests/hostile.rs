@@ -8,6 +8,7 @@ mod support;
 use seatlock::{Client, Code, Intent, LockState};
 use std::fs;
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 use support::{AGREED, Computer, end_of};
@@ -117,30 +118,31 @@ fn a_folder_that_goes_away_costs_no_license_and_is_not_made_anew() {
     assert_ne!(computer.stored_lease(), before, "written again once it is back");
 }
 
-/// Passes one connection on to the server, when it is told to.
-fn delay(server: &Running) -> (String, std::sync::mpsc::Sender<()>) {
+/// Passes one connection on to the server: says when it is there, and waits until it is told to.
+fn delay(server: &Running) -> (String, Receiver<()>, Sender<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let (go, gone) = std::sync::mpsc::channel();
+    let ((come, there), (go, gone)) = (channel(), channel());
     let target = server.url().trim_start_matches("http://").to_owned();
     thread::spawn(move || {
         let (mut near, _) = listener.accept().unwrap();
+        come.send(()).unwrap();
         gone.recv().unwrap();
         let mut far = TcpStream::connect(target).unwrap();
         let (mut near_in, mut far_out) = (near.try_clone().unwrap(), far.try_clone().unwrap());
         thread::spawn(move || std::io::copy(&mut near_in, &mut far_out));
         let _ = std::io::copy(&mut far, &mut near);
     });
-    (url, go)
+    (url, there, go)
 }
 
 #[test]
 fn forgetting_wins_over_an_answer_that_is_on_its_way() {
     let (computer, server, _) = licensed("forgetful");
-    let (url, go) = delay(&server);
+    let (url, there, go) = delay(&server);
     let slow = open_at(&computer, &url, &server);
     let ping = slow.ping(Intent::Launch).unwrap();
-    assert!(slow.wait(ping, Duration::from_millis(300)).unwrap().is_none(), "it is on its way");
+    there.recv_timeout(support::PATIENCE).expect("it is on its way");
     let client = computer.open(&server);
     assert_eq!(end_of(&client, client.forget()).code, Code::Ok);
     go.send(()).unwrap();

@@ -7,13 +7,13 @@ mod support;
 
 use seatlock::{Client, Code, Intent, LockState};
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::{AGREED, Computer, PATIENCE, end_of, standing};
-use xtask::{build, run};
+use xtask::{build, port::Port, run};
 
 const UNLOCKED: (LockState, Code) = (LockState::Unlocked, Code::Ok);
 
@@ -35,7 +35,7 @@ fn commands() -> Vec<(String, String)> {
 /// Two computers and what is carried between them.
 struct Site {
     folder: tempfile::TempDir,
-    address: String,
+    port: Port,
     issuer: String,
     kid: String,
     serving: Option<Child>,
@@ -47,9 +47,9 @@ impl Site {
         for place in ["offline", "server", "server/secrets"] {
             fs::create_dir(folder.path().join(place)).unwrap();
         }
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let port = Port::hold().unwrap();
         let issuer = "https://license.example.com".to_owned();
-        Self { folder, address: free, issuer, kid: String::new(), serving: None }
+        Self { folder, port, issuer, kid: String::new(), serving: None }
     }
 
     fn shell(&self, place: &str, command: &str) -> Command {
@@ -59,7 +59,10 @@ impl Site {
         let mut shell = Command::new("sh");
         shell.args(["-e", "-c", command]).current_dir(self.folder.path().join(folder)).env("PATH", path);
         shell.env("SEATLOCK_SERVER_DATA", "seatlock-data").env("KID", &self.kid);
-        shell.env("ISSUER", &self.issuer).env("ADDRESS", &self.address).stdin(Stdio::null());
+        shell
+            .env("ISSUER", &self.issuer)
+            .env("ADDRESS", self.port.address().to_string())
+            .stdin(Stdio::null());
         shell
     }
 
@@ -87,7 +90,7 @@ impl Site {
         let mut shell = self.shell("server", &format!("exec {command}"));
         self.serving = Some(shell.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect(&self.address).is_err() {
+        while TcpStream::connect(self.port.address()).is_err() {
             assert!(Instant::now() < deadline, "{command} does not listen");
             thread::sleep(Duration::from_millis(20));
         }
@@ -158,7 +161,7 @@ fn the_commands_of_the_page_work_as_they_stand_there() {
             let made = "seatlock-server seat create --email artist@example.com --json";
             let seat = run::output(&mut site.shell("server", made)).unwrap();
             let seat: serde_json::Value = serde_json::from_str(&seat).unwrap();
-            let url = format!("http://{}", site.address);
+            let url = format!("http://{}", site.port.address());
             let opened = Client::open(&computer.options_for(&url, &site.issuer, &root)).unwrap();
             let token = seat["token"].as_str().unwrap();
             assert_eq!(end_of(&opened, opened.activate(token, AGREED)).code, Code::Ok);

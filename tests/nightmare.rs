@@ -6,19 +6,21 @@
 mod support;
 
 use seatlock::{Client, Code, Event, Failure, Intent, LockState, OperationId, Options};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::{AGREED, Computer, end_of};
 use xtask::nightmare::{CASES, Case, Nightmare, Upstream};
+use xtask::server::{Running, Seat};
 
 /// The library's own limit for a call, and room for a computer that is busy with other tests.
 const CALL: Duration = Duration::from_secs(15 + 10);
 /// The same for a connection that does not come about, and the cases in which it does not.
 const CONNECT: Duration = Duration::from_secs(5 + 7);
 const NO_CONNECTION: [&str; 2] = ["black-hole", "tls-hangs"];
-/// What the host gives a client to close. One that needs it all was not cancelled, but left to itself.
-const CLOSE: Duration = Duration::from_secs(3);
+/// What the host gives a client to close. One that needs it all was not cancelled, but left to itself. Shorter than the
+/// library's own limit for a call, and long for a computer whose disk is busy with other tests.
+const CLOSE: Duration = Duration::from_secs(10);
 
 const MINUTE: i64 = 60;
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -61,11 +63,18 @@ fn at_once(play: fn(&Case, &Arc<Upstream>) -> Took) {
     assert!(failed.is_empty(), "{} of {} cases failed: {failed:?}", failed.len(), CASES.len());
 }
 
+/// SQLite lets those who write wait without an order, and sixty commands at once wait for too long.
+fn create_seat(server: &Running, name: &str) -> Seat {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    server.create_seat(&format!("{name}@example.com")).unwrap()
+}
+
 /// One computer with a license, one case. The name of the case is in every panic's message.
 fn suffer(case: &Case, upstream: &Arc<Upstream>) -> Took {
     let name = case.name;
     let server = upstream.server();
-    let seat = server.create_seat(&format!("{name}@example.com")).unwrap();
+    let seat = create_seat(server, name);
     let computer = Computer::new(name);
     let honest = computer.open(server);
     assert_eq!(end_of(&honest, honest.activate(&seat.token, AGREED)).code, Code::Ok, "{name}");
@@ -128,7 +137,7 @@ const UNKNOWN_AT_FIRST: [&str; 2] = ["older-epoch", "older-key-set"];
 fn begin(case: &Case, upstream: &Arc<Upstream>) -> Took {
     let name = case.name;
     let server = upstream.server();
-    let seat = server.create_seat(&format!("{name}@example.com")).unwrap();
+    let seat = create_seat(server, name);
     let computer = Computer::new(name);
     let nightmare = Nightmare::start(case, upstream).unwrap();
     let client = Client::open(&options(&computer, upstream, &nightmare)).unwrap();

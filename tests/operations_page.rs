@@ -13,13 +13,13 @@ mod support;
 
 use seatlock::{Client, Code, Intent, LockState};
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::{AGREED, Computer, PATIENCE, end_of, standing};
-use xtask::{build, postgres::Postgres, run};
+use xtask::{build, port::Port, postgres::Postgres, run};
 
 const UNLOCKED: (LockState, Code) = (LockState::Unlocked, Code::Ok);
 
@@ -72,7 +72,7 @@ fn fits_line(expected: &str, printed: &str) -> bool {
 /// The computer that the server runs on.
 struct Site {
     folder: tempfile::TempDir,
-    address: String,
+    port: Port,
     postgres: String,
     seat: String,
     /// What was exported, for the shells that come.
@@ -83,8 +83,8 @@ struct Site {
 impl Site {
     fn new(postgres: String) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        Self { folder, address, postgres, seat: String::new(), exports: String::new(), serving: None }
+        let port = Port::hold().unwrap();
+        Self { folder, port, postgres, seat: String::new(), exports: String::new(), serving: None }
     }
 
     fn shell(&self, commands: &str) -> Command {
@@ -94,8 +94,8 @@ impl Site {
         shell.args(["-e", "-c", &format!("{}{commands}", self.exports)]).current_dir(&self.folder);
         shell
             .env("PATH", path)
-            .env("ADDRESS", &self.address)
-            .env("ISSUER", format!("http://{}", self.address));
+            .env("ADDRESS", self.port.address().to_string())
+            .env("ISSUER", format!("http://{}", self.port.address()));
         shell.env("POSTGRES", &self.postgres).env("SEAT", &self.seat).stdin(Stdio::null());
         shell
     }
@@ -123,7 +123,7 @@ impl Site {
         let mut shell = self.shell(&format!("exec {SERVE}"));
         self.serving = Some(shell.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect(&self.address).is_err() {
+        while TcpStream::connect(self.port.address()).is_err() {
             assert!(Instant::now() < deadline, "the server does not listen");
             thread::sleep(Duration::from_millis(20));
         }
@@ -183,7 +183,7 @@ fn nobody_is_locked_out_by_what_the_page_says() {
         site.type_in(block);
         if site.serving.is_some() && clients.is_empty() {
             let root = site.json("cat seatlock-data-root-key.json")["x"].as_str().unwrap().to_owned();
-            let url = format!("http://{}", site.address);
+            let url = format!("http://{}", site.port.address());
             let open = |computer: &Computer| Client::open(&computer.options_for(&url, &url, &root)).unwrap();
             clients = computers.iter().map(open).collect();
             seats = ["stays", "moved", "new"].map(|name| site.seat(&format!("{name}@example.com"))).into();

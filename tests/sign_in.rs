@@ -8,7 +8,7 @@ mod support;
 use seatlock::protocol::AccessToken;
 use seatlock::{Client, Code, Event, EventKind, Intent, LockState, OperationId, Options, Text};
 use std::fs;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::person::Person;
@@ -94,6 +94,15 @@ fn nobody_listens(page: &str) -> bool {
     TcpStream::connect(format!("127.0.0.1:{}", port(page))).is_err()
 }
 
+/// The worker stops listening a moment after the host is told.
+fn soon_nobody_listens(page: &str) -> bool {
+    let begin = Instant::now();
+    while !nobody_listens(page) && begin.elapsed() < PATIENCE {
+        thread::sleep(Duration::from_millis(10));
+    }
+    nobody_listens(page)
+}
+
 fn token_file(computer: &Computer) -> String {
     fs::read_to_string(computer.file("token").unwrap()).unwrap()
 }
@@ -156,12 +165,12 @@ fn a_client_that_the_provider_revoked_keeps_its_license() {
 
 #[test]
 fn an_access_token_is_shown_until_shortly_before_its_end() {
-    let scene = Scene::with_lifetime("lifetime", 8);
+    let scene = Scene::with_lifetime("lifetime", 16);
     let client = scene.machine("farm-secret");
     for _ in 0..2 {
         assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok);
     }
-    thread::sleep(Duration::from_millis(6500));
+    thread::sleep(Duration::from_millis(12_500));
     assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok);
     let seen = scene.server.seen();
     assert_eq!(seen[0].bearer, seen[1].bearer, "it is used again");
@@ -249,7 +258,7 @@ fn a_sign_in_that_does_not_happen_changes_nothing() {
     assert_eq!(event.code, Code::SignInRefused);
     assert!(event.message.contains("not allowed (access_denied)"), "{}", event.message);
 
-    let late = sign_in(Some(Duration::from_millis(1500)));
+    let late = sign_in(Some(Duration::from_secs(8)));
     let page = page_of(&client);
     let event = ended(late);
     assert_eq!(event.code, Code::SignInRefused);
@@ -261,8 +270,7 @@ fn a_sign_in_that_does_not_happen_changes_nothing() {
     assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok, "everything else goes on");
     client.cancel(cancelled).unwrap();
     assert_eq!(ended(cancelled).code, Code::Cancelled);
-    thread::sleep(Duration::from_millis(200));
-    assert!(nobody_listens(&page));
+    assert!(soon_nobody_listens(&page));
 
     let switched_off = sign_in(None);
     page_of(&client);
@@ -273,8 +281,8 @@ fn a_sign_in_that_does_not_happen_changes_nothing() {
     sign_in(None);
     let page = page_of(&client);
     let begin = Instant::now();
-    client.close(Duration::from_secs(3));
-    assert!(begin.elapsed() < Duration::from_secs(2), "closing does not wait for a person");
+    client.close(PATIENCE);
+    assert!(begin.elapsed() < PATIENCE / 4, "closing does not wait for a person");
     assert!(nobody_listens(&page));
     assert!(token_file(&scene.computer).contains("refresh"), "whoever was signed in still is");
     assert!(scene.computer.stored_lease().is_some());
@@ -319,6 +327,25 @@ fn two_processes_do_not_use_one_refresh_token() {
         assert!(ends.iter().all(|event| event.code == Code::Ok), "round {round}: {said:#?}");
         thread::sleep(Duration::from_secs(2));
     }
+}
+
+#[test]
+fn an_access_token_that_ended_while_others_were_asking_is_still_shown() {
+    let scene = Scene::with_lifetime("turn", 2);
+    let client = scene.machine("farm-secret");
+    assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut options = scene.options("farm");
+    options.set_server(&format!("http://{}", silent.local_addr().unwrap())).unwrap();
+    options.set_client_secret("farm-secret").unwrap();
+    let other = Client::open(&options).unwrap();
+    other.ping(Intent::Launch).unwrap();
+    let _connection = silent.accept().unwrap();
+    let ping = client.ping(Intent::Launch).unwrap();
+    assert!(client.wait(ping, Duration::from_secs(4)).unwrap().is_none(), "the other one has the turn");
+    drop(other);
+    let event = end_of(&client, Ok(ping));
+    assert_eq!(event.code, Code::Ok, "{}", event.message);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! cargo run -q -p seatlock-protocol --example jws -- verify lease  < tasks
 //! ```
 //!
-//! The second word is `lease`, `verdict` or `keyset`. Standard input holds one JSON task in each line, and each
+//! The second word is `lease`, `verdict`, `keyset` or `audit`. Standard input holds one JSON task in each line, and each
 //! line is answered by one line. Keys never stand on the command line, where other users could read them.
 //!
 //! | verb | task | answer |
@@ -40,6 +40,7 @@ fn main() -> io::Result<ExitCode> {
         [verb, "lease"] => answer_all::<claims::LeaseClaims>(verb, Typ::Lease),
         [verb, "verdict"] => answer_all::<claims::VerdictClaims>(verb, Typ::Verdict),
         [verb, "keyset"] => answer_all::<claims::KeySetClaims>(verb, Typ::KeySet),
+        [verb, "audit"] => answer_all::<claims::AuditClaims>(verb, Typ::Audit),
         _ => usage(),
     }
 }
@@ -47,7 +48,7 @@ fn main() -> io::Result<ExitCode> {
 fn usage() -> io::Result<ExitCode> {
     writeln!(
         io::stderr(),
-        "usage: jws sign|verify lease|verdict|keyset, one JSON task in each line of standard input"
+        "usage: jws sign|verify lease|verdict|keyset|audit, one JSON task in each line of standard input"
     )?;
     Ok(ExitCode::from(2))
 }

@@ -33,7 +33,7 @@ import zlib
 
 PROTOCOL = pathlib.Path(__file__).resolve().parent.parent
 VECTORS = PROTOCOL / "vectors"
-TYPES = ("lease", "verdict", "keyset")
+TYPES = ("lease", "verdict", "keyset", "audit")
 COUNTS = {}
 
 
@@ -130,6 +130,10 @@ def one_of(*words):
     return lambda value: text(value) and value in words
 
 
+def flag(value):
+    return type(value) is bool
+
+
 def listed(check):
     return lambda value: isinstance(value, list) and all(check(item) for item in value)
 
@@ -176,6 +180,7 @@ CLAIMS = {
                      {"sub": maybe(identifier), "epoch": maybe(COUNT), "avail": maybe(TIME), "params": words}),
     "keyset": shape({"iss": text, "seq": COUNT, "iat": TIME, "keys": listed(KEY)},
                     {"revoked": listed(shape({"kid": text, "since": TIME}))}),
+    "audit": shape({"iss": text, "iat": TIME, "rows": COUNT, "head": text}, {"cut": flag}),
 }
 
 P = 2**255 - 19
@@ -333,8 +338,10 @@ class Vectors(unittest.TestCase):
                 return
             body = json.loads(row["json"])
             for name in ("lease", "verdict", "keyset"):
-                if name in body:
-                    self.assertEqual(signed[name, body[name]], "ok")
+                for place in (body, body.get("have") or {}):
+                    if place.get(name) is not None:
+                        self.assertEqual(signed[name, place[name]], "ok")
+                        count("signed objects in bodies")
             for name, value in body.items():
                 if isinstance(value, dict):  # a member that is null is absent
                     value = {inner: text for inner, text in value.items() if text is not None}
@@ -382,6 +389,8 @@ class BothDirections(unittest.TestCase):
             entry = {"kty": "OKP", "crv": "Ed25519", "nbf": 0, "exp": time}
             return {**common, "seq": number, "revoked": [{"kid": words, "since": time}],
                     "keys": [{**entry, "kid": kid, "x": x} for _, _, x, kid in (self.key() for _ in range(pick.randrange(5)))]}
+        if typ == "audit":
+            return {**common, "rows": number, "head": pick.randbytes(32).hex(), **pick.choice([{}, {"cut": True}])}
         common |= {"aud": words, "nonce": encode(pick.randbytes(16)), "mid": "m1_" + encode(pick.randbytes(32)),
                    "tkh": encode(pick.randbytes(16)), "ver": 1, "ks": number}
         seat = {"sub": str(uuid.UUID(bytes=pick.randbytes(16))), "epoch": number}

@@ -160,6 +160,7 @@ fn signed_objects(document: &Value) -> Rows {
         "lease" => signed_object::<claims::LeaseClaims>(named, row, Typ::Lease),
         "verdict" => signed_object::<claims::VerdictClaims>(named, row, Typ::Verdict),
         "keyset" => signed_object::<claims::KeySetClaims>(named, row, Typ::KeySet),
+        "audit" => signed_object::<claims::AuditClaims>(named, row, Typ::Audit),
         other => Err(format!("unknown typ {other}")),
     })
 }

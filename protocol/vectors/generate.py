@@ -390,6 +390,11 @@ def keyset(**changes):
     return {**claims, **changes}
 
 
+def audit(**changes):
+    claims = {"iss": "licenses.example.com", "iat": IAT, "rows": 1204, "head": hashlib.sha256(b"entry 1204").hexdigest()}
+    return {**claims, **changes}
+
+
 def without(claims, name):
     return {key: value for key, value in claims.items() if key != name}
 
@@ -465,8 +470,14 @@ def accepted_objects(row):
        ("root",), ours=True)
     ok("key set without revoked", sign(head("keyset", ROOT_KEY), without(keyset(), "revoked"), ROOT_KEY),
        keyset(revoked=[]), "keyset", ("root",))
+    ok("checkpoint as we write it", sign(head("audit"), audit()), audit(), "audit", ours=True)
+    ok("checkpoint of entries that were removed", sign(head("audit"), audit(cut=True)), audit(cut=True), "audit", ours=True)
+    ok("checkpoint that says that nothing was removed", sign(head("audit"), audit(cut=False)), audit(), "audit")
+    ok("checkpoint of an empty trail", sign(head("audit"), audit(rows=0, head="0" * 64)), audit(rows=0, head="0" * 64),
+       "audit", ours=True)
     for typ, claims, key, name in [("lease", lease(), LEASE_KEY, "lease"),
                                    ("verdict", full_verdict(), LEASE_KEY, "lease"),
+                                   ("audit", audit(cut=True), LEASE_KEY, "lease"),
                                    ("keyset", keyset(), ROOT_KEY, "root")]:
         header = {"typ": f"seat-{typ}+jwt", "kid": key.kid}
         jws = jwt.encode(claims, key.private, algorithm="EdDSA", headers=header)
@@ -515,7 +526,7 @@ def refused_headers(row):
     no("alg missing", without(head(), "alg"))
     no("typ missing", without(head(), "typ"))
     for typ in ("JWT", "", "seat-lease", "SEAT-LEASE+JWT", "application/seat-lease+jwt", "seat-verdict+jwt",
-                "seat-keyset+jwt", "seat-lease+jwt "):
+                "seat-keyset+jwt", "seat-audit+jwt", "seat-lease+jwt "):
         no(f"typ {typ!r} for a lease", head() | {"typ": typ})
     no("kid missing", without(head(), "kid"))
     no("kid null", head() | {"kid": None})
@@ -602,6 +613,10 @@ def refused_forms(row):
     row("verdict given as a lease", sign(head("verdict"), verdict()), "header")
     row("lease given as a verdict", sign(head(), lease()), "header", "verdict")
     row("lease given as a key set", sign(head(), lease()), "header", "keyset")
+    row("checkpoint given as a verdict", sign(head("audit"), audit()), "header", "verdict")
+    row("lease given as a checkpoint", sign(head(), lease()), "header", "audit")
+    row("lease under the checkpoint's typ", sign(head("audit"), lease()), "claims", "audit")
+    row("checkpoint signed by a stranger under a trusted kid", sign(head("audit"), audit(), STRANGER), "signature", "audit")
     for name, y_and_sign, forged in [("zero key, all-zero signature", bytes(32), bytes(64)),
                                      ("identity key, signature of the identity", (1).to_bytes(32, "little"),
                                       (1).to_bytes(32, "little") + bytes(32))]:
@@ -614,11 +629,12 @@ def refused_claims(row):
         row(name, sign(head(typ, key), claims, key), "claims", typ, trusted)
 
     for typ, claims, optional in [("lease", lease(), ()), ("verdict", verdict(), ()),
-                                  ("keyset", keyset(), ("revoked",))]:
+                                  ("keyset", keyset(), ("revoked",)), ("audit", audit(cut=True), ("cut",))]:
         for name in claims:
             if name not in optional:
                 no(f"{typ} without {name}", without(claims, name), typ)
-            no(f"{typ} with {name} true", {**claims, name: True}, typ)
+            if claims[name] is not True:
+                no(f"{typ} with {name} true", {**claims, name: True}, typ)
     text = compact(lease())
     for name in ("iat", "exp"):
         for label, value in [("-1", "-1"), ("2^53", str(2**53)), ("2^63", str(2**63)), ("2^64", str(2**64)),
@@ -647,6 +663,10 @@ def refused_claims(row):
     for name, value in [("kty", "EC"), ("crv", "X25519"), ("crv", "P-256"), ("x", LEASE_KEY.x + "="), ("x", ""),
                         ("x", b64(bytes(32))), ("x", b64((1).to_bytes(32, "little")))]:
         no(f"key {name} {value}", keyset(keys=[key_entry(LEASE_KEY, **{name: value})]), "keyset")
+    for name, value in [("iat", -1), ("rows", -1), ("rows", 2**64), ("rows", "1204"), ("head", 0),
+                        ("cut", 1), ("cut", "true"), ("cut", None)]:
+        no(f"checkpoint {name} {compact(value)}", audit(**{name: value}), "audit")
+    no("cut twice", compact(audit(cut=True)).replace("{", '{"cut":false,', 1), "audit")
     no("key without x", keyset(keys=[without(key_entry(LEASE_KEY), "x")]), "keyset")
     no("key set seq -1", keyset(seq=-1), "keyset")
     no("exp twice", text.replace("{", '{"exp":1,', 1))
@@ -698,7 +718,8 @@ def bodies():
     keyset_jws = sign(head("keyset", ROOT_KEY), keyset(), ROOT_KEY)
     install = "3b0f7d52-9f1f-4c9e-8a75-0f8d5c1f6b21"
     request = {"nonce": NONCE, "product": "com.example.bridge", "machine": {"id": MID, "source": "os"},
-               "install_id": install, "intent": "launch", "have": {"jti": JTI, "epoch": 7}, "renewal": "c2VjcmV0",
+               "install_id": install, "intent": "launch", "have": {"jti": JTI, "epoch": 7, "lease": jws},
+               "renewal": "c2VjcmV0",
                "ks": 3, "client": {"lib": "0.1.0", "host": "blender", "host_version": "5.0", "os": "linux",
                                    "arch": "x86_64"},
                "offline": {"last_used_at": IAT - 7200, "launches": 12},
@@ -726,6 +747,8 @@ def bodies():
                                                      "terms": None}, least_read)
     row("request", "request of a machine whose lease was taken away", {**least, "have": {"jti": None, "epoch": 7}},
         {**least_read, "have": {"epoch": 7}})
+    row("request", "request of a machine that shows no lease", {**least, "have": {"jti": JTI, "epoch": 7, "lease": None}},
+        {**least_read, "have": {"jti": JTI, "epoch": 7}})
     row("request", "request with an unknown member", {**least, "future": [1]}, least_read)
     for name in ("nonce", "product", "machine", "install_id", "client", "clock"):
         row("request", f"request without {name}", without(least, name))
@@ -733,7 +756,8 @@ def bodies():
                         ("ks", "3"), ("machine", {"id": MID, "source": "guess"}), ("machine", {"id": "m1_x", "source": "os"}),
                         ("clock", {"wall": "2026-11-22T09:00:00Z"}), ("clock", {"wall": -1}),
                         ("offline", {"last_used_at": "2026-11-20T08:00:00Z", "launches": 12}),
-                        ("client", {"host": "blender"}), ("have", {"jti": JTI})]:
+                        ("client", {"host": "blender"}), ("have", {"jti": JTI}), ("have", {"epoch": 7, "lease": 7}),
+                        ("have", {"epoch": 7, "lease": [jws]})]:
         row("request", f"request with {name} {compact(value)}", {**least, name: value})
     row("request", "request naming a member twice", compact(least).replace("{", '{"product":"q",', 1))
     row("lease_answer", "lease answer with a key set", answer, answer)

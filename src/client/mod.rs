@@ -7,6 +7,8 @@ mod board;
 mod environment;
 /// Events, and the mailbox between worker and host.
 mod event;
+/// One request to the server, in its turn, and what its answer leads to.
+mod exchange;
 /// Why a call could not be carried out.
 mod failure;
 /// Requests and leases that a person carries.
@@ -23,9 +25,11 @@ mod shared;
 mod sign_in;
 /// What a status call answers.
 mod snapshot;
+/// The worker's thread, from its start to its end.
+mod thread;
 /// Sentences for people.
 mod words;
-/// The one thread that works.
+/// What the one thread does.
 mod worker;
 
 pub use event::{Event, EventKind, OperationId, Wake};
@@ -48,13 +52,10 @@ use seatlock_protocol::{
 use shared::{Shared, since_boot};
 use sign_in::{Asked, Place};
 use snapshot::Snapshot;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use thread::WorkerThread;
 use uuid::Uuid;
 use worker::{Command, Work, Worker};
 
@@ -115,13 +116,6 @@ pub struct Client {
     has_issuer: bool,
     fork: ForkGuard,
     thread: Option<WorkerThread>,
-}
-
-struct WorkerThread {
-    commands: UnboundedSender<Command>,
-    handle: JoinHandle<()>,
-    /// Disconnected when the worker has ended. In a mutex only so that a client can be used from any thread.
-    ended: Mutex<Receiver<()>>,
 }
 
 impl Client {
@@ -443,36 +437,6 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         self.shut_down(DROP_TIMEOUT);
-    }
-}
-
-impl WorkerThread {
-    fn start(
-        shared: Arc<Shared>,
-        body: impl FnOnce(tokio::sync::mpsc::UnboundedReceiver<Command>) + Send + 'static,
-    ) -> Result<Self, Failure> {
-        let (commands, received) = unbounded_channel();
-        let (alive, ended) = channel::<()>();
-        let run = move || {
-            let _alive = alive;
-            // A panic is told to the host as a defect, by the line below.
-            let _ = catch_unwind(AssertUnwindSafe(|| body(received)));
-            shared.worker_ended();
-        };
-        let handle = std::thread::Builder::new().name("seatlock".to_owned()).spawn(run).map_err(internal)?;
-        Ok(Self { commands, handle, ended: Mutex::new(ended) })
-    }
-
-    /// Waits for the worker until `deadline`; one that hangs in the file system is left to end by itself.
-    fn end(self, deadline: Instant) {
-        drop(self.commands);
-        let left = deadline.saturating_duration_since(Instant::now());
-        let on_worker = self.handle.thread().id() == std::thread::current().id();
-        let ended = self.ended.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let ended = ended.recv_timeout(left) == Err(std::sync::mpsc::RecvTimeoutError::Disconnected);
-        if ended && !on_worker {
-            let _ = self.handle.join();
-        }
     }
 }
 

@@ -78,10 +78,12 @@ impl Access {
         Self { token: grant.access, since_boot: super::shared::since_boot(), lifetime }
     }
 
+    fn is_fresh(&self) -> bool {
+        credential::is_fresh(self.lifetime, super::shared::since_boot().saturating_sub(self.since_boot))
+    }
+
     fn is_for(&self, credential: &Credential) -> bool {
-        let fresh =
-            credential::is_fresh(self.lifetime, super::shared::since_boot().saturating_sub(self.since_boot));
-        fresh && credential.hash() == Some(self.token.identity().hash())
+        credential.hash() == Some(self.token.identity().hash())
     }
 }
 
@@ -172,7 +174,8 @@ impl Worker {
         outcome
     }
 
-    /// What to show the server for `credential`; of a sign-in, only while its access token is fresh.
+    /// What to show the server for `credential`. An access token that was fresh before other processes had their turn is
+    /// shown whatever its age is now: a server that does not believe it says so, and then it is renewed.
     pub(super) fn presented(&self, credential: &Credential) -> Option<Presented> {
         let (text, hash) = match credential {
             Credential::Token(token) => (token.expose_secret(), token.hash()),
@@ -187,7 +190,7 @@ impl Worker {
     /// Sees to it that the credential in use can be shown to the server.
     pub(super) async fn prepare(&mut self) -> Result<(), Trouble> {
         match self.keeper.credential.clone() {
-            Some(credential) if self.presented(&credential).is_none() => {
+            Some(credential) if !self.is_prepared(&credential) => {
                 // Two processes that use one refresh token look like a thief and his victim.
                 let shares = matches!(credential, Credential::Person(_));
                 let _turn = if shares { Some(self.turn(false).await) } else { None };
@@ -195,6 +198,11 @@ impl Worker {
             }
             _ => Ok(()),
         }
+    }
+
+    fn is_prepared(&self, credential: &Credential) -> bool {
+        let fresh = |access: &Access| access.is_for(credential) && access.is_fresh();
+        matches!(credential, Credential::Token(_)) || self.access.as_ref().is_some_and(fresh)
     }
 
     /// Gets an access token for the sign-in in use. Whoever calls it has the turn.

@@ -57,14 +57,13 @@ pub fn examples() -> Result<String> {
                 }
             }
         }
-        let names = ["PRODUCT", "SERVER", "ROOT_KEY"].map(|name| format!("-DEXAMPLE_{name}=\"x\""));
-        syntax(
-            Command::new(cxx)
-                .args(xtask::c::CXX_WARNINGS)
-                .args(names)
-                .arg(root.join("examples/cpp/main.cpp")),
-        )?;
-        compiled += 1;
+        let names = ["PRODUCT", "SERVER", "ROOT_KEY", "ISSUER_URL", "CLIENT_ID"];
+        let names = names.map(|name| format!("-DEXAMPLE_{name}=\"x\""));
+        for source in ["main.cpp", "sign_in.cpp"] {
+            let source = root.join("examples/cpp").join(source);
+            syntax(Command::new(cxx).args(xtask::c::CXX_WARNINGS).args(&names).arg(source))?;
+            compiled += 1;
+        }
     }
     Ok(format!("{compiled} compiled with gcc and clang"))
 }

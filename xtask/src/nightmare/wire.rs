@@ -84,10 +84,10 @@ pub(super) fn flood(mut stream: TcpStream) -> Result<()> {
 /// Promises the answer, again and again, and never gives it.
 pub(super) fn informational(mut stream: TcpStream) -> Result<()> {
     heard(&stream);
-    let many = b"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(100);
     loop {
-        stream.write_all(&many)?;
-        // As fast as a bad network is, not as fast as this computer is.
+        stream.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\n")?;
+        // As fast as a bad network is, not as fast as this computer is: what is read more slowly than it comes would be read
+        // without a pause for the time limit.
         thread::sleep(Duration::from_millis(1));
     }
 }
