@@ -498,7 +498,8 @@ fn a_request_that_comes_late_is_no_copy() {
     // (what, answers in between, seconds since, whether it looks like a copy)
     for (what, between, since, fork) in [
         ("the next one was faster", 1, 0, false),
-        ("many were faster, in a minute", 1000, 60, false),
+        ("many were faster, in a minute", 127, 60, false),
+        ("more than may come late", 130, 0, true),
         ("a minute later", 3, 61, true),
     ] {
         let mut world = World::new(1);

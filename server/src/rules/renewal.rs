@@ -33,6 +33,9 @@ pub struct Install {
 /// Seconds for which a retired secret is not the sign of a copy: its request was given up, and is only late. Longer than
 /// any request lives.
 const LATE: u64 = 60;
+/// How many of them may come late. Many hosts of one installation ask several times in a second; but a copy must not pass
+/// for late as long as the other one asks often.
+const MOST_LATE: u64 = 128;
 
 /// What a presented secret says about the installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +64,9 @@ pub fn judge(known: Option<&Install>, presented: Presented, now: UnixTime) -> Ju
 impl Install {
     /// Whether it presents what it, or one of its hosts, presented already.
     fn asks_again(&self, number: u64, now: UnixTime) -> bool {
-        let late = (self.retired_from..*self.handed_out.start()).contains(&number);
-        self.presented == Some(number) || late && now.since(self.retired_at) <= LATE
+        let first = *self.handed_out.start();
+        let retired = self.retired_from.max(first.saturating_sub(MOST_LATE))..first;
+        self.presented == Some(number) || retired.contains(&number) && now.since(self.retired_at) <= LATE
     }
 
     /// The installation after the next secret was handed out to whoever presented `presented`.
