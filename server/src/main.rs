@@ -3,12 +3,7 @@
 /// The command line: one file per noun.
 mod cli;
 
-use mimalloc::MiMalloc;
 use std::{io::Write as _, process::ExitCode};
-
-/// Many small pieces of memory are taken by one thread and given back by another.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let done = tokio::runtime::Runtime::new()

@@ -79,11 +79,13 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
-use writer::{Job, QUEUE, Waiting, Write, Writer};
+use writer::{BATCH, Job, QUEUE, Waiting, Write, Writer};
 
 /// Long enough for another process's largest batch, short enough to be told that something hangs.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const READERS: u32 = 2;
+/// The writer's page cache, in the words of SQLite: 16 MiB. A batch is about seats that lie anywhere.
+const CACHE: &str = "-16384";
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// The store of small and middle-sized servers: one SQLite file.
@@ -107,17 +109,19 @@ impl SqliteStore {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .pragma("wal_autocheckpoint", MOST_PAGES)
             .busy_timeout(BUSY_TIMEOUT);
-        let mut conn = SqliteConnection::connect_with(&options).await?;
+        let writing = options
+            .clone()
+            .pragma("wal_autocheckpoint", MOST_PAGES)
+            .pragma("cache_size", CACHE)
+            .row_buffer_size(BATCH);
+        let mut conn = SqliteConnection::connect_with(&writing).await?;
         MIGRATIONS.run(&mut conn).await.map_err(StoreError::of_migration)?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .connect_with(options.clone().read_only(true))
-            .await?;
+        let readers =
+            SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await?;
         let (sender, queue) = mpsc::channel(QUEUE);
-        let journal = Journal::open(&options).await?;
-        let writer = tokio::spawn(Writer::new(options, conn, journal).run(queue));
+        let journal = Journal::open(&writing).await?;
+        let writer = tokio::spawn(Writer::new(writing, conn, journal).run(queue));
         Ok(Self { readers, queue: Mutex::new(Some(sender)), writer: Mutex::new(Some(writer)) })
     }
 

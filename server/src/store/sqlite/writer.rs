@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 /// Requests that may wait; more are turned away instead of growing old in a queue.
 pub(super) const QUEUE: usize = 4096;
 /// Requests in one transaction: many share one wait for the disk, few share one mishap.
-const BATCH: usize = 256;
+pub(super) const BATCH: usize = 256;
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
