@@ -14,8 +14,8 @@ use std::{
 };
 use uuid::Uuid;
 
-/// A store of either kind, which counts how often it failed, and how often so that it may take no changes any more. The traits' methods answer futures of their own types, so there
-/// are no trait objects of them.
+/// A store of either kind, which counts how often it failed, and how often so that it may take no changes any more. The
+/// traits' methods answer futures of their own types, so there are no trait objects of them.
 pub struct AnyStore {
     kind: Kind,
     failures: AtomicU64,
