@@ -2,7 +2,7 @@
 
 use crate::keys::{DataFolder, KeyRing, RingError, read_set};
 use crate::renewal::RenewalKey;
-use crate::routes::{seat::bearer, seat::caller, sign::Signer};
+use crate::routes::{seat::caller, seat::recipient, sign::Signer};
 use crate::rules::{
     Answer, Call, Caller, Event, License, LostLease, Presented, Seat, SeatState, Verdict, decide,
     token_unknown,
@@ -94,11 +94,11 @@ pub async fn answer<S: Store>(
 ) -> Result<Outcome, OfflineError> {
     let (token, ..) = seat_of(store, file).await?;
     let ring = KeyRing::load(store, folder).await?;
-    let (key, bearer) = (
+    let (key, recipient) = (
         RenewalKey::new(&*folder.pepper().map_err(RingError::from)?),
-        bearer(&file.request, file.token_hash),
+        recipient(&file.request, file.token_hash),
     );
-    let presented = key.read(bearer, file.request.renewal.as_deref());
+    let presented = key.read(recipient, file.request.renewal.as_deref());
     let mut jitter = [0; 2];
     getrandom::fill(&mut jitter)?;
     let call = match file.call {
@@ -114,7 +114,7 @@ pub async fn answer<S: Store>(
         Answer::Lease { terms, renewal } => {
             let issuer = &ring.set.iss;
             let signer = Signer { ring: &ring, issuer, request: &file.request, token: file.token_hash };
-            let signed = signer.lease(&terms, &seat, &license, key.secret(bearer, renewal))?;
+            let signed = signer.lease(&terms, &seat, &license, key.secret(recipient, renewal))?;
             let lease = LeaseFile { lease: signed.lease, renewal: signed.renewal, keyset: signed.keyset };
             Ok(Outcome { seat, lease_until: Some(terms.exp), lease: Some(lease) })
         }

@@ -18,7 +18,7 @@ pub struct RenewalKey(hmac::Key);
 
 /// To whom secrets are handed out.
 #[derive(Clone, Copy)]
-pub struct Bearer {
+pub struct Recipient {
     /// Of the token that is shown.
     pub token: TokenHash,
     /// The installation that shows it.
@@ -34,29 +34,29 @@ impl RenewalKey {
 
     /// The secret of this number: 54 characters of base64url.
     #[must_use]
-    pub fn secret(&self, bearer: Bearer, number: u64) -> String {
-        let tag = hmac::sign(&self.0, &message(bearer, number));
+    pub fn secret(&self, recipient: Recipient, number: u64) -> String {
+        let tag = hmac::sign(&self.0, &message(recipient, number));
         URL_SAFE_NO_PAD.encode([number.to_be_bytes().as_slice(), tag.as_ref()].concat())
     }
 
     /// What `text` is.
     #[must_use]
-    pub fn read(&self, bearer: Bearer, text: Option<&str>) -> Presented {
+    pub fn read(&self, recipient: Recipient, text: Option<&str>) -> Presented {
         let Some(text) = text else { return Presented::Nothing };
-        self.number(bearer, text).map_or(Presented::Foreign, Presented::Number)
+        self.number(recipient, text).map_or(Presented::Foreign, Presented::Number)
     }
 
-    fn number(&self, bearer: Bearer, text: &str) -> Option<u64> {
+    fn number(&self, recipient: Recipient, text: &str) -> Option<u64> {
         let mut secret = [0; NUMBER + TAG];
         let length = URL_SAFE_NO_PAD.decode_slice(text, &mut secret).ok()?;
         let (number, tag) = secret.get(..length)?.split_first_chunk()?;
         let number = u64::from_be_bytes(*number);
-        hmac::verify(&self.0, &message(bearer, number), tag).ok().map(|()| number)
+        hmac::verify(&self.0, &message(recipient, number), tag).ok().map(|()| number)
     }
 }
 
-fn message(bearer: Bearer, number: u64) -> Vec<u8> {
-    let (token, install) = (bearer.token, bearer.install);
+fn message(recipient: Recipient, number: u64) -> Vec<u8> {
+    let (token, install) = (recipient.token, recipient.install);
     [b"seatlock-renewal-v2\0", token.as_bytes().as_slice(), install.as_bytes(), &number.to_be_bytes()]
         .concat()
 }
@@ -65,32 +65,32 @@ fn message(bearer: Bearer, number: u64) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    const BEARER: Bearer = Bearer { token: TokenHash::new([1; 16]), install: Uuid::from_u128(2) };
+    const RECIPIENT: Recipient = Recipient { token: TokenHash::new([1; 16]), install: Uuid::from_u128(2) };
 
     #[test]
     fn a_secret_is_good_for_its_server_token_and_installation_only() {
         let key = RenewalKey::new(&[7; 32]);
-        let secret = key.secret(BEARER, 1_795_338_000);
-        assert_eq!(key.read(BEARER, Some(&secret)), Presented::Number(1_795_338_000));
-        assert_eq!(key.read(BEARER, None), Presented::Nothing);
+        let secret = key.secret(RECIPIENT, 1_795_338_000);
+        assert_eq!(key.read(RECIPIENT, Some(&secret)), Presented::Number(1_795_338_000));
+        assert_eq!(key.read(RECIPIENT, None), Presented::Nothing);
         let (token, install) = (TokenHash::new([2; 16]), Uuid::from_u128(3));
-        assert_eq!(key.read(Bearer { token, ..BEARER }, Some(&secret)), Presented::Foreign);
-        assert_eq!(key.read(Bearer { install, ..BEARER }, Some(&secret)), Presented::Foreign);
-        assert_eq!(RenewalKey::new(&[8; 32]).read(BEARER, Some(&secret)), Presented::Foreign);
+        assert_eq!(key.read(Recipient { token, ..RECIPIENT }, Some(&secret)), Presented::Foreign);
+        assert_eq!(key.read(Recipient { install, ..RECIPIENT }, Some(&secret)), Presented::Foreign);
+        assert_eq!(RenewalKey::new(&[8; 32]).read(RECIPIENT, Some(&secret)), Presented::Foreign);
     }
 
     #[test]
     fn what_was_changed_is_foreign() {
         let key = RenewalKey::new(&[7; 32]);
-        let secret = key.secret(BEARER, 5);
+        let secret = key.secret(RECIPIENT, 5);
         for at in 0..secret.len() {
             let mut other = secret.clone().into_bytes();
             other[at] = if other[at] == b'A' { b'B' } else { b'A' };
             let other = String::from_utf8(other).unwrap();
-            assert_eq!(key.read(BEARER, Some(&other)), Presented::Foreign, "{at}");
+            assert_eq!(key.read(RECIPIENT, Some(&other)), Presented::Foreign, "{at}");
         }
         for other in ["", "A", "b64!", &secret[..53], &format!("{secret}A"), &"A".repeat(54)] {
-            assert_eq!(key.read(BEARER, Some(other)), Presented::Foreign, "{other}");
+            assert_eq!(key.read(RECIPIENT, Some(other)), Presented::Foreign, "{other}");
         }
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 use seatlock_protocol::{MachineId, Token, TokenKind};
 use seatlock_server::{
     keys::DataFolder,
-    renewal::{Bearer, RenewalKey},
+    renewal::{Recipient, RenewalKey},
     rules::License,
     store::{
         Actor, AnyStore, Store as _, TokenHashes,
@@ -76,13 +76,13 @@ impl Seats {
         let (mut id, mut install) = ([0; 16], [0; 16]);
         let (Ok(()), Ok(())) = (random(&mut id), random(&mut install));
         let install = uuid::Builder::from_random_bytes(install).into_uuid();
-        let bearer = Bearer { token: token.hash(), install };
+        let recipient = Recipient { token: token.hash(), install };
         Seat {
             id: uuid::Builder::from_random_bytes(id).into_uuid(),
             token,
             machine: MachineId::derive(PRODUCT, "linux", &number.to_string()),
             install,
-            renewal: (number < self.held).then(|| self.renewals.secret(bearer, 1)),
+            renewal: (number < self.held).then(|| self.renewals.secret(recipient, 1)),
         }
     }
 

@@ -42,7 +42,9 @@ pub fn check_url(text: &str) -> Result<Url, &'static str> {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether an address is this computer's own.
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())

@@ -2,7 +2,7 @@ use super::frame::Told;
 use super::pace::{From, slowed};
 use super::problem::{Refusal, RequestId};
 use super::{AppState, access, sign::Signer, visitor};
-use crate::renewal::Bearer;
+use crate::renewal::Recipient;
 use crate::rules::{Answer, Call, Caller, Presented};
 use crate::seal::keyed_hash;
 use crate::store::{Answered, Question, Store, Trouble};
@@ -117,8 +117,8 @@ async fn decide<S: Store>(
     tracing::debug!(request = %id, path = call.path(), "asked");
     let mut jitter = [0; 2];
     getrandom::fill(&mut jitter).map_err(|error| failed(&error, None))?;
-    let bearer = bearer(request, shown.hash());
-    let presented = state.renewals.read(bearer, request.renewal.as_deref());
+    let recipient = recipient(request, shown.hash());
+    let presented = state.renewals.read(recipient, request.renewal.as_deref());
     let question = Question {
         token: hash,
         call: Call::new(call, request.intent),
@@ -142,7 +142,7 @@ async fn decide<S: Store>(
         tracing::warn!(request = %id, theirs = request.ks, ours = ring.set.seq, "a client knows a newer key set");
     }
     let signer = Signer { ring: &ring, issuer: &state.info.issuer, request, token: shown.hash() };
-    let secret = |number| state.renewals.secret(bearer, number);
+    let secret = |number| state.renewals.secret(recipient, number);
     let answer = seal(&signer, call, id, &answered, secret).map_err(|error| failed(&error, None))?;
     Ok((answer, is_known(&answered.answer)))
 }
@@ -191,8 +191,8 @@ fn seal(
 }
 
 /// To whom the renewal secrets of a request's answers belong.
-pub(crate) fn bearer(request: &SeatRequest, token: TokenHash) -> Bearer {
-    Bearer { token, install: request.install_id }
+pub(crate) fn recipient(request: &SeatRequest, token: TokenHash) -> Recipient {
+    Recipient { token, install: request.install_id }
 }
 
 pub(crate) fn caller(request: &SeatRequest, renewal: Presented, jitter: u16) -> Caller {

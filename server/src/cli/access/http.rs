@@ -8,7 +8,10 @@ use reqwest::{
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 use seatlock_protocol::{Token, TokenError, TokenKind, api::JSON};
-use seatlock_server::view::{List, ProblemView};
+use seatlock_server::{
+    identity::is_loopback,
+    view::{List, ProblemView},
+};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{path::Path, sync::Arc, time::Duration};
 use utoipa::ToSchema;
@@ -209,12 +212,6 @@ fn token(file: Option<&Path>) -> anyhow::Result<Token> {
             anyhow::anyhow!("{from}: that is no API token; those begin with \"sat_\"")
         }
     })
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// What asks the server at `url`, by a proxy only if it is not on this computer.
