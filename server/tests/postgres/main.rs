@@ -1,0 +1,17 @@
+//! What needs PostgreSQL.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that cannot go on has failed, and figures are worth reading"
+)]
+
+#[path = "../harness/mod.rs"]
+#[macro_use]
+mod harness;
+mod nodes;
+mod postgres_tls;
+mod servers;

@@ -1,0 +1,77 @@
+//! Renewal secrets over random histories: an honest installation is never taken for two, two copies always are.
+
+use crate::rules_support::*;
+use proptest::prelude::*;
+use seatlock_protocol::Code;
+use seatlock_server::rules::{Call, ClonePolicy, Presented};
+
+/// One copy of an installation's files.
+#[derive(Clone, Copy)]
+struct Copy {
+    secret: Presented,
+    /// Answers that it has stored.
+    answers: u32,
+}
+
+impl Copy {
+    /// Asks, and stores the answer unless it is lost on its way or the process is killed before it was stored.
+    fn ask(&mut self, world: &mut World, call: Call, arrives: bool) -> Result<(), Code> {
+        world.call_with(0, call, "a", self.secret)?;
+        if arrives {
+            self.secret = world.secret(0);
+            self.answers += 1;
+        }
+        Ok(())
+    }
+}
+
+fn activated(policy: ClonePolicy) -> (World, Copy) {
+    let mut world = World::new(1);
+    world.license.clone_policy = policy;
+    world.create();
+    world.call(0, Call::Activate, "a");
+    let secret = world.secret(0);
+    (world, Copy { secret, answers: 0 })
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    prop::sample::select(vec![Call::Renew, Call::Renew, Call::Launch, Call::Activate, Call::Offline])
+}
+
+fn policy() -> impl Strategy<Value = ClonePolicy> {
+    prop::sample::select(vec![ClonePolicy::Flag, ClonePolicy::Enforce])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_honest_installation_never_looks_like_two(
+        policy in policy(),
+        asked in prop::collection::vec((call(), any::<bool>(), 0..13u64), 1..60),
+    ) {
+        let (mut world, mut computer) = activated(policy);
+        for (call, arrives, days) in asked {
+            world.pass(days * DAY);
+            prop_assert_eq!(computer.ask(&mut world, call, arrives), Ok(()));
+            prop_assert_eq!(world.seat(0).clone_suspected_at, None);
+        }
+    }
+
+    #[test]
+    fn two_copies_that_both_get_answers_are_found(
+        policy in policy(),
+        asked in prop::collection::vec((any::<bool>(), call(), any::<bool>()), 1..200),
+    ) {
+        let (mut world, files) = activated(policy);
+        let mut copies = [files, files];
+        for (which, call, arrives) in asked {
+            world.pass(61); // within a minute the other copy's request could as well be late
+            let refused = copies[usize::from(which)].ask(&mut world, call, arrives);
+            let found = world.seat(0).clone_suspected_at.is_some();
+            prop_assert!(found || refused.is_ok());
+            let both = copies.iter().all(|copy| copy.answers >= 2);
+            prop_assert!(found || !both, "two answers to each of two copies, and nobody noticed");
+        }
+    }
+}

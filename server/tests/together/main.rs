@@ -1,0 +1,29 @@
+//! The library and the server together.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that cannot go on has failed, and figures are worth reading"
+)]
+
+#[cfg(all(feature = "capi", unix))]
+mod air_gap;
+mod clones;
+mod end_to_end;
+#[cfg(all(feature = "capi", unix))]
+mod headless;
+mod hostile;
+mod keys;
+#[cfg(unix)]
+mod keys_page;
+mod network_gate;
+mod nightmare;
+#[cfg(unix)]
+mod operations_page;
+#[cfg(all(feature = "capi", unix))]
+mod processes;
+mod restore;
+mod support;

@@ -1,0 +1,27 @@
+//! The library by itself: rules, header, exports, and C programs that are not nice to it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that cannot go on has failed, and figures are worth reading"
+)]
+
+mod architecture;
+#[cfg(all(feature = "capi", unix))]
+mod bad_input;
+mod clock_properties;
+#[cfg(all(feature = "capi", target_os = "linux"))]
+mod exports;
+#[cfg(feature = "capi")]
+mod header;
+mod license_files;
+mod license_properties;
+mod license_rules;
+mod license_support;
+#[cfg(all(feature = "capi", target_os = "linux"))]
+mod lifecycle;
+#[cfg(all(feature = "capi", target_os = "linux"))]
+mod load;
