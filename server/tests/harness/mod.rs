@@ -39,6 +39,7 @@ use uuid::Uuid;
 /// Clocks that are wrong.
 pub mod faketime;
 /// A store of each kind.
+#[macro_use]
 pub mod stores;
 
 pub const PRODUCT: &str = "com.example.bridge";

@@ -11,7 +11,7 @@
 
 mod bad_issuers;
 mod sign_in;
-#[cfg(all(feature = "capi", unix))]
+#[cfg(unix)]
 mod sign_in_example;
 #[path = "../together/support/mod.rs"]
 mod support;

@@ -12,6 +12,9 @@
 #[path = "../harness/mod.rs"]
 #[macro_use]
 mod harness;
+#[macro_use]
+mod store_support;
+
 mod audit_chain;
 mod checkpoints;
 mod desk;
@@ -24,5 +27,4 @@ mod rules_clones;
 mod rules_properties;
 mod rules_support;
 mod rules_table;
-mod store_support;
 mod stores;

@@ -9,11 +9,11 @@
     reason = "a test that cannot go on has failed, and figures are worth reading"
 )]
 
-#[cfg(all(feature = "capi", unix))]
+#[cfg(unix)]
 mod air_gap;
 mod clones;
 mod end_to_end;
-#[cfg(all(feature = "capi", unix))]
+#[cfg(unix)]
 mod headless;
 mod hostile;
 mod keys;
@@ -23,7 +23,7 @@ mod network_gate;
 mod nightmare;
 #[cfg(unix)]
 mod operations_page;
-#[cfg(all(feature = "capi", unix))]
+#[cfg(unix)]
 mod processes;
 mod restore;
 mod support;
