@@ -1,7 +1,9 @@
 //! Every code that a server can send, produced once, with its status and what it does to a lease.
 
-use crate::harness::{Answer, Plugin, Site};
-use crate::issuer_support::{AUDIENCE, Issuers, Key, Manner, with};
+use crate::harness::{
+    Answer, Plugin, Site,
+    issuer::{AUDIENCE, Issuers, Key, Manner, with},
+};
 use seatlock_protocol::{Act, Code};
 use serde_json::json;
 use std::collections::BTreeSet;
