@@ -32,7 +32,7 @@ const fn program(name: &'static str, packages: &'static [&'static str]) -> Tool 
     Tool { name, from: Source::Debian(packages), is_there: starts }
 }
 
-pub const CARGO_DENY: Tool = Tool { name: "cargo-deny", from: Source::Crate("0.19.0"), is_there: starts };
+pub const CARGO_DENY: Tool = Tool { name: "cargo-deny", from: Source::Crate("0.20.2"), is_there: starts };
 pub const CHROMIUM: Tool = program("chromium", &["chromium"]);
 pub const CLANG: Tool = program("clang", &["clang"]);
 pub const CMAKE: Tool = program("cmake", &["cmake"]);
