@@ -1,9 +1,10 @@
 //! Requests that wait for the database together.
 
 use crate::ENGINE;
-use crate::harness::{Plugin, Site, join_all, logged};
+use crate::harness::{PATIENCE, Plugin, Site, join_all, logged};
 use rustix::process::Signal;
 use sqlx::AssertSqlSafe;
+use std::time::Duration;
 
 const SEATS: usize = 100;
 const CONNECTIONS: usize = 16;
@@ -60,4 +61,24 @@ async fn one_request_that_fails_does_not_fail_those_of_its_batch() {
     assert_eq!((count(201), count(500)), (tokens.len() - 1, 1));
     assert_eq!(site.cli(&["license", "show"]).json()[0]["in_use"], tokens.len() - 1);
     logged(&site, "a batch failed", 1).await;
+}
+
+/// Whoever hears nothing in time does not know, and asks again.
+#[tokio::test]
+async fn a_request_that_nobody_waits_for_any_more_is_carried_out_all_the_same() {
+    let (site, tokens) = Site::with_tokens(ENGINE, 1).await;
+    let server = site.serve_with(&["--request-timeout", "1s"]);
+    let mut database = site.database().await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut database).await.unwrap();
+    let plugin = Plugin::new(&tokens[0], "a");
+    assert_eq!(server.call("activate", &plugin).await.status, 503);
+    sqlx::query("COMMIT").execute(&mut database).await.unwrap();
+    let taken = async {
+        while site.place().number("SELECT count(*) FROM seat WHERE state = 'in_use'").await == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, taken).await.expect("it waited for the lock");
+    let again = server.call("activate", &plugin).await;
+    assert_eq!((again.status, again.lease().epoch), (200, 1));
 }

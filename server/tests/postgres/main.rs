@@ -22,7 +22,12 @@ mod clock;
 mod config;
 mod lease_keys;
 mod migrations;
+#[cfg(unix)]
+mod operations_page;
 mod servers;
+#[path = "../together/support/mod.rs"]
+#[allow(dead_code, reason = "`together` uses more of it")]
+mod support;
 mod tls;
 mod transfer;
 mod unavailable_database;

@@ -11,8 +11,10 @@
 
 #[cfg(unix)]
 mod air_gap;
+mod bad_issuers;
 mod clones;
 mod end_to_end;
+mod fault_proxy;
 #[cfg(unix)]
 mod headless;
 mod hostile;
@@ -20,10 +22,10 @@ mod keys;
 #[cfg(unix)]
 mod keys_page;
 mod network_gate;
-mod nightmare;
 #[cfg(unix)]
 mod operations_page;
 #[cfg(unix)]
 mod processes;
+mod relay;
 mod restore;
 mod support;

@@ -94,7 +94,7 @@ async fn play(game: &Game, store: &AnyStore, doer: usize) {
         if second >= SECONDS {
             return;
         }
-        if step % STEPS == 0 {
+        if step.is_multiple_of(STEPS) {
             game.db.run("UPDATE clock SET mark = mark + 1").await;
             at_any_moment(&game.db).await;
         }
