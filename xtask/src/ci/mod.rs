@@ -10,6 +10,7 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 use xtask::build;
+use xtask::install::Install;
 use xtask::schedule::{self, Job};
 
 /// The admin API, against its own description.
@@ -230,6 +231,18 @@ fn everything_is_there(ring: &Ring, step: &Step) -> Result<()> {
         ),
         None => Ok(()),
     }
+}
+
+/// The shared library as it is shipped, installed once where programs find it.
+fn shipped() -> Result<PathBuf> {
+    static INSTALLED: Mutex<Option<PathBuf>> = Mutex::new(None);
+    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(there) = &*installed {
+        return Ok(there.clone());
+    }
+    let prefix = folder()?.join("installed");
+    Install { prefix: prefix.clone(), destdir: None, debug: false }.run()?;
+    Ok(installed.insert(prefix.join("lib/libseatlock.so")).clone())
 }
 
 /// Where this keeps what outlasts a run.

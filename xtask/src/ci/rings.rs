@@ -60,7 +60,7 @@ fn quick() -> Result<String> {
 }
 
 fn release() -> Result<String> {
-    build::libraries(true)?;
+    super::shipped()?;
     Ok("the library as it is shipped".to_owned())
 }
 
@@ -177,7 +177,7 @@ pub const RINGS: &[Ring] = &[
                 .after(&[PROGRAMS])
                 .processors(0),
             step("clock", clock::end_to_end).needs(&[tools::FAKETIME, tools::UNSHARE]).after(&[PROGRAMS]),
-            step("gate", gate::closed).needs(&[tools::STRACE]).after(&[PROGRAMS]).processors(0),
+            step("gate", gate::closed).needs(&[tools::STRACE]).after(&[PROGRAMS, RELEASE]).processors(0),
             step("resolver", resolver::hanging).needs(&[tools::GCC]).after(&[PROGRAMS]).processors(0),
         ],
     },
