@@ -13,4 +13,6 @@
 #[macro_use]
 mod harness;
 mod clock;
+#[cfg(unix)]
+mod farm;
 mod troubles;
