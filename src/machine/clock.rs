@@ -254,7 +254,10 @@ mod tests {
         assert!(after.wall.unwrap().since(before.wall.unwrap()) >= DAY);
         assert!(after.since_boot - before.since_boot >= DAY && after.boot == before.boot);
         assert!(moved.since_boot_held(&held) - held_before >= DAY);
-        assert!(system.read().since_boot < before.since_boot + DAY, "the computer's own clock was left alone");
+        assert!(
+            system.read().since_boot < before.since_boot + DAY,
+            "the computer's own clock was left alone"
+        );
     }
 
     #[test]

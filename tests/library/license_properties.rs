@@ -289,7 +289,10 @@ const MEMBERS: [&str; 8] =
 fn member() -> impl Strategy<Value = (usize, serde_json::Value)> {
     let at = |member: usize, value: serde_json::Value| (member, value);
     let object = prop_oneof![
-        Just(at(5, serde_json::json!({"high_water": UnixTime::MAX, "signed": UnixTime::MAX, "since_boot": u64::MAX}))),
+        Just(at(
+            5,
+            serde_json::json!({"high_water": UnixTime::MAX, "signed": UnixTime::MAX, "since_boot": u64::MAX})
+        )),
         Just(at(6, serde_json::json!({"failures": u32::MAX, "not_before": UnixTime::MAX}))),
         Just(at(7, serde_json::json!({"last_used_at": 0, "launches": u64::MAX}))),
     ];

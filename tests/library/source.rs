@@ -138,7 +138,8 @@ fn is_test(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let condition = attribute.meta.require_list().map(|list| list.tokens.to_string());
         attribute.path().is_ident("cfg")
-            && condition.is_ok_and(|text| text.split(|c: char| !c.is_alphanumeric()).any(|word| word == "test"))
+            && condition
+                .is_ok_and(|text| text.split(|c: char| !c.is_alphanumeric()).any(|word| word == "test"))
     })
 }
 

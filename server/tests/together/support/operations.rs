@@ -125,7 +125,8 @@ impl Site {
     /// shell has the rest.
     fn printed(&self, commands: &str) -> String {
         let asks = commands.lines().take_while(|line| self.postgres.is_none() && line.starts_with(CURL));
-        let mut printed: String = asks.clone().map(|line| self.get(line.strip_prefix(CURL).unwrap())).collect();
+        let mut printed: String =
+            asks.clone().map(|line| self.get(line.strip_prefix(CURL).unwrap())).collect();
         let rest: Vec<&str> = commands.lines().skip(asks.count()).collect();
         let rest = rest.join("\n");
         assert!(self.postgres.is_some() || !rest.contains("curl"), "curl is asked for first: {rest}");
