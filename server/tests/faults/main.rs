@@ -13,4 +13,6 @@
 mod harness;
 
 mod clock;
+#[cfg(unix)]
+mod farm;
 mod full_disk;
