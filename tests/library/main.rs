@@ -25,3 +25,5 @@ mod license_support;
 mod lifecycle;
 #[cfg(all(feature = "capi", target_os = "linux"))]
 mod load;
+#[cfg(all(feature = "capi", target_os = "linux"))]
+mod wake;
