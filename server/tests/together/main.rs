@@ -25,5 +25,7 @@ mod network_gate;
 mod operations_page;
 #[cfg(unix)]
 mod processes;
+#[cfg(target_os = "linux")]
+mod refusals;
 mod restore;
 mod support;
