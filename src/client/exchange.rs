@@ -161,11 +161,11 @@ impl Worker {
         getrandom::fill(&mut nonce).map_err(|_| Code::Internal)?;
         let asked = Asked { call, nonce: Nonce::new(nonce), token: presented.hash };
         let request = self.request(&asked, intent);
-        let now = self.now();
+        let (now, clock) = (self.now(), &self.shared.clock);
         let reply = tokio::select! {
             biased;
             () = self.shared.network_disallowed() => return Err(Code::NetworkDisallowed),
-            reply = self.http.call(call, &presented.text, &request, now) => reply,
+            reply = self.http.call(call, &presented.text, &request, now, |time| clock.sleep(time)) => reply,
         };
         Ok(self.judged(&asked, &reply, request.renewal))
     }

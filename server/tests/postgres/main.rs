@@ -13,5 +13,10 @@
 #[macro_use]
 mod harness;
 mod nodes;
+#[cfg(unix)]
+mod operations_page;
 mod postgres_tls;
 mod servers;
+#[path = "../together/support/mod.rs"]
+#[allow(dead_code, reason = "`together` uses more of it")]
+mod support;

@@ -11,6 +11,7 @@
 
 #[cfg(unix)]
 mod air_gap;
+mod bad_issuers;
 mod clones;
 mod end_to_end;
 mod fault_proxy;
@@ -27,5 +28,6 @@ mod operations_page;
 mod processes;
 #[cfg(target_os = "linux")]
 mod refusals;
+mod relay;
 mod restore;
 mod support;
