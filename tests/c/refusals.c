@@ -197,11 +197,15 @@ static void opening(kind what, int number, int after, const char *words)
     seatlock_options_free(options);
 }
 
-/* The first use of the network, and a later one. */
+/* The first use of the network, and a later one, for which a thread is still there. */
 static void network(const char *host, kind what, int number, const char *words)
 {
     seatlock_client *client = open_at(host, arguments[4]);
-    for (int use = 0; use < 2; use++) {
+    uint64_t operation = 0;
+    for (int use = 0; use < (what == THREADS ? 1 : 2); use++) {
+        /* The worker is idle once it has answered something that needs neither disk nor network. */
+        REQUIRE(seatlock_client_ping(client, SEATLOCK_PING_RENEW, &operation, NULL) == SEATLOCK_OK);
+        REQUIRE(end_of(client, operation).code == SEATLOCK_OK);
         refuse(what, number, 0);
         seatlock_event event = ping(client);
         bool stays = licensed(client);
