@@ -88,7 +88,8 @@ fn macho_changes(object: &[u8]) -> Result<Changes> {
     Ok(changes)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
     use crate::c;
@@ -101,7 +102,8 @@ mod tests {
     /// Names that a plug-in exports which calls the only function of an archive.
     fn exported(folder: &Path, archive: &Path) -> Vec<String> {
         let (source, plugin) = (folder.join("plugin.c"), folder.join("plugin.so"));
-        fs::write(&source, "int part(void);\nint plugin(void);\nint plugin(void) { return part(); }\n").unwrap();
+        fs::write(&source, "int part(void);\nint plugin(void);\nint plugin(void) { return part(); }\n")
+            .unwrap();
         c::compile(&[&source, archive], &[], &plugin, &["-shared", "-fPIC"]).unwrap();
         let bytes = fs::read(plugin).unwrap();
         let file = object::File::parse(&*bytes).unwrap();

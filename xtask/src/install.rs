@@ -77,7 +77,8 @@ impl Install {
     pub fn advice(&self) -> String {
         let folder = self.prefix.join("lib");
         let folder = folder.display();
-        if cfg!(target_os = "linux") && ["/usr", "/usr/local"].map(Path::new).contains(&self.prefix.as_path()) {
+        if cfg!(target_os = "linux") && ["/usr", "/usr/local"].map(Path::new).contains(&self.prefix.as_path())
+        {
             "Programs find the shared library after `ldconfig`, as root.".to_owned()
         } else if cfg!(unix) {
             format!(

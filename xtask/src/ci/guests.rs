@@ -74,8 +74,7 @@ pub fn forked_loop() -> Result<String> {
     let folder = tempfile::tempdir()?;
     let program = folder.path().join("forked_loop");
     let link = c::link_with(&build::shared_library(false)?)?;
-    let flags: Vec<&str> =
-        c::CXX_WARNINGS.iter().copied().chain(link.iter().map(String::as_str)).collect();
+    let flags: Vec<&str> = c::CXX_WARNINGS.iter().copied().chain(link.iter().map(String::as_str)).collect();
     let source = repository().join("tests/c/forked_loop.cpp");
     c::cxx(&[&source], &[&repository().join("include")], &program, &flags)?;
     run::output(without_settings(&program).arg(folder.path().join("state")))?;
