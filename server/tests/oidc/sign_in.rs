@@ -91,7 +91,6 @@ fn nobody_listens(page: &str) -> bool {
     TcpStream::connect(format!("127.0.0.1:{}", port(page))).is_err()
 }
 
-
 fn token_file(computer: &Computer) -> String {
     fs::read_to_string(computer.file("token").unwrap()).unwrap()
 }

@@ -90,7 +90,8 @@ fn sound(path: &str) -> (u16, &'static str, String) {
         return described("", "")(path);
     }
     let part = |json: &str| URL_SAFE_NO_PAD.encode(json);
-    let (head, claims) = (part(r#"{"alg":"RS256"}"#), part(r#"{"iss":"https://login.example","sub":"farm"}"#));
+    let (head, claims) =
+        (part(r#"{"alg":"RS256"}"#), part(r#"{"iss":"https://login.example","sub":"farm"}"#));
     let token = format!("{head}.{claims}.{}", part("signature"));
     (200, JSON, format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":300}}"#))
 }

@@ -135,8 +135,7 @@ fn seats_of_killed_farm_nodes_come_back_by_themselves() {
     // Many take longer to start, and must not be given up before all have.
     let ttl = 6 + nodes / 10;
     let times = [ttl, ttl + 1, ttl / 3].map(|seconds| format!("{seconds}s"));
-    let more =
-        ["--ephemeral", "--offline-ttl", &times[0], "--auto-release", &times[1], "--renew", &times[2]];
+    let more = ["--ephemeral", "--offline-ttl", &times[0], "--auto-release", &times[1], "--renew", &times[2]];
     let setup = Setup { seats: nodes as u32, more: more.map(str::to_owned).to_vec(), ..Setup::default() };
     let server = Running::start_with(&setup).unwrap();
     let seats: Vec<_> =

@@ -84,7 +84,8 @@ pub(super) struct Answer {
 
 impl Wire {
     pub(super) fn new(route: &Route) -> Result<Self, Denied> {
-        let client = builder(route).and_then(|builder| builder.timeout(CALL_TIMEOUT).build().map_err(unusable));
+        let client =
+            builder(route).and_then(|builder| builder.timeout(CALL_TIMEOUT).build().map_err(unusable));
         client.map(Self).map_err(unreached)
     }
 
