@@ -9,6 +9,7 @@
     reason = "a test that cannot go on has failed, and figures are worth reading"
 )]
 
+mod answers_and_calls;
 mod architecture;
 #[cfg(all(feature = "capi", unix))]
 mod bad_input;
