@@ -91,7 +91,9 @@ fn an_answer_counts_for_its_call_only() {
                     assert_eq!(computer.state.renewal, renewal, "{what}, to {call:?}");
                 }
                 Taken => {
-                    let License::Lease(lease) = &computer.state.license else { panic!("{what}, to {call:?}") };
+                    let License::Lease(lease) = &computer.state.license else {
+                        panic!("{what}, to {call:?}")
+                    };
                     assert_eq!(lease.claims.epoch, 8, "{what}, to {call:?}");
                 }
                 Lost | GivenBack => {

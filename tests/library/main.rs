@@ -26,3 +26,5 @@ mod license_support;
 mod lifecycle;
 #[cfg(all(feature = "capi", target_os = "linux"))]
 mod load;
+mod secrets_and_proxies;
+mod unsigned_members;

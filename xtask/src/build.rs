@@ -77,7 +77,10 @@ fn beside() -> Option<PathBuf> {
 
 fn there(path: PathBuf, package: &str) -> Result<PathBuf> {
     if !path.exists() {
-        bail!("{} is missing: it is built for the tests of `{package}` and of what depends on it", path.display());
+        bail!(
+            "{} is missing: it is built for the tests of `{package}` and of what depends on it",
+            path.display()
+        );
     }
     Ok(path)
 }

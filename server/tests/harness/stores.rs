@@ -209,6 +209,7 @@ impl Install {
             client: "1.0.0".to_owned(),
             terms: None,
             epoch: None,
+            gave_up: false,
             lost: None,
             launches: 1,
             last_offline: None,

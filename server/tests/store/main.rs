@@ -17,6 +17,7 @@ mod store_support;
 
 mod audit_chain;
 mod checkpoints;
+mod confirmations;
 mod desk;
 mod histories;
 mod lists;

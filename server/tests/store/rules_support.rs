@@ -127,6 +127,7 @@ impl World {
             client: "1.0.0".to_owned(),
             terms: self.license.terms.clone(),
             epoch: None,
+            gave_up: false,
             lost: None,
             launches: 1,
             last_offline: None,

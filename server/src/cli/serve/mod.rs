@@ -1,9 +1,12 @@
+/// The lines of the log.
+mod lines;
 /// What "serve" can be told.
 mod options;
 
 pub(super) use options::Serve;
 
 use anyhow::{Context as _, bail};
+use lines::Lines;
 use options::LogFormat;
 use sd_notify::NotifyState;
 use seatlock_server::{
@@ -60,8 +63,7 @@ impl Serve {
     }
 
     fn log(&self) {
-        let log =
-            tracing_subscriber::fmt().with_max_level(self.log).with_writer(std::io::stderr).with_ansi(false);
+        let log = tracing_subscriber::fmt().with_max_level(self.log).with_writer(|| Lines).with_ansi(false);
         match self.log_format {
             LogFormat::Text => log.init(),
             LogFormat::Json => log.json().flatten_event(true).init(),
