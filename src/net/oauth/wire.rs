@@ -1,6 +1,6 @@
 use super::Parameter;
 use crate::license::Trouble;
-use crate::net::{Route, build, classify};
+use crate::net::{CALL_TIMEOUT, Route, builder, classify, unusable};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use form_urlencoded::{Serializer, byte_serialize};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -87,7 +87,7 @@ pub(super) struct Answer {
 
 impl Wire {
     pub(super) fn new(route: Route) -> Result<Self, Denied> {
-        let client = build(&route).map_err(unreached)?;
+        let client = made(&route)?;
         Ok(Self { route, client })
     }
 
@@ -96,7 +96,7 @@ impl Wire {
         if url.scheme() == self.route.server.scheme() {
             return Ok(self.client.clone());
         }
-        build(&Route { server: url.clone(), ..self.route.clone() }).map_err(unreached)
+        made(&Route { server: url.clone(), ..self.route.clone() })
     }
 
     pub(super) async fn get(&self, url: String) -> Result<Zeroizing<Vec<u8>>, Denied> {
@@ -135,6 +135,11 @@ impl Wire {
             (status, _) => Err(not_understood(status)),
         }
     }
+}
+
+fn made(route: &Route) -> Result<reqwest::Client, Denied> {
+    let client = builder(route).and_then(|builder| builder.timeout(CALL_TIMEOUT).build().map_err(unusable));
+    client.map_err(unreached)
 }
 
 impl Answer {
