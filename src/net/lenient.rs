@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, de::IgnoredAny};
 #[serde(untagged)]
 enum Fitting<T> {
     Yes(T),
-    No(#[expect(dead_code, reason = "nothing of it is wanted")] IgnoredAny),
+    No(IgnoredAny),
 }
 
 /// A member that can be done without: what does not fit is as good as absent.
