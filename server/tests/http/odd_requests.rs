@@ -29,7 +29,7 @@ fn odd_values() -> Vec<Value> {
 async fn an_odd_renewal_is_a_wrong_one_and_no_odd_request() {
     let site = Site::new(&["--seats", "2"]);
     let (_, token) = site.seat("ada@example.com");
-    let server = site.serve();
+    let server = site.serve_with(&["--token-limit", "0"]);
     let mut ada = Plugin::new(&token, "a");
     let first = server.call("activate", &ada).await;
     assert_eq!(first.status, 201);
@@ -46,7 +46,7 @@ async fn an_odd_renewal_is_a_wrong_one_and_no_odd_request() {
 async fn odd_members_leave_nothing_behind() {
     let site = Site::new(&["--seats", "2"]);
     let (_, token) = site.seat("ada@example.com");
-    let server = site.serve();
+    let server = site.serve_with(&["--token-limit", "0"]);
     let mut ada = Plugin::new(&token, "a");
     assert_eq!(server.call("activate", &ada).await.status, 201);
     // Not among them: machine, install_id and product, which say who asks. Whoever reads a token can ask for anybody.
