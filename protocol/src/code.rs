@@ -1,3 +1,4 @@
+use crate::plain;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
@@ -209,7 +210,7 @@ fn fill<'a>(sentence: &str, value_of: &impl Fn(&str) -> Option<&'a str>) -> Opti
     while let Some((before, after)) = rest.split_once('{') {
         let (name, after) = after.split_once('}')?;
         filled.push_str(before);
-        filled.push_str(value_of(name)?);
+        filled.push_str(&plain(value_of(name)?));
         rest = after;
     }
     filled.push_str(rest);
@@ -260,6 +261,8 @@ mod tests {
         let text = Code::SeatInUseElsewhere.text(known);
         assert_eq!(text, "In use on YBWE-SEZM since 2026-11-20.");
         assert_eq!(Code::SeatLimitReached.text(|_| None), "seat limit reached");
+        let hostile = |_: &str| Some("3\r\n\u{1b}]0;free\u{7}\u{202e}");
+        assert_eq!(Code::SeatLimitReached.text(hostile), "All 3   ]0;free  seats are in use.");
         assert_eq!(Code::TokenRevoked.text(|_| None), Code::TokenRevoked.row().text);
     }
 }

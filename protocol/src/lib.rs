@@ -28,17 +28,23 @@ pub mod key;
 mod mac;
 /// The pseudonymous identity of a computer, one per product.
 pub mod machine_id;
+/// Texts of strangers, as people may be shown them.
+mod plain;
+/// Renewal secrets: their form, and what a lease says of one.
+pub mod renewal;
 /// Unix time in whole seconds, limited to what JSON numbers carry exactly.
 pub mod time;
 /// Integration tokens, API tokens and client secrets.
 pub mod token;
 
 pub use access_token::{AccessToken, AccessTokenError, Identity};
-pub use bytes::{Nonce, ParseBytesError, TokenHash};
+pub use bytes::{Nonce, ParseBytesError, RenewalHash, TokenHash};
 pub use code::{Act, Code};
 pub use jws::{JwsError, Typ};
 pub use key::{KeyError, PublicKey, SigningKey};
 pub use machine_id::{MachineId, MachineSource};
+pub use plain::{is_plain, plain, plain_lines};
+pub use renewal::is_renewal;
 pub use time::UnixTime;
 pub use token::{Token, TokenError, TokenKind};
 

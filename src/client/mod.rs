@@ -49,6 +49,7 @@ use registration::Registration;
 use seatlock_protocol::{
     Code, Token, TokenKind,
     api::{ClientInfo, Intent},
+    plain,
 };
 use shared::Shared;
 use sign_in::{Asked, Place};
@@ -382,7 +383,9 @@ impl Client {
             Text::MachineShort => Some(self.identity.id.short()),
             Text::Seat => snapshot.seat.clone(),
             Text::Plan => snapshot.plan.clone(),
-            Text::Entitlements => snapshot.plan.as_ref().map(|_| snapshot.entitlements.join(" ")),
+            Text::Entitlements => {
+                snapshot.plan.as_ref().map(|_| plain(&snapshot.entitlements.join(" ")).into_owned())
+            }
             Text::Status => Some(self.shared.words(self.shared.clock.read())),
             Text::StateFolder => self.state_folder.clone(),
             Text::SignInUrl => self.shared.prompt().map(|prompt| prompt.url),

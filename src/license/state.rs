@@ -6,6 +6,7 @@ use seatlock_protocol::{
     Code, UnixTime,
     api::OfflineUse,
     claims::{KeySetClaims, LeaseClaims, VerdictClaims},
+    is_renewal,
 };
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -172,7 +173,10 @@ impl State {
                 Err(_) => License::none(binding),
             },
             (None, None) => match record.handed_back {
-                Some(lease) => License::HandedBack(Box::new(lease)),
+                Some(given) => {
+                    let renewal = given.renewal.filter(|text| is_renewal(text));
+                    License::HandedBack(Box::new(HandedBack { renewal, ..given }))
+                }
                 None => License::none(binding),
             },
         };
@@ -181,7 +185,7 @@ impl State {
             key_set,
             key_set_at: record.key_set_at,
             license,
-            renewal: record.renewal,
+            renewal: record.renewal.filter(|text| is_renewal(text)),
             clock: record.clock,
             pacing: record.pacing,
             offline: record.offline,

@@ -1,14 +1,16 @@
+use super::lenient::fitting;
 use super::tls::Untrusted;
 use crate::license::{Reply, Signed, SignedObject, Trouble};
 use crate::scarcity::{scarce, shortage};
-use chrono::DateTime;
 use rustls::CertificateError;
 use seatlock_protocol::{
     Code, UnixTime,
-    api::{JSON, LeaseAnswer, PROBLEM_JSON, Problem, VerdictAnswer},
+    api::{JSON, PROBLEM_JSON, Problem},
 };
+use serde::Deserialize;
 use std::error::Error;
 use std::io::ErrorKind;
+use std::time::UNIX_EPOCH;
 
 /// Sorts an answer. The signed parts of a body decide later, whatever the status says; what has none is a failure.
 pub fn answer(status: u16, content_type: Option<&str>, retry_after: Option<u64>, body: &[u8]) -> Reply {
@@ -19,7 +21,7 @@ pub fn answer(status: u16, content_type: Option<&str>, retry_after: Option<u64>,
         return Reply::Signed(signed);
     }
     let is_problem =
-        media_type(content_type) == PROBLEM_JSON && serde_json::from_slice::<Problem>(body).is_ok();
+        media_type(content_type) == Some(PROBLEM_JSON) && serde_json::from_slice::<Problem>(body).is_ok();
     match (status, retry_after) {
         (429, Some(_)) => failed(Code::RateLimited, status, retry_after),
         (503, Some(_)) => failed(Code::Maintenance, status, retry_after),
@@ -32,36 +34,59 @@ fn signed_parts(status: u16, content_type: Option<&str>, body: &[u8]) -> Option<
     let parts = |object, key_set, renewal| Some(Signed { object, key_set, renewal, http_status: status });
     match media_type(content_type) {
         _ if status == 511 => None,
-        JSON => {
-            if let Ok(answer) = serde_json::from_slice::<LeaseAnswer>(body) {
-                return parts(SignedObject::Lease(answer.lease), answer.keyset, Some(answer.renewal));
+        Some(JSON) => {
+            if let Ok(Leased { lease, renewal, keyset }) = serde_json::from_slice(body) {
+                return parts(SignedObject::Lease(lease), keyset, renewal);
             }
-            let answer = serde_json::from_slice::<VerdictAnswer>(body).ok()?;
-            parts(SignedObject::Verdict(answer.verdict), answer.keyset, None)
+            let Judged { verdict, keyset } = serde_json::from_slice(body).ok()?;
+            parts(SignedObject::Verdict(verdict), keyset, None)
         }
-        PROBLEM_JSON => {
-            let problem = serde_json::from_slice::<Problem>(body).ok()?;
-            parts(SignedObject::Verdict(problem.verdict?), problem.keyset, None)
+        Some(PROBLEM_JSON) => {
+            let Judged { verdict, keyset } = serde_json::from_slice(body).ok()?;
+            parts(SignedObject::Verdict(verdict), keyset, None)
         }
         _ => None,
     }
 }
 
-fn media_type(content_type: Option<&str>) -> &str {
-    content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim()
+/// What is read of a lease answer. Beside the lease nothing in it is signed, so nothing else can spoil it.
+#[derive(Deserialize)]
+struct Leased {
+    lease: String,
+    #[serde(default, deserialize_with = "fitting")]
+    renewal: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
+    keyset: Option<String>,
+}
+
+/// What is read of an answer with a verdict, and of a refusal.
+#[derive(Deserialize)]
+struct Judged {
+    verdict: String,
+    #[serde(default, deserialize_with = "fitting")]
+    keyset: Option<String>,
+}
+
+/// The one of our media types that it is. Their letter case says nothing (RFC 9110, section 8.3.1).
+fn media_type(content_type: Option<&str>) -> Option<&'static str> {
+    let named = content_type?.split(';').next()?.trim();
+    [JSON, PROBLEM_JSON].into_iter().find(|known| named.eq_ignore_ascii_case(known))
 }
 
 fn failed(code: Code, status: u16, retry_after: Option<u64>) -> Reply {
     Reply::Failed(Trouble { http_status: Some(status), retry_after, ..Trouble::of(code) })
 }
 
-/// Seconds of a `Retry-After` header, which is a number or a date (RFC 9110, section 10.2.3).
+/// Seconds of a `Retry-After` header, which is a number or a date in one of three forms (RFC 9110, sections 10.2.3 and
+/// 5.6.7).
 pub fn retry_after(text: &str, now: UnixTime) -> Option<u64> {
     let text = text.trim();
-    text.parse().ok().or_else(|| {
-        let date = UnixTime::new(DateTime::parse_from_rfc2822(text).ok()?.timestamp())?;
-        Some(date.since(now))
-    })
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than a number has are as long as can be.
+        return Some(text.parse().unwrap_or(u64::MAX));
+    }
+    let date = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(UnixTime::new(i64::try_from(date.as_secs()).ok()?)?.since(now))
 }
 
 /// Nobody answered within the limit.
@@ -160,6 +185,13 @@ mod tests {
         let cases: &[(u16, &str, Option<u64>, &str, &str)] = &[
             (200, JSON, None, LEASE, "signed"),
             (201, "application/json; charset=utf-8", None, LEASE, "signed"),
+            (200, "Application/JSON", None, LEASE, "signed"),
+            (403, "APPLICATION/PROBLEM+JSON ;x=y", None, SIGNED, "signed"),
+            (200, JSON, None, r#"{"lease":"x"}"#, "signed"),
+            (200, JSON, None, r#"{"lease":"x","renewal":7,"keyset":[],"seat":"odd"}"#, "signed"),
+            (200, JSON, None, r#"{"verdict":"x","keyset":{}}"#, "signed"),
+            (403, PROBLEM, None, r#"{"type":1,"verdict":"x","params":7}"#, "signed"),
+            (500, "Application/Problem+JSON", None, UNSIGNED, "server_error"),
             (200, JSON, None, VERDICT, "signed"),
             (403, PROBLEM, None, SIGNED, "signed"),
             (200, PROBLEM, None, SIGNED, "signed"),
@@ -199,8 +231,14 @@ mod tests {
             ("120", Some(120)),
             (" 0 ", Some(0)),
             ("Sun, 06 Nov 1994 08:50:37 GMT", Some(60)),
-            ("Sun, 06 Nov 1993 08:50:37 GMT", None),
+            ("Sunday, 06-Nov-94 08:50:37 GMT", Some(60)),
+            ("Sun Nov  6 08:50:37 1994", Some(60)),
             ("Sat, 06 Nov 1993 08:50:37 GMT", Some(0)),
+            ("99999999999999999999999", Some(u64::MAX)),
+            ("", None),
+            ("+5", None),
+            ("5.5", None),
+            ("Sun, 06 Nov 1994", None),
             ("-5", None),
             ("soon", None),
         ] {

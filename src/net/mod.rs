@@ -3,6 +3,8 @@
 
 /// Sorts what came back, by status, type and body.
 mod classify;
+/// Reads what strangers write in more than one way.
+mod lenient;
 /// Signing in at an OpenID provider.
 pub mod oauth;
 /// Names of servers.
@@ -134,8 +136,17 @@ impl Http {
     }
 }
 
+/// What is secret would go to a proxy as it is.
+const IN_THE_CLEAR: &str =
+    "Its address begins with http, and nothing secret is sent to a proxy without https";
+
 fn builder(route: &Route) -> Result<ClientBuilder, Trouble> {
     let secure = route.server.scheme() == "https";
+    let stays_here = is_loopback(&route.server);
+    let explicit = matches!(route.proxy, ProxyChoice::Explicit(_));
+    if !secure && (explicit || !stays_here) {
+        return Err(Trouble { detail: Some(IN_THE_CLEAR.to_owned()), ..Trouble::of(Code::Unreachable) });
+    }
     let tls = tls::configuration(secure, &route.extra_ca).map_err(|error| {
         // A certificate store that could not be opened looks like an empty one.
         out_of_means()
@@ -157,7 +168,7 @@ fn builder(route: &Route) -> Result<ClientBuilder, Trouble> {
     Ok(match &route.proxy {
         ProxyChoice::Explicit(url) => builder.proxy(Proxy::all(url.clone()).map_err(unusable)?),
         ProxyChoice::Direct => builder.no_proxy(),
-        ProxyChoice::System if is_loopback(&route.server) => builder.no_proxy(),
+        ProxyChoice::System if stays_here => builder.no_proxy(),
         ProxyChoice::System => builder,
     })
 }

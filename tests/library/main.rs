@@ -9,6 +9,7 @@
     reason = "a test that cannot go on has failed, and figures are worth reading"
 )]
 
+mod answers_and_calls;
 mod architecture;
 #[cfg(all(feature = "capi", unix))]
 mod bad_input;
@@ -28,3 +29,5 @@ mod load;
 mod source;
 #[cfg(all(feature = "capi", target_os = "linux"))]
 mod wake;
+mod secrets_and_proxies;
+mod unsigned_members;

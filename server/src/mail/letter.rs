@@ -6,7 +6,7 @@ use lettre::{
         header::{HeaderName, HeaderValue},
     },
 };
-use seatlock_protocol::{Token, UnixTime};
+use seatlock_protocol::{Token, UnixTime, plain};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -138,9 +138,7 @@ fn last_minute(until: UnixTime) -> String {
 
 /// A name on one line, cut, without what would break the line or turn its direction.
 fn one_line(name: &str) -> String {
-    let turns = |c| matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
-    let plain = name.chars().map(|c| if c.is_control() || turns(c) { ' ' } else { c });
-    plain.take(SHOWN).collect::<String>().trim().to_owned()
+    plain(name).chars().take(SHOWN).collect::<String>().trim().to_owned()
 }
 
 fn escaped(text: &(impl AsRef<str> + ?Sized)) -> String {

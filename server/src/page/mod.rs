@@ -28,6 +28,8 @@ mod seat;
 mod seat_token;
 /// The list of seats.
 mod seats;
+/// How texts get onto pages.
+mod shown;
 /// The way in.
 mod sign_in;
 /// API tokens of the user.
@@ -46,5 +48,6 @@ pub use parts::{Help, Id, Moment, Notice, SeatName, Shell, StatusBadge, Tone};
 pub use seat::{SeatPage, SeatRelease};
 pub use seat_token::{Mail, SeatTokenPage, TokenReason};
 pub use seats::{EmptyList, LicenseCard, LicenseState, RecoveryNotice, SeatFilter, SeatRow, SeatsPage};
+pub use shown::Shown;
 pub use sign_in::{SignInPage, WayIn};
 pub use tokens::{ApiTokenRow, ConfirmDeleteToken, TokenCreatedPage, TokensPage};

@@ -207,6 +207,7 @@ pub(crate) fn caller(request: &SeatRequest, renewal: Presented, jitter: u16) -> 
         client: request.client.lib.clone(),
         terms: request.terms.clone(),
         epoch: request.have.as_ref().map(|have| have.epoch),
+        gave_up: request.have.as_ref().is_some_and(|have| have.jti.is_none()),
         lost: None,
         launches: launched.max(reported),
         last_offline: offline.map(|offline| offline.last_used_at),

@@ -215,6 +215,12 @@ impl<'a> Draft<'a> {
 
     /// T4 and T5.
     fn extend(&mut self, call: Call, caller: &Caller, holding: Holding) -> Answer {
+        // T2 after a T9 that is still on its way: a confirmation of what was given up must not end what begins now.
+        if call == Call::Offline && caller.gave_up && caller.epoch == Some(self.seat.epoch) {
+            self.seat.epoch += 1;
+            self.record(AuditEvent::Activated, Some(holding.machine.clone()));
+            return self.lease(call, caller, Holding { since: self.now, ..holding }, true);
+        }
         self.lease(call, caller, holding, false)
     }
 
@@ -232,7 +238,13 @@ impl<'a> Draft<'a> {
             self.seat.terms.clone_from(&caller.terms);
         }
         let known = caller.install.as_ref();
-        let install = Install::rotated(known, caller.install_id, caller.renewal, self.now);
+        let install = match known {
+            // A request file may be answered twice, and two files in any order: one of the leases is carried back.
+            Some(known) if call == Call::Offline && !bound && caller.renewal == Presented::Nothing => {
+                known.and_one_more()
+            }
+            _ => Install::rotated(known, caller.install_id, caller.renewal, self.now),
+        };
         let renewal = install.newest();
         self.install = Some(install);
         Answer::Lease { terms, renewal }
@@ -259,7 +271,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// T9, by a file that may be old: only the installation that holds the seat now can confirm, by its renewal secret.
+    /// T9, by a file that may be old: only the installation that holds the seat now can confirm, by a renewal secret of
+    /// this hold.
     fn confirm(&mut self, caller: &Caller) -> Result<Answer, Verdict> {
         let held_in = match &self.seat.state {
             SeatState::InUse(holding) if holding.machine == caller.machine => Some(self.seat.epoch),
@@ -269,9 +282,7 @@ impl<'a> Draft<'a> {
             }
             _ => None,
         };
-        // Not the secret before it: a lease that was made since would live on.
-        let newest = caller.install.as_ref().map(Install::newest);
-        let proven = newest.is_some_and(|newest| caller.renewal == Presented::Number(newest));
+        let proven = caller.install.as_ref().is_some_and(|install| install.handed_out(caller.renewal));
         if proven && held_in.is_some() && held_in == caller.epoch {
             self.give_back(caller)
         } else {

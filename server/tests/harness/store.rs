@@ -201,6 +201,7 @@ pub fn caller(computer: &str) -> Caller {
         client: "1.0.0".to_owned(),
         terms: None,
         epoch: None,
+        gave_up: false,
         lost: None,
         launches: 0,
         last_offline: None,

@@ -282,7 +282,7 @@ async fn issuers_that_lie() {
         (Manner::Floods, "its answer is too large"),
         (Manner::OtherName, "it calls itself by another name than it is configured with"),
         (Manner::Redirects, "it answers with the HTTP status 307"),
-        (Manner::NoKeys, "its keys are of no use: it has no key for RS256, PS256, ES256 or EdDSA"),
+        (Manner::NoKeys, "its keys are of no use: it has no key for RS256, PS256, ES256, ES384 or EdDSA"),
         (
             Manner::PlainHttpElsewhere,
             "its address is of no use: https is needed, or everybody on the way could put keys of his own in",

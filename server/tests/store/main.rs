@@ -15,6 +15,7 @@ mod harness;
 mod suite;
 
 mod audit_tampering;
+mod confirmations;
 mod restored_properties;
 mod rules_clones;
 mod rules_properties;

@@ -11,6 +11,7 @@
 
 #[cfg(unix)]
 mod air_gap;
+mod answers;
 mod bad_issuers;
 mod clones;
 mod end_to_end;

@@ -117,7 +117,7 @@ impl Issuer {
             ("code_challenge", &challenge),
             ("code_challenge_method", "S256"),
         ];
-        let mut page = provider.authorization()?.clone();
+        let mut page = provider.authorization()?;
         page.query_pairs_mut()
             .extend_pairs(asked)
             .extend_pairs(self.audience())
@@ -140,15 +140,15 @@ impl Issuer {
     pub async fn revoke(&self, token: &RefreshToken) -> Result<(), Denied> {
         let secret = token.secret_for(&self.url, &self.client_id).ok_or(Denied::Ended)?;
         let (wire, provider) = self.provider().await?;
-        let Some(revocation) = provider.revocation() else { return Ok(()) };
+        let Some(revocation) = provider.revocation()? else { return Ok(()) };
         let asked = [("token", secret), ("token_type_hint", "refresh_token")];
-        wire.post(revocation, self.client(&provider), &asked).await?.done()
+        wire.post(&revocation, self.client(&provider), &asked).await?.done()
     }
 
     async fn provider(&self) -> Result<(Wire, Provider), Denied> {
         let server = Url::parse(&self.url).map_err(|_| Denied::because("Its address is not valid"))?;
         let route = Route { server, proxy: self.proxy.clone(), extra_ca: self.extra_ca.clone() };
-        let wire = Wire::new(&route)?;
+        let wire = Wire::new(route)?;
         let provider = Provider::read(&wire.get(discovery::document(&self.url)).await?, &self.url)?;
         Ok((wire, provider))
     }

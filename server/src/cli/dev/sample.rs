@@ -68,6 +68,7 @@ async fn activate(
         client: env!("CARGO_PKG_VERSION").to_owned(),
         terms: None,
         epoch: None,
+        gave_up: false,
         lost: None,
         launches: 1,
         last_offline: None,

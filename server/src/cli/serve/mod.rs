@@ -1,3 +1,5 @@
+/// The lines of the log.
+mod lines;
 /// What "serve" can be told.
 mod options;
 
@@ -5,6 +7,7 @@ pub(super) use options::Serve;
 
 use anyhow::{Context as _, bail};
 use futures_util::StreamExt as _;
+use lines::Lines;
 use options::LogFormat;
 use sd_notify::NotifyState;
 use seatlock_server::{
@@ -55,8 +58,7 @@ impl Serve {
     }
 
     fn log(&self) {
-        let log =
-            tracing_subscriber::fmt().with_max_level(self.log).with_writer(std::io::stderr).with_ansi(false);
+        let log = tracing_subscriber::fmt().with_max_level(self.log).with_writer(|| Lines).with_ansi(false);
         match self.log_format {
             LogFormat::Text => log.init(),
             LogFormat::Json => log.json().flatten_event(true).init(),
