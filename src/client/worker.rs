@@ -176,7 +176,13 @@ impl Worker {
             // It waits for a person beside everything else; see `run`.
             Work::SignIn(_) => Outcome::of(Code::Internal),
             Work::SignOut => self.sign_out().await,
-            Work::Ping(intent) => self.ping(intent).await,
+            Work::Ping(intent) => {
+                let outcome = self.ping(intent).await;
+                if outcome.code == Code::NetworkDisallowed {
+                    self.take(Input::Unasked);
+                }
+                outcome
+            }
             Work::Release => match self.prepare().await {
                 Ok(()) => {
                     let _turn = self.turn(false).await;
@@ -208,13 +214,7 @@ impl Worker {
 
     async fn tick(&mut self) {
         self.keeper.refresh();
-        let (state, effects) =
-            step(&self.keeper.state, Input::Ticked, machine::clock::read(), &self.keeper.rules);
-        self.keeper.state = state;
-        if effects.contains(&Effect::Save) {
-            let saved = self.keeper.save();
-            self.note(saved);
-        }
+        self.take(Input::Ticked);
         self.publish();
         if self.renews() && self.is_due() {
             let shared = Arc::clone(&self.shared);
@@ -223,6 +223,16 @@ impl Worker {
                 () = shared.closed() => {}
                 _ = self.ping(Intent::Renew) => self.publish(),
             }
+        }
+    }
+
+    /// Takes what needs no answer.
+    fn take(&mut self, input: Input<'_>) {
+        let (state, effects) = step(&self.keeper.state, input, machine::clock::read(), &self.keeper.rules);
+        self.keeper.state = state;
+        if effects.contains(&Effect::Save) {
+            let saved = self.keeper.save();
+            self.note(saved);
         }
     }
 

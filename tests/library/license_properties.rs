@@ -277,7 +277,7 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
             serde_json::json!({"high_water": UnixTime::MAX, "signed": UnixTime::MAX, "since_boot": u64::MAX})
         ),
         Just(serde_json::json!({"failures": u32::MAX, "not_before": UnixTime::MAX})),
-        Just(serde_json::json!({"last_used_at": 0, "launches": u64::MAX})),
+        Just(serde_json::json!({"started": u64::MAX, "started_at": 0, "reported": 3, "offline": u64::MAX})),
     ]
 }
 
@@ -336,7 +336,7 @@ proptest! {
         clocks in prop::collection::vec((any::<Option<i64>>(), any::<u64>()), 1..6),
     ) {
         let mut text = serde_json::to_value(Computer::licensed().state.to_record()).unwrap();
-        let names = ["install_id", "key_set", "key_set_at", "verdict", "renewal", "clock", "pacing", "offline"];
+        let names = ["install_id", "key_set", "key_set_at", "verdict", "renewal", "clock", "pacing", "launches"];
         for (at, value) in members {
             text[names.get(at).unwrap()] = value;
         }
