@@ -20,6 +20,7 @@ mod codes;
 mod command_line;
 mod dev;
 mod durability;
+mod floods;
 mod issuer_support;
 mod issuers;
 mod life_cycle;
