@@ -13,4 +13,5 @@
 #[macro_use]
 mod harness;
 mod clock;
+mod owners;
 mod troubles;

@@ -26,6 +26,7 @@ mod issuers;
 mod life_cycle;
 mod mail;
 mod oauth;
+mod operator;
 mod page_samples;
 mod pages;
 mod serve;
