@@ -359,7 +359,7 @@ def pyjwt_verify(jws, key):
 def ours(verb, typ, tasks):
     """The crate's answers to `tasks`, one JSON document in each line."""
     lines = "".join(json.dumps(task) + "\n" for task in tasks)
-    command = ["cargo", "run", "-q", "-p", "seatlock-protocol", "--example", "jws", "--", verb, typ]
+    command = ["cargo", "run", "-q", "--example", "jws", "--", verb, typ]
     done = subprocess.run(command, input=lines, capture_output=True, text=True, encoding="utf-8", cwd=PROTOCOL)
     answers = [json.loads(line) for line in done.stdout.split("\n")[:-1]]
     if len(answers) != len(tasks):

@@ -1,8 +1,7 @@
 use crate::license::{
     Binding, Credential, Input, License, Reading, Record, RefreshToken, Rules, State, step,
 };
-use crate::machine;
-use crate::machine::Process;
+use crate::machine::{Process, clock::Clock};
 use crate::store::{Asker, Folder, Loaded, StoreError, Turn, Uptime};
 use seatlock_protocol::{Identity, Token, TokenHash};
 use std::io::ErrorKind;
@@ -18,6 +17,7 @@ pub(super) struct Keeper {
     provisioned: bool,
     folder: Option<Folder>,
     keeping: Keeping,
+    clock: Clock,
     /// The token whose lease was asked for by a file, and whether it may be kept once that comes.
     asked_for: Option<(Token, bool)>,
     /// Whether the license in memory came from the server and is not on disk yet.
@@ -55,6 +55,7 @@ impl Keeper {
         folder: Option<Folder>,
         provisioned: Option<Credential>,
         install_id: Uuid,
+        clock: Clock,
     ) -> (Self, Vec<Complaint>) {
         let mut complaints = Vec::new();
         let remembered = folder.as_ref().and_then(|folder| {
@@ -67,9 +68,18 @@ impl Keeper {
         };
         let (provisioned, credential) = (provisioned.is_some(), provisioned.or(remembered));
         let state = State::new(install_id, &binding(&rules, credential.as_ref()));
-        let (asked_for, fresh, uncounted) = (None, false, None);
-        let mut keeper =
-            Self { rules, state, credential, provisioned, folder, keeping, asked_for, fresh, uncounted };
+        let mut keeper = Self {
+            rules,
+            state,
+            credential,
+            provisioned,
+            folder,
+            keeping,
+            clock,
+            asked_for: None,
+            fresh: false,
+            uncounted: None,
+        };
         if keeping == Keeping::InMemory {
             return (keeper, complaints);
         }
@@ -220,7 +230,7 @@ impl Keeper {
     /// What is known here and what is stored. Of two leases of the same second the stored one is the later, unless the one
     /// in memory has just come: only the holder of the turn gets one.
     fn merged(&self, stored: State) -> State {
-        let (mine, reading) = (self.state.clone(), machine::clock::read());
+        let (mine, reading) = (self.state.clone(), self.clock.read());
         if self.fresh {
             mine.merged_with(stored, reading)
         } else {

@@ -97,7 +97,8 @@ mod tests {
         let first: Change = |counted| counted.launched(at(1000));
         let soon: Change = |counted| counted.launched(at(1010));
         let later: Change = |counted| counted.launched(at(2000));
-        let cases: [(&str, &[Change], Option<(u64, Option<i64>)>); 10] = [
+        type Row<'a> = (&'a str, &'a [Change], Option<(u64, Option<i64>)>);
+        let cases: [Row<'_>; 10] = [
             ("never started", &[same], None),
             ("the first asks", &[first], Some((1, None))),
             ("it was answered", &[first, Launches::answered], None),

@@ -34,6 +34,8 @@ pub mod port;
 pub mod postgres;
 /// Runs commands and says what they printed when they fail.
 pub mod run;
+/// Jobs that run side by side.
+pub mod schedule;
 /// A licensing server of its own for one test.
 pub mod server;
 

@@ -1,6 +1,7 @@
 //! `seatlock-server dev`: everything that it prints works, and nothing of value is ever deleted.
 
-use crate::harness::Plugin;
+use crate::harness::{Plugin, send_signal};
+use rustix::process::Signal;
 use seatlock_protocol::{
     PublicKey, Typ,
     api::LeaseAnswer,
@@ -104,8 +105,7 @@ impl Dev {
 
     /// Ends it as Ctrl-C does: in order.
     fn stop(mut self) -> String {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        send_signal(self.child.id(), Signal::INT);
         assert!(self.child.wait().unwrap().success());
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();

@@ -22,7 +22,7 @@ const PROXIED: [&str; 2] = ["--trusted-proxy", "127.0.0.1/32"];
 /// A line of `/proc/<pid>/status`, in KiB.
 #[cfg(target_os = "linux")]
 fn memory(server: &Server<'_>, line: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
+    let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
     let value = status.lines().find_map(|found| found.strip_prefix(line)).unwrap();
     value.trim_start_matches(':').trim().trim_end_matches(" kB").parse().unwrap()
 }
@@ -39,7 +39,7 @@ fn stranger(http: &reqwest::Client, server: &Server<'_>, number: usize) -> Reque
 
 async fn flood(server: &Server<'_>, first: usize) -> Vec<Response> {
     let http = http_client();
-    let asked = (first..first + FLOOD).map(|number| stranger(&http, server, number).send()).collect();
+    let asked = (first..first + FLOOD).map(|number| stranger(&http, server, number).send());
     join_all(asked).await.into_iter().map(Result::unwrap).collect()
 }
 
@@ -87,7 +87,7 @@ async fn who_waits_too_long_for_a_turn_is_told_to_come_back() {
             .send()
     };
     let strangers = async { flood(&server, 0).await };
-    let others = async { join_all((0..FLOOD / 2).map(add).collect()).await };
+    let others = async { join_all((0..FLOOD / 2).map(add)).await };
     let (strangers, others) = tokio::join!(strangers, others);
 
     let mut turned_away = 0;
@@ -129,7 +129,7 @@ async fn strangers_who_hang_up_cost_no_more_than_those_who_wait() {
             let asked = stranger(&http, &server, round * FLOOD + number).send();
             tokio::time::timeout(Duration::from_millis(30), asked)
         });
-        join_all(asked.collect()).await;
+        join_all(asked).await;
     }
     assert_eq!(flood(&server, 20 * FLOOD).await.len(), FLOOD);
     let peak = memory(&server, "VmHWM");

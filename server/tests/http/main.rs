@@ -10,18 +10,18 @@
 )]
 
 #[path = "../harness/mod.rs"]
-#[macro_use]
 mod harness;
+#[path = "../suite/http/mod.rs"]
+mod suite;
+
 mod admin_api;
 mod admin_commands;
-mod admin_support;
+mod batches;
 mod calls;
 mod codes;
 mod command_line;
 mod dev;
-mod durability;
 mod floods;
-mod issuer_support;
 mod issuers;
 mod life_cycle;
 mod mail;
@@ -30,3 +30,7 @@ mod operator;
 mod page_samples;
 mod pages;
 mod serve;
+mod unavailable_database;
+
+/// Where the suite is played.
+const ENGINE: harness::database::Engine = harness::database::Engine::Sqlite;

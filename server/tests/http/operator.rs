@@ -230,12 +230,10 @@ fn health_finds_the_server_by_the_settings_of_serve() {
         assert_eq!(done.ok, done.stdout.contains("\"healthy\": true"), "{done:?}");
         (done.ok, done.stderr)
     };
-    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-
-    // By a variable, an option and the file; on every address of the computer.
-    let port = free();
+    // By a variable, an option and the file; also where it listens on every address of the computer.
+    let server = site.serve();
+    let port = server.url.rsplit(':').next().unwrap().to_owned();
     let listen = format!("0.0.0.0:{port}");
-    let server = site.serve_told(&[], &["--listen", &listen]);
     assert_eq!(healthy(&site, &[("SEATLOCK_LISTEN", &listen)], &[]), (true, String::new()));
     assert!(healthy(&site, &[], &["--listen", &listen]).0);
     assert!(healthy(&site, &[], &["--url", &format!("http://127.0.0.1:{port}")]).0);
@@ -250,11 +248,11 @@ fn health_finds_the_server_by_the_settings_of_serve() {
     let signed = rcgen::generate_simple_self_signed(vec!["licenses.example.com".to_owned()]).unwrap();
     fs::write(site.data().join("tls.pem"), signed.cert.pem()).unwrap();
     fs::write(site.data().join("tls-key.pem"), signed.signing_key.serialize_pem()).unwrap();
-    let settings =
-        format!("listen = \"127.0.0.1:{port}\"\ntls_certificate = \"tls.pem\"\ntls_key = \"tls-key.pem\"\n");
-    fs::write(&toml, settings).unwrap();
-    let server = site.serve_told(&[], &["--listen", &format!("127.0.0.1:{port}")]);
-    assert_eq!(healthy(&site, &[], &[]), (true, String::new()));
+    fs::write(&toml, "tls_certificate = \"tls.pem\"\ntls_key = \"tls-key.pem\"\n").unwrap();
+    let server = site.serve();
+    let port = server.url.rsplit(':').next().unwrap().to_owned();
+    let told = [("SEATLOCK_LISTEN", &*format!("127.0.0.1:{port}"))];
+    assert_eq!(healthy(&site, &told, &[]), (true, String::new()));
     // A name that was typed is checked.
     let (ok, said) = healthy(&site, &[], &["--url", &format!("https://127.0.0.1:{port}")]);
     assert!(!ok, "{said}");

@@ -11,6 +11,7 @@
 
 #[cfg(unix)]
 mod air_gap;
+mod bad_issuers;
 mod clones;
 mod end_to_end;
 mod fault_proxy;
@@ -26,5 +27,6 @@ mod network_gate;
 mod operations_page;
 #[cfg(unix)]
 mod processes;
+mod relay;
 mod restore;
 mod support;

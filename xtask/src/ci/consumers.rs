@@ -1,4 +1,3 @@
-use super::need;
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,8 +10,6 @@ use xtask::{build, c, repository, run};
 
 /// The C++ quickstart as a CMake project, once with each form of the library, against a real server.
 pub fn cmake() -> Result<String> {
-    need("cmake", "cmake")?;
-    need("make", "make")?;
     let place = Place::new()?;
     let server = Running::start()?;
     let seat = server.create_seat("cmake@example.com")?;
@@ -37,7 +34,6 @@ pub fn cmake() -> Result<String> {
 
 /// The C example with the flags that pkg-config tells, once with each form of the library.
 pub fn pkg_config() -> Result<String> {
-    need("pkg-config", "pkg-config")?;
     let place = Place::new()?;
     let version = place.pkg_config(&["--modversion"])?.join(" ");
     for name in ["shared", "static"] {

@@ -1,4 +1,4 @@
-use super::{need, strace};
+use super::strace;
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use xtask::plugin::Plugin;
@@ -16,7 +16,6 @@ const SWITCHES: &[(&str, Option<&str>, Option<&str>)] =
 /// strace sees no socket of any family while the gate is closed, and sees them while it is open. The server's address
 /// is a name, so that the resolver would be asked too.
 pub fn closed() -> Result<String> {
-    need("strace", "strace")?;
     let plugin = Plugin::build()?;
     let server = Running::start_with(&xtask::server::Setup {
         more: vec!["--renew".into(), "1s".into()],

@@ -90,15 +90,15 @@ struct Place {
 impl Place {
     fn new() -> Result<Self> {
         let tests = repository().join("server/tests/mail_server");
-        let venv = build::target_folder().join("mail-venv");
-        super::python::install(&venv, &tests.join("requirements.txt"))?;
-        run::output(build::cargo().args(["build", "--quiet", "--workspace", "--example", "mail"]))?;
+        let python = super::python::program("python", "server/tests/mail_server/requirements.txt", "python")?;
+        // Built with the server.
+        build::server()?;
         let program = build::target_folder()
             .join("debug/examples/mail")
             .with_extension(std::env::consts::EXE_EXTENSION);
         let folder = tempfile::tempdir()?;
         certificates(folder.path())?;
-        let mut python = Command::new(venv.join("bin/python"));
+        let mut python = Command::new(python);
         python.arg(tests.join("server.py")).args(["server.pem", "key.pem"]).current_dir(folder.path());
         Ok(Self { program, server: Server::start(python)?, folder })
     }

@@ -1,4 +1,4 @@
-use super::{need, strace};
+use super::strace;
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,8 +16,6 @@ const EXPOSURE: &str = "20";
 
 /// The unit is one that systemd takes, protects the server as far as it says, and lets it do what it does.
 pub fn unit() -> Result<String> {
-    need("systemd-analyze", "systemd")?;
-    need("strace", "strace")?;
     let folder = tempfile::tempdir()?;
     let unit = folder.path().join("seatlock-server.service");
     let text = fs::read_to_string(repository().join("packaging/systemd/seatlock-server.service"))?;

@@ -1,4 +1,4 @@
-use crate::harness::{Plugin, Server, Site, http_client};
+use super::{ISSUER, PROGRAM, Plugin, Server, Site, http_client};
 use reqwest::{Method, header::HeaderMap};
 use seatlock_protocol::{Token, TokenKind};
 use seatlock_server::{desk::session_hash, seal::Secret};
@@ -47,7 +47,7 @@ impl Site {
 pub fn file(call: &str, plugin: &Plugin) -> Value {
     let token = Token::parse(&plugin.token, TokenKind::Integration).unwrap();
     json!({
-        "format": "seatlock-request", "version": 1, "call": call, "issuer": crate::harness::ISSUER,
+        "format": "seatlock-request", "version": 1, "call": call, "issuer": ISSUER,
         "token_hash": token.hash(), "request": plugin.request().1,
     })
 }
@@ -208,7 +208,7 @@ impl Ask<'_> {
 
 /// A command with the address of the server and an API token in its environment.
 pub fn command(server: &Server<'_>, token: &str, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_seatlock-server"));
+    let mut command = Command::new(PROGRAM);
     command.args(args).env("SEATLOCK_SERVER_URL", &server.url).env("SEATLOCK_API_TOKEN", token);
     command
 }

@@ -1,15 +1,16 @@
 //! Issuers that are not there, lie, or are slow: a code with its reason, the stored license as it was, and a next try later.
 
-use crate::support::{AGREED, Computer, end_of};
+use crate::support::{AGREED, Computer, end_of, until};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatlock::{Client, Code, EventKind, Intent, LockState, Options};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use xtask::fault_proxy::{CASES, FaultProxy, Upstream};
 use xtask::mock_server::MockServer;
-use xtask::oidc_provider::Provider;
 
 /// What an issuer answers to a path: status, type and body. `{url}` becomes its own address.
 type Script = dyn Fn(&str) -> (u16, &'static str, String) + Send + Sync;
@@ -83,11 +84,22 @@ fn grants(
     move |path| if path == "/token" { (status, kind, body.to_owned()) } else { described("", "")(path) }
 }
 
+/// An issuer without fault. Nobody here looks at the signature.
+fn sound(path: &str) -> (u16, &'static str, String) {
+    if path != "/token" {
+        return described("", "")(path);
+    }
+    let part = |json: &str| URL_SAFE_NO_PAD.encode(json);
+    let (head, claims) =
+        (part(r#"{"alg":"RS256"}"#), part(r#"{"iss":"https://login.example","sub":"farm"}"#));
+    let token = format!("{head}.{claims}.{}", part("signature"));
+    (200, JSON, format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":300}}"#))
+}
+
 #[test]
 fn no_issuer_locks_anybody_out() {
     let (computer, server) = (Computer::new("issuers"), MockServer::start().unwrap());
-    let provider = Provider::default().start().unwrap();
-    let client = machine(&computer, &server, provider.url());
+    let client = machine(&computer, &server, &issuer(sound));
     assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok);
     drop(client);
     let (lease, _) = (computer.stored_lease().unwrap(), server.seen());
@@ -161,15 +173,23 @@ fn an_issuer_that_never_answers_is_given_up() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let client = machine(&computer, &server, &url);
     let begin = Instant::now();
-    let event = end_of(&client, client.ping(Intent::Launch));
+    let ping = client.ping(Intent::Launch).unwrap();
+    let connection = listener.accept().unwrap();
+    for wait in [13, 2] {
+        let early = client.wait(ping, Duration::from_millis(100)).unwrap();
+        assert!(early.is_none(), "it was given up too early: {early:?}");
+        computer.time.advance(Duration::from_secs(wait));
+    }
+    let event = end_of(&client, Ok(ping));
     assert_eq!(event.code, Code::IssuerUnusable, "{}", event.message);
     assert!(
-        event.message.contains("in time") && begin.elapsed() < Duration::from_secs(25),
+        event.message.contains("in time") && begin.elapsed() < Duration::from_secs(10),
         "{:?}",
         begin.elapsed()
     );
+    drop(connection);
     client.ping(Intent::Launch).unwrap();
-    thread::sleep(Duration::from_millis(300));
+    let _connection = listener.accept().unwrap();
     let begin = Instant::now();
     client.close(crate::support::PATIENCE);
     assert!(begin.elapsed() < Duration::from_secs(8), "it waited for the issuer: {:?}", begin.elapsed());
@@ -190,10 +210,10 @@ fn a_certificate_that_nobody_vouches_for_is_not_talked_to() {
     );
 }
 
-/// An issuer of device codes, and the moments at which it was asked whether somebody has typed one.
-fn device_issuer(answers: &'static [&'static str]) -> (String, Arc<Mutex<Vec<Instant>>>) {
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let moments = Arc::clone(&asked);
+/// An issuer of device codes, and how often it was asked whether somebody has typed one.
+fn device_issuer(answers: &'static [&'static str]) -> (String, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
     let url = issuer(move |path| match path {
         "/device" => {
             let codes = r#"{"device_code":"device-canary","user_code":"WDJB-MJHT","expires_in":60,"interval":1,
@@ -201,9 +221,7 @@ fn device_issuer(answers: &'static [&'static str]) -> (String, Arc<Mutex<Vec<Ins
             (200, JSON, codes.to_owned())
         }
         "/token" => {
-            let mut moments = moments.lock().unwrap();
-            let answer = answers.get(moments.len()).or(answers.last()).unwrap();
-            moments.push(Instant::now());
+            let answer = answers.get(count.fetch_add(1, Ordering::SeqCst)).or(answers.last()).unwrap();
             (400, JSON, format!(r#"{{"error":"{answer}"}}"#))
         }
         other => described("", "")(other),
@@ -217,6 +235,16 @@ fn a_device_code_is_asked_for_as_slowly_as_the_issuer_wants() {
     let (url, asked) = device_issuer(&["authorization_pending", "slow_down", "expired_token"]);
     let client = Client::open(&options(&computer, &server, &url)).unwrap();
     let operation = client.sign_in_device(AGREED, None).unwrap();
+    let asked = || asked.load(Ordering::SeqCst);
+    until("it is asked once, and again after a second", || {
+        computer.time.advance(Duration::from_millis(20));
+        asked() == 2
+    });
+    // Told to slow down: five seconds more.
+    computer.time.advance(Duration::from_secs(5));
+    assert!(client.wait(operation, Duration::from_millis(100)).unwrap().is_none());
+    assert_eq!(asked(), 2, "six seconds have not passed");
+    computer.time.advance(Duration::from_secs(1));
     let mut said = Vec::new();
     while said.last().is_none_or(|(kind, _)| *kind != EventKind::Operation) {
         let Some(event) = client.next_event(crate::support::PATIENCE).unwrap() else { panic!("{said:?}") };
@@ -226,7 +254,5 @@ fn a_device_code_is_asked_for_as_slowly_as_the_issuer_wants() {
     assert!(said[0].1.contains("/type") && said[0].1.contains("WDJB-MJHT"), "{said:?}");
     assert!(said[1].1.contains("not used in time (expired_token)"), "{said:?}");
     assert!(!format!("{said:?}").contains("canary"), "{said:?}");
-    let asked = asked.lock().unwrap();
-    assert_eq!(asked.len(), 3);
-    assert!(asked[2] - asked[1] >= Duration::from_secs(6), "five seconds more: {:?}", asked[2] - asked[1]);
+    assert_eq!(asked(), 3);
 }

@@ -1,29 +1,35 @@
 //! The invariants of docs/protocol.md, section 9, during and after random histories: many callers, owners and sweepers on
 //! two servers of one database, with leases of seconds.
 
-use crate::harness::{
-    join_all,
-    stores::{Fresh, Install, PEPPER, token},
+use crate::{
+    ENGINE,
+    harness::{
+        database::Database,
+        join_all,
+        store::{Dice, Install, order, resize, seats, token},
+    },
 };
 use seatlock_protocol::{Token, UnixTime};
 use seatlock_server::{
     rules::{Answer, Call, OwnerAct},
-    store::{Actor, AnyStore, AuditPart, AuditQuery, AuditRow, Made, OwnerOrder, Store as _, TokenHashes},
+    store::{AnyStore, AuditPart, AuditQuery, AuditRow, Made, OwnerOrder, Store as _, TokenHashes},
 };
 use std::{
     collections::BTreeMap,
     ops::Range,
-    sync::Mutex,
-    time::{Duration, Instant},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use uuid::Uuid;
 
-on_every_store!(whatever_happens_the_invariants_hold(6));
-
-const TIME: Duration = Duration::from_secs(12);
+const SECONDS: u64 = 24;
+/// Things that happen in a second.
+const STEPS: u64 = 80;
 /// Seconds in which nobody asks, so that seats are released for inactivity, by many sweeps at once.
-const QUIET: Range<u64> = 4..9;
-const DOERS: u64 = 12;
+const QUIET: Range<u64> = 8..14;
+const DOERS: usize = 12;
 const AUTO_RELEASE: u64 = 3;
 const WINDOW: u64 = 1;
 const MANUAL: [&str; 2] = ["released_by_owner", "released_by_machine"];
@@ -42,44 +48,35 @@ struct Lease {
 
 /// What there is to play with: seats with their present tokens, and every lease that came.
 struct Game {
+    db: Database,
+    pepper: [u8; 32],
     seats: Vec<(Uuid, Mutex<Token>)>,
     leases: Mutex<Vec<Lease>>,
+    steps: AtomicU64,
 }
 
-async fn whatever_happens_the_invariants_hold(fresh: Fresh) {
-    fresh
-        .place
-        .run(&format!(
-            "UPDATE license SET offline_ttl = 2, auto_release = {AUTO_RELEASE}, renew = 1, warn = 1, \
-             release_window = {WINDOW}"
-        ))
-        .await;
-    let other = fresh.place.open().await;
-    let mut seats = Vec::new();
-    for _ in 0..6 {
-        let (id, token) = fresh.seat().await;
-        seats.push((id, Mutex::new(token)));
-    }
-    let old = fresh.store.licenses(None).await.unwrap().remove(0);
-    let new = seatlock_server::rules::License { seats_max: 4, ..old.clone() };
-    fresh.store.change_license(old, new, Actor::Console).await.unwrap();
-    let game = Game { seats, leases: Mutex::default() };
-    let begin = Instant::now();
-    let doers = (0..DOERS).map(|doer| {
-        let store = if doer % 2 == 0 { &fresh.store } else { &other };
-        play(&game, store, doer, begin)
-    });
-    let look = async {
-        while begin.elapsed() < TIME {
-            at_any_moment(&fresh).await;
-            tokio::time::sleep(Duration::from_millis(150)).await;
-        }
-    };
-    tokio::join!(join_all(doers.collect()), look);
-    at_any_moment(&fresh).await;
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_happens_the_invariants_hold() {
+    let db = Database::with_seats(ENGINE, 6).await;
+    db.run(&format!(
+        "UPDATE license SET offline_ttl = 2, auto_release = {AUTO_RELEASE}, renew = 1, warn = 1, \
+         release_window = {WINDOW}"
+    ))
+    .await;
+    let other = db.another_store().await;
+    let seats = seats(&db, 6).await.into_iter().map(|(id, token)| (id, Mutex::new(token))).collect();
+    resize(&db, 4).await;
+    // Time goes by the mark from here on, which is ahead of the clock.
+    let now = db.store().ready().await.unwrap();
+    db.run(&format!("UPDATE clock SET mark = {}", now.plus(1).seconds())).await;
+    let (pepper, leases, steps) = (db.pepper(), Mutex::default(), AtomicU64::new(0));
+    let game = Game { db, pepper, seats, leases, steps };
+    let servers = [game.db.store(), &other];
+    join_all((0..DOERS).map(|doer| play(&game, servers[doer % 2], doer))).await;
+    at_any_moment(&game.db).await;
     let query = AuditQuery { limit: 1_000_000, ..AuditQuery::default() };
-    let trail = fresh.store.audit(query).await.unwrap().rows;
-    assert_eq!(fresh.store.verify_audit(AuditPart::ALL).await.unwrap().broken_at, None);
+    let trail = game.db.store().audit(query).await.unwrap().rows;
+    assert_eq!(game.db.store().verify_audit(AuditPart::ALL).await.unwrap().broken_at, None);
     let leases = game.leases.into_inner().unwrap();
     let happened = |events: &[&str]| trail.iter().any(|row| events.contains(&&*row.event));
     for events in [&["activated"][..], &["rebound"], &["auto_released"], &["refreshed"], &MANUAL] {
@@ -89,47 +86,45 @@ async fn whatever_happens_the_invariants_hold(fresh: Fresh) {
 }
 
 /// Does whatever comes to him, until the time is over.
-async fn play(game: &Game, store: &AnyStore, doer: u64, begin: Instant) {
-    let mut dice = doer.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    while begin.elapsed() < TIME {
-        dice ^= dice << 13;
-        dice ^= dice >> 7;
-        dice ^= dice << 17;
+async fn play(game: &Game, store: &AnyStore, doer: usize) {
+    let mut dice = Dice::new(doer);
+    loop {
+        let step = game.steps.fetch_add(1, Ordering::SeqCst);
+        let second = step / STEPS;
+        if second >= SECONDS {
+            return;
+        }
+        if step.is_multiple_of(STEPS) {
+            game.db.run("UPDATE clock SET mark = mark + 1").await;
+            at_any_moment(&game.db).await;
+        }
+        let dice = dice.roll();
         let (id, present) = &game.seats[usize::try_from(dice % 6).unwrap()];
         let known = present.lock().unwrap().clone();
-        let machine = dice >> 8 & 0xff;
-        let quiet = QUIET.contains(&begin.elapsed().as_secs());
+        let machine = (dice >> 8 & 0xff) % MACHINES;
         match dice >> 16 & 31 {
-            _ if quiet => drop(store.sweep().await.unwrap()),
-            0 => {
-                let order = order(*id, OwnerAct::Release, None);
-                drop(store.owner(order).await.unwrap());
-            }
+            _ if QUIET.contains(&second) => drop(store.sweep().await.unwrap()),
+            0 => drop(store.owner(order(&game.db, *id, OwnerAct::Release)).await.unwrap()),
             1 => {
                 let new = token();
-                let order = order(*id, OwnerAct::Refresh, Some(TokenHashes::of(&new, &PEPPER)));
+                let new_token = Some(TokenHashes::of(&new, &game.pepper));
+                let order = OwnerOrder { new_token, ..order(&game.db, *id, OwnerAct::Refresh) };
                 let Made::New(done) = store.owner(order).await.unwrap() else { panic!("done before") };
                 if done.answer == Answer::Done {
                     *present.lock().unwrap() = new;
                 }
             }
             2..=5 => drop(store.sweep().await.unwrap()),
-            turn => {
-                let call = match turn {
-                    6 | 7 => Call::Release,
-                    8..=12 => Call::Launch,
-                    13..=22 => Call::Renew,
-                    _ => Call::Activate,
-                };
-                ask(game, store, &known, machine % MACHINES, call).await;
-            }
+            6 | 7 => ask(game, store, &known, machine, Call::Release).await,
+            8..=12 => ask(game, store, &known, machine, Call::Launch).await,
+            13..=22 => ask(game, store, &known, machine, Call::Renew).await,
+            _ => ask(game, store, &known, machine, Call::Activate).await,
         }
-        tokio::time::sleep(Duration::from_millis(dice >> 32 & 63)).await;
     }
 }
 
 async fn ask(game: &Game, store: &AnyStore, token: &Token, machine: u64, call: Call) {
-    let mut install = Install::new(token, &machine.to_string());
+    let mut install = Install::new(token, &game.pepper, &machine.to_string());
     install.id = Uuid::from_u128(u128::from(machine) + 1);
     let answered = install.ask(store, call).await.unwrap();
     let (Answer::Lease { terms, .. }, Some((seat, _))) = (&answered.answer, &answered.subject) else {
@@ -146,11 +141,7 @@ async fn ask(game: &Game, store: &AnyStore, token: &Token, machine: u64, call: C
     });
 }
 
-fn order(seat: Uuid, act: OwnerAct, new_token: Option<TokenHashes>) -> OwnerOrder {
-    OwnerOrder { seat, act, new_token, dry_run: false, remember: None, by: Actor::Console }
-}
-
-async fn at_any_moment(fresh: &Fresh) {
+async fn at_any_moment(db: &Database) {
     for (invariant, query) in [
         ("I1", "SELECT count(*) FROM license l WHERE l.in_use > l.seats_max"),
         (
@@ -175,7 +166,7 @@ async fn at_any_moment(fresh: &Fresh) {
              seat_id, epoch HAVING count(*) > 1) AS twice",
         ),
     ] {
-        assert_eq!(fresh.place.number(query).await, 0, "{invariant}: {query}");
+        assert_eq!(db.number(query).await, 0, "{invariant}: {query}");
     }
 }
 

@@ -1,8 +1,16 @@
 //! The desk: who may do what, what belongs to whom, and what a repeated or a stolen request leads to.
 
-use crate::store_support::{
-    AT_ONCE, DAY, ISSUER, PRODUCT, Place, another_account, at_once, call, contains, desk, license, machine,
-    plan, seat, signed_in, tally, token, user,
+use crate::{
+    ENGINE,
+    harness::{
+        DAY, ISSUER, PRODUCT,
+        database::Database,
+        join_all, machine,
+        store::{
+            self, AT_ONCE, another_account, call, contains, desk, license, plan, seat, signed_in, tally,
+            token, user,
+        },
+    },
 };
 use seatlock_protocol::{
     Nonce, Token,
@@ -15,7 +23,10 @@ use seatlock_server::{
     rules::{Call, License, OwnerAct, Plan, REMEMBERED, Role},
     seal::Secret,
     share,
-    store::{Account, Actor, AuditQuery, Hash, NewUser, People as _, SeatQuery, SignedIn, Store, UserChange},
+    store::{
+        Account, Actor, AnyStore, AuditQuery, Hash, NewUser, People as _, SeatQuery, SignedIn, Store as _,
+        UserChange,
+    },
 };
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -24,29 +35,13 @@ use zeroize::Zeroizing;
 
 const WORD: &str = "a long enough password";
 
-on_each!(
-    whoever_belongs_to_another_account_finds_nothing,
-    only_admins_do_what_admins_do,
-    an_admin_serves_every_account,
-    nobody_locks_himself_out,
-    names_that_would_be_two_are_refused,
-    a_key_that_is_sent_again_is_answered_again,
-    a_key_that_is_no_key_is_refused,
-    a_link_shows_the_token_that_the_seat_has,
-    a_password_is_changed_by_whoever_knows_it,
-    a_backup_that_is_restored_forgets_what_was_handed_out,
-    signing_in_begins_a_new_session_each_time,
-    wrong_passwords_are_counted_and_wait,
-    sixteen_wrong_passwords_at_once_are_ten_tries,
-);
-
 /// What became of a request, as a word of a table.
 fn word<T>(result: Result<T, Refused>) -> String {
     match result {
         Ok(_) => "ok".to_owned(),
         Err(Refused::AdminsOnly) => "admins only".to_owned(),
         Err(Refused::Invalid { field, .. }) => format!("invalid {field}"),
-        Err(Refused::Store(error)) => crate::store_support::word::<()>(&Err(error)).to_owned(),
+        Err(Refused::Store(error)) => store::word::<()>(&Err(error)).to_owned(),
         Err(Refused::Verdict(verdict)) => verdict.code.name().to_owned(),
         Err(other) => panic!("{other}"),
     }
@@ -73,23 +68,24 @@ fn request(token: &Token, computer: &str) -> RequestFile {
     RequestFile::parse(file.to_string().as_bytes()).unwrap()
 }
 
-async fn whoever_belongs_to_another_account_finds_nothing<P: Place>() {
-    let place = P::new().await;
-    let pepper = place.pepper();
-    let (mine, license) = place.first().await;
-    let (other, theirs) = another_account(&place, "Other", 5).await;
-    let eve = signed_in(&place, &other, "eve@example.com", Role::Owner).await;
-    let bob = user(&place, &mine, "bob@example.com", Role::Owner).await;
-    let (_, of_bob) = crate::store_support::api_token(&place, &bob).await.unwrap();
-    let (id, token) = seat(&place, &license, "ada@example.com").await;
-    call(&place, Call::Activate, &token, "a").await;
-    let desk = desk(&place, &pepper, &eve);
-    let before = place.stolen_rows().await;
+#[tokio::test]
+async fn whoever_belongs_to_another_account_finds_nothing() {
+    let db = Database::new(ENGINE).await;
+    let pepper = db.pepper();
+    let (mine, license) = db.first().await;
+    let (other, theirs) = another_account(&db, "Other", 5).await;
+    let eve = signed_in(&db, &other, "eve@example.com", Role::Owner).await;
+    let bob = user(&db, &mine, "bob@example.com", Role::Owner).await;
+    let (_, of_bob) = store::api_token(&db, &bob).await.unwrap();
+    let (id, token) = seat(&db, &license, "ada@example.com").await;
+    call(&db, Call::Activate, &token, "a").await;
+    let desk = desk(&db, &pepper, &eve);
+    let before = row_counts(&db).await;
 
     let again = || Some(Again { key: "once", request: b"x" });
     let file = request(&token, "a");
     let release = RequestFile { call: seatlock_protocol::file::FileCall::Release, ..file.clone() };
-    let folder = place.folder();
+    let folder = db.folder();
     for (what, found, wanted) in [
         ("seat", word(desk.seat(id).await), "not found"),
         ("release", word(desk.act(id, OwnerAct::Release, false, None).await), "not found"),
@@ -137,7 +133,7 @@ async fn whoever_belongs_to_another_account_finds_nothing<P: Place>() {
             assert_eq!(desk.seats(query).await.unwrap().rows.len(), 0);
         }
     }
-    assert_eq!(place.stolen_rows().await, before, "nothing was changed");
+    assert_eq!(row_counts(&db).await, before, "nothing was changed");
 
     // Her own license is chosen without being named, though the server has several.
     let made = desk.create_seat("x@example.com", None, None).await.unwrap();
@@ -149,32 +145,28 @@ fn said<T>(refused: Result<T, Refused>) -> String {
 }
 
 /// How many rows each table has.
-trait Rows: Place {
-    async fn stolen_rows(&self) -> Vec<(&'static str, i64)> {
-        let mut rows = Vec::new();
-        for table in [
-            "account",
-            "person",
-            "license",
-            "seat",
-            "token",
-            "share",
-            "remembered",
-            "api_token",
-            "session",
-            "audit",
-        ] {
-            rows.push((table, self.rows(table).await));
-        }
-        rows
+async fn row_counts(db: &Database) -> Vec<(&'static str, i64)> {
+    let mut rows = Vec::new();
+    for table in [
+        "account",
+        "person",
+        "license",
+        "seat",
+        "token",
+        "share",
+        "remembered",
+        "api_token",
+        "session",
+        "audit",
+    ] {
+        rows.push((table, db.rows(table).await));
     }
+    rows
 }
 
-impl<P: Place> Rows for P {}
-
 /// Everything that only an admin may do, and what becomes of it.
-async fn office<S: Store>(
-    desk: &Desk<'_, S>,
+async fn office(
+    desk: &Desk<'_, AnyStore>,
     passwords: &Passwords,
     account: &Account,
     somebody: Uuid,
@@ -198,22 +190,23 @@ async fn office<S: Store>(
     ]
 }
 
-async fn only_admins_do_what_admins_do<P: Place>() {
-    let place = P::new().await;
-    let (pepper, passwords) = (place.pepper(), Passwords::new().unwrap());
-    let (account, license) = place.first().await;
-    let owner = signed_in(&place, &account, "owner@example.com", Role::Owner).await;
-    let admin = signed_in(&place, &account, "admin@example.com", Role::Admin).await;
-    let somebody = user(&place, &account, "bob@example.com", Role::Owner).await;
-    let before = place.stolen_rows().await;
+#[tokio::test]
+async fn only_admins_do_what_admins_do() {
+    let db = Database::new(ENGINE).await;
+    let (pepper, passwords) = (db.pepper(), Passwords::new().unwrap());
+    let (account, license) = db.first().await;
+    let owner = signed_in(&db, &account, "owner@example.com", Role::Owner).await;
+    let admin = signed_in(&db, &account, "admin@example.com", Role::Admin).await;
+    let somebody = user(&db, &account, "bob@example.com", Role::Owner).await;
+    let before = row_counts(&db).await;
     for (who, wanted) in [(&owner, "admins only"), (&admin, "ok")] {
-        let desk = desk(&place, &pepper, who);
+        let desk = desk(&db, &pepper, who);
         let role = who.user.email.split('@').next().unwrap();
         for (what, found) in office(&desk, &passwords, &account, somebody.id, &license, role).await {
             assert_eq!(found, wanted, "{role}: {what}");
         }
         if wanted != "ok" {
-            assert_eq!(place.stolen_rows().await, before, "nothing was changed");
+            assert_eq!(row_counts(&db).await, before, "nothing was changed");
         }
         for (what, found) in [
             ("accounts", word(desk.accounts().await)),
@@ -228,15 +221,16 @@ async fn only_admins_do_what_admins_do<P: Place>() {
     }
 }
 
-async fn an_admin_serves_every_account<P: Place>() {
-    let place = P::new().await;
-    let pepper = place.pepper();
-    let (mine, _) = place.first().await;
-    let (other, theirs) = another_account(&place, "Other", 5).await;
-    let mut admin = signed_in(&place, &mine, "admin@example.com", Role::Admin).await;
+#[tokio::test]
+async fn an_admin_serves_every_account() {
+    let db = Database::new(ENGINE).await;
+    let pepper = db.pepper();
+    let (mine, _) = db.first().await;
+    let (other, theirs) = another_account(&db, "Other", 5).await;
+    let mut admin = signed_in(&db, &mine, "admin@example.com", Role::Admin).await;
     admin.api_token = Some("nightly".to_owned());
-    let (id, token) = seat(&place, &theirs, "ada@example.com").await;
-    let desk = desk(&place, &pepper, &admin);
+    let (id, token) = seat(&db, &theirs, "ada@example.com").await;
+    let desk = desk(&db, &pepper, &admin);
     assert_eq!(word(desk.seat(id).await), "ok");
     assert_eq!(word(desk.share(id, &token).await), "ok");
     assert_eq!(
@@ -245,7 +239,7 @@ async fn an_admin_serves_every_account<P: Place>() {
         "which of them?"
     );
     assert_eq!(word(desk.create_seat("x@example.com", Some(theirs.id), None).await), "ok");
-    assert_eq!(offline_word(desk.answer_offline(place.folder(), &request(&token, "a")).await), "ok");
+    assert_eq!(offline_word(desk.answer_offline(db.folder(), &request(&token, "a")).await), "ok");
     assert_eq!(word(desk.act(id, OwnerAct::Revoke, false, None).await), "ok");
     for (account, count) in [(None, 2), (Some(other.id), 1), (Some(mine.id), 1), (Some(Uuid::new_v4()), 0)] {
         assert_eq!(desk.licenses(account).await.unwrap().len(), count, "{account:?}");
@@ -256,23 +250,25 @@ async fn an_admin_serves_every_account<P: Place>() {
     assert_eq!((newest.event.as_str(), name), ("revoked", Some("admin@example.com (API token nightly)")));
 }
 
-async fn nobody_locks_himself_out<P: Place>() {
-    let place = P::new().await;
-    let pepper = place.pepper();
-    let (account, _) = place.first().await;
-    let admin = signed_in(&place, &account, "admin@example.com", Role::Admin).await;
+#[tokio::test]
+async fn nobody_locks_himself_out() {
+    let db = Database::new(ENGINE).await;
+    let pepper = db.pepper();
+    let (account, _) = db.first().await;
+    let admin = signed_in(&db, &account, "admin@example.com", Role::Admin).await;
     for change in [UserChange::Disable, UserChange::Role(Role::Owner), UserChange::Enable] {
-        let changed = desk(&place, &pepper, &admin).change_user(admin.user.id, change).await;
+        let changed = desk(&db, &pepper, &admin).change_user(admin.user.id, change).await;
         assert_eq!(word(changed), "invalid user");
     }
 }
 
-async fn names_that_would_be_two_are_refused<P: Place>() {
-    let place = P::new().await;
-    let (pepper, passwords) = (place.pepper(), Passwords::new().unwrap());
-    let (account, present) = place.first().await;
-    let admin = signed_in(&place, &account, "admin@example.com", Role::Admin).await;
-    let desk = desk(&place, &pepper, &admin);
+#[tokio::test]
+async fn names_that_would_be_two_are_refused() {
+    let db = Database::new(ENGINE).await;
+    let (pepper, passwords) = (db.pepper(), Passwords::new().unwrap());
+    let (account, present) = db.first().await;
+    let admin = signed_in(&db, &account, "admin@example.com", Role::Admin).await;
+    let desk = desk(&db, &pepper, &admin);
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     for (name, entitlements, wanted) in [
         ("gold", &["cad", "farm"][..], "ok"),
@@ -320,24 +316,25 @@ async fn names_that_would_be_two_are_refused<P: Place>() {
     }
 }
 
-async fn a_key_that_is_sent_again_is_answered_again<P: Place>() {
-    let place = P::new().await;
-    let pepper = place.pepper();
-    let (account, license) = place.first().await;
-    let ada = signed_in(&place, &account, "ada@example.com", Role::Owner).await;
-    let bob = signed_in(&place, &account, "bob@example.com", Role::Owner).await;
-    let (desk, of_bob) = (desk(&place, &pepper, &ada), desk(&place, &pepper, &bob));
+#[tokio::test]
+async fn a_key_that_is_sent_again_is_answered_again() {
+    let db = Database::new(ENGINE).await;
+    let pepper = db.pepper();
+    let (account, license) = db.first().await;
+    let ada = signed_in(&db, &account, "ada@example.com", Role::Owner).await;
+    let bob = signed_in(&db, &account, "bob@example.com", Role::Owner).await;
+    let (desk, of_bob) = (desk(&db, &pepper, &ada), desk(&db, &pepper, &bob));
     let key = "4f9c3a61-6c1d-4f0e-9a53-2b8f0c7d1e55";
     let with = |request: &'static [u8]| Some(Again { key, request });
     let shown = |token: &Token| token.expose_secret().to_owned();
-    let create = async |desk: &Desk<'_, P::Store>, again| {
+    let create = async |desk: &Desk<'_, AnyStore>, again| {
         let made = desk.create_seat("eve@example.com", Some(license.id), again).await;
         made.map(|Issued { seat, token, .. }| (seat.seat.id, shown(&token)))
     };
 
     let first = create(&desk, with(b"1")).await.unwrap();
     assert_eq!(create(&desk, with(b"1")).await.unwrap(), first);
-    let race = at_once((0..AT_ONCE).map(|_| create(&desk, with(b"1")))).await;
+    let race = join_all((0..AT_ONCE).map(|_| create(&desk, with(b"1")))).await;
     assert!(race.into_iter().all(|made| made.unwrap() == first));
     assert_eq!(word(create(&desk, with(b"2")).await), "key reused");
     assert_ne!(create(&of_bob, with(b"1")).await.unwrap(), first, "each user has his own keys");
@@ -364,25 +361,26 @@ async fn a_key_that_is_sent_again_is_answered_again<P: Place>() {
     desk.delete_api_token(made.api_token.id).await.unwrap();
     assert_eq!(word(desk.create_api_token("farm", with(b"1")).await), "not found", "it is gone");
 
-    let bytes = place.stolen().await;
+    let bytes = db.stolen().await;
     for secret in [&first.1, &refreshed.1, &shown(&made.token), key] {
         assert!(!contains(&bytes, secret) && !contains(&bytes, &secret[4..]), "it lies in the database");
     }
     assert!(contains(&bytes, "eve@example.com"), "the right bytes were looked at");
     // With another pepper, as a thief of the database has it, nothing opens.
-    let thief = Desk::new(place.store(), &[0; 32], &ada);
+    let thief = Desk::new(db.store(), &[0; 32], &ada);
     assert_ne!(create(&thief, with(b"1")).await.unwrap(), first);
 
-    place.age(REMEMBERED).await;
+    db.age(REMEMBERED).await;
     assert_ne!(create(&desk, with(b"1")).await.unwrap(), first, "after a day it is a new request");
 }
 
-async fn a_key_that_is_no_key_is_refused<P: Place>() {
-    let place = P::new().await;
-    let pepper = place.pepper();
-    let (account, _) = place.first().await;
-    let ada = signed_in(&place, &account, "ada@example.com", Role::Owner).await;
-    let desk = desk(&place, &pepper, &ada);
+#[tokio::test]
+async fn a_key_that_is_no_key_is_refused() {
+    let db = Database::new(ENGINE).await;
+    let pepper = db.pepper();
+    let (account, _) = db.first().await;
+    let ada = signed_in(&db, &account, "ada@example.com", Role::Owner).await;
+    let desk = desk(&db, &pepper, &ada);
     for (key, fits) in [
         ("x", true),
         (&*"x".repeat(255), true),
@@ -397,24 +395,25 @@ async fn a_key_that_is_no_key_is_refused<P: Place>() {
         let wanted = if fits { "ok" } else { "invalid Idempotency-Key" };
         assert_eq!(word(desk.create_seat("x@example.com", None, again).await), wanted, "{key:?}");
     }
-    assert_eq!(place.rows("seat").await, 3);
+    assert_eq!(db.rows("seat").await, 3);
 }
 
-async fn a_link_shows_the_token_that_the_seat_has<P: Place>() {
-    let place = P::new().await;
-    let pepper = place.pepper();
-    let (account, _) = place.first().await;
-    let ada = signed_in(&place, &account, "ada@example.com", Role::Owner).await;
-    let desk = desk(&place, &pepper, &ada);
+#[tokio::test]
+async fn a_link_shows_the_token_that_the_seat_has() {
+    let db = Database::new(ENGINE).await;
+    let pepper = db.pepper();
+    let (account, _) = db.first().await;
+    let ada = signed_in(&db, &account, "ada@example.com", Role::Owner).await;
+    let desk = desk(&db, &pepper, &ada);
     let issued = desk.create_seat("eve@example.com", None, None).await.unwrap();
     let id = issued.seat.seat.id;
     let (link, ends) = desk.share(id, &issued.token).await.unwrap();
-    let now = place.store().ready().await.unwrap();
+    let now = db.store().ready().await.unwrap();
     assert!(ends.since(now) <= 7 * DAY && ends.since(now) > 7 * DAY - 30);
-    let bytes = place.stolen().await;
+    let bytes = db.stolen().await;
     assert!(!contains(&bytes, issued.token.expose_secret()) && !contains(&bytes, &link.expose()));
 
-    let kept = place.store().take_share(share::id(&link)).await.unwrap().unwrap();
+    let kept = db.store().take_share(share::id(&link)).await.unwrap().unwrap();
     let open = |link: &Secret, expires_at| share::open_token(link, &kept.sealed, kept.seat, expires_at);
     assert_eq!(open(&link, kept.expires_at).unwrap(), issued.token);
     assert!(open(&Secret::generate().unwrap(), kept.expires_at).is_err());
@@ -425,32 +424,32 @@ async fn a_link_shows_the_token_that_the_seat_has<P: Place>() {
     assert_eq!(word(desk.share(id, &token()).await), "conflict", "nobody's");
     assert_eq!(word(desk.share(id, &acted.token.unwrap()).await), "ok");
     desk.act(id, OwnerAct::Revoke, false, None).await.unwrap();
-    assert_eq!(place.rows("share").await, 0);
+    assert_eq!(db.rows("share").await, 0);
 }
 
 /// A user with a password that can be typed.
-async fn with_password<P: Place>(place: &P, passwords: &Passwords, email: &str) -> SignedIn {
-    let (account, _) = place.first().await;
+async fn with_password(db: &Database, passwords: &Passwords, email: &str) -> SignedIn {
+    let (account, _) = db.first().await;
     let password = passwords.hash(Zeroizing::new(WORD.to_owned())).await.unwrap();
     let (id, role, email) = (Uuid::new_v4(), Role::Owner, email.to_owned());
     let new = NewUser { id, account: account.id, email, role, password };
-    let user = place.store().add_user(new, Actor::Console).await.unwrap();
+    let user = db.store().add_user(new, Actor::Console).await.unwrap();
     SignedIn { user, account, api_token: None, session: None }
 }
 
-async fn knock<P: Place>(
-    place: &P,
+async fn knock(
+    db: &Database,
     passwords: &Passwords,
     email: &str,
     password: &str,
     shown: Option<Hash>,
 ) -> Result<Secret, Denied> {
-    knock_from("192.0.2.7", place, passwords, email, password, shown).await
+    knock_from("192.0.2.7", db, passwords, email, password, shown).await
 }
 
-async fn knock_from<P: Place>(
+async fn knock_from(
     address: &str,
-    place: &P,
+    db: &Database,
     passwords: &Passwords,
     email: &str,
     password: &str,
@@ -464,7 +463,7 @@ async fn knock_from<P: Place>(
             agent: "Test\r\n".to_owned() + &"x".repeat(500),
         },
     };
-    sign_in(place.store(), passwords, &place.pepper(), asking, shown).await
+    sign_in(db.store(), passwords, &db.pepper(), asking, shown).await
 }
 
 /// Whether somebody was let in, as a word of a table.
@@ -477,102 +476,101 @@ fn door<T>(result: &Result<T, Denied>) -> &'static str {
     }
 }
 
-async fn signing_in_begins_a_new_session_each_time<P: Place>() {
-    let place = P::new().await;
+#[tokio::test]
+async fn signing_in_begins_a_new_session_each_time() {
+    let db = Database::new(ENGINE).await;
     let passwords = Passwords::new().unwrap();
-    let ada = with_password(&place, &passwords, "Ada@example.com").await;
+    let ada = with_password(&db, &passwords, "Ada@example.com").await;
     let mut secrets = BTreeSet::new();
     let mut shown = None;
     for _ in 0..3 {
-        let secret = knock(&place, &passwords, " ADA@example.com ", WORD, shown).await.unwrap();
+        let secret = knock(&db, &passwords, " ADA@example.com ", WORD, shown).await.unwrap();
         assert!(secrets.insert(secret.expose().to_string()), "the same secret twice");
-        let found = place.store().session(session_hash(&secret)).await.unwrap().unwrap();
+        let found = db.store().session(session_hash(&secret)).await.unwrap().unwrap();
         assert_eq!(found.user, ada.user);
         if let Some(before) = shown {
-            assert_eq!(
-                place.store().session(before).await.unwrap(),
-                None,
-                "what the browser showed has ended"
-            );
+            assert_eq!(db.store().session(before).await.unwrap(), None, "what the browser showed has ended");
         }
         shown = Some(session_hash(&secret));
     }
     // A session that somebody put into the browser is not taken over.
     let planted = Secret::generate().unwrap();
-    let secret =
-        knock(&place, &passwords, "ada@example.com", WORD, Some(session_hash(&planted))).await.unwrap();
+    let secret = knock(&db, &passwords, "ada@example.com", WORD, Some(session_hash(&planted))).await.unwrap();
     assert_ne!(*secret.expose(), *planted.expose());
-    assert_eq!(place.store().session(session_hash(&planted)).await.unwrap(), None);
-    let listed = place.store().sessions(ada.user.id).await.unwrap();
+    assert_eq!(db.store().session(session_hash(&planted)).await.unwrap(), None);
+    let listed = db.store().sessions(ada.user.id).await.unwrap();
     assert_eq!(listed.len(), 2, "the last one of the loop, which nobody showed, and this one");
     assert_eq!(listed[0].agent.chars().filter(|c| *c != 'x').collect::<String>(), "Test");
     assert_eq!((listed[0].agent.len(), listed[0].address.as_str()), (200, "192.0.2.7"));
-    let bytes = place.stolen().await;
+    let bytes = db.stolen().await;
     assert!(!contains(&bytes, &secret.expose()) && !contains(&bytes, WORD));
 
-    let wrong = knock(&place, &passwords, "ada@example.com", "something else", shown).await;
+    let wrong = knock(&db, &passwords, "ada@example.com", "something else", shown).await;
     assert_eq!(door(&wrong), "wrong");
-    assert!(place.store().session(shown.unwrap()).await.unwrap().is_some(), "a failure ends no session");
-    place.store().change_user(ada.user.id, UserChange::Disable, None, Actor::Console).await.unwrap();
-    assert_eq!(door(&knock(&place, &passwords, "ada@example.com", WORD, None).await), "wrong", "disabled");
-    assert_eq!(door(&knock(&place, &passwords, "nobody@example.com", WORD, None).await), "wrong");
+    assert!(db.store().session(shown.unwrap()).await.unwrap().is_some(), "a failure ends no session");
+    db.store().change_user(ada.user.id, UserChange::Disable, None, Actor::Console).await.unwrap();
+    assert_eq!(door(&knock(&db, &passwords, "ada@example.com", WORD, None).await), "wrong", "disabled");
+    assert_eq!(door(&knock(&db, &passwords, "nobody@example.com", WORD, None).await), "wrong");
 }
 
-async fn wrong_passwords_are_counted_and_wait<P: Place>() {
-    let place = P::new().await;
+#[tokio::test]
+async fn wrong_passwords_are_counted_and_wait() {
+    let db = Database::new(ENGINE).await;
     let passwords = Passwords::new().unwrap();
-    with_password(&place, &passwords, "ada@example.com").await;
-    with_password(&place, &passwords, "bob@example.com").await;
+    with_password(&db, &passwords, "ada@example.com").await;
+    with_password(&db, &passwords, "bob@example.com").await;
     for (times, password, wanted) in
         [(9, "wrong word", "wrong"), (1, WORD, "in"), (10, "wrong word", "wrong")]
     {
         for _ in 0..times {
-            assert_eq!(door(&knock(&place, &passwords, "ada@example.com", password, None).await), wanted);
+            assert_eq!(door(&knock(&db, &passwords, "ada@example.com", password, None).await), wanted);
         }
     }
     for email in ["ada@example.com", " ADA@Example.com"] {
-        let refused = knock(&place, &passwords, email, WORD, None).await;
+        let refused = knock(&db, &passwords, email, WORD, None).await;
         assert_eq!(door(&refused), "too many", "{email}: even with the right one");
     }
-    assert_eq!(door(&knock(&place, &passwords, "bob@example.com", WORD, None).await), "in", "somebody else");
+    assert_eq!(door(&knock(&db, &passwords, "bob@example.com", WORD, None).await), "in", "somebody else");
     let from =
-        async |address| door(&knock_from(address, &place, &passwords, "ada@example.com", WORD, None).await);
+        async |address| door(&knock_from(address, &db, &passwords, "ada@example.com", WORD, None).await);
     assert_eq!(from("198.51.100.1").await, "in", "whoever guesses keeps nobody out elsewhere");
     for address in ["2001:db8::1", "2001:db8::2"] {
         for _ in 0..5 {
-            let from = knock_from(address, &place, &passwords, "ada@example.com", "wrong word", None);
+            let from = knock_from(address, &db, &passwords, "ada@example.com", "wrong word", None);
             assert_eq!(door(&from.await), "wrong");
         }
     }
     assert_eq!(from("2001:db8::3").await, "too many", "one household has many addresses");
-    let bytes = place.stolen().await;
-    knock(&place, &passwords, "typed in the wrong field", WORD, None).await.unwrap_err();
+    let bytes = db.stolen().await;
+    knock(&db, &passwords, "typed in the wrong field", WORD, None).await.unwrap_err();
     assert!(!contains(&bytes, "wrong field"));
-    place.age(900).await;
-    assert_eq!(door(&knock(&place, &passwords, "ada@example.com", WORD, None).await), "in");
+    db.age(900).await;
+    assert_eq!(door(&knock(&db, &passwords, "ada@example.com", WORD, None).await), "in");
 }
 
-async fn sixteen_wrong_passwords_at_once_are_ten_tries<P: Place>() {
-    let place = P::new().await;
+#[tokio::test]
+async fn sixteen_wrong_passwords_at_once_are_ten_tries() {
+    let db = Database::new(ENGINE).await;
     let passwords = Passwords::new().unwrap();
-    with_password(&place, &passwords, "ada@example.com").await;
-    let tries = (0..AT_ONCE).map(|_| knock(&place, &passwords, "ada@example.com", "wrong word", None));
-    let doors = at_once(tries).await;
+    with_password(&db, &passwords, "ada@example.com").await;
+    let tries = (0..AT_ONCE).map(|_| knock(&db, &passwords, "ada@example.com", "wrong word", None));
+    let doors = join_all(tries).await;
     assert_eq!(tally(doors.iter().map(door)), [("too many", 6), ("wrong", 10)].into());
 }
 
-async fn a_password_is_changed_by_whoever_knows_it<P: Place>() {
+#[tokio::test]
+async fn a_password_is_changed_by_whoever_knows_it() {
     const NEW: &str = "another long password";
-    let place = P::new().await;
-    let (pepper, passwords) = (place.pepper(), Passwords::new().unwrap());
-    let mut ada = with_password(&place, &passwords, "ada@example.com").await;
-    let mine = knock(&place, &passwords, "ada@example.com", WORD, None).await.unwrap();
-    let elsewhere = knock(&place, &passwords, "ada@example.com", WORD, None).await.unwrap();
-    let lives = async |secret: &Secret| place.store().session(session_hash(secret)).await.unwrap().is_some();
-    ada.session = place.store().session(session_hash(&mine)).await.unwrap().unwrap().session;
+    let db = Database::new(ENGINE).await;
+    let (pepper, passwords) = (db.pepper(), Passwords::new().unwrap());
+    let mut ada = with_password(&db, &passwords, "ada@example.com").await;
+    let mine = knock(&db, &passwords, "ada@example.com", WORD, None).await.unwrap();
+    let elsewhere = knock(&db, &passwords, "ada@example.com", WORD, None).await.unwrap();
+    let lives = async |secret: &Secret| db.store().session(session_hash(secret)).await.unwrap().is_some();
+    ada.session = db.store().session(session_hash(&mine)).await.unwrap().unwrap().session;
     let change = async |present: &str, new: &str| {
         let [present, new] = [present, new].map(|text| Zeroizing::new(text.to_owned()));
-        word(desk(&place, &pepper, &ada).change_password(&passwords, present, new).await)
+        word(desk(&db, &pepper, &ada).change_password(&passwords, present, new).await)
     };
     for (present, new, wanted) in [
         (WORD, "too short", "invalid new_password"),
@@ -585,40 +583,41 @@ async fn a_password_is_changed_by_whoever_knows_it<P: Place>() {
     }
     assert_eq!(change(WORD, NEW).await, "ok");
     assert!(lives(&mine).await && !lives(&elsewhere).await, "signed out everywhere else");
-    assert_eq!(door(&knock(&place, &passwords, "ada@example.com", WORD, None).await), "wrong");
-    assert_eq!(door(&knock(&place, &passwords, "ada@example.com", NEW, None).await), "in");
-    place.age(900).await;
+    assert_eq!(door(&knock(&db, &passwords, "ada@example.com", WORD, None).await), "wrong");
+    assert_eq!(door(&knock(&db, &passwords, "ada@example.com", NEW, None).await), "in");
+    db.age(900).await;
     // Whoever has stolen a session must not find the password out by it.
-    let guesses = at_once((0..AT_ONCE).map(|_| change("a guess", NEW))).await;
+    let guesses = join_all((0..AT_ONCE).map(|_| change("a guess", NEW))).await;
     let expected = [("invalid password".to_owned(), 10), ("rate_limited".to_owned(), 6)];
     assert_eq!(tally(guesses), expected.into());
     assert_eq!(change(NEW, WORD).await, "rate_limited");
-    place.age(900).await;
+    db.age(900).await;
     assert_eq!(change(NEW, WORD).await, "ok");
-    desk(&place, &pepper, &ada).sign_out_everywhere().await.unwrap();
+    desk(&db, &pepper, &ada).sign_out_everywhere().await.unwrap();
     assert!(!lives(&mine).await);
 }
 
-async fn a_backup_that_is_restored_forgets_what_was_handed_out<P: Place>() {
-    let place = P::new().await;
-    let (pepper, passwords) = (place.pepper(), Passwords::new().unwrap());
-    let ada = with_password(&place, &passwords, "ada@example.com").await;
-    let cookie = session_hash(&knock(&place, &passwords, "ada@example.com", WORD, None).await.unwrap());
-    let desk = desk(&place, &pepper, &ada);
+#[tokio::test]
+async fn a_backup_that_is_restored_forgets_what_was_handed_out() {
+    let db = Database::new(ENGINE).await;
+    let (pepper, passwords) = (db.pepper(), Passwords::new().unwrap());
+    let ada = with_password(&db, &passwords, "ada@example.com").await;
+    let cookie = session_hash(&knock(&db, &passwords, "ada@example.com", WORD, None).await.unwrap());
+    let desk = desk(&db, &pepper, &ada);
     let again = || Some(Again { key: "once", request: b"1" });
     let issued = desk.create_seat("eve@example.com", None, again()).await.unwrap();
     let (link, _) = desk.share(issued.seat.seat.id, &issued.token).await.unwrap();
     let bearer = desk.create_api_token("farm", None).await.unwrap().token.stored_hash(&pepper);
 
-    place.store().mark_restored().await.unwrap();
-    assert_eq!(place.store().session(cookie).await.unwrap(), None);
-    assert_eq!(place.store().share(share::id(&link)).await.unwrap(), None);
+    db.store().mark_restored().await.unwrap();
+    assert_eq!(db.store().session(cookie).await.unwrap(), None);
+    assert_eq!(db.store().share(share::id(&link)).await.unwrap(), None);
     let made = desk.create_seat("eve@example.com", None, again()).await.unwrap();
     assert_ne!(made.seat.seat.id, issued.seat.seat.id, "the answer of the past is not given again");
-    assert!(place.store().bearer(bearer).await.unwrap().is_some(), "API tokens stay");
+    assert!(db.store().bearer(bearer).await.unwrap().is_some(), "API tokens stay");
     assert_eq!(
-        call(&place, Call::Activate, &issued.token, "a").await.subject.unwrap().0.id,
+        call(&db, Call::Activate, &issued.token, "a").await.subject.unwrap().0.id,
         issued.seat.seat.id
     );
-    assert_eq!(door(&knock(&place, &passwords, "ada@example.com", WORD, None).await), "in");
+    assert_eq!(door(&knock(&db, &passwords, "ada@example.com", WORD, None).await), "in");
 }

@@ -1,5 +1,7 @@
 //! Clocks that are wrong, by Debian's faketime. Elapsed time stays true, so that timeouts do.
 
+use super::{Plugin, Server};
+use seatlock_protocol::Code;
 use std::{fs, path::PathBuf, process::Command};
 use tempfile::TempDir;
 
@@ -48,5 +50,38 @@ impl FakeClock {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into()
+    }
+}
+
+/// What a clock leads to: nothing, or words of the sentence about it.
+pub type Told = Option<&'static str>;
+
+const CALLS: [&str; 5] = ["activate", "ping", "release", "status", "offline"];
+
+/// Refused, with the sentence where an operator looks for it; or answered.
+pub async fn expect(server: &Server<'_>, plugin: &mut Plugin, clock: &str, told: Told) {
+    let readiness = reqwest::get(format!("{}/readyz", server.url)).await.unwrap();
+    let (status, headers) = (readiness.status().as_u16(), readiness.headers().clone());
+    let text = readiness.text().await.unwrap();
+    let Some(words) = told else {
+        assert_eq!((status, text.as_str()), (200, "ready\n"), "{clock}");
+        let (_, lease) = server.lease("ping", plugin).await;
+        assert_eq!(lease.epoch, 1, "{clock}: nobody lost the seat");
+        return;
+    };
+    assert_eq!((status, headers["retry-after"].to_str().unwrap()), (503, "5"), "{clock}: {text}");
+    assert!(text.contains(words), "{clock}: {text}");
+    for call in CALLS {
+        let answer = server.call(call, plugin).await;
+        let problem = answer.problem();
+        assert_eq!(
+            (answer.status, problem.code),
+            (503, Code::Maintenance),
+            "{clock}, {call}: {}",
+            answer.body
+        );
+        assert_eq!(answer.headers["retry-after"], "5", "{clock}, {call}");
+        assert!(problem.detail.starts_with("The server's clock is wrong"), "{}", problem.detail);
+        assert!(problem.verdict.is_none(), "{clock}, {call}: nothing is signed");
     }
 }

@@ -1,7 +1,13 @@
 //! Lists of seats, as every store must give them: page by page, searched, and each account its own.
 
-use crate::store_support::{
-    DAY, Place, Sqlite, act, another_account, at_once, call, machine, new_seat, seat,
+use crate::{
+    ENGINE,
+    harness::{
+        DAY,
+        database::Database,
+        join_all, machine,
+        store::{act, another_account, call, license as new_license, new_seat, seat, token},
+    },
 };
 use proptest::{collection::vec, prelude::*};
 use seatlock_protocol::api::LockStatus;
@@ -12,13 +18,6 @@ use seatlock_server::{
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-on_each!(
-    seats_are_found_by_what_a_person_knows_of_them,
-    a_status_and_a_license_narrow_the_list,
-    each_account_has_its_own_seats,
-    a_seat_is_listed_as_it_is,
-);
-
 const ADA: &str = "Ada.Lovelace@example.com";
 const BOB: &str = "bob_100%@example.org";
 const CAROL: &str = "carol@example.com";
@@ -27,27 +26,28 @@ fn everything() -> SeatQuery {
     SeatQuery { limit: 1000, ..SeatQuery::default() }
 }
 
-async fn emails<P: Place>(place: &P, query: SeatQuery) -> Vec<String> {
-    let page = place.store().seats(query).await.unwrap();
+async fn emails(db: &Database, query: SeatQuery) -> Vec<String> {
+    let page = db.store().seats(query).await.unwrap();
     assert!(!page.more);
     let mut found: Vec<_> = page.rows.into_iter().map(|listed| listed.seat.shared_with).collect();
     found.sort();
     found
 }
 
-async fn seats_are_found_by_what_a_person_knows_of_them<P: Place>() {
-    let place = P::new().await;
-    let (_, license) = place.first().await;
-    let (id, token) = seat(&place, &license, ADA).await;
-    let (_, other) = seat(&place, &license, BOB).await;
-    seat(&place, &license, CAROL).await;
+#[tokio::test]
+async fn seats_are_found_by_what_a_person_knows_of_them() {
+    let db = Database::new(ENGINE).await;
+    let (_, license) = db.first().await;
+    let (id, token) = seat(&db, &license, ADA).await;
+    let (_, other) = seat(&db, &license, BOB).await;
+    seat(&db, &license, CAROL).await;
     // A machine whose short form has a digit that is easily taken for a letter.
     let computer =
         (0..).map(|n| format!("workstation {n}")).find(|name| machine(name).short().contains('0')).unwrap();
     let machine_id = machine(&computer);
     let (full, short) = (machine_id.to_string(), machine_id.short());
-    call(&place, Call::Activate, &token, &computer).await;
-    call(&place, Call::Activate, &other, "another").await;
+    call(&db, Call::Activate, &token, &computer).await;
+    call(&db, Call::Activate, &other, "another").await;
 
     let id = id.to_string();
     let no_dash = short.replace('-', "");
@@ -82,17 +82,18 @@ async fn seats_are_found_by_what_a_person_knows_of_them<P: Place>() {
     ];
     for (search, wanted) in table {
         let query = SeatQuery { search: Some(search.clone()), ..everything() };
-        assert_eq!(emails(&place, query).await, wanted, "{search:?}");
+        assert_eq!(emails(&db, query).await, wanted, "{search:?}");
     }
 }
 
-async fn a_status_and_a_license_narrow_the_list<P: Place>() {
-    let place = P::new().await;
-    let (_, license) = place.first().await;
+#[tokio::test]
+async fn a_status_and_a_license_narrow_the_list() {
+    let db = Database::new(ENGINE).await;
+    let (_, license) = db.first().await;
     for name in ["never", "used", "given-back", "closed", "refreshed"] {
-        let (id, token) = seat(&place, &license, &format!("{name}@example.com")).await;
+        let (id, token) = seat(&db, &license, &format!("{name}@example.com")).await;
         if name != "never" {
-            call(&place, Call::Activate, &token, name).await;
+            call(&db, Call::Activate, &token, name).await;
         }
         let order = match name {
             "given-back" => OwnerAct::Release,
@@ -100,10 +101,10 @@ async fn a_status_and_a_license_narrow_the_list<P: Place>() {
             "refreshed" => OwnerAct::Refresh,
             _ => continue,
         };
-        assert_eq!(act(&place, id, order).await, Answer::Done, "{name}");
+        assert_eq!(act(&db, id, order).await, Answer::Done, "{name}");
     }
-    let (_, beside) = another_account(&place, "Other", 1).await;
-    seat(&place, &beside, "beside@example.com").await;
+    let (_, beside) = another_account(&db, "Other", 1).await;
+    seat(&db, &beside, "beside@example.com").await;
     for (of, status, wanted) in [
         (None, None, &["beside", "closed", "given-back", "never", "refreshed", "used"][..]),
         (None, Some(LockStatus::NeverUsed), &["beside", "never", "refreshed"]),
@@ -117,7 +118,7 @@ async fn a_status_and_a_license_narrow_the_list<P: Place>() {
     ] {
         let query = SeatQuery { license: of, status, ..everything() };
         let wanted: Vec<_> = wanted.iter().map(|name| format!("{name}@example.com")).collect();
-        assert_eq!(emails(&place, query).await, wanted, "{of:?} {status:?}");
+        assert_eq!(emails(&db, query).await, wanted, "{of:?} {status:?}");
     }
     let query = SeatQuery {
         status: Some(LockStatus::NeverUsed),
@@ -125,19 +126,19 @@ async fn a_status_and_a_license_narrow_the_list<P: Place>() {
         license: Some(license.id),
         ..everything()
     };
-    assert_eq!(emails(&place, query).await, ["refreshed@example.com"], "all of it at once");
+    assert_eq!(emails(&db, query).await, ["refreshed@example.com"], "all of it at once");
 }
 
-async fn each_account_has_its_own_seats<P: Place>() {
-    let place = P::new().await;
-    let (mine, license) = place.first().await;
-    let (other, theirs) = another_account(&place, "Other", 2).await;
-    let second = crate::store_support::license(mine.id, 1);
-    let second = place.store().add_license(second, Actor::Console).await.unwrap();
+#[tokio::test]
+async fn each_account_has_its_own_seats() {
+    let db = Database::new(ENGINE).await;
+    let (mine, license) = db.first().await;
+    let (other, theirs) = another_account(&db, "Other", 2).await;
+    let second = db.store().add_license(new_license(mine.id, 1), Actor::Console).await.unwrap();
     for (license, email) in
         [(&license, "ada@example.com"), (&second, "bob@example.com"), (&theirs, "ada@other.org")]
     {
-        seat(&place, license, email).await;
+        seat(&db, license, email).await;
     }
     for (account, of, search, wanted) in [
         (Some(mine.id), None, None, &["ada@example.com", "bob@example.com"][..]),
@@ -149,23 +150,24 @@ async fn each_account_has_its_own_seats<P: Place>() {
         (None, None, Some("ADA"), &["ada@example.com", "ada@other.org"]),
     ] {
         let query = SeatQuery { account, license: of, search: search.map(str::to_owned), ..everything() };
-        assert_eq!(emails(&place, query).await, wanted, "{account:?} {of:?} {search:?}");
+        assert_eq!(emails(&db, query).await, wanted, "{account:?} {of:?} {search:?}");
     }
 }
 
-async fn a_seat_is_listed_as_it_is<P: Place>() {
-    let place = P::new().await;
-    let (_, license) = place.first().await;
-    let before = place.store().ready().await.unwrap();
-    let (id, token) = seat(&place, &license, "ada@example.com").await;
-    call(&place, Call::Activate, &token, "a").await;
-    place.age(DAY).await;
-    let listed = place.store().seats(everything()).await.unwrap().rows.remove(0);
-    let (alone, of) = place.store().seat(id).await.unwrap().unwrap();
+#[tokio::test]
+async fn a_seat_is_listed_as_it_is() {
+    let db = Database::new(ENGINE).await;
+    let (_, license) = db.first().await;
+    let before = db.store().ready().await.unwrap();
+    let (id, token) = seat(&db, &license, "ada@example.com").await;
+    call(&db, Call::Activate, &token, "a").await;
+    db.age(DAY).await;
+    let listed = db.store().seats(everything()).await.unwrap().rows.remove(0);
+    let (alone, of) = db.store().seat(id).await.unwrap().unwrap();
     assert_eq!((&listed, of.id, of.in_use), (&alone, license.id, 1));
     assert_eq!(listed.seat.holding().unwrap().machine, machine("a"));
     assert!(listed.created_at >= before && listed.seat.last_used_at.unwrap() < before);
-    assert_eq!(place.store().seat(Uuid::new_v4()).await.unwrap(), None);
+    assert_eq!(db.store().seat(Uuid::new_v4()).await.unwrap(), None);
 }
 
 /// What happens while somebody walks through the list.
@@ -192,45 +194,45 @@ fn meanwhile() -> impl Strategy<Value = Meanwhile> {
 /// Walks through all seats. Those that were there at the beginning are met once each, in order; those that came
 /// meanwhile once or not at all.
 async fn walk(moments: &[u8], limit: u32, meanwhile: &[Meanwhile]) {
-    let place = Sqlite::new().await;
-    let (account, first) = place.first().await;
+    let db = Database::new(ENGINE).await;
+    let (account, first) = db.first().await;
     let larger = License { seats_max: 1000, ..first.clone() };
-    let license = place.store().change_license(first, larger, Actor::Console).await.unwrap();
+    let license = db.store().change_license(first, larger, Actor::Console).await.unwrap();
     let mut there = Vec::new();
     // Some of one second, some of others, a few of the future of a clock that was wrong.
     for moment in moments {
-        let (id, token) = seat(&place, &license, "ada@example.com").await;
+        let (id, token) = seat(&db, &license, "ada@example.com").await;
         let shift = i64::from(*moment) - 2;
-        place.run(&format!("UPDATE seat SET created_at = created_at - {shift} WHERE id = '{id}'")).await;
+        db.run(&format!("UPDATE seat SET created_at = created_at - {shift} WHERE id = '{id}'")).await;
         there.push((id, token));
     }
     let (mut seen, mut after, mut events) = (Vec::<ListedSeat>::new(), None, meanwhile.iter().cycle());
     loop {
         let query = SeatQuery { account: Some(account.id), limit, after, ..SeatQuery::default() };
-        let page = place.store().seats(query).await.unwrap();
+        let page = db.store().seats(query).await.unwrap();
         assert!(page.rows.len() == limit as usize || page.rows.len() < limit as usize && !page.more);
         seen.extend(page.rows);
         if !page.more {
             break;
         }
         after = seen.last().map(ListedSeat::cursor);
-        let (id, token) = &there[seen.len() % there.len()];
+        let (id, held) = &there[seen.len() % there.len()];
         match events.next().unwrap() {
             Meanwhile::Nothing => {}
             Meanwhile::New(count) => {
-                let new = || new_seat(&place, &license, "new@example.com", &crate::store_support::token());
-                let made = at_once((0..*count).map(|_| place.store().create_seat(new()))).await;
+                let new = || new_seat(license.id, "new@example.com", &token(), &db.pepper());
+                let made = join_all((0..*count).map(|_| db.store().create_seat(new()))).await;
                 made.into_iter().for_each(|made| drop(made.unwrap()));
             }
-            Meanwhile::Use => drop(call(&place, Call::Activate, token, "a").await),
-            Meanwhile::Close => drop(act(&place, *id, OwnerAct::Revoke).await),
+            Meanwhile::Use => drop(call(&db, Call::Activate, held, "a").await),
+            Meanwhile::Close => drop(act(&db, *id, OwnerAct::Revoke).await),
         }
     }
     let once: BTreeSet<Uuid> = seen.iter().map(|listed| listed.seat.id).collect();
     assert_eq!(seen.len(), once.len(), "nobody is met twice");
     assert!(there.iter().all(|(id, _)| once.contains(id)), "everybody who was there is met");
     assert!(seen.is_sorted_by(|a, b| (a.created_at, a.seat.id) > (b.created_at, b.seat.id)));
-    place.store().close().await;
+    db.store().close().await;
 }
 
 proptest! {

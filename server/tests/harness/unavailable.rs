@@ -1,15 +1,9 @@
-//! A database that is away, slow, full or read-only: everybody is told to come back, and afterwards nothing is lost.
-
-use crate::harness::{Plugin, Server, Site};
+use super::{PATIENCE, Plugin, Server, Site, http_client, join_all};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
-use sqlx::{Connection as _, PgConnection};
 use std::time::{Duration, Instant};
-use xtask::postgres::{Postgres, name_of};
 
-/// In which everything works again, on a computer that has much to do.
-const PATIENCE: Duration = Duration::from_secs(60);
-const OPTIONS: [&str; 2] = ["--request-timeout", "4s"];
+pub const OPTIONS: [&str; 2] = ["--request-timeout", "4s"];
 
 /// Who asks, which decides what a refusal looks like.
 #[derive(Clone, Copy)]
@@ -38,7 +32,7 @@ const ENDPOINTS: [(Method, &str, Asking, bool); 11] = [
 
 /// What does not work meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fails {
+pub enum Fails {
     /// Changes must wait until somebody else is done.
     WritesByOthers,
     /// Changes fail, so the server is not ready.
@@ -47,7 +41,7 @@ enum Fails {
 }
 
 /// Somebody of each kind, with a server to ask.
-struct Bench<'a> {
+pub struct Bench<'a> {
     server: Server<'a>,
     plugin: Plugin,
     epoch: u64,
@@ -57,13 +51,13 @@ struct Bench<'a> {
 }
 
 /// The secrets of whoever asks.
-struct Secrets {
+pub struct Secrets {
     token: String,
     api_token: String,
     password: String,
 }
 
-fn prepared(url: Option<String>) -> (Site, Secrets) {
+pub fn prepared(url: Option<String>) -> (Site, Secrets) {
     let site = Site::at(url, &["--seats", "100"]);
     let (_, token) = site.seat("ada@example.com");
     let added = site.cli(&["user", "add", "ada@example.com", "--role", "admin"]).json();
@@ -74,8 +68,8 @@ fn prepared(url: Option<String>) -> (Site, Secrets) {
 }
 
 impl<'a> Bench<'a> {
-    async fn new(server: Server<'a>, secrets: Secrets) -> Self {
-        crate::harness::http_client();
+    pub async fn new(server: Server<'a>, secrets: Secrets) -> Self {
+        http_client();
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let (mut plugin, cookie) = (Plugin::new(&secrets.token, "a"), String::new());
         let epoch = server.lease("activate", &mut plugin).await.1.epoch;
@@ -123,7 +117,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Everything answers, and whoever holds a seat holds it still.
-    async fn works(&self, when: &str) {
+    pub async fn works(&self, when: &str) {
         for (method, path, asking, _) in &ENDPOINTS {
             self.answered(method, path, *asking, when).await;
         }
@@ -135,7 +129,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Nearly all ask at once, because each of them may wait for as long as a request may take.
-    async fn are_turned_away(&self, trouble: &str, fails: Fails) {
+    pub async fn are_turned_away(&self, trouble: &str, fails: Fails) {
         let one = async |(method, path, asking, writes): &(Method, &str, Asking, bool)| {
             let what = format!("{trouble}: {method} {path}");
             let answer = self.ask(method, path, *asking).await;
@@ -172,71 +166,7 @@ impl<'a> Bench<'a> {
         // Readiness knows of the trouble once somebody has met it.
         let (last, first): (Vec<_>, Vec<_>) = ENDPOINTS.iter().partition(|(_, path, ..)| *path == "/readyz");
         for part in [first, last] {
-            crate::harness::join_all(part.into_iter().map(&one).collect()).await;
+            join_all(part.into_iter().map(&one)).await;
         }
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_shared_database_in_every_trouble() {
-    let mut postgres = Postgres::start().unwrap();
-    let url = postgres.database().unwrap();
-    let name = name_of(&url).to_owned();
-    let (site, secrets) = prepared(Some(url.clone()));
-    let bench = Bench::new(site.serve_with(&OPTIONS), secrets).await;
-
-    let all = "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables WHERE schemaname = 'public'";
-    let tables = postgres.sql(&name, all).unwrap();
-    let mut holder = PgConnection::connect(&url).await.unwrap();
-    let lock = format!("BEGIN; LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", tables.trim());
-    sqlx::raw_sql(sqlx::AssertSqlSafe(lock)).execute(&mut holder).await.unwrap();
-    bench.are_turned_away("locked", Fails::Everything).await;
-    holder.close().await.unwrap();
-    bench.works("after a lock").await;
-
-    let ended = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
-    let change = |what: &str| {
-        postgres.sql("postgres", &format!("ALTER DATABASE {name} {what}")).unwrap();
-        postgres.sql("postgres", &ended).unwrap();
-    };
-    change("SET default_transaction_read_only = on");
-    bench.are_turned_away("read-only", Fails::Writes).await;
-    change("RESET default_transaction_read_only");
-    bench.works("after it was read-only").await;
-
-    // A password that was changed, a limit of connections: who asks can not know.
-    change("ALLOW_CONNECTIONS false");
-    bench.are_turned_away("closed", Fails::Everything).await;
-    change("ALLOW_CONNECTIONS true");
-    bench.works("after it was closed").await;
-
-    tokio::task::block_in_place(|| postgres.halt());
-    bench.are_turned_away("halted", Fails::Everything).await;
-    tokio::task::block_in_place(|| postgres.resume()).unwrap();
-    bench.works("after a restart").await;
-}
-
-#[tokio::test]
-async fn a_file_that_somebody_locks() {
-    let (site, secrets) = prepared(None);
-    let bench = Bench::new(site.serve_with(&OPTIONS), secrets).await;
-    let mut database = site.database().await;
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut database).await.unwrap();
-    bench.are_turned_away("locked", Fails::WritesByOthers).await;
-    sqlx::query("COMMIT").execute(&mut database).await.unwrap();
-    bench.works("after a lock").await;
-}
-
-#[tokio::test]
-async fn a_file_on_a_disk_that_is_full() {
-    let (site, secrets) = prepared(None);
-    let server = site.serve_on_small_disk(&OPTIONS);
-    let disk = server.small_disk();
-    let bench = Bench::new(server, secrets).await;
-    let filler = disk.join("filler");
-    let full = std::fs::write(&filler, vec![0; 64 << 20]).unwrap_err();
-    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
-    bench.are_turned_away("full", Fails::Writes).await;
-    std::fs::remove_file(filler).unwrap();
-    bench.works("with room again").await;
 }
