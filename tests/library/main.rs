@@ -25,3 +25,4 @@ mod license_support;
 mod lifecycle;
 #[cfg(all(feature = "capi", target_os = "linux"))]
 mod load;
+mod source;

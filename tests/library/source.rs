@@ -23,7 +23,8 @@ pub struct Source {
 
 /// Every Rust file below the folder with the crate's root. `name` is what the crate is called by its programs.
 pub fn read_crate(folder: &Path, name: &str) -> Vec<Source> {
-    files(folder).into_iter().map(|path| read(&fs::read_to_string(&path).unwrap(), &path, folder, name)).collect()
+    let code = files(folder).into_iter().filter(|path| !path.iter().any(|part| part == "tests"));
+    code.map(|path| read(&fs::read_to_string(&path).unwrap(), &path, folder, name)).collect()
 }
 
 /// Every Rust file below a folder.
@@ -110,7 +111,7 @@ impl Reader {
 
     /// Macros and attributes may hold anything, so what looks like a path in them is one.
     fn tokens(&mut self, text: &str) {
-        let text = text.replace(' ', "");
+        let text = text.replace(" ::", "::").replace(":: ", "::");
         let of_a_name = |letter: char| letter.is_alphanumeric() || letter == '_';
         let mut rest = text.as_str();
         while let Some(at) = rest.find(of_a_name) {
@@ -135,8 +136,10 @@ impl Reader {
 
 fn is_test(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|attribute| {
+        let condition = attribute.meta.require_list().map(|list| list.tokens.to_string());
         attribute.path().is_ident("cfg")
-            && attribute.parse_args::<syn::Ident>().is_ok_and(|condition| condition == "test")
+            && condition
+                .is_ok_and(|text| text.split(|c: char| !c.is_alphanumeric()).any(|word| word == "test"))
     })
 }
 

@@ -13,5 +13,7 @@
 mod harness;
 
 mod clock;
+#[cfg(unix)]
+mod farm;
 mod full_disk;
 mod owners;

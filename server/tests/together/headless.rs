@@ -1,13 +1,12 @@
-//! Machines at which nobody pastes a token: the environment, the account files, and a farm of them.
+//! Machines at which nobody pastes a token: the environment, and the account files.
 
-use crate::support::{Computer, until};
-use std::env;
+use crate::support::Computer;
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use xtask::plugin::Plugin;
 use xtask::run;
-use xtask::server::{Running, Setup};
+use xtask::server::Running;
 
 const UNLOCKED: &str = "unlocked (ok)";
 
@@ -114,50 +113,4 @@ fn account_files_stand_in_for_a_person() {
         refused.contains("SEATLOCK_TOKEN: This is an API token") && !refused.contains(body(api)),
         "{refused}"
     );
-}
-
-/// How many render nodes start at once, each a process of its own; more by the environment, for an evening.
-const NODES: usize = 32;
-
-struct Node(Child);
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-#[test]
-fn seats_of_killed_farm_nodes_come_back_by_themselves() {
-    let nodes = env::var("SEATLOCK_TEST_NODES").ok().map_or(NODES, |text| text.parse().unwrap());
-    let plugin = Plugin::build().unwrap();
-    // Many take longer to start, and must not be given up before all have.
-    let ttl = 6 + nodes / 10;
-    let times = [ttl, ttl + 1, ttl / 3].map(|seconds| format!("{seconds}s"));
-    let more = ["--ephemeral", "--offline-ttl", &times[0], "--auto-release", &times[1], "--renew", &times[2]];
-    let setup = Setup { seats: nodes as u32, more: more.map(str::to_owned).to_vec(), ..Setup::default() };
-    let server = Running::start_with(&setup).unwrap();
-    let seats: Vec<_> =
-        (0..nodes).map(|n| server.create_seat(&format!("node-{n}@example.com")).unwrap()).collect();
-    let root = tempfile::tempdir().unwrap();
-    let start = |n: usize, generation: &str| {
-        let mut command = plugin.command(&server, &root.path().join(format!("{n}-{generation}")));
-        command.env("SEATLOCK_TOKEN", &seats[n].token);
-        command.env("SEATLOCK_MACHINE_ID", format!("container-{n}-{generation}")).args(["watch", "600"]);
-        Node(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
-    };
-    let in_use = || {
-        let list = server.administer(&["seat", "list", "--json"]).unwrap();
-        let list: serde_json::Value = serde_json::from_str(&list).unwrap();
-        list.as_array().unwrap().iter().filter(|seat| seat["lock_status"] == "in_use").count()
-    };
-    let mut running: Vec<Node> = (0..nodes).map(|n| start(n, "first")).collect();
-    until("all have started", || in_use() == nodes);
-    // Killed as an orchestrator does: no release, no word.
-    running.truncate(nodes / 2);
-    until("half were killed", || in_use() == nodes / 2);
-    // Their jobs start again in new containers, on what the server takes for other computers.
-    running.extend((nodes / 2..nodes).map(|n| start(n, "second")));
-    until("they are back", || in_use() == nodes);
 }

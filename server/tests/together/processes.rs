@@ -158,7 +158,7 @@ fn sixteen_hosts_of_eight_threads_are_killed_at_random() {
     assert_eq!(*tally.wrong.lock().unwrap(), Vec::<String>::new());
     let (ended, asked) = (tally.ended.load(Ordering::Relaxed), tally.asked.load(Ordering::Relaxed));
     println!("{ended} operations, {asked} of them the worker's; {kills} kills; {reads} reads; epoch {epoch}");
-    assert!(kills > 20 && reads > 100 && asked > 1000, "{kills} kills, {reads} reads, {asked} asked");
+    assert!(kills > 20 && reads > 100 && asked > wanted / 10, "{kills} kills, {reads} reads, {asked} asked");
     assert_eq!(epoch, 1, "one binding is all that was needed");
 
     let client = farm.computer.open(&farm.server);
@@ -172,7 +172,7 @@ fn sixteen_hosts_of_eight_threads_are_killed_at_random() {
 
 #[test]
 fn one_renewal_is_enough_for_all_hosts() {
-    let farm = Farm::new("2s");
+    let farm = Farm::new("3s");
     let tally = Arc::<Tally>::default();
     let answers = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&answers);

@@ -27,7 +27,11 @@ pub fn build() -> Result<String> {
     let targets = targets(&folder)?;
     for target in &targets {
         ensure!(
-            RINGS.iter().flat_map(|ring| ring.steps).any(|step| step.name == target),
+            RINGS
+                .iter()
+                .filter(|ring| ring.name == "fuzz")
+                .flat_map(|ring| ring.steps)
+                .any(|step| step.name == target),
             "the target {target} is no step of the ring \"fuzz\""
         );
     }

@@ -4,12 +4,15 @@ use anyhow::{Context as _, Result, bail, ensure};
 use rings::{BUILDS, Build, RINGS, Ring, Step};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 use xtask::build;
+use xtask::install::Install;
 use xtask::schedule::{self, Job};
 
 /// The admin API, against its own description.
@@ -108,16 +111,21 @@ pub fn setup(chosen: &Chosen, dry_run: bool) -> Result<()> {
 
 /// Every ring: what it is about, what it needs, and how long it took.
 pub fn list() -> Result<()> {
+    let mut text = String::new();
     for ring in RINGS {
-        println!("{:11} {} ({})", ring.name, ring.about, times::shown(ring.name)?);
+        writeln!(text, "{:11} {} ({})", ring.name, ring.about, times::shown(ring.name)?)?;
         let steps: Vec<&str> = ring.steps.iter().map(|step| step.name).collect();
-        println!("            steps: {}", steps.join(", "));
+        writeln!(text, "            steps: {}", steps.join(", "))?;
         for tool in ring.tools() {
             let missing = if tool.is_there() { "" } else { ", missing" };
-            println!("            needs {} ({}{missing})", tool.name, tool.source());
+            writeln!(text, "            needs {} ({}{missing})", tool.name, tool.source())?;
         }
     }
-    Ok(())
+    // Whoever pipes it into `head` has seen enough.
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// What a step or a build answered.
@@ -157,6 +165,10 @@ pub fn run(chosen: &Chosen) -> Result<()> {
     if let (1, Some(alone)) = (rings.len(), rings.values_mut().next()) {
         *alone = took;
     }
+    // A part of a ring says nothing about all of it.
+    let chosen_of = |name: &str| chosen.steps.iter().filter(|(ring, _)| ring.name == name).count();
+    rings
+        .retain(|name, _| RINGS.iter().any(|ring| ring.name == *name && ring.steps.len() == chosen_of(name)));
     times::keep(&rings)?;
     println!("{passed} passed, {failed} failed, in {took:.0} s");
     ensure!(failed == 0 && passed > 0, "{failed} of {} failed", passed + failed);
@@ -230,6 +242,18 @@ fn everything_is_there(ring: &Ring, step: &Step) -> Result<()> {
         ),
         None => Ok(()),
     }
+}
+
+/// The shared library as it is shipped, installed once where programs find it.
+fn shipped() -> Result<PathBuf> {
+    static INSTALLED: Mutex<Option<PathBuf>> = Mutex::new(None);
+    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(there) = &*installed {
+        return Ok(there.clone());
+    }
+    let prefix = folder()?.join("installed");
+    Install { prefix: prefix.clone(), destdir: None, debug: false }.run()?;
+    Ok(installed.insert(prefix.join("lib/libseatlock.so")).clone())
 }
 
 /// Where this keeps what outlasts a run.

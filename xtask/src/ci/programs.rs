@@ -23,17 +23,8 @@ struct Program {
 /// By name of the target and of the package: unit tests of two packages may have one name.
 static BUILT: Mutex<BTreeMap<(String, String), Program>> = Mutex::new(BTreeMap::new());
 
-/// Builds what `cargo test` runs.
-pub fn build() -> Result<String> {
-    made(&[])
-}
-
-/// Builds those that are rings of their own.
-pub fn build_more() -> Result<String> {
-    made(&["--test", "postgres", "--test", "oidc", "--test", "faults", "--bench", "pings"])
-}
-
-fn made(which: &[&str]) -> Result<String> {
+/// Builds what `cargo test` runs, or what these arguments of it name.
+pub fn build(which: &[&str]) -> Result<String> {
     let mut command = build::cargo();
     command.args(["test", "--no-run", "--message-format", "json-render-diagnostics"]).args(which);
     let messages = run::output(&mut command)?;

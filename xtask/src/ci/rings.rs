@@ -45,13 +45,19 @@ pub struct Build {
 }
 
 const PROGRAMS: Build = Build { name: "build/programs", run: quick, locks: true };
-const TESTS: Build = Build { name: "build/tests", run: programs::build, locks: true };
-const MORE_TESTS: Build = Build { name: "build/more-tests", run: programs::build_more, locks: true };
+const TESTS: Build = Build { name: "build/tests", run: || programs::build(&[]), locks: true };
+const BENCH: Build =
+    Build { name: "build/bench", run: || programs::build(&["--bench", "pings"]), locks: true };
+const FAULTS: Build =
+    Build { name: "build/faults", run: || programs::build(&["--test", "faults"]), locks: true };
+const OIDC: Build = Build { name: "build/oidc", run: || programs::build(&["--test", "oidc"]), locks: true };
+const POSTGRES: Build =
+    Build { name: "build/postgres", run: || programs::build(&["--test", "postgres"]), locks: true };
 const FUZZ: Build = Build { name: "build/fuzz", run: fuzz::build, locks: false };
 const RELEASE: Build = Build { name: "build/release", run: release, locks: false };
 
 /// Begun in this order, each as soon as a step needs it: first what the longest steps wait for.
-pub const BUILDS: [Build; 5] = [PROGRAMS, FUZZ, TESTS, MORE_TESTS, RELEASE];
+pub const BUILDS: [Build; 8] = [PROGRAMS, FUZZ, TESTS, POSTGRES, RELEASE, FAULTS, OIDC, BENCH];
 
 fn quick() -> Result<String> {
     build::server()?;
@@ -60,7 +66,7 @@ fn quick() -> Result<String> {
 }
 
 fn release() -> Result<String> {
-    build::libraries(true)?;
+    super::shipped()?;
     Ok("the library as it is shipped".to_owned())
 }
 
@@ -138,11 +144,11 @@ pub const RINGS: &[Ring] = &[
         name: "postgres",
         about: "the server's other back end",
         steps: &[
-            step("races", races::two_hundred).needs(&[tools::POSTGRESQL]).after(&[TESTS, MORE_TESTS]),
+            step("races", races::two_hundred).needs(&[tools::POSTGRESQL]).after(&[TESTS, POSTGRES]),
             step("tests", || programs::run("postgres", &[], &[]))
                 .needs(&[tools::POSTGRESQL])
-                .after(&[MORE_TESTS]),
-            step("bench", races::bench).needs(&[tools::POSTGRESQL]).after(&[MORE_TESTS]),
+                .after(&[POSTGRES]),
+            step("bench", races::bench).needs(&[tools::POSTGRESQL]).after(&[BENCH]),
         ],
     },
     Ring {
@@ -150,7 +156,7 @@ pub const RINGS: &[Ring] = &[
         about: "signing in with a real OpenID provider",
         steps: &[step("tests", || programs::run("oidc", &[], &[]))
             .needs(&[tools::NODE, tools::NPM])
-            .after(&[MORE_TESTS])],
+            .after(&[OIDC])],
     },
     Ring {
         name: "browser",
@@ -168,7 +174,7 @@ pub const RINGS: &[Ring] = &[
         steps: &[
             step("tests", || programs::run("faults", &[], &[]))
                 .needs(&[tools::FAKETIME, tools::POSTGRESQL, tools::UNSHARE])
-                .after(&[MORE_TESTS]),
+                .after(&[FAULTS]),
             step("disk", faults::everywhere).needs(&[tools::STRACE, tools::UNSHARE]).after(&[PROGRAMS]),
             step("mail", mail::real).needs(&[tools::PYTHON]).after(&[PROGRAMS]).processors(0),
             #[cfg(unix)]
@@ -177,7 +183,7 @@ pub const RINGS: &[Ring] = &[
                 .after(&[PROGRAMS])
                 .processors(0),
             step("clock", clock::end_to_end).needs(&[tools::FAKETIME, tools::UNSHARE]).after(&[PROGRAMS]),
-            step("gate", gate::closed).needs(&[tools::STRACE]).after(&[PROGRAMS]).processors(0),
+            step("gate", gate::closed).needs(&[tools::STRACE]).after(&[PROGRAMS, RELEASE]).processors(0),
             step("resolver", resolver::hanging).needs(&[tools::GCC]).after(&[PROGRAMS]).processors(0),
         ],
     },

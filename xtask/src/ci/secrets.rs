@@ -9,7 +9,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use xtask::install::Install;
 use xtask::plugin::Plugin;
 use xtask::server::{Running, Setup};
 use xtask::{c, repository, run};
@@ -204,9 +203,7 @@ pub fn memory() -> Result<String> {
     let program = folder.path().join("secrets");
     let tests = repository().join("tests/c");
     // As it is shipped: the quick build wipes nothing.
-    let prefix = folder.path().join("installed");
-    Install { prefix: prefix.clone(), destdir: None, debug: false }.run()?;
-    let link = c::link_with(&prefix.join("lib/libseatlock.so"))?;
+    let link = c::link_with(&super::shipped()?)?;
     let flags: Vec<&str> = c::C_WARNINGS
         .iter()
         .copied()

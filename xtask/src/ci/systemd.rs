@@ -76,7 +76,7 @@ fn used(folder: &Path) -> Result<BTreeSet<String>> {
     let log = folder.join("strace");
     let mut serve = Command::new(build::server()?);
     serve.arg("--data").arg(site.data()).args(["serve", "--listen", "127.0.0.1:0"]);
-    let mut tracer = strace(&[], &log, &serve).stdout(Stdio::piped()).spawn()?;
+    let mut tracer = strace(&[], &log, &serve).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let mut line = String::new();
     BufReader::new(tracer.stdout.take().context("strace has an output")?).read_line(&mut line)?;
     let address =

@@ -12,7 +12,7 @@ use crate::{
         },
     },
 };
-use proptest::{collection::vec, prelude::*, sample::Index};
+use proptest::{collection::vec, prelude::*, sample::Index, test_runner::FileFailurePersistence};
 use seatlock_protocol::Token;
 use seatlock_server::{
     rules::{Answer, AttemptBy, Call, License, OwnerAct, Plan, Role},
@@ -302,8 +302,16 @@ async fn live(happenings: &[Happening]) {
     db.store().close().await;
 }
 
+/// Found by its path, whichever program includes this file.
+const FAILURES: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/store/audit_chain.proptest-regressions");
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 16,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(FAILURES))),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn whatever_happens_each_change_has_one_row_and_the_chain_is_whole(

@@ -121,14 +121,19 @@ impl Site {
         until("the server listens", || TcpStream::connect(self.port.address()).is_ok());
     }
 
-    /// What commands print. Whoever has PostgreSQL has curl too; without it the test asks the server itself.
+    /// What commands print. Whoever has PostgreSQL has curl too; without it the test asks the server itself, before the
+    /// shell has the rest.
     fn printed(&self, commands: &str) -> String {
-        let asks = commands.lines().all(|line| line.starts_with(CURL));
-        if self.postgres.is_none() && asks {
-            return commands.lines().map(|line| self.get(line.strip_prefix(CURL).unwrap())).collect();
+        let asks = commands.lines().take_while(|line| self.postgres.is_none() && line.starts_with(CURL));
+        let mut printed: String =
+            asks.clone().map(|line| self.get(line.strip_prefix(CURL).unwrap())).collect();
+        let rest: Vec<&str> = commands.lines().skip(asks.count()).collect();
+        let rest = rest.join("\n");
+        assert!(self.postgres.is_some() || !rest.contains("curl"), "curl is asked for first: {rest}");
+        if !rest.is_empty() {
+            printed.push_str(&run::output(&mut self.shell(&rest)).unwrap());
         }
-        assert!(self.postgres.is_some() || !commands.contains("curl"), "curl among others: {commands}");
-        run::output(&mut self.shell(commands)).unwrap()
+        printed
     }
 
     /// The body at a path, written as in the page with a quote behind it.
