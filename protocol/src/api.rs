@@ -77,7 +77,7 @@ pub struct SeatRequest {
     pub ks: u64,
     /// Software that asks, for the server's statistics and for `client_too_old`.
     pub client: ClientInfo,
-    /// Use since the server was last reached.
+    /// Launches that no answer has confirmed yet, the one that asks included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offline: Option<OfflineUse>,
     /// What the machine thinks of its clock.
@@ -138,12 +138,13 @@ pub struct ClientInfo {
     pub arch: String,
 }
 
-/// Use since the server was last reached.
+/// Launches that no answer has confirmed yet, the one that asks included.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfflineUse {
-    /// Last launch without the server.
-    pub last_used_at: UnixTime,
-    /// Launches without the server.
+    /// The last of them without the server, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<UnixTime>,
+    /// How many.
     pub launches: u64,
 }
 

@@ -211,7 +211,7 @@ impl Worker {
             have,
             ks: state.keys().map_or(0, |keys| keys.seq),
             client: self.client.clone(),
-            offline: state.offline.clone(),
+            offline: state.launches.unreported(),
             clock: ClockReport {
                 wall: reading.wall.unwrap_or(UnixTime::MIN),
                 anomaly: state.time(reading).anomaly.map(|anomaly| anomaly.name().to_owned()),

@@ -22,6 +22,8 @@ pub(super) struct Keeper {
     asked_for: Option<(Token, bool)>,
     /// Whether the license in memory came from the server and is not on disk yet.
     fresh: bool,
+    /// The launch of this process, until it was counted on disk.
+    uncounted: Option<Reading>,
 }
 
 /// Whether anything may be written.
@@ -88,6 +90,7 @@ impl Keeper {
             clock,
             asked_for: None,
             fresh: false,
+            uncounted: None,
         };
         if keeping == Keeping::InMemory {
             return (keeper, complaints);
@@ -123,7 +126,7 @@ impl Keeper {
     /// from another computer stay as they are.
     pub(super) fn launch(&mut self, reading: Reading) -> Result<(), StoreError> {
         let (state, _) = step(&self.state, Input::Launched, reading, &self.rules);
-        self.state = state;
+        (self.state, self.uncounted) = (state, Some(reading));
         if matches!(self.state.license, License::Lease(_)) { self.save() } else { Ok(()) }
     }
 
@@ -202,7 +205,7 @@ impl Keeper {
                 return (None, None);
             }
             let merged = match self.verify(loaded) {
-                Some(stored) => self.merged(stored),
+                Some(stored) => self.merged(self.counted(stored)),
                 None => self.state.clone(),
             };
             (Some(merged.to_record()), Some(merged))
@@ -214,7 +217,7 @@ impl Keeper {
                     License::Dropped(_) | License::HandedBack(_) => folder.remove_previous(),
                     _ => Ok(()),
                 };
-                (self.state, self.fresh) = (merged, false);
+                (self.state, self.fresh, self.uncounted) = (merged, false, None);
                 done
             }
             // While this process waited for the server, another one was given another token, or told to forget.
@@ -246,6 +249,13 @@ impl Keeper {
     pub(super) fn answered(&mut self, state: State) {
         self.fresh |= state.license != self.state.license;
         self.state = state;
+    }
+
+    /// What is stored, with the launch of this process. Only under the lock is nobody else's lost who starts at the same time.
+    fn counted(&self, stored: State) -> State {
+        let Some(reading) = self.uncounted else { return stored };
+        let launches = stored.launches.launched(stored.time(reading).now);
+        State { launches, ..stored }
     }
 
     /// What is known here and what is stored. Of two leases of the same second the stored one is the later, unless the one
@@ -398,7 +408,7 @@ impl Keeper {
     }
 
     fn start_anew(&mut self, install_id: Uuid) {
-        (self.credential, self.provisioned, self.fresh) = (None, false, false);
+        (self.credential, self.provisioned, self.fresh, self.uncounted) = (None, false, false, None);
         self.keeping = Keeping::Undecided;
         self.state = State::new(install_id, &binding(&self.rules, None));
     }

@@ -204,7 +204,13 @@ impl Worker {
             // It waits for a person beside everything else; see `run`.
             Work::SignIn(_) => Outcome::of(Code::Internal),
             Work::SignOut => self.sign_out().await,
-            Work::Ping(intent) => self.ping(intent).await,
+            Work::Ping(intent) => {
+                let outcome = self.ping(intent).await;
+                if outcome.code == Code::NetworkDisallowed {
+                    self.take(Input::Unasked);
+                }
+                outcome
+            }
             Work::Release => match self.prepare().await {
                 Ok(()) => {
                     let _turn = self.turn(false).await;
@@ -236,17 +242,7 @@ impl Worker {
 
     async fn tick(&mut self) {
         self.keeper.refresh();
-        let (state, effects) =
-            step(&self.keeper.state, Input::Ticked, self.shared.clock.read(), &self.keeper.rules);
-        self.keeper.state = state;
-        let owed = self.keeper.owes();
-        if owed || effects.contains(&Effect::Save) {
-            let saved = self.keeper.save();
-            // Of what is still owed the host was told when it was first tried.
-            if !(owed && self.keeper.owes()) {
-                self.note(saved);
-            }
-        }
+        self.take(Input::Ticked);
         self.shared.mailbox.wake_again();
         self.publish();
         if self.renews() && self.is_due() {
@@ -255,6 +251,20 @@ impl Worker {
                 biased;
                 () = shared.closed() => {}
                 _ = self.ping(Intent::Renew) => self.publish(),
+            }
+        }
+    }
+
+    /// Takes what needs no answer.
+    fn take(&mut self, input: Input<'_>) {
+        let (state, effects) = step(&self.keeper.state, input, self.shared.clock.read(), &self.keeper.rules);
+        self.keeper.state = state;
+        let owed = self.keeper.owes();
+        if owed || effects.contains(&Effect::Save) {
+            let saved = self.keeper.save();
+            // Of what is still owed the host was told when it was first tried.
+            if !(owed && self.keeper.owes()) {
+                self.note(saved);
             }
         }
     }

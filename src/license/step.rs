@@ -7,7 +7,7 @@ use crate::license::state::{License, State};
 use crate::license::trust::{Held, Trust};
 use seatlock_protocol::{
     Code, MachineId, UnixTime,
-    api::{OfflineUse, SeatCall},
+    api::SeatCall,
     claims::{LeaseClaims, VerdictClaims},
 };
 use std::collections::BTreeMap;
@@ -28,6 +28,8 @@ pub enum Input<'a> {
     Launched,
     /// Time has passed.
     Ticked,
+    /// The server was not asked, because the network is switched off.
+    Unasked,
     /// A request is to be written to a file.
     Requested(Requested),
     /// A file was brought that answers the request.
@@ -95,11 +97,14 @@ pub fn step(before: &State, input: Input<'_>, reading: Reading, rules: &Rules) -
     match input {
         Input::Launched => {
             state.clock = state.clock.after_launch(time, reading);
-            let launches = state.offline.as_ref().map_or(0, |offline| offline.launches);
-            state.offline = Some(OfflineUse { last_used_at: time.now, launches: launches.saturating_add(1) });
+            state.launches = state.launches.launched(time.now);
         }
         Input::Ticked => state.clock = state.clock.after_tick(time, reading),
-        Input::Requested(requested) => state.requested = Some(requested),
+        Input::Unasked => state.launches = state.launches.without_server(),
+        Input::Requested(requested) => {
+            state.requested = Some(requested);
+            state.launches = state.launches.requested();
+        }
         Input::Imported(signed) => {
             // Only a lease that is taken changes anything, the key set that came with it included.
             if let Some(imported) = imported(&state, &mut effects, signed, time.now, rules) {
@@ -116,6 +121,9 @@ pub fn step(before: &State, input: Input<'_>, reading: Reading, rules: &Rules) -
         }
         Input::Answered { asked, reply: Reply::Failed(trouble), random } => {
             after_failed_ping(&mut state, asked, time.now, random);
+            if asked.call == SeatCall::Ping {
+                state.launches = state.launches.without_server();
+            }
             let longest = longest_wait(&state, time.now);
             let wait = trouble.retry_after.map(|seconds| asked_wait(time.now, seconds, longest));
             if let Some(until) = wait {
@@ -185,7 +193,8 @@ fn imported(
             after.pacing =
                 Pacing { not_before: lease.claims.iat.plus(lease.claims.renew), ..Default::default() };
             after.renewal = Some(renewal);
-            (after.offline, after.requested) = (None, None);
+            after.launches = after.launches.imported();
+            after.requested = None;
             after.license = License::Lease(lease);
             effects.push(Effect::Report(Outcome::of(Code::Ok)));
             Some(after)
@@ -210,7 +219,7 @@ fn hand_back(state: &mut State, effects: &mut Vec<Effect>) {
     let code = match &state.license {
         License::Lease(lease) => {
             state.license = License::HandedBack(Box::new(HandedBack::of(lease, state.renewal.take())));
-            (state.offline, state.pacing) = (None, Pacing::default());
+            (state.launches, state.pacing) = (state.launches.answered(), Pacing::default());
             effects.push(Effect::ForgetToken);
             Code::Ok
         }
@@ -243,7 +252,7 @@ fn answered(
             know_the_time(state, lease.claims.iat, reading);
             state.pacing =
                 Pacing { not_before: lease.claims.iat.plus(lease.claims.renew), ..Default::default() };
-            state.offline = None;
+            state.launches = state.launches.answered();
             state.license = License::Lease(lease);
             effects.push(Effect::Report(Outcome { http_status, ..Outcome::of(Code::Ok) }));
         }
@@ -254,7 +263,7 @@ fn answered(
                 effects.push(Effect::ForgetToken);
             }
             state.renewal = None;
-            state.offline = None;
+            state.launches = state.launches.answered();
             state.pacing = Pacing::default();
             state.license = License::Dropped(verdict);
         }

@@ -277,13 +277,13 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
             serde_json::json!({"high_water": UnixTime::MAX, "signed": UnixTime::MAX, "since_boot": u64::MAX})
         ),
         Just(serde_json::json!({"failures": u32::MAX, "not_before": UnixTime::MAX})),
-        Just(serde_json::json!({"last_used_at": 0, "launches": u64::MAX})),
+        Just(serde_json::json!({"started": u64::MAX, "started_at": 0, "reported": 3, "offline": u64::MAX})),
     ]
 }
 
 /// Names of the members of a stored record.
 const MEMBERS: [&str; 8] =
-    ["install_id", "key_set", "key_set_at", "verdict", "renewal", "clock", "pacing", "offline"];
+    ["install_id", "key_set", "key_set_at", "verdict", "renewal", "clock", "pacing", "launches"];
 
 /// One of [`MEMBERS`] with something that may stand there, and at times with anything.
 fn member() -> impl Strategy<Value = (usize, serde_json::Value)> {
@@ -294,7 +294,7 @@ fn member() -> impl Strategy<Value = (usize, serde_json::Value)> {
             serde_json::json!({"high_water": UnixTime::MAX, "signed": UnixTime::MAX, "since_boot": u64::MAX})
         )),
         Just(at(6, serde_json::json!({"failures": u32::MAX, "not_before": UnixTime::MAX}))),
-        Just(at(7, serde_json::json!({"last_used_at": 0, "launches": u64::MAX}))),
+        Just(at(7, serde_json::json!({"started": u64::MAX, "reported": 3, "offline": u64::MAX}))),
     ];
     let times = prop_oneof![Just(0i64), Just(UnixTime::MAX.seconds()), Just(BASE)];
     prop_oneof![

@@ -522,7 +522,7 @@ fn many_launches_with_a_slow_clock_lose_no_time() {
             computer.restart_after(20);
             assert_ne!(computer.lock().0, LockState::Locked, "launch {launch}, wall clock {error} s off");
         }
-        assert_eq!(computer.state.offline.as_ref().unwrap().launches, 2000);
+        assert_eq!(computer.state.launches.unreported().unwrap().launches, 2000);
         assert_eq!(
             computer.state.time(computer.reading()).now.seconds(),
             computer.now.max(computer.now + error)
@@ -629,13 +629,16 @@ fn launches_are_counted_offline_and_cleared_by_a_lease() {
         computer.restart_after(HOUR);
         computer.answered(SeatCall::Ping, &failed(Code::Unreachable, None));
     }
-    let offline = computer.state.offline.clone().unwrap();
-    assert_eq!((offline.launches, offline.last_used_at), (3, at(BASE + 3 * HOUR)));
+    let offline = computer.state.launches.unreported().unwrap();
+    assert_eq!((offline.launches, offline.last_used_at), (3, Some(at(BASE + 3 * HOUR))));
+    computer.restart_after(HOUR);
+    let asking = computer.state.launches.unreported().unwrap();
+    assert_eq!((asking.launches, asking.last_used_at), (4, offline.last_used_at), "not the one that asks");
     let kept = verdict(Code::ClientTooOld, Act::Keep, |_| {});
     computer.answered(SeatCall::Ping, &reply(verdict_by(PINNED, &kept)));
-    assert_eq!(computer.state.offline, Some(offline), "a refusal clears nothing");
+    assert_eq!(computer.state.launches.unreported(), Some(asking), "a refusal clears nothing");
     computer.answered(SeatCall::Ping, &reply(lease_by(PINNED, &lease(|_| {}))));
-    assert_eq!(computer.state.offline, None);
+    assert_eq!(computer.state.launches.unreported(), None);
 }
 
 #[test]

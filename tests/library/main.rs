@@ -26,8 +26,8 @@ mod license_support;
 mod lifecycle;
 #[cfg(all(feature = "capi", target_os = "linux"))]
 mod load;
+mod secrets_and_proxies;
 mod source;
+mod unsigned_members;
 #[cfg(all(feature = "capi", target_os = "linux"))]
 mod wake;
-mod secrets_and_proxies;
-mod unsigned_members;

@@ -6,7 +6,7 @@ use clap::{
     Args, Subcommand,
     builder::{PossibleValuesParser, TypedValueParser as _},
 };
-use seatlock_protocol::claims::ClockAction;
+use seatlock_protocol::{UnixTime, claims::ClockAction};
 use seatlock_server::{
     rules::{ClonePolicy, ReleaseMode},
     view::{ClockSettings, LicenseSettings, LicenseView, Timestamp},
@@ -44,7 +44,7 @@ pub(super) enum LicenseCommand {
 }
 
 /// Limits and policy.
-#[derive(Args)]
+#[derive(Clone, Args)]
 pub(super) struct Settings {
     /// Product that may be activated; may be repeated
     #[arg(long = "product", value_name = "NAME")]
@@ -108,6 +108,11 @@ fn clock_action(name: String) -> ClockAction {
 }
 
 impl Settings {
+    /// Whether an end was named that has passed.
+    pub(super) fn ended(&self, now: UnixTime) -> bool {
+        self.expires.is_some_and(|end| end.0.is_some_and(|end| end <= now))
+    }
+
     /// What was named on the command line.
     pub(super) fn named(self) -> LicenseSettings {
         let words = |named: Vec<String>| Some(named).filter(|named| !named.is_empty());

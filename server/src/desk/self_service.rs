@@ -88,7 +88,7 @@ impl<S: Store> Desk<'_, S> {
         // keeps nobody from those.
         self.attempt(AttemptBy::Person, b"change\0").await?;
         let kept = self.store.user(email).await?;
-        if !passwords.verify(present, kept.as_ref().map(|(_, kept)| kept)).await {
+        if !passwords.verify(present, kept.as_ref().map(|(_, kept)| kept)).await? {
             return Err(Refused::invalid("password", "That is not your present password."));
         }
         let change = UserChange::Password(passwords.hash(new).await?);

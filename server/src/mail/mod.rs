@@ -24,4 +24,4 @@ pub use error::MailError;
 pub use letter::{Letter, Secret};
 pub use lettre::Address;
 pub use reply::Reply;
-pub use settings::{DEADLINE, Settings, SettingsError, URL_VARIABLE, read_url};
+pub use settings::{DEADLINE, Settings, SettingsError, URL_VARIABLE, is_sender, read_url};

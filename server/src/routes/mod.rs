@@ -110,7 +110,7 @@ impl<S: Store> AppState<S> {
         let info = store.server().await?;
         store.know_pepper(pepper_check(&pepper)).await?;
         let rings = Rings::load(&store, &folder).await?;
-        let passwords = Passwords::new()?;
+        let passwords = Passwords::new()?.within(settings.timeout);
         let restored = store.recovery().await?.map(|recovery| recovery.restored);
         let (metrics, limits) = (Metrics::default(), Limits::new(settings.rates));
         let (renewals, issuers) = (RenewalKey::new(&pepper), Keys::default());

@@ -21,7 +21,7 @@ const WARN: u64 = 14 * 86_400;
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file can not be read.
-    #[error("{path}: {error}")]
+    #[error("{}: {}", path.display(), crate::files::in_words(path, error))]
     File {
         /// The file.
         path: PathBuf,

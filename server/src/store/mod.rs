@@ -12,7 +12,10 @@ use crate::rules::{Answer, Call, Caller, Clocks, Doubt, License, OwnerAct, Seat}
 use crate::seal::keyed_hash;
 use seatlock_protocol::{Identity, PublicKey, Token, TokenHash, UnixTime, api::LockStatus};
 use serde::Serialize;
-use std::{future::Future, path::Path};
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+};
 use uuid::Uuid;
 
 /// One of the two back ends, chosen when the program starts.
@@ -83,8 +86,14 @@ pub enum StoreError {
     #[error("the Idempotency-Key was used for another request")]
     KeyReused,
     /// The database was not initialised.
-    #[error("the data folder is not initialised")]
+    #[error("the database was not set up yet. Run: seatlock-server init --help")]
     NotInitialised,
+    /// A journal lies where a new database would take it for its own, and overwrite it.
+    #[error(
+        "{} is the journal of a database that was lost or moved away without it, and may have the newest changes of that. Put \
+         the two together again, or move the journal away; nothing was changed", .0.display()
+    )]
+    LostJournal(PathBuf),
     /// The clock by which everything is decided can not be believed.
     #[error("{0}")]
     Clock(Doubt),

@@ -16,3 +16,4 @@ mod clock;
 #[cfg(unix)]
 mod farm;
 mod full_disk;
+mod owners;

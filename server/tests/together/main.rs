@@ -22,6 +22,7 @@ mod hostile;
 mod keys;
 #[cfg(unix)]
 mod keys_page;
+mod launches;
 mod network_gate;
 #[cfg(unix)]
 mod operations_page;

@@ -8,7 +8,7 @@ use crate::routes::{
     problem::{RETRY_AFTER, RequestId},
 };
 use crate::rules::Verdict;
-use crate::store::StoreError;
+use crate::store::{StoreError, Trouble};
 use crate::view::ProblemView;
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -218,7 +218,11 @@ impl From<StoreError> for Failure {
 
 impl From<PasswordError> for Failure {
     fn from(error: PasswordError) -> Self {
-        Self::server_error(error)
+        if error.passes() {
+            Self::unavailable(Trouble::Busy.text(), &error)
+        } else {
+            Self::server_error(error)
+        }
     }
 }
 

@@ -213,7 +213,7 @@ async fn user<S: Store>(
     }
     // A password that nobody knows.
     let password = Secret::generate().map_err(Trouble::failed)?.expose();
-    let password = state.passwords.hash(password).await.map_err(Trouble::failed)?;
+    let password = state.passwords.hash(password).await?;
     let new = NewUser { id: Uuid::new_v4(), account, email: email.clone(), role, password: password.clone() };
     let by = Actor::User(format!("{} at {}", claims.identity.subject, claims.identity.issuer));
     let user = state.store.add_user(new, by).await?;

@@ -37,9 +37,6 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// Two years, as browsers' lists of such servers ask for.
-const TLS_ONLY: &str = "max-age=63072000";
-
 /// What all pages have in common.
 pub(super) async fn dress<S: Store>(
     State(state): State<Arc<AppState<S>>>,
@@ -87,9 +84,6 @@ pub(super) fn finish<S>(
     }
     let referrer = if referrer == Referrer::None { "no-referrer" } else { "same-origin" };
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static(referrer));
-    if state.settings.public_url.starts_with("https://") {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TLS_ONLY));
-    }
     response
 }
 

@@ -88,6 +88,7 @@ pub(super) async fn enter<S: Store>(
             Ok(response)
         }
         Err(Denied::Store(error)) => Err(error.into()),
+        Err(Denied::Password(error)) => Err(error.into()),
         Err(error @ Denied::Random(_)) => Err(Trouble::failed(error)),
     }
 }

@@ -2,7 +2,8 @@ use super::go;
 use crate::desk::Refused;
 use crate::keys::RingError;
 use crate::page::{Help, MessagePage, Step, Tone};
-use crate::store::StoreError;
+use crate::password::PasswordError;
+use crate::store::{self, StoreError};
 use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -137,10 +138,21 @@ impl From<RingError> for Trouble {
     }
 }
 
+impl From<PasswordError> for Trouble {
+    fn from(error: PasswordError) -> Self {
+        if error.passes() {
+            Self::Unavailable { text: store::Trouble::Busy.text(), cause: error.to_string() }
+        } else {
+            Self::failed(error)
+        }
+    }
+}
+
 impl From<Refused> for Trouble {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Store(error) => error.into(),
+            Refused::Password(error) => error.into(),
             Refused::AdminsOnly => Self::Forbidden,
             refused @ (Refused::Verdict(_) | Refused::Invalid { .. }) => Self::Told(sentence(&refused)),
             refused => Self::failed(refused),

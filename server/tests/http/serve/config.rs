@@ -124,7 +124,7 @@ fn check_finds_everything_at_once_and_changes_nothing() {
     for says in [
         format!("listen ({}:1): 192.0.2.1:80 can not be listened on", file.display()),
         format!("tls_certificate ({}:2): {}", file.display(), site.data().join("none.pem").display()),
-        format!("mail_from ({}:4): mail to mail.example.com would not be encrypted", file.display()),
+        format!("smtp_url_file ({}:5): mail to mail.example.com would not be encrypted", file.display()),
         "data: ".to_owned() + site.data().join("pepper").to_str().unwrap(),
         "data: the lease key ".to_owned(),
     ] {
