@@ -1,5 +1,6 @@
 use super::tls::Untrusted;
 use crate::license::{Reply, Signed, SignedObject, Trouble};
+use crate::scarcity::{scarce, shortage};
 use chrono::DateTime;
 use rustls::CertificateError;
 use seatlock_protocol::{
@@ -75,6 +76,9 @@ pub(super) fn transport(error: &reqwest::Error) -> Trouble {
     }
     let first: Option<&(dyn Error + 'static)> = error.source();
     let mut causes = std::iter::successors(first, |cause| (*cause).source());
+    if let Some(words) = causes.clone().find_map(|cause| cause.downcast_ref().and_then(scarce)) {
+        return unreachable(words);
+    }
     causes.find_map(recognised).unwrap_or_else(|| unreachable("The answer could not be read"))
 }
 
@@ -92,7 +96,11 @@ fn recognised(cause: &(dyn Error + 'static)) -> Option<Trouble> {
         "tunnel error: failed to create underlying connection" => {
             return Some(unreachable("The proxy can not be reached"));
         }
-        "dns error" => return Some(unreachable("The server's name, or the proxy's, was not found")),
+        // The system's resolver does not say that it could not open its own files.
+        "dns error" => {
+            let words = shortage().unwrap_or("The server's name, or the proxy's, was not found");
+            return Some(unreachable(words));
+        }
         _ => {}
     }
     let reason = match cause.downcast_ref::<std::io::Error>()?.kind() {
@@ -123,7 +131,7 @@ fn untrusted(reason: String) -> Trouble {
     Trouble { detail: Some(reason), ..Trouble::of(Code::TlsUntrusted) }
 }
 
-fn unreachable(reason: &str) -> Trouble {
+pub(super) fn unreachable(reason: &str) -> Trouble {
     Trouble { detail: Some(reason.to_owned()), ..Trouble::of(Code::Unreachable) }
 }
 

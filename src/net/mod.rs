@@ -5,6 +5,8 @@
 mod classify;
 /// Signing in at an OpenID provider.
 pub mod oauth;
+/// Names of servers.
+mod resolver;
 /// Which certificates are trusted.
 mod tls;
 
@@ -134,8 +136,11 @@ impl Http {
 
 fn builder(route: &Route) -> Result<ClientBuilder, Trouble> {
     let secure = route.server.scheme() == "https";
-    let tls = tls::configuration(secure, &route.extra_ca)
-        .map_err(|error| Trouble { detail: Some(error.to_string()), ..Trouble::of(Code::TlsUntrusted) })?;
+    let tls = tls::configuration(secure, &route.extra_ca).map_err(|error| {
+        // A certificate store that could not be opened looks like an empty one.
+        out_of_means()
+            .unwrap_or(Trouble { detail: Some(error.to_string()), ..Trouble::of(Code::TlsUntrusted) })
+    })?;
     let headers = HeaderMap::from_iter([
         (ACCEPT, HeaderValue::from_static(JSON)),
         (CONTENT_TYPE, HeaderValue::from_static(JSON)),
@@ -145,6 +150,7 @@ fn builder(route: &Route) -> Result<ClientBuilder, Trouble> {
         .default_headers(headers)
         .user_agent(concat!("seatlock/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
+        .dns_resolver(resolver::Resolver)
         .connect_timeout(CONNECT_TIMEOUT)
         // Pings are hours apart; a kept connection would only be found dead after the computer has slept.
         .pool_max_idle_per_host(0);
@@ -157,7 +163,12 @@ fn builder(route: &Route) -> Result<ClientBuilder, Trouble> {
 }
 
 fn unusable(_: reqwest::Error) -> Trouble {
-    Trouble::of(Code::Internal)
+    out_of_means().unwrap_or(Trouble::of(Code::Internal))
+}
+
+/// What the computer has too little of at this moment, for errors that do not say so.
+fn out_of_means() -> Option<Trouble> {
+    crate::scarcity::shortage().map(classify::unreachable)
 }
 
 /// Whether an address stays on this computer.

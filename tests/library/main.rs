@@ -26,3 +26,5 @@ mod lifecycle;
 #[cfg(all(feature = "capi", target_os = "linux"))]
 mod load;
 mod source;
+#[cfg(all(feature = "capi", target_os = "linux"))]
+mod wake;

@@ -11,6 +11,8 @@
 
 use std::path::{Path, PathBuf};
 
+/// Static libraries.
+pub mod archive;
 /// Builds the libraries and the server with cargo, each once per process.
 pub mod build;
 /// Runs the system's C and C++ compilers.

@@ -124,6 +124,7 @@ fn carry_out(verb: Verb) -> Result<()> {
             let (said, files) =
                 if dry_run { ("would write", install.plan()?) } else { ("wrote", install.run()?) };
             files.iter().for_each(|file| println!("{said} {}", file.display()));
+            println!("{}", install.advice());
             Ok(())
         }
         Verb::Header => header(),

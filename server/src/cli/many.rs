@@ -9,6 +9,8 @@ use seatlock_server::{
     view::{IssuedView, csv::harmless},
 };
 use serde_json::json;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook_tokio::Signals;
 use std::{
     collections::HashMap,
     fs::{File, OpenOptions},
@@ -18,10 +20,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time::sleep,
-};
+use tokio::time::sleep;
 use uuid::Uuid;
 
 /// Seats that are made at once.
@@ -247,11 +246,8 @@ async fn all_of(
         (made, error)
     };
     let interrupted = async {
-        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        }
+        let Ok(mut end) = Signals::new([SIGTERM, SIGINT]) else { return std::future::pending().await };
+        end.next().await;
         say("stopping; seats that are being made are waited for");
         stop.store(true, Ordering::Relaxed);
         std::future::pending().await

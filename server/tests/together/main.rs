@@ -26,6 +26,8 @@ mod network_gate;
 mod operations_page;
 #[cfg(unix)]
 mod processes;
+#[cfg(target_os = "linux")]
+mod refusals;
 mod relay;
 mod restore;
 mod support;

@@ -1,8 +1,10 @@
 use super::wire::Denied;
 use crate::license::Trouble;
+use crate::scarcity::scarce;
 use reqwest::Url;
 use seatlock_protocol::Code;
 use std::borrow::Cow;
+use std::io;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -14,6 +16,8 @@ const PATH: &str = "/callback";
 const LONGEST_REQUEST: usize = 16 * 1024;
 /// Browsers open connections that they do not use.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two tries to take a connection.
+const PAUSE: Duration = Duration::from_millis(50);
 /// More are not talked to at once.
 const MOST_CONNECTIONS: usize = 16;
 
@@ -29,7 +33,11 @@ type Brought = Result<String, Denied>;
 
 impl Listener {
     pub(super) async fn bind() -> Result<Self, Denied> {
-        let none = |_| Denied::Trouble(Trouble::of(Code::Internal));
+        let none = |error: io::Error| {
+            Denied::because(
+                scarce(&error).unwrap_or("This computer has no port for the browser to come back to"),
+            )
+        };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(none)?;
         let port = listener.local_addr().map_err(none)?.port();
         let url = Url::parse(&format!("http://127.0.0.1:{port}{PATH}"));
@@ -47,8 +55,12 @@ impl Listener {
         loop {
             tokio::select! {
                 accepted = self.listener.accept(), if connections.len() < MOST_CONNECTIONS => {
-                    // One that broke off before it was accepted is nobody's problem.
-                    let Ok((stream, _)) = accepted else { continue };
+                    // One that broke off before it was accepted is nobody's problem; without a descriptor for it, it
+                    // is still there in a moment.
+                    let Ok((stream, _)) = accepted else {
+                        tokio::time::sleep(PAUSE).await;
+                        continue;
+                    };
                     let (state, issuer) = (state.to_owned(), issuer.to_owned());
                     connections.spawn(async move {
                         tokio::time::timeout(PATIENCE, served(stream, &state, &issuer)).await.ok().flatten()

@@ -31,6 +31,8 @@ mod faults;
 pub mod fuzz;
 /// The network gate, as the kernel sees it.
 mod gate;
+/// Hosts that treat their guest badly, and guests that are to stay strangers to each other.
+mod guests;
 /// The headers, and the sources of the examples, with every compiler and standard.
 mod headers;
 /// Format, clippy, documentation, workflow files.

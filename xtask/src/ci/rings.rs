@@ -2,7 +2,7 @@
 
 use super::tools::{self, Tool};
 use super::{
-    api, browser, clock, consumers, dev, faults, fuzz, gate, headers, lint, mail, metrics, programs, python,
+    api, browser, clock, consumers, dev, faults, fuzz, gate, guests, headers, lint, mail, metrics, programs, python,
     races, resolver, secrets, sign_in, symbols, systemd, valgrind, windows,
 };
 #[cfg(unix)]
@@ -207,6 +207,11 @@ pub const RINGS: &[Ring] = &[
                 .needs(&[tools::CMAKE, tools::MAKE, tools::GXX])
                 .after(&[PROGRAMS, RELEASE]),
             step("pkg-config", consumers::pkg_config).needs(&[tools::PKG_CONFIG]).after(&[RELEASE]),
+            step("static-plugins", guests::static_plugins)
+                .needs(&[tools::CMAKE, tools::MAKE, tools::PKG_CONFIG, tools::NM])
+                .after(&[RELEASE]),
+            step("forked-loop", guests::forked_loop).needs(&[tools::GXX]).after(&[PROGRAMS]),
+            step("python-exit", guests::python_exit).needs(&[tools::PYTHON]).after(&[PROGRAMS]),
             step("headers", headers::standards).needs(COMPILERS),
             step("examples", headers::examples).needs(COMPILERS),
             step("symbols", symbols::exports).needs(&[tools::NM]).after(&[RELEASE]),

@@ -4,6 +4,7 @@ mod options;
 pub(super) use options::Serve;
 
 use anyhow::{Context as _, bail};
+use futures_util::StreamExt as _;
 use options::LogFormat;
 use sd_notify::NotifyState;
 use seatlock_server::{
@@ -14,11 +15,10 @@ use seatlock_server::{
     serve::{Connections, Tls},
     store::{AnyStore, Store as _},
 };
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook_tokio::Signals;
 use std::{io::Write as _, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{Signal, SignalKind, signal},
-};
+use tokio::net::TcpListener;
 
 /// Seconds that are left of a request after its e-mail was given up.
 const PAGE_REST: u64 = 2;
@@ -29,9 +29,7 @@ impl Serve {
         let store = super::open(&folder).await?;
         warn_of_root_key(&store, &folder).await?;
         // Before anybody can know that the server is there, so that a signal is never lost.
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let hang_up = signal(SignalKind::hangup())?;
+        let (mut end, hang_up) = (Signals::new([SIGTERM, SIGINT])?, Signals::new([SIGHUP])?);
         let listener = listen(self.listen, "--listen").await?;
         let metrics_listener = match self.metrics_listen {
             Some(address) => Some(listen(address, "--metrics-listen").await?),
@@ -50,10 +48,7 @@ impl Serve {
         tell_manager(&[NotifyState::Ready]);
         tokio::spawn(tell_manager_again());
         let shutdown = async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
+            end.next().await;
             tell_manager(&[NotifyState::Stopping]);
         };
         seatlock_server::run(listener, state, shutdown).await.context("the server failed")
@@ -129,8 +124,8 @@ async fn listen(address: SocketAddr, option: &str) -> anyhow::Result<TcpListener
 }
 
 /// A service manager asks for it by SIGHUP, which must never end the server.
-async fn reload_at(mut hang_up: Signal, tls: Option<Arc<Tls>>) {
-    while hang_up.recv().await.is_some() {
+async fn reload_at(mut hang_up: Signals, tls: Option<Arc<Tls>>) {
+    while hang_up.next().await.is_some() {
         match &tls {
             Some(tls) => tls.reload_soon(),
             None => tracing::info!("there is nothing to read again"),
