@@ -2,8 +2,8 @@
 
 use super::tools::{self, Tool};
 use super::{
-    api, browser, clock, consumers, dev, faults, fuzz, gate, guests, headers, lint, mail, metrics, programs, python,
-    races, resolver, secrets, sign_in, symbols, systemd, valgrind, windows,
+    api, browser, clock, consumers, dev, faults, fuzz, gate, guests, headers, lint, mail, metrics, programs,
+    python, races, resolver, secrets, sign_in, symbols, systemd, valgrind, windows,
 };
 #[cfg(unix)]
 use super::{oauth_client, proxies};
