@@ -189,7 +189,10 @@ pub fn play(postgres: Option<String>) {
     let mut blocks = blocks();
     blocks.retain(|block| postgres.is_some() || !block.heading.contains("PostgreSQL"));
     let mut site = Site::new(postgres);
-    let computers = ["stays", "moved-to", "new"].map(Computer::new);
+    // Each time that a database is lost, one more has just begun.
+    let names = ["stays", "moved", "new"];
+    let names = names.get(..=expected).unwrap();
+    let computers: Vec<Computer> = names.iter().map(|name| Computer::new(name)).collect();
     let mut clients: Vec<Client> = Vec::new();
     let mut seats: Vec<(String, String)> = Vec::new();
     let mut drills = 0;
@@ -207,7 +210,7 @@ pub fn play(postgres: Option<String>) {
             let url = format!("http://{}", site.port.address());
             let open = |computer: &Computer| Client::open(&computer.options_for(&url, &url, &root)).unwrap();
             clients = computers.iter().map(open).collect();
-            seats = ["stays", "moved", "new"].map(|name| site.seat(&format!("{name}@example.com"))).into();
+            seats = names.iter().map(|name| site.seat(&format!("{name}@example.com"))).collect();
             assert_eq!(code(&clients[0], clients[0].activate(&seats[0].1, AGREED)), Code::Ok);
         }
         if site.serving.is_some() {
