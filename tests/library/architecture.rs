@@ -20,16 +20,17 @@ const LIBRARY: [Room; 7] = [
     ("ffi", &[]),
 ];
 
-const SERVER: [Room; 19] = [
+const SERVER: [Room; 20] = [
     ("rules", &[]),
     ("seal", &[]),
+    ("files", &[]),
     ("page", &["rules"]),
-    ("store", &["rules", "seal"]),
+    ("store", &["rules", "seal", "files"]),
     ("password", &["store"]),
     ("limits", &["rules"]),
     ("share", &["seal", "store"]),
     ("mail", &["rules", "seal", "share"]),
-    ("keys", &["rules", "store"]),
+    ("keys", &["rules", "store", "files"]),
     ("identity", &["rules"]),
     ("checkpoint", &["store", "keys"]),
     ("renewal", &["rules"]),
@@ -73,11 +74,12 @@ const SERVER: [Room; 19] = [
             "desk",
         ],
     ),
-    ("serve", &["rules", "store", "metrics", "routes"]),
+    ("serve", &["rules", "store", "files", "metrics", "routes"]),
     (
         "cli",
         &[
             "rules",
+            "files",
             "seal",
             "store",
             "password",

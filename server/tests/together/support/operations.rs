@@ -221,7 +221,8 @@ pub fn play(postgres: Option<String>) {
         }
     }
     assert_eq!(drills, expected, "every database was restored");
-    assert!(clients.iter().all(|client| standing(client) == UNLOCKED), "and nobody was locked out");
+    let standings: Vec<_> = clients.iter().map(standing).collect();
+    assert!(standings.iter().all(|standing| *standing == UNLOCKED), "nobody was locked out: {standings:?}");
     let told = run::output(&mut site.shell("seatlock-server audit --last 500")).unwrap();
     assert_eq!(told.matches(" restored ").count(), expected, "{told}");
     assert!(told.matches(" recovered ").count() >= expected, "{told}");
