@@ -25,6 +25,7 @@ mod issuers;
 mod life_cycle;
 mod mail;
 mod oauth;
+mod owner_page;
 mod page_samples;
 mod pages;
 mod serve;

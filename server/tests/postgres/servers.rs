@@ -81,6 +81,7 @@ async fn the_time_is_that_after_the_lock() {
         seat,
         act: OwnerAct::Release,
         new_token: None,
+        shared_with: None,
         dry_run: false,
         remember: None,
         by: Actor::Console,

@@ -147,7 +147,7 @@ async fn ask(game: &Game, store: &AnyStore, token: &Token, machine: u64, call: C
 }
 
 fn order(seat: Uuid, act: OwnerAct, new_token: Option<TokenHashes>) -> OwnerOrder {
-    OwnerOrder { seat, act, new_token, dry_run: false, remember: None, by: Actor::Console }
+    OwnerOrder { seat, act, new_token, shared_with: None, dry_run: false, remember: None, by: Actor::Console }
 }
 
 async fn at_any_moment(fresh: &Fresh) {

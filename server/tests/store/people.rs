@@ -521,7 +521,18 @@ async fn a_repeated_request_is_carried_out_once<P: Place>() {
         let new_token = Some(TokenHashes::of(&token(), &place.pepper()));
         let (act, by) = (OwnerAct::Refresh, Actor::Console);
         let remember = remember(key, request);
-        place.store().owner(OwnerOrder { seat: first, act, new_token, dry_run: false, remember, by }).await
+        place
+            .store()
+            .owner(OwnerOrder {
+                seat: first,
+                act,
+                new_token,
+                shared_with: None,
+                dry_run: false,
+                remember,
+                by,
+            })
+            .await
     };
     assert_eq!(now(refresh(3, 1).await.unwrap()).answer, Answer::Done);
     assert_eq!(earlier(refresh(3, 1).await.unwrap()), Some((first, vec![3, 1])));

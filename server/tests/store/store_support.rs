@@ -362,7 +362,7 @@ pub fn earlier(made: Made<Answered>) -> Option<(Uuid, Vec<u8>)> {
 pub async fn act<P: Place>(place: &P, seat: Uuid, act: OwnerAct) -> Answer {
     let new_token = (act == OwnerAct::Refresh).then(|| TokenHashes::of(&token(), &place.pepper()));
     let by = Actor::User("ada@example.com".to_owned());
-    let order = OwnerOrder { seat, act, new_token, dry_run: false, remember: None, by };
+    let order = OwnerOrder { seat, act, new_token, shared_with: None, dry_run: false, remember: None, by };
     now(place.store().owner(order).await.unwrap()).answer
 }
 

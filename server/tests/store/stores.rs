@@ -27,7 +27,7 @@ on_every_store!(
 
 fn order(seat: Uuid, act: OwnerAct) -> OwnerOrder {
     let new_token = (act == OwnerAct::Refresh).then(|| TokenHashes::of(&token(), &PEPPER));
-    OwnerOrder { seat, act, new_token, dry_run: false, remember: None, by: Actor::Console }
+    OwnerOrder { seat, act, new_token, shared_with: None, dry_run: false, remember: None, by: Actor::Console }
 }
 
 async fn a_seat_from_its_first_use_to_its_end(fresh: Fresh) {
