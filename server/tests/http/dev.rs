@@ -156,7 +156,7 @@ async fn signs_in(data: &str, password: &str) -> bool {
     let let_in = match done {
         Ok(secret) => {
             let who = store.session(session_hash(&secret)).await.unwrap().unwrap();
-            assert_eq!((who.user.role, who.account.name.as_str()), (Role::Admin, "Example Studio"));
+            assert_eq!((who.user.role, who.account.name.as_str()), (Role::Owner, "Example Studio"));
             true
         }
         Err(Denied::Wrong) => false,
