@@ -95,8 +95,8 @@ codes! {
         "This seat was released by the account owner. Enter the token again if you should have it.",
         "Enter the token again to take the seat back.";
     ReleaseRateLimited = 23, "release_rate_limited", 429,
-        "A seat was already released in the last 24 hours. Again at {time}.",
-        "Wait until that time; one release is possible in 24 hours.";
+        "A seat was already released. One release is possible per license in {window}. Again at {time}.",
+        "Wait until that time; the license says how often a seat may be released.";
     LeaseSuperseded = 24, "lease_superseded", 409,
         "Another copy of this installation is active. Enter the token again.",
         "Enter the token again; if this happens more than once, another computer uses a copy of this one's files.";

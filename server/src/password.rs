@@ -95,6 +95,7 @@ impl Passwords {
         password: Zeroizing<String>,
         kept: Option<&PasswordHash>,
     ) -> Result<bool, PasswordError> {
+        let kept = kept.filter(|kept| kept.is_somebodys());
         let against = kept.unwrap_or(&self.nobody).clone();
         #[cfg(test)]
         let compared = self.compared.clone();

@@ -162,7 +162,7 @@ impl LicenseCommand {
                 let settings = LicenseSettings { suspended, ..settings.named() };
                 let changed = access.change_license(id, settings).await;
                 let license = changed.with_context(|| format!("license {id} was not changed"))?;
-                output.done(&license, &format!("license {id} changed"))
+                output.done(&license, &format!("license {id} changed{}", too_many(&license)))
             }
             Self::Show { id } => {
                 let mut shown = access.licenses().await?;
@@ -190,6 +190,20 @@ impl LicenseCommand {
             }
         }
     }
+}
+
+/// What becomes of tokens for which there is no seat any more.
+fn too_many(license: &LicenseView) -> String {
+    if license.tokens <= license.seats_max {
+        return String::new();
+    }
+    format!(
+        "\n\n{} tokens exist, but the license has {} seats: no more than that are in use at a time, and no token can be \
+         made. To have as many tokens as seats, revoke {} seats.",
+        license.tokens,
+        license.seats_max,
+        license.tokens - license.seats_max
+    )
 }
 
 fn ends(license: &LicenseView) -> String {

@@ -10,7 +10,7 @@ mod account;
 mod assets;
 /// What happened, and whether anybody tampered with the record of it.
 mod audit;
-/// What is asked before something that can not be undone.
+/// What is asked before something that cannot be undone.
 mod confirm;
 /// One page that says what happened and what to do next.
 mod message;
@@ -41,7 +41,7 @@ pub use assets::{ASSETS, Asset, CONTENT_SECURITY_POLICY};
 pub use audit::{AuditActor, AuditEntry, AuditPage, Chain};
 pub use confirm::{ConfirmRefresh, ConfirmRelease, ConfirmRevoke, ReleaseLimit};
 pub use message::{MessagePage, Step};
-pub use new_seat::{LicenseChoice, NewSeatPage, SendAs};
+pub use new_seat::{LicenseChoice, NewSeatPage, NoSeat, SendAs};
 pub use offline::{LeaseResult, OfflineCheck, OfflineDone, OfflinePage};
 pub use one_time_link::{LinkState, OneTimeLinkPage};
 pub use parts::{Help, Id, Moment, Notice, SeatName, Shell, StatusBadge, Tone};

@@ -1,8 +1,8 @@
 use super::gate::{gate, terms_accepted};
 use super::{
     Answer, Audit, AuditEvent, Call, Caller, ClonePolicy, Decision, Event, Holding, Install, Judgement,
-    License, LicenseChange, Overlap, OwnerAct, Presented, ReleaseMode, Seat, SeatState, Verdict, date, judge,
-    terms,
+    License, LicenseChange, Overlap, OwnerAct, Presented, ReleaseMode, Seat, SeatState, Verdict, date,
+    exactly, judge, terms,
 };
 use seatlock_protocol::{Act, Code, MachineId, UnixTime};
 
@@ -45,6 +45,18 @@ pub fn token_unknown() -> Verdict {
     Verdict::new(Code::TokenUnknown, Act::Keep)
 }
 
+/// Why no token of any kind is made for whoever holds this license; `None` when it may be.
+#[must_use]
+pub fn issues_no_tokens(license: &License, now: UnixTime) -> Option<Verdict> {
+    if license.suspended_at.is_some() {
+        return Some(Verdict::new(Code::LicenseSuspended, Act::Keep));
+    }
+    if let Some(end) = license.expires_at.filter(|end| *end <= now) {
+        return Some(Verdict::new(Code::LicenseExpired, Act::Keep).with("date", date(end)));
+    }
+    (!license.plan.carries_seats).then(|| Verdict::new(Code::PlanNotEntitled, Act::Keep))
+}
+
 impl Decision {
     fn unchanged(seat: Seat, answer: Answer) -> Self {
         Self { seat: Some(seat), license: LicenseChange::default(), install: None, audit: Vec::new(), answer }
@@ -61,14 +73,8 @@ fn create(license: &License, event: &Event, now: UnixTime) -> Decision {
         answer: Answer::Verdict(verdict),
     };
     let Event::Create { seat, shared_with, identity } = event else { return refused(token_unknown()) };
-    if license.suspended_at.is_some() {
-        return refused(Verdict::new(Code::LicenseSuspended, Act::Keep));
-    }
-    if let Some(end) = license.expires_at.filter(|end| *end <= now) {
-        return refused(Verdict::new(Code::LicenseExpired, Act::Keep).with("date", date(end)));
-    }
-    if !license.plan.carries_seats {
-        return refused(Verdict::new(Code::PlanNotEntitled, Act::Keep));
+    if let Some(verdict) = issues_no_tokens(license, now) {
+        return refused(verdict);
     }
     if license.tokens >= license.seats_max {
         return refused(Verdict::new(Code::SeatLimitReached, Act::Keep).with("n", license.seats_max));
@@ -369,7 +375,9 @@ impl<'a> Draft<'a> {
     /// The limit of one manual release per window; takes the release when there is one.
     fn check_release(&mut self) -> Result<(), Verdict> {
         match self.license.release_possible_at(self.now) {
-            Some(next) => Err(Verdict::new(Code::ReleaseRateLimited, Act::Keep).available(Some(next))),
+            Some(next) => Err(Verdict::new(Code::ReleaseRateLimited, Act::Keep)
+                .with("window", exactly(self.license.release_window))
+                .available(Some(next))),
             None => {
                 self.change.manual_release = Some(self.now);
                 Ok(())

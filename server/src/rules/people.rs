@@ -84,11 +84,14 @@ pub enum AttemptBy {
     Address,
     /// E-mails that one user has sent: a stolen session sends no mail to the whole world.
     Letters,
+    /// A form that sends an e-mail, which a double click sends twice.
+    Form,
 }
 
 impl AttemptBy {
     fn limit(self) -> u32 {
         match self {
+            Self::Form => 1,
             Self::Person => 10,
             Self::Email | Self::Address | Self::Letters => 100,
         }

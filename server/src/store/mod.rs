@@ -231,6 +231,8 @@ pub struct OwnerOrder {
     pub act: OwnerAct,
     /// The new token, for refresh.
     pub new_token: Option<TokenHashes>,
+    /// Whom the new token is for, when it is somebody else.
+    pub shared_with: Option<String>,
     /// Decide, but change nothing.
     pub dry_run: bool,
     /// For when the answer gets lost.
@@ -445,6 +447,9 @@ pub trait Store: People {
         &self,
         token: TokenHash,
     ) -> impl Future<Output = Result<Option<([u8; 32], Seat, License)>, StoreError>> + Send;
+
+    /// Whether a token that is known by its stored hash is the seat's as it is now.
+    fn is_token_of(&self, seat: Uuid, token: Hash) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Entries of the audit trail, the newest first.
     fn audit(&self, query: AuditQuery) -> impl Future<Output = Result<Page<AuditRow>, StoreError>> + Send;

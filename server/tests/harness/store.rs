@@ -189,7 +189,7 @@ pub async fn act(db: &Database, seat: Uuid, act: OwnerAct) -> Answer {
 pub fn order(db: &Database, seat: Uuid, act: OwnerAct) -> OwnerOrder {
     let new_token = (act == OwnerAct::Refresh).then(|| TokenHashes::of(&token(), &db.pepper()));
     let by = Actor::User("ada@example.com".to_owned());
-    OwnerOrder { seat, act, new_token, dry_run: false, remember: None, by }
+    OwnerOrder { seat, act, new_token, shared_with: None, dry_run: false, remember: None, by }
 }
 
 /// A plug-in on a computer, with nothing to say of before.

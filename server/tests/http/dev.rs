@@ -28,7 +28,7 @@ use xtask::port::Port;
 use zeroize::Zeroizing;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_seatlock-server");
-const ADMIN: &str = "admin@example.com";
+const OWNER: &str = "owner@example.com";
 
 /// A running `dev`, as a person sees it.
 struct Dev {
@@ -147,7 +147,7 @@ async fn signs_in(data: &str, password: &str) -> bool {
     let folder = DataFolder::new(data.into());
     let store = SqliteStore::open(&folder.database(), false).await.unwrap();
     let asking = SignIn {
-        email: ADMIN.to_owned(),
+        email: OWNER.to_owned(),
         password: Zeroizing::new(password.to_owned()),
         browser: seatlock_server::desk::Browser { address: [127, 0, 0, 1].into(), agent: String::new() },
     };
@@ -156,7 +156,7 @@ async fn signs_in(data: &str, password: &str) -> bool {
     let let_in = match done {
         Ok(secret) => {
             let who = store.session(session_hash(&secret)).await.unwrap().unwrap();
-            assert_eq!((who.user.role, who.account.name.as_str()), (Role::Admin, "Example Studio"));
+            assert_eq!((who.user.role, who.account.name.as_str()), (Role::Owner, "Example Studio"));
             true
         }
         Err(Denied::Wrong) => false,
@@ -174,7 +174,7 @@ async fn what_is_printed_once_works_and_the_next_start_goes_on() {
     assert_eq!((&dev.said["new"], dev.text("product")), (&json!(true), "com.example.bridge"));
     assert_eq!(dev.text("seat_page"), format!("{url}/seats"));
     assert_eq!(PathBuf::from(&data), desk.path("seatlock-dev").canonicalize().unwrap());
-    assert_eq!(dev.said["login"]["email"], ADMIN);
+    assert_eq!(dev.said["login"]["email"], OWNER);
     let password = dev.said["login"]["password"].as_str().unwrap().to_owned();
     assert!(signs_in(&data, &password).await);
     assert!(!signs_in(&data, "another one").await);

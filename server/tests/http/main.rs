@@ -29,6 +29,7 @@ mod mail;
 mod oauth;
 mod odd_requests;
 mod operator;
+mod owner_page;
 mod page_samples;
 mod pages;
 mod serve;

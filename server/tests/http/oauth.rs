@@ -631,7 +631,12 @@ async fn people_sign_in_on_the_page_with_an_issuer() {
     }
     let begun = browser.begin(&issuers, "").await;
     issuers.give("login", id_token(&begun, "new@example.com", json!({})));
-    assert_eq!(browser.back(&begun, "").await.status, 303, "added by the rule");
+    let page = browser.back(&begun, "").await;
+    assert_eq!(page.status, 303, "added by the rule");
+    let session = page.cookies.iter().find(|cookie| cookie.starts_with("__Host-seatlock=")).unwrap();
+    let account_page = browser.get("/account", session.split(';').next().unwrap()).await.text;
+    let password = account_page.contains("Change the password");
+    assert!(!password && account_page.contains("You have no password here"), "{account_page}");
     let users = site.cli(&["user", "list"]).json();
     let new =
         users.as_array().unwrap().iter().find(|user| user["email"] == "new@example.com").unwrap().clone();

@@ -123,14 +123,31 @@ impl Issuer {
             .extend_pairs(self.audience())
             .extend_pairs(lasting(&provider));
         show(Prompt { url: page.into(), code: None });
-        let code = Zeroizing::new(listener.code(&state, &self.url).await?);
+        let (code, browser) = listener.code(&state, &self.url).await;
+        let granted = match code {
+            Ok(code) => self.exchanged(&wire, &provider, &redirect, &verifier, Zeroizing::new(code)).await,
+            Err(denied) => Err(denied),
+        };
+        browser.show(granted.is_ok()).await;
+        granted
+    }
+
+    /// The grant for a code (RFC 6749, section 4.1.3).
+    async fn exchanged(
+        &self,
+        wire: &Wire,
+        provider: &Provider,
+        redirect: &Url,
+        verifier: &str,
+        code: Zeroizing<String>,
+    ) -> Result<Grant, Denied> {
         let brought = [
             ("grant_type", "authorization_code"),
             ("code", &code),
             ("redirect_uri", redirect.as_str()),
-            ("code_verifier", &verifier),
+            ("code_verifier", verifier),
         ];
-        self.grant(&wire, &provider, &brought).await
+        self.grant(wire, provider, &brought).await
     }
 
     /// Tells the issuer that a refresh token is not used any more (RFC 7009).

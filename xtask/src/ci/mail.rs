@@ -111,7 +111,7 @@ impl Place {
         command
             .env("MAIL_FROM", "\"Ex, Inc.\" <licenses@example.com>")
             .env("MAIL_TO", format!("{to}@example.org"));
-        command.env("MAIL_PRODUCT", ATTACK).env("MAIL_PLAN", ATTACK).env("MAIL_BY", "ada@example.com");
+        command.env("MAIL_PRODUCT", ATTACK).env("MAIL_SUPPORT", ATTACK).env("MAIL_BY", "ada@example.com");
         let deadline = if SILENT.contains(&to) { DEADLINE } else { ROOM };
         command.env("MAIL_SECONDS", deadline.as_secs().to_string());
         command.env("RUST_BACKTRACE", "0");

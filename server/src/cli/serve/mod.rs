@@ -111,6 +111,7 @@ impl Serve {
         Settings {
             timeout: Duration::from_secs(self.request_timeout),
             public_url: self.public_url.unwrap_or(usual).trim_end_matches('/').to_owned(),
+            product_names: self.product_name.into_iter().collect(),
             trusted_proxies: self.trusted_proxy,
             rates: Rates {
                 token: self.token_limit,

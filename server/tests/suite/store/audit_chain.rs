@@ -117,6 +117,7 @@ async fn every_change_is_written_down_once() {
         seat: id,
         act: OwnerAct::Revoke,
         new_token: None,
+        shared_with: None,
         dry_run: true,
         remember: None,
         by: console(),

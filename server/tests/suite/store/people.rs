@@ -523,7 +523,17 @@ async fn a_repeated_request_is_carried_out_once() {
         let new_token = Some(TokenHashes::of(&token(), &db.pepper()));
         let (act, by) = (OwnerAct::Refresh, Actor::Console);
         let remember = remember(key, request);
-        db.store().owner(OwnerOrder { seat: first, act, new_token, dry_run: false, remember, by }).await
+        db.store()
+            .owner(OwnerOrder {
+                seat: first,
+                act,
+                new_token,
+                shared_with: None,
+                dry_run: false,
+                remember,
+                by,
+            })
+            .await
     };
     assert_eq!(now(refresh(3, 1).await.unwrap()).answer, Answer::Done);
     assert_eq!(earlier(refresh(3, 1).await.unwrap()), Some((first, vec![3, 1])));
