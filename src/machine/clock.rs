@@ -228,7 +228,9 @@ mod tests {
             assert!(now >= last, "{now} after {last}");
             last = now;
         }
-        assert!(last - started >= 40, "only {} ms passed", last - started);
+        // Read again: a busy computer may have stopped this thread since the last look.
+        let passed = since_boot_millis() - started;
+        assert!(passed >= 40, "only {passed} ms passed");
         let clock = Clock::default();
         assert!(clock.read().since_boot >= started / 1000);
         assert_eq!(clock.read().boot, clock.read().boot);

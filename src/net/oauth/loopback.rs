@@ -139,7 +139,7 @@ async fn served(mut stream: TcpStream, state: &str, issuer: &str) -> Option<(Bro
     }
 }
 
-async fn answer(stream: &mut TcpStream, shown: Shown) -> std::io::Result<()> {
+async fn answer(stream: &mut TcpStream, shown: Shown) -> io::Result<()> {
     stream.write_all(written(shown).as_bytes()).await?;
     stream.shutdown().await
 }
