@@ -113,7 +113,7 @@ typedef enum seatlock_code {
      */
     SEATLOCK_ERROR_SEAT_RELEASED = -22,
     /**
-     * A seat was already released in the last 24 hours.
+     * A seat of the license was already released a short while ago.
      */
     SEATLOCK_ERROR_RELEASE_RATE_LIMITED = -23,
     /**
@@ -796,7 +796,8 @@ int32_t seatlock_client_ping(const struct seatlock_client *client,
 
 /**
  * Gives the seat back to the account, so that another computer can use it, and forgets the token here.
- * Returns at once; see `seatlock_client_activate`. The server allows one release in 24 hours. [any thread]
+ * Returns at once; see `seatlock_client_activate`. The license says how often
+ * a seat may be released. [any thread]
  */
 int32_t seatlock_client_release(const struct seatlock_client *client,
                                 uint64_t *operation,

@@ -305,7 +305,7 @@ fn config_check_asks_the_mail_server() {
     };
     let (about, verdict, said) = finding(&format!("smtp://{nobody}"), "licenses@example.com");
     assert_eq!((about.as_str(), verdict.as_str()), ("smtp_url_file (SEATLOCK_SMTP_URL)", "note"), "{said}");
-    assert!(said.contains(&format!("the mail server {nobody} can not be reached")), "{said}");
+    assert!(said.contains(&format!("the mail server {nobody} cannot be reached")), "{said}");
     let (about, verdict, _) = finding("smtp://mail.example.com", "licenses@example.com");
     assert_eq!((about.as_str(), verdict.as_str()), ("smtp_url_file (SEATLOCK_SMTP_URL)", "problem"));
     let (about, verdict, _) = finding(&format!("smtp://{nobody}"), "nobody");
