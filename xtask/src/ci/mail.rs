@@ -55,8 +55,8 @@ const CASES: &[(&str, &str, &str, bool, Ends)] = &[
     ("no password",                 "smtps://localhost:{tls}",                               "eve",     true,  Refused("does not send for licenses@example.com: 530 5.7.0")),
     ("recipient refused",           "smtp://127.0.0.1:{plain}",                              "unknown", true,  Refused("does not deliver to unknown@example.org: 550 5.1.1 nobody of that name. Nothing was sent.")),
     ("refused by what it quotes",   "smtp://127.0.0.1:{plain}",                              "quotes",  true,  GotAndRefused("refused: 554. Nothing was sent.")),
-    ("nobody there",                "smtp://127.0.0.1:{nobody}",                             "eve",     true,  Refused("can not be reached: Connection refused")),
-    ("a name that is not found",    "smtps://{login}@mail.invalid",                          "eve",     true,  Refused("can not be reached")),
+    ("nobody there",                "smtp://127.0.0.1:{nobody}",                             "eve",     true,  Refused("cannot be reached: Connection refused")),
+    ("a name that is not found",    "smtps://{login}@mail.invalid",                          "eve",     true,  Refused("cannot be reached")),
     ("no answer to the recipient",  "smtps://{login}@localhost:{tls}",                       "sleeps",  true,  Refused("did not answer within 5s. Nothing was sent.")),
     ("no answer to the message",    "smtps://{login}@localhost:{tls}",                       "forgets", true,  GotAndRefused("did not confirm the message: no answer within 5s. It may arrive all the same.")),
 ];
