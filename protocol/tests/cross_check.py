@@ -345,6 +345,8 @@ class Vectors(unittest.TestCase):
             for name, value in body.items():
                 if isinstance(value, dict):  # a member that is null is absent
                     value = {inner: text for inner, text in value.items() if text is not None}
+                if name == "renewal" and not isinstance(value, str):
+                    value = ""  # the server's are texts: anything else is somebody else's secret
                 if value is not None and name not in ("client", "future"):
                     self.assertEqual(row["reads_as"][name], value)
         self.each("bodies.json", vectors("bodies.json")["rows"], check)
