@@ -17,6 +17,7 @@ use std::{
 };
 use tempfile::TempDir;
 use uuid::Uuid;
+use xtask::server::note;
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_seatlock-server");
 
@@ -110,7 +111,7 @@ impl Site {
         }
         store.close().await;
         let shown = |token: &Token| token.expose_secret().to_owned();
-        tokens.iter().inspect(|token| secrets::note("tokens", token.expose_secret())).map(shown).collect()
+        tokens.iter().inspect(|token| note("tokens", token.expose_secret()).unwrap()).map(shown).collect()
     }
 
     /// Where its database is.
@@ -274,7 +275,7 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        secrets::note(&format!("{}.log", Uuid::new_v4()), &self.said());
+        note(&format!("{}.log", Uuid::new_v4()), &self.said()).unwrap();
     }
 }
 

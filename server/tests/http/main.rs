@@ -17,6 +17,7 @@ mod suite;
 mod admin_api;
 mod admin_commands;
 mod batches;
+mod browser;
 mod calls;
 mod codes;
 mod command_line;

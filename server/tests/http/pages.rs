@@ -1,150 +1,13 @@
 //! The pages as a browser meets them: a real server process, cookies and forms.
 
-use crate::harness::{Plugin, Server, Site, http_client, join_all};
-use reqwest::{Method, StatusCode, header::HeaderMap};
+use crate::browser::{Browser, OWNER, user};
+use crate::harness::{Plugin, Site, http_client, join_all};
+use reqwest::{Method, StatusCode};
 use seatlock_protocol::Code;
-use std::collections::BTreeMap;
 
 /// The cookie of a session.
 const SESSION: &str = "__Host-seatlock";
-const OWNER: &str = "mira@nordlicht.example";
 const HOSTILE: &str = "\"><script>alert('x')</script>@example.com";
-
-/// What came back.
-#[derive(Debug)]
-struct Page {
-    status: StatusCode,
-    headers: HeaderMap,
-    html: String,
-}
-
-impl Page {
-    fn location(&self) -> &str {
-        assert_eq!(self.status, 303, "{}", self.html);
-        self.header("location")
-    }
-
-    fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
-    }
-
-    /// The value of a field of a form.
-    fn field(&self, name: &str) -> String {
-        let (_, rest) = self.html.split_once(&format!("name=\"{name}\" value=\"")).expect(name);
-        rest.split('"').next().unwrap().replace("&#34;", "\"").replace("&quot;", "\"")
-    }
-
-    /// The secret that it shows.
-    fn secret(&self) -> String {
-        let (_, rest) = self.html.split_once("id=\"secret\"").expect(&self.html);
-        rest.split_once('>').unwrap().1.split('<').next().unwrap().to_owned()
-    }
-
-    fn says(&self, words: &str) -> &Self {
-        assert!(self.html.contains(words), "no \"{words}\" in {} {}", self.status, self.html);
-        self
-    }
-}
-
-/// A browser with its cookie.
-struct Browser<'a> {
-    server: &'a Server<'a>,
-    http: reqwest::Client,
-    cookies: BTreeMap<String, String>,
-}
-
-impl<'a> Browser<'a> {
-    fn new(server: &'a Server<'a>) -> Self {
-        http_client();
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { server, http, cookies: BTreeMap::new() }
-    }
-
-    async fn signed_in(server: &'a Server<'a>, email: &str, password: &str) -> Self {
-        let mut browser = Self::new(server);
-        assert_eq!(browser.sign_in(email, password).await.location(), "/seats");
-        browser
-    }
-
-    async fn sign_in(&mut self, email: &str, password: &str) -> Page {
-        self.post("/sign-in", &[("email", email), ("password", password)]).await
-    }
-
-    async fn get(&self, path: &str) -> Page {
-        self.send(Method::GET, path, &[], "", "").await
-    }
-
-    async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Page {
-        let page = self
-            .post_from(path, form, &[("origin", &self.server.url), ("sec-fetch-site", "same-origin")])
-            .await;
-        for cookie in page.headers.get_all("set-cookie") {
-            let cookie = cookie.to_str().unwrap();
-            assert!(
-                cookie.contains("HttpOnly") && cookie.contains("Secure") && cookie.contains("Path=/"),
-                "{cookie}"
-            );
-            assert!(cookie.contains("SameSite=Lax") && !cookie.contains("Domain"), "{cookie}");
-            let shown = cookie.split(';').next().unwrap();
-            let (name, value) = shown.split_once('=').unwrap();
-            self.cookies.remove(name);
-            if !value.is_empty() {
-                self.cookies.insert(name.to_owned(), value.to_owned());
-            }
-        }
-        page
-    }
-
-    async fn post_from(&self, path: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Page {
-        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        self.send(Method::POST, path, headers, "application/x-www-form-urlencoded", &body).await
-    }
-
-    async fn send(
-        &self,
-        method: Method,
-        path: &str,
-        headers: &[(&str, &str)],
-        content_type: &str,
-        body: &str,
-    ) -> Page {
-        let mut request = self.http.request(method, format!("{}{path}", self.server.url));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        if !self.cookies.is_empty() {
-            let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
-            request = request.header("cookie", cookies.collect::<Vec<_>>().join("; "));
-        }
-        if !content_type.is_empty() {
-            request = request.header("content-type", content_type).body(body.to_owned());
-        }
-        let response = request.send().await.unwrap();
-        let (status, headers) = (response.status(), response.headers().clone());
-        Page { status, headers, html: response.text().await.unwrap() }
-    }
-
-    /// What a browser shows after a form was sent.
-    async fn submit(&mut self, path: &str, form: &[(&str, &str)]) -> Page {
-        let sent = self.post(path, form).await;
-        self.get(sent.location()).await
-    }
-
-    /// Makes a seat as a person does: its id and its token.
-    async fn seat(&mut self, email: &str) -> (String, String) {
-        let key = self.get("/seats/new").await.field("form_key");
-        let made = self.submit("/seats/new", &[("form_key", &key), ("email", email)]).await;
-        let id = made.html.split("href=\"/seats/").find(|part| part.as_bytes()[8] == b'-').unwrap();
-        (id[..36].to_owned(), made.secret())
-    }
-}
-
-/// Adds a user and answers his password.
-fn user(site: &Site, email: &str, options: &[&str]) -> String {
-    let mut args = vec!["user", "add", email];
-    args.extend(options);
-    site.cli(&args).json()["password"].as_str().unwrap().to_owned()
-}
 
 #[tokio::test]
 async fn an_owner_walks_through_every_page() {
@@ -214,7 +77,7 @@ async fn an_owner_walks_through_every_page() {
     browser.get("/audit").await.says("Token replaced").says("Each row is tied");
     browser.get("/audit?verify").await.says("Each row is tied");
     let admin = user(&site, "admin@example.com", &["--role", "admin"]);
-    let admin = Browser::signed_in(&server, "admin@example.com", &admin).await;
+    let mut admin = Browser::signed_in(&server, "admin@example.com", &admin).await;
     admin.get("/audit").await.says("Verify the record");
     admin.get("/audit?verify").await.says("The record is intact");
     browser.get(&format!("/audit?seat={second}")).await.says("second@");
@@ -367,7 +230,7 @@ async fn other_websites_are_refused() {
     let site = Site::new(&[]);
     let password = user(&site, OWNER, &[]);
     let server = site.serve_with(&["--public-url", "https://licenses.example.com/"]);
-    let browser = Browser::signed_in(&server, OWNER, &password).await;
+    let mut browser = Browser::signed_in(&server, OWNER, &password).await;
     for headers in [
         &[("sec-fetch-site", "cross-site")][..],
         &[("sec-fetch-site", "same-site"), ("origin", "https://evil.example.com")],
