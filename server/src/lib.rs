@@ -5,6 +5,8 @@
 
 /// Signed statements of what the audit trail was.
 pub mod checkpoint;
+/// What the computer itself says of the time.
+pub mod clock;
 /// Serves people: what users ask for by page or by API.
 pub mod desk;
 /// Files that only the server reads, whoever makes them.

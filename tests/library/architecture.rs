@@ -20,12 +20,13 @@ const LIBRARY: [Room; 7] = [
     ("ffi", &[]),
 ];
 
-const SERVER: [Room; 20] = [
+const SERVER: [Room; 21] = [
     ("rules", &[]),
     ("seal", &[]),
     ("files", &[]),
+    ("clock", &[]),
     ("page", &["rules"]),
-    ("store", &["rules", "seal", "files"]),
+    ("store", &["rules", "seal", "files", "clock"]),
     ("password", &["store"]),
     ("limits", &["rules"]),
     ("share", &["seal", "store"]),
@@ -35,7 +36,7 @@ const SERVER: [Room; 20] = [
     ("checkpoint", &["store", "keys"]),
     ("renewal", &["rules"]),
     ("offline", &["rules", "store", "keys", "renewal"]),
-    ("metrics", &["rules", "store", "limits"]),
+    ("metrics", &["rules", "store", "limits", "clock"]),
     ("view", &["rules", "store", "offline"]),
     (
         "desk",
@@ -57,6 +58,7 @@ const SERVER: [Room; 20] = [
         "routes",
         &[
             "rules",
+            "clock",
             "seal",
             "page",
             "store",
@@ -74,12 +76,13 @@ const SERVER: [Room; 20] = [
             "desk",
         ],
     ),
-    ("serve", &["rules", "store", "files", "metrics", "routes"]),
+    ("serve", &["rules", "store", "files", "clock", "metrics", "routes"]),
     (
         "cli",
         &[
             "rules",
             "files",
+            "clock",
             "seal",
             "store",
             "password",

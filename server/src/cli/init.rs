@@ -5,6 +5,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use seatlock_protocol::{PublicKey, SigningKey, UnixTime};
 use seatlock_server::{
+    clock::system_time,
     files::place_of,
     keys::{DataFolder, first_set, new_key, pepper_check, read_key, sign_set},
     rules::License,
@@ -14,11 +15,7 @@ use seatlock_server::{
         sqlite::SqliteStore,
     },
 };
-use std::{
-    fs,
-    path::PathBuf,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{fs, path::PathBuf};
 use uuid::Uuid;
 
 #[derive(Args)]
@@ -56,7 +53,7 @@ impl Init {
         if self.issuer.is_empty() || self.issuer.len() > 255 {
             bail!("the issuer must have 1 to 255 bytes");
         }
-        if self.settings.ended(now()) {
+        if self.settings.ended(system_time()) {
             bail!("--expires is in the past: no plug-in could be activated; nothing was set up");
         }
         let usual = License::usual(Uuid::new_v4(), Uuid::new_v4(), self.ephemeral);
@@ -165,10 +162,6 @@ async fn is_empty(folder: &DataFolder) -> bool {
         None => true,
         Some(address) => empty(address).await.is_ok(),
     }
-}
-
-fn now() -> UnixTime {
-    UnixTime::MIN.plus(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 
 /// A PostgreSQL database that no server was set up in.

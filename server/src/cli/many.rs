@@ -4,6 +4,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use futures_util::{StreamExt as _, stream};
 use seatlock_server::{
+    clock::system_time,
     rules::{REMEMBERED, check_email},
     seal::Secret,
     view::{IssuedView, csv::harmless},
@@ -18,7 +19,7 @@ use std::{
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -88,7 +89,7 @@ impl std::str::FromStr for Run {
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    system_time().seconds().unsigned_abs()
 }
 
 /// An address, and the line that it is in.

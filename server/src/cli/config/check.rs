@@ -4,6 +4,7 @@ use super::Told;
 use anyhow::bail;
 use seatlock_protocol::UnixTime;
 use seatlock_server::{
+    clock::system_time,
     keys::{DataFolder, KeyRing, read_set},
     rules::{date, timestamp},
     store::Look,
@@ -12,7 +13,6 @@ use serde::Serialize;
 use std::{
     io::ErrorKind,
     net::{SocketAddr, TcpListener},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 /// Seconds by which two clocks may differ that are both kept right.
@@ -193,8 +193,7 @@ impl Findings<'_> {
 
     /// This computer's clock beside the database's, and beside a moment that has passed for certain.
     fn clock(&mut self, database: UnixTime, past: UnixTime) {
-        let here = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let here = UnixTime::MIN.plus(here);
+        let here = system_time();
         let apart = here.since(database).max(database.since(here));
         if past > here.plus(CLOCKS) {
             let text = format!("it says {}, but the key set was made on {}", date(here), date(past));
