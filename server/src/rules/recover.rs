@@ -20,7 +20,8 @@ impl Draft<'_> {
         }
         self.check_place()?;
         // Whoever is left without the seat was given a lease of it since the mark, which lives on.
-        if self.seat.holding().is_some_and(|left| left.last_ping > lost.marked && left.lease_until > self.now) {
+        if self.seat.holding().is_some_and(|left| left.last_ping > lost.marked && left.lease_until > self.now)
+        {
             self.suspect_clone(caller);
         }
         let (machine, since) = (caller.machine.clone(), lost.iat);
