@@ -7,6 +7,8 @@
 
 /// Runs: the client and its worker thread.
 pub mod client;
+/// What the person who runs the host decides by variables.
+mod environment;
 /// Speaks C.
 #[cfg(feature = "capi")]
 mod ffi;

@@ -105,7 +105,7 @@ pub enum Text {
 /// [`Code::MachineIdUnavailable`], [`Code::InvalidArgument`].
 pub fn machine_identity(product: &str, supplied: Option<&str>) -> Result<Identity, Failure> {
     let product = options::check_product(product)?;
-    Ok(machine::identify(product, environment::machine_id(supplied).as_deref())?)
+    Ok(machine::identify(product, environment::machine_id(supplied)?.as_deref())?)
 }
 
 /// An open license of one product on one computer. May be used from any thread.
@@ -135,7 +135,7 @@ impl Client {
 
         let seal = Seal { protect: machine::seal::protect, unprotect: machine::seal::unprotect };
         let root =
-            environment::state_folder(options.state_folder.clone()).or_else(|| Folder::default_root().ok());
+            environment::state_folder(options.state_folder.clone())?.or_else(|| Folder::default_root().ok());
         let folder = root.map(|root| Folder::new(&root, &required.product, &identity.id, seal));
         let state_folder = folder.as_ref().map(|folder| folder.path().display().to_string());
 
@@ -147,7 +147,7 @@ impl Client {
             provision.token.map(Credential::Token).or(machine.map(|_| Credential::Machine(None)));
         let (keeper, complaints) = Keeper::open(rules, folder, provisioned, Uuid::new_v4());
         let snapshot = Snapshot::of(&keeper.state, machine::clock::read());
-        let network = !options.offline && !environment::is_offline();
+        let network = !environment::is_offline()? && !options.offline;
         let shared = Arc::new(Shared::new(snapshot, Mailbox::new(options.wake.clone()), network));
         let route = Route {
             server: required.server,
@@ -320,7 +320,7 @@ impl Client {
     /// [`Code::Internal`].
     pub fn allow_network(&self, allowed: bool) -> Result<(), Failure> {
         self.usable()?;
-        if allowed && environment::is_offline() {
+        if allowed && environment::is_offline()? {
             return Err(Failure::new(
                 Code::NetworkDisallowed,
                 "networking stays off, because the environment variable SEATLOCK_OFFLINE is set",

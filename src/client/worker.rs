@@ -1,3 +1,4 @@
+use super::environment::who_is_offline;
 use super::exchange::Waited;
 use super::keeper::{Complaint, Keeper};
 use super::shared::Shared;
@@ -155,7 +156,13 @@ impl Worker {
 
     /// Tells the host how an operation ended.
     pub(super) fn end(&self, operation: OperationId, outcome: Outcome, success: &str) {
-        let Outcome { code, http_status, available_at, params } = outcome;
+        let Outcome { code, http_status, available_at, mut params } = outcome;
+        if code == Code::NetworkDisallowed {
+            params.insert("reason".to_owned(), who_is_offline().to_owned());
+        }
+        if let Some(at) = available_at {
+            params.entry("time".to_owned()).or_insert_with(|| words::date(at));
+        }
         let message = match code {
             Code::Ok => success.to_owned(),
             Code::OkOffline | Code::OkWarn => self.shared.words(machine::clock::read()),

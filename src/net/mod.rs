@@ -7,6 +7,8 @@ mod classify;
 pub mod oauth;
 /// Which certificates are trusted.
 mod tls;
+/// Through which proxy.
+mod way;
 
 use crate::license::{Reply, Trouble};
 use once_cell::unsync::OnceCell;
@@ -14,6 +16,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValu
 use reqwest::{Client, Proxy, Url, redirect};
 use seatlock_protocol::{
     Code, UnixTime,
+    address::{is_loopback, spelled},
     api::{JSON, MAX_BODY, SeatCall, SeatRequest},
 };
 use std::time::Duration;
@@ -100,7 +103,7 @@ impl Http {
         now: UnixTime,
     ) -> Result<Reply, Trouble> {
         let client = self.client.get_or_try_init(|| build(&self.route))?;
-        let url = format!("{}{}", self.route.server.as_str().trim_end_matches('/'), call.path());
+        let url = format!("{}{}", spelled(&self.route.server), call.path());
         let body = serde_json::to_vec(request).map_err(|_| Trouble::of(Code::Internal))?;
         let mut bearer = HeaderValue::try_from(format!("Bearer {bearer}"))
             .map_err(|_| Trouble::of(Code::TokenMalformed))?;
@@ -128,8 +131,7 @@ impl Http {
 
 fn build(route: &Route) -> Result<Client, Trouble> {
     let secure = route.server.scheme() == "https";
-    let tls = tls::configuration(secure, &route.extra_ca)
-        .map_err(|error| Trouble { detail: Some(error.to_string()), ..Trouble::of(Code::TlsUntrusted) })?;
+    let tls = tls::configuration(secure, &route.extra_ca).map_err(|_| no_authorities())?;
     let headers = HeaderMap::from_iter([
         (ACCEPT, HeaderValue::from_static(JSON)),
         (CONTENT_TYPE, HeaderValue::from_static(JSON)),
@@ -148,15 +150,19 @@ fn build(route: &Route) -> Result<Client, Trouble> {
         ProxyChoice::Explicit(url) => builder.proxy(Proxy::all(url.clone()).map_err(unusable)?),
         ProxyChoice::Direct => builder.no_proxy(),
         ProxyChoice::System if is_loopback(&route.server) => builder.no_proxy(),
-        ProxyChoice::System => builder,
+        ProxyChoice::System => match way::of_environment() {
+            Ok(Some(proxy)) => builder.proxy(proxy),
+            // The operating system may have one.
+            Ok(None) => builder,
+            Err(reason) => return Err(Trouble { detail: Some(reason), ..Trouble::of(Code::Unreachable) }),
+        },
     };
     builder.build().map_err(unusable)
 }
 
-/// Whether an address stays on this computer.
-#[must_use]
-pub fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+/// Nothing else can be wrong with a configuration whose extra authorities were looked at.
+fn no_authorities() -> Trouble {
+    let reason = "this computer has no list of certificate authorities; install its package ca-certificates, or name \
+                  their file with SSL_CERT_FILE";
+    Trouble { detail: Some(reason.to_owned()), ..Trouble::of(Code::TlsUntrusted) }
 }

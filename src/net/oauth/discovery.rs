@@ -1,6 +1,6 @@
 use super::wire::Denied;
-use crate::net::is_loopback;
 use reqwest::Url;
+use seatlock_protocol::address::is_loopback;
 use serde::Deserialize;
 
 /// What a provider says of itself (OpenID Connect Discovery 1.0, section 3), as far as it serves here.
