@@ -71,12 +71,10 @@ impl Worker {
         if !given_up {
             self.keeper.answered(state);
             // While the disk still has the lease, confirming that it is gone would not be true.
-            if let Err(error) = self.keeper.save() {
-                self.note(Err(error));
-                return Outcome::of(Code::StoreUnwritable);
+            let given_up = self.keeper.save().and_then(|()| self.keeper.forget_token());
+            if let Err(error) = given_up {
+                return self.not_given_up(error);
             }
-            let forgotten = self.keeper.forget_token();
-            self.note(forgotten);
         }
         let License::HandedBack(given) = self.keeper.state.license.clone() else {
             return Outcome::of(Code::NoToken); // another process has taken a lease meanwhile

@@ -331,6 +331,28 @@ impl Keeper {
         folder.remove_token().inspect_err(|_| self.keeping = Keeping::InMemory)
     }
 
+    /// Whether the license that is kept could be given up.
+    pub(super) fn can_give_up(&self) -> Result<(), StoreError> {
+        match self.folder.as_ref().filter(|_| self.keeping == Keeping::OnDisk) {
+            Some(folder) => folder.check_writable(),
+            None => Ok(()),
+        }
+    }
+
+    /// Sees to it that a license which was given up is not on disk any more: where nothing can be written, because the disk
+    /// is full, everything is taken away.
+    pub(super) fn give_up(&mut self) -> Result<(), StoreError> {
+        let used = self.credential.clone();
+        let (saved, forgotten) = (self.save(), self.forget_token());
+        let Err(error) = saved.and(forgotten) else { return Ok(()) };
+        let Some(folder) = &self.folder else { return Err(error) };
+        let is_others = |kept: Credential| used.as_ref().is_none_or(|used| !kept.is_same(used));
+        match folder.read_token() {
+            Ok(kept) if !kept.is_some_and(is_others) => folder.erase().map_err(|_| error),
+            _ => Err(error),
+        }
+    }
+
     /// Forgets everything, here and on disk.
     pub(super) fn forget_all(&mut self, install_id: Uuid) -> Result<(), StoreError> {
         self.start_anew(install_id);

@@ -100,6 +100,16 @@ impl Folder {
         self.lock().map(drop)
     }
 
+    /// Whether what is kept here can be changed: not on a file system that is read-only, or has gone away.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] or [`StoreError::Unwritable`].
+    pub fn check_writable(&self) -> Result<(), StoreError> {
+        let unwritable = |error| StoreError::unwritable(&self.path, error);
+        let Some(_lock) = self.lock_existing()? else { return Err(unwritable(io::ErrorKind::NotFound.into())) };
+        file::try_to_write(&self.path).map_err(unwritable)
+    }
+
     /// Forgets: removes token, previous state and state, in this order, so that an interrupted call leaves the
     /// newest state or nothing. Corrupt files that were set aside stay. A folder that does not exist is not created.
     ///
