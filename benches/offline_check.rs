@@ -5,7 +5,7 @@ mod support;
 
 use anyhow::{Result, ensure};
 use seatlock::license::{Binding, LockState, Record, State, Terms, Trust};
-use seatlock::machine::{clock, seal};
+use seatlock::machine::{clock::Clock, seal};
 use seatlock::protocol::PublicKey;
 use seatlock::store::{Folder, Loaded, Seal};
 use std::path::Path;
@@ -50,7 +50,7 @@ impl Checked {
         let binding = Binding { token: token.and_then(|token| token.hash()), ..self.binding.clone() };
         let Loaded::Current::<Record>(record) = self.folder.load()? else { anyhow::bail!("no state") };
         let state = State::from_record(record, &self.trust, &binding);
-        let reading = clock::read();
+        let reading = Clock::default().read();
         let terms = Terms::of(&state, reading);
         let standing = terms.at(terms.now(reading.since_boot));
         ensure!(standing.lock_state == LockState::Unlocked, "{:?}", standing.reason);

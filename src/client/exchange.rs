@@ -1,18 +1,16 @@
 use super::Consent;
 use super::worker::Worker;
 use crate::license::{Asked, Credential, Effect, Input, License, Outcome, Reply, State, Trouble, step};
-use crate::machine;
 use crate::store::{Asking, Turn};
 use seatlock_protocol::{
     Code, Nonce, TokenHash, UnixTime,
     api::{ClockReport, Have, Intent, Machine, SeatCall, SeatRequest},
 };
 use std::time::Duration;
-use tokio::time::Instant;
 
-/// How long other processes of the installation are waited for without any of them getting an answer. Longer than any
-/// request takes; after it this process asks all the same.
-const TURN_PATIENCE: Duration = Duration::from_secs(20);
+/// For how many seconds other processes of the installation are waited for without any of them getting an answer. Longer
+/// than any request takes; after it this process asks all the same.
+const TURN_PATIENCE: u64 = 20;
 
 /// How often it is looked whether that process has ended.
 const TURN_PAUSE: Duration = Duration::from_millis(50);
@@ -61,17 +59,17 @@ impl Worker {
             License::Lease(lease) => Some(lease.claims.jti),
             _ => None,
         };
-        let (mut before, mut since) = (held(self), Instant::now());
+        let (mut before, mut since) = (held(self), self.shared.clock.since_boot());
         loop {
-            let turn = self.keeper.take_turn(machine::clock::read());
+            let turn = self.keeper.take_turn(self.shared.clock.read());
             self.keeper.refresh();
-            let now = held(self);
+            let (now, time) = (held(self), self.shared.clock.since_boot());
             match turn {
                 Some(Turn::Ours(asking)) => return Waited::Turn(Some(asking)),
                 Some(Turn::Others) if shared && now.is_some() && now != before => return Waited::Answered,
                 // As long as others get leases, patience begins anew: there are many, and the server answers.
-                Some(Turn::Others) if now != before => (before, since) = (now, Instant::now()),
-                Some(Turn::Others) if since.elapsed() < TURN_PATIENCE => {}
+                Some(Turn::Others) if now != before => (before, since) = (now, time),
+                Some(Turn::Others) if time.saturating_sub(since) < TURN_PATIENCE => {}
                 _ => return Waited::Turn(None),
             }
             tokio::time::sleep(TURN_PAUSE).await;
@@ -169,11 +167,11 @@ impl Worker {
         getrandom::fill(&mut nonce).map_err(|_| Code::Internal)?;
         let asked = Asked { call, nonce: Nonce::new(nonce), token: presented.hash };
         let request = self.request(&asked, intent);
-        let now = self.now();
+        let (now, clock) = (self.now(), &self.shared.clock);
         let reply = tokio::select! {
             biased;
             () = self.shared.network_disallowed() => return Err(Code::NetworkDisallowed),
-            reply = self.http.call(call, &presented.text, &request, now) => reply,
+            reply = self.http.call(call, &presented.text, &request, now, |time| clock.sleep(time)) => reply,
         };
         Ok(self.judged(&asked, &reply, request.renewal))
     }
@@ -181,7 +179,7 @@ impl Worker {
     fn judged(&self, asked: &Asked, reply: &Reply, renewal: Option<String>) -> Answer {
         let random = getrandom::u32().map_or(0, |random| (random >> 16) as u16);
         let input = Input::Answered { asked, reply, random };
-        let (state, effects) = step(&self.keeper.state, input, machine::clock::read(), &self.keeper.rules);
+        let (state, effects) = step(&self.keeper.state, input, self.shared.clock.read(), &self.keeper.rules);
         Answer { state, effects, renewal }
     }
 
@@ -194,7 +192,7 @@ impl Worker {
 
     pub(super) fn request(&self, asked: &Asked, intent: Intent) -> SeatRequest {
         let state = &self.keeper.state;
-        let reading = machine::clock::read();
+        let reading = self.shared.clock.read();
         let have = match &state.license {
             License::Lease(lease) if lease.claims.tkh == asked.token => {
                 let (jti, epoch) = (Some(lease.claims.jti), lease.claims.epoch);

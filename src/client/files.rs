@@ -1,7 +1,6 @@
 use super::Consent;
 use super::worker::Worker;
 use crate::license::{Effect, HandedBack, Input, License, Outcome, Requested, Signed, SignedObject, step};
-use crate::machine;
 use crate::store::{read_carried, write_carried};
 use seatlock_protocol::{
     Code, Nonce, Token, TokenHash,
@@ -91,7 +90,7 @@ impl Worker {
     }
 
     fn step(&self, input: Input<'_>) -> (crate::license::State, Outcome) {
-        let (state, effects) = step(&self.keeper.state, input, machine::clock::read(), &self.keeper.rules);
+        let (state, effects) = step(&self.keeper.state, input, self.shared.clock.read(), &self.keeper.rules);
         let reported = effects.into_iter().find_map(|effect| match effect {
             Effect::Report(outcome) => Some(outcome),
             _ => None,

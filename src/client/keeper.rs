@@ -1,8 +1,7 @@
 use crate::license::{
     Binding, Credential, Input, License, Reading, Record, RefreshToken, Rules, State, step,
 };
-use crate::machine;
-use crate::machine::Process;
+use crate::machine::{Process, clock::Clock};
 use crate::store::{Asker, Folder, Loaded, StoreError, Turn, Uptime};
 use seatlock_protocol::{Identity, Token, TokenHash};
 use std::io::ErrorKind;
@@ -18,6 +17,7 @@ pub(super) struct Keeper {
     provisioned: bool,
     folder: Option<Folder>,
     keeping: Keeping,
+    clock: Clock,
     /// The token whose lease was asked for by a file, and whether it may be kept once that comes.
     asked_for: Option<(Token, bool)>,
     /// Whether the license in memory came from the server and is not on disk yet.
@@ -53,6 +53,7 @@ impl Keeper {
         folder: Option<Folder>,
         provisioned: Option<Credential>,
         install_id: Uuid,
+        clock: Clock,
     ) -> (Self, Vec<Complaint>) {
         let mut complaints = Vec::new();
         let remembered = folder.as_ref().and_then(|folder| {
@@ -65,8 +66,17 @@ impl Keeper {
         };
         let (provisioned, credential) = (provisioned.is_some(), provisioned.or(remembered));
         let state = State::new(install_id, &binding(&rules, credential.as_ref()));
-        let mut keeper =
-            Self { rules, state, credential, provisioned, folder, keeping, asked_for: None, fresh: false };
+        let mut keeper = Self {
+            rules,
+            state,
+            credential,
+            provisioned,
+            folder,
+            keeping,
+            clock,
+            asked_for: None,
+            fresh: false,
+        };
         if keeping == Keeping::InMemory {
             return (keeper, complaints);
         }
@@ -210,7 +220,7 @@ impl Keeper {
     /// What is known here and what is stored. Of two leases of the same second the stored one is the later, unless the one
     /// in memory has just come: only the holder of the turn gets one.
     fn merged(&self, stored: State) -> State {
-        let (mine, reading) = (self.state.clone(), machine::clock::read());
+        let (mine, reading) = (self.state.clone(), self.clock.read());
         if self.fresh {
             mine.merged_with(stored, reading)
         } else {
@@ -346,9 +356,9 @@ impl Keeper {
         let (saved, forgotten) = (self.save(), self.forget_token());
         let Err(error) = saved.and(forgotten) else { return Ok(()) };
         let Some(folder) = &self.folder else { return Err(error) };
-        let is_others = |kept: Credential| used.as_ref().is_none_or(|used| !kept.is_same(used));
+        let is_others = |kept: &Credential| used.as_ref().is_none_or(|used| !kept.is_same(used));
         match folder.read_token() {
-            Ok(kept) if !kept.is_some_and(is_others) => folder.erase().map_err(|_| error),
+            Ok(kept) if !kept.as_ref().is_some_and(is_others) => folder.erase().map_err(|_| error),
             _ => Err(error),
         }
     }

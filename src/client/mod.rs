@@ -49,7 +49,7 @@ use seatlock_protocol::{
     Code, Token, TokenKind,
     api::{ClientInfo, Intent},
 };
-use shared::{Shared, since_boot};
+use shared::Shared;
 use sign_in::{Asked, Place};
 use snapshot::Snapshot;
 use std::path::Path;
@@ -145,10 +145,11 @@ impl Client {
         let machine = issuer.as_ref().filter(|issuer| issuer.client_secret.is_some());
         let provisioned =
             provision.token.map(Credential::Token).or(machine.map(|_| Credential::Machine(None)));
-        let (keeper, complaints) = Keeper::open(rules, folder, provisioned, Uuid::new_v4());
-        let snapshot = Snapshot::of(&keeper.state, machine::clock::read());
+        let clock = options.clock.clone();
+        let (keeper, complaints) = Keeper::open(rules, folder, provisioned, Uuid::new_v4(), clock.clone());
+        let snapshot = Snapshot::of(&keeper.state, clock.read());
         let network = !environment::is_offline()? && !options.offline;
-        let shared = Arc::new(Shared::new(snapshot, Mailbox::new(options.wake.clone()), network));
+        let shared = Arc::new(Shared::new(snapshot, Mailbox::new(options.wake.clone()), network, clock));
         let route = Route {
             server: required.server,
             proxy: options.proxy.clone(),
@@ -374,7 +375,7 @@ impl Client {
             Text::Seat => snapshot.seat.clone(),
             Text::Plan => snapshot.plan.clone(),
             Text::Entitlements => snapshot.plan.as_ref().map(|_| snapshot.entitlements.join(" ")),
-            Text::Status => Some(self.shared.words(machine::clock::read())),
+            Text::Status => Some(self.shared.words(self.shared.clock.read())),
             Text::StateFolder => self.state_folder.clone(),
             Text::SignInUrl => self.shared.prompt().map(|prompt| prompt.url),
             Text::SignInCode => self.shared.prompt().and_then(|prompt| prompt.code),
@@ -388,7 +389,7 @@ impl Client {
     pub fn has_entitlement(&self, entitlement: &str) -> Result<bool, Failure> {
         self.usable()?;
         let snapshot = self.shared.snapshot();
-        let licensed = snapshot.standing(since_boot()).lock_state != LockState::Locked;
+        let licensed = snapshot.standing(self.shared.clock.since_boot()).lock_state != LockState::Locked;
         Ok(licensed && snapshot.entitlements.iter().any(|known| known == entitlement))
     }
 

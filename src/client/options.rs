@@ -2,6 +2,7 @@ use super::event::Wake;
 use super::failure::Failure;
 use super::registration::Registration;
 use crate::license::Trust;
+use crate::machine::clock::Clock;
 use crate::net::{Certificate, ProxyChoice, certificates};
 use reqwest::Url;
 use seatlock_protocol::{Code, PublicKey, address, is_invisible, proxy};
@@ -30,6 +31,7 @@ pub struct Options {
     pub(super) account_folder: Option<PathBuf>,
     pub(super) registration: Registration,
     pub(super) wake: Option<Wake>,
+    pub(super) clock: Clock,
 }
 
 impl Options {
@@ -55,6 +57,12 @@ impl Options {
     pub fn set_server(&mut self, url: &str) -> Result<(), Failure> {
         self.server = Some(Self::server_address(url)?);
         Ok(())
+    }
+
+    /// For tests, which can not wait: where the client takes the time from. C has no way to it.
+    #[doc(hidden)]
+    pub fn set_clock(&mut self, clock: Clock) {
+        self.clock = clock;
     }
 
     pub(super) fn server_address(url: &str) -> Result<Url, Failure> {

@@ -3,7 +3,7 @@ use super::event::{Event, EventKind, Mailbox, OperationId};
 use super::snapshot::{Snapshot, Status};
 use super::{lock, words};
 use crate::license::{LockState, Reading, Standing, State, Terms};
-use crate::machine::clock;
+use crate::machine::clock::{Clock, Seconds};
 use crate::net::oauth::Prompt;
 use seatlock_protocol::Code;
 use std::collections::BTreeMap;
@@ -15,7 +15,8 @@ use tokio::sync::watch;
 pub(super) struct Shared {
     /// The terms alone, for those who ask in every frame.
     terms: Board<{ Terms::NUMBERS }>,
-    seconds: clock::Seconds,
+    seconds: Seconds,
+    pub(super) clock: Clock,
     snapshot: Mutex<Arc<Snapshot>>,
     pub(super) mailbox: Mailbox,
     closing: AtomicBool,
@@ -32,11 +33,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(snapshot: Snapshot, mailbox: Mailbox, network: bool) -> Self {
-        let standing = snapshot.standing(since_boot());
+    pub(super) fn new(snapshot: Snapshot, mailbox: Mailbox, network: bool, clock: Clock) -> Self {
+        let standing = snapshot.standing(clock.since_boot());
         Self {
             terms: Board::new(snapshot.terms.to_numbers()),
-            seconds: clock::Seconds::default(),
+            seconds: Seconds::default(),
+            clock,
             snapshot: Mutex::new(Arc::new(snapshot)),
             mailbox,
             closing: AtomicBool::new(false),
@@ -51,7 +53,8 @@ impl Shared {
     /// What holds now. No lock, no allocation, and in most calls no system clock.
     pub(super) fn status(&self) -> Status {
         let (generation, numbers) = self.terms.read();
-        Status::at(&Terms::from_numbers(numbers), self.seconds.since_boot(), generation)
+        let since_boot = self.clock.since_boot_held(&self.seconds);
+        Status::at(&Terms::from_numbers(numbers), since_boot, generation)
     }
 
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
@@ -59,7 +62,7 @@ impl Shared {
     }
 
     pub(super) fn standing(&self) -> Standing {
-        self.snapshot().standing(since_boot())
+        self.snapshot().standing(self.clock.since_boot())
     }
 
     /// The status in words for a person.
@@ -168,8 +171,4 @@ impl Shared {
     pub(super) fn set_prompt(&self, prompt: Option<Prompt>) {
         *lock(&self.prompt) = prompt;
     }
-}
-
-pub(super) fn since_boot() -> u64 {
-    clock::since_boot_millis() / 1000
 }

@@ -72,14 +72,15 @@ pub(super) struct Access {
 }
 
 impl Access {
-    fn of(grant: Grant, now: UnixTime) -> Self {
+    /// Of a grant that came just now, by both clocks.
+    fn of(grant: Grant, now: UnixTime, since_boot: u64) -> Self {
         let said = grant.access.expires_at().map(|end| end.since(now));
         let lifetime = grant.lifetime.or(said).unwrap_or(0);
-        Self { token: grant.access, since_boot: super::shared::since_boot(), lifetime }
+        Self { token: grant.access, since_boot, lifetime }
     }
 
-    fn is_fresh(&self) -> bool {
-        credential::is_fresh(self.lifetime, super::shared::since_boot().saturating_sub(self.since_boot))
+    fn is_fresh(&self, since_boot: u64) -> bool {
+        credential::is_fresh(self.lifetime, since_boot.saturating_sub(self.since_boot))
     }
 
     fn is_for(&self, credential: &Credential) -> bool {
@@ -114,7 +115,7 @@ impl Worker {
                     biased;
                     () = shared.network_disallowed() => Err(Denied::Trouble(Trouble::of(Code::NetworkDisallowed))),
                     granted = grant(&issuer, place, &shared) => granted,
-                    () = tokio::time::sleep(timeout) => Err(nobody_came()),
+                    () = shared.clock.sleep(timeout) => Err(nobody_came()),
                 }
             };
             let granted = tokio::select! {
@@ -151,7 +152,7 @@ impl Worker {
         self.keeper.refresh();
         let identity = grant.access.identity().clone();
         let credential = Credential::Person(SignIn { identity, refresh: grant.refresh.clone() });
-        self.access = Some(Access::of(grant, self.now()));
+        self.access = Some(Access::of(grant, self.now(), self.shared.clock.since_boot()));
         let _turn = self.turn(false).await;
         self.exchange(SeatCall::Activate, &credential, Intent::Launch, Some(consent)).await
     }
@@ -201,7 +202,8 @@ impl Worker {
     }
 
     fn is_prepared(&self, credential: &Credential) -> bool {
-        let fresh = |access: &Access| access.is_for(credential) && access.is_fresh();
+        let now = self.shared.clock.since_boot();
+        let fresh = |access: &Access| access.is_for(credential) && access.is_fresh(now);
         matches!(credential, Credential::Token(_)) || self.access.as_ref().is_some_and(fresh)
     }
 
@@ -213,7 +215,7 @@ impl Worker {
             biased;
             () = shared.network_disallowed() => Err(Trouble::of(Code::NetworkDisallowed)),
             renewed = self.renewed() => renewed,
-            () = tokio::time::sleep(RENEWAL_TIMEOUT) => {
+            () = shared.clock.sleep(RENEWAL_TIMEOUT) => {
                 let detail = Some("It did not answer in time".to_owned());
                 Err(Trouble { detail, ..Trouble::of(Code::IssuerUnusable) })
             }
@@ -228,7 +230,7 @@ impl Worker {
             Some(Credential::Token(_)) | None => return Ok(()),
         };
         self.keeper.is_machine(grant.access.identity().clone());
-        self.access = Some(Access::of(grant, self.now()));
+        self.access = Some(Access::of(grant, self.now(), self.shared.clock.since_boot()));
         Ok(())
     }
 
@@ -317,7 +319,7 @@ async fn grant(issuer: &Issuer, place: Place, shared: &Shared) -> Result<Grant, 
                 let message = format!("Open {} on any device and enter the code {code} there.", prompt.url);
                 show(prompt, message);
             };
-            issuer.device(show).await
+            issuer.device(show, |time| shared.clock.sleep(time)).await
         }
     }
 }

@@ -20,11 +20,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 /// How often the passing of time is looked at.
-const TICK: Duration = Duration::from_secs(60);
+const TICK: u64 = 60 * SECOND;
+/// In milliseconds, in which the worker counts.
+const SECOND: u64 = 1000;
 
 /// How long resolver threads may take to end when the client closes; one that hangs in name resolution is left.
 const RESOLVER_PATIENCE: Duration = Duration::from_millis(100);
@@ -88,11 +89,11 @@ pub(super) fn run(mut worker: Worker, mut commands: UnboundedReceiver<Command>, 
     let Ok(runtime) = runtime.map(Patient::new) else { return };
     runtime.block_on(async move {
         complaints.into_iter().for_each(|complaint| worker.complain(complaint));
-        let launched = worker.keeper.launch(machine::clock::read());
+        let launched = worker.keeper.launch(worker.shared.clock.read());
         worker.note(launched);
         worker.publish();
         let shared = Arc::clone(&worker.shared);
-        let mut next_tick = Instant::now() + TICK;
+        let mut next_tick = worker.next_tick();
         let mut signing_in: Option<Pending> = None;
         loop {
             tokio::select! {
@@ -106,9 +107,9 @@ pub(super) fn run(mut worker: Worker, mut commands: UnboundedReceiver<Command>, 
                     None => break,
                 },
                 ended = Pending::ended(&mut signing_in) => worker.signed_in(ended).await,
-                () = tokio::time::sleep_until(next_tick.min(worker.renewal())) => {
+                () = shared.clock.sleep_until(next_tick.min(worker.renewal())) => {
                     worker.tick().await;
-                    next_tick = Instant::now() + TICK;
+                    next_tick = worker.next_tick();
                 }
             }
         }
@@ -165,7 +166,7 @@ impl Worker {
         }
         let message = match code {
             Code::Ok => success.to_owned(),
-            Code::OkOffline | Code::OkWarn => self.shared.words(machine::clock::read()),
+            Code::OkOffline | Code::OkWarn => self.shared.words(self.shared.clock.read()),
             _ => words::sentence(code, &params),
         };
         let event = Event::new(EventKind::Operation, code, message);
@@ -231,7 +232,7 @@ impl Worker {
     async fn tick(&mut self) {
         self.keeper.refresh();
         let (state, effects) =
-            step(&self.keeper.state, Input::Ticked, machine::clock::read(), &self.keeper.rules);
+            step(&self.keeper.state, Input::Ticked, self.shared.clock.read(), &self.keeper.rules);
         self.keeper.state = state;
         if effects.contains(&Effect::Save) {
             let saved = self.keeper.save();
@@ -254,15 +255,20 @@ impl Worker {
         self.background && self.shared.has_network() && has_lease && self.keeper.credential.is_some()
     }
 
-    /// When to look at the lease next, at the latest after a tick: the runtime's clock stops while the computer sleeps.
-    fn renewal(&self) -> Instant {
-        let wait = self.keeper.state.pacing.not_before.since(self.now());
-        let wait = if self.renews() { Duration::from_secs(wait.max(1)) } else { TICK };
-        Instant::now() + wait
+    /// When the passing of time is looked at next, in milliseconds since the computer was started.
+    fn next_tick(&self) -> u64 {
+        self.shared.clock.since_boot_millis().saturating_add(TICK)
+    }
+
+    /// When to look at the lease next, at the latest after a tick: waiting stands still while the computer sleeps.
+    fn renewal(&self) -> u64 {
+        let wait = self.keeper.state.pacing.not_before.since(self.now()).max(1).saturating_mul(SECOND);
+        let wait = if self.renews() { wait } else { TICK };
+        self.shared.clock.since_boot_millis().saturating_add(wait)
     }
 
     pub(super) fn now(&self) -> UnixTime {
-        self.keeper.state.time(machine::clock::read()).now
+        self.keeper.state.time(self.shared.clock.read()).now
     }
 
     fn is_due(&self) -> bool {
@@ -294,7 +300,7 @@ impl Worker {
     }
 
     pub(super) fn publish(&self) {
-        self.shared.publish(&self.keeper.state, machine::clock::read());
+        self.shared.publish(&self.keeper.state, self.shared.clock.read());
     }
 
     fn complain(&self, complaint: Complaint) {

@@ -1,7 +1,9 @@
 use crate::license::Reading;
 use seatlock_protocol::UnixTime;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
 
 /// Linux and Android: CLOCK_BOOTTIME.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -13,13 +15,93 @@ const CONTINUOUS: libc::clockid_t = libc::CLOCK_MONOTONIC_RAW;
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android", target_vendor = "apple"))))]
 const CONTINUOUS: libc::clockid_t = libc::CLOCK_MONOTONIC;
 
-/// Both clocks at this moment. Any thread; no allocation; some tens of nanoseconds.
-///
-/// `wall` is `None` when the wall clock stands before 1970 or beyond what [`UnixTime`] holds: a computer with an
-/// empty clock battery must read as "unknown", not as a date.
-#[must_use]
-pub fn read() -> Reading {
-    Reading { wall: wall(SystemTime::now()), since_boot: since_boot_millis() / 1000, boot: boot() }
+/// What a client takes the time from: the computer's clocks, or in a test those same clocks, moved on by a [`Shift`].
+#[derive(Debug, Clone, Default)]
+pub struct Clock {
+    shift: Option<Shift>,
+}
+
+/// By how much the clocks of a test are ahead. Its copies move together; it only moves forward.
+#[derive(Debug, Clone, Default)]
+pub struct Shift(Arc<watch::Sender<Duration>>);
+
+impl Shift {
+    /// Lets time pass at once: whoever waits until a moment before that goes on.
+    pub fn advance(&self, by: Duration) {
+        self.0.send_modify(|ahead| *ahead = ahead.saturating_add(by));
+    }
+
+    fn ahead(&self) -> Duration {
+        *self.0.borrow()
+    }
+}
+
+impl From<&Shift> for Clock {
+    fn from(shift: &Shift) -> Self {
+        Self { shift: Some(shift.clone()) }
+    }
+}
+
+impl Clock {
+    /// Both clocks at this moment. Any thread; no allocation; some tens of nanoseconds.
+    ///
+    /// `wall` is `None` when the wall clock stands before 1970 or beyond what [`UnixTime`] holds: a computer with an
+    /// empty clock battery must read as "unknown", not as a date.
+    #[must_use]
+    pub fn read(&self) -> Reading {
+        let now = SystemTime::now();
+        let now = self.shift.as_ref().map_or(now, |shift| now.checked_add(shift.ahead()).unwrap_or(now));
+        Reading { wall: wall(now), since_boot: self.since_boot(), boot: boot() }
+    }
+
+    /// Seconds since the computer was started. Any thread; no allocation; some tens of nanoseconds.
+    #[must_use]
+    pub fn since_boot(&self) -> u64 {
+        self.since_boot_millis() / 1000
+    }
+
+    /// The same in milliseconds, for [`Clock::sleep_until`].
+    #[must_use]
+    pub fn since_boot_millis(&self) -> u64 {
+        let ahead = self.shift.as_ref().map_or(0, |shift| millis(shift.ahead()));
+        since_boot_millis().saturating_add(ahead)
+    }
+
+    /// [`Clock::since_boot`] from `held`, late by a second at most: see [`Seconds`]. No lock, unless a test moves time.
+    #[must_use]
+    pub fn since_boot_held(&self, held: &Seconds) -> u64 {
+        if self.shift.is_none() { held.since_boot() } else { self.since_boot() }
+    }
+
+    /// Ends so many milliseconds after the computer was started, or a little later. While the computer sleeps the wait
+    /// stands still.
+    pub async fn sleep_until(&self, moment: u64) {
+        let mut moved = self.shift.as_ref().map(|shift| shift.0.subscribe());
+        loop {
+            let left = moment.saturating_sub(self.since_boot_millis());
+            if left == 0 {
+                return;
+            }
+            let slept = tokio::time::sleep(Duration::from_millis(left));
+            match &mut moved {
+                None => slept.await,
+                Some(moved) => tokio::select! {
+                    () = slept => {}
+                    // The sender lives as long as `self`, so this ends for no other reason.
+                    _ = moved.changed() => {}
+                },
+            }
+        }
+    }
+
+    /// Ends after `time`, or a little later.
+    pub async fn sleep(&self, time: Duration) {
+        self.sleep_until(self.since_boot_millis().saturating_add(millis(time))).await;
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn wall(now: SystemTime) -> Option<UnixTime> {
@@ -32,8 +114,7 @@ fn wall(now: SystemTime) -> Option<UnixTime> {
 /// clock_gettime(2) with `CLOCK_BOOTTIME`; on macOS with `CLOCK_MONOTONIC_RAW`. Zero when the kernel refuses the
 /// clock, which no supported one does. Any thread; no allocation; some tens of nanoseconds.
 #[cfg(unix)]
-#[must_use]
-pub fn since_boot_millis() -> u64 {
+fn since_boot_millis() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `now` is a valid, writable timespec for the whole call.
     if unsafe { libc::clock_gettime(CONTINUOUS, &raw mut now) } != 0 {
@@ -50,8 +131,7 @@ pub fn since_boot_millis() -> u64 {
 /// advances in steps of 10 to 16 ms. `QueryInterruptTime` says the same but needs Windows 10. Any thread; no
 /// allocation; a few nanoseconds.
 #[cfg(windows)]
-#[must_use]
-pub fn since_boot_millis() -> u64 {
+fn since_boot_millis() -> u64 {
     // SAFETY: takes no arguments and has no preconditions.
     unsafe { windows_sys::Win32::System::SystemInformation::GetTickCount64() }
 }
@@ -68,7 +148,7 @@ fn boot() -> u64 {
     *BOOT.get_or_init(|| if cfg!(target_os = "linux") { read().unwrap_or(0) } else { 0 })
 }
 
-/// [`since_boot_millis`] in whole seconds, for those who ask many times in each of them.
+/// [`Clock::since_boot`], for those who ask many times in each of them.
 ///
 /// `CLOCK_BOOTTIME` reads the processor's counter, 25 to 50 ns in a virtual machine. `CLOCK_MONOTONIC_COARSE` is a load
 /// from memory, but stands still in sleep. So the first is asked once in each second of the second one, and the answer
@@ -81,9 +161,7 @@ pub struct Seconds {
 }
 
 impl Seconds {
-    /// Seconds since the computer was started.
-    #[must_use]
-    pub fn since_boot(&self) -> u64 {
+    fn since_boot(&self) -> u64 {
         let exact = || since_boot_millis() / 1000;
         coarse_seconds().map_or_else(exact, |coarse| self.held_or(coarse, exact))
     }
@@ -146,9 +224,37 @@ mod tests {
             last = now;
         }
         assert!(last - started >= 40, "only {} ms passed", last - started);
-        assert!(read().since_boot >= started / 1000);
-        assert_eq!(read().boot, read().boot);
-        assert!(read().boot != 0 || !cfg!(target_os = "linux"));
+        let clock = Clock::default();
+        assert!(clock.read().since_boot >= started / 1000);
+        assert_eq!(clock.read().boot, clock.read().boot);
+        assert!(clock.read().boot != 0 || !cfg!(target_os = "linux"));
+    }
+
+    #[test]
+    fn a_shift_moves_every_clock_and_wakes_who_waits() {
+        const DAY: u64 = 24 * 3600;
+        let (shift, system) = (Shift::default(), Clock::default());
+        let (moved, held) = (Clock::from(&shift), Seconds::default());
+        let (before, held_before) = (moved.read(), moved.since_boot_held(&held));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let began = Instant::now();
+            let sleeper = moved.sleep(Duration::from_secs(DAY));
+            tokio::pin!(sleeper);
+            let soon = Duration::from_millis(20);
+            assert!(tokio::time::timeout(soon, &mut sleeper).await.is_err(), "a day has not passed");
+            shift.advance(Duration::from_secs(DAY / 2));
+            assert!(tokio::time::timeout(soon, &mut sleeper).await.is_err(), "half a day");
+            shift.advance(Duration::from_secs(DAY / 2));
+            sleeper.await;
+            system.sleep(Duration::from_millis(1)).await;
+            assert!(began.elapsed() < Duration::from_secs(DAY / 2));
+        });
+        let after = moved.read();
+        assert!(after.wall.unwrap().since(before.wall.unwrap()) >= DAY);
+        assert!(after.since_boot - before.since_boot >= DAY && after.boot == before.boot);
+        assert!(moved.since_boot_held(&held) - held_before >= DAY);
+        assert!(system.read().since_boot < before.since_boot + DAY, "the computer's own clock was left alone");
     }
 
     #[test]

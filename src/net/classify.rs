@@ -83,10 +83,15 @@ pub fn retry_after(text: &str, now: UnixTime) -> Option<u64> {
     })
 }
 
+/// Nobody answered within the limit.
+pub(super) fn too_late() -> Trouble {
+    unreachable("There was no answer in time")
+}
+
 /// Sorts a failure below HTTP. The outermost cause that is recognised counts: it says most about where things failed.
 pub(super) fn transport(error: &reqwest::Error) -> Trouble {
     if error.is_timeout() {
-        return unreachable("There was no answer in time");
+        return too_late();
     }
     let first: Option<&(dyn Error + 'static)> = error.source();
     let mut causes = std::iter::successors(first, |cause| (*cause).source());

@@ -13,7 +13,7 @@ mod way;
 use crate::license::{Reply, Trouble};
 use once_cell::unsync::OnceCell;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Proxy, Url, redirect};
+use reqwest::{Client, ClientBuilder, Proxy, Url, redirect};
 use seatlock_protocol::{
     Code, UnixTime,
     address::{is_loopback, spelled},
@@ -80,15 +80,21 @@ impl Http {
     }
 
     /// Sends one request with a token or an access token as `bearer`, and sorts the answer. Never follows a redirect, never reads more than a body's limit.
-    /// `now` turns a `Retry-After` date into seconds.
+    /// `now` turns a `Retry-After` date into seconds; `sleep` lets time pass.
     pub async fn call(
         &mut self,
         call: SeatCall,
         bearer: &str,
         request: &SeatRequest,
         now: UnixTime,
+        sleep: impl AsyncFn(Duration),
     ) -> Reply {
-        self.try_call(call, bearer, request, now).await.unwrap_or_else(|trouble| {
+        let replied = tokio::select! {
+            biased;
+            replied = self.try_call(call, bearer, request, now) => replied,
+            () = sleep(CALL_TIMEOUT) => Err(classify::too_late()),
+        };
+        replied.unwrap_or_else(|trouble| {
             // Proxy and certificates are looked up again: the computer may have moved to another network.
             self.client.take();
             Reply::Failed(trouble)
@@ -102,7 +108,7 @@ impl Http {
         request: &SeatRequest,
         now: UnixTime,
     ) -> Result<Reply, Trouble> {
-        let client = self.client.get_or_try_init(|| build(&self.route))?;
+        let client = self.client.get_or_try_init(|| builder(&self.route)?.build().map_err(unusable))?;
         let url = format!("{}{}", spelled(&self.route.server), call.path());
         let body = serde_json::to_vec(request).map_err(|_| Trouble::of(Code::Internal))?;
         let mut bearer = HeaderValue::try_from(format!("Bearer {bearer}"))
@@ -129,7 +135,7 @@ impl Http {
     }
 }
 
-fn build(route: &Route) -> Result<Client, Trouble> {
+fn builder(route: &Route) -> Result<ClientBuilder, Trouble> {
     let secure = route.server.scheme() == "https";
     let tls = tls::configuration(secure, &route.extra_ca).map_err(|_| no_authorities())?;
     let headers = HeaderMap::from_iter([
@@ -142,11 +148,9 @@ fn build(route: &Route) -> Result<Client, Trouble> {
         .user_agent(concat!("seatlock/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(CALL_TIMEOUT)
         // Pings are hours apart; a kept connection would only be found dead after the computer has slept.
         .pool_max_idle_per_host(0);
-    let unusable = |_| Trouble::of(Code::Internal);
-    let builder = match &route.proxy {
+    Ok(match &route.proxy {
         ProxyChoice::Explicit(url) => builder.proxy(Proxy::all(url.clone()).map_err(unusable)?),
         ProxyChoice::Direct => builder.no_proxy(),
         ProxyChoice::System if is_loopback(&route.server) => builder.no_proxy(),
@@ -156,8 +160,11 @@ fn build(route: &Route) -> Result<Client, Trouble> {
             Ok(None) => builder,
             Err(reason) => return Err(Trouble { detail: Some(reason), ..Trouble::of(Code::Unreachable) }),
         },
-    };
-    builder.build().map_err(unusable)
+    })
+}
+
+fn unusable(_: reqwest::Error) -> Trouble {
+    Trouble::of(Code::Internal)
 }
 
 /// Nothing else can be wrong with a configuration whose extra authorities were looked at.

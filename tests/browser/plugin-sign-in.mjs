@@ -1,5 +1,5 @@
 // Signs in, in a real browser, for the C example: at a page that the library opens, at one that the example prints, and at
-// another device. `cargo xtask extended oauth-client` starts it, with an OpenID provider and a server.
+// another device. `cargo xtask ci oauth-client` starts it, with an OpenID provider and a server.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

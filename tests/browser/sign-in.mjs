@@ -1,5 +1,5 @@
 // Signing in with a real OpenID provider: a machine takes a seat and reads the admin API by HTTP, and a person signs in on the
-// seat page in a real browser. `cargo xtask extended sign-in` starts it, with a server and a provider.
+// seat page in a real browser. `cargo xtask ci sign-in` starts it, with a server and a provider.
 
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";

@@ -1,5 +1,5 @@
 // An owner's way through every page in a real browser: with axe-core on each of them, light and dark, wide and narrow,
-// and once more without JavaScript. `cargo xtask extended browser` starts it, with a server and the C example.
+// and once more without JavaScript. `cargo xtask ci browser` starts it, with a server and the C example.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

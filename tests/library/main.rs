@@ -13,6 +13,8 @@ mod architecture;
 #[cfg(all(feature = "capi", unix))]
 mod bad_input;
 mod clock_properties;
+#[cfg(unix)]
+mod environment;
 #[cfg(all(feature = "capi", target_os = "linux"))]
 mod exports;
 #[cfg(feature = "capi")]

@@ -28,59 +28,84 @@ pub struct Libraries {
     pub system: Vec<String>,
 }
 
-/// Builds the server and answers its program file: a quick build from tests, a fast program from benches.
+/// The server's program: a quick build for tests and commands, a fast program for benches.
 ///
 /// # Errors
-/// The build fails.
+/// The build fails, or a test has no server beside it.
 pub fn server() -> Result<PathBuf> {
-    // The example brings in the features of `cargo test --workspace`, which has built all of it then.
-    let what: &[_] = if cfg!(debug_assertions) {
-        &["build", "--workspace", "--bin", "seatlock-server", "--example", "mail"]
-    } else {
-        &["build", "--package", "seatlock-server", "--profile", "server"]
-    };
-    let made = once(what, &[], &target_folder())?;
-    file(&made, "seatlock-server", env::consts::EXE_SUFFIX)
+    let name = format!("seatlock-server{}", env::consts::EXE_SUFFIX);
+    match beside() {
+        // Programs lie above the folder of the tests.
+        Some(deps) => there(deps.with_file_name(name), "seatlock-server"),
+        None if cfg!(debug_assertions) => file(&quick()?, "seatlock-server", env::consts::EXE_SUFFIX),
+        None => {
+            let fast = ["build", "--package", "seatlock-server", "--profile", "server"];
+            file(&once(&fast, &[], &target_folder())?, "seatlock-server", env::consts::EXE_SUFFIX)
+        }
+    }
 }
 
-/// Builds the shared library and answers its file.
+/// The shared library: as tests and commands want it, soon; or as it is shipped.
 ///
-/// Its target folder is its own, and it is built as a shared library alone: together with the Rust library the
-/// release build would silently lose its link-time optimization.
+/// What is shipped is built as a shared library alone, in a target folder of its own: together with the Rust library it
+/// would silently lose its link-time optimization. It wipes memory that it frees; the quick one does not.
 ///
 /// # Errors
-/// The build fails.
+/// The build fails, or a test has no library beside it.
 pub fn shared_library(release: bool) -> Result<PathBuf> {
-    let made = library("cdylib", release)?;
-    let library = file(&made, env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX)?;
+    let (prefix, suffix) = (env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX);
+    let library = match beside() {
+        _ if release => file(&library("cdylib", true)?, prefix, suffix)?,
+        Some(deps) => there(deps.join(format!("{prefix}seatlock{suffix}")), "seatlock")?,
+        None => file(&quick()?, prefix, suffix)?,
+    };
     add_name(&library)?;
     Ok(library)
 }
 
-/// Programs look for the library by its SONAME, which cargo gives no file.
-#[cfg(target_os = "linux")]
+/// Folder of this program, when it is a test. What tests use cargo has built before them, and starting cargo once more
+/// would build it again with other features.
+///
+/// That what lies there is what the test was built with is cargo's doing. A package's programs are built for its
+/// integration tests, and those who depend on a library get each of its kinds, in this folder. A shared library has no
+/// hash in its name, so the newest build has the place, whatever its features were: the same sources, since whoever
+/// changes one builds anew.
+fn beside() -> Option<PathBuf> {
+    let deps = env::current_exe().ok()?.parent()?.to_path_buf();
+    (cfg!(debug_assertions) && deps.file_name()? == "deps").then_some(deps)
+}
+
+fn there(path: PathBuf, package: &str) -> Result<PathBuf> {
+    if !path.exists() {
+        bail!("{} is missing: it is built for the tests of `{package}` and of what depends on it", path.display());
+    }
+    Ok(path)
+}
+
+/// Library and server as `cargo test` builds them, in the same folder: whoever has run the one waits for nothing at the
+/// other. An example brings in the features that development dependencies ask for.
+fn quick() -> Result<Made> {
+    once(&["build", "--lib", "--bin", "seatlock-server", "--example", "mail"], &[], &target_folder())
+}
+
+/// Programs look for the library by the name that it has in itself, which cargo gives no file.
+#[cfg(unix)]
 fn add_name(library: &Path) -> Result<()> {
+    use crate::install::ABI;
     use std::os::unix::fs::symlink;
-    let name = library.with_file_name(format!("libseatlock.so.{}", crate::install::ABI));
+    let apple = cfg!(target_vendor = "apple");
+    let name = if apple { format!("libseatlock.{ABI}.dylib") } else { format!("libseatlock.so.{ABI}") };
+    let name = library.with_file_name(name);
     if let (false, Some(target)) = (name.exists(), library.file_name()) {
-        // Another process of the same test run may have made it a moment ago.
+        // Another test may have made it a moment ago.
         symlink(target, &name).or_else(|error| if name.exists() { Ok(()) } else { Err(error) })?;
     }
     Ok(())
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(unix))]
 fn add_name(_library: &Path) -> Result<()> {
     Ok(())
-}
-
-/// Builds the static library and answers its file and the linker flags that go with it.
-///
-/// # Errors
-/// The build fails.
-pub fn static_library(release: bool) -> Result<(PathBuf, Vec<String>)> {
-    let made = library("staticlib", release)?;
-    Ok((file(&made, "", static_suffix())?, made.system))
 }
 
 /// Builds everything that is installed.

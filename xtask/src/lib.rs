@@ -15,10 +15,12 @@ use std::path::{Path, PathBuf};
 pub mod build;
 /// Runs the system's C and C++ compilers.
 pub mod c;
+/// A network that lies, hangs and breaks, with a real server behind it.
+pub mod fault_proxy;
 /// Copies library, headers and package files below a prefix.
 pub mod install;
-/// A network that lies, hangs and breaks, with a real server behind it.
-pub mod nightmare;
+/// A license server for what is before the real one.
+pub mod mock_server;
 /// Packages for Node.js.
 pub mod npm;
 /// An OpenID provider for tests.
@@ -34,8 +36,6 @@ pub mod postgres;
 pub mod run;
 /// A licensing server of its own for one test.
 pub mod server;
-/// A license server for what is before the real one.
-pub mod stand_in;
 
 /// Root folder of the repository.
 #[must_use]

@@ -10,13 +10,13 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use xtask::fault_proxy;
 use xtask::install::Install;
-use xtask::nightmare;
 
+/// Checks that need more than Rust and a C compiler.
+mod ci;
 /// A life of a seat, played before your eyes.
 mod demo;
-/// Checks that need more than Rust and a C compiler.
-mod extended;
 /// Format, clippy, documentation, and the committed header.
 mod lint;
 
@@ -55,8 +55,8 @@ enum Verb {
     /// It starts a licensing server and one bad way to it, prints what a plug-in would have compiled in, and lasts until
     /// you press Ctrl-C. Activate at the honest address first; then start the plug-in with the bad one, and compare what
     /// it shows with what is printed here. Everything stays on this computer.
-    #[command(after_help = "Example:\n  cargo xtask nightmare --list\n  cargo xtask nightmare portal")]
-    Nightmare {
+    #[command(after_help = "Example:\n  cargo xtask fault-proxy --list\n  cargo xtask fault-proxy portal")]
+    FaultProxy {
         /// Name of the case
         #[arg(required_unless_present = "list")]
         case: Option<String>,
@@ -84,7 +84,7 @@ enum Verb {
         folder: PathBuf,
     },
     /// Checks that need more than Rust and a C compiler; names what is missing
-    Extended {
+    Ci {
         /// Only checks whose name contains this
         filter: Option<String>,
     },
@@ -112,20 +112,20 @@ fn run(verb: Verb) -> Result<()> {
         }
         Verb::Header => lint::header(),
         Verb::Lint => lint::run(),
-        Verb::Nightmare { case: Some(case), list: false } => nightmare::by_hand::run(&case),
-        Verb::Nightmare { .. } => {
-            nightmare::by_hand::list();
+        Verb::FaultProxy { case: Some(case), list: false } => fault_proxy::interactive::run(&case),
+        Verb::FaultProxy { .. } => {
+            fault_proxy::interactive::list();
             Ok(())
         }
-        Verb::ProxiesInside { mitmproxy } => extended::proxies::inside(&mitmproxy),
+        Verb::ProxiesInside { mitmproxy } => ci::proxies::inside(&mitmproxy),
         Verb::Fuzz { minutes } => {
-            println!("{}", extended::fuzz::fuzz(minutes.saturating_mul(60))?);
+            println!("{}", ci::fuzz::fuzz(minutes.saturating_mul(60))?);
             Ok(())
         }
         Verb::Screenshots { folder } => {
-            println!("{}", extended::browser::walk(Some(&folder))?);
+            println!("{}", ci::browser::walk(Some(&folder))?);
             Ok(())
         }
-        Verb::Extended { filter } => extended::run(filter.as_deref()),
+        Verb::Ci { filter } => ci::run(filter.as_deref()),
     }
 }

@@ -114,17 +114,3 @@ fn installed() -> Result<&'static PathBuf> {
     let folder = FOLDER.get_or_init(|| install().map_err(|error| format!("{error:#}")));
     folder.as_ref().map_err(|error| anyhow::anyhow!("{error}"))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn it_starts_and_ends() {
-        let provider = Provider::default().start().unwrap();
-        let address = provider.url().strip_prefix("http://").unwrap().to_owned();
-        std::net::TcpStream::connect(&address).unwrap();
-        drop(provider);
-        assert!(std::net::TcpStream::connect(&address).is_err());
-    }
-}

@@ -1,4 +1,4 @@
-//! Mail servers that are not there, do not answer, do not stop, or lie. Real ones are before `cargo xtask extended mail`.
+//! Mail servers that are not there, do not answer, do not stop, or lie. Real ones are before `cargo xtask ci mail`.
 
 use seatlock_protocol::{Token, TokenKind};
 use seatlock_server::mail::{Letter, MailError, Mailer, Secret, Settings, address};

@@ -1,4 +1,4 @@
-"""A real mail server on loopback that shows what it got, for `cargo xtask extended mail`.
+"""A real mail server on loopback that shows what it got, for `cargo xtask ci mail`.
 
     python3 server.py CERTIFICATE.pem KEY.pem
 

@@ -7,9 +7,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
-use xtask::nightmare::{CASES, Nightmare, Upstream};
+use xtask::fault_proxy::{CASES, FaultProxy, Upstream};
+use xtask::mock_server::MockServer;
 use xtask::oidc_provider::Provider;
-use xtask::stand_in::StandIn;
 
 /// What an issuer answers to a path: status, type and body. `{url}` becomes its own address.
 type Script = dyn Fn(&str) -> (u16, &'static str, String) + Send + Sync;
@@ -56,14 +56,14 @@ fn answer(mut stream: TcpStream, url: &str, script: &Script) -> Option<()> {
     .ok()
 }
 
-fn options(computer: &Computer, server: &StandIn, issuer: &str) -> Options {
+fn options(computer: &Computer, server: &MockServer, issuer: &str) -> Options {
     let mut options = computer.options_for(server.url(), server.name(), &server.root_key());
     options.set_issuer_url(issuer).unwrap();
     options.set_client_id("farm").unwrap();
     options
 }
 
-fn machine(computer: &Computer, server: &StandIn, issuer: &str) -> Client {
+fn machine(computer: &Computer, server: &MockServer, issuer: &str) -> Client {
     let mut options = options(computer, server, issuer);
     options.set_client_secret("farm-secret").unwrap();
     Client::open(&options).unwrap()
@@ -85,7 +85,7 @@ fn grants(
 
 #[test]
 fn no_issuer_locks_anybody_out() {
-    let (computer, server) = (Computer::new("issuers"), StandIn::start().unwrap());
+    let (computer, server) = (Computer::new("issuers"), MockServer::start().unwrap());
     let provider = Provider::default().start().unwrap();
     let client = machine(&computer, &server, provider.url());
     assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok);
@@ -157,7 +157,7 @@ fn no_issuer_locks_anybody_out() {
 #[test]
 fn an_issuer_that_never_answers_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (computer, server) = (Computer::new("silent"), StandIn::start().unwrap());
+    let (computer, server) = (Computer::new("silent"), MockServer::start().unwrap());
     let url = format!("http://{}", listener.local_addr().unwrap());
     let client = machine(&computer, &server, &url);
     let begin = Instant::now();
@@ -178,11 +178,11 @@ fn an_issuer_that_never_answers_is_given_up() {
 /// The issuer is asked as the license server is: nothing of it is believed when its certificate is not.
 #[test]
 fn a_certificate_that_nobody_vouches_for_is_not_talked_to() {
-    let (computer, server) = (Computer::new("self-signed"), StandIn::start().unwrap());
+    let (computer, server) = (Computer::new("self-signed"), MockServer::start().unwrap());
     let upstream = Arc::new(Upstream::start().unwrap());
     let case = CASES.iter().find(|case| case.name == "tls-self-signed").unwrap();
-    let nightmare = Nightmare::start(case, &upstream).unwrap();
-    let client = machine(&computer, &server, &nightmare.route().server);
+    let proxy = FaultProxy::start(case, &upstream).unwrap();
+    let client = machine(&computer, &server, &proxy.route().server);
     let event = end_of(&client, client.ping(Intent::Launch));
     assert_eq!(event.code, Code::IssuerUnusable, "{}", event.message);
     assert!(
@@ -213,7 +213,7 @@ fn device_issuer(answers: &'static [&'static str]) -> (String, Arc<Mutex<Vec<Ins
 
 #[test]
 fn a_device_code_is_asked_for_as_slowly_as_the_issuer_wants() {
-    let (computer, server) = (Computer::new("slow-down"), StandIn::start().unwrap());
+    let (computer, server) = (Computer::new("slow-down"), MockServer::start().unwrap());
     let (url, asked) = device_issuer(&["authorization_pending", "slow_down", "expired_token"]);
     let client = Client::open(&options(&computer, &server, &url)).unwrap();
     let operation = client.sign_in_device(AGREED, None).unwrap();

@@ -10,6 +10,7 @@
 )]
 
 mod bad_issuers;
+mod provider;
 mod sign_in;
 #[cfg(unix)]
 mod sign_in_example;

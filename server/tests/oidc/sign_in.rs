@@ -9,16 +9,16 @@ use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
+use xtask::mock_server::MockServer;
 use xtask::oidc_provider::{Provider, RunningProvider};
 use xtask::server::Running;
-use xtask::stand_in::StandIn;
 
 const MIRA: &str = "mira@example.com";
 
 /// A provider, a license server and a computer.
 struct Scene {
     provider: RunningProvider,
-    server: StandIn,
+    server: MockServer,
     computer: Computer,
 }
 
@@ -30,7 +30,7 @@ impl Scene {
     /// Access tokens live for so many seconds.
     fn with_lifetime(name: &str, ttl: u64) -> Self {
         let provider = Provider { ttl, ..Provider::default() }.start().unwrap();
-        Self { provider, server: StandIn::start().unwrap(), computer: Computer::new(name) }
+        Self { provider, server: MockServer::start().unwrap(), computer: Computer::new(name) }
     }
 
     fn options(&self, client_id: &str) -> Options {

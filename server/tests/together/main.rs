@@ -13,6 +13,7 @@
 mod air_gap;
 mod clones;
 mod end_to_end;
+mod fault_proxy;
 #[cfg(unix)]
 mod headless;
 mod hostile;
@@ -20,7 +21,6 @@ mod keys;
 #[cfg(unix)]
 mod keys_page;
 mod network_gate;
-mod nightmare;
 #[cfg(unix)]
 mod operations_page;
 #[cfg(unix)]

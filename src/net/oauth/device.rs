@@ -3,7 +3,6 @@ use super::wire::Denied;
 use super::{Grant, Issuer, Prompt, lasting};
 use serde::Deserialize;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
 /// What an issuer answers to a request for codes (RFC 8628, section 3.2). Times are in seconds.
@@ -30,11 +29,16 @@ const LONGEST_LIFE: u64 = 24 * 3600;
 const LONGEST_CODE: usize = 64;
 
 impl Issuer {
-    /// Lets a person sign in at another device (RFC 8628). `show` gets the page to open there, and what to type.
+    /// Lets a person sign in at another device (RFC 8628). `show` gets the page to open there, and what to type; `sleep`
+    /// lets time pass.
     ///
     /// # Errors
     /// See [`Denied`]. Waits until the issuer's code expires.
-    pub async fn device(&self, show: impl FnOnce(Prompt)) -> Result<Grant, Denied> {
+    pub async fn device(
+        &self,
+        show: impl FnOnce(Prompt),
+        sleep: impl AsyncFn(Duration),
+    ) -> Result<Grant, Denied> {
         let (wire, provider) = self.provider().await?;
         let scope = self.scopes(Some(&provider));
         let asked: Vec<_> = [("scope", scope.as_str())]
@@ -44,23 +48,29 @@ impl Issuer {
             .collect();
         let answer = wire.post(provider.device_authorization()?, self.client(&provider), &asked).await?;
         let Codes { device_code, user_code, verification_uri, expires_in, interval } = answer.read()?;
-        let end = Instant::now() + Duration::from_secs(expires_in.min(LONGEST_LIFE));
+        let expired = sleep(Duration::from_secs(expires_in.min(LONGEST_LIFE)));
         let code = user_code.chars().filter(|c| !c.is_control()).take(LONGEST_CODE).collect();
         show(Prompt { url: safe(&verification_uri)?.into(), code: Some(code) });
         let asked =
             [("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), ("device_code", &*device_code)];
         let mut pause = Duration::from_secs(interval.min(LONGEST_LIFE));
-        while Instant::now() < end {
-            pause = pause.clamp(PAUSES.0, PAUSES.1);
-            sleep(pause).await;
-            match self.grant(&wire, &provider, &asked).await {
-                Err(Denied::Error(name)) if name == "authorization_pending" => {}
-                Err(Denied::Error(name)) if name == "slow_down" => pause += LONGER,
-                // The person may still be typing when the network is back.
-                Err(Denied::Trouble(_)) => pause += LONGER,
-                ended => return ended,
+        let ended = async {
+            loop {
+                pause = pause.clamp(PAUSES.0, PAUSES.1);
+                sleep(pause).await;
+                match self.grant(&wire, &provider, &asked).await {
+                    Err(Denied::Error(name)) if name == "authorization_pending" => {}
+                    Err(Denied::Error(name)) if name == "slow_down" => pause += LONGER,
+                    // The person may still be typing when the network is back.
+                    Err(Denied::Trouble(_)) => pause += LONGER,
+                    ended => return ended,
+                }
             }
+        };
+        tokio::select! {
+            biased;
+            ended = ended => ended,
+            () = expired => Err(Denied::Error("expired_token".to_owned())),
         }
-        Err(Denied::Error("expired_token".to_owned()))
     }
 }

@@ -1,6 +1,6 @@
 use super::Parameter;
 use crate::license::Trouble;
-use crate::net::{Route, build, classify};
+use crate::net::{CALL_TIMEOUT, Route, builder, classify, unusable};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use form_urlencoded::{Serializer, byte_serialize};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -84,7 +84,8 @@ pub(super) struct Answer {
 
 impl Wire {
     pub(super) fn new(route: &Route) -> Result<Self, Denied> {
-        build(route).map(Self).map_err(unreached)
+        let client = builder(route).and_then(|builder| builder.timeout(CALL_TIMEOUT).build().map_err(unusable));
+        client.map(Self).map_err(unreached)
     }
 
     pub(super) async fn get(&self, url: String) -> Result<Zeroizing<Vec<u8>>, Denied> {

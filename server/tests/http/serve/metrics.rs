@@ -1,7 +1,7 @@
 use crate::harness::{Plugin, Server, Site, http_client, logged};
 use std::{collections::BTreeMap, time::Duration};
 
-/// Names with their labels, and values. What is no OpenMetrics is found by `cargo xtask extended metrics`.
+/// Names with their labels, and values. What is no OpenMetrics is found by `cargo xtask ci metrics`.
 struct Scraped(BTreeMap<String, f64>);
 
 impl Scraped {

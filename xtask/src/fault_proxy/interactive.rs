@@ -1,4 +1,4 @@
-use super::{CASES, Case, Nightmare, Upstream};
+use super::{CASES, Case, FaultProxy, Upstream};
 use anyhow::{Context, Result};
 use std::fs;
 use std::sync::{Arc, mpsc};
@@ -21,8 +21,8 @@ pub fn run(name: &str) -> Result<()> {
     let upstream = Arc::new(Upstream::start()?);
     let server = upstream.server();
     let seat = server.create_seat("you@example.com")?;
-    let nightmare = Nightmare::start(case, &upstream)?;
-    let route = nightmare.route();
+    let proxy = FaultProxy::start(case, &upstream)?;
+    let route = proxy.route();
     let folder = tempfile::tempdir()?;
 
     println!("\nOnce, at the honest server:");
@@ -31,7 +31,7 @@ pub fn run(name: &str) -> Result<()> {
     println!("  root key  {}", server.root_key());
     println!("  product   com.example.bridge, terms 2026-01");
     println!("  token     {}", seat.token);
-    println!("\nThen, before the nightmare \"{name}\" ({}):", case.what);
+    println!("\nThen, before the fault \"{name}\" ({}):", case.what);
     println!("  server    {}", route.server);
     if let Some(proxy) = &route.proxy {
         println!("  proxy     {proxy}");
@@ -54,7 +54,7 @@ pub fn run(name: &str) -> Result<()> {
 /// There is none.
 pub fn find(name: &str) -> Result<&'static Case> {
     let found = CASES.iter().find(|case| case.name == name);
-    found.with_context(|| format!("there is no case \"{name}\"; see `cargo xtask nightmare --list`"))
+    found.with_context(|| format!("there is no case \"{name}\"; see `cargo xtask fault-proxy --list`"))
 }
 
 fn wait_for_ctrl_c() -> Result<()> {

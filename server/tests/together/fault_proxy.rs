@@ -1,11 +1,11 @@
-//! Every bad network of `cargo xtask nightmare`: the right code and sentence, in time, and the license is still there.
+//! Every bad network of `cargo xtask fault-proxy`: the right code and sentence, in time, and the license is still there.
 
 use crate::support::{AGREED, Computer, end_of};
 use seatlock::{Client, Code, Event, Failure, Intent, LockState, OperationId, Options};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
-use xtask::nightmare::{CASES, Case, Nightmare, Upstream};
+use xtask::fault_proxy::{CASES, Case, FaultProxy, Upstream};
 use xtask::server::{Running, Seat};
 
 /// The library's own limit for a call, and room for a computer that is busy with other tests.
@@ -76,8 +76,8 @@ fn suffer(case: &Case, upstream: &Arc<Upstream>) -> Took {
     drop(honest);
     let (lease, token) = (computer.stored_lease().unwrap(), computer.file("token").unwrap());
 
-    let nightmare = Nightmare::start(case, upstream).unwrap();
-    let client = Client::open(&options(&computer, upstream, &nightmare)).unwrap();
+    let proxy = FaultProxy::start(case, upstream).unwrap();
+    let client = Client::open(&options(&computer, upstream, &proxy)).unwrap();
     let before = client.status().unwrap();
     let begin = Instant::now();
     let event = end_of(&client, client.ping(Intent::Launch));
@@ -114,7 +114,7 @@ fn suffer(case: &Case, upstream: &Arc<Upstream>) -> Took {
 
     // Closing does not wait: neither when nothing happens, nor in the middle of a call.
     let first = closing(client);
-    let client = Client::open(&options(&computer, upstream, &nightmare)).unwrap();
+    let client = Client::open(&options(&computer, upstream, &proxy)).unwrap();
     client.ping(Intent::Launch).unwrap();
     thread::sleep(Duration::from_millis(300));
     let close = first.max(closing(client));
@@ -134,8 +134,8 @@ fn begin(case: &Case, upstream: &Arc<Upstream>) -> Took {
     let server = upstream.server();
     let seat = create_seat(server, name);
     let computer = Computer::new(name);
-    let nightmare = Nightmare::start(case, upstream).unwrap();
-    let client = Client::open(&options(&computer, upstream, &nightmare)).unwrap();
+    let proxy = FaultProxy::start(case, upstream).unwrap();
+    let client = Client::open(&options(&computer, upstream, &proxy)).unwrap();
     let (event, call) = ended(case, &client, client.activate(&seat.token, AGREED));
     let taken = case.code == Code::Ok || UNKNOWN_AT_FIRST.contains(&name);
     assert_eq!(event.code, if taken { Code::Ok } else { case.code }, "{name}: {}", event.message);
@@ -171,8 +171,8 @@ fn ended(case: &Case, client: &Client, started: Result<OperationId, Failure>) ->
     (event, call)
 }
 
-fn options(computer: &Computer, upstream: &Upstream, nightmare: &Nightmare) -> Options {
-    let (server, route) = (upstream.server(), nightmare.route());
+fn options(computer: &Computer, upstream: &Upstream, proxy: &FaultProxy) -> Options {
+    let (server, route) = (upstream.server(), proxy.route());
     let mut options = computer.options_for(&route.server, server.issuer(), server.root_key());
     options.set_proxy(route.proxy.as_deref().unwrap_or_default()).unwrap();
     if let Some(ca) = &route.ca {

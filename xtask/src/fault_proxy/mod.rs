@@ -1,14 +1,14 @@
 //! A network that lies, hangs and breaks, in front of a real server. Tests put clients before it, and
-//! `cargo xtask nightmare` a vendor's plug-in.
+//! `cargo xtask fault-proxy` a vendor's plug-in.
 
-/// Runs one case for a person.
-pub mod by_hand;
 /// Every case, with what a client must make of it.
 mod cases;
 /// Forged requests and answers.
 mod forge;
 /// As much of HTTP as it takes to break it.
 mod http;
+/// Runs one case for a person.
+pub mod interactive;
 /// Real answers in unusual forms.
 mod rewrite;
 /// Certificates, most of them bad.
@@ -29,7 +29,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-/// What a nightmare does with its connections.
+/// What a fault proxy does with its connections.
 #[derive(Clone, Copy)]
 enum Scene {
     /// Answers every request with this status, these headers and this body.
@@ -58,7 +58,7 @@ enum Scene {
     ProxyGone,
 }
 
-/// Where a client finds a nightmare.
+/// Where a client finds a fault proxy.
 #[derive(Debug, Clone)]
 pub struct Route {
     /// The server's address.
@@ -70,12 +70,12 @@ pub struct Route {
 }
 
 /// A case that is going on, on a free port of this computer.
-pub struct Nightmare {
+pub struct FaultProxy {
     route: Route,
     _place: Place,
 }
 
-/// What has to stay as long as the nightmare lasts.
+/// What has to stay as long as the proxy runs.
 enum Place {
     Closed {
         _socket: wire::Closed,
@@ -87,7 +87,7 @@ enum Place {
     Thread,
 }
 
-impl Nightmare {
+impl FaultProxy {
     /// Begins.
     ///
     /// # Errors

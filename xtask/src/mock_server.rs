@@ -27,7 +27,7 @@ pub struct Seen {
 
 /// A license server that takes any access token for whom it says that it is for: what clients send is looked at here, and
 /// what is made of it by the real one. On a port of its own until the process ends.
-pub struct StandIn {
+pub struct MockServer {
     url: String,
     shared: Arc<Shared>,
 }
@@ -39,7 +39,7 @@ struct Shared {
     refusals: Mutex<VecDeque<Code>>,
 }
 
-impl StandIn {
+impl MockServer {
     /// Starts it.
     ///
     /// # Errors

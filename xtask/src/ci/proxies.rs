@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use xtask::nightmare::{Nightmare, Upstream, by_hand};
+use xtask::fault_proxy::{FaultProxy, Upstream, interactive};
 use xtask::plugin::Plugin;
 use xtask::{build, repository, run};
 
@@ -124,7 +124,7 @@ struct Place {
     folder: TempDir,
     plugin: Plugin,
     upstream: Arc<Upstream>,
-    tls: Nightmare,
+    tls: FaultProxy,
     _proxies: [Proxy; 3],
 }
 
@@ -136,7 +136,7 @@ impl Place {
         let at = |name: &str| folder.path().join(name);
         isolate(folder.path())?;
         let upstream = Arc::new(Upstream::start()?);
-        let tls = Nightmare::start(by_hand::find("tls")?, &upstream)?;
+        let tls = FaultProxy::start(interactive::find("tls")?, &upstream)?;
         fs::write(at("server.pem"), tls.route().ca.as_deref().context("no authority")?)?;
 
         fs::write(

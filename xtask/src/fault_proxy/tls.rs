@@ -26,9 +26,9 @@ pub(super) enum Fault {
 }
 
 /// Name of the authority that clients are told to trust.
-const TRUSTED: &str = "Nightmare Company CA";
+const TRUSTED: &str = "Test Company CA";
 /// Name of the authority that nobody trusts, such as a firewall's.
-const UNTRUSTED: &str = "Nightmare Firewall CA";
+const UNTRUSTED: &str = "Test Firewall CA";
 
 /// A TLS server's settings, and the authority (PEM) that a client has in its extra-CA option.
 pub(super) fn configuration(fault: Fault) -> Result<(Arc<ServerConfig>, String)> {

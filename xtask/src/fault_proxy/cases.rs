@@ -7,7 +7,7 @@ use seatlock_protocol::Code;
 
 /// One way in which a network can go wrong.
 pub struct Case {
-    /// Its name, for `cargo xtask nightmare`.
+    /// Its name, for `cargo xtask fault-proxy`.
     pub name: &'static str,
     /// What the network does.
     pub what: &'static str,
@@ -40,7 +40,7 @@ const SIGN_IN: &str = "<html>Sign in</html>";
 /// Every case.
 #[rustfmt::skip] // one row, one case
 pub const CASES: &[Case] = &[
-    // Control: through this nightmare a ping succeeds, so what fails below fails for its own reason.
+    // Control: through this proxy a ping succeeds, so what fails below fails for its own reason.
     row("honest", "the real server, passed through", Rewrites(rewrite::nothing), Code::Ok, 200, "Licensed"),
 
     // Somebody else answers.
@@ -86,11 +86,11 @@ pub const CASES: &[Case] = &[
 
     // TLS.
     row("tls", "the real server over TLS, its authority in the extra-CA option", Tls(Fault::None), Code::Ok, 200, "Licensed"),
-    row("tls-other-name", "a certificate for another name", Tls(Fault::OtherName), Code::TlsUntrusted, 0, "made for another name; the certificate is by \"Nightmare Company CA\""),
-    row("tls-expired", "a certificate that has ended", Tls(Fault::Expired), Code::TlsUntrusted, 0, "expired; the certificate is by \"Nightmare Company CA\""),
-    row("tls-not-yet", "a certificate of the year 3019", Tls(Fault::NotYet), Code::TlsUntrusted, 0, "not valid yet; the certificate is by \"Nightmare Company CA\""),
+    row("tls-other-name", "a certificate for another name", Tls(Fault::OtherName), Code::TlsUntrusted, 0, "made for another name; the certificate is by \"Test Company CA\""),
+    row("tls-expired", "a certificate that has ended", Tls(Fault::Expired), Code::TlsUntrusted, 0, "expired; the certificate is by \"Test Company CA\""),
+    row("tls-not-yet", "a certificate of the year 3019", Tls(Fault::NotYet), Code::TlsUntrusted, 0, "not valid yet; the certificate is by \"Test Company CA\""),
     row("tls-self-signed", "a certificate that is its own issuer", Tls(Fault::SelfSigned), Code::TlsUntrusted, 0, "the certificate is by \"127.0.0.1\""),
-    row("tls-unknown-issuer", "a firewall that signs anew, its authority not in the extra-CA option", Tls(Fault::UnknownIssuer), Code::TlsUntrusted, 0, "unknown issuer; the certificate is by \"Nightmare Firewall CA\""),
+    row("tls-unknown-issuer", "a firewall that signs anew, its authority not in the extra-CA option", Tls(Fault::UnknownIssuer), Code::TlsUntrusted, 0, "unknown issuer; the certificate is by \"Test Firewall CA\""),
     row("tls-chatty-issuer", "an issuer whose name is a message to the user", Tls(Fault::Chatty), Code::TlsUntrusted, 0, "\"Call +1 555 0100to unlock your license now now now now now now n\""),
     row("tls-hangs", "says nothing during the handshake", DoesOnTls(wire::silent), Code::Unreachable, 0, "no answer in time"),
     row("tls-reset", "resets during the handshake, as some firewalls do", DoesOnTls(wire::reset_at_once), Code::Unreachable, 0, "broken off"),
