@@ -16,7 +16,8 @@
  *
  * Threads. [any thread]: may be called from any thread at any time, and never blocks unless it says so.
  * [one thread at a time]: the same object must not be used by two threads at once. Work is done by one
- * worker thread per client and is reported by events that you take; only the wake function is ever called from there.
+ * worker thread per client and is reported by events that you take. Only the wake function is ever called by the library,
+ * on a thread of its own. No signal handler of yours ever runs on a thread of the library.
  *
  * Process. No global state, no signal handlers, no output, no environment changes. After fork() the child
  * gets SEATLOCK_ERROR_FORKED from the parent's clients and opens its own.
@@ -112,7 +113,7 @@ typedef enum seatlock_code {
      */
     SEATLOCK_ERROR_SEAT_RELEASED = -22,
     /**
-     * A seat was already released in the last 24 hours.
+     * A seat of the license was already released a short while ago.
      */
     SEATLOCK_ERROR_RELEASE_RATE_LIMITED = -23,
     /**
@@ -409,8 +410,11 @@ typedef struct seatlock_error {
 } seatlock_error;
 
 /**
- * Called when an event is waiting, on a thread of the library: the only call that ever comes from there.
- * It may set a flag or post a message to the host's own loop; it must not block or call this library.
+ * Called when an event is waiting, on a thread of the library that does nothing else; one call may stand for several
+ * events, and it may come before `seatlock_client_open` has returned. It may set a flag or post a message to the host's
+ * own loop. It must not block, call this library, or let an exception out: one that leaves it ends the process, as one
+ * that leaves the function of any thread does. A host that ends the thread itself, as Python does at its exit, harms
+ * nobody; another thread takes its place.
  */
 typedef void (*seatlock_wake)(void *context);
 
@@ -713,13 +717,16 @@ int32_t seatlock_options_set_wake(struct seatlock_options *options,
                                   struct seatlock_error *error);
 
 /**
- * Opens a client: derives the machine id, reads and verifies the stored license, and starts one worker thread.
+ * Opens a client: derives the machine id, reads and verifies the stored license, and starts one worker thread; a second
+ * one follows with the first event if there is a wake function.
  * It reads two small files and never touches the network. The lock state is known when it returns, even offline.
  *
  * A stored license that can not be used is no error here: the status says why. The image that holds the library
  * stays loaded from now on, because unloading code that has run threads is not sound.
  * Errors: SEATLOCK_ERROR_INVALID_ARGUMENT when something required is not set,
- * SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE. [any thread]
+ * SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE; SEATLOCK_ERROR_INTERNAL when the operating system refuses a file descriptor, a
+ * thread or memory, and the message says which: close what is not needed and open again. An open client that is refused
+ * one of them goes on: what it was about to do has failed, and is tried again. [any thread]
  */
 int32_t seatlock_client_open(const struct seatlock_options *options,
                              struct seatlock_client **client,
@@ -789,7 +796,8 @@ int32_t seatlock_client_ping(const struct seatlock_client *client,
 
 /**
  * Gives the seat back to the account, so that another computer can use it, and forgets the token here.
- * Returns at once; see `seatlock_client_activate`. The server allows one release in 24 hours. [any thread]
+ * Returns at once; see `seatlock_client_activate`. The license says how often
+ * a seat may be released. [any thread]
  */
 int32_t seatlock_client_release(const struct seatlock_client *client,
                                 uint64_t *operation,

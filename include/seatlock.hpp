@@ -207,8 +207,11 @@ public:
     options &scopes(const char *names) { return set(seatlock_options_set_scopes, names); }
     options &audience(const char *name) { return set(seatlock_options_set_audience, name); }
     options &account_folder(const char *path) { return set(seatlock_options_set_account_folder, path); }
-    /// `context` must outlive every client that is opened with these options.
-    options &wake(seatlock_wake function, void *context) { return set(seatlock_options_set_wake, function, context); }
+    /// `context` must outlive every client that is opened with these options. The function is noexcept, as in
+    /// `wake([](void *window) noexcept { … }, this)`: no frame of the library could catch what it throws.
+    options &wake(void (*function)(void *) noexcept, void *context) {
+        return set(seatlock_options_set_wake, seatlock_wake{function}, context);
+    }
 
     const seatlock_options *get() const noexcept { return raw_.get(); }
     /// The first refusal, code::ok when there was none.
@@ -303,12 +306,14 @@ public:
     /// False when there is no such operation any more.
     bool cancel(operation which) const noexcept { return seatlock_client_cancel(raw_.get(), which) == SEATLOCK_OK; }
 
-    /// The oldest event, if there is one. With no timeout it never blocks: call it from a timer of the host.
-    std::optional<event> next_event(milliseconds timeout = milliseconds{0}) const {
+    /// The oldest event, if there is one; a failure when none will ever come, such as in a forked child. With no timeout
+    /// it never blocks: call it from a timer of the host.
+    result<std::optional<event>> next_event(milliseconds timeout = milliseconds{0}) const {
         seatlock_event next = detail::raw<seatlock_event>();
-        if (seatlock_client_next_event(raw_.get(), timeout.count(), &next) != SEATLOCK_OK)
-            return std::nullopt;
-        return detail::taken(next);
+        std::int32_t number = seatlock_client_next_event(raw_.get(), timeout.count(), &next);
+        if (number < 0)
+            return detail::fail(number, detail::raw<seatlock_error>());
+        return number == SEATLOCK_OK ? std::optional<event>(detail::taken(next)) : std::nullopt;
     }
 
     /// Waits until an operation has ended: for programs without a window. code::nothing when time ran out.

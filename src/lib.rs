@@ -18,6 +18,8 @@ pub mod license;
 pub mod machine;
 /// Talks: HTTP and what came back.
 pub mod net;
+/// What the operating system has too little of.
+mod scarcity;
 /// Keeps: state and token on disk.
 pub mod store;
 

@@ -22,15 +22,20 @@ void show_page(const seatlock::client &client, const std::string &message) {
         std::cout << "code  " << code << std::endl;
 }
 
+seatlock::event failed(const seatlock::failure &why) {
+    return {seatlock::event_kind::operation, 0, why.what, why.http_status, why.available_at, why.message};
+}
+
 // Takes events until an operation has ended, for as long as a person needs to sign in. A plug-in with a window has no
 // such loop: a timer of the host calls next_event(), which never blocks when it is given no time.
 seatlock::event end_of(const seatlock::client &client, const seatlock::result<seatlock::operation> &started) {
-    if (!started) {
-        const seatlock::failure &why = started.error();
-        return {seatlock::event_kind::operation, 0, why.what, why.http_status, why.available_at, why.message};
-    }
+    if (!started)
+        return failed(started.error());
     for (;;) {
-        std::optional<seatlock::event> event = client.next_event(seatlock::milliseconds{1000});
+        auto next = client.next_event(seatlock::milliseconds{1000});
+        if (!next)
+            return failed(next.error());
+        const std::optional<seatlock::event> &event = *next;
         if (event && event->kind == seatlock::event_kind::sign_in)
             show_page(client, event->message);
         if (event && event->operation == *started)

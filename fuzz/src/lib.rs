@@ -73,6 +73,7 @@ fn lease(change: impl FnOnce(&mut LeaseClaims)) -> LeaseClaims {
         warn: 172_800,
         clk: ClockPolicy { tol: 26 * 3600, act: ClockAction::Lock },
         ks: 1,
+        rnh: None,
     };
     change(&mut claims);
     claims
@@ -162,7 +163,7 @@ pub fn reading(minutes: u32) -> Reading {
 /// A stored state of a computer that holds [`HELD`], and waits for the answer to a request by file.
 pub fn licensed() -> State {
     let record = serde_json::json!({
-        "install_id": Uuid::from_u128(1000), "lease": HELD.as_str(), "renewal": "r",
+        "install_id": Uuid::from_u128(1000), "lease": HELD.as_str(), "renewal": "A".repeat(54),
         "clock": { "high_water": BASE, "signed": BASE }, "requested": Requested { nonce: NONCE, token: TOKEN },
     });
     let record: Record = serde_json::from_value(record).unwrap();

@@ -1,5 +1,5 @@
 use crate::{Code, MachineId, MachineSource, Nonce, UnixTime};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -69,15 +69,15 @@ pub struct SeatRequest {
     /// The lease that the machine holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub have: Option<Have>,
-    /// The last renewal secret that the machine received.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The last renewal secret that the machine received. Of what is no text an empty one is read, which is nobody's.
+    #[serde(default, deserialize_with = "text_or_odd", skip_serializing_if = "Option::is_none")]
     pub renewal: Option<String>,
     /// Newest key set that the machine holds, 0 for none.
     #[serde(default)]
     pub ks: u64,
     /// Software that asks, for the server's statistics and for `client_too_old`.
     pub client: ClientInfo,
-    /// Use since the server was last reached.
+    /// Launches that no answer has confirmed yet, the one that asks included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offline: Option<OfflineUse>,
     /// What the machine thinks of its clock.
@@ -85,6 +85,16 @@ pub struct SeatRequest {
     /// Version of the terms that the user accepted; activation needs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<String>,
+}
+
+/// An odd secret is as good as a wrong one, and no reason to refuse the whole request.
+fn text_or_odd<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    use serde_json::Value;
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Null => None,
+        Value::String(text) => Some(text),
+        _ => Some(String::new()),
+    })
 }
 
 /// The computer that asks.
@@ -128,12 +138,13 @@ pub struct ClientInfo {
     pub arch: String,
 }
 
-/// Use since the server was last reached.
+/// Launches that no answer has confirmed yet, the one that asks included.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfflineUse {
-    /// Last launch without the server.
-    pub last_used_at: UnixTime,
-    /// Launches without the server.
+    /// The last of them without the server, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<UnixTime>,
+    /// How many.
     pub launches: u64,
 }
 

@@ -76,6 +76,11 @@ base64url_bytes! {
 }
 
 base64url_bytes! {
+    /// What a lease says of the renewal secret that comes with it: the first half of a SHA-256.
+    RenewalHash, 16
+}
+
+base64url_bytes! {
     /// What leases and verdicts say of a token without giving it away: the first half of a SHA-256.
     TokenHash, 16
 }

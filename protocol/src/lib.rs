@@ -32,8 +32,12 @@ pub mod key;
 mod mac;
 /// The pseudonymous identity of a computer, one per product.
 pub mod machine_id;
+/// Texts of strangers, as people may be shown them.
+mod plain;
 /// Addresses of proxies, and what is reached without one.
 pub mod proxy;
+/// Renewal secrets: their form, and what a lease says of one.
+pub mod renewal;
 /// What people set in variables, files and fields.
 mod setting;
 /// Unix time in whole seconds, limited to what JSON numbers carry exactly.
@@ -42,11 +46,13 @@ pub mod time;
 pub mod token;
 
 pub use access_token::{AccessToken, AccessTokenError, Identity};
-pub use bytes::{Nonce, ParseBytesError, TokenHash};
+pub use bytes::{Nonce, ParseBytesError, RenewalHash, TokenHash};
 pub use code::{Act, Code};
 pub use jws::{JwsError, Typ};
 pub use key::{KeyError, PublicKey, SigningKey};
 pub use machine_id::{MachineId, MachineSource};
+pub use plain::{is_plain, plain, plain_lines};
+pub use renewal::is_renewal;
 pub use setting::{is_invisible, setting, yes_or_no};
 pub use time::UnixTime;
 pub use token::{Token, TokenError, TokenKind};

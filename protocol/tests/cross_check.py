@@ -358,6 +358,8 @@ class Vectors(unittest.TestCase):
             for name, value in body.items():
                 if isinstance(value, dict):  # a member that is null is absent
                     value = {inner: text for inner, text in value.items() if text is not None}
+                if name == "renewal" and not isinstance(value, str | None):
+                    value = ""  # the server's are texts: anything else is somebody else's secret
                 if value is not None and name not in ("client", "future"):
                     self.assertEqual(row["reads_as"][name], value)
         self.each("bodies.json", vectors("bodies.json")["rows"], check)
@@ -372,7 +374,7 @@ def pyjwt_verify(jws, key):
 def ours(verb, typ, tasks):
     """The crate's answers to `tasks`, one JSON document in each line."""
     lines = "".join(json.dumps(task) + "\n" for task in tasks)
-    command = ["cargo", "run", "-q", "-p", "seatlock-protocol", "--example", "jws", "--", verb, typ]
+    command = ["cargo", "run", "-q", "--example", "jws", "--", verb, typ]
     done = subprocess.run(command, input=lines, capture_output=True, text=True, encoding="utf-8", cwd=PROTOCOL)
     answers = [json.loads(line) for line in done.stdout.split("\n")[:-1]]
     if len(answers) != len(tasks):

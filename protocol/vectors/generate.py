@@ -493,6 +493,9 @@ def accepted_objects(row):
 
     second = SECOND_KEY
     ok("lease as we write it", sign(head(), lease()), lease(), ours=True)
+    # Of the secret "A" * 54.
+    named = lease(rnh=b64(hashlib.sha256(b"seatlock-renewal-hash-v1\0" + b"A" * 54).digest()[:16]))
+    ok("lease that names its renewal secret", sign(head(), named), named, ours=True)
     ok("verdict as we write it", sign(head("verdict"), verdict()), verdict(), "verdict", ours=True)
     ok("verdict with everything", sign(head("verdict"), full_verdict()), full_verdict(), "verdict", ours=True)
     ok("key set as we write it", sign(head("keyset", ROOT_KEY), keyset(), ROOT_KEY), keyset(), "keyset",
@@ -778,6 +781,8 @@ def bodies():
         {**least_read, "have": {"epoch": 7}})
     row("request", "request of a machine that shows no lease", {**least, "have": {"jti": JTI, "epoch": 7, "lease": None}},
         {**least_read, "have": {"jti": JTI, "epoch": 7}})
+    # It is no secret of the server, and no reason to refuse the rest.
+    row("request", "request with an odd renewal secret", {**least, "renewal": 7}, {**least_read, "renewal": ""})
     row("request", "request with an unknown member", {**least, "future": [1]}, least_read)
     for name in ("nonce", "product", "machine", "install_id", "client", "clock"):
         row("request", f"request without {name}", without(least, name))

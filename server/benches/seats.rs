@@ -352,6 +352,7 @@ async fn make(
             client: "1.0.0".to_owned(),
             terms: None,
             epoch: None,
+            gave_up: false,
             lost: None,
             launches: 1,
             last_offline: None,

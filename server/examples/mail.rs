@@ -1,7 +1,7 @@
 //! Sends one letter as the server would: `echo TOKEN-OR-LINK-SECRET | SEATLOCK_SMTP_URL=... cargo run --example mail`.
 //!
 //! A way to try a mail server's settings, and what `cargo xtask ci mail` puts before a real one. The variables are
-//! `MAIL_FROM`, `MAIL_TO`, and, where others than the usual ones are wanted, `MAIL_BY`, `MAIL_PRODUCT`, `MAIL_PLAN`, `MAIL_CA`
+//! `MAIL_FROM`, `MAIL_TO`, and, where others than the usual ones are wanted, `MAIL_BY`, `MAIL_PRODUCT`, `MAIL_SUPPORT`, `MAIL_CA`
 //! (a file) and `MAIL_SECONDS`.
 
 use anyhow::{Context as _, Result};
@@ -25,7 +25,7 @@ async fn main() -> Result<()> {
     let mailer = Mailer::new(&settings)?;
 
     let (to, shared_by) = (address(&given("MAIL_TO", ""))?, address(&given("MAIL_BY", "ada@example.com"))?);
-    let (product, plan) = (given("MAIL_PRODUCT", "com.example.bridge"), given("MAIL_PLAN", "pro"));
+    let product = given("MAIL_PRODUCT", "com.example.bridge");
     let mut secret = Zeroizing::new(String::new());
     std::io::stdin().read_line(&mut secret)?;
     let (token, link);
@@ -37,7 +37,7 @@ async fn main() -> Result<()> {
         let until = UnixTime::new(1_795_338_000).context("no time")?;
         Secret::Link { origin: "https://licenses.example.com", secret: &link, until }
     };
-    let letter = Letter { to: &to, shared_by: &shared_by, product: &product, plan: &plan, secret };
+    let letter = Letter { to: &to, shared_by: &shared_by, product: &product, support: None, secret };
     mailer.send(&letter).await?;
     writeln!(std::io::stdout(), "sent")?;
     Ok(())

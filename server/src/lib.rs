@@ -5,8 +5,12 @@
 
 /// Signed statements of what the audit trail was.
 pub mod checkpoint;
+/// What the computer itself says of the time.
+pub mod clock;
 /// Serves people: what users ask for by page or by API.
 pub mod desk;
+/// Files that only the server reads, whoever makes them.
+pub mod files;
 /// Tells who somebody is by the word of an issuer.
 pub mod identity;
 /// Holds secrets: key files, the pepper, and the key that signs.

@@ -1,5 +1,6 @@
 //! What the server counts, as Prometheus reads it (OpenMetrics 1.0 text). No label names a person, a token or a computer.
 
+use crate::clock::system_time;
 use crate::limits::Limit;
 use crate::rules::License;
 use crate::store::Load;
@@ -8,11 +9,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
-use std::{
-    fmt,
-    sync::atomic::AtomicU64,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{fmt, sync::atomic::AtomicU64, time::Duration};
 
 /// Media type of [`Metrics::text`].
 pub(crate) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -95,7 +92,7 @@ impl Default for Metrics {
         let (slowed, sweeps, released) = (Family::default(), Family::default(), Counter::default());
         let (connections, reloads) = (Gauge::default(), Counter::default());
         let started: Gauge<u64, AtomicU64> = Gauge::default();
-        started.set(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()));
+        started.set(system_time().seconds().unsigned_abs());
 
         let mut registry = Registry::default();
         let build = Family::<BuildLabels, Gauge>::default();

@@ -1,13 +1,23 @@
 //! Passwords: argon2id (RFC 9106), a few at a time.
 
 use crate::store::PasswordHash;
-use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
+use argon2::{
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::phc::{self, Output, ParamsString, Salt},
+};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use tokio::sync::Semaphore;
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::Semaphore, time::timeout};
 use zeroize::Zeroizing;
 
 /// Passwords that are worked on at once: each takes 19 MiB and some milliseconds of a core, and the plug-ins want theirs.
 const AT_ONCE: usize = 2;
+/// Longest wait for one of these turns.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Blocks of 1 KiB that are reserved for one password; no more of them are used than it takes. glibc gives memory back as
+/// soon as it is freed when it was asked for more than 32 MiB at once (`M_MMAP_THRESHOLD` in mallopt(3)). A smaller piece
+/// stays with whichever thread freed it, and a flood of sign-ins goes through very many threads.
+const RESERVED: usize = 34 * 1024;
 /// Random bytes of a generated password: 20 characters.
 const GENERATED: usize = 15;
 
@@ -20,16 +30,31 @@ pub enum PasswordError {
     /// argon2 failed, for want of memory for example.
     #[error("the password could not be hashed: {0}")]
     Hash(String),
+    /// Others are worked on, and there was no turn in time.
+    #[error("a password waited too long for its turn: {AT_ONCE} are worked on at once")]
+    Busy,
+    /// There is no memory for it.
+    #[error("there is no memory to hash a password")]
+    NoMemory,
+}
+
+impl PasswordError {
+    /// Whether the same may succeed later.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Busy | Self::NoMemory)
+    }
 }
 
 /// Hashes and compares passwords, a few at a time and away from the threads that serve requests.
 pub struct Passwords {
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
+    patience: Duration,
     /// For users who do not exist: comparing takes the same time.
     nobody: PasswordHash,
     /// How often a password was compared.
     #[cfg(test)]
-    pub(crate) compared: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+    pub(crate) compared: Arc<std::sync::atomic::AtomicUsize>,
 }
 
 impl Passwords {
@@ -39,51 +64,110 @@ impl Passwords {
     /// When the operating system gives no random numbers or no memory.
     pub fn new() -> Result<Self, PasswordError> {
         Ok(Self {
-            turns: Semaphore::new(AT_ONCE),
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            patience: PATIENCE,
             nobody: hash(&generate()?)?,
             #[cfg(test)]
-            compared: std::sync::Arc::default(),
+            compared: Arc::default(),
         })
+    }
+
+    /// With less patience, where a whole request has little time: most of it is left for the rest.
+    #[must_use]
+    pub fn within(self, request: Duration) -> Self {
+        Self { patience: self.patience.min(request / 4), ..self }
     }
 
     /// What is kept of a password.
     ///
     /// # Errors
-    /// When the operating system gives no random numbers or no memory.
+    /// See [`PasswordError`].
     pub async fn hash(&self, password: Zeroizing<String>) -> Result<PasswordHash, PasswordError> {
-        self.in_turn(move || hash(&password)).await.unwrap_or_else(|| Err(ended()))
+        self.in_turn(move || hash(&password)).await
     }
 
     /// Whether `password` is the one of which `kept` is left. Takes as long when there is no such user.
-    pub async fn verify(&self, password: Zeroizing<String>, kept: Option<&PasswordHash>) -> bool {
+    ///
+    /// # Errors
+    /// See [`PasswordError`].
+    pub async fn verify(
+        &self,
+        password: Zeroizing<String>,
+        kept: Option<&PasswordHash>,
+    ) -> Result<bool, PasswordError> {
+        let kept = kept.filter(|kept| kept.is_somebodys());
         let against = kept.unwrap_or(&self.nobody).clone();
         #[cfg(test)]
         let compared = self.compared.clone();
         let same = self.in_turn(move || {
             #[cfg(test)]
             compared.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            Argon2::default().verify_password(password.as_bytes(), against.0.as_str()).is_ok()
+            is_of(&password, &against.0)
         });
-        same.await.unwrap_or(false) && kept.is_some()
+        Ok(same.await? && kept.is_some())
     }
 
-    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-        let _turn = self.turns.acquire().await.ok()?;
-        tokio::task::spawn_blocking(work).await.ok()
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
+    ) -> Result<T, PasswordError> {
+        let ended = || PasswordError::Hash("the server is stopping".to_owned());
+        let turn = timeout(self.patience, Arc::clone(&self.turns).acquire_owned()).await;
+        let turn = turn.map_err(|_| PasswordError::Busy)?.map_err(|_| ended())?;
+        let worked = tokio::task::spawn_blocking(move || {
+            // Kept to the end of the work, which goes on when whoever asked has hung up.
+            let _turn = turn;
+            work()
+        });
+        worked.await.map_err(|_| ended())?
     }
-}
-
-fn ended() -> PasswordError {
-    PasswordError::Hash("the server is stopping".to_owned())
 }
 
 fn hash(password: &str) -> Result<PasswordHash, PasswordError> {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt)?;
-    let hash = Argon2::default()
-        .hash_password_with_salt(password.as_bytes(), &salt)
-        .map_err(|error| PasswordError::Hash(error.to_string()))?;
-    Ok(PasswordHash(hash.to_string()))
+    let (algorithm, version, params) = (Algorithm::default(), Version::default(), Params::default());
+    let written = || {
+        Ok(phc::PasswordHash {
+            algorithm: algorithm.ident(),
+            version: Some(version.into()),
+            params: ParamsString::try_from(&params)?,
+            salt: Some(Salt::new(&salt)?),
+            hash: None,
+        })
+    };
+    let written: Result<_, argon2::password_hash::Error> = written();
+    let written = written.map_err(|error| PasswordError::Hash(error.to_string()))?;
+    let output = worked(Argon2::new(algorithm, version, params.clone()), &params, password, &salt)?;
+    Ok(PasswordHash(phc::PasswordHash { hash: Some(output), ..written }.to_string()))
+}
+
+/// Whether `password` is the one that was hashed. What can not be read is nobody's.
+fn is_of(password: &str, hashed: &str) -> Result<bool, PasswordError> {
+    let read = || {
+        let hashed = phc::PasswordHash::new(hashed).ok()?;
+        let params = Params::try_from(&hashed).ok()?;
+        let version = hashed.version.map_or(Ok(Version::default()), Version::try_from).ok()?;
+        let argon2 =
+            Argon2::new(Algorithm::try_from(hashed.algorithm.as_str()).ok()?, version, params.clone());
+        Some((argon2, params, hashed.salt?, hashed.hash?))
+    };
+    let Some((argon2, params, salt, expected)) = read() else { return Ok(false) };
+    // They are compared in constant time.
+    Ok(worked(argon2, &params, password, &salt)? == expected)
+}
+
+/// The work, in memory of its own.
+fn worked(argon2: Argon2<'_>, params: &Params, password: &str, salt: &[u8]) -> Result<Output, PasswordError> {
+    let failed = |error: argon2::Error| PasswordError::Hash(error.to_string());
+    let (mut memory, blocks) = (Vec::new(), params.block_count());
+    memory.try_reserve_exact(blocks.max(RESERVED)).map_err(|_| PasswordError::NoMemory)?;
+    memory.resize(blocks, Block::new());
+    let mut output = [0; Output::MAX_LENGTH];
+    let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
+    let output = output.get_mut(..length).ok_or_else(|| failed(argon2::Error::OutputTooLong))?;
+    argon2.hash_password_into_with_memory(password.as_bytes(), salt, output, &mut memory).map_err(failed)?;
+    Output::new(output).map_err(|error| PasswordError::Hash(error.to_string()))
 }
 
 /// A password that nobody has to think of: 20 characters.
@@ -108,10 +192,50 @@ mod tests {
         let kept = passwords.hash(word.clone()).await.unwrap();
         assert!(kept.0.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", kept.0);
         assert!(!format!("{kept:?}").contains('$'));
-        assert!(passwords.verify(word.clone(), Some(&kept)).await);
-        assert!(!passwords.verify(generate().unwrap(), Some(&kept)).await);
-        assert!(!passwords.verify(word.clone(), None).await);
+        assert!(passwords.verify(word.clone(), Some(&kept)).await.unwrap());
+        assert!(!passwords.verify(generate().unwrap(), Some(&kept)).await.unwrap());
+        assert!(!passwords.verify(word.clone(), None).await.unwrap());
         let broken = PasswordHash("$argon2id$".to_owned());
-        assert!(!passwords.verify(word, Some(&broken)).await);
+        assert!(!passwords.verify(word, Some(&broken)).await.unwrap());
+    }
+
+    /// What is in databases since the first version, and what any other program makes of the same password.
+    #[tokio::test]
+    async fn passwords_of_other_programs_and_versions_are_known() {
+        let passwords = Passwords::new().unwrap();
+        for (kept, expected) in [
+            // Made by the reference implementation.
+            (
+                "$argon2id$v=19$m=19456,t=2,p=1$c2VhdGxvY2tzYWx0$zyo9cZbZGJx8JBJ9MxGTZsF0TXt6zmiP9B83SN4rT1A",
+                true,
+            ),
+            (
+                "$argon2id$v=19$m=65536,t=3,p=4$c2VhdGxvY2tzYWx0$BbVwmC+jeIM51zsO5dyPrkRnL9TSCX/kX8fq/kigPII",
+                true,
+            ),
+            (
+                "$argon2i$v=19$m=4096,t=3,p=1$c2VhdGxvY2tzYWx0$MdJi9YDBJ9acxZtsJEjHGqRNg6vOQcKQLg5lN/L9Lmo",
+                true,
+            ),
+            (
+                "$argon2id$v=19$m=19456,t=2,p=1$c2VhdGxvY2tzYWx1$zyo9cZbZGJx8JBJ9MxGTZsF0TXt6zmiP9B83SN4rT1A",
+                false,
+            ),
+        ] {
+            let word = Zeroizing::new("a long password".to_owned());
+            let kept = PasswordHash(kept.to_owned());
+            assert_eq!(passwords.verify(word, Some(&kept)).await.unwrap(), expected, "{}", kept.0);
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_ever() {
+        let passwords = Passwords::new().unwrap().within(Duration::from_millis(80));
+        let turns = Arc::clone(&passwords.turns).acquire_many_owned(2).await.unwrap();
+        let word = generate().unwrap();
+        assert!(matches!(passwords.verify(word.clone(), None).await, Err(PasswordError::Busy)));
+        assert!(matches!(passwords.hash(word.clone()).await, Err(PasswordError::Busy)));
+        drop(turns);
+        assert!(passwords.hash(word).await.is_ok());
     }
 }

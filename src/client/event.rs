@@ -1,8 +1,8 @@
 use super::lock;
+use crate::machine::Waker;
 use seatlock_protocol::{Code, UnixTime};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, TryLockError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Number of an operation, unique within its client, never zero.
@@ -60,7 +60,7 @@ impl Event {
     }
 }
 
-/// Called when an event is waiting, on the worker's thread. Must not block.
+/// Called when an event is waiting, on a thread of its own; one call may stand for several events. Must not block.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// More operations than this are never waiting at once.
@@ -72,10 +72,7 @@ const MOST_EVENTS: usize = 256;
 pub(super) struct Mailbox {
     contents: Mutex<Contents>,
     posted: Condvar,
-    /// Held while the function runs, so that closing can wait for its return.
-    wake: Mutex<Option<Wake>>,
-    /// Set when the client closes: the wake function is not called any more.
-    silenced: AtomicBool,
+    waker: Option<Waker>,
 }
 
 #[derive(Default)]
@@ -88,12 +85,7 @@ struct Contents {
 
 impl Mailbox {
     pub(super) fn new(wake: Option<Wake>) -> Self {
-        Self {
-            contents: Mutex::default(),
-            posted: Condvar::new(),
-            wake: Mutex::new(wake),
-            silenced: AtomicBool::new(false),
-        }
+        Self { contents: Mutex::default(), posted: Condvar::new(), waker: wake.map(Waker::new) }
     }
 
     /// Numbers a new operation; `None` when too many are waiting.
@@ -150,10 +142,12 @@ impl Mailbox {
         contents.events.push_back(event);
         drop(contents);
         self.posted.notify_all();
-        let wake = lock(&self.wake);
-        if let Some(wake) = wake.as_ref().filter(|_| !self.silenced.load(Ordering::Acquire)) {
-            wake();
-        }
+        self.waker.iter().for_each(Waker::ring);
+    }
+
+    /// Has the host woken for events of which it could not be told, because there was no thread to be had.
+    pub(super) fn wake_again(&self) {
+        self.waker.iter().for_each(Waker::ring_again);
     }
 
     /// Takes the oldest event, waiting for one if need be.
@@ -197,10 +191,7 @@ impl Mailbox {
 
     /// Lets no wake function be called from now on, and waits until a running one has returned, up to `deadline`.
     pub(super) fn silence(&self, deadline: Instant) {
-        self.silenced.store(true, Ordering::Release);
-        while matches!(self.wake.try_lock(), Err(TryLockError::WouldBlock)) && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        self.waker.iter().for_each(|waker| waker.silence(deadline));
     }
 }
 
@@ -211,7 +202,7 @@ pub(super) struct Unknown;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn event(operation: Option<OperationId>, code: Code) -> Event {
         let kind = if operation.is_some() { EventKind::Operation } else { EventKind::Status };
@@ -259,7 +250,10 @@ mod tests {
             counter.fetch_add(1, Ordering::Relaxed);
         })));
         mailbox.post(event(None, Code::Ok));
-        mailbox.silence(Instant::now());
+        while count.load(Ordering::Relaxed) == 0 {
+            std::thread::yield_now();
+        }
+        mailbox.silence(Instant::now() + Duration::from_secs(60));
         mailbox.post(event(None, Code::Ok));
         assert_eq!(count.load(Ordering::Relaxed), 1);
     }

@@ -217,12 +217,13 @@ impl Worker {
             have,
             ks: state.keys().map_or(0, |keys| keys.seq),
             client: self.client.clone(),
-            offline: state.offline.clone(),
+            offline: state.launches.unreported(),
             clock: ClockReport {
                 wall: reading.wall.unwrap_or(UnixTime::MIN),
                 anomaly: state.time(reading).anomaly.map(|anomaly| anomaly.name().to_owned()),
             },
-            terms: matches!(asked.call, SeatCall::Activate | SeatCall::Offline)
+            // A question is about what activating would say, which the terms decide too.
+            terms: matches!(asked.call, SeatCall::Activate | SeatCall::Offline | SeatCall::Status)
                 .then(|| self.terms.clone())
                 .flatten(),
         }

@@ -55,6 +55,7 @@ impl From<IdentityError> for Failure {
         let code = match error {
             IdentityError::SuppliedInvalid(_) => Code::InvalidArgument,
             IdentityError::Unavailable { .. } => Code::MachineIdUnavailable,
+            IdentityError::Scarce(words) => return super::out_of(words),
         };
         Self::new(code, error.to_string())
     }

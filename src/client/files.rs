@@ -45,7 +45,10 @@ impl Worker {
             renewal: Some(renewal),
             http_status: 0,
         };
-        let (state, outcome) = self.step(Input::Imported(&signed));
+        let (state, mut outcome) = self.step(Input::Imported(&signed));
+        if outcome.code == Code::FileUnusable {
+            outcome.params.insert("path".to_owned(), path.display().to_string());
+        }
         match &state.license {
             License::Lease(lease) if state.license != self.keeper.state.license => {
                 // Without its token the lease would not be found valid at the next start.

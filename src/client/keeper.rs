@@ -22,6 +22,8 @@ pub(super) struct Keeper {
     asked_for: Option<(Token, bool)>,
     /// Whether the license in memory came from the server and is not on disk yet.
     fresh: bool,
+    /// The launch of this process, until it was counted on disk.
+    uncounted: Option<Reading>,
 }
 
 /// Whether anything may be written.
@@ -33,6 +35,8 @@ enum Keeping {
     OnDisk,
     /// The user chose not to, or the disk can not.
     InMemory,
+    /// As if the disk could not, because there were no means to write: it is tried again with every save.
+    Owed,
 }
 
 /// What was wrong with the stored files, to be told to the host.
@@ -41,6 +45,16 @@ pub(super) enum Complaint {
     Corrupt(PathBuf),
     /// A file or folder can not be used.
     Store(StoreError),
+}
+
+impl Complaint {
+    /// What there was too little of to read what is stored.
+    pub(super) fn scarce(&self) -> Option<&'static str> {
+        match self {
+            Self::Store(error) => error.scarce(),
+            Self::Corrupt(_) => None,
+        }
+    }
 }
 
 impl Keeper {
@@ -76,6 +90,7 @@ impl Keeper {
             clock,
             asked_for: None,
             fresh: false,
+            uncounted: None,
         };
         if keeping == Keeping::InMemory {
             return (keeper, complaints);
@@ -111,14 +126,15 @@ impl Keeper {
     /// from another computer stay as they are.
     pub(super) fn launch(&mut self, reading: Reading) -> Result<(), StoreError> {
         let (state, _) = step(&self.state, Input::Launched, reading, &self.rules);
-        self.state = state;
+        (self.state, self.uncounted) = (state, Some(reading));
         if matches!(self.state.license, License::Lease(_)) { self.save() } else { Ok(()) }
     }
 
     /// Takes over what other processes of this installation have stored meanwhile: a newer lease, another token or
     /// refresh token, or that everything was forgotten.
     pub(super) fn refresh(&mut self) {
-        let Some(folder) = self.folder.as_ref().filter(|_| self.keeping != Keeping::InMemory) else { return };
+        let shares = matches!(self.keeping, Keeping::Undecided | Keeping::OnDisk);
+        let Some(folder) = self.folder.as_ref().filter(|_| shares) else { return };
         let (Ok(remembered), Ok(loaded)) = (folder.read_token(), folder.load()) else { return };
         let nothing = remembered.is_none() && matches!(loaded, Loaded::Nothing);
         let credential = match remembered {
@@ -171,6 +187,7 @@ impl Keeper {
 
     /// Writes the state, unless nothing may be written. Never undoes what another process has stored.
     pub(super) fn save(&mut self) -> Result<(), StoreError> {
+        self.begin_keeping()?;
         let Some(folder) = self.folder.as_ref().filter(|_| self.keeping == Keeping::OnDisk) else {
             return Ok(());
         };
@@ -188,7 +205,7 @@ impl Keeper {
                 return (None, None);
             }
             let merged = match self.verify(loaded) {
-                Some(stored) => self.merged(stored),
+                Some(stored) => self.merged(self.counted(stored)),
                 None => self.state.clone(),
             };
             (Some(merged.to_record()), Some(merged))
@@ -200,7 +217,7 @@ impl Keeper {
                     License::Dropped(_) | License::HandedBack(_) => folder.remove_previous(),
                     _ => Ok(()),
                 };
-                (self.state, self.fresh) = (merged, false);
+                (self.state, self.fresh, self.uncounted) = (merged, false, None);
                 done
             }
             // While this process waited for the server, another one was given another token, or told to forget.
@@ -211,10 +228,34 @@ impl Keeper {
         }
     }
 
+    /// Whether something waits to be kept until there are means to write it.
+    pub(super) fn owes(&self) -> bool {
+        self.keeping == Keeping::Owed
+    }
+
+    /// Does what there were no means for when the credential was adopted.
+    fn begin_keeping(&mut self) -> Result<(), StoreError> {
+        match (&self.folder, &self.credential) {
+            _ if !self.owes() => return Ok(()),
+            (Some(folder), Some(_)) if self.provisioned => folder.create()?,
+            (Some(folder), Some(credential)) => folder.write_token(credential)?,
+            _ => return Ok(()),
+        }
+        (self.keeping, self.fresh) = (Keeping::OnDisk, true);
+        Ok(())
+    }
+
     /// Takes the state that an answer of the server has led to. It still has to be saved.
     pub(super) fn answered(&mut self, state: State) {
         self.fresh |= state.license != self.state.license;
         self.state = state;
+    }
+
+    /// What is stored, with the launch of this process. Only under the lock is nobody else's lost who starts at the same time.
+    fn counted(&self, stored: State) -> State {
+        let Some(reading) = self.uncounted else { return stored };
+        let launches = stored.launches.launched(stored.time(reading).now);
+        State { launches, ..stored }
     }
 
     /// What is known here and what is stored. Of two leases of the same second the stored one is the later, unless the one
@@ -250,7 +291,11 @@ impl Keeper {
         };
         (self.credential, self.provisioned) = (Some(credential), false);
         // Where the token can not be written nothing is: the license then lives in memory.
-        self.keeping = if remember && done.is_ok() { Keeping::OnDisk } else { Keeping::InMemory };
+        self.keeping = match &done {
+            Ok(()) if remember => Keeping::OnDisk,
+            Err(error) if remember && error.scarce().is_some() => Keeping::Owed,
+            _ => Keeping::InMemory,
+        };
         done
     }
 
@@ -260,7 +305,13 @@ impl Keeper {
         let Some(folder) = self.folder.as_ref().filter(|_| self.keeping == Keeping::Undecided) else {
             return Ok(());
         };
-        folder.create().inspect(|()| self.keeping = Keeping::OnDisk)
+        let done = folder.create();
+        match &done {
+            Ok(()) => self.keeping = Keeping::OnDisk,
+            Err(error) if error.scarce().is_some() => self.keeping = Keeping::Owed,
+            Err(_) => {}
+        }
+        done
     }
 
     /// Takes a state that has asked for a lease by a file. With `remember` request and token wait on disk, else in memory.
@@ -323,13 +374,22 @@ impl Keeper {
         let Some(Credential::Person(sign_in)) = &mut self.credential else { return Ok(()) };
         sign_in.refresh = next;
         let rotated = Credential::Person(sign_in.clone());
-        match self.folder.as_ref().filter(|_| self.keeping == Keeping::OnDisk) {
+        let done = match self.folder.as_ref().filter(|_| self.keeping == Keeping::OnDisk) {
             // Another process may have signed in as somebody else, or out.
-            Some(folder) if folder.read_token()?.is_some_and(|kept| kept.is_same(&rotated)) => {
-                folder.write_token(&rotated)
-            }
-            _ => Ok(()),
+            Some(folder) => folder.read_token().and_then(|kept| {
+                if kept.is_some_and(|kept| kept.is_same(&rotated)) {
+                    folder.write_token(&rotated)
+                } else {
+                    Ok(())
+                }
+            }),
+            None => Ok(()),
+        };
+        if done.as_ref().is_err_and(|error| error.scarce().is_some()) {
+            // The one on disk is worth nothing any more, and showing it again would look like theft.
+            self.keeping = Keeping::Owed;
         }
+        done
     }
 
     /// Forgets the token, after the seat was given back. A token that another process has remembered since stays.
@@ -370,7 +430,7 @@ impl Keeper {
     }
 
     fn start_anew(&mut self, install_id: Uuid) {
-        (self.credential, self.provisioned, self.fresh) = (None, false, false);
+        (self.credential, self.provisioned, self.fresh, self.uncounted) = (None, false, false, None);
         self.keeping = Keeping::Undecided;
         self.state = State::new(install_id, &binding(&self.rules, None));
     }

@@ -40,14 +40,16 @@ pub use snapshot::Status;
 use crate::license::{Credential, LockState, Rules};
 use crate::machine::{self, ForkGuard, Identity};
 use crate::net::{Http, Route};
+use crate::scarcity::scarce;
 use crate::store::{Folder, Seal};
 use environment::Provision;
 use event::Mailbox;
-use keeper::Keeper;
+use keeper::{Complaint, Keeper};
 use registration::Registration;
 use seatlock_protocol::{
     Code, Token, TokenKind,
     api::{ClientInfo, Intent},
+    plain,
 };
 use shared::Shared;
 use sign_in::{Asked, Place};
@@ -124,14 +126,17 @@ impl Client {
     ///
     /// # Errors
     /// [`Code::InvalidArgument`] when something required is not set, [`Code::MachineIdUnavailable`],
-    /// [`Code::Internal`] when the operating system gives no thread.
+    /// [`Code::Internal`] when the operating system refuses a file descriptor, a thread or memory. That passes: opening
+    /// again is a new try.
     pub fn open(options: &Options) -> Result<Self, Failure> {
         let provision = Provision::read(options.account_folder.as_deref())?;
         let required = options.required(provision.server.as_ref())?;
         let identity = machine_identity(&required.product, options.machine_id.as_deref())?;
         // Without the pin, unloading the library would pull code away under threads that have run it.
-        machine::pin_image().map_err(internal)?;
-        let fork = ForkGuard::new().map_err(internal)?;
+        machine::pin_image().map_err(|error| refused(&error))?;
+        let fork = ForkGuard::new().map_err(|error| refused(&error))?;
+        // Made before anything is promised: without it the worker could do nothing, and say so to nobody.
+        let runtime = worker::runtime().map_err(|error| refused(&error))?;
 
         let seal = Seal { protect: machine::seal::protect, unprotect: machine::seal::unprotect };
         let root =
@@ -147,6 +152,10 @@ impl Client {
             provision.token.map(Credential::Token).or(machine.map(|_| Credential::Machine(None)));
         let clock = options.clock.clone();
         let (keeper, complaints) = Keeper::open(rules, folder, provisioned, Uuid::new_v4(), clock.clone());
+        if let Some(words) = complaints.iter().find_map(Complaint::scarce) {
+            // What lies there is not known, so it can not be said that there is no license.
+            return Err(out_of(words));
+        }
         let snapshot = Snapshot::of(&keeper.state, clock.read());
         let network = !environment::is_offline()? && !options.offline;
         let shared = Arc::new(Shared::new(snapshot, Mailbox::new(options.wake.clone()), network, clock));
@@ -168,17 +177,18 @@ impl Client {
         };
         let has_issuer = worker.issuer.is_some();
         let thread = WorkerThread::start(Arc::clone(&shared), move |commands| {
-            worker::run(worker, commands, complaints)
+            worker::run(worker, &runtime, commands, complaints)
         })?;
         Ok(Self { shared, identity, state_folder, has_issuer, fork, thread: Some(thread) })
     }
 
-    /// The lock state now, a second ago at most. Never blocks, allocates nothing, touches neither disk nor network.
+    /// The lock state now, a second ago at most. Never blocks, allocates nothing, touches neither disk nor network, and
+    /// needs no worker.
     ///
     /// # Errors
-    /// [`Code::Forked`], [`Code::Internal`].
+    /// [`Code::Forked`].
     pub fn status(&self) -> Result<Status, Failure> {
-        self.usable()?;
+        self.same_process()?;
         Ok(self.shared.status())
     }
 
@@ -253,7 +263,7 @@ impl Client {
         consent: Consent,
         timeout: Option<Duration>,
     ) -> Result<OperationId, Failure> {
-        self.usable()?;
+        self.same_process()?;
         if !self.has_issuer {
             return Err(Failure::new(Code::InvalidArgument, "no issuer is set to sign in at"));
         }
@@ -320,7 +330,7 @@ impl Client {
     /// [`Code::NetworkDisallowed`] when it is to be allowed and `SEATLOCK_OFFLINE` forbids it; [`Code::Forked`],
     /// [`Code::Internal`].
     pub fn allow_network(&self, allowed: bool) -> Result<(), Failure> {
-        self.usable()?;
+        self.same_process()?;
         if allowed && environment::is_offline()? {
             return Err(Failure::new(
                 Code::NetworkDisallowed,
@@ -336,7 +346,7 @@ impl Client {
     /// # Errors
     /// [`Code::UnknownOperation`].
     pub fn cancel(&self, operation: OperationId) -> Result<(), Failure> {
-        self.usable()?;
+        self.same_process()?;
         if self.shared.cancel(operation) { Ok(()) } else { Err(Failure::of(Code::UnknownOperation)) }
     }
 
@@ -357,7 +367,6 @@ impl Client {
     /// # Errors
     /// [`Code::UnknownOperation`].
     pub fn wait(&self, operation: OperationId, timeout: Duration) -> Result<Option<Event>, Failure> {
-        // Not `usable`: the events of operations that a defect ended can still be taken.
         self.same_process()?;
         self.shared.mailbox.take_of(operation, timeout).map_err(|_| Failure::of(Code::UnknownOperation))
     }
@@ -367,14 +376,16 @@ impl Client {
     /// # Errors
     /// [`Code::Forked`], [`Code::Internal`].
     pub fn text(&self, what: Text) -> Result<Option<String>, Failure> {
-        self.usable()?;
+        self.same_process()?;
         let snapshot = self.shared.snapshot();
         Ok(match what {
             Text::MachineId => Some(self.identity.id.to_string()),
             Text::MachineShort => Some(self.identity.id.short()),
             Text::Seat => snapshot.seat.clone(),
             Text::Plan => snapshot.plan.clone(),
-            Text::Entitlements => snapshot.plan.as_ref().map(|_| snapshot.entitlements.join(" ")),
+            Text::Entitlements => {
+                snapshot.plan.as_ref().map(|_| plain(&snapshot.entitlements.join(" ")).into_owned())
+            }
             Text::Status => Some(self.shared.words(self.shared.clock.read())),
             Text::StateFolder => self.state_folder.clone(),
             Text::SignInUrl => self.shared.prompt().map(|prompt| prompt.url),
@@ -387,7 +398,7 @@ impl Client {
     /// # Errors
     /// [`Code::Forked`], [`Code::Internal`].
     pub fn has_entitlement(&self, entitlement: &str) -> Result<bool, Failure> {
-        self.usable()?;
+        self.same_process()?;
         let snapshot = self.shared.snapshot();
         let licensed = snapshot.standing(self.shared.clock.since_boot()).lock_state != LockState::Locked;
         Ok(licensed && snapshot.entitlements.iter().any(|known| known == entitlement))
@@ -413,13 +424,16 @@ impl Client {
     }
 
     fn submitted(&self, token: &str, consent: Consent) -> Result<Token, Failure> {
-        self.usable()?;
+        self.same_process()?;
         let token = Token::parse(token, TokenKind::Integration)?;
         if consent.terms { Ok(token) } else { Err(Failure::of(Code::TermsRequired)) }
     }
 
     fn start(&self, work: Work) -> Result<OperationId, Failure> {
-        self.usable()?;
+        self.same_process()?;
+        if self.shared.is_broken() {
+            return Err(Failure::of(Code::Internal));
+        }
         let operation = self.shared.mailbox.begin().ok_or(Failure::of(Code::Busy))?;
         let sent = self.thread.as_ref().map(|thread| thread.commands.send(Command { operation, work }));
         if matches!(sent, Some(Ok(()))) { Ok(operation) } else { Err(Failure::of(Code::Internal)) }
@@ -427,11 +441,6 @@ impl Client {
 
     fn same_process(&self) -> Result<(), Failure> {
         if self.fork.is_forked() { Err(Failure::of(Code::Forked)) } else { Ok(()) }
-    }
-
-    fn usable(&self) -> Result<(), Failure> {
-        self.same_process()?;
-        if self.shared.is_broken() { Err(Failure::of(Code::Internal)) } else { Ok(()) }
     }
 }
 
@@ -446,8 +455,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn internal(error: std::io::Error) -> Failure {
-    Failure::new(Code::Internal, format!("the operating system refused what the library needs: {error}"))
+/// What the operating system does not give.
+fn refused(error: &std::io::Error) -> Failure {
+    match scarce(error) {
+        Some(words) => out_of(words),
+        None => Failure::new(
+            Code::Internal,
+            format!("the operating system refused what the library needs: {error}"),
+        ),
+    }
+}
+
+/// What there is too little of, for the moment.
+fn out_of(words: &'static str) -> Failure {
+    Failure::new(Code::Internal, format!("{words}. Close what is not needed and try again."))
 }
 
 fn client_info(options: &Options) -> ClientInfo {

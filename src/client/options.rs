@@ -6,7 +6,9 @@ use crate::machine::clock::Clock;
 use crate::net::{Certificate, ProxyChoice, certificates};
 use reqwest::Url;
 use seatlock_protocol::{Code, PublicKey, address, is_invisible, proxy};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Most keys of both kinds that can be pinned.
 const MOST_KEYS: usize = 8;
@@ -244,8 +246,15 @@ impl Options {
         self.registration.set_audience(audience)
     }
 
-    /// Sets what to call when an event is waiting.
+    /// Sets what to call when an event is waiting. A panic in it ends that call and nothing else.
     pub fn set_wake(&mut self, wake: Option<Wake>) {
+        self.set_foreign_wake(
+            wake.map(|wake| Arc::new(move || drop(catch_unwind(AssertUnwindSafe(|| wake())))) as Wake),
+        );
+    }
+
+    /// As [`set_wake`](Self::set_wake), for a function that may end its thread: no frame may catch what unwinds it.
+    pub(crate) fn set_foreign_wake(&mut self, wake: Option<Wake>) {
         self.wake = wake;
     }
 

@@ -110,8 +110,14 @@ impl Shared {
     pub(super) fn worker_ended(&self) {
         if !self.closing.load(Ordering::Acquire) {
             self.broken.store(true, Ordering::Release);
-            self.mailbox.running().into_iter().for_each(|operation| self.end(operation, Code::Internal));
+            self.end_running(Code::Internal);
         }
+    }
+
+    /// Ends every operation that has not ended.
+    pub(super) fn end_running(&self, code: Code) {
+        self.set_prompt(None);
+        self.mailbox.running().into_iter().for_each(|operation| self.end(operation, code));
     }
 
     pub(super) fn is_broken(&self) -> bool {

@@ -1,6 +1,6 @@
 use super::words;
 use crate::license::{License, LockState, Reading, Standing, State, Terms};
-use seatlock_protocol::{Code, UnixTime, claims::LeaseClaims};
+use seatlock_protocol::{Code, UnixTime, claims::LeaseClaims, plain};
 use std::collections::BTreeMap;
 
 /// What a status call answers.
@@ -54,7 +54,7 @@ impl Snapshot {
         Self {
             terms: Terms::of(state, reading),
             seat: lease.map(|lease| lease.sub.to_string()),
-            plan: lease.map(|lease| lease.plan.clone()),
+            plan: lease.map(|lease| plain(&lease.plan).into_owned()),
             entitlements: lease.map(|lease| lease.ent.clone()).unwrap_or_default(),
             params,
         }

@@ -1,6 +1,7 @@
 use super::shared::Shared;
 use super::worker::Command;
-use super::{Failure, internal};
+use super::{Failure, refused};
+use crate::machine;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,7 +31,8 @@ impl WorkerThread {
             let _ = catch_unwind(AssertUnwindSafe(|| body(received)));
             shared.worker_ended();
         };
-        let handle = std::thread::Builder::new().name("seatlock".to_owned()).spawn(run).map_err(internal)?;
+        let builder = std::thread::Builder::new().name("seatlock".to_owned());
+        let handle = machine::without_signals(|| builder.spawn(run)).map_err(|error| refused(&error))?;
         Ok(Self { commands, handle, ended: Mutex::new(ended) })
     }
 

@@ -6,7 +6,6 @@ use super::sign_in::{Access, Asked as SignInAsked, Pending};
 use super::{Consent, OperationId, words};
 use crate::client::event::{Event, EventKind};
 use crate::license::{Credential, Effect, Input, License, Outcome, step};
-use crate::machine;
 use crate::net::Http;
 use crate::net::oauth::Issuer;
 use crate::store::StoreError;
@@ -15,6 +14,8 @@ use seatlock_protocol::{
     api::{ClientInfo, Intent, SeatCall},
 };
 use std::collections::BTreeMap;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,9 @@ const SECOND: u64 = 1000;
 
 /// How long resolver threads may take to end when the client closes; one that hangs in name resolution is left.
 const RESOLVER_PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long the worker rests after a defect, so that one that comes again at once does not fill the processor.
+const AFTER_DEFECT: Duration = Duration::from_secs(1);
 
 /// Work for the worker.
 pub(super) struct Command {
@@ -82,42 +86,41 @@ pub(super) struct Worker {
     pub(super) background: bool,
 }
 
-/// Runs until the client closes. The runtime is this thread's own, so that closing cancels whatever is in flight.
-pub(super) fn run(mut worker: Worker, mut commands: UnboundedReceiver<Command>, complaints: Vec<Complaint>) {
-    machine::block_signals();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let Ok(runtime) = runtime.map(Patient::new) else { return };
-    runtime.block_on(async move {
-        complaints.into_iter().for_each(|complaint| worker.complain(complaint));
-        let launched = worker.keeper.launch(worker.shared.clock.read());
-        worker.note(launched);
-        worker.publish();
-        let shared = Arc::clone(&worker.shared);
-        let mut next_tick = worker.next_tick();
-        let mut signing_in: Option<Pending> = None;
-        loop {
-            tokio::select! {
-                biased;
-                () = shared.closed() => break,
-                command = commands.recv() => match command {
-                    Some(Command { operation, work: Work::SignIn(asked) }) => {
-                        worker.begin_sign_in(operation, asked, &mut signing_in);
-                    }
-                    Some(command) => worker.carry_out(command).await,
-                    None => break,
-                },
-                ended = Pending::ended(&mut signing_in) => worker.signed_in(ended).await,
-                () = shared.clock.sleep_until(next_tick.min(worker.renewal())) => {
-                    worker.tick().await;
-                    next_tick = worker.next_tick();
+/// What the worker works with: made by the one who opens the client, who can be told when there are no means for it, and
+/// then the thread's own, so that closing cancels whatever is in flight.
+pub(super) fn runtime() -> io::Result<Patient> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map(Patient::new)
+}
+
+/// Runs until the client closes.
+pub(super) fn run(
+    mut worker: Worker,
+    runtime: &Patient,
+    mut commands: UnboundedReceiver<Command>,
+    complaints: Vec<Complaint>,
+) {
+    complaints.into_iter().for_each(|complaint| worker.complain(complaint));
+    let launched = worker.keeper.launch(worker.shared.clock.read());
+    worker.note(launched);
+    worker.publish();
+    let shared = Arc::clone(&worker.shared);
+    // A defect, be it in a library, costs what was under way, and not the client.
+    let survives = |work: &mut dyn FnMut()| catch_unwind(AssertUnwindSafe(work)).is_ok();
+    while !survives(&mut || runtime.block_on(worker.serve(&mut commands))) {
+        shared.end_running(Code::Internal);
+        survives(&mut || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = shared.closed() => {}
+                    () = tokio::time::sleep(AFTER_DEFECT) => {}
                 }
-            }
-        }
-    });
+            });
+        });
+    }
 }
 
 /// A runtime that ends in time, also while unwinding: dropped, it would wait for name resolution without a limit.
-struct Patient(Option<Runtime>);
+pub(super) struct Patient(Option<Runtime>);
 
 impl Patient {
     fn new(runtime: Runtime) -> Self {
@@ -140,6 +143,30 @@ impl Drop for Patient {
 }
 
 impl Worker {
+    async fn serve(&mut self, commands: &mut UnboundedReceiver<Command>) {
+        let shared = Arc::clone(&self.shared);
+        let mut next_tick = self.next_tick();
+        let mut signing_in: Option<Pending> = None;
+        loop {
+            tokio::select! {
+                biased;
+                () = shared.closed() => break,
+                command = commands.recv() => match command {
+                    Some(Command { operation, work: Work::SignIn(asked) }) => {
+                        self.begin_sign_in(operation, asked, &mut signing_in);
+                    }
+                    Some(command) => self.carry_out(command).await,
+                    None => break,
+                },
+                ended = Pending::ended(&mut signing_in) => self.signed_in(ended).await,
+                () = shared.clock.sleep_until(next_tick.min(self.renewal())) => {
+                    self.tick().await;
+                    next_tick = self.next_tick();
+                }
+            }
+        }
+    }
+
     async fn carry_out(&mut self, Command { operation, work }: Command) {
         let shared = Arc::clone(&self.shared);
         if !shared.mailbox.is_running(operation) {
@@ -184,7 +211,13 @@ impl Worker {
             // It waits for a person beside everything else; see `run`.
             Work::SignIn(_) => Outcome::of(Code::Internal),
             Work::SignOut => self.sign_out().await,
-            Work::Ping(intent) => self.ping(intent).await,
+            Work::Ping(intent) => {
+                let outcome = self.ping(intent).await;
+                if outcome.code == Code::NetworkDisallowed {
+                    self.take(Input::Unasked);
+                }
+                outcome
+            }
             Work::Release => self.release().await,
             Work::Preflight(Some(token)) => {
                 self.exchange(SeatCall::Status, &Credential::Token(token), Intent::Renew, None).await
@@ -231,13 +264,8 @@ impl Worker {
 
     async fn tick(&mut self) {
         self.keeper.refresh();
-        let (state, effects) =
-            step(&self.keeper.state, Input::Ticked, self.shared.clock.read(), &self.keeper.rules);
-        self.keeper.state = state;
-        if effects.contains(&Effect::Save) {
-            let saved = self.keeper.save();
-            self.note(saved);
-        }
+        self.take(Input::Ticked);
+        self.shared.mailbox.wake_again();
         self.publish();
         if self.renews() && self.is_due() {
             let shared = Arc::clone(&self.shared);
@@ -245,6 +273,20 @@ impl Worker {
                 biased;
                 () = shared.closed() => {}
                 _ = self.ping(Intent::Renew) => self.publish(),
+            }
+        }
+    }
+
+    /// Takes what needs no answer.
+    fn take(&mut self, input: Input<'_>) {
+        let (state, effects) = step(&self.keeper.state, input, self.shared.clock.read(), &self.keeper.rules);
+        self.keeper.state = state;
+        let owed = self.keeper.owes();
+        if owed || effects.contains(&Effect::Save) {
+            let saved = self.keeper.save();
+            // Of what is still owed the host was told when it was first tried.
+            if !(owed && self.keeper.owes()) {
+                self.note(saved);
             }
         }
     }

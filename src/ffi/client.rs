@@ -76,13 +76,16 @@ impl Drop for Sentry<'_> {
     }
 }
 
-/// Opens a client: derives the machine id, reads and verifies the stored license, and starts one worker thread.
+/// Opens a client: derives the machine id, reads and verifies the stored license, and starts one worker thread; a second
+/// one follows with the first event if there is a wake function.
 /// It reads two small files and never touches the network. The lock state is known when it returns, even offline.
 ///
 /// A stored license that can not be used is no error here: the status says why. The image that holds the library
 /// stays loaded from now on, because unloading code that has run threads is not sound.
 /// Errors: SEATLOCK_ERROR_INVALID_ARGUMENT when something required is not set,
-/// SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE. [any thread]
+/// SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE; SEATLOCK_ERROR_INTERNAL when the operating system refuses a file descriptor, a
+/// thread or memory, and the message says which: close what is not needed and open again. An open client that is refused
+/// one of them goes on: what it was about to do has failed, and is tried again. [any thread]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_client_open(
     options: *const seatlock_options,

@@ -42,7 +42,7 @@ pub enum seatlock_code {
     SEATLOCK_ERROR_SEAT_LIMIT_REACHED = -21,
     /// The seat was released; entering the token again takes it back.
     SEATLOCK_ERROR_SEAT_RELEASED = -22,
-    /// A seat was already released in the last 24 hours.
+    /// A seat of the license was already released a short while ago.
     SEATLOCK_ERROR_RELEASE_RATE_LIMITED = -23,
     /// A copy of this installation took the lease over.
     SEATLOCK_ERROR_LEASE_SUPERSEDED = -24,

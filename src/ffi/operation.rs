@@ -98,7 +98,8 @@ pub unsafe extern "C" fn seatlock_client_ping(
 }
 
 /// Gives the seat back to the account, so that another computer can use it, and forgets the token here.
-/// Returns at once; see `seatlock_client_activate`. The server allows one release in 24 hours. [any thread]
+/// Returns at once; see `seatlock_client_activate`. The license says how often
+/// a seat may be released. [any thread]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_client_release(
     client: *const seatlock_client,

@@ -14,9 +14,12 @@ pub struct seatlock_options {
     pub(super) options: Options,
 }
 
-/// Called when an event is waiting, on a thread of the library: the only call that ever comes from there.
-/// It may set a flag or post a message to the host's own loop; it must not block or call this library.
-pub type seatlock_wake = Option<unsafe extern "C" fn(context: *mut c_void)>;
+/// Called when an event is waiting, on a thread of the library that does nothing else; one call may stand for several
+/// events, and it may come before `seatlock_client_open` has returned. It may set a flag or post a message to the host's
+/// own loop. It must not block, call this library, or let an exception out: one that leaves it ends the process, as one
+/// that leaves the function of any thread does. A host that ends the thread itself, as Python does at its exit, harms
+/// nobody; another thread takes its place.
+pub type seatlock_wake = Option<unsafe extern "C-unwind" fn(context: *mut c_void)>;
 
 /// Makes options with nothing set. Free them with `seatlock_options_free`. [any thread]
 #[unsafe(no_mangle)]
@@ -329,7 +332,7 @@ pub unsafe extern "C" fn seatlock_options_set_wake(
 
     let change = |options: &mut Options| {
         let context = Context(context);
-        options.set_wake(wake.map(|wake| {
+        options.set_foreign_wake(wake.map(|wake| {
             let call = move || {
                 let context = &context;
                 // SAFETY: function and context are valid until the client is closed, by the caller's promise.

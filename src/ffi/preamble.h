@@ -16,7 +16,8 @@
  *
  * Threads. [any thread]: may be called from any thread at any time, and never blocks unless it says so.
  * [one thread at a time]: the same object must not be used by two threads at once. Work is done by one
- * worker thread per client and is reported by events that you take; only the wake function is ever called from there.
+ * worker thread per client and is reported by events that you take. Only the wake function is ever called by the library,
+ * on a thread of its own. No signal handler of yours ever runs on a thread of the library.
  *
  * Process. No global state, no signal handlers, no output, no environment changes. After fork() the child
  * gets SEATLOCK_ERROR_FORKED from the parent's clients and opens its own.

@@ -2,8 +2,10 @@ use crate::license::reply::{Asked, Signed, SignedObject};
 use crate::license::state::{License, SERVER_CLOCK_SLACK, State};
 use crate::license::trust::{Binding, Distrust, Held, Trust};
 use seatlock_protocol::{
-    Act, Code, MachineId, UnixTime,
+    Act, Code, MachineId, RenewalHash, UnixTime,
+    api::SeatCall,
     claims::{KeySetClaims, LeaseClaims, VerdictClaims},
+    is_renewal,
 };
 
 /// What a signed answer means, cases 2 to 7 of the classification in `docs/protocol.md`.
@@ -43,10 +45,12 @@ pub(super) fn judge(
     signed: &Signed,
 ) -> Judgement {
     let binding = Binding { machine: machine.clone(), token: Some(asked.token) };
+    let call = asked.call;
     match &signed.object {
         SignedObject::Lease(text) => match trust.answer::<LeaseClaims>(text, state.keys(), &binding) {
             Err(distrust) => Judgement::Distrusted(reported(&distrust)),
             Ok(lease) if lease.claims.nonce != asked.nonce => Judgement::Distrusted(Code::ReplayedResponse),
+            Ok(_) if !takes_a_lease(call) => Judgement::Distrusted(Code::ReplayedResponse),
             Ok(lease) if is_stale(state, &lease.claims) => Judgement::Distrusted(Code::ReplayedResponse),
             Ok(lease) if lease.claims.iat < state.clock.signed.minus(SERVER_CLOCK_SLACK) => {
                 Judgement::Early(lease.claims.iat)
@@ -58,9 +62,34 @@ pub(super) fn judge(
             Ok(verdict) if verdict.claims.nonce != asked.nonce => {
                 Judgement::Distrusted(Code::ReplayedResponse)
             }
-            Ok(verdict) if takes_away(state, &verdict.claims) => Judgement::Drop(Box::new(verdict)),
+            Ok(verdict) if !is_answer_to(call, &verdict.claims) => {
+                Judgement::Distrusted(Code::ReplayedResponse)
+            }
+            Ok(verdict) if takes_away(state, call, &verdict.claims) => Judgement::Drop(Box::new(verdict)),
             Ok(verdict) => Judgement::Keep(Box::new(verdict)),
         },
+    }
+}
+
+/// The secret that came with a lease, if it is the one that the lease names. Nobody has signed it: what anybody could have
+/// changed on its way would make the next request that of a copy.
+pub(super) fn renewal_of(signed: &Signed, lease: &LeaseClaims) -> Option<String> {
+    let named = |text: &&String| lease.rnh.is_none_or(|hash| hash == RenewalHash::of(text));
+    signed.renewal.as_ref().filter(|text| is_renewal(text)).filter(named).cloned()
+}
+
+fn takes_a_lease(call: SeatCall) -> bool {
+    matches!(call, SeatCall::Activate | SeatCall::Ping | SeatCall::Offline)
+}
+
+/// Who can change the path of a request gets a signed answer to another call, with the right nonce. A refusal may answer
+/// any call; a question takes nothing away.
+fn is_answer_to(call: SeatCall, verdict: &VerdictClaims) -> bool {
+    match (verdict.code, verdict.act) {
+        (Code::Ok, Act::Drop) => call == SeatCall::Release,
+        (Code::Ok, Act::Keep) => call == SeatCall::Status,
+        (_, Act::Drop) => call != SeatCall::Status,
+        (_, Act::Keep) => true,
     }
 }
 
@@ -71,13 +100,14 @@ fn is_stale(state: &State, lease: &LeaseClaims) -> bool {
 /// A verdict takes away only the lease of its own token, and only up to its own epoch: one that names none takes
 /// nothing away, or the known epoch would be forgotten. `token_unknown` never does: it means a typo or a restored
 /// backup.
-fn takes_away(state: &State, verdict: &VerdictClaims) -> bool {
+fn takes_away(state: &State, call: SeatCall, verdict: &VerdictClaims) -> bool {
     let epoch = verdict.sub.zip(verdict.epoch);
     let covers_known = epoch.is_some_and(|(seat, epoch)| epoch >= state.license.known_epoch(seat));
     let concerns_held = match &state.license {
         License::Lease(lease) => lease.claims.tkh == verdict.tkh && covers_known,
         License::Dropped(_) | License::HandedBack(_) => covers_known,
-        License::Unusable { .. } => false,
+        // It is nobody's to drop, but for the user who gives its seat back: the token is not to take it again.
+        License::Unusable { .. } => call == SeatCall::Release && verdict.code == Code::Ok,
         License::Missing | License::Awaited => true,
     };
     verdict.act == Act::Drop && verdict.code != Code::TokenUnknown && concerns_held

@@ -12,6 +12,8 @@ pub mod clock;
 pub mod credential;
 /// Judges the server's signed answers.
 mod judge;
+/// How often the plug-in was started.
+pub mod launches;
 /// When the next ping may be tried.
 pub mod pacing;
 /// What the network brought, before anything of it is believed.
@@ -28,6 +30,7 @@ pub mod trust;
 pub use carried::{HandedBack, Requested};
 pub use clock::{Anomaly, ClockMemory, Reading, Time};
 pub use credential::{Credential, RefreshToken, SignIn};
+pub use launches::Launches;
 pub use pacing::Pacing;
 pub use reply::{Asked, Reply, Signed, SignedObject, Trouble};
 pub use state::{License, Record, State};

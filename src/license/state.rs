@@ -1,11 +1,12 @@
 use crate::license::carried::{HandedBack, Requested};
 use crate::license::clock::{Anchor, ClockMemory, DEFAULT_POLICY, Reading, Time, effective};
+use crate::license::launches::Launches;
 use crate::license::pacing::Pacing;
 use crate::license::trust::{Binding, Distrust, Held, Trust, end_of};
 use seatlock_protocol::{
     Code, UnixTime,
-    api::OfflineUse,
     claims::{KeySetClaims, LeaseClaims, VerdictClaims},
+    is_renewal,
 };
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -104,8 +105,8 @@ pub struct State {
     pub clock: ClockMemory,
     /// When the next ping may be tried.
     pub pacing: Pacing,
-    /// Launches since the server was last reached.
-    pub offline: Option<OfflineUse>,
+    /// Launches, and how many of them the server knows.
+    pub launches: Launches,
     /// The request that was written to a file and not answered yet.
     pub requested: Option<Requested>,
     /// A moment that was believed in this process. Not stored.
@@ -135,8 +136,8 @@ pub struct Record {
     clock: ClockMemory,
     #[serde(default)]
     pacing: Pacing,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    offline: Option<OfflineUse>,
+    #[serde(default)]
+    launches: Launches,
 }
 
 impl State {
@@ -151,7 +152,7 @@ impl State {
             renewal: None,
             clock: ClockMemory::default(),
             pacing: Pacing::default(),
-            offline: None,
+            launches: Launches::default(),
             requested: None,
             anchor: None,
         }
@@ -172,7 +173,10 @@ impl State {
                 Err(_) => License::none(binding),
             },
             (None, None) => match record.handed_back {
-                Some(lease) => License::HandedBack(Box::new(lease)),
+                Some(given) => {
+                    let renewal = given.renewal.filter(|text| is_renewal(text));
+                    License::HandedBack(Box::new(HandedBack { renewal, ..given }))
+                }
                 None => License::none(binding),
             },
         };
@@ -181,10 +185,10 @@ impl State {
             key_set,
             key_set_at: record.key_set_at,
             license,
-            renewal: record.renewal,
+            renewal: record.renewal.filter(|text| is_renewal(text)),
             clock: record.clock,
             pacing: record.pacing,
-            offline: record.offline,
+            launches: record.launches,
             requested: record.requested,
             anchor: None,
         }
@@ -213,7 +217,7 @@ impl State {
             renewal: self.renewal.clone(),
             clock: self.clock,
             pacing: self.pacing,
-            offline: self.offline.clone(),
+            launches: self.launches,
         }
     }
 
@@ -253,6 +257,7 @@ impl State {
             requested: self.requested,
             pacing,
             clock,
+            launches: self.launches.merged_with(stored.launches),
             key_set: keys.key_set.clone(),
             key_set_at: keys.key_set_at,
             ..newer.clone()

@@ -1,14 +1,14 @@
 use crate::license::carried::{HandedBack, Requested};
 use crate::license::clock::{Anchor, ClockMemory, Reading};
-use crate::license::judge::{Judgement, judge, newest_key_set};
+use crate::license::judge::{Judgement, judge, newest_key_set, renewal_of};
 use crate::license::pacing::{HOUR, MINUTE, Pacing, asked_wait};
 use crate::license::reply::{Asked, Reply, Signed, SignedObject, Trouble};
 use crate::license::state::{License, State};
 use crate::license::trust::{Held, Trust};
 use seatlock_protocol::{
-    Act, Code, MachineId, UnixTime,
-    api::{OfflineUse, SeatCall},
-    claims::VerdictClaims,
+    Code, MachineId, UnixTime,
+    api::SeatCall,
+    claims::{LeaseClaims, VerdictClaims},
 };
 use std::collections::BTreeMap;
 
@@ -28,6 +28,8 @@ pub enum Input<'a> {
     Launched,
     /// Time has passed.
     Ticked,
+    /// The server was not asked, because the network is switched off.
+    Unasked,
     /// A request is to be written to a file.
     Requested(Requested),
     /// A file was brought that answers the request.
@@ -95,11 +97,14 @@ pub fn step(before: &State, input: Input<'_>, reading: Reading, rules: &Rules) -
     match input {
         Input::Launched => {
             state.clock = state.clock.after_launch(time, reading);
-            let launches = state.offline.as_ref().map_or(0, |offline| offline.launches);
-            state.offline = Some(OfflineUse { last_used_at: time.now, launches: launches.saturating_add(1) });
+            state.launches = state.launches.launched(time.now);
         }
         Input::Ticked => state.clock = state.clock.after_tick(time, reading),
-        Input::Requested(requested) => state.requested = Some(requested),
+        Input::Unasked => state.launches = state.launches.without_server(),
+        Input::Requested(requested) => {
+            state.requested = Some(requested);
+            state.launches = state.launches.requested();
+        }
         Input::Imported(signed) => {
             // Only a lease that is taken changes anything, the key set that came with it included.
             if let Some(imported) = imported(&state, &mut effects, signed, time.now, rules) {
@@ -116,6 +121,9 @@ pub fn step(before: &State, input: Input<'_>, reading: Reading, rules: &Rules) -
         }
         Input::Answered { asked, reply: Reply::Failed(trouble), random } => {
             after_failed_ping(&mut state, asked, time.now, random);
+            if asked.call == SeatCall::Ping {
+                state.launches = state.launches.without_server();
+            }
             let longest = longest_wait(&state, time.now);
             let wait = trouble.retry_after.map(|seconds| asked_wait(time.now, seconds, longest));
             if let Some(until) = wait {
@@ -156,33 +164,54 @@ fn imported(
     now: UnixTime,
     rules: &Rules,
 ) -> Option<State> {
-    let mut report = |code| {
-        effects.push(Effect::Report(Outcome::of(code)));
+    let mut report = |outcome| {
+        effects.push(Effect::Report(outcome));
         None
     };
-    let SignedObject::Lease(text) = &signed.object else { return report(Code::BadSignature) };
+    let SignedObject::Lease(text) = &signed.object else { return report(Outcome::of(Code::BadSignature)) };
     if matches!(&state.license, License::Lease(held) if held.jws == *text) {
-        return report(Code::Ok);
+        return report(Outcome::of(Code::Ok));
     }
-    let Some(requested) = state.requested else { return report(Code::ReplayedResponse) };
-    let asked = Asked { call: SeatCall::Offline, nonce: requested.nonce, token: requested.token };
+    let held = match &state.license {
+        License::Lease(held) => Some(Requested { nonce: held.claims.nonce, token: held.claims.tkh }),
+        _ => None,
+    };
+    let Some(Requested { nonce, token }) = state.requested.or(held) else {
+        return report(unusable(OTHER_REQUEST));
+    };
+    let asked = Asked { call: SeatCall::Offline, nonce, token };
     let mut after = state.clone();
     after.key_set = newest_key_set(&after, &rules.trust, signed.key_set.as_deref());
     match judge(&after, &rules.trust, &rules.machine, &asked, signed) {
-        Judgement::Lease(lease) if lease.claims.exp <= now => report(Code::LeaseExpired),
+        // The request was answered twice; one of the answers is held already.
+        Judgement::Lease(_) if state.requested.is_none() => report(Outcome::of(Code::Ok)),
+        Judgement::Lease(lease) if lease.claims.exp <= now => report(Outcome::of(Code::LeaseExpired)),
         Judgement::Lease(lease) => {
+            // Without it the seat could not be given back by a file.
+            let Some(renewal) = renewal_of(signed, &lease.claims) else { return report(unusable(CHANGED)) };
             after.clock.signed = after.clock.signed.max(lease.claims.iat);
             after.pacing =
                 Pacing { not_before: lease.claims.iat.plus(lease.claims.renew), ..Default::default() };
-            after.renewal.clone_from(&signed.renewal);
-            (after.offline, after.requested) = (None, None);
+            after.renewal = Some(renewal);
+            after.launches = after.launches.imported();
+            after.requested = None;
             after.license = License::Lease(lease);
             effects.push(Effect::Report(Outcome::of(Code::Ok)));
             Some(after)
         }
-        Judgement::Distrusted(code) => report(code),
-        Judgement::Early(_) | Judgement::Keep(_) | Judgement::Drop(_) => report(Code::ReplayedResponse),
+        Judgement::Distrusted(Code::ReplayedResponse) => report(unusable(OTHER_REQUEST)),
+        Judgement::Distrusted(code) => report(Outcome::of(code)),
+        Judgement::Early(_) | Judgement::Keep(_) | Judgement::Drop(_) => report(unusable(OTHER_REQUEST)),
     }
+}
+
+const OTHER_REQUEST: &str = "it does not answer the last request of this computer";
+const CHANGED: &str = "something in it was changed after it was made";
+
+/// Why a file is of no use; which one is known to whoever read it.
+fn unusable(reason: &str) -> Outcome {
+    let params = BTreeMap::from([("reason".to_owned(), reason.to_owned())]);
+    Outcome { params, ..Outcome::of(Code::FileUnusable) }
 }
 
 /// Gives the lease up for good, before anybody is told: a confirmation is worth nothing while the lease still works.
@@ -190,7 +219,7 @@ fn hand_back(state: &mut State, effects: &mut Vec<Effect>) {
     let code = match &state.license {
         License::Lease(lease) => {
             state.license = License::HandedBack(Box::new(HandedBack::of(lease, state.renewal.take())));
-            (state.offline, state.pacing) = (None, Pacing::default());
+            (state.launches, state.pacing) = (state.launches.answered(), Pacing::default());
             effects.push(Effect::ForgetToken);
             Code::Ok
         }
@@ -210,21 +239,31 @@ fn answered(
     rules: &Rules,
 ) {
     let http_status = Some(signed.http_status);
-    match judge(state, &rules.trust, &rules.machine, asked, signed) {
+    let judgement = match judge(state, &rules.trust, &rules.machine, asked, signed) {
+        // The next request could not show whose it is.
+        Judgement::Lease(lease) if next_renewal(state, signed, &lease.claims).is_none() => {
+            Judgement::Distrusted(Code::NotOurServer)
+        }
+        judgement => judgement,
+    };
+    match judgement {
         Judgement::Lease(lease) => {
+            state.renewal = next_renewal(state, signed, &lease.claims);
             know_the_time(state, lease.claims.iat, reading);
             state.pacing =
                 Pacing { not_before: lease.claims.iat.plus(lease.claims.renew), ..Default::default() };
-            state.renewal.clone_from(&signed.renewal);
-            state.offline = None;
+            state.launches = state.launches.answered();
             state.license = License::Lease(lease);
             effects.push(Effect::Report(Outcome { http_status, ..Outcome::of(Code::Ok) }));
         }
         Judgement::Drop(verdict) => {
             know_the_time(state, verdict.claims.iat, reading);
             tell(effects, &verdict, http_status);
+            if verdict.claims.code == Code::Ok {
+                effects.push(Effect::ForgetToken);
+            }
             state.renewal = None;
-            state.offline = None;
+            state.launches = state.launches.answered();
             state.pacing = Pacing::default();
             state.license = License::Dropped(verdict);
         }
@@ -253,13 +292,19 @@ fn know_the_time(state: &mut State, now: UnixTime, reading: Reading) {
 }
 
 fn tell(effects: &mut Vec<Effect>, verdict: &Held<VerdictClaims>, http_status: Option<u16>) {
-    let VerdictClaims { code, act, avail, params, .. } = &verdict.claims;
+    let VerdictClaims { code, avail, params, .. } = &verdict.claims;
     let outcome = Outcome { code: *code, http_status, available_at: *avail, params: params.clone() };
     effects.push(Effect::Report(outcome));
-    // The server took the seat back, whether or not a lease of it was held here.
-    if *code == Code::Ok && *act == Act::Drop {
-        effects.push(Effect::ForgetToken);
-    }
+}
+
+/// The secret for the next request: the one that came, or the one that was sent, which stays good until a later one is
+/// shown.
+fn next_renewal(state: &State, signed: &Signed, lease: &LeaseClaims) -> Option<String> {
+    let sent = || match &state.license {
+        License::Lease(held) if held.claims.tkh == lease.tkh => state.renewal.clone(),
+        _ => None,
+    };
+    renewal_of(signed, lease).or_else(sent)
 }
 
 /// Only a ping says something about the lease that is held: a preflight or a mistyped token does not.

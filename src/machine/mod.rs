@@ -3,6 +3,14 @@
 //! Besides `ffi` the only room with `unsafe`, and every block of it wraps one call of the operating system. Nothing
 //! here starts a process but the browser's, installs a handler or changes the environment, the locale or the working directory.
 
+/// A thread with nothing of ours on its stack, on Unix systems.
+#[cfg(unix)]
+#[path = "bare_unix.rs"]
+mod bare;
+/// A thread with nothing of ours on its stack, on Windows.
+#[cfg(windows)]
+#[path = "bare_windows.rs"]
+mod bare;
 /// Shows a web page.
 mod browser;
 /// The wall clock and a clock that goes on while the computer sleeps.
@@ -32,12 +40,15 @@ pub mod seal;
 #[cfg(not(windows))]
 #[path = "seal_plain.rs"]
 pub mod seal;
-/// Keeps the host's signals away from the library's own thread.
+/// Keeps the host's signals away from the library's own threads.
 mod signals;
+/// Calls the host where nothing is harmed if the host ends the thread.
+mod waker;
 
 pub use browser::open_browser;
 pub use fork::ForkGuard;
 pub use id::{Identity, IdentityError, Refusal, Refused, identify};
 pub use image::pin_image;
 pub use process::Process;
-pub use signals::block_signals;
+pub use signals::without_signals;
+pub use waker::Waker;

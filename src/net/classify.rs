@@ -1,13 +1,16 @@
+use super::lenient::fitting;
 use super::tls::{Untrusted, in_words};
 use crate::license::{Reply, Signed, SignedObject, Trouble};
-use chrono::DateTime;
+use crate::scarcity::{scarce, shortage};
 use rustls::CertificateError;
 use seatlock_protocol::{
     Code, UnixTime,
-    api::{JSON, LeaseAnswer, PROBLEM_JSON, Problem, VerdictAnswer},
+    api::{JSON, PROBLEM_JSON, Problem},
 };
+use serde::Deserialize;
 use std::error::Error;
 use std::io::ErrorKind;
+use std::time::UNIX_EPOCH;
 
 /// Sorts an answer. The signed parts of a body decide later, whatever the status says; what has none is a failure.
 pub fn answer(status: u16, content_type: Option<&str>, retry_after: Option<u64>, body: &[u8]) -> Reply {
@@ -17,8 +20,8 @@ pub fn answer(status: u16, content_type: Option<&str>, retry_after: Option<u64>,
     if let Some(signed) = signed_parts(status, content_type, body) {
         return Reply::Signed(signed);
     }
-    let media_type = media_type(content_type);
-    let is_problem = media_type == PROBLEM_JSON && serde_json::from_slice::<Problem>(body).is_ok();
+    let is_problem =
+        media_type(content_type) == Some(PROBLEM_JSON) && serde_json::from_slice::<Problem>(body).is_ok();
     let (code, reason) = match status {
         429 => return failed(Code::RateLimited, status, retry_after.or(Some(USUAL_WAIT))),
         503 if retry_after.is_some() => return failed(Code::Maintenance, status, retry_after),
@@ -37,7 +40,7 @@ pub fn answer(status: u16, content_type: Option<&str>, retry_after: Option<u64>,
         301 | 308 => (Code::Unreachable, "Its address has moved, says what answers there; HTTP status: {status}"),
         300..=399 => (Code::NotOurServer, "It sends on to another page"),
         _ if body.is_empty() => (Code::NotOurServer, "The answer was empty"),
-        _ if media_type.contains("html") => (Code::NotOurServer, "The answer was a web page"),
+        _ if is_page(content_type) => (Code::NotOurServer, "The answer was a web page"),
         _ => (Code::NotOurServer, "The answer was none of a license server"),
     };
     let detail = Some(reason.replace("{status}", &status.to_string()));
@@ -51,36 +54,63 @@ fn signed_parts(status: u16, content_type: Option<&str>, body: &[u8]) -> Option<
     let parts = |object, key_set, renewal| Some(Signed { object, key_set, renewal, http_status: status });
     match media_type(content_type) {
         _ if status == 511 => None,
-        JSON => {
-            if let Ok(answer) = serde_json::from_slice::<LeaseAnswer>(body) {
-                return parts(SignedObject::Lease(answer.lease), answer.keyset, Some(answer.renewal));
+        Some(JSON) => {
+            if let Ok(Leased { lease, renewal, keyset }) = serde_json::from_slice(body) {
+                return parts(SignedObject::Lease(lease), keyset, renewal);
             }
-            let answer = serde_json::from_slice::<VerdictAnswer>(body).ok()?;
-            parts(SignedObject::Verdict(answer.verdict), answer.keyset, None)
+            let Judged { verdict, keyset } = serde_json::from_slice(body).ok()?;
+            parts(SignedObject::Verdict(verdict), keyset, None)
         }
-        PROBLEM_JSON => {
-            let problem = serde_json::from_slice::<Problem>(body).ok()?;
-            parts(SignedObject::Verdict(problem.verdict?), problem.keyset, None)
+        Some(PROBLEM_JSON) => {
+            let Judged { verdict, keyset } = serde_json::from_slice(body).ok()?;
+            parts(SignedObject::Verdict(verdict), keyset, None)
         }
         _ => None,
     }
 }
 
-fn media_type(content_type: Option<&str>) -> &str {
-    content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim()
+/// What is read of a lease answer. Beside the lease nothing in it is signed, so nothing else can spoil it.
+#[derive(Deserialize)]
+struct Leased {
+    lease: String,
+    #[serde(default, deserialize_with = "fitting")]
+    renewal: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
+    keyset: Option<String>,
+}
+
+/// What is read of an answer with a verdict, and of a refusal.
+#[derive(Deserialize)]
+struct Judged {
+    verdict: String,
+    #[serde(default, deserialize_with = "fitting")]
+    keyset: Option<String>,
+}
+
+/// The one of our media types that it is. Their letter case says nothing (RFC 9110, section 8.3.1).
+fn media_type(content_type: Option<&str>) -> Option<&'static str> {
+    let named = content_type?.split(';').next()?.trim();
+    [JSON, PROBLEM_JSON].into_iter().find(|known| named.eq_ignore_ascii_case(known))
+}
+
+fn is_page(content_type: Option<&str>) -> bool {
+    content_type.is_some_and(|named| named.to_ascii_lowercase().contains("html"))
 }
 
 fn failed(code: Code, status: u16, retry_after: Option<u64>) -> Reply {
     Reply::Failed(Trouble { http_status: Some(status), retry_after, ..Trouble::of(code) })
 }
 
-/// Seconds of a `Retry-After` header, which is a number or a date (RFC 9110, section 10.2.3).
+/// Seconds of a `Retry-After` header, which is a number or a date in one of three forms (RFC 9110, sections 10.2.3 and
+/// 5.6.7).
 pub fn retry_after(text: &str, now: UnixTime) -> Option<u64> {
     let text = text.trim();
-    text.parse().ok().or_else(|| {
-        let date = UnixTime::new(DateTime::parse_from_rfc2822(text).ok()?.timestamp())?;
-        Some(date.since(now))
-    })
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than a number has are as long as can be.
+        return Some(text.parse().unwrap_or(u64::MAX));
+    }
+    let date = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(UnixTime::new(i64::try_from(date.as_secs()).ok()?)?.since(now))
 }
 
 /// Nobody answered within the limit.
@@ -95,6 +125,9 @@ pub(super) fn transport(error: &reqwest::Error) -> Trouble {
     }
     let first: Option<&(dyn Error + 'static)> = error.source();
     let mut causes = std::iter::successors(first, |cause| (*cause).source());
+    if let Some(words) = causes.clone().find_map(|cause| cause.downcast_ref().and_then(scarce)) {
+        return unreachable(words);
+    }
     causes.find_map(recognised).unwrap_or_else(|| unreachable("The answer could not be read"))
 }
 
@@ -117,7 +150,11 @@ fn recognised(cause: &(dyn Error + 'static)) -> Option<Trouble> {
         "connection closed before message completed" => {
             return Some(unreachable("The connection was closed without an answer"));
         }
-        "dns error" => return Some(unreachable("The server's name, or the proxy's, was not found")),
+        // The system's resolver does not say that it could not open its own files.
+        "dns error" => {
+            let words = shortage().unwrap_or("The server's name, or the proxy's, was not found");
+            return Some(unreachable(words));
+        }
         _ => {}
     }
     let reason = match cause.downcast_ref::<std::io::Error>()?.kind() {
@@ -150,7 +187,7 @@ fn untrusted(reason: String) -> Trouble {
     Trouble { detail: Some(reason), ..Trouble::of(Code::TlsUntrusted) }
 }
 
-fn unreachable(reason: &str) -> Trouble {
+pub(super) fn unreachable(reason: &str) -> Trouble {
     because(Code::Unreachable, reason)
 }
 
@@ -188,6 +225,14 @@ mod tests {
             (200, JSON, None, LEASE, "signed", ""),
             (201, "application/json; charset=utf-8", None, LEASE, "signed", ""),
             (200, JSON, None, VERDICT, "signed", ""),
+            (200, "Application/JSON", None, LEASE, "signed", ""),
+            (403, "APPLICATION/PROBLEM+JSON ;x=y", None, SIGNED, "signed", ""),
+            (200, JSON, None, r#"{"lease":"x"}"#, "signed", ""),
+            (200, JSON, None, r#"{"lease":"x","renewal":7,"keyset":[],"seat":"odd"}"#, "signed", ""),
+            (200, JSON, None, r#"{"verdict":"x","keyset":{}}"#, "signed", ""),
+            (403, PROBLEM, None, r#"{"type":1,"verdict":"x","params":7}"#, "signed", ""),
+            (500, "Application/Problem+JSON", None, UNSIGNED, "server_error", ""),
+            (200, "TEXT/HTML", None, "<html>", "not_our_server", page),
             (403, PROBLEM, None, SIGNED, "signed", ""),
             (200, PROBLEM, None, SIGNED, "signed", ""),
             (503, PROBLEM, Some(9), SIGNED, "signed", ""),
@@ -247,8 +292,14 @@ mod tests {
             ("120", Some(120)),
             (" 0 ", Some(0)),
             ("Sun, 06 Nov 1994 08:50:37 GMT", Some(60)),
-            ("Sun, 06 Nov 1993 08:50:37 GMT", None),
+            ("Sunday, 06-Nov-94 08:50:37 GMT", Some(60)),
+            ("Sun Nov  6 08:50:37 1994", Some(60)),
             ("Sat, 06 Nov 1993 08:50:37 GMT", Some(0)),
+            ("99999999999999999999999", Some(u64::MAX)),
+            ("", None),
+            ("+5", None),
+            ("5.5", None),
+            ("Sun, 06 Nov 1994", None),
             ("-5", None),
             ("soon", None),
         ] {

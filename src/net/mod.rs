@@ -3,8 +3,12 @@
 
 /// Sorts what came back, by status, type and body.
 mod classify;
+/// Reads what strangers write in more than one way.
+mod lenient;
 /// Signing in at an OpenID provider.
 pub mod oauth;
+/// Names of servers.
+mod resolver;
 /// Which certificates are trusted.
 mod tls;
 /// Through which proxy.
@@ -135,9 +139,16 @@ impl Http {
     }
 }
 
+/// What is secret would go to a proxy as it is.
+const IN_THE_CLEAR: &str =
+    "Its address begins with http, and nothing secret is sent to a proxy without https";
+
 fn builder(route: &Route) -> Result<ClientBuilder, Trouble> {
     let secure = route.server.scheme() == "https";
-    let tls = tls::configuration(secure, &route.extra_ca).map_err(|_| no_authorities())?;
+    let tls = tls::configuration(secure, &route.extra_ca).map_err(|_| {
+        // A certificate store that could not be opened looks like an empty one.
+        out_of_means().unwrap_or_else(no_authorities)
+    })?;
     let headers = HeaderMap::from_iter([
         (ACCEPT, HeaderValue::from_static(JSON)),
         (CONTENT_TYPE, HeaderValue::from_static(JSON)),
@@ -147,24 +158,30 @@ fn builder(route: &Route) -> Result<ClientBuilder, Trouble> {
         .default_headers(headers)
         .user_agent(concat!("seatlock/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
+        .dns_resolver(resolver::Resolver)
         .connect_timeout(CONNECT_TIMEOUT)
         // Pings are hours apart; a kept connection would only be found dead after the computer has slept.
         .pool_max_idle_per_host(0);
     Ok(match &route.proxy {
         ProxyChoice::Explicit(url) => builder.proxy(Proxy::all(url.clone()).map_err(unusable)?),
         ProxyChoice::Direct => builder.no_proxy(),
-        ProxyChoice::System if is_loopback(&route.server) => builder.no_proxy(),
+        ProxyChoice::System if stays_here => builder.no_proxy(),
         ProxyChoice::System => match way::of_environment() {
             Ok(Some(proxy)) => builder.proxy(proxy),
             // The operating system may have one.
             Ok(None) => builder,
-            Err(reason) => return Err(Trouble { detail: Some(reason), ..Trouble::of(Code::Unreachable) }),
+            Err(reason) => return Err(classify::unreachable(&reason)),
         },
     })
 }
 
 fn unusable(_: reqwest::Error) -> Trouble {
-    Trouble::of(Code::Internal)
+    out_of_means().unwrap_or(Trouble::of(Code::Internal))
+}
+
+/// What the computer has too little of at this moment, for errors that do not say so.
+fn out_of_means() -> Option<Trouble> {
+    crate::scarcity::shortage().map(classify::unreachable)
 }
 
 /// Nothing else can be wrong with a configuration whose extra authorities were looked at.

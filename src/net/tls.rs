@@ -5,7 +5,7 @@ use rustls::{
     crypto::ring,
 };
 use rustls_platform_verifier::Verifier;
-use seatlock_protocol::edited::without_mark;
+use seatlock_protocol::{edited::without_mark, plain};
 use std::sync::Arc;
 use x509_cert::{Certificate as Parsed, der::Decode, ext::pkix::name::DirectoryString, name::Name};
 
@@ -144,9 +144,8 @@ const LONGEST_NAME: usize = 64;
 fn issuer(certificate: &CertificateDer<'_>) -> String {
     let parsed = Parsed::from_der(certificate).ok();
     let name = parsed.as_ref().and_then(|parsed| shown(parsed.tbs_certificate().issuer()));
-    let plain: String =
-        name.unwrap_or_default().chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
-    if plain.trim().is_empty() { "nobody who is named".to_owned() } else { format!("\"{plain}\"") }
+    let name: String = plain(&name.unwrap_or_default()).chars().take(LONGEST_NAME).collect();
+    if name.trim().is_empty() { "nobody who is named".to_owned() } else { format!("\"{name}\"") }
 }
 
 fn shown(name: &Name) -> Option<String> {

@@ -1,3 +1,4 @@
+use crate::scarcity::{scarce, shortage};
 use std::{
     io,
     path::{Path, PathBuf},
@@ -56,6 +57,18 @@ impl StoreError {
 
     pub(super) fn unreadable(path: impl AsRef<Path>, source: io::Error) -> Self {
         Self::Unreadable { path: path.as_ref().to_owned(), source }
+    }
+
+    /// What there was too little of, if that was the reason: then the same may succeed in a moment.
+    #[must_use]
+    pub fn scarce(&self) -> Option<&'static str> {
+        match self {
+            // The crate for temporary files hides the operating system's number.
+            Self::Unwritable { source, .. } | Self::Unreadable { source, .. } => {
+                scarce(source).or_else(|| if source.raw_os_error().is_none() { shortage() } else { None })
+            }
+            _ => None,
+        }
     }
 
     /// The file or folder that the error is about.

@@ -73,9 +73,9 @@ async function says(page, text) {
 
 async function makeSeat(page, person) {
   await page.goto(`${server}/seats/new`);
-  await page.getByLabel("E-mail address of whoever will use the seat").fill(person);
-  await page.getByRole("button", { name: "Make the seat" }).click();
-  await says(page, "This token is never shown again");
+  await page.getByLabel("E-mail address of the person who will use the seat").fill(person);
+  await page.getByRole("button", { name: "Create seat" }).click();
+  await says(page, "Copy this token now");
   return (await page.locator("#secret").innerText()).trim();
 }
 
@@ -98,7 +98,7 @@ async function walk(browser) {
   await signIn(page, owner);
   await look(page, "seats-none");
 
-  await page.getByRole("link", { name: "Make the first seat" }).click();
+  await page.getByRole("link", { name: "Create the first seat" }).click();
   await look(page, "new-seat");
   const token = await makeSeat(page, "jonas.weber@nordlicht.example");
   await look(page, "token");
@@ -139,7 +139,7 @@ async function walk(browser) {
   const back = plugin("old", ["activate", "-"], token);
   assert.equal(back.code, 0, back.said);
   await page.goto(`${seat}/release`);
-  await says(page, "One release is possible in 24 hours");
+  await says(page, "One release is possible per license in 24 hours");
   await look(page, "release-wait");
 
   await page.goto(`${seat}/refresh`);
@@ -170,8 +170,8 @@ async function walk(browser) {
     await page.goto(`${server}/tokens`);
     if (name === "onboarding script") await look(page, "api-tokens-none");
     await page.getByLabel("Name").fill(name);
-    await page.getByRole("button", { name: "Make the token" }).click();
-    await says(page, "This token is never shown again");
+    await page.getByRole("button", { name: "Create token" }).click();
+    await says(page, "Copy this token now");
     if (name === "dashboard") await look(page, "api-token");
   }
   await page.goto(`${server}/tokens`);
@@ -186,7 +186,7 @@ async function walk(browser) {
   await look(page, "offline");
   await page.getByLabel("File from the plug-in").setInputFiles({ name: "x.json", mimeType: "application/json", buffer: Buffer.from("{}") });
   await page.getByRole("button", { name: "Check the file" }).click();
-  await says(page, "can not be used");
+  await says(page, "cannot be used");
   await look(page, "offline-refused");
   await page.goto(`${server}/audit`);
   assert.equal(await page.getByRole("link", { name: "Verify the record now" }).count(), 0, "whoever runs the server does");

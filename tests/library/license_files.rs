@@ -7,7 +7,7 @@ use seatlock::protocol::{Code, Nonce, Typ, claims::LeaseClaims};
 const REQUESTED: Requested = Requested { nonce: Nonce::new([1; 16]), token: TOKEN };
 
 fn file(object: SignedObject, key_set: Option<String>) -> Signed {
-    Signed { object, key_set, renewal: Some("next".to_owned()), http_status: 0 }
+    Signed { object, key_set, renewal: Some(RENEWAL.to_owned()), http_status: 0 }
 }
 
 fn report(computer: &Computer) -> Code {
@@ -42,13 +42,7 @@ fn which_files_are_taken() {
         ("by a listed key, without its key set", LISTED, None, |_| {}, Code::BadSignature),
         ("by a stranger", STRANGER, None, |_| {}, Code::BadSignature),
         ("by a stranger who brings his own key set", STRANGER, stranger(), |_| {}, Code::BadSignature),
-        (
-            "answer to another request",
-            PINNED,
-            None,
-            |c| c.nonce = Nonce::new([2; 16]),
-            Code::ReplayedResponse,
-        ),
+        ("answer to another request", PINNED, None, |c| c.nonce = Nonce::new([2; 16]), Code::FileUnusable),
         ("another machine's", PINNED, None, |c| c.mid = machine("other"), Code::MachineMismatch),
         ("another token's", PINNED, None, |c| c.tkh = OTHER_TOKEN, Code::BadSignature),
         ("another product's", PINNED, None, |c| c.aud = "other".to_owned(), Code::BadSignature),
@@ -69,7 +63,7 @@ fn which_files_are_taken() {
         assert_eq!(import(&mut computer, &signed), code, "{what}");
         if code == Code::Ok {
             assert_ne!(computer.lock().0, LockState::Locked, "{what}");
-            assert_eq!((computer.state.requested, computer.state.renewal.as_deref()), (None, Some("next")));
+            assert_eq!((computer.state.requested, computer.state.renewal.as_deref()), (None, Some(RENEWAL)));
             assert_eq!(import(&mut computer, &signed), Code::Ok, "{what}: again");
             assert!(!computer.effects.contains(&Effect::Save), "{what}: again, without a change");
         } else {
@@ -91,7 +85,7 @@ fn which_files_are_taken() {
 #[test]
 fn nobody_asked() {
     let mut computer = Computer::new();
-    assert_eq!(import(&mut computer, &file(lease_by(PINNED, &lease(|_| {})), None)), Code::ReplayedResponse);
+    assert_eq!(import(&mut computer, &file(lease_by(PINNED, &lease(|_| {})), None)), Code::FileUnusable);
 }
 
 #[test]
@@ -125,7 +119,7 @@ fn giving_back_is_final_and_can_be_confirmed_again() {
         assert_eq!(computer.lock(), (LockState::Locked, Code::NoToken));
     }
     let License::HandedBack(given) = &computer.state.license else { panic!("{:?}", computer.state.license) };
-    assert_eq!((given.seat, given.epoch, given.renewal.as_deref()), (SEAT, 7, Some("next")));
+    assert_eq!((given.seat, given.epoch, given.renewal.as_deref()), (SEAT, 7, Some(RENEWAL)));
     assert_eq!(stored_lease(&computer.state), None);
     let again = reloaded(&computer.state, &computer.rules, &nobody());
     assert_eq!(again.license, computer.state.license, "from disk");

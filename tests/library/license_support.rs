@@ -28,6 +28,9 @@ pub const OTHER_TOKEN: TokenHash = TokenHash::new([2; 16]);
 pub const SEAT: Uuid = Uuid::from_u128(1);
 pub const OTHER_SEAT: Uuid = Uuid::from_u128(2);
 
+/// A renewal secret of the form that servers make.
+pub const RENEWAL: &str = "bmV4dCByZW5ld2FsIHNlY3JldCBvZiBmb3J0eSBieXRlcywgb2shIQ";
+
 /// Seeds of the keys that the server and its enemies have.
 pub const ROOT: u8 = 1;
 pub const PINNED: u8 = 2;
@@ -91,6 +94,7 @@ pub fn lease(change: impl FnOnce(&mut LeaseClaims)) -> LeaseClaims {
         warn: 2 * DAY as u64,
         clk: ClockPolicy { tol: 26 * HOUR as u64, act: ClockAction::Lock },
         ks: 1,
+        rnh: None,
     };
     change(&mut claims);
     claims
@@ -155,7 +159,7 @@ pub fn reply(object: SignedObject) -> Reply {
 }
 
 pub fn reply_with(object: SignedObject, key_set: Option<String>) -> Reply {
-    Reply::Signed(Signed { object, key_set, renewal: Some("next".to_owned()), http_status: 200 })
+    Reply::Signed(Signed { object, key_set, renewal: Some(RENEWAL.to_owned()), http_status: 200 })
 }
 
 pub fn failed(code: Code, retry_after: Option<u64>) -> Reply {

@@ -9,6 +9,7 @@
     reason = "a test that cannot go on has failed, and figures are worth reading"
 )]
 
+mod answers_and_calls;
 mod architecture;
 #[cfg(all(feature = "capi", unix))]
 mod bad_input;
@@ -27,3 +28,8 @@ mod license_support;
 mod lifecycle;
 #[cfg(all(feature = "capi", target_os = "linux"))]
 mod load;
+mod secrets_and_proxies;
+mod source;
+mod unsigned_members;
+#[cfg(all(feature = "capi", target_os = "linux"))]
+mod wake;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What cargo made.
 #[derive(Debug, Clone, Default)]
@@ -77,7 +77,10 @@ fn beside() -> Option<PathBuf> {
 
 fn there(path: PathBuf, package: &str) -> Result<PathBuf> {
     if !path.exists() {
-        bail!("{} is missing: it is built for the tests of `{package}` and of what depends on it", path.display());
+        bail!(
+            "{} is missing: it is built for the tests of `{package}` and of what depends on it",
+            path.display()
+        );
     }
     Ok(path)
 }
@@ -163,10 +166,12 @@ fn library(kinds: &str, release: bool) -> Result<Made> {
 }
 
 fn once(arguments: &[&str], last: &[&str], folder: &Path) -> Result<Made> {
-    static MADE: Mutex<BTreeMap<String, Made>> = Mutex::new(BTreeMap::new());
-    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    // One lock for each build: those in different folders go on side by side.
+    static MADE: Mutex<BTreeMap<String, Arc<Mutex<Option<Made>>>>> = Mutex::new(BTreeMap::new());
     let key = arguments.join(" ");
-    if let Some(found) = made.get(&key) {
+    let own = Arc::clone(MADE.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
+    let mut made = own.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(found) = &*made {
         return Ok(found.clone());
     }
     let mut command = cargo();
@@ -177,9 +182,7 @@ fn once(arguments: &[&str], last: &[&str], folder: &Path) -> Result<Made> {
     if !built.status.success() {
         bail!("`{}` failed\n{log}", run::shown(&command));
     }
-    let result = read(&String::from_utf8_lossy(&built.stdout), &log);
-    made.insert(key, result.clone());
-    Ok(result)
+    Ok(made.insert(read(&String::from_utf8_lossy(&built.stdout), &log)).clone())
 }
 
 /// Reads cargo's messages. The note about system libraries is text for people, on standard error.

@@ -52,7 +52,12 @@ pub fn link_with(library: &Path) -> Result<Vec<String>> {
     let (Some(folder), Some(file)) = (library.parent().and_then(Path::to_str), library.to_str()) else {
         bail!("{} can not be given to a linker", library.display());
     };
-    Ok(vec![file.to_owned(), format!("-Wl,-rpath,{folder}")])
+    let mut flags = vec![file.to_owned(), format!("-Wl,-rpath,{folder}")];
+    if cfg!(target_os = "linux") {
+        // Else LD_LIBRARY_PATH comes first, in which cargo names folders that may hold an older build.
+        flags.push("-Wl,--disable-new-dtags".to_owned());
+    }
+    Ok(flags)
 }
 
 fn call(

@@ -1,5 +1,6 @@
 use anyhow::{Result, bail, ensure};
 use std::env;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -16,6 +17,8 @@ struct Stage {
     folder: TempDir,
     plugin: Plugin,
     server: Running,
+    /// Stands for the computer's own identity where it has none, as most containers do.
+    machine: Option<&'static str>,
     step: u32,
 }
 
@@ -44,7 +47,10 @@ fn build() -> Result<Stage> {
     let folder = tempfile::Builder::new().prefix("seatlock-demo-").tempdir()?;
     let setup = Setup { more: vec!["--renew".into(), format!("{RENEW}s")], ..Setup::default() };
     let server = Running::start_with(&setup)?;
-    Ok(Stage { folder, plugin, server, step: 0 })
+    let mut stage = Stage { folder, plugin, server, machine: None, step: 0 };
+    let (ended, _) = run::status(stage.command().arg("machine-id"), None)?;
+    stage.machine = (ended != 0).then_some("seatlock-demo-computer");
+    Ok(stage)
 }
 
 fn play(stage: &mut Stage) -> Result<()> {
@@ -52,6 +58,11 @@ fn play(stage: &mut Stage) -> Result<()> {
     println!("  $ export EXAMPLE_SERVER={}", stage.server.url());
     println!("  $ export EXAMPLE_ROOT_KEY={}", stage.server.root_key());
     println!("  $ export EXAMPLE_STATE_FOLDER={}", stage.folder.path().join("state").display());
+
+    if let Some(machine) = stage.machine {
+        println!("This computer has no identity, so the demo lends it one:");
+        println!("  $ export SEATLOCK_MACHINE_ID={machine}");
+    }
 
     stage.say("The computer has an id of its own for each product. It is a hash: the computer can not be told from it.");
     stage.plugin(&["machine-id"], None, 0, &["m1_"])?;
@@ -93,12 +104,18 @@ impl Stage {
         println!("\n{}. {what}", self.step);
     }
 
+    fn command(&self) -> Command {
+        let mut command = self.plugin.command(&self.server, &self.folder.path().join("state"));
+        command.envs(self.machine.map(|machine| ("SEATLOCK_MACHINE_ID", machine)));
+        command
+    }
+
     /// Runs the example as a person would type it, and compares exit code and words.
     fn plugin(&self, arguments: &[&str], input: Option<&str>, code: i32, words: &[&str]) -> Result<()> {
         go_on()?;
         let typed = if input.is_some() { " < token.txt" } else { "" };
         println!("  $ ./seatlock_plugin {}{typed}", arguments.join(" "));
-        let mut command = self.plugin.command(&self.server, &self.folder.path().join("state"));
+        let mut command = self.command();
         command.args(arguments);
         let (ended, said) = run::status(&mut command, input)?;
         said.lines().for_each(|line| println!("  {line}"));

@@ -1,3 +1,4 @@
+use crate::archive::hide_names;
 use crate::build::{self, Libraries};
 use crate::repository;
 use anyhow::{Context, Result};
@@ -35,6 +36,8 @@ struct Names {
 #[derive(Debug)]
 enum Content {
     Copy(PathBuf),
+    /// A static library, without names that a plug-in would export.
+    Hidden(PathBuf),
     Text(String),
     Link(String),
 }
@@ -67,6 +70,24 @@ impl Install {
             written.push(to);
         }
         Ok(written)
+    }
+
+    /// What else programs need that use the shared library, in words for who installs it.
+    #[must_use]
+    pub fn advice(&self) -> String {
+        let folder = self.prefix.join("lib");
+        let folder = folder.display();
+        if cfg!(target_os = "linux") && ["/usr", "/usr/local"].map(Path::new).contains(&self.prefix.as_path())
+        {
+            "Programs find the shared library after `ldconfig`, as root.".to_owned()
+        } else if cfg!(unix) {
+            format!(
+                "Programs find the shared library with `-Wl,-rpath,{folder}` among their linker flags, and plug-ins \
+                 that bring it along with `-Wl,-rpath,'$ORIGIN'`; CMake adds the first by itself."
+            )
+        } else {
+            "Programs find the shared library in their own folder.".to_owned()
+        }
     }
 
     fn root(&self) -> PathBuf {
@@ -113,12 +134,13 @@ fn files(from: &Libraries, version: &str) -> Result<Vec<(PathBuf, Content)>> {
     if let Some(import) = &names.import {
         files.push((import.clone(), Content::Copy(from.import.clone().unwrap_or_default())));
     }
-    files.push((names.fixed.clone(), Content::Copy(from.fixed.clone())));
+    files.push((names.fixed.clone(), Content::Hidden(from.fixed.clone())));
     for header in ["seatlock.h", "seatlock.hpp"] {
         files.push((format!("include/{header}"), Content::Copy(root.join("include").join(header))));
     }
     for (template, folder) in [
         ("seatlock.pc.in", "lib/pkgconfig"),
+        ("seatlock-shared.pc.in", "lib/pkgconfig"),
         ("seatlockConfig.cmake.in", "lib/cmake/seatlock"),
         ("seatlockConfigVersion.cmake.in", "lib/cmake/seatlock"),
     ] {
@@ -132,12 +154,21 @@ fn files(from: &Libraries, version: &str) -> Result<Vec<(PathBuf, Content)>> {
 }
 
 fn fill(template: &str, names: &Names, system: &[String], version: &str) -> String {
+    // Between the two, GNU's linker and its relatives take a shared library only if something in it is still needed.
+    let (if_needed, as_before) = match () {
+        () if cfg!(target_os = "linux") => ("-Wl,--push-state,--as-needed", "-Wl,--pop-state"),
+        () if cfg!(target_os = "macos") => ("-Wl,-dead_strip_dylibs", ""),
+        () => ("", ""),
+    };
     template
+        .replace("@IF_NEEDED@", if_needed)
+        .replace("@AS_BEFORE@", as_before)
         .replace("@VERSION@", version)
         .replace("@SHARED@", &names.shared)
         .replace("@SONAME@", &names.soname)
         .replace("@IMPORT@", names.import.as_deref().unwrap_or_default())
         .replace("@STATIC@", &names.fixed)
+        .replace("@STATIC_FILE@", names.fixed.trim_start_matches("lib/"))
         .replace("@SYSTEM_LIBRARIES_LIST@", &system.join(";"))
         .replace("@SYSTEM_LIBRARIES@", &system.join(" "))
         .replace("@POINTER_SIZE@", &size_of::<usize>().to_string())
@@ -151,6 +182,11 @@ fn write(to: &Path, content: &Content) -> Result<()> {
     }
     match content {
         Content::Copy(from) => drop(fs::copy(from, to)?),
+        Content::Hidden(from) => {
+            let mut archive = fs::read(from)?;
+            hide_names(&mut archive)?;
+            fs::write(to, archive)?;
+        }
         Content::Text(text) => fs::write(to, text)?,
         Content::Link(target) => link(target, to)?,
     }
@@ -198,7 +234,12 @@ mod tests {
     #[test]
     fn templates_have_no_blanks_left() {
         let system = ["-lgcc_s".to_owned(), "-lc".to_owned()];
-        for template in ["seatlock.pc.in", "seatlockConfig.cmake.in", "seatlockConfigVersion.cmake.in"] {
+        for template in [
+            "seatlock.pc.in",
+            "seatlock-shared.pc.in",
+            "seatlockConfig.cmake.in",
+            "seatlockConfigVersion.cmake.in",
+        ] {
             let text = fs::read_to_string(repository().join("packaging").join(template)).unwrap();
             let filled = fill(&text, &names(), &system, "1.2.3");
             assert!(filled.contains("1.2.3") && !filled.contains('@'), "{template}: {filled}");

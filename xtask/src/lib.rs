@@ -11,6 +11,8 @@
 
 use std::path::{Path, PathBuf};
 
+/// Static libraries.
+pub mod archive;
 /// Builds the libraries and the server with cargo, each once per process.
 pub mod build;
 /// Runs the system's C and C++ compilers.
@@ -34,6 +36,8 @@ pub mod port;
 pub mod postgres;
 /// Runs commands and says what they printed when they fail.
 pub mod run;
+/// Jobs that run side by side.
+pub mod schedule;
 /// A licensing server of its own for one test.
 pub mod server;
 

@@ -10,15 +10,13 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use xtask::fault_proxy;
 use xtask::install::Install;
+use xtask::{build, fault_proxy, run};
 
-/// Checks that need more than Rust and a C compiler.
+/// Everything that must pass before a change is accepted.
 mod ci;
 /// A life of a seat, played before your eyes.
 mod demo;
-/// Format, clippy, documentation, and the committed header.
-mod lint;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The project's own commands")]
@@ -48,8 +46,6 @@ enum Verb {
     },
     /// Writes include/seatlock.h again after a change of src/ffi
     Header,
-    /// Format, clippy and documentation, with warnings as errors
-    Lint,
     /// Puts your plug-in before a network that lies, hangs or breaks, with a real server behind it
     ///
     /// It starts a licensing server and one bad way to it, prints what a plug-in would have compiled in, and lasts until
@@ -83,15 +79,35 @@ enum Verb {
         /// Folder for the pictures
         folder: PathBuf,
     },
-    /// Checks that need more than Rust and a C compiler; names what is missing
+    /// Everything that must pass before a change is accepted, in rings; names the programs that are missing
+    #[command(after_help = "Example:\n  cargo xtask ci lint library\n  cargo xtask ci faults/clock")]
     Ci {
-        /// Only checks whose name contains this
-        filter: Option<String>,
+        /// Rings, or steps as RING/STEP; all without one
+        #[arg(value_name = "RING")]
+        rings: Vec<String>,
+        /// Rings or steps that are left out
+        #[arg(long, value_name = "RING", value_delimiter = ',')]
+        except: Vec<String>,
+        /// Lists every ring: its steps, what they need, and how long it took last
+        #[arg(long)]
+        list: bool,
+    },
+    /// Installs the programs that rings need, on Debian and its relatives
+    Setup {
+        /// Rings, or steps as RING/STEP; all without one
+        #[arg(value_name = "RING")]
+        rings: Vec<String>,
+        /// Rings or steps that are left out
+        #[arg(long, value_name = "RING", value_delimiter = ',')]
+        except: Vec<String>,
+        /// Only prints the commands
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse().verb) {
+    match carry_out(Arguments::parse().verb) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -100,7 +116,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(verb: Verb) -> Result<()> {
+fn carry_out(verb: Verb) -> Result<()> {
     match verb {
         Verb::Demo => demo::run(),
         Verb::Install { prefix, destdir, debug, dry_run } => {
@@ -108,10 +124,10 @@ fn run(verb: Verb) -> Result<()> {
             let (said, files) =
                 if dry_run { ("would write", install.plan()?) } else { ("wrote", install.run()?) };
             files.iter().for_each(|file| println!("{said} {}", file.display()));
+            println!("{}", install.advice());
             Ok(())
         }
-        Verb::Header => lint::header(),
-        Verb::Lint => lint::run(),
+        Verb::Header => header(),
         Verb::FaultProxy { case: Some(case), list: false } => fault_proxy::interactive::run(&case),
         Verb::FaultProxy { .. } => {
             fault_proxy::interactive::list();
@@ -126,6 +142,16 @@ fn run(verb: Verb) -> Result<()> {
             println!("{}", ci::browser::walk(Some(&folder))?);
             Ok(())
         }
-        Verb::Ci { filter } => ci::run(filter.as_deref()),
+        Verb::Ci { list: true, .. } => ci::list(),
+        Verb::Ci { rings, except, list: false } => ci::run(&ci::Chosen::new(&rings, &except)?),
+        Verb::Setup { rings, except, dry_run } => ci::setup(&ci::Chosen::new(&rings, &except)?, dry_run),
     }
+}
+
+/// The header's own test writes it, so that there is one way to make it.
+fn header() -> Result<()> {
+    let mut test = build::cargo();
+    test.args(["test", "--quiet", "--test", "library", "the_committed_header_is_the_one"]);
+    print!("{}", run::output(test.env("SEATLOCK_UPDATE", "1"))?);
+    Ok(())
 }

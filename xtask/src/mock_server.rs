@@ -128,7 +128,7 @@ impl Shared {
                     machine_short: None,
                     last_used_at: None,
                 };
-                let answer = LeaseAnswer { lease, renewal: Uuid::new_v4().to_string(), seat, keyset };
+                let answer = LeaseAnswer { lease, renewal: renewal(), seat, keyset };
                 (200, "application/json", serde_json::to_vec(&answer)?)
             }
         };
@@ -165,6 +165,11 @@ fn seat(tkh: TokenHash) -> Uuid {
     Uuid::from_bytes(bytes)
 }
 
+/// Forty bytes of base64url, as a server's secrets are.
+fn renewal() -> String {
+    format!("{}{}", Uuid::new_v4().simple(), "A".repeat(22))
+}
+
 fn lease(request: &SeatRequest, tkh: TokenHash) -> LeaseClaims {
     LeaseClaims {
         iss: NAME.to_owned(),
@@ -184,6 +189,7 @@ fn lease(request: &SeatRequest, tkh: TokenHash) -> LeaseClaims {
         warn: DAY,
         clk: ClockPolicy { tol: DAY, act: ClockAction::Freeze },
         ks: 1,
+        rnh: None,
     }
 }
 

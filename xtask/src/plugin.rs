@@ -17,12 +17,19 @@ impl Plugin {
     /// # Errors
     /// The library or the example can not be built.
     pub fn build() -> Result<Self> {
-        let library = build::shared_library(false)?;
+        Self::with(&build::shared_library(false)?)
+    }
+
+    /// Compiles it against this shared library.
+    ///
+    /// # Errors
+    /// The example can not be built.
+    pub fn with(library: &Path) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("seatlock-plugin-").tempdir()?;
         let built = Self { folder };
         let example = repository().join("examples/c");
         let sources = [example.join("seatlock_plugin.c"), example.join("settings.c")];
-        let link = c::link_with(&library)?;
+        let link = c::link_with(library)?;
         let flags: Vec<&str> = c::C_WARNINGS.iter().copied().chain(link.iter().map(String::as_str)).collect();
         let sources: Vec<&Path> = sources.iter().map(PathBuf::as_path).collect();
         c::compile(&sources, &[&repository().join("include")], &built.program(), &flags)?;

@@ -227,7 +227,10 @@ impl Drop for Postgres {
 }
 
 /// The folder with initdb: that of the newest version where Debian puts them, or one of the search path.
-fn programs() -> Result<PathBuf> {
+///
+/// # Errors
+/// There is none.
+pub fn programs() -> Result<PathBuf> {
     let mut found: Vec<(u32, PathBuf)> = Vec::new();
     for entry in fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten() {
         let version = entry.file_name().to_string_lossy().parse();

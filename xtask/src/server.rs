@@ -55,7 +55,11 @@ impl Setup {
 /// looked for in the other.
 pub const SECRETS: &str = "SEATLOCK_TEST_SECRETS";
 
-fn note(file: &str, text: &str) -> Result<()> {
+/// Writes a line into a file of the folder that [`SECRETS`] names, if it is set: one search afterwards covers all tests.
+///
+/// # Errors
+/// The operating system refuses.
+pub fn note(file: &str, text: &str) -> Result<()> {
     let Some(folder) = std::env::var_os(SECRETS) else { return Ok(()) };
     let mut options = OpenOptions::new();
     #[cfg(unix)]

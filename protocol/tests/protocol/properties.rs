@@ -98,6 +98,7 @@ fn lease() -> impl Strategy<Value = LeaseClaims> {
             warn,
             clk,
             ks,
+            rnh: None,
         }
     })
 }

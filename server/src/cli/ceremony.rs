@@ -114,8 +114,12 @@ impl Propose {
         // The key must be on disk before anybody is asked to sign for it.
         folder.write_lease_key(&next.key)?;
         let proposal = Proposal { root_key, last: next.last.jws, next: next.set };
-        write_new(&self.out, &proposal)?;
         let kid = next.key.key.kid();
+        if let Err(error) = write_new(&self.out, &proposal) {
+            // Nobody will ever sign for it.
+            folder.remove_lease_key(kid)?;
+            return Err(error.context("nothing was proposed"));
+        }
         let value = json!({ "proposal": self.out, "seq": proposal.next.seq, "kid": kid });
         let text = format!(
             "{}\nproposal written to {}. Nothing is changed yet. Take it to the root key, and there run: keys sign",

@@ -5,7 +5,9 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use seatlock_protocol::{PublicKey, SigningKey, UnixTime};
 use seatlock_server::{
-    keys::{DataFolder, first_set, new_key, pepper_check, place_of, read_key, sign_set},
+    clock::system_time,
+    files::place_of,
+    keys::{DataFolder, first_set, new_key, pepper_check, read_key, sign_set},
     rules::License,
     store::{
         AnyStore, ServerInfo, Store as _, StoreError, StoredKeySet,
@@ -13,7 +15,7 @@ use seatlock_server::{
         sqlite::SqliteStore,
     },
 };
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 use uuid::Uuid;
 
 #[derive(Args)]
@@ -45,31 +47,31 @@ pub(super) struct Init {
 
 impl Init {
     pub(super) async fn run(self, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
-        if folder.is_taken() {
+        if folder.is_taken()? {
             bail!("{} is set up already; nothing was changed. Name another folder.", folder.path().display());
         }
         if self.issuer.is_empty() || self.issuer.len() > 255 {
             bail!("the issuer must have 1 to 255 bytes");
         }
+        if self.settings.ended(system_time()) {
+            bail!("--expires is in the past: no plug-in could be activated; nothing was set up");
+        }
         let usual = License::usual(Uuid::new_v4(), Uuid::new_v4(), self.ephemeral);
-        let license = self.settings.named().apply(usual, UnixTime::MIN).map_err(invalid)?;
+        let license = self.settings.clone().named().apply(usual, UnixTime::MIN).map_err(invalid)?;
+        if license.seats_max == 0 {
+            bail!("--seats 0: no plug-in could be activated; nothing was set up");
+        }
         // Looked at before anything is made.
         let shared = match folder.postgres() {
             Some(address) => Some(empty(address).await?),
             None => None,
         };
-        folder.create()?;
-        let (root, root_file) =
-            root_key(folder, self.root_key, self.root_key_out).context("nothing was set up")?;
-        let server = ServerInfo {
-            issuer: self.issuer.clone(),
-            root_key: root.public(),
-            documentation: self.documentation,
-            support: self.support,
-        };
-        let account = self.account.unwrap_or_else(|| self.issuer.clone());
-        let (store, lease) = set_up(folder, shared, &root, server, (account, license.clone())).await?;
-        store.close().await;
+        let mut made = Made::before(folder);
+        let done = self.make(folder, shared, &license, &mut made).await;
+        if done.is_err() && is_empty(folder).await {
+            made.take_away();
+        }
+        let (root, root_file, lease) = done.context("nothing was set up")?;
 
         let value = serde_json::json!({
             "data": folder.path(),
@@ -91,6 +93,74 @@ impl Init {
             root_file.display(),
         );
         output.done(&value, &text)
+    }
+
+    async fn make(
+        &self,
+        folder: &DataFolder,
+        shared: Option<AnyStore>,
+        license: &License,
+        made: &mut Made,
+    ) -> anyhow::Result<(SigningKey, PathBuf, PublicKey)> {
+        folder.create()?;
+        let (root, root_file) = root_key(folder, self.root_key.clone(), self.root_key_out.clone())?;
+        made.root_key = self.root_key.is_none().then(|| root_file.clone());
+        let server = ServerInfo {
+            issuer: self.issuer.clone(),
+            root_key: root.public(),
+            documentation: self.documentation.clone(),
+            support: self.support.clone(),
+        };
+        let account = self.account.clone().unwrap_or_else(|| self.issuer.clone());
+        let (store, lease) = set_up(folder, shared, &root, server, (account, license.clone())).await?;
+        store.close().await;
+        Ok((root, root_file, lease))
+    }
+}
+
+/// What a first try leaves that fails. It would be in the way of the second.
+struct Made {
+    folder: DataFolder,
+    /// Folders that were there before.
+    kept: Vec<PathBuf>,
+    /// Lease keys that were there before.
+    keys: Vec<PathBuf>,
+    /// The root key, if it was made.
+    root_key: Option<PathBuf>,
+}
+
+impl Made {
+    fn before(folder: &DataFolder) -> Self {
+        let kept = [folder.path().to_owned(), folder.lease_keys()];
+        let kept = kept.into_iter().filter(|path| path.exists()).collect();
+        Self { folder: folder.clone(), kept, keys: folder.lease_key_files(), root_key: None }
+    }
+
+    /// What can not be removed is in the words of the next try.
+    fn take_away(self) {
+        let new = |path: &PathBuf| !self.keys.contains(path);
+        let files = self.folder.lease_key_files().into_iter().filter(new).chain(self.root_key.clone());
+        for file in files {
+            let _ = fs::remove_file(file);
+        }
+        // There was neither when this began.
+        let _ = self.folder.remove_pepper();
+        if self.folder.database().exists() {
+            let _ = SqliteStore::remove(&self.folder.database());
+        }
+        let folders = [self.folder.lease_keys(), self.folder.path().to_owned()];
+        for folder in folders.iter().filter(|folder| !self.kept.contains(folder)) {
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
+
+/// Whether the database knows of no server: then nobody needs the keys that were made for it.
+async fn is_empty(folder: &DataFolder) -> bool {
+    match folder.postgres() {
+        // Its file goes with the keys.
+        None => true,
+        Some(address) => empty(address).await.is_ok(),
     }
 }
 
@@ -152,6 +222,12 @@ pub(super) fn root_key(
     if place.starts_with(folder.path().canonicalize()?) {
         bail!(
             "{} would lie in the data folder, where every backup and every intruder finds it",
+            file.display()
+        );
+    }
+    if file.exists() {
+        bail!(
+            "{} is there already: name it with --root-key, or another place with --root-key-out",
             file.display()
         );
     }

@@ -6,7 +6,7 @@ use clap::{
     Args, Subcommand,
     builder::{PossibleValuesParser, TypedValueParser as _},
 };
-use seatlock_protocol::claims::ClockAction;
+use seatlock_protocol::{UnixTime, claims::ClockAction};
 use seatlock_server::{
     rules::{ClonePolicy, ReleaseMode},
     view::{ClockSettings, LicenseSettings, LicenseView, Timestamp},
@@ -44,7 +44,7 @@ pub(super) enum LicenseCommand {
 }
 
 /// Limits and policy.
-#[derive(Args)]
+#[derive(Clone, Args)]
 pub(super) struct Settings {
     /// Product that may be activated; may be repeated
     #[arg(long = "product", value_name = "NAME")]
@@ -108,6 +108,11 @@ fn clock_action(name: String) -> ClockAction {
 }
 
 impl Settings {
+    /// Whether an end was named that has passed.
+    pub(super) fn ended(&self, now: UnixTime) -> bool {
+        self.expires.is_some_and(|end| end.0.is_some_and(|end| end <= now))
+    }
+
     /// What was named on the command line.
     pub(super) fn named(self) -> LicenseSettings {
         let words = |named: Vec<String>| Some(named).filter(|named| !named.is_empty());
@@ -157,7 +162,7 @@ impl LicenseCommand {
                 let settings = LicenseSettings { suspended, ..settings.named() };
                 let changed = access.change_license(id, settings).await;
                 let license = changed.with_context(|| format!("license {id} was not changed"))?;
-                output.done(&license, &format!("license {id} changed"))
+                output.done(&license, &format!("license {id} changed{}", too_many(&license)))
             }
             Self::Show { id } => {
                 let mut shown = access.licenses().await?;
@@ -185,6 +190,20 @@ impl LicenseCommand {
             }
         }
     }
+}
+
+/// What becomes of tokens for which there is no seat any more.
+fn too_many(license: &LicenseView) -> String {
+    if license.tokens <= license.seats_max {
+        return String::new();
+    }
+    format!(
+        "\n\n{} tokens exist, but the license has {} seats: no more than that are in use at a time, and no token can be \
+         made. To have as many tokens as seats, revoke {} seats.",
+        license.tokens,
+        license.seats_max,
+        license.tokens - license.seats_max
+    )
 }
 
 fn ends(license: &LicenseView) -> String {

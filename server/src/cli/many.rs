@@ -4,11 +4,14 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use futures_util::{StreamExt as _, stream};
 use seatlock_server::{
+    clock::system_time,
     rules::{REMEMBERED, check_email},
     seal::Secret,
     view::{IssuedView, csv::harmless},
 };
 use serde_json::json;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook_tokio::Signals;
 use std::{
     collections::HashMap,
     fs::{File, OpenOptions},
@@ -16,12 +19,9 @@ use std::{
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time::sleep,
-};
+use tokio::time::sleep;
 use uuid::Uuid;
 
 /// Seats that are made at once.
@@ -89,7 +89,7 @@ impl std::str::FromStr for Run {
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    system_time().seconds().unsigned_abs()
 }
 
 /// An address, and the line that it is in.
@@ -247,11 +247,8 @@ async fn all_of(
         (made, error)
     };
     let interrupted = async {
-        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        }
+        let Ok(mut end) = Signals::new([SIGTERM, SIGINT]) else { return std::future::pending().await };
+        end.next().await;
         say("stopping; seats that are being made are waited for");
         stop.store(true, Ordering::Relaxed);
         std::future::pending().await

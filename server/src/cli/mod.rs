@@ -54,14 +54,23 @@ mod usage;
 mod user;
 
 use access::Place;
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, parser::ValueSource};
 use output::Output;
 use seatlock_server::{
+    files,
     keys::DataFolder,
-    store::{AnyStore, Look, Store as _, postgres::PostgresStore, sqlite::SqliteStore},
+    store::{
+        AnyStore, Look, Store as _,
+        postgres::PostgresStore,
+        sqlite::{SqliteStore, beside},
+    },
 };
-use std::path::PathBuf;
+use std::{
+    fs::{File, OpenOptions},
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 /// License activation for 3D plug-ins: the server, and the commands of whoever runs it.
 ///
@@ -326,10 +335,12 @@ async fn open(folder: &DataFolder) -> anyhow::Result<AnyStore> {
         return Ok(store.into());
     }
     let file = database_file(folder)?;
+    permitted(&file, File::options().read(true).write(true))?;
     let store = SqliteStore::open(&file, false).await;
-    store
-        .map(AnyStore::from)
-        .with_context(|| format!("{} can not be opened. Restore it from a backup", file.display()))
+    store.map(AnyStore::from).map_err(|error| {
+        let advice = if error.is_damage() { ". Restore it from a backup" } else { "" };
+        anyhow::Error::new(error).context(format!("{} can not be opened{advice}", file.display()))
+    })
 }
 
 /// What [`open`] would find, without changing anything.
@@ -340,25 +351,45 @@ async fn look(folder: &DataFolder) -> anyhow::Result<Look> {
         }
         None => {
             let file = database_file(folder)?;
+            permitted(&file, File::options().read(true))?;
             SqliteStore::look(&file).await.with_context(|| format!("{} can not be used", file.display()))
         }
     }
 }
 
+/// SQLite does not tell a file that is somebody else's from one that is broken.
+fn permitted(file: &Path, asked: &OpenOptions) -> anyhow::Result<()> {
+    match asked.open(file) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            bail!("{} can not be opened: {}", file.display(), files::in_words(file, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The database file, which must be there.
 fn database_file(folder: &DataFolder) -> anyhow::Result<PathBuf> {
-    let file = folder.database();
-    if !file.exists() && folder.is_taken() {
+    let (file, path) = (folder.database(), folder.path().display());
+    let there = files::is_there(&file);
+    if there.map_err(|error| anyhow!("{path} can not be used: {}", files::in_words(&file, &error)))? {
+        return Ok(file);
+    }
+    let journal = beside(&file, "-wal");
+    if journal.exists() {
         bail!(
-            "{} has keys but no database. Name its PostgreSQL database with --database or SEATLOCK_DATABASE_URL, or \
-             restore a backup",
-            folder.path().display()
+            "{} is not there any more, but its journal is, which may have its newest changes: {}. Put the database back to it, \
+             or restore a backup",
+            file.display(),
+            journal.display()
         );
     }
-    if !file.exists() {
-        bail!("{0} is not set up. Run: seatlock-server --data {0} init --help", folder.path().display());
+    if folder.is_taken()? {
+        bail!(
+            "{path} has keys but no database. Name its PostgreSQL database with --database or SEATLOCK_DATABASE_URL, or \
+             restore a backup. If \"init\" was interrupted here, delete the folder and run it again"
+        );
     }
-    Ok(file)
+    bail!("{path} is not set up. Run: seatlock-server --data {path} init --help")
 }
 
 #[cfg(test)]

@@ -1,15 +1,18 @@
 use super::output::Output;
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use seatlock_server::{
+    files,
     keys::DataFolder,
     rules::{Restored, timestamp},
-    store::{Recovery, Store as _, sqlite::SqliteStore},
+    store::{
+        Recovery, Store as _, StoreError,
+        sqlite::{SqliteStore, beside},
+    },
     view::RecoveryView,
 };
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -27,11 +30,21 @@ impl Restore {
             );
         }
         let database = folder.database();
-        let (new, old) = (database.with_extension("db.new"), database.with_extension("db.replaced"));
+        let (new, old) = (beside(&database, ".new"), beside(&database, ".replaced"));
         let nothing = || format!("{} was not restored", self.file.display());
-        if old.exists() {
-            bail!("{}: {} is there from the last time; move it away", nothing(), old.display());
+        for left in [old.clone(), beside(&old, "-wal")] {
+            if left.exists() {
+                bail!("{}: {} is there from the last time; move it away", nothing(), left.display());
+            }
         }
+        if new.exists() {
+            bail!(
+                "{}: {} is there. If no other \"restore\" is at work, one was interrupted; then delete it",
+                nothing(),
+                new.display()
+            );
+        }
+        self.is_whole(&database).with_context(nothing)?;
         copy(&self.file, &new).with_context(nothing)?;
         let mut done = prepare(&new).await;
         if done.is_ok()
@@ -40,17 +53,37 @@ impl Restore {
             done = Err(error);
         }
         if done.is_err() {
-            fs::remove_file(&new)?;
+            SqliteStore::remove(&new)?;
         }
         let restored = done.with_context(nothing)?;
         let mut text = format!("{} restored; {}", self.file.display(), said(&restored));
-        let replaced = old.exists().then_some(&old);
-        if let Some(old) = replaced {
+        let replaced = [old.clone(), beside(&old, "-wal")].into_iter().find(|old| old.exists());
+        if let Some(old) = &replaced {
             text.push_str(&format!("; what was there is now {}", old.display()));
         }
         let view = RecoveryView::from(&restored);
         let value = serde_json::json!({ "database": database, "replaced": replaced, "recovery": view });
         output.done(&value, &text)
+    }
+}
+
+impl Restore {
+    /// A copy that lacks its journal is an older database than it looks like.
+    fn is_whole(&self, database: &Path) -> anyhow::Result<()> {
+        let same = |file: &Path| Some(file.canonicalize().ok()? == database.canonicalize().ok()?);
+        if same(&self.file) == Some(true) {
+            bail!("it is the database itself. To mark it as restored, run: seatlock-server restore-mark");
+        }
+        for journal in ["-wal", "-journal"].map(|ending| beside(&self.file, ending)) {
+            if fs::metadata(&journal).is_ok_and(|found| found.len() > 0) {
+                bail!(
+                    "{} lies beside it, with changes that are not in it. Put both in the place of the database, under its name, \
+                     and run: seatlock-server restore-mark",
+                    journal.display()
+                );
+            }
+        }
+        Ok(())
     }
 }
 
@@ -72,18 +105,29 @@ fn said(recovery: &Recovery) -> String {
     )
 }
 
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    let mut copy = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
-    io::copy(&mut File::open(from)?, &mut copy)?;
-    copy.sync_all()
+/// Leaves nothing behind when it fails.
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let said =
+        |path: &Path, error: io::Error| anyhow!("{}: {}", path.display(), files::in_words(path, &error));
+    let mut backup = File::open(from).map_err(|error| said(from, error))?;
+    let mut copy = files::create(to).map_err(|error| said(to, error))?;
+    if let Err(error) = io::copy(&mut backup, &mut copy).and_then(|_| copy.sync_all()) {
+        fs::remove_file(to)?;
+        // It may be either of them.
+        return Err(anyhow!("{} was not copied to {}: {error}", from.display(), to.display()));
+    }
+    Ok(())
 }
 
 /// Checks that it is a server's database, and marks it.
 async fn prepare(new: &Path) -> anyhow::Result<Recovery> {
     let store = SqliteStore::open(new, false).await.context("it is not a backup of a server")?;
     let marked = async {
-        store.server().await?;
-        store.mark_restored().await
+        match store.server().await {
+            Err(StoreError::NotInitialised) => bail!("it is not a backup of a server"),
+            server => server?,
+        };
+        Ok(store.mark_restored().await?)
     }
     .await;
     store.close().await;
@@ -95,21 +139,26 @@ async fn prepare(new: &Path) -> anyhow::Result<Recovery> {
     Ok(restored)
 }
 
+/// What was there keeps its journals, and comes back if the new one can not take its place.
 async fn in_place_of(new: &Path, database: &Path, old: &Path) -> anyhow::Result<()> {
-    if database.exists() {
-        if SqliteStore::is_open_elsewhere(database).await {
-            bail!("the server is running; stop it first");
-        }
-        fs::rename(database, old)?;
+    if database.exists() && SqliteStore::is_open_elsewhere(database).await {
+        bail!("the server is running; stop it first");
     }
-    for journal in ["db-wal", "db-shm"] {
-        // Of a database that is damaged; the new one must not be taken for it.
-        let journal = database.with_extension(journal);
-        if journal.exists() {
-            fs::remove_file(journal)?;
+    let mut moved = Vec::new();
+    // A journal without its database, or of one that is damaged, must not be taken for the new one's.
+    let moves =
+        ["", "-wal", "-shm", "-journal"].map(|ending| (beside(database, ending), beside(old, ending)));
+    let steps =
+        moves.into_iter().filter(|(from, _)| from.exists()).chain([(new.to_owned(), database.to_owned())]);
+    for (from, to) in steps {
+        if let Err(error) = fs::rename(&from, &to) {
+            for (from, to) in moved.iter().rev() {
+                fs::rename(to, from)?;
+            }
+            return Err(anyhow!("{} was not renamed to {}: {error}", from.display(), to.display()));
         }
+        moved.push((from, to));
     }
-    fs::rename(new, database)?;
     let folder = database.parent().context("a database without a folder")?;
     Ok(File::open(folder)?.sync_all()?)
 }

@@ -2,6 +2,7 @@ use super::output::Output;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use seatlock_server::{
+    files,
     keys::{DataFolder, pepper_check},
     store::{Moved, Store as _, sqlite::SqliteStore},
 };
@@ -59,13 +60,17 @@ impl Import {
         // Without the keys and the pepper of the old server no token would be known.
         let keys = "copy the old server's data folder, without its database, to here first";
         let check = pepper_check(&*folder.pepper().context(keys).with_context(nothing)?);
-        let (database, new) = (folder.database(), folder.postgres().is_none() && !folder.database().exists());
-        let store =
-            if new { SqliteStore::open(&database, true).await?.into() } else { super::open(folder).await? };
+        let database = folder.database();
+        let new = folder.postgres().is_none() && !files::is_there(&database).with_context(nothing)?;
+        let store = if new {
+            SqliteStore::open(&database, true).await.with_context(nothing)?.into()
+        } else {
+            super::open(folder).await?
+        };
         let moved = store.import(self.file.clone(), check, self.dry_run, Box::new(progress)).await;
         store.close().await;
         if new && (self.dry_run || moved.is_err()) {
-            std::fs::remove_file(&database)?;
+            SqliteStore::remove(&database)?;
         }
         let moved = moved.with_context(nothing)?;
         if self.dry_run {

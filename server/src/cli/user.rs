@@ -18,7 +18,7 @@ pub(super) enum UserCommand {
     Add {
         /// E-mail address, by which the user signs in
         email: String,
-        /// The account, when there are several
+        /// The account, when there are several [default for administrators: one of their own, "Administrators"]
         #[arg(long, value_name = "UUID")]
         account: Option<Uuid>,
         /// What the user may do
@@ -81,7 +81,10 @@ impl UserCommand {
     async fn carry_out(self, access: &Access, output: Output) -> anyhow::Result<()> {
         match self {
             Self::Add { email, account, role, password } => {
-                let account = access.account(account).await?.id;
+                let account = match (account, role) {
+                    (None, Role::Admin) => access.administrators().await?.id,
+                    (named, _) => access.account(named).await?.id,
+                };
                 let added = access.add_user(account, &email, role, password.typed()?).await;
                 let (user, made) =
                     added.with_context(|| format!("{} was not added", email.escape_debug()))?;

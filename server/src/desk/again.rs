@@ -53,7 +53,7 @@ impl Memory<'_> {
         {
             return Err(Refused::invalid("Idempotency-Key", "1 to 255 visible ASCII characters are needed"));
         }
-        let key = self.derived(b"seatlock-idempotency-v1\0", what, again);
+        let key = self.name(what, again);
         let request = Sha256::digest(again.request).into();
         let secret = token.map(Token::expose_secret).unwrap_or_default();
         let sealed = self.seal_key(what, again).seal(&key, secret.as_bytes())?;
@@ -72,10 +72,15 @@ impl Memory<'_> {
         sealed: &[u8],
     ) -> Result<Token, Refused> {
         let again = again.ok_or_else(|| Refused::invalid("Idempotency-Key", "there is none"))?;
-        let key = self.derived(b"seatlock-idempotency-v1\0", what, again);
+        let key = self.name(what, again);
         let secret = self.seal_key(what, again).open(&key, sealed)?;
         let text = std::str::from_utf8(&secret).unwrap_or_default();
         Token::parse(text, kind).map_err(|_| Refused::Seal(SealError::Closed))
+    }
+
+    /// By what the answer to a request for `what` is found again.
+    pub(super) fn name(&self, what: &str, again: Again<'_>) -> Hash {
+        self.derived(b"seatlock-idempotency-v1\0", what, again)
     }
 
     /// Needs both as well.

@@ -18,7 +18,7 @@ mod sign_in;
 pub use again::{Again, Memory};
 pub use issuers::Issuers;
 pub use office::Invited;
-pub use seats::{Acted, Issued};
+pub use seats::{Acted, Issued, Recalled};
 pub use self_service::IssuedApiToken;
 pub use sign_in::{Browser, Denied, Known, SignIn, session_hash, sign_in, sign_in_known};
 

@@ -1,15 +1,23 @@
-use super::{Again, Desk, Refused};
+use super::{Again, Desk, Refused, sign_in::name};
 use crate::keys::DataFolder;
 use crate::offline::{self, OfflineError, Outcome};
-use crate::rules::{Answer, AttemptBy, License, OwnerAct, SHARE_LIFE, Seat, check_email};
+use crate::rules::{Answer, AttemptBy, License, OwnerAct, SHARE_LIFE, check_email};
 use crate::seal::Secret;
 use crate::share;
 use crate::store::{
-    Answered, AuditQuery, AuditRow, Hash, ListedSeat, Made, NewSeat, OwnerOrder, Page, Recovery, SeatQuery,
-    Share, Store, StoreError, TokenHashes,
+    Answered, AuditQuery, AuditRow, ListedSeat, Made, NewSeat, OwnerOrder, Page, Recovery, SeatQuery, Share,
+    Store, StoreError, TokenHashes,
 };
 use seatlock_protocol::{Token, TokenKind, UnixTime, file::RequestFile};
 use uuid::Uuid;
+
+/// What an answer with the token of a new seat is remembered by.
+const NEW_SEAT: &str = "seat";
+
+/// The same for a token that replaces another.
+fn refresh_of(seat: Uuid) -> String {
+    format!("refresh {seat}")
+}
 
 /// A seat whose token is shown now, and never again.
 pub struct Issued {
@@ -21,6 +29,25 @@ pub struct Issued {
     pub token: Token,
     /// Whether it was made by the same request before.
     pub repeated: bool,
+}
+
+/// What is left of a form that issued a token.
+pub enum Recalled {
+    /// The token, as the same form would be answered with it.
+    Token {
+        /// The seat.
+        seat: Box<ListedSeat>,
+        /// Its license.
+        license: Box<License>,
+        /// The token.
+        token: Token,
+        /// Whether it replaced another one.
+        refreshed: bool,
+    },
+    /// The seat has another token by now, or none.
+    Replaced,
+    /// It is too long ago, or it was somebody else's form.
+    Forgotten,
 }
 
 /// What became of a seat.
@@ -75,7 +102,6 @@ impl<S: Store> Desk<'_, S> {
         license: Option<Uuid>,
         again: Option<Again<'_>>,
     ) -> Result<Issued, Refused> {
-        const WHAT: &str = "seat";
         check_email(email).map_err(|reason| Refused::invalid("email", reason))?;
         let license = self.chosen(license).await?;
         let token = Token::generate(TokenKind::Integration, getrandom::fill)?;
@@ -85,13 +111,13 @@ impl<S: Store> Desk<'_, S> {
             shared_with: email.to_owned(),
             token: TokenHashes::of(&token, self.pepper),
             identity: None,
-            remember: self.memory().remember(again, WHAT, Some(&token))?,
+            remember: self.memory().remember(again, NEW_SEAT, Some(&token))?,
             by: self.actor(),
         });
         let (id, token, repeated) = match made.await? {
             Made::New(answered) => (accepted(answered)?.0, token, false),
             Made::Before { subject, sealed } => {
-                (subject, self.memory().recall(again, WHAT, TokenKind::Integration, &sealed)?, true)
+                (subject, self.memory().recall(again, NEW_SEAT, TokenKind::Integration, &sealed)?, true)
             }
         };
         let (seat, license) = self.seat(id).await?;
@@ -109,6 +135,40 @@ impl<S: Store> Desk<'_, S> {
         }
     }
 
+    /// The token that a form of the user's made for this seat, once more.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn issued(&self, id: Uuid, key: &str) -> Result<Recalled, Refused> {
+        let (seat, license) = self.seat(id).await?;
+        let again = Again { key, request: &[] };
+        for (what, refreshed) in [(NEW_SEAT.to_owned(), false), (refresh_of(id), true)] {
+            let found = self.store.remembered(self.memory().name(&what, again)).await?;
+            let Some((_, sealed)) = found.filter(|(subject, _)| *subject == id) else { continue };
+            let token = self.memory().recall(Some(again), &what, TokenKind::Integration, &sealed)?;
+            if !self.store.is_token_of(id, token.stored_hash(self.pepper)).await? {
+                return Ok(Recalled::Replaced);
+            }
+            let (seat, license) = (Box::new(seat), Box::new(license));
+            return Ok(Recalled::Token { seat, license, token, refreshed });
+        }
+        Ok(Recalled::Forgotten)
+    }
+
+    /// T11, for the person with this e-mail address from now on.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn refresh_for(
+        &self,
+        id: Uuid,
+        email: &str,
+        again: Option<Again<'_>>,
+    ) -> Result<Acted, Refused> {
+        check_email(email).map_err(|reason| Refused::invalid("email", reason))?;
+        self.order(id, OwnerAct::Refresh, Some(email.to_owned()), false, again).await
+    }
+
     /// T8, T11 or T12. With `dry_run` it is decided, and nothing is changed.
     ///
     /// # Errors
@@ -120,7 +180,18 @@ impl<S: Store> Desk<'_, S> {
         dry_run: bool,
         again: Option<Again<'_>>,
     ) -> Result<Acted, Refused> {
-        let what = format!("refresh {id}");
+        self.order(id, act, None, dry_run, again).await
+    }
+
+    async fn order(
+        &self,
+        id: Uuid,
+        act: OwnerAct,
+        shared_with: Option<String>,
+        dry_run: bool,
+        again: Option<Again<'_>>,
+    ) -> Result<Acted, Refused> {
+        let what = refresh_of(id);
         let again = again.filter(|_| act == OwnerAct::Refresh && !dry_run);
         self.seat(id).await?;
         let token = match act {
@@ -131,6 +202,7 @@ impl<S: Store> Desk<'_, S> {
             seat: id,
             act,
             new_token: token.as_ref().map(|token| TokenHashes::of(token, self.pepper)),
+            shared_with,
             dry_run,
             remember: self.memory().remember(again, &what, token.as_ref())?,
             by: self.actor(),
@@ -151,17 +223,23 @@ impl<S: Store> Desk<'_, S> {
     /// Whether the user may send this seat's token to somebody now. It is counted.
     ///
     /// # Errors
-    /// See [`Refused`]; [`StoreError::Conflict`] when the token was never this seat's.
+    /// See [`Refused`]; [`StoreError::Conflict`] when it is not the seat's token, or not any more.
     pub async fn may_send(&self, id: Uuid, token: &Token) -> Result<(), Refused> {
         self.seat(id).await?;
-        let found = self.store.seat_of(token.hash()).await?;
-        let is_its = |(hash, seat, _): &(Hash, Seat, License)| {
-            seat.id == id && *hash == token.stored_hash(self.pepper)
-        };
-        if !found.as_ref().is_some_and(is_its) {
+        if !self.store.is_token_of(id, token.stored_hash(self.pepper)).await? {
             return Err(StoreError::Conflict.into());
         }
         self.attempt(AttemptBy::Letters, b"letters\0").await
+    }
+
+    /// Whether a form that sends an e-mail comes for the first time. It is counted.
+    ///
+    /// # Errors
+    /// [`Refused::Store`].
+    pub async fn is_first_of(&self, form_key: &str) -> Result<bool, Refused> {
+        let form = [self.who.user.id.as_bytes().as_slice(), form_key.as_bytes()].concat();
+        let tried = name(self.pepper, b"form\0", &form);
+        Ok(self.store.attempt(vec![(AttemptBy::Form, tried)]).await?.is_none())
     }
 
     /// A one-time link for a token that is still the seat's, and when it ends.

@@ -1,11 +1,13 @@
 use super::{Again, Desk, Refused, sign_in::name};
 use crate::password::Passwords;
-use crate::rules::{AttemptBy, Verdict, check_password};
+use crate::rules::{AttemptBy, Verdict, check_password, issues_no_tokens};
 use crate::store::{ApiToken, Ending, Made, NewApiToken, Session, Store, StoreError, UserChange};
 use seatlock_protocol::{Act, Code, Token, TokenKind};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+/// What an answer with an API token is remembered by.
+const API_TOKEN: &str = "api token";
 /// Bytes of the longest name of an API token.
 const NAME_MAX: usize = 100;
 
@@ -26,6 +28,45 @@ impl<S: Store> Desk<'_, S> {
         Ok(self.store.api_tokens(self.who.user.id).await?)
     }
 
+    /// Why the user gets no API token; `None` when the user may have one. As with tokens for plug-ins, one license of the
+    /// account has to serve; whoever runs the server needs none.
+    ///
+    /// # Errors
+    /// [`Refused::Store`].
+    pub async fn no_api_tokens(&self) -> Result<Option<Verdict>, Refused> {
+        if self.is_admin() {
+            return Ok(None);
+        }
+        let (now, licenses) = (self.store.ready().await?, self.licenses(Some(self.who.account.id)).await?);
+        let mut verdicts: Vec<_> = licenses.iter().map(|license| issues_no_tokens(license, now)).collect();
+        Ok(if verdicts.iter().any(Option::is_none) { None } else { verdicts.pop().flatten() })
+    }
+
+    /// The API token that a form of the user's made, once more; `None` when it is too long ago, it was somebody else's
+    /// form, or the token was deleted.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn issued_api_token(&self, id: Uuid, key: &str) -> Result<Option<IssuedApiToken>, Refused> {
+        let again = Again { key, request: &[] };
+        let found = self.store.remembered(self.memory().name(API_TOKEN, again)).await?;
+        let Some((_, sealed)) = found.filter(|(subject, _)| *subject == id) else { return Ok(None) };
+        let Some(api_token) = self.api_tokens().await?.into_iter().find(|known| known.id == id) else {
+            return Ok(None);
+        };
+        let token = self.memory().recall(Some(again), API_TOKEN, TokenKind::Api, &sealed)?;
+        Ok(Some(IssuedApiToken { api_token, token }))
+    }
+
+    /// Whether the user has a password, which nobody has who was let in by a sign-in service from the beginning.
+    ///
+    /// # Errors
+    /// [`Refused::Store`].
+    pub async fn has_password(&self) -> Result<bool, Refused> {
+        let kept = self.store.user(&self.who.user.email).await?;
+        Ok(kept.is_some_and(|(_, kept)| kept.is_somebodys()))
+    }
+
     /// A new API token for the user.
     ///
     /// # Errors
@@ -35,10 +76,12 @@ impl<S: Store> Desk<'_, S> {
         name: &str,
         again: Option<Again<'_>>,
     ) -> Result<IssuedApiToken, Refused> {
-        const WHAT: &str = "api token";
         let name = name.trim();
         if name.is_empty() || name.len() > NAME_MAX || name.contains(char::is_control) {
             return Err(Refused::invalid("name", "say in 1 to 100 bytes what the API token is for"));
+        }
+        if let Some(verdict) = self.no_api_tokens().await? {
+            return Err(Refused::Verdict(verdict));
         }
         let token = Token::generate(TokenKind::Api, getrandom::fill)?;
         let made = self.store.add_api_token(
@@ -47,7 +90,7 @@ impl<S: Store> Desk<'_, S> {
                 user: self.who.user.id,
                 name: name.to_owned(),
                 hash: token.stored_hash(self.pepper),
-                remember: self.memory().remember(again, WHAT, Some(&token))?,
+                remember: self.memory().remember(again, API_TOKEN, Some(&token))?,
             },
             self.actor(),
         );
@@ -58,7 +101,7 @@ impl<S: Store> Desk<'_, S> {
                 let api_token = api_token.ok_or_else(|| Refused::no_such("API token", subject))?;
                 Ok(IssuedApiToken {
                     api_token,
-                    token: self.memory().recall(again, WHAT, TokenKind::Api, &sealed)?,
+                    token: self.memory().recall(again, API_TOKEN, TokenKind::Api, &sealed)?,
                 })
             }
         }
@@ -88,8 +131,8 @@ impl<S: Store> Desk<'_, S> {
         // keeps nobody from those.
         self.attempt(AttemptBy::Person, b"change\0").await?;
         let kept = self.store.user(email).await?;
-        if !passwords.verify(present, kept.as_ref().map(|(_, kept)| kept)).await {
-            return Err(Refused::invalid("password", "That is not your present password."));
+        if !passwords.verify(present, kept.as_ref().map(|(_, kept)| kept)).await? {
+            return Err(Refused::invalid("password", "That is not your current password."));
         }
         let change = UserChange::Password(passwords.hash(new).await?);
         self.store.change_user(self.who.user.id, change, self.who.session, self.actor()).await?;

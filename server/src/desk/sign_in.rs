@@ -1,5 +1,5 @@
 use crate::limits::network;
-use crate::password::Passwords;
+use crate::password::{PasswordError, Passwords};
 use crate::rules::AttemptBy;
 use crate::seal::Secret;
 use crate::store::{Ending, Hash, NewSession, PasswordHash, Store, StoreError, User};
@@ -53,6 +53,9 @@ pub enum Denied {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The password could not be compared.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
     /// The operating system's random source failed.
     #[error("the operating system gives no random numbers: {0}")]
     Random(#[from] getrandom::Error),
@@ -87,7 +90,7 @@ pub async fn sign_in<S: Store>(
         return Err(Denied::TooMany { until });
     }
     let found = store.user(&email).await?.filter(|(user, _)| user.disabled_at.is_none());
-    if !passwords.verify(asking.password, found.as_ref().map(|(_, kept)| kept)).await {
+    if !passwords.verify(asking.password, found.as_ref().map(|(_, kept)| kept)).await? {
         return Err(Denied::Wrong);
     }
     let (user, password) = found.ok_or(Denied::Wrong)?;

@@ -2,7 +2,7 @@ use super::{KeySet, Unusable};
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 use rustls::{ClientConfig, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt as _;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use std::{sync::Arc, time::Duration};
 
 /// Longest time for a connection.
@@ -18,9 +18,18 @@ pub struct Endpoints {
     issuer: String,
     jwks_uri: String,
     /// Where people sign in.
+    #[serde(default, deserialize_with = "fitting")]
     pub authorization_endpoint: Option<String>,
     /// Where codes are exchanged for tokens.
+    #[serde(default, deserialize_with = "fitting")]
     pub token_endpoint: Option<String>,
+}
+
+/// A member that can be done without: what does not fit is as good as absent.
+pub(super) fn fitting<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    Ok(serde_json::from_value(serde_json::Value::deserialize(from)?).ok())
 }
 
 /// Why `text` can not be the address of an issuer or of one of its endpoints.

@@ -1,12 +1,13 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
-    RsaPublicKeyComponents, UnparsedPublicKey,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256,
+    RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaPublicKeyComponents, UnparsedPublicKey,
 };
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Keys of one issuer that are looked at. Real issuers have a handful.
+/// Keys of one issuer that are used. Real issuers have a handful.
 const KEYS_MAX: usize = 64;
 
 /// Why a document is no key set.
@@ -16,7 +17,7 @@ pub enum KeySetError {
     #[error("it is no JSON Web Key Set")]
     NotKeySet,
     /// Nothing in it verifies the signatures that are accepted here.
-    #[error("it has no key for RS256, PS256, ES256 or EdDSA")]
+    #[error("it has no key for RS256, PS256, ES256, ES384 or EdDSA")]
     NoKey,
 }
 
@@ -40,6 +41,8 @@ enum Material {
     },
     /// An uncompressed point of P-256.
     P256(Vec<u8>),
+    /// An uncompressed point of P-384.
+    P384(Vec<u8>),
     Ed25519(Vec<u8>),
 }
 
@@ -49,6 +52,7 @@ struct Jwk {
     kty: String,
     #[serde(rename = "use")]
     purpose: Option<String>,
+    key_ops: Option<Vec<String>>,
     kid: Option<String>,
     alg: Option<String>,
     crv: Option<String>,
@@ -70,9 +74,8 @@ impl KeySet {
             keys: Vec<Value>,
         }
         let document: Document = serde_json::from_slice(document).map_err(|_| KeySetError::NotKeySet)?;
-        let keys = document.keys.into_iter().take(KEYS_MAX);
-        let keys: Vec<Key> =
-            keys.filter_map(|key| serde_json::from_value::<Jwk>(key).ok().and_then(Jwk::read)).collect();
+        let read = |key| serde_json::from_value::<Jwk>(key).ok().and_then(Jwk::read);
+        let keys: Vec<Key> = document.keys.into_iter().filter_map(read).take(KEYS_MAX).collect();
         if keys.is_empty() { Err(KeySetError::NoKey) } else { Ok(Self(keys)) }
     }
 
@@ -100,15 +103,24 @@ impl Jwk {
         if self.purpose.as_deref().is_some_and(|purpose| purpose != "sig") {
             return None;
         }
+        // What it may be used for (RFC 7517, section 4.3).
+        if self.key_ops.is_some_and(|uses| !uses.iter().any(|known| known == "verify")) {
+            return None;
+        }
         let bytes = |text: Option<&String>| URL_SAFE_NO_PAD.decode(text?).ok();
-        let coordinate = |text| bytes(text).filter(|bytes| bytes.len() == 32);
+        // Some issuers write the zeros that a number of ASN.1 begins with.
+        let number =
+            |text| bytes(text).map(|bytes| bytes.into_iter().skip_while(|byte| *byte == 0).collect());
+        let coordinate = |text, length| bytes(text).filter(|bytes| bytes.len() == length);
+        let point = |length| {
+            let (x, y) = (coordinate(self.x.as_ref(), length)?, coordinate(self.y.as_ref(), length)?);
+            Some([vec![4], x, y].concat())
+        };
         let material = match (self.kty.as_str(), self.crv.as_deref()) {
-            ("RSA", _) => Material::Rsa { n: bytes(self.n.as_ref())?, e: bytes(self.e.as_ref())? },
-            ("EC", Some("P-256")) => {
-                let point = [coordinate(self.x.as_ref())?, coordinate(self.y.as_ref())?].concat();
-                Material::P256([vec![4], point].concat())
-            }
-            ("OKP", Some("Ed25519")) => Material::Ed25519(coordinate(self.x.as_ref())?),
+            ("RSA", _) => Material::Rsa { n: number(self.n.as_ref())?, e: number(self.e.as_ref())? },
+            ("EC", Some("P-256")) => Material::P256(point(32)?),
+            ("EC", Some("P-384")) => Material::P384(point(48)?),
+            ("OKP", Some("Ed25519")) => Material::Ed25519(coordinate(self.x.as_ref(), 32)?),
             _ => return None,
         };
         Some(Key { kid: self.kid, alg: self.alg, material })
@@ -119,13 +131,23 @@ impl Material {
     /// ring refuses RSA keys of less than 2048 bits, and points that are not on the curve.
     fn verifies(&self, alg: &str, message: &[u8], signature: &[u8]) -> bool {
         match (self, alg) {
-            (Self::Rsa { n, e }, "RS256" | "PS256") => {
-                let how =
-                    if alg == "RS256" { &RSA_PKCS1_2048_8192_SHA256 } else { &RSA_PSS_2048_8192_SHA256 };
+            (Self::Rsa { n, e }, _) => {
+                let how = match alg {
+                    "RS256" => &RSA_PKCS1_2048_8192_SHA256,
+                    "RS384" => &RSA_PKCS1_2048_8192_SHA384,
+                    "RS512" => &RSA_PKCS1_2048_8192_SHA512,
+                    "PS256" => &RSA_PSS_2048_8192_SHA256,
+                    "PS384" => &RSA_PSS_2048_8192_SHA384,
+                    "PS512" => &RSA_PSS_2048_8192_SHA512,
+                    _ => return false,
+                };
                 RsaPublicKeyComponents { n, e }.verify(how, message, signature).is_ok()
             }
             (Self::P256(point), "ES256") => {
                 UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(message, signature).is_ok()
+            }
+            (Self::P384(point), "ES384") => {
+                UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point).verify(message, signature).is_ok()
             }
             (Self::Ed25519(x), "EdDSA" | "Ed25519") => {
                 UnparsedPublicKey::new(&ED25519, x).verify(message, signature).is_ok()

@@ -1,4 +1,4 @@
-use super::KeySet;
+use super::{KeySet, fetch::fitting};
 use crate::rules::Bearer;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatlock_protocol::{AccessToken, Identity, UnixTime};
@@ -93,13 +93,20 @@ struct Told {
     nbf: Option<f64>,
     iat: Option<f64>,
     scope: Option<OneOrMore>,
+    #[serde(default, deserialize_with = "fitting")]
     scp: Option<OneOrMore>,
+    #[serde(default, deserialize_with = "fitting")]
     roles: Option<OneOrMore>,
+    #[serde(default, deserialize_with = "fitting")]
     client_id: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
     azp: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
     cid: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
     email: Option<String>,
     email_verified: Option<serde_json::Value>,
+    #[serde(default, deserialize_with = "fitting")]
     nonce: Option<String>,
 }
 

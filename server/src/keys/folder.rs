@@ -1,12 +1,12 @@
+use crate::files;
 use crate::store::postgres::PostgresAddress;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::hmac;
 use seatlock_protocol::{KeyError, SigningKey};
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::{DirBuilder, File, OpenOptions},
+    fs::File,
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 use zeroize::Zeroizing;
@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// The file could not be read or written.
-    #[error("{path}: {error}")]
+    #[error("{}: {}", path.display(), files::in_words(path, error))]
     Io {
         /// The file.
         path: PathBuf,
@@ -36,6 +36,20 @@ pub enum FolderError {
     /// The operating system's random source failed.
     #[error("the operating system gives no random numbers: {0}")]
     Random(#[from] getrandom::Error),
+}
+
+impl FolderError {
+    /// What is the matter with the file, for people who may not know where it is.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Io { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
+                "this server is not allowed to read it"
+            }
+            Self::Io { .. } | Self::Random(_) => "it can not be read",
+            Self::NotAKey(_) | Self::Key { .. } => "it is damaged",
+        }
+    }
 }
 
 /// A private key as a JWK (RFC 8037, section 2).
@@ -106,7 +120,9 @@ impl DataFolder {
         self.0.join("pepper")
     }
 
-    fn lease_keys(&self) -> PathBuf {
+    /// The folder of the lease keys.
+    #[must_use]
+    pub fn lease_keys(&self) -> PathBuf {
         self.0.join("lease-keys")
     }
 
@@ -116,16 +132,18 @@ impl DataFolder {
     /// When it can not be made.
     pub fn create(&self) -> Result<(), FolderError> {
         for path in [self.0.clone(), self.lease_keys()] {
-            let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
-            made.map_err(|error| FolderError::Io { path, error })?;
+            files::create_folder(&path).map_err(|error| FolderError::Io { path, error })?;
         }
         Ok(())
     }
 
     /// Whether a server was set up here, completely or not.
-    #[must_use]
-    pub fn is_taken(&self) -> bool {
-        [self.database(), self.pepper_file()].iter().any(|path| path.exists())
+    ///
+    /// # Errors
+    /// When the folder is somebody else's.
+    pub fn is_taken(&self) -> Result<bool, FolderError> {
+        let there = |path: PathBuf| files::is_there(&path).map_err(|error| FolderError::Io { path, error });
+        Ok(there(self.database())? || there(self.pepper_file())?)
     }
 
     /// Whether there is a pepper, readable or not.
@@ -150,7 +168,7 @@ impl DataFolder {
     pub fn create_pepper(&self) -> Result<(), FolderError> {
         let pepper: Zeroizing<[u8; 32]> = random()?;
         let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(*pepper));
-        write_secret(&self.pepper_file(), text.as_bytes())
+        write_secret(&self.pepper_file(), text.as_bytes(), files::create)
     }
 
     /// Reads the pepper.
@@ -165,21 +183,39 @@ impl DataFolder {
         bytes.map(Zeroizing::new).ok_or(FolderError::NotAKey(path))
     }
 
+    /// The files of the lease keys.
+    #[must_use]
+    pub fn lease_key_files(&self) -> Vec<PathBuf> {
+        self.lease_keys().read_dir().into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+    }
+
     /// Writes a lease key's file.
     ///
     /// # Errors
     /// When it can not be written.
     pub fn write_lease_key(&self, key: &NewKey) -> Result<(), FolderError> {
-        key.write(&self.lease_key_file(key.key.kid()))
+        let path = self.lease_key_file(key.key.kid());
+        write_secret(&path, &key.jwk(&path)?, files::create)
     }
 
     /// Reads the lease key with this name; `None` when this server does not have it.
     ///
     /// # Errors
-    /// When the file is there and not readable.
+    /// When the file is there and not readable, or nobody can say whether it is there.
     pub fn lease_key(&self, kid: &str) -> Result<Option<SigningKey>, FolderError> {
+        match read_key(&self.lease_key_file(kid)) {
+            Err(FolderError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
+    /// Takes a lease key away that no key set names yet.
+    ///
+    /// # Errors
+    /// When it can not be removed.
+    pub fn remove_lease_key(&self, kid: &str) -> Result<(), FolderError> {
         let path = self.lease_key_file(kid);
-        if path.exists() { read_key(&path).map(Some) } else { Ok(None) }
+        std::fs::remove_file(&path).map_err(|error| FolderError::Io { path, error })
     }
 
     /// A `kid` is a thumbprint in base64url, so it is a file name as it is.
@@ -216,11 +252,15 @@ pub fn new_key() -> Result<NewKey, FolderError> {
 }
 
 impl NewKey {
-    /// Writes the key as a JWK, readable by its owner only. Never overwrites.
+    /// Writes the key as a JWK, readable only by whoever runs this. Never overwrites.
     ///
     /// # Errors
     /// When the file is there already, or can not be written.
     pub fn write(&self, path: &Path) -> Result<(), FolderError> {
+        write_secret(path, &self.jwk(path)?, files::create_own)
+    }
+
+    fn jwk(&self, path: &Path) -> Result<Zeroizing<Vec<u8>>, FolderError> {
         let jwk = Jwk {
             kty: "OKP".to_owned(),
             crv: "Ed25519".to_owned(),
@@ -228,8 +268,8 @@ impl NewKey {
             x: self.key.public().jwk_x(),
             d: Zeroizing::new(URL_SAFE_NO_PAD.encode(*self.seed)),
         };
-        let json = serde_json::to_vec_pretty(&jwk).map_err(|_| FolderError::NotAKey(path.to_owned()))?;
-        write_secret(path, &Zeroizing::new(json))
+        let json = serde_json::to_vec_pretty(&jwk).map(Zeroizing::new);
+        json.map_err(|_| FolderError::NotAKey(path.to_owned()))
     }
 }
 
@@ -260,19 +300,16 @@ fn read(path: &Path) -> Result<Zeroizing<String>, FolderError> {
     text.map_err(|error| FolderError::Io { path: path.to_owned(), error })
 }
 
-/// The folder that a file lies in; the present one for a bare name.
-#[must_use]
-pub fn place_of(file: &Path) -> &Path {
-    file.parent().filter(|place| !place.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
+fn write_secret(path: &Path, bytes: &[u8], create: fn(&Path) -> io::Result<File>) -> Result<(), FolderError> {
     let write = || -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
+        let mut file = create(path)?;
         // A key that signed must not be lost with the folder's entry of it.
-        File::open(place_of(path))?.sync_all()
+        let written = file
+            .write_all(bytes)
+            .and_then(|()| file.sync_all())
+            .and_then(|()| File::open(files::place_of(path))?.sync_all());
+        // Half of a key is in the way of the next try.
+        written.inspect_err(|_| drop(std::fs::remove_file(path)))
     };
     write().map_err(|error| FolderError::Io { path: path.to_owned(), error })
 }

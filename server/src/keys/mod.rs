@@ -10,6 +10,6 @@ mod ring;
 mod set;
 
 pub use ceremony::{CeremonyError, Proposal, accept_set, sign_set};
-pub use folder::{DataFolder, FolderError, NewKey, new_key, pepper_check, place_of, random, read_key};
-pub use ring::{KeyRing, RingError, Rings, read_set};
+pub use folder::{DataFolder, FolderError, NewKey, new_key, pepper_check, random, read_key};
+pub use ring::{KeyRing, Lacking, RingError, Rings, read_set};
 pub use set::{Rotation, first_set, next_set};

@@ -26,14 +26,11 @@ pub enum RingError {
         "no lease key of this data folder is in the key set (seq {0}); restore the folder lease-keys, or run: keys rotate"
     )]
     NoKey(u64),
-    /// The private key that should sign is elsewhere.
-    #[error(
-        "the lease key {kid} of the key set (seq {seq}) is not in this server's folder lease-keys, so it signs nothing; copy \
-         the file {kid}.json to there from where the key was made, or run: keys rotate"
-    )]
+    /// The private key that should sign is elsewhere, or can not be read.
+    #[error("the {lacking} (key set {seq}), so this server signs nothing; {}, or run: keys rotate", lacking.remedy())]
     Missing {
-        /// Name of the key.
-        kid: String,
+        /// The key.
+        lacking: Lacking,
         /// Number of the key set.
         seq: u64,
     },
@@ -56,6 +53,32 @@ impl RingError {
     }
 }
 
+/// A key that this server should sign with and can not.
+#[derive(Debug, thiserror::Error)]
+#[error("lease key {kid} {}", match why {
+    None => "is not in this server's folder lease-keys".to_owned(),
+    Some(why) => format!("is in this server's folder lease-keys, but {}", why.reason()),
+})]
+pub struct Lacking {
+    /// Name of the key.
+    pub kid: String,
+    /// What is wrong with its file; `None` when there is none.
+    pub why: Option<FolderError>,
+}
+
+impl Lacking {
+    /// What is to be done about it.
+    fn remedy(&self) -> String {
+        let kid = &self.kid;
+        match &self.why {
+            None => format!("copy the file {kid}.json to there from where the key was made"),
+            Some(_) => format!(
+                "let the user whom this server runs as read the file {kid}.json, or copy a sound one to there"
+            ),
+        }
+    }
+}
+
 /// The newest key set and the key of it that this server signs with.
 #[derive(Debug)]
 pub struct KeyRing {
@@ -66,8 +89,8 @@ pub struct KeyRing {
     key: SigningKey,
     /// The last moment at which the key is good.
     until: UnixTime,
-    /// Name of a newer key, which this server does not have.
-    missing: Option<String>,
+    /// A newer key, which this server does not have.
+    lacking: Option<Lacking>,
 }
 
 impl KeyRing {
@@ -89,21 +112,25 @@ impl KeyRing {
         let usable = |key: &&LeaseKey| {
             key.nbf <= now && now <= key.exp && set.revoked.iter().all(|revoked| revoked.kid != key.kid)
         };
-        let mut missing = None;
+        let mut lacking = None;
         for candidate in set.keys.iter().rev().filter(usable) {
-            if let Some(key) = folder.lease_key(&candidate.kid)? {
-                return Ok(Self { jws: stored.jws, until: candidate.exp, set, key, missing });
-            }
-            missing.get_or_insert_with(|| candidate.kid.clone());
+            let why = match folder.lease_key(&candidate.kid) {
+                Ok(Some(key)) => {
+                    return Ok(Self { jws: stored.jws, until: candidate.exp, set, key, lacking });
+                }
+                Ok(None) => None,
+                Err(error) => Some(error),
+            };
+            lacking.get_or_insert_with(|| Lacking { kid: candidate.kid.clone(), why });
         }
         let seq = stored.seq;
-        Err(missing.map_or(RingError::NoKey(seq), |kid| RingError::Missing { kid, seq }))
+        Err(lacking.map_or(RingError::NoKey(seq), |lacking| RingError::Missing { lacking, seq }))
     }
 
     /// A newer key that this server should sign with and does not have; with the older one it signs until then.
     #[must_use]
-    pub fn missing(&self) -> Option<(&str, UnixTime)> {
-        self.missing.as_deref().map(|kid| (kid, self.until))
+    pub fn lacking(&self) -> Option<(&Lacking, UnixTime)> {
+        self.lacking.as_ref().map(|lacking| (lacking, self.until))
     }
 
     /// Signs with the newest key.
@@ -185,12 +212,9 @@ impl Rings {
         if before.is_none_or(|before| before.set.seq != ring.set.seq || before.kid() != ring.kid()) {
             tracing::info!(seq = ring.set.seq, kid = ring.kid(), "key set read again");
         }
-        if let Some((kid, until)) = ring.missing() {
-            tracing::error!(
-                kid,
-                until = timestamp(until),
-                "a newer lease key is not in this server's folder lease-keys"
-            );
+        if let Some((lacking, until)) = ring.lacking() {
+            let file = lacking.why.as_ref().map(tracing::field::display);
+            tracing::error!(until = timestamp(until), file, "the newer {lacking}");
         }
         Ok(ring)
     }

@@ -73,9 +73,33 @@ impl Mailer {
         if let Some(login) = &self.server.login {
             secrets.add_login(&login.user, &login.password);
         }
-        // lettre stops with a panic at a line of nothing but spaces. The page that is waiting shows a token this once, and
-        // must not be lost.
-        let mut dialogue = pin!(self.dialogue(letter.to, &written, &secrets));
+        self.whole(self.dialogue(letter.to, &written, &secrets)).await
+    }
+
+    /// Signs in at the mail server, and sends nothing.
+    ///
+    /// # Errors
+    /// See [`MailError`].
+    pub async fn check(&self) -> Result<(), MailError> {
+        let mut secrets = Secrets::default();
+        if let Some(login) = &self.server.login {
+            secrets.add_login(&login.user, &login.password);
+        }
+        let asked = async {
+            let signed_in = timeout(self.deadline, self.sign_in()).await;
+            let too_slow = |_| MailError::TooSlow { server: self.server.name(), deadline: self.deadline };
+            let mut connection =
+                signed_in.map_err(too_slow)?.map_err(|(step, fault)| self.failed(step, &fault, &secrets))?;
+            let _ = timeout(GOOD_BYE, connection.quit()).await;
+            Ok(())
+        };
+        self.whole(asked).await
+    }
+
+    /// lettre stops with a panic at a line of nothing but spaces. The page that is waiting shows a token this once, and must
+    /// not be lost.
+    async fn whole(&self, dialogue: impl Future<Output = Result<(), MailError>>) -> Result<(), MailError> {
+        let mut dialogue = pin!(dialogue);
         let whole = std::future::poll_fn(|cx| {
             let polled = catch_unwind(AssertUnwindSafe(|| dialogue.as_mut().poll(cx)));
             polled.unwrap_or_else(|_| Poll::Ready(Err(self.broken("its answer can not be read"))))
@@ -103,6 +127,17 @@ impl Mailer {
     /// Everything up to the letter itself.
     async fn prepare<'a>(&self, to: &'a Address) -> Result<AsyncSmtpConnection, (Step<'a>, Fault)> {
         let at = |step| move |fault: Error| (step, Fault::Smtp(fault));
+        let mut connection = self.sign_in().await?;
+        let from = Mail::new(Some(self.from.email.clone()), Vec::new());
+        connection.command(from).await.map_err(at(Step::From))?;
+        connection.command(Rcpt::new(to.clone(), Vec::new())).await.map_err(at(Step::To(to)))?;
+        connection.command(Data).await.map_err(at(Step::To(to)))?;
+        Ok(connection)
+    }
+
+    /// Everything before anybody is named.
+    async fn sign_in<'a>(&self) -> Result<AsyncSmtpConnection, (Step<'a>, Fault)> {
+        let at = |step| move |fault: Error| (step, Fault::Smtp(fault));
         let name = self.server.hello.clone().unwrap_or_else(|| self.from.email.domain().to_owned());
         let hello = ClientId::Domain(name);
         let mut connection = match &self.server.security {
@@ -127,10 +162,6 @@ impl Mailer {
             let credentials = Credentials::new(login.user.clone(), login.password.to_string());
             connection.auth(MECHANISMS, &credentials).await.map_err(at(Step::Login))?;
         }
-        let from = Mail::new(Some(self.from.email.clone()), Vec::new());
-        connection.command(from).await.map_err(at(Step::From))?;
-        connection.command(Rcpt::new(to.clone(), Vec::new())).await.map_err(at(Step::To(to)))?;
-        connection.command(Data).await.map_err(at(Step::To(to)))?;
         Ok(connection)
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MailError {
     /// Nobody is there.
-    #[error("the mail server {server} can not be reached: {reason}. Nothing was sent.")]
+    #[error("the mail server {server} cannot be reached: {reason}. Nothing was sent.")]
     Unreachable {
         /// Host and port.
         server: String,
@@ -98,7 +98,42 @@ pub enum MailError {
         /// What was seen instead.
         reason: String,
     },
-    /// The letter can not be written.
-    #[error("the message can not be written: {0}")]
+    /// The letter cannot be written.
+    #[error("the message cannot be written: {0}")]
     Letter(String),
+}
+
+/// Whose fault it is that a letter was not sent, as far as it concerns whoever wanted it sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The recipient's: the address is not known.
+    Recipient,
+    /// The recipient's, for now.
+    NotNow,
+    /// It may have been sent.
+    Unconfirmed,
+    /// That of the mail server, or of its settings: nothing for the eyes of those who use the pages.
+    Server,
+}
+
+impl MailError {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Recipient { reply, .. } if reply.code >= 500 => Fault::Recipient,
+            Self::Recipient { .. } => Fault::NotNow,
+            Self::Unconfirmed { .. } => Fault::Unconfirmed,
+            Self::Unreachable { .. }
+            | Self::NoTls { .. }
+            | Self::Tls { .. }
+            | Self::NoLogin { .. }
+            | Self::Password { .. }
+            | Self::Sender { .. }
+            | Self::Refused { .. }
+            | Self::Broken { .. }
+            | Self::TooSlow { .. }
+            | Self::Letter(_) => Fault::Server,
+        }
+    }
 }

@@ -6,7 +6,7 @@ use lettre::{
         header::{HeaderName, HeaderValue},
     },
 };
-use seatlock_protocol::{Token, UnixTime};
+use seatlock_protocol::{Token, UnixTime, plain};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -22,6 +22,15 @@ const STEPS: [&str; 3] = [
 const WARNING: &str =
     "Whoever has it can use your seat: do not pass it on. If you did not expect this message, delete it.";
 
+/// How it looks, without anything that is loaded from elsewhere. Mail programs read styles only where they are used.
+const BODY: &str = "margin:0;padding:24px;font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif";
+const CARD: &str = "max-width:36em;margin:0 auto";
+const TITLE: &str = "margin:0 0 16px;font-size:20px;line-height:1.3";
+const BUTTON: &str = "display:inline-block;padding:10px 18px;border-radius:8px;background:#4f46e5;color:#ffffff;\
+                      font-weight:600;text-decoration:none";
+const CODE: &str = "font:16px/1.5 ui-monospace,Menlo,Consolas,monospace";
+const FINE: &str = "font-size:14px";
+
 /// A letter to somebody with whom a seat is shared. Names may hold anything: they stay on one line.
 #[derive(Debug, Clone, Copy)]
 pub struct Letter<'a> {
@@ -31,8 +40,8 @@ pub struct Letter<'a> {
     pub shared_by: &'a Address,
     /// What the seat is for.
     pub product: &'a str,
-    /// Name of the license's plan.
-    pub plan: &'a str,
+    /// Where to ask for help.
+    pub support: Option<&'a str>,
     /// What it brings.
     pub secret: Secret<'a>,
 }
@@ -86,8 +95,9 @@ impl Letter<'_> {
 
     /// Plain text, and the same as HTML. The secret stands in each of them once, and nothing is loaded from elsewhere.
     fn bodies(&self) -> [Zeroizing<String>; 2] {
-        let [by, product, plan] = [self.shared_by.as_ref(), self.product, self.plan].map(one_line);
-        let lead = format!("{by} shares a seat of {product} (plan {plan}) with you.");
+        let [by, product] = [self.shared_by.as_ref(), self.product].map(one_line);
+        let lead = format!("{by} shares a seat of {product} with you.");
+        let help = self.support.map(one_line);
         let (before, secret, after, first) = match self.secret {
             Secret::Link { origin, secret, until } => (
                 "This link shows you the integration token of the seat:",
@@ -109,22 +119,32 @@ impl Letter<'_> {
 
         let numbered: Vec<String> = steps.iter().zip(1..).map(|(step, n)| format!("{n}. {step}")).collect();
         let text = format!(
-            "{lead}\r\n\r\n{before}\r\n\r\n{}\r\n\r\n{after}\r\n\r\nWhat to do:\r\n{}\r\n\r\n{WARNING}\r\n",
+            "{lead}\r\n\r\n{before}\r\n\r\n{}\r\n\r\n{after}\r\n\r\nWhat to do:\r\n{}\r\n\r\n{WARNING}\r\n{}",
             *secret,
-            numbered.join("\r\n")
+            numbered.join("\r\n"),
+            help.as_ref().map(|help| format!("\r\nHelp: {help}\r\n")).unwrap_or_default(),
         );
         let [lead, after, warning] = [&lead, &after, WARNING].map(escaped);
         let shown = escaped(&secret);
         let secret = match self.secret {
-            Secret::Link { .. } => format!("<a href=\"{shown}\">Show the token</a>"),
-            Secret::Token(_) => format!("<code>{shown}</code>"),
+            Secret::Link { .. } => format!("<a href=\"{shown}\" style=\"{BUTTON}\">Show the token</a>"),
+            Secret::Token(_) => format!("<code style=\"{CODE}\">{shown}</code>"),
         };
         let items: String = steps.iter().map(|step| format!("<li>{}</li>\r\n", escaped(step))).collect();
+        let help = help.map(|help| {
+            let help = escaped(&help);
+            format!("<p style=\"{FINE}\"><a href=\"{help}\">Ask for help</a></p>\r\n")
+        });
         let html = format!(
-            "<!doctype html>\r\n<html lang=\"en\">\r\n<head><meta charset=\"utf-8\"><title>{}</title></head>\r\n<body>\r\n\
-             <p>{lead}</p>\r\n<p>{before}</p>\r\n<p>{secret}</p>\r\n<p>{after}</p>\r\n<p>What to do:</p>\r\n\
-             <ol>\r\n{items}</ol>\r\n<p>{warning}</p>\r\n</body>\r\n</html>\r\n",
-            escaped(&self.subject())
+            "<!doctype html>\r\n<html lang=\"en\">\r\n<head><meta charset=\"utf-8\">\
+             <meta name=\"color-scheme\" content=\"light dark\"><title>{}</title></head>\r\n\
+             <body style=\"{BODY}\">\r\n<div style=\"{CARD}\">\r\n\
+             <h1 style=\"{TITLE}\">{}</h1>\r\n<p>{lead}</p>\r\n<p>{before}</p>\r\n<p>{secret}</p>\r\n<p>{after}</p>\r\n\
+             <p><strong>What to do:</strong></p>\r\n<ol>\r\n{items}</ol>\r\n<p style=\"{FINE}\">{warning}</p>\r\n\
+             {}</div>\r\n</body>\r\n</html>\r\n",
+            escaped(&self.subject()),
+            escaped(&product),
+            help.unwrap_or_default(),
         );
         [Zeroizing::new(text), Zeroizing::new(html)]
     }
@@ -138,9 +158,7 @@ fn last_minute(until: UnixTime) -> String {
 
 /// A name on one line, cut, without what would break the line or turn its direction.
 fn one_line(name: &str) -> String {
-    let turns = |c| matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
-    let plain = name.chars().map(|c| if c.is_control() || turns(c) { ' ' } else { c });
-    plain.take(SHOWN).collect::<String>().trim().to_owned()
+    plain(name).chars().take(SHOWN).collect::<String>().trim().to_owned()
 }
 
 fn escaped(text: &(impl AsRef<str> + ?Sized)) -> String {
@@ -168,29 +186,35 @@ mod tests {
     const TOKEN: &str = "sit_8uVq2ZtYw0LkSx7RmBnD4cJhPf3GaE1pDYNs";
     const LINK: &str = "-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s";
 
-    fn with_letter<T>(secret: Secret<'_>, product: &str, plan: &str, test: impl Fn(&Letter<'_>) -> T) -> T {
+    fn with_letter<T>(
+        secret: Secret<'_>,
+        product: &str,
+        support: &str,
+        test: impl Fn(&Letter<'_>) -> T,
+    ) -> T {
         let (to, shared_by) = (address("eve@example.org").unwrap(), address("ada@example.com").unwrap());
-        test(&Letter { to: &to, shared_by: &shared_by, product, plan, secret })
+        let support = Some(support).filter(|support| !support.is_empty());
+        test(&Letter { to: &to, shared_by: &shared_by, product, support, secret })
     }
 
-    fn with_link<T>(product: &str, plan: &str, test: impl Fn(&Letter<'_>) -> T) -> T {
+    fn with_link<T>(product: &str, support: &str, test: impl Fn(&Letter<'_>) -> T) -> T {
         let secret = seal::Secret::parse(LINK).unwrap();
         let until = UnixTime::new(1_795_338_059).unwrap();
         let secret = Secret::Link { origin: "https://licenses.example.com", secret: &secret, until };
-        with_letter(secret, product, plan, test)
+        with_letter(secret, product, support, test)
     }
 
     fn with_token<T>(test: impl Fn(&Letter<'_>) -> T) -> T {
         let token = Token::parse(TOKEN, TokenKind::Integration).unwrap();
-        with_letter(Secret::Token(&token), "Bridge", "pro", test)
+        with_letter(Secret::Token(&token), "Bridge", "", test)
     }
 
     #[test]
     fn a_link() {
-        let [text, html] = with_link("Bridge", "pro", |letter| letter.bodies());
+        let [text, html] = with_link("Bridge", "mailto:help@example.com", |letter| letter.bodies());
         assert_eq!(
             *text,
-            "ada@example.com shares a seat of Bridge (plan pro) with you.\r\n\r\n\
+            "ada@example.com shares a seat of Bridge with you.\r\n\r\n\
              This link shows you the integration token of the seat:\r\n\r\n\
              https://licenses.example.com/open/-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s\r\n\r\n\
              The link is good until 2026-11-22 09:00 UTC. It shows the token once: copy it before you close the page.\r\n\r\n\
@@ -199,8 +223,11 @@ mod tests {
              2. Paste it in the plug-in.\r\n\
              3. Tick \"use token for future sessions\", so that you need not enter it again.\r\n\
              4. Tick \"I have read and agree\".\r\n\r\n\
-             Whoever has it can use your seat: do not pass it on. If you did not expect this message, delete it.\r\n"
+             Whoever has it can use your seat: do not pass it on. If you did not expect this message, delete it.\r\n\r\n\
+             Help: mailto:help@example.com\r\n"
         );
+        assert!(html.contains("<h1 style") && html.contains(">Bridge</h1>"), "{}", *html);
+        assert!(html.contains("<a href=\"mailto:help@example.com\">Ask for help</a>"), "{}", *html);
         assert!(html.contains("<li>Tick &quot;I have read and agree&quot;.</li>"));
         assert_eq!(html.matches("//").count(), 1, "nothing is loaded from elsewhere\n{}", *html);
         for body in [text, html] {
@@ -263,7 +290,7 @@ mod tests {
     #[test]
     fn debug_output_holds_no_secret() {
         for shown in
-            [with_link("B", "p", |letter| format!("{letter:?}")), with_token(|letter| format!("{letter:?}"))]
+            [with_link("B", "", |letter| format!("{letter:?}")), with_token(|letter| format!("{letter:?}"))]
         {
             assert!(!shown.contains("8uVq2Z") && !shown.contains("_v7-"), "{shown}");
         }

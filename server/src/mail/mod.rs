@@ -15,13 +15,13 @@ mod letter;
 mod reply;
 /// Which mail server, who signs in there, and who the sender is.
 mod settings;
-/// A connection on which a server can not say more than it is asked.
+/// A connection on which a server cannot say more than it is asked.
 mod wire;
 
 pub use address::{NotAnAddress, address};
 pub use dialogue::Mailer;
-pub use error::MailError;
+pub use error::{Fault, MailError};
 pub use letter::{Letter, Secret};
 pub use lettre::Address;
 pub use reply::Reply;
-pub use settings::{DEADLINE, Settings, SettingsError, URL_VARIABLE, read_url};
+pub use settings::{DEADLINE, Settings, SettingsError, URL_VARIABLE, is_sender, read_url};

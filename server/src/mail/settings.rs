@@ -186,6 +186,12 @@ impl Server {
 }
 
 /// The sender of every letter.
+/// Whether e-mail can be sent in this name.
+#[must_use]
+pub fn is_sender(text: &str) -> bool {
+    sender(text).is_ok()
+}
+
 pub(super) fn sender(text: &str) -> Result<Mailbox, SettingsError> {
     let form = || NotAnAddress::Form(text.escape_debug().to_string());
     let mailbox: Mailbox = text.trim().parse().map_err(|_| form())?;

@@ -9,6 +9,8 @@ pub struct AccountPage {
     pub shell: Shell,
     /// Fewest characters of a password.
     pub password_min: u32,
+    /// Whether the user has a password, and is not only let in by a sign-in service.
+    pub has_password: bool,
     /// Why the password was not changed.
     pub password_error: Option<String>,
     /// Where the user is signed in, this session first.

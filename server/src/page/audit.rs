@@ -58,8 +58,6 @@ pub struct AuditEntry {
     pub seat: Option<SeatName>,
     /// The machine that it happened to.
     pub machine: Option<MachineId>,
-    /// The seat's epoch afterwards.
-    pub epoch: Option<u64>,
     /// What else is worth saying, such as the name of an API token that was made.
     pub note: Option<String>,
 }
@@ -111,7 +109,7 @@ impl AuditEntry {
             "refreshed" => "Token replaced",
             "revoked" => "Closed for good",
             "clone_suspected" => "Second copy suspected",
-            "epoch_raised" => "Epoch raised after a restore",
+            "epoch_raised" => "Brought up to date after a restore",
             "recovered" => "Hold proved after a restore",
             "restored" => "Server restored from a backup",
             "pepper_replaced" => "Pepper replaced: old tokens are unknown",

@@ -14,6 +14,10 @@ pub struct ConfirmRefresh {
     pub machine: Option<MachineId>,
     /// Until when that machine may work offline.
     pub lease_until: Option<Moment>,
+    /// Whom the new token is for: at first whoever had the old one.
+    pub email: String,
+    /// What is wrong with the address.
+    pub email_error: Option<String>,
     /// Whether the server can send e-mail.
     pub mail_available: bool,
     /// Random, so that a form that is sent twice makes one token.
@@ -36,8 +40,8 @@ pub struct ConfirmRelease {
     pub lease_until: Option<Moment>,
     /// What the license allows.
     pub limit: ReleaseLimit,
-    /// Hours between two releases.
-    pub window_hours: u64,
+    /// Time between two releases, in words.
+    pub window: String,
     /// Whether the place stays taken until `lease_until` (release mode `drain`).
     pub drains: bool,
     /// Whether the machine takes the seat back when its host is started (`relaunch_rebinds`).

@@ -57,8 +57,7 @@ impl MessagePage {
     /// The user may not do this.
     #[must_use]
     pub fn forbidden(help: Help) -> Self {
-        let text =
-            "Your account does not allow this, so nothing was done. Ask whoever runs the licensing server.";
+        let text = "Your account does not allow this, so nothing was done. Ask the administrator of this licensing server.";
         Self::new(help, Tone::Warning, "You are not allowed to do this", text)
     }
 

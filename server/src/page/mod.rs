@@ -10,7 +10,7 @@ mod account;
 mod assets;
 /// What happened, and whether anybody tampered with the record of it.
 mod audit;
-/// What is asked before something that can not be undone.
+/// What is asked before something that cannot be undone.
 mod confirm;
 /// One page that says what happened and what to do next.
 mod message;
@@ -28,6 +28,8 @@ mod seat;
 mod seat_token;
 /// The list of seats.
 mod seats;
+/// How texts get onto pages.
+mod shown;
 /// The way in.
 mod sign_in;
 /// API tokens of the user.
@@ -39,12 +41,13 @@ pub use assets::{ASSETS, Asset, CONTENT_SECURITY_POLICY};
 pub use audit::{AuditActor, AuditEntry, AuditPage, Chain};
 pub use confirm::{ConfirmRefresh, ConfirmRelease, ConfirmRevoke, ReleaseLimit};
 pub use message::{MessagePage, Step};
-pub use new_seat::{LicenseChoice, NewSeatPage, SendAs};
+pub use new_seat::{LicenseChoice, NewSeatPage, NoSeat, SendAs};
 pub use offline::{LeaseResult, OfflineCheck, OfflineDone, OfflinePage};
 pub use one_time_link::{LinkState, OneTimeLinkPage};
 pub use parts::{Help, Id, Moment, Notice, SeatName, Shell, StatusBadge, Tone};
 pub use seat::{SeatPage, SeatRelease};
 pub use seat_token::{Mail, SeatTokenPage, TokenReason};
 pub use seats::{EmptyList, LicenseCard, LicenseState, RecoveryNotice, SeatFilter, SeatRow, SeatsPage};
+pub use shown::Shown;
 pub use sign_in::{SignInPage, WayIn};
 pub use tokens::{ApiTokenRow, ConfirmDeleteToken, TokenCreatedPage, TokensPage};

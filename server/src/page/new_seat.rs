@@ -1,4 +1,4 @@
-use super::{Id, Shell};
+use super::{Id, Moment, Shell};
 use askama::Template;
 
 /// `/seats/new`.
@@ -30,14 +30,42 @@ pub struct LicenseChoice {
     pub id: Id,
     /// Name of its plan.
     pub plan: String,
+    /// What it is for.
+    pub products: Vec<String>,
     /// Tokens that exist.
     pub tokens: u32,
     /// Tokens that may exist.
     pub seats_max: u32,
     /// Whether it is the chosen one.
     pub chosen: bool,
-    /// Why it can not be chosen, such as "suspended".
-    pub unavailable: Option<String>,
+    /// Why it cannot be chosen.
+    pub unavailable: Option<NoSeat>,
+}
+
+/// Why a license has no seat to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoSeat {
+    /// Each of its seats has a token.
+    AllIssued,
+    /// The subscription is paused.
+    Suspended,
+    /// The subscription is over.
+    Ended(Moment),
+    /// Its plan carries no seats.
+    NotInPlan,
+}
+
+impl NoSeat {
+    /// In few words.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::AllIssued => "all tokens are issued",
+            Self::Suspended => "suspended",
+            Self::Ended(_) => "ended",
+            Self::NotInPlan => "its plan does not include plug-ins",
+        }
+    }
 }
 
 /// What an e-mail carries.

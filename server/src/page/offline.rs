@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 pub struct OfflinePage {
     /// The frame.
     pub shell: Shell,
-    /// Days that a lease for such a machine lasts.
-    pub lease_days: u64,
+    /// How long a lease for such a machine lasts, in words; empty without a license.
+    pub lease_life: String,
     /// Why the last file was not answered.
     pub error: Option<String>,
 }

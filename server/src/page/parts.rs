@@ -36,6 +36,14 @@ pub struct Notice {
     pub text: String,
 }
 
+impl Notice {
+    /// A sentence and its colour.
+    #[must_use]
+    pub fn new(tone: Tone, text: &str) -> Self {
+        Self { tone, text: text.to_owned() }
+    }
+}
+
 /// What a colour says. Words always say it too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {

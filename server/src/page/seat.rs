@@ -1,4 +1,4 @@
-use super::{AuditActor, AuditEntry, Id, Moment, SeatName, Shell, StatusBadge};
+use super::{AuditActor, AuditEntry, Id, LicenseState, Moment, SeatName, Shell, StatusBadge};
 use askama::Template;
 use seatlock_protocol::MachineId;
 
@@ -16,6 +16,14 @@ pub struct SeatPage {
     pub license: Id,
     /// Name of the license's plan.
     pub plan: String,
+    /// What the license is for.
+    pub products: Vec<String>,
+    /// Whether the license serves plug-ins now.
+    pub license_state: LicenseState,
+    /// End of the subscription.
+    pub ends_at: Option<Moment>,
+    /// Time between two releases of the license, in words.
+    pub window: String,
     /// The machine that holds it, or that may still work offline.
     pub machine: Option<MachineId>,
     /// When that machine took it.
@@ -30,8 +38,6 @@ pub struct SeatPage {
     pub draining: bool,
     /// Times that a host was started with it, as far as reported.
     pub launches: u64,
-    /// Its epoch.
-    pub epoch: u64,
     /// When it was made.
     pub created_at: Moment,
     /// When a second copy of an installation was seen last.

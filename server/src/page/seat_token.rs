@@ -18,6 +18,10 @@ pub struct SeatTokenPage {
     pub mail: Mail,
     /// Whether the server can send e-mail.
     pub mail_available: bool,
+    /// Of the form that made the token, by which the page finds it again.
+    pub key: String,
+    /// Random, so that a form that is sent twice sends one e-mail.
+    pub form_key: String,
 }
 
 /// What a token was made for.
@@ -34,7 +38,7 @@ pub enum TokenReason {
 pub enum Mail {
     /// None was asked for.
     NotAsked,
-    /// The form came a second time; if one was asked for, it was sent the first time.
+    /// The page is shown once more; if one was asked for, it was sent before.
     NotAgain,
     /// A one-time link is on its way.
     LinkSent {
@@ -45,6 +49,11 @@ pub enum Mail {
     },
     /// The token is on its way.
     TokenSent {
+        /// To whom.
+        to: String,
+    },
+    /// Nobody knows whether it is on its way.
+    Unconfirmed {
         /// To whom.
         to: String,
     },
@@ -67,7 +76,7 @@ impl SeatTokenPage {
     /// Whether an e-mail can still be useful.
     #[must_use]
     pub fn offers_mail(&self) -> bool {
-        self.mail_available && matches!(self.mail, Mail::NotAsked | Mail::NotAgain | Mail::Failed { .. })
+        self.mail_available && !matches!(self.mail, Mail::LinkSent { .. } | Mail::TokenSent { .. })
     }
 
     /// Whether an e-mail could not be sent.

@@ -40,6 +40,10 @@ pub struct LicenseCard {
     pub id: Id,
     /// Name of its plan, as people write it.
     pub plan: String,
+    /// What it is for.
+    pub products: Vec<String>,
+    /// When its subscription ends, in words, if that is soon.
+    pub ends_in: Option<String>,
     /// What it and its plan entitle to.
     pub entitlements: Vec<String>,
     /// Seats in use.
@@ -72,6 +76,12 @@ impl LicenseCard {
     #[must_use]
     pub fn can_create(&self) -> bool {
         self.state == LicenseState::Active && self.tokens < self.seats_max
+    }
+
+    /// Tokens for which there is no seat any more.
+    #[must_use]
+    pub fn too_many(&self) -> u32 {
+        self.tokens.saturating_sub(self.seats_max)
     }
 
     /// Share of the seats that are in use, 0 to 100.
@@ -177,9 +187,9 @@ impl SeatsPage {
         self.licenses.iter().any(|license| license.state != LicenseState::WithoutSeats)
     }
 
-    /// Whether every token of the licenses that serve is given out.
+    /// Whether every license that serves has issued as many tokens as it has seats.
     #[must_use]
-    pub fn all_given_out(&self) -> bool {
+    pub fn all_issued(&self) -> bool {
         let mut active =
             self.licenses.iter().filter(|license| license.state == LicenseState::Active).peekable();
         active.peek().is_some() && active.all(|license| !license.can_create())

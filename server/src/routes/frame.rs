@@ -11,6 +11,9 @@ use axum::{
 use std::{sync::Arc, time::Instant};
 use uuid::Uuid;
 
+/// A browser that was here by TLS comes back by TLS only, for two years.
+const TLS_ONLY: &str = "max-age=63072000";
+
 /// What refusals and verdicts leave in their answer: the name of their code.
 #[derive(Clone, Copy)]
 pub(super) struct Told(pub(super) &'static str);
@@ -43,6 +46,10 @@ pub(super) async fn frame<S: Store>(
     };
     let headers = response.headers_mut();
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    // By TLS of its own, or by that of a proxy (RFC 6797).
+    if state.settings.connections.tls.is_some() || state.settings.public_url.starts_with("https://") {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TLS_ONLY));
+    }
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
         headers.insert("x-request-id", id);
     }

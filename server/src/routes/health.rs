@@ -25,12 +25,9 @@ pub(super) async fn ready<S: Store>(State(state): State<Arc<AppState<S>>>, id: R
     };
     match answered.await {
         Ok((ring, recovery)) => {
-            let mut text = match ring.missing() {
+            let mut text = match ring.lacking() {
                 None => "ready\n".to_owned(),
-                Some((kid, until)) => format!(
-                    "ready until {}: the newer lease key {kid} is not in this server's folder lease-keys\n",
-                    timestamp(until)
-                ),
+                Some((lacking, until)) => format!("ready until {}: the newer {lacking}\n", timestamp(until)),
             };
             if let Some(recovery) = recovery.filter(Recovery::is_open) {
                 text.push_str(&recovery.in_words());

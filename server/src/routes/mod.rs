@@ -49,7 +49,7 @@ use frame::frame;
 use ipnet::IpNet;
 use problem::{Refusal, RequestId};
 use seatlock_protocol::api::{MAX_BODY, SeatCall};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use zeroize::Zeroizing;
 
@@ -60,6 +60,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// Address under which people reach the server, without a slash at its end; it stands in links that are sent.
     pub public_url: String,
+    /// What people call the products, by the names that plug-ins have for them.
+    pub product_names: BTreeMap<String, String>,
     /// Networks of the proxies in front of the server, whose `X-Forwarded-For`, `X-Request-Id` and `traceparent` are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// How often plug-ins may ask.
@@ -110,7 +112,7 @@ impl<S: Store> AppState<S> {
         let info = store.server().await?;
         store.know_pepper(pepper_check(&pepper)).await?;
         let rings = Rings::load(&store, &folder).await?;
-        let passwords = Passwords::new()?;
+        let passwords = Passwords::new()?.within(settings.timeout);
         let restored = store.recovery().await?.map(|recovery| recovery.restored);
         let (metrics, limits) = (Metrics::default(), Limits::new(settings.rates));
         let (renewals, issuers) = (RenewalKey::new(&pepper), Keys::default());

@@ -199,7 +199,7 @@ pub(crate) fn caller(request: &SeatRequest, renewal: Presented, jitter: u16) -> 
     let launched = u64::from(request.intent == Intent::Launch);
     let reported = request.offline.as_ref().map_or(0, |offline| offline.launches);
     // A client counts a launch before it asks, so the one that asks is among those that it reports.
-    let offline = request.offline.as_ref().filter(|_| reported > 1);
+    let launches = launched.max(reported);
     Caller {
         machine: request.machine.id.clone(),
         token_revoked: false,
@@ -207,9 +207,10 @@ pub(crate) fn caller(request: &SeatRequest, renewal: Presented, jitter: u16) -> 
         client: request.client.lib.clone(),
         terms: request.terms.clone(),
         epoch: request.have.as_ref().map(|have| have.epoch),
+        gave_up: request.have.as_ref().is_some_and(|have| have.jti.is_none()),
         lost: None,
-        launches: launched.max(reported),
-        last_offline: offline.map(|offline| offline.last_used_at),
+        launches,
+        last_offline: request.offline.as_ref().and_then(|offline| offline.last_used_at),
         install_id: request.install_id,
         install: None,
         renewal,

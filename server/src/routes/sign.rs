@@ -1,7 +1,7 @@
 use crate::keys::{KeyRing, RingError};
 use crate::rules::{LeaseTerms, License, Seat, Verdict};
 use seatlock_protocol::{
-    TokenHash, Typ, UnixTime, VERSION,
+    RenewalHash, TokenHash, Typ, UnixTime, VERSION,
     api::{LeaseAnswer, SeatRequest, SeatView},
     claims::{LeaseClaims, VerdictClaims},
 };
@@ -42,6 +42,7 @@ impl Signer<'_> {
             warn: terms.warn,
             clk: license.clock,
             ks: self.ring.set.seq,
+            rnh: Some(RenewalHash::of(&renewal)),
         };
         let view = SeatView {
             id: seat.id,

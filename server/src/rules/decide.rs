@@ -1,8 +1,8 @@
 use super::gate::{gate, terms_accepted};
 use super::{
     Answer, Audit, AuditEvent, Call, Caller, ClonePolicy, Decision, Event, Holding, Install, Judgement,
-    License, LicenseChange, Overlap, OwnerAct, Presented, ReleaseMode, Seat, SeatState, Verdict, date, judge,
-    terms,
+    License, LicenseChange, Overlap, OwnerAct, Presented, ReleaseMode, Seat, SeatState, Verdict, date,
+    exactly, judge, terms,
 };
 use seatlock_protocol::{Act, Code, MachineId, UnixTime};
 
@@ -45,6 +45,18 @@ pub fn token_unknown() -> Verdict {
     Verdict::new(Code::TokenUnknown, Act::Keep)
 }
 
+/// Why no token of any kind is made for whoever holds this license; `None` when it may be.
+#[must_use]
+pub fn issues_no_tokens(license: &License, now: UnixTime) -> Option<Verdict> {
+    if license.suspended_at.is_some() {
+        return Some(Verdict::new(Code::LicenseSuspended, Act::Keep));
+    }
+    if let Some(end) = license.expires_at.filter(|end| *end <= now) {
+        return Some(Verdict::new(Code::LicenseExpired, Act::Keep).with("date", date(end)));
+    }
+    (!license.plan.carries_seats).then(|| Verdict::new(Code::PlanNotEntitled, Act::Keep))
+}
+
 impl Decision {
     fn unchanged(seat: Seat, answer: Answer) -> Self {
         Self { seat: Some(seat), license: LicenseChange::default(), install: None, audit: Vec::new(), answer }
@@ -61,14 +73,8 @@ fn create(license: &License, event: &Event, now: UnixTime) -> Decision {
         answer: Answer::Verdict(verdict),
     };
     let Event::Create { seat, shared_with, identity } = event else { return refused(token_unknown()) };
-    if license.suspended_at.is_some() {
-        return refused(Verdict::new(Code::LicenseSuspended, Act::Keep));
-    }
-    if let Some(end) = license.expires_at.filter(|end| *end <= now) {
-        return refused(Verdict::new(Code::LicenseExpired, Act::Keep).with("date", date(end)));
-    }
-    if !license.plan.carries_seats {
-        return refused(Verdict::new(Code::PlanNotEntitled, Act::Keep));
+    if let Some(verdict) = issues_no_tokens(license, now) {
+        return refused(verdict);
     }
     if license.tokens >= license.seats_max {
         return refused(Verdict::new(Code::SeatLimitReached, Act::Keep).with("n", license.seats_max));
@@ -215,6 +221,12 @@ impl<'a> Draft<'a> {
 
     /// T4 and T5.
     fn extend(&mut self, call: Call, caller: &Caller, holding: Holding) -> Answer {
+        // T2 after a T9 that is still on its way: a confirmation of what was given up must not end what begins now.
+        if call == Call::Offline && caller.gave_up && caller.epoch == Some(self.seat.epoch) {
+            self.seat.epoch += 1;
+            self.record(AuditEvent::Activated, Some(holding.machine.clone()));
+            return self.lease(call, caller, Holding { since: self.now, ..holding }, true);
+        }
         self.lease(call, caller, holding, false)
     }
 
@@ -232,7 +244,13 @@ impl<'a> Draft<'a> {
             self.seat.terms.clone_from(&caller.terms);
         }
         let known = caller.install.as_ref();
-        let install = Install::rotated(known, caller.install_id, caller.renewal, self.now);
+        let install = match known {
+            // A request file may be answered twice, and two files in any order: one of the leases is carried back.
+            Some(known) if call == Call::Offline && !bound && caller.renewal == Presented::Nothing => {
+                known.and_one_more()
+            }
+            _ => Install::rotated(known, caller.install_id, caller.renewal, self.now),
+        };
         let renewal = install.newest();
         self.install = Some(install);
         Answer::Lease { terms, renewal }
@@ -259,7 +277,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// T9, by a file that may be old: only the installation that holds the seat now can confirm, by its renewal secret.
+    /// T9, by a file that may be old: only the installation that holds the seat now can confirm, by a renewal secret of
+    /// this hold.
     fn confirm(&mut self, caller: &Caller) -> Result<Answer, Verdict> {
         let held_in = match &self.seat.state {
             SeatState::InUse(holding) if holding.machine == caller.machine => Some(self.seat.epoch),
@@ -269,9 +288,7 @@ impl<'a> Draft<'a> {
             }
             _ => None,
         };
-        // Not the secret before it: a lease that was made since would live on.
-        let newest = caller.install.as_ref().map(Install::newest);
-        let proven = newest.is_some_and(|newest| caller.renewal == Presented::Number(newest));
+        let proven = caller.install.as_ref().is_some_and(|install| install.handed_out(caller.renewal));
         if proven && held_in.is_some() && held_in == caller.epoch {
             self.give_back(caller)
         } else {
@@ -358,7 +375,9 @@ impl<'a> Draft<'a> {
     /// The limit of one manual release per window; takes the release when there is one.
     fn check_release(&mut self) -> Result<(), Verdict> {
         match self.license.release_possible_at(self.now) {
-            Some(next) => Err(Verdict::new(Code::ReleaseRateLimited, Act::Keep).available(Some(next))),
+            Some(next) => Err(Verdict::new(Code::ReleaseRateLimited, Act::Keep)
+                .with("window", exactly(self.license.release_window))
+                .available(Some(next))),
             None => {
                 self.change.manual_release = Some(self.now);
                 Ok(())

@@ -90,6 +90,8 @@ pub struct Caller {
     pub terms: Option<String>,
     /// Epoch of the lease that it holds.
     pub epoch: Option<u64>,
+    /// It has given up, or lost, what it held at that epoch.
+    pub gave_up: bool,
     /// The lease that it shows, when it is one that a restored database may not know of.
     pub lost: Option<LostLease>,
     /// Launches that it has not reported yet.

@@ -39,7 +39,7 @@ mod words;
 
 pub use admission::{ADMISSIONS_MAX, Admission, Bearer, Client, ISSUER_TEXT_MAX, Issuer, Who};
 pub use clock::{Clocks, Doubt, PAUSE, SET_BACK};
-pub use decide::{decide, token_unknown};
+pub use decide::{decide, issues_no_tokens, token_unknown};
 pub use decision::{Answer, Audit, AuditEvent, Decision, LicenseChange, Verdict};
 pub use event::{Call, Caller, Event, OwnerAct};
 pub use gate::version;
@@ -54,4 +54,4 @@ pub use plan::Plan;
 pub use renewal::{Install, Judgement, Presented, judge};
 pub use restored::{LostLease, Restored, longest_online, renewed};
 pub use seat::{Holding, Overlap, Seat, SeatState};
-pub use words::{date, moment, span, timestamp};
+pub use words::{date, exactly, moment, span, timestamp};

@@ -1,4 +1,4 @@
-use seatlock_protocol::UnixTime;
+use seatlock_protocol::{UnixTime, is_plain};
 use serde::{Deserialize, Serialize};
 
 /// API tokens that one user may have.
@@ -67,7 +67,7 @@ pub fn check_email(email: &str) -> Result<(), &'static str> {
         return Err("an e-mail address has 254 bytes or less");
     }
     let parts = email.split_once('@').filter(|(name, host)| !name.is_empty() && !host.is_empty());
-    if parts.is_none() || email.contains(|c: char| c.is_whitespace() || c.is_control()) {
+    if parts.is_none() || email.contains(char::is_whitespace) || !is_plain(email) {
         return Err("that is not an e-mail address");
     }
     Ok(())
@@ -84,11 +84,14 @@ pub enum AttemptBy {
     Address,
     /// E-mails that one user has sent: a stolen session sends no mail to the whole world.
     Letters,
+    /// A form that sends an e-mail, which a double click sends twice.
+    Form,
 }
 
 impl AttemptBy {
     fn limit(self) -> u32 {
         match self {
+            Self::Form => 1,
             Self::Person => 10,
             Self::Email | Self::Address | Self::Letters => 100,
         }

@@ -91,6 +91,19 @@ impl Install {
         Self { retired_from: if closely { known.retired_from.min(outdated) } else { outdated }, ..new }
     }
 
+    /// The installation after one more secret was handed out, to somebody who can not present any: all of them are good.
+    #[must_use]
+    pub fn and_one_more(&self) -> Self {
+        let (first, last) = (*self.handed_out.start(), *self.handed_out.end());
+        Self { handed_out: first..=last.saturating_add(1), ..self.clone() }
+    }
+
+    /// Whether a secret is among those that it was given and has not replaced.
+    #[must_use]
+    pub fn handed_out(&self, presented: Presented) -> bool {
+        matches!(presented, Presented::Number(number) if self.handed_out.contains(&number))
+    }
+
     /// The secret that was handed out last.
     #[must_use]
     pub fn newest(&self) -> u64 {

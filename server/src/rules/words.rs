@@ -32,6 +32,17 @@ pub fn span(seconds: u64) -> String {
     }
 }
 
+/// `7 days`, `25 hours`, `90 minutes`, `61 seconds`: exactly, in the largest unit that goes into it, and twice or more.
+#[must_use]
+pub fn exactly(seconds: u64) -> String {
+    let units = [(86_400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds")];
+    let fits = |unit: u64| seconds >= 2 * unit && seconds.is_multiple_of(unit);
+    match units.into_iter().find(|(unit, _)| fits(*unit)) {
+        Some((unit, name)) => format!("{} {name}", seconds / unit),
+        None => format!("{seconds} second{}", if seconds == 1 { "" } else { "s" }),
+    }
+}
+
 fn format(time: UnixTime, pattern: &str) -> String {
     utc(time).map_or_else(String::new, |utc| utc.format(pattern).to_string())
 }
@@ -66,6 +77,28 @@ mod tests {
             (31_535_990, "365 days"),
         ] {
             assert_eq!(span(seconds), words);
+        }
+    }
+
+    #[test]
+    fn windows_are_never_rounded() {
+        for (seconds, words) in [
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (60, "60 seconds"),
+            (119, "119 seconds"),
+            (120, "2 minutes"),
+            (1800, "30 minutes"),
+            (3600, "60 minutes"),
+            (5400, "90 minutes"),
+            (7260, "121 minutes"),
+            (86_399, "86399 seconds"),
+            (86_400, "24 hours"),
+            (90_000, "25 hours"),
+            (172_800, "2 days"),
+            (u64::MAX, "18446744073709551615 seconds"),
+        ] {
+            assert_eq!(exactly(seconds), words);
         }
     }
 }

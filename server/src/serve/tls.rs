@@ -1,3 +1,4 @@
+use crate::clock::system_time;
 use rustls::{
     ServerConfig,
     crypto::ring,
@@ -9,7 +10,6 @@ use std::{
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
-    time::{SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::Notify;
 use x509_cert::{Certificate, der::Decode as _};
@@ -21,7 +21,7 @@ const WARN: u64 = 14 * 86_400;
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file can not be read.
-    #[error("{path}: {error}")]
+    #[error("{}: {}", path.display(), crate::files::in_words(path, error))]
     File {
         /// The file.
         path: PathBuf,
@@ -122,7 +122,7 @@ impl Tls {
     /// When the certificate in use ends, if it ends so soon, or has ended, that somebody should know.
     #[must_use]
     pub fn ends_soon(&self) -> Option<UnixTime> {
-        Some(self.not_after()).filter(|end| *end < now().plus(WARN))
+        Some(self.not_after()).filter(|end| *end < system_time().plus(WARN))
     }
 
     /// Refuses a certificate that has ended.
@@ -170,7 +170,7 @@ impl Pair {
     }
 
     fn alive(self, certificate: &Path) -> Result<Self, TlsError> {
-        if self.not_after > now() {
+        if self.not_after > system_time() {
             return Ok(self);
         }
         Err(TlsError::Expired(certificate.to_owned(), crate::rules::date(self.not_after)))
@@ -183,8 +183,4 @@ fn stamp(certificate: &Path, key: &Path) -> Option<Stamp> {
         Some((found.ino(), found.size(), found.mtime(), found.mtime_nsec()))
     };
     Some([one(certificate)?, one(key)?])
-}
-
-fn now() -> UnixTime {
-    UnixTime::MIN.plus(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }

@@ -143,6 +143,7 @@ impl Store for AnyStore {
         seats(query: SeatQuery) -> Result<Page<ListedSeat>, StoreError>;
         seat(id: Uuid) -> Result<Option<(ListedSeat, License)>, StoreError>;
         seat_of(token: TokenHash) -> Result<Option<([u8; 32], Seat, License)>, StoreError>;
+        is_token_of(seat: Uuid, token: Hash) -> Result<bool, StoreError>;
         audit(query: AuditQuery) -> Result<Page<AuditRow>, StoreError>;
         verify_audit(part: AuditPart) -> Result<AuditState, StoreError>;
         audit_point(row: Option<u64>) -> Result<Option<AuditPoint>, StoreError>;
@@ -216,6 +217,7 @@ impl People for AnyStore {
         api_tokens(user: Uuid) -> Result<Vec<ApiToken>, StoreError>;
         remove_api_token(user: Uuid, id: Uuid, by: Actor) -> Result<(), StoreError>;
         bearer(hash: Hash) -> Result<Option<SignedIn>, StoreError>;
+        remembered(key: Hash) -> Result<Option<(Uuid, Vec<u8>)>, StoreError>;
         add_share(share: Share, token: Hash, by: Actor) -> Result<(), StoreError>;
         share(id: Hash) -> Result<Option<Share>, StoreError>;
         take_share(id: Hash) -> Result<Option<Share>, StoreError>;

@@ -12,7 +12,10 @@ use crate::rules::{Answer, Call, Caller, Clocks, Doubt, License, OwnerAct, Seat}
 use crate::seal::keyed_hash;
 use seatlock_protocol::{Identity, PublicKey, Token, TokenHash, UnixTime, api::LockStatus};
 use serde::Serialize;
-use std::{future::Future, path::Path};
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+};
 use uuid::Uuid;
 
 /// One of the two back ends, chosen when the program starts.
@@ -83,8 +86,14 @@ pub enum StoreError {
     #[error("the Idempotency-Key was used for another request")]
     KeyReused,
     /// The database was not initialised.
-    #[error("the data folder is not initialised")]
+    #[error("the database was not set up yet. Run: seatlock-server init --help")]
     NotInitialised,
+    /// A journal lies where a new database would take it for its own, and overwrite it.
+    #[error(
+        "{} is the journal of a database that was lost or moved away without it, and may have the newest changes of that. Put \
+         the two together again, or move the journal away; nothing was changed", .0.display()
+    )]
+    LostJournal(PathBuf),
     /// The clock by which everything is decided can not be believed.
     #[error("{0}")]
     Clock(Doubt),
@@ -222,6 +231,8 @@ pub struct OwnerOrder {
     pub act: OwnerAct,
     /// The new token, for refresh.
     pub new_token: Option<TokenHashes>,
+    /// Whom the new token is for, when it is somebody else.
+    pub shared_with: Option<String>,
     /// Decide, but change nothing.
     pub dry_run: bool,
     /// For when the answer gets lost.
@@ -436,6 +447,9 @@ pub trait Store: People {
         &self,
         token: TokenHash,
     ) -> impl Future<Output = Result<Option<([u8; 32], Seat, License)>, StoreError>> + Send;
+
+    /// Whether a token that is known by its stored hash is the seat's as it is now.
+    fn is_token_of(&self, seat: Uuid, token: Hash) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Entries of the audit trail, the newest first.
     fn audit(&self, query: AuditQuery) -> impl Future<Output = Result<Page<AuditRow>, StoreError>> + Send;

@@ -40,6 +40,20 @@ pub struct User {
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(pub String);
 
+impl PasswordHash {
+    /// Of no password: whoever has it is let in by a sign-in service only. It is no PHC string.
+    #[must_use]
+    pub fn nobodys() -> Self {
+        Self("!".to_owned())
+    }
+
+    /// Whether there is a password of which this is the hash.
+    #[must_use]
+    pub fn is_somebodys(&self) -> bool {
+        *self != Self::nobodys()
+    }
+}
+
 /// It may be guessed from.
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -295,7 +309,13 @@ pub trait People: Send + Sync + 'static {
     /// Who shows this API token, unless it was deleted or its user disabled.
     fn bearer(&self, hash: Hash) -> impl Future<Output = Result<Option<SignedIn>, StoreError>> + Send;
 
-    /// Keeps a one-time link. [`StoreError::Conflict`] unless `token` is the seat's token as it is now.
+    /// What a request of this key led to, and the secret that was answered, sealed; as long as it is remembered.
+    fn remembered(
+        &self,
+        key: Hash,
+    ) -> impl Future<Output = Result<Option<(Uuid, Vec<u8>)>, StoreError>> + Send;
+
+    /// Keeps a one-time link, and ends those that the seat had. [`StoreError::Conflict`] unless `token` is the seat's token as it is now.
     fn add_share(
         &self,
         share: Share,

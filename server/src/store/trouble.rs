@@ -49,6 +49,15 @@ impl StoreError {
         self.trouble().is_some()
     }
 
+    /// Whether the database is none, or is damaged: only a backup helps.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        // CORRUPT, NOTADB
+        let is = |code: &str| code.parse().is_ok_and(|code: u32| matches!(code & 0xff, 11 | 26));
+        let Self::Database(sqlx::Error::Database(refused)) = self else { return false };
+        refused.try_downcast_ref::<SqliteError>().is_some() && refused.code().is_some_and(|code| is(&code))
+    }
+
     /// Whether the database may take no changes, although it may answer all the same. A disk that fails, or that a quota
     /// keeps from growing, is [`Trouble::Away`] to SQLite.
     pub(super) fn speaks_against_writing(&self) -> bool {

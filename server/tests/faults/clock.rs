@@ -1,45 +1,11 @@
 //! A server whose clock is wrong decides and signs nothing, says so, and goes on by itself when it is right.
 
-use crate::harness::{Plugin, Server, Site, faketime::FakeClock, stores::Place};
+use crate::harness::{
+    Plugin, Site,
+    fake_clock::{FakeClock, expect},
+};
 use seatlock_protocol::Code;
-use xtask::postgres::{Postgres, Setting};
-
-/// What a clock leads to: nothing, or words of the sentence about it.
-type Told = Option<&'static str>;
-
-const CALLS: [&str; 5] = ["activate", "ping", "release", "status", "offline"];
-
-/// Refused, with the sentence where an operator looks for it; or answered.
-async fn expect(server: &Server<'_>, plugin: &mut Plugin, clock: &str, told: Told) {
-    let readiness = reqwest::get(format!("{}/readyz", server.url)).await.unwrap();
-    let (status, headers) = (readiness.status().as_u16(), readiness.headers().clone());
-    let text = readiness.text().await.unwrap();
-    let Some(words) = told else {
-        assert_eq!((status, text.as_str()), (200, "ready\n"), "{clock}");
-        let (_, lease) = server.lease("ping", plugin).await;
-        assert_eq!(lease.epoch, 1, "{clock}: nobody lost the seat");
-        return;
-    };
-    assert_eq!((status, headers["retry-after"].to_str().unwrap()), (503, "5"), "{clock}: {text}");
-    assert!(text.contains(words), "{clock}: {text}");
-    for call in CALLS {
-        let answer = server.call(call, plugin).await;
-        let problem = answer.problem();
-        assert_eq!(
-            (answer.status, problem.code),
-            (503, Code::Maintenance),
-            "{clock}, {call}: {}",
-            answer.body
-        );
-        assert_eq!(answer.headers["retry-after"], "5", "{clock}, {call}");
-        assert!(problem.detail.starts_with("The server's clock is wrong"), "{}", problem.detail);
-        assert!(problem.verdict.is_none(), "{clock}, {call}: nothing is signed");
-    }
-}
-
-async fn events(place: &Place, event: &str) -> i64 {
-    place.number(&format!("SELECT count(*) FROM audit WHERE event = '{event}'")).await
-}
+use std::fs;
 
 #[tokio::test]
 async fn a_file_under_a_clock_that_wanders() {
@@ -47,9 +13,7 @@ async fn a_file_under_a_clock_that_wanders() {
     let mut site = Site::new(&[]);
     let (_, token) = site.seat("ada@example.com");
     let mut plugin = Plugin::new(&token, "a");
-    clock.set("+0");
-    site.clock = Some(clock);
-    let turn = |site: &Site, offset: &str| site.clock.as_ref().unwrap().set(offset);
+    site.environment = clock.environment();
     {
         let server = site.serve();
         server.lease("activate", &mut plugin).await;
@@ -64,19 +28,19 @@ async fn a_file_under_a_clock_that_wanders() {
             ("+365d", Some(", 365 days after ")),
             ("+0", None),
         ] {
-            turn(&site, offset);
+            clock.set(offset);
             expect(&server, &mut plugin, offset, told).await;
         }
         server.stop();
     }
     // A server that starts under a wrong clock waits for the right one; its sweep releases nobody.
     for (offset, told) in [("+365d", ", 365 days after "), ("-365d", ", 365 days before ")] {
-        turn(&site, offset);
+        clock.set(offset);
         let server = site.serve();
         expect(&server, &mut plugin, offset, Some(told)).await;
         let made = site.cli(&["seat", "create", "--email", "bob@example.com"]);
         assert!(!made.ok && made.stderr.contains(told), "{offset}: {}", made.stderr);
-        turn(&site, "+0");
+        clock.set("+0");
         expect(&server, &mut plugin, "+0", None).await;
         server.stop();
     }
@@ -87,12 +51,13 @@ async fn an_operator_says_that_the_clock_is_right() {
     let mut site = Site::new(&[]);
     let (_, token) = site.seat("ada@example.com");
     let mut plugin = Plugin::new(&token, "a");
-    site.clock = Some(FakeClock::new());
+    let clock = FakeClock::new();
+    site.environment = clock.environment();
     let server = site.serve();
     server.lease("activate", &mut plugin).await;
     // Off for a year, and then the clock that was accepted turns out to be wrong.
     for (offset, told) in [("+365d", "365 days after"), ("+0", "365 days before")] {
-        site.clock.as_ref().unwrap().set(offset);
+        clock.set(offset);
         for args in [&["clock"][..], &["clock", "--accept", "--dry-run"]] {
             let shown = site.cli(args).json();
             assert!(shown["doubt"].as_str().unwrap().contains(told), "{shown}");
@@ -115,41 +80,25 @@ async fn an_operator_says_that_the_clock_is_right() {
     assert!(!alone.ok && alone.stderr.contains("--accept"), "{}", alone.stderr);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_computers_of_which_one_is_wrong() {
-    let clock = FakeClock::new();
-    let setting = Setting { environment: clock.environment(), ..Setting::default() };
-    let postgres = Postgres::start_with(setting).unwrap();
-    let url = postgres.database().unwrap();
-    let place = Place::Postgres(url.clone());
-    let mut site = Site::at(Some(url), &[]);
+#[tokio::test]
+async fn a_key_that_has_ended_signs_nothing_more() {
+    let mut site = Site::new(&[]);
     let (_, token) = site.seat("ada@example.com");
-    let mut plugin = Plugin::new(&token, "a");
+    let clock = FakeClock::new();
+    site.environment = clock.environment();
     let server = site.serve();
-    server.lease("activate", &mut plugin).await;
-    let database = "the clock of the database's computer shows ";
-    for (offset, told) in [
-        ("+365d", Some(database)),
-        ("+365d", Some(", 365 days after ")),
-        ("+0", None),
-        ("-1d", Some(", 24 hours before ")),
-        ("+0", None),
-        // Too little for the mark alone: the other computer tells.
-        ("+3h", Some("one of them is wrong by 3 hours")),
-        ("-4m", None),
-        ("+0", None),
-        // The last one: a sweep may have moved the mark.
-        ("+10m", None),
-    ] {
-        clock.set(offset);
-        expect(&server, &mut plugin, offset, told).await;
-    }
-    assert_eq!(events(&place, "auto_released").await, 0);
-    drop(server);
-    // The database goes on as it was, so the server's own clock is the wrong one, and decides nothing.
-    let own = FakeClock::new();
-    own.set("+365d");
-    site.clock = Some(own);
-    let server = site.serve();
-    expect(&server, &mut plugin, "own +365d", None).await;
+    let plugin = Plugin::new(&token, "a");
+    server.call("activate", &plugin).await.lease();
+    let root = site.root_file();
+    let kid = site.cli(&["keys", "rotate", "--root-key", &root]).json()["kid"].as_str().unwrap().to_owned();
+    let new = site.data().join("lease-keys").join(format!("{kid}.json"));
+    let away = site.scratch("away");
+    fs::rename(&new, &away).unwrap();
+    // It was read while the old key was good.
+    assert_eq!(server.call("ping", &plugin).await.lease().ks, 2);
+    clock.set("+6m");
+    let answer = server.call("ping", &plugin).await;
+    assert_eq!((answer.status, answer.problem().code), (503, Code::Maintenance), "{}", answer.body);
+    fs::rename(&away, &new).unwrap();
+    assert_eq!(server.call("ping", &plugin).await.status, 200);
 }

@@ -1,4 +1,4 @@
-//! Clocks that are wrong, disks that are full, databases that go away.
+//! Clocks that are wrong, and disks that are full.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,7 +10,10 @@
 )]
 
 #[path = "../harness/mod.rs"]
-#[macro_use]
 mod harness;
+
 mod clock;
-mod troubles;
+#[cfg(unix)]
+mod farm;
+mod full_disk;
+mod owners;

@@ -1,7 +1,11 @@
 //! The commands over the admin API, and seats for many at once.
 
-use crate::admin_support::command;
-use crate::harness::{Plugin, Server, Site};
+use crate::harness::{
+    Plugin, Server, Site,
+    admin::{UNKNOWN, command},
+    send_signal,
+};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -56,7 +60,7 @@ async fn tables_and_json_are_the_same_by_the_folder_and_by_the_api() {
         &["seat", "list", "--search", "ARTIST3"],
         &["seat", "list", "--search", &held[..8]],
         &["seat", "list", "--license", &site.license],
-        &["seat", "list", "--license", crate::admin_support::UNKNOWN],
+        &["seat", "list", "--license", UNKNOWN],
         &["license", "show"],
         &["license", "show", &site.license],
         &["account", "list"],
@@ -79,7 +83,7 @@ async fn tables_and_json_are_the_same_by_the_folder_and_by_the_api() {
             assert_eq!(by_api, by_folder, "{args:?}");
             assert!(
                 by_api.lines().count() > usize::from(!json && !args.contains(&"--dry-run"))
-                    || args.contains(&crate::admin_support::UNKNOWN),
+                    || args.contains(&UNKNOWN),
                 "{args:?}: {by_api}"
             );
         }
@@ -149,7 +153,7 @@ async fn everything_can_be_done_by_the_api() {
     // Refusals, in the server's words.
     for (args, words) in [
         (&["seat", "refresh", &seat_id][..], "revoked, for good. Create another seat"),
-        (&["seat", "refresh", crate::admin_support::UNKNOWN], "There is no seat"),
+        (&["seat", "refresh", UNKNOWN], "There is no seat"),
         (&["seat", "create", "--email", "bob@example.com"], "say which one"),
         (&["license", "change", &id, "--plan", "nothing"], "there is no plan of this name"),
         (&["license", "create", "--account", &account], "a license needs a product"),
@@ -293,8 +297,7 @@ async fn a_thousand_seats_whatever_interrupts() {
     let second = out("second.csv");
     let interrupted = start(&["--out", &second, "--resume", &run]);
     wait_for(&second, 300);
-    let id = interrupted.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    send_signal(interrupted.id(), Signal::INT);
     let (ok, _, stderr) = said(&interrupted.wait_with_output().unwrap());
     assert!(!ok && stderr.contains("stopping") && stderr.contains(&format!("--resume {run}")), "{stderr}");
     let part = tokens(Path::new(&second));

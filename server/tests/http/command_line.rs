@@ -2,6 +2,7 @@
 
 use crate::harness::{Plugin, Site};
 use seatlock_protocol::Code;
+use seatlock_server::store::postgres::PostgresAddress;
 use sqlx::Connection as _;
 use std::{os::unix::fs::PermissionsExt as _, path::Path};
 
@@ -277,4 +278,24 @@ async fn a_token_is_printed_once_and_kept_nowhere() {
             assert!(!found(place, secret) && !found(place, &secret[4..16]), "a secret is in {name}");
         }
     }
+}
+
+#[test]
+fn a_password_in_an_argument_is_refused_and_never_shown() {
+    let site = Site::new(&[]);
+    for args in [
+        ["--database", "postgres://ada:hunter2@localhost/x", "seat", "list"],
+        ["--database", "postgres://ada@localhost/x?password=hunter2", "seat", "list"],
+    ] {
+        let done = site.cli(&args);
+        assert!(!done.ok && done.stderr.contains("takes no password"), "{}", done.stderr);
+        assert!(!done.stderr.contains("hunter2"));
+    }
+    let address = PostgresAddress::parse("postgres://ada:hunter2@127.0.0.1:1/x").unwrap();
+    assert!(!format!("{address} {address:?}").contains("hunter2"));
+    let file = site.scratch("url");
+    std::fs::write(&file, "postgres://ada:hunter2@127.0.0.1:1/x\n").unwrap();
+    let done = site.cli(&["--database-file", file.to_str().unwrap(), "seat", "list"]);
+    assert!(!done.ok && done.stderr.contains("database x at 127.0.0.1:1"), "{}", done.stderr);
+    assert!(!done.stderr.contains("hunter2"));
 }

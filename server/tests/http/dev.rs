@@ -1,6 +1,7 @@
 //! `seatlock-server dev`: everything that it prints works, and nothing of value is ever deleted.
 
-use crate::harness::Plugin;
+use crate::harness::{Plugin, send_signal};
+use rustix::process::Signal;
 use seatlock_protocol::{
     PublicKey, Typ,
     api::LeaseAnswer,
@@ -27,7 +28,7 @@ use xtask::port::Port;
 use zeroize::Zeroizing;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_seatlock-server");
-const ADMIN: &str = "admin@example.com";
+const OWNER: &str = "owner@example.com";
 
 /// A running `dev`, as a person sees it.
 struct Dev {
@@ -104,8 +105,7 @@ impl Dev {
 
     /// Ends it as Ctrl-C does: in order.
     fn stop(mut self) -> String {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        send_signal(self.child.id(), Signal::INT);
         assert!(self.child.wait().unwrap().success());
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
@@ -147,7 +147,7 @@ async fn signs_in(data: &str, password: &str) -> bool {
     let folder = DataFolder::new(data.into());
     let store = SqliteStore::open(&folder.database(), false).await.unwrap();
     let asking = SignIn {
-        email: ADMIN.to_owned(),
+        email: OWNER.to_owned(),
         password: Zeroizing::new(password.to_owned()),
         browser: seatlock_server::desk::Browser { address: [127, 0, 0, 1].into(), agent: String::new() },
     };
@@ -156,7 +156,7 @@ async fn signs_in(data: &str, password: &str) -> bool {
     let let_in = match done {
         Ok(secret) => {
             let who = store.session(session_hash(&secret)).await.unwrap().unwrap();
-            assert_eq!((who.user.role, who.account.name.as_str()), (Role::Admin, "Example Studio"));
+            assert_eq!((who.user.role, who.account.name.as_str()), (Role::Owner, "Example Studio"));
             true
         }
         Err(Denied::Wrong) => false,
@@ -174,7 +174,7 @@ async fn what_is_printed_once_works_and_the_next_start_goes_on() {
     assert_eq!((&dev.said["new"], dev.text("product")), (&json!(true), "com.example.bridge"));
     assert_eq!(dev.text("seat_page"), format!("{url}/seats"));
     assert_eq!(PathBuf::from(&data), desk.path("seatlock-dev").canonicalize().unwrap());
-    assert_eq!(dev.said["login"]["email"], ADMIN);
+    assert_eq!(dev.said["login"]["email"], OWNER);
     let password = dev.said["login"]["password"].as_str().unwrap().to_owned();
     assert!(signs_in(&data, &password).await);
     assert!(!signs_in(&data, "another one").await);

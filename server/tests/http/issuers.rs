@@ -1,8 +1,10 @@
 //! Sign-in services that an administrator accepts, changes and removes by the admin API and its commands.
 
-use crate::admin_support::{Admin, UNKNOWN, command};
-use crate::harness::{Plugin, Server, Site};
-use crate::issuer_support::{AUDIENCE, Issuers, Key, Manner};
+use crate::harness::{
+    Plugin, Server, Site,
+    admin::{Admin, UNKNOWN, command},
+    issuer::{AUDIENCE, Issuers, Key, Manner, with},
+};
 use seatlock_protocol::Code;
 use serde_json::{Value, json};
 use std::process::Stdio;
@@ -111,7 +113,7 @@ async fn what_can_not_be_an_issuer() {
         (json!({ "name": null }), "body", "expected"),
     ] {
         let new = json!({ "issuer": issuers.url("login"), "audience": AUDIENCE });
-        let refused = admin.post(&root, "/issuers", crate::issuer_support::with(new, change.clone())).await;
+        let refused = admin.post(&root, "/issuers", with(new, change.clone())).await;
         assert_eq!(refused.refusal(), (400, "invalid_argument".to_owned()), "{change}");
         let problem = refused.json();
         assert_eq!(problem["params"]["field"], field, "{change}: {problem}");

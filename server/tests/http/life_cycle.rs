@@ -168,7 +168,7 @@ async fn those_of_one_batch_see_what_the_ones_before_them_took() {
     // While nobody can write, the first request waits alone and the others gather in the batch behind it.
     let mut database = site.database().await;
     sqlx::query("BEGIN IMMEDIATE").execute(&mut database).await.unwrap();
-    let calls = join_all(plugins.iter().map(|plugin| server.call("activate", plugin)).collect());
+    let calls = join_all(plugins.iter().map(|plugin| server.call("activate", plugin)));
     let unlock = async {
         logged(&site, "asked", 16).await;
         sqlx::query("COMMIT").execute(&mut database).await.unwrap();

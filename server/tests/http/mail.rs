@@ -30,8 +30,9 @@ async fn send_within(deadline: Duration, url: &str) -> Result<(), MailError> {
     let mailer = Mailer::new(&settings).unwrap();
     let (to, shared_by) = (address("eve@example.org").unwrap(), address("ada@example.com").unwrap());
     let token = Token::parse(TOKEN, TokenKind::Integration).unwrap();
-    let (product, plan) = ("Bridge", "pro");
-    let letter = Letter { to: &to, shared_by: &shared_by, product, plan, secret: Secret::Token(&token) };
+    let product = "Bridge";
+    let letter =
+        Letter { to: &to, shared_by: &shared_by, product, support: None, secret: Secret::Token(&token) };
     let begin = Instant::now();
     let sent = mailer.send(&letter).await;
     assert!(begin.elapsed() < deadline + PATIENCE, "it took {:?}", begin.elapsed());

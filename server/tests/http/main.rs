@@ -10,21 +10,31 @@
 )]
 
 #[path = "../harness/mod.rs"]
-#[macro_use]
 mod harness;
+#[path = "../suite/http/mod.rs"]
+mod suite;
+
 mod admin_api;
 mod admin_commands;
-mod admin_support;
+mod batches;
+mod browser;
 mod calls;
 mod codes;
 mod command_line;
+mod company_keys;
 mod dev;
-mod durability;
-mod issuer_support;
+mod floods;
 mod issuers;
 mod life_cycle;
 mod mail;
 mod oauth;
+mod odd_requests;
+mod operator;
+mod owner_page;
 mod page_samples;
 mod pages;
 mod serve;
+mod unavailable_database;
+
+/// Where the suite is played.
+const ENGINE: harness::database::Engine = harness::database::Engine::Sqlite;

@@ -1,16 +1,12 @@
 //! Access tokens in the place of tokens: what is believed, whose keys, and which seat is whose.
 
 use crate::harness::{
-    Plugin, Server, Site, join_all,
-    stores::{Fresh, PEPPER},
+    Plugin, Server, Site,
+    issuer::{self, AUDIENCE, Issuers, Key, Manner, key_set, with},
+    join_all,
 };
-use crate::issuer_support::{AUDIENCE, Issuers, Key, Manner, key_set, with};
 use seatlock_protocol::{AccessToken, Act, Code, Identity, UnixTime};
-use seatlock_server::{
-    identity::{Expected, Held, KeySet, Keys, Plan, Rejected, plan, verify},
-    rules::Answer,
-    store::{Actor, AuditPart, Made, NewSeat, Store as _, TokenHashes},
-};
+use seatlock_server::identity::{Expected, Held, KeySet, Keys, Plan, Rejected, plan, verify};
 use serde_json::{Value, json};
 use std::{
     sync::{
@@ -19,7 +15,6 @@ use std::{
     },
     time::Duration,
 };
-use uuid::Uuid;
 
 const URL: &str = "https://login.example";
 const NOW: u64 = 1_800_000_000;
@@ -224,13 +219,13 @@ async fn keys_over_the_time() {
     let url = issuers.url("a");
     let ask = async |key: &Key| {
         let token = AccessToken::read(&key.access_token(&issuers.claims("a", "s", ""))).unwrap();
-        let now = UnixTime::new(i64::try_from(crate::issuer_support::now()).unwrap()).unwrap();
+        let now = UnixTime::new(i64::try_from(issuer::now()).unwrap()).unwrap();
         let expected = Expected { issuer: &url, audience: AUDIENCE };
         keys.verify(&token, expected, now).await.map(|verified| verified.map(drop))
     };
     let wait = |seconds: u64| clock.fetch_add(seconds, Ordering::Relaxed);
 
-    let first = join_all((0..16).map(|_| ask(&old)).collect()).await;
+    let first = join_all((0..16).map(|_| ask(&old))).await;
     assert!(first.iter().all(|answer| *answer == Ok(Ok(()))));
     assert_eq!(issuers.asked("a"), 1, "sixteen at once ask once");
     issuers.tell("a", Manner::Honest, &[&old, &new]);
@@ -279,7 +274,7 @@ async fn issuers_that_lie() {
     let key = Key::ed25519("k");
     issuers.tell("honest", Manner::Honest, &[&key]);
     let keys = Keys::default();
-    let now = UnixTime::new(i64::try_from(crate::issuer_support::now()).unwrap()).unwrap();
+    let now = UnixTime::new(i64::try_from(issuer::now()).unwrap()).unwrap();
     for (manner, says) in [
         (Manner::Html, "what it publishes is no OpenID configuration"),
         (Manner::Fails, "it answers with the HTTP status 500"),
@@ -287,7 +282,7 @@ async fn issuers_that_lie() {
         (Manner::Floods, "its answer is too large"),
         (Manner::OtherName, "it calls itself by another name than it is configured with"),
         (Manner::Redirects, "it answers with the HTTP status 307"),
-        (Manner::NoKeys, "its keys are of no use: it has no key for RS256, PS256, ES256 or EdDSA"),
+        (Manner::NoKeys, "its keys are of no use: it has no key for RS256, PS256, ES256, ES384 or EdDSA"),
         (
             Manner::PlainHttpElsewhere,
             "its address is of no use: https is needed, or everybody on the way could put keys of his own in",
@@ -407,7 +402,7 @@ async fn what_a_plug_in_is_refused() {
     let plugin = |more: Value| Plugin::new(&key.access_token(&claims(more)), "a");
     for more in [
         json!({ "aud": "https://other.example.com" }),
-        json!({ "exp": crate::issuer_support::now() - 61 }),
+        json!({ "exp": issuer::now() - 61 }),
         json!({ "iss": "https://login.example" }),
     ] {
         let asking = plugin(more);
@@ -510,8 +505,7 @@ async fn the_admin_api_by_access_token() {
         (403, &json!("identity_unknown")),
         "admitted to seats, but without a role"
     );
-    let expired =
-        with(issuers.claims("login", "farm", all), json!({ "exp": crate::issuer_support::now() - 61 }));
+    let expired = with(issuers.claims("login", "farm", all), json!({ "exp": issuer::now() - 61 }));
     let (status, headers, body) = ask(get.clone(), "/seats", &key.access_token(&expired)).await;
     assert_eq!((status, &body["code"]), (401, &json!("sign_in_required")));
     assert_eq!(headers["www-authenticate"], "Bearer error=\"invalid_token\"");
@@ -606,7 +600,7 @@ async fn people_sign_in_on_the_page_with_an_issuer() {
 
     let id_token = |begun: &Begun, email: &str, more: Value| {
         let claims = json!({
-            "iss": url, "sub": email, "aud": "page", "exp": crate::issuer_support::now() + 60, "email": email,
+            "iss": url, "sub": email, "aud": "page", "exp": issuer::now() + 60, "email": email,
             "email_verified": true, "nonce": begun.asked["nonce"],
         });
         key.access_token(&with(claims, more))
@@ -637,7 +631,12 @@ async fn people_sign_in_on_the_page_with_an_issuer() {
     }
     let begun = browser.begin(&issuers, "").await;
     issuers.give("login", id_token(&begun, "new@example.com", json!({})));
-    assert_eq!(browser.back(&begun, "").await.status, 303, "added by the rule");
+    let page = browser.back(&begun, "").await;
+    assert_eq!(page.status, 303, "added by the rule");
+    let session = page.cookies.iter().find(|cookie| cookie.starts_with("__Host-seatlock=")).unwrap();
+    let account_page = browser.get("/account", session.split(';').next().unwrap()).await.text;
+    let password = account_page.contains("Change the password");
+    assert!(!password && account_page.contains("You have no password here"), "{account_page}");
     let users = site.cli(&["user", "list"]).json();
     let new =
         users.as_array().unwrap().iter().find(|user| user["email"] == "new@example.com").unwrap().clone();
@@ -683,47 +682,4 @@ async fn people_sign_in_on_the_page_with_an_issuer() {
     assert_eq!(browser.get("/sign-in/with?issuer=https://evil.example", "").await.status, 404);
     let log = std::fs::read_to_string(site.log()).unwrap();
     assert!(!log.contains("a client secret") && !log.contains("c0de") && !log.contains(&good.asked["state"]));
-}
-
-async fn one_identity_has_one_seat(fresh: Fresh) {
-    let other = fresh.place.open().await;
-    let seat = |subject: String| {
-        let identity = Identity { issuer: URL.to_owned(), subject };
-        NewSeat {
-            id: Uuid::new_v4(),
-            license: Some(fresh.license),
-            shared_with: identity.subject.clone(),
-            token: TokenHashes::of_identity(&identity, fresh.license, &PEPPER),
-            identity: Some(identity),
-            remember: None,
-            by: Actor::Console,
-        }
-    };
-    let make = async |place: usize, new: NewSeat| {
-        let store = if place.is_multiple_of(2) { &fresh.store } else { &other };
-        let Made::New(made) = store.create_seat(new).await.unwrap() else { panic!("made before") };
-        (made.answer, made.subject.map(|(seat, _)| seat.id))
-    };
-    let same = join_all((0..16).map(|place| make(place, seat("alice".to_owned()))).collect()).await;
-    let new = same.iter().filter(|(answer, _)| *answer == Answer::Done).count();
-    assert_eq!((new, fresh.place.number("SELECT count(*) FROM seat").await), (1, 1));
-    assert!(
-        same.iter().all(|(_, seat)| seat.is_some() && *seat == same[0].1),
-        "all are told of the same seat"
-    );
-
-    let many = join_all((0..16).map(|place| make(place, seat(format!("user {place}")))).collect()).await;
-    assert_eq!(many.iter().filter(|(answer, _)| *answer == Answer::Done).count(), 2, "three places");
-    assert_eq!(fresh.place.number("SELECT tokens FROM license").await, 3);
-    assert_eq!(fresh.store.verify_audit(AuditPart::ALL).await.unwrap().broken_at, None);
-}
-
-#[tokio::test]
-async fn sqlite_one_identity_has_one_seat() {
-    one_identity_has_one_seat(Fresh::sqlite(3).await).await;
-}
-
-#[tokio::test]
-async fn postgres_one_identity_has_one_seat() {
-    one_identity_has_one_seat(Fresh::postgres(3).await).await;
 }

@@ -62,6 +62,8 @@ fn license(number: u128, state: LicenseState) -> LicenseCard {
     LicenseCard {
         id: uuid(number),
         plan: "Enterprise".to_owned(),
+        products: vec!["Example Bridge".to_owned()],
+        ends_in: None,
         entitlements: vec!["cad".to_owned(), "render-farm".to_owned()],
         in_use: 5,
         seats_max: 12,
@@ -133,14 +135,15 @@ fn new_seat() -> NewSeatPage {
     }
 }
 
-fn choice(number: u128, unavailable: Option<&str>) -> LicenseChoice {
+fn choice(number: u128, unavailable: Option<NoSeat>) -> LicenseChoice {
     LicenseChoice {
         id: uuid(number),
         plan: "Pro".to_owned(),
+        products: vec!["Example Bridge".to_owned(), HOSTILE.to_owned()],
         tokens: 9,
         seats_max: 12,
         chosen: unavailable.is_none(),
-        unavailable: unavailable.map(str::to_owned),
+        unavailable,
     }
 }
 
@@ -152,6 +155,8 @@ fn seat_token(mail: Mail) -> SeatTokenPage {
         token: Zeroizing::new(TOKEN.to_owned()),
         mail,
         mail_available: true,
+        key: uuid(503).to_string(),
+        form_key: uuid(504).to_string(),
     }
 }
 
@@ -169,7 +174,6 @@ fn entry(number: u64, event: &str, actor: AuditActor) -> AuditEntry {
             "activated" | "rebound" | "auto_released" | "released_by_owner" | "clone_suspected"
         )
         .then(|| machine("jonas")),
-        epoch: (!plain).then_some(number % 10),
         note: None,
     }
 }
@@ -207,6 +211,10 @@ fn seat() -> SeatPage {
         status: StatusBadge(LockStatus::InUse),
         license: uuid(101),
         plan: "Enterprise".to_owned(),
+        products: vec!["Example Bridge".to_owned()],
+        license_state: LicenseState::Active,
+        ends_at: Some(at(240 * DAY)),
+        window: "24 hours".to_owned(),
         machine: Some(machine("jonas")),
         since: Some(at(-6 * DAY)),
         last_used_at: Some(at(-20)),
@@ -214,7 +222,6 @@ fn seat() -> SeatPage {
         lease_until: Some(at(7 * DAY)),
         draining: false,
         launches: 148,
-        epoch: 9,
         created_at: at(-90 * DAY),
         clone_suspected_at: None,
         link_until: None,
@@ -231,7 +238,7 @@ fn release() -> ConfirmRelease {
         machine: Some(machine("jonas")),
         lease_until: Some(at(7 * DAY)),
         limit: ReleaseLimit::NextAfter(at(DAY)),
-        window_hours: 24,
+        window: "24 hours".to_owned(),
         drains: false,
         relaunch_rebinds: true,
         error: None,
@@ -248,6 +255,7 @@ fn tokens(tokens: Vec<ApiTokenRow>) -> TokensPage {
         shell: shell(),
         tokens,
         limit: 3,
+        barred: false,
         server: "https://licensing.example.com".to_owned(),
         name: String::new(),
         error: None,
@@ -266,6 +274,7 @@ fn account() -> AccountPage {
     AccountPage {
         shell: shell(),
         password_min: 12,
+        has_password: true,
         password_error: None,
         sessions: vec![
             session("Firefox on Linux", "198.51.100.24", -30, true),
@@ -324,6 +333,16 @@ fn samples() -> Vec<(&'static str, String)> {
     add("seats_ended", &SeatsPage { licenses: ended, next: None, ..seats() });
     let full = vec![LicenseCard { in_use: 12, tokens: 12, ..license(101, LicenseState::Active) }];
     add("seats_all_given_out", &SeatsPage { licenses: full, ..seats() });
+    let ending = LicenseCard {
+        ends_in: Some("in 5 days".to_owned()),
+        expires_at: Some(at(5 * DAY)),
+        ..license(101, LicenseState::Active)
+    };
+    add("seats_ending", &SeatsPage { licenses: vec![ending], ..seats() });
+    let shrunk = LicenseCard { seats_max: 4, ..license(101, LicenseState::Active) };
+    add("seats_too_many_tokens", &SeatsPage { licenses: vec![shrunk], ..seats() });
+    let paused = LicenseCard { in_use: 0, tokens: 0, ..license(101, LicenseState::Suspended(at(-DAY))) };
+    add("seats_none_suspended", &SeatsPage { licenses: vec![paused], seats: vec![], next: None, ..seats() });
     let fresh = vec![LicenseCard { in_use: 0, tokens: 0, ..license(101, LicenseState::Active) }];
     add("seats_none_yet", &SeatsPage { licenses: fresh, seats: vec![], next: None, ..seats() });
     add(
@@ -344,23 +363,34 @@ fn samples() -> Vec<(&'static str, String)> {
     add("seats_no_license", &SeatsPage { licenses: vec![], seats: vec![], next: None, ..seats() });
 
     add("new_seat", &new_seat());
-    let choices = vec![choice(101, None), choice(102, Some("suspended"))];
+    let choices = vec![choice(101, None), choice(102, Some(NoSeat::Suspended))];
     let bad = Some("This is not an e-mail address: it has no @.".to_owned());
     let email = "jonas.weber".to_owned();
     add(
         "new_seat_wrong",
         &NewSeatPage { licenses: choices, email, email_error: bad, send: None, ..new_seat() },
     );
+    for (name, why) in [
+        ("new_seat_all_issued", NoSeat::AllIssued),
+        ("new_seat_suspended", NoSeat::Suspended),
+        ("new_seat_ended", NoSeat::Ended(at(-DAY))),
+        ("new_seat_not_in_plan", NoSeat::NotInPlan),
+    ] {
+        add(name, &NewSeatPage { licenses: vec![choice(101, Some(why))], ..new_seat() });
+    }
+    add("new_seat_no_license", &NewSeatPage { licenses: vec![], ..new_seat() });
     add("new_seat_without_mail", &NewSeatPage { mail_available: false, send: None, ..new_seat() });
     let gone =
-        Some("No seat was made for jonas.weber@nordlicht.example: all 12 tokens are given out.".to_owned());
+        Some("No seat was created for jonas.weber@nordlicht.example: all 12 tokens are issued.".to_owned());
     add("new_seat_refused", &NewSeatPage { error: gone, send: Some(SendAs::Token), ..new_seat() });
 
     let to = || "jonas.weber@nordlicht.example".to_owned();
     add("seat_token", &seat_token(Mail::LinkSent { to: to(), until: at(7 * DAY) }));
     add("seat_token_not_sent", &seat_token(Mail::NotAsked));
-    let why = "The mail server at mail.nordlicht.example refused the connection.".to_owned();
+    let why = "The address was not accepted. Check it for a typing error.".to_owned();
     add("seat_token_failed", &seat_token(Mail::Failed { to: to(), why }));
+    add("seat_token_maybe", &seat_token(Mail::Unconfirmed { to: to() }));
+    add("seat_token_again", &seat_token(Mail::NotAgain));
     let hostile =
         SeatTokenPage { seat: name(9, HOSTILE), ..seat_token(Mail::TokenSent { to: HOSTILE.to_owned() }) };
     add("seat_token_refreshed", &SeatTokenPage { reason: TokenReason::Refreshed, ..hostile });
@@ -388,7 +418,6 @@ fn samples() -> Vec<(&'static str, String)> {
         history: entries().into_iter().rev().take(1).collect(),
         history_continues: false,
         launches: 0,
-        epoch: 0,
         ..seat()
     };
     add("seat_unused", &unused);
@@ -402,6 +431,8 @@ fn samples() -> Vec<(&'static str, String)> {
         seat: name(8, "jonas.weber@nordlicht.example"),
         machine: Some(machine("jonas")),
         lease_until: Some(at(7 * DAY)),
+        email: "jonas.weber@nordlicht.example".to_owned(),
+        email_error: None,
         mail_available: true,
         form_key: uuid(502).to_string(),
         error: None,
@@ -430,7 +461,7 @@ fn samples() -> Vec<(&'static str, String)> {
     let error = Some("Nothing was changed: tick the box to confirm.".to_owned());
     add("confirm_revoke_unticked", &ConfirmRevoke { machine: None, error, seat: name(2, HOSTILE), ..revoke });
 
-    let offline = OfflinePage { shell: shell(), lease_days: 90, error: None };
+    let offline = OfflinePage { shell: shell(), lease_life: "90 days".to_owned(), error: None };
     add("offline", &offline);
     let error =
         Some("scene.blend can not be used: it is not a file of a plug-in. Nothing was changed.".to_owned());
@@ -464,7 +495,8 @@ fn samples() -> Vec<(&'static str, String)> {
     add("tokens_none", &tokens(vec![]));
     let three = [two.clone(), vec![api_token(3, "dashboard", Some(-DAY))]].concat();
     add("tokens_full", &tokens(three));
-    let error = Some("No token was made: another one has this name already.".to_owned());
+    add("tokens_barred", &TokensPage { barred: true, ..tokens(two.clone()) });
+    let error = Some("No token was created: another one has this name already.".to_owned());
     add("tokens_refused", &TokensPage { error, name: "onboarding script".to_owned(), ..tokens(two.clone()) });
     let created = TokenCreatedPage {
         shell: shell(),
@@ -477,6 +509,7 @@ fn samples() -> Vec<(&'static str, String)> {
     add("confirm_delete_token_unused", &ConfirmDeleteToken { shell: shell(), token: two[1].clone() });
 
     add("account", &account());
+    add("account_without_password", &AccountPage { has_password: false, ..account() });
     let password_error = Some("The password was not changed: the present one is wrong.".to_owned());
     add("account_wrong", &AccountPage { password_error, ..account() });
 
@@ -646,4 +679,19 @@ fn samples_can_be_looked_at() {
         std::fs::write(folder.join(asset.path.trim_start_matches('/')), asset.body).unwrap();
     }
     assert!(folder.join("seats.html").exists() && folder.join("assets/style.css").exists());
+}
+
+#[test]
+fn what_is_grey_says_why() {
+    let mut seen = 0;
+    for (name, html) in samples() {
+        for tag in tags(&html).filter(|tag| tag.split_whitespace().any(|word| word == "disabled")) {
+            // An entry of a list says it in its own words.
+            if first_word(tag) != "option" {
+                assert!(attribute(tag, "aria-describedby").is_some(), "{name}: {tag}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 2, "only {seen}");
 }

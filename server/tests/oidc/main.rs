@@ -9,10 +9,13 @@
     reason = "a test that cannot go on has failed, and figures are worth reading"
 )]
 
-mod bad_issuers;
+#[cfg(unix)]
+mod headless;
+mod person;
 mod provider;
 mod sign_in;
 #[cfg(unix)]
 mod sign_in_example;
 #[path = "../together/support/mod.rs"]
+#[allow(dead_code, reason = "`together` uses more of it")]
 mod support;

@@ -1,19 +1,20 @@
 //! People and machines that sign in at a real OpenID provider, npm's oidc-provider: in front of a license server that shows
 //! what it was asked, and of the real one.
 
-use crate::support::person::Person;
-use crate::support::{AGREED, AGREED_FOR_NOW, Computer, PATIENCE, end_of, standing};
+use crate::person::Person;
+use crate::support::{AGREED, AGREED_FOR_NOW, Computer, PATIENCE, end_of, standing, until};
 use seatlock::protocol::AccessToken;
 use seatlock::{Client, Code, Event, EventKind, Intent, LockState, OperationId, Options, Text};
 use std::fs;
 use std::net::{TcpListener, TcpStream};
-use std::thread;
 use std::time::{Duration, Instant};
 use xtask::mock_server::MockServer;
 use xtask::oidc_provider::{Provider, RunningProvider};
 use xtask::server::Running;
 
 const MIRA: &str = "mira@example.com";
+/// After it every access token has ended.
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// A provider, a license server and a computer.
 struct Scene {
@@ -24,12 +25,12 @@ struct Scene {
 
 impl Scene {
     fn new(name: &str) -> Self {
-        Self::with_lifetime(name, 300)
+        Self::with_lifetime(name, Duration::from_secs(300))
     }
 
-    /// Access tokens live for so many seconds.
-    fn with_lifetime(name: &str, ttl: u64) -> Self {
-        let provider = Provider { ttl, ..Provider::default() }.start().unwrap();
+    /// Access tokens live for so long.
+    fn with_lifetime(name: &str, lifetime: Duration) -> Self {
+        let provider = Provider { ttl: lifetime.as_secs(), ..Provider::default() }.start().unwrap();
         Self { provider, server: MockServer::start().unwrap(), computer: Computer::new(name) }
     }
 
@@ -88,15 +89,6 @@ fn port(page: &str) -> String {
 
 fn nobody_listens(page: &str) -> bool {
     TcpStream::connect(format!("127.0.0.1:{}", port(page))).is_err()
-}
-
-/// The worker stops listening a moment after the host is told.
-fn soon_nobody_listens(page: &str) -> bool {
-    let begin = Instant::now();
-    while !nobody_listens(page) && begin.elapsed() < PATIENCE {
-        thread::sleep(Duration::from_millis(10));
-    }
-    nobody_listens(page)
 }
 
 fn token_file(computer: &Computer) -> String {
@@ -161,13 +153,12 @@ fn a_client_that_the_provider_revoked_keeps_its_license() {
 
 #[test]
 fn an_access_token_is_shown_until_shortly_before_its_end() {
-    let scene = Scene::with_lifetime("lifetime", 16);
+    let scene = Scene::new("lifetime");
     let client = scene.machine("farm-secret");
-    for _ in 0..2 {
+    for wait in [0, 180, 100] {
+        scene.computer.time.advance(Duration::from_secs(wait));
         assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok);
     }
-    thread::sleep(Duration::from_millis(12_500));
-    assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok);
     let seen = scene.server.seen();
     assert_eq!(seen[0].bearer, seen[1].bearer, "it is used again");
     assert_ne!(seen[1].bearer, seen[2].bearer, "and renewed while it is still good");
@@ -198,7 +189,7 @@ fn a_refused_access_token_is_renewed_once() {
 
 #[test]
 fn a_person_signs_in_once_and_later_launches_are_quiet() {
-    let scene = Scene::with_lifetime("person", 2);
+    let scene = Scene::new("person");
     let client = scene.person();
     assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::SignInRequired);
     let operation = client.sign_in_browser(AGREED, false, None).unwrap();
@@ -218,7 +209,7 @@ fn a_person_signs_in_once_and_later_launches_are_quiet() {
     let first = token_file(&scene.computer);
     assert!(!first.contains(&seen[0].bearer), "an access token is never kept");
 
-    thread::sleep(Duration::from_secs(2));
+    scene.computer.time.advance(HOUR);
     let client = scene.person();
     assert_eq!(client.status().unwrap().lock_state, LockState::Unlocked);
     assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok);
@@ -254,8 +245,11 @@ fn a_sign_in_that_does_not_happen_changes_nothing() {
     assert_eq!(event.code, Code::SignInRefused);
     assert!(event.message.contains("not allowed (access_denied)"), "{}", event.message);
 
-    let late = sign_in(Some(Duration::from_secs(8)));
+    let late = sign_in(Some(Duration::from_secs(600)));
     let page = page_of(&client);
+    scene.computer.time.advance(Duration::from_secs(300));
+    assert!(client.wait(late, Duration::from_millis(100)).unwrap().is_none(), "there is time left");
+    scene.computer.time.advance(Duration::from_secs(300));
     let event = ended(late);
     assert_eq!(event.code, Code::SignInRefused);
     assert!(event.message.contains("in time") && nobody_listens(&page), "{}", event.message);
@@ -266,7 +260,8 @@ fn a_sign_in_that_does_not_happen_changes_nothing() {
     assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok, "everything else goes on");
     client.cancel(cancelled).unwrap();
     assert_eq!(ended(cancelled).code, Code::Cancelled);
-    assert!(soon_nobody_listens(&page));
+    // The worker stops listening a moment after the host is told.
+    until("nobody listens", || nobody_listens(&page));
 
     let switched_off = sign_in(None);
     page_of(&client);
@@ -310,9 +305,9 @@ fn another_device_will_do() {
 
 #[test]
 fn two_processes_do_not_use_one_refresh_token() {
-    let scene = Scene::with_lifetime("two", 2).signed_in();
-    thread::sleep(Duration::from_secs(2));
+    let scene = Scene::new("two").signed_in();
     for round in 0..3 {
+        scene.computer.time.advance(HOUR);
         let clients = [scene.person(), scene.person(), scene.person()];
         let pings = clients.each_ref().map(|client| client.ping(Intent::Launch));
         let ends: Vec<_> = clients.iter().zip(pings).map(|(client, ping)| end_of(client, ping)).collect();
@@ -321,13 +316,13 @@ fn two_processes_do_not_use_one_refresh_token() {
             .flat_map(|client| std::iter::from_fn(|| client.next_event(Duration::ZERO).unwrap()));
         let said: Vec<_> = ends.iter().cloned().chain(others).map(|event| event.message).collect();
         assert!(ends.iter().all(|event| event.code == Code::Ok), "round {round}: {said:#?}");
-        thread::sleep(Duration::from_secs(2));
     }
 }
 
 #[test]
 fn an_access_token_that_ended_while_others_were_asking_is_still_shown() {
-    let scene = Scene::with_lifetime("turn", 2);
+    let lifetime = Duration::from_secs(12);
+    let scene = Scene::with_lifetime("turn", lifetime);
     let client = scene.machine("farm-secret");
     assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok);
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -338,7 +333,9 @@ fn an_access_token_that_ended_while_others_were_asking_is_still_shown() {
     other.ping(Intent::Launch).unwrap();
     let _connection = silent.accept().unwrap();
     let ping = client.ping(Intent::Launch).unwrap();
-    assert!(client.wait(ping, Duration::from_secs(4)).unwrap().is_none(), "the other one has the turn");
+    assert!(client.wait(ping, Duration::from_millis(100)).unwrap().is_none(), "the other one has the turn");
+    scene.computer.time.advance(lifetime);
+    assert!(client.wait(ping, Duration::from_millis(100)).unwrap().is_none(), "and keeps it");
     drop(other);
     let event = end_of(&client, Ok(ping));
     assert_eq!(event.code, Code::Ok, "{}", event.message);
@@ -346,16 +343,16 @@ fn an_access_token_that_ended_while_others_were_asking_is_still_shown() {
 
 #[test]
 fn a_refresh_token_that_was_used_twice_ends_the_sign_in_and_not_the_license() {
-    let scene = Scene::with_lifetime("reuse", 2).signed_in();
+    let scene = Scene::new("reuse").signed_in();
     let (file, stale) = (scene.computer.file("token").unwrap(), token_file(&scene.computer));
     let lease = scene.computer.stored_lease().unwrap();
-    thread::sleep(Duration::from_secs(2));
+    scene.computer.time.advance(HOUR);
     let client = scene.person();
     assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok);
     drop(client);
     // What a backup or a lost answer leaves behind.
     fs::write(&file, stale).unwrap();
-    thread::sleep(Duration::from_secs(2));
+    scene.computer.time.advance(HOUR);
     for _ in 0..2 {
         let client = scene.person();
         let event = end_of(&client, client.ping(Intent::Launch));

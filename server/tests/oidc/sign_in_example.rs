@@ -1,15 +1,13 @@
 //! The C++ example of signing in, at a real OpenID provider and a real license server.
 
-use crate::support::person::Person;
-use crate::support::{Computer, PATIENCE};
+use crate::person::Person;
+use crate::support::{Computer, until};
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use xtask::oidc_provider::{Provider, RunningProvider};
 use xtask::server::Running;
@@ -144,13 +142,10 @@ fn a_person_signs_in_with_a_browser_or_a_telephone_and_out_again() {
 
 /// The page that the library had the desktop show.
 fn shown_by_the_browser(scene: &Scene) -> String {
-    let begin = Instant::now();
-    loop {
-        let opened = fs::read_to_string(scene.path("opened")).unwrap_or_default();
-        if let Some(page) = opened.strip_suffix('\n') {
-            return page.to_owned();
-        }
-        assert!(begin.elapsed() < PATIENCE, "no browser was opened");
-        thread::sleep(Duration::from_millis(20));
-    }
+    let mut page = String::new();
+    until("a browser is opened", || {
+        page = fs::read_to_string(scene.path("opened")).unwrap_or_default();
+        page.ends_with('\n')
+    });
+    page.trim_end().to_owned()
 }

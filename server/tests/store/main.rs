@@ -10,21 +10,17 @@
 )]
 
 #[path = "../harness/mod.rs"]
-#[macro_use]
 mod harness;
-#[macro_use]
-mod store_support;
+#[path = "../suite/store/mod.rs"]
+mod suite;
 
-mod audit_chain;
-mod checkpoints;
-mod desk;
-mod histories;
-mod lists;
-mod migrations;
-mod people;
+mod audit_tampering;
+mod confirmations;
 mod restored_properties;
 mod rules_clones;
 mod rules_properties;
 mod rules_support;
 mod rules_table;
-mod stores;
+
+/// Where the suite is played.
+const ENGINE: harness::database::Engine = harness::database::Engine::Sqlite;

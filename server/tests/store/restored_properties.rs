@@ -289,6 +289,7 @@ fn only_a_lease_that_was_signed_here_in_the_lost_time_proves_anything() {
         warn: 60,
         clk: ClockPolicy { tol: 1, act: ClockAction::Freeze },
         ks: 1,
+        rnh: None,
     };
     let request = SeatRequest {
         nonce: Nonce::new([2; Nonce::LEN]),

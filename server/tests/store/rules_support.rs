@@ -1,16 +1,13 @@
-use seatlock_protocol::{
-    Act, Code, MachineId, UnixTime,
-    claims::{ClockAction, ClockPolicy},
-};
+use crate::harness::store;
+use seatlock_protocol::{Act, Code, UnixTime};
 use seatlock_server::rules::{
-    Answer, Audit, AuditEvent, Call, Caller, ClonePolicy, Decision, Event, Install, LeaseTerms, License,
-    OwnerAct, Plan, Presented, ReleaseMode, Seat, Verdict, decide,
+    Answer, Audit, AuditEvent, Call, Caller, Decision, Event, Install, LeaseTerms, License, OwnerAct, Plan,
+    Presented, Seat, Verdict, decide,
 };
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-pub const DAY: u64 = 86_400;
-pub const PRODUCT: &str = "com.example.bridge";
+pub use crate::harness::{DAY, PRODUCT, machine};
 
 /// One license with its seats: what a store keeps, in memory, so that decisions can follow one another.
 pub struct World {
@@ -21,10 +18,6 @@ pub struct World {
     pub audit: Vec<(usize, Audit)>,
     pub user: u128,
     counter: u64,
-}
-
-pub fn machine(name: &str) -> MachineId {
-    MachineId::derive(PRODUCT, "linux", name)
 }
 
 pub fn create_event() -> Event {
@@ -54,28 +47,9 @@ impl World {
     pub fn new(seats_max: u32) -> Self {
         let license = License {
             id: Uuid::from_u128(1),
-            account: Uuid::from_u128(2),
             plan: plan("pro", true),
             entitlements: vec!["cad".to_owned()],
-            products: vec![PRODUCT.to_owned()],
-            seats_max,
-            in_use: 0,
-            tokens: 0,
-            offline_ttl: 7 * DAY,
-            airgap_ttl: 90 * DAY,
-            auto_release: 14 * DAY,
-            renew: 6 * 3600,
-            warn: 2 * DAY,
-            release_window: DAY,
-            release_mode: ReleaseMode::Immediate,
-            relaunch_rebinds: true,
-            clone_policy: ClonePolicy::Flag,
-            clock: ClockPolicy { tol: 93_600, act: ClockAction::Freeze },
-            terms: None,
-            min_client: None,
-            suspended_at: None,
-            expires_at: None,
-            last_manual_release_at: None,
+            ..store::license(Uuid::from_u128(2), seats_max)
         };
         // 2026-11-22T09:00:00Z
         let now = UnixTime::new(1_795_338_000).unwrap();
@@ -121,19 +95,13 @@ impl World {
         let install_id = self.install_id(name);
         let install = self.installs.get(&(seat, install_id)).cloned();
         Caller {
-            machine: machine(name),
-            token_revoked: false,
-            product: PRODUCT.to_owned(),
-            client: "1.0.0".to_owned(),
             terms: self.license.terms.clone(),
-            epoch: None,
-            lost: None,
             launches: 1,
-            last_offline: None,
             install_id,
             renewal: newest(install.as_ref()),
             install,
             jitter: (self.counter * 9973 % 65_536) as u16,
+            ..store::caller(name)
         }
     }
 

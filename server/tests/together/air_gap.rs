@@ -146,13 +146,15 @@ fn a_lease_file_is_for_one_machine_one_request_and_one_token() {
     let unsigned = forged("lease", &format!("{head}.{}", "A".repeat(86)));
     let cut = scene.path("cut");
     fs::write(&cut, &fs::read(&first).unwrap()[..200]).unwrap();
+    let changed = forged("renewal", &"A".repeat(54));
     let newer = edited(&first, |file| file["version"] = Value::from(2)).rename_to(&scene.path("newer"));
     let nowhere = scene.path("nowhere");
     // (what, who imports it, the file, code)
     let rows: &[(&str, &Computer, &Path, &str)] = &[
-        ("answer to an earlier request", &vault, &first, "replayed_response"),
+        ("answer to an earlier request", &vault, &first, "file_unusable"),
         ("another machine's", &other, &first, "machine_mismatch"),
         ("signature damaged", &vault, &unsigned, "bad_signature"),
+        ("its renewal secret changed", &vault, &changed, "file_unusable"),
         ("the request itself", &vault, &second, "file_unusable"),
         ("cut", &vault, &cut, "file_unusable"),
         ("of a newer release", &vault, &newer, "file_unusable"),
@@ -165,6 +167,8 @@ fn a_lease_file_is_for_one_machine_one_request_and_one_token() {
         assert!(said.contains(&format!("({code})")), "{what}: {said}");
         assert_eq!(kept(computer), before, "{what}");
     }
+    let said = scene.import(&vault, &first, LOCKED);
+    assert!(said.contains("does not answer the last request of this computer"), "{said}");
     let third = scene.signed(&scene.request(&vault, "third"));
     assert!(scene.import(&vault, &third, 0).contains("unlocked"), "and the right one still works");
 }
@@ -203,7 +207,7 @@ fn a_confirmation_frees_a_seat_that_its_owner_released_before() {
         vault.files().into_values().any(|bytes| String::from_utf8_lossy(&bytes).contains("\"lease\""));
     assert!(!anywhere, "nor in the previous generation");
     assert!(
-        scene.import(&vault, &lease, LOCKED).contains("replayed_response"),
+        scene.import(&vault, &lease, LOCKED).contains("file_unusable"),
         "the old file does not bring it back"
     );
 
@@ -235,6 +239,23 @@ fn a_confirmation_releases_a_seat_and_an_old_one_does_not() {
 }
 
 #[test]
+fn a_request_that_was_answered_twice_can_be_given_back() {
+    let scene = Scene::new(1, &[]);
+    let vault = Computer::new("vault-1");
+    let request = scene.request(&vault, "request");
+    let first = scene.signed(&request).rename_to(&scene.path("first"));
+    let second = scene.signed(&request).rename_to(&scene.path("second"));
+    assert!(scene.import(&vault, &first, 0).contains("unlocked"));
+    let before = kept(&vault);
+    assert!(scene.import(&vault, &second, 0).contains("unlocked"), "it answers the same request");
+    assert_eq!(kept(&vault), before, "and brings nothing new");
+    let out = scene.path("confirmation");
+    scene.plug_in(&vault, &["release-file", out.to_str().unwrap()], 0);
+    scene.server.administer(&["offline", "release", out.to_str().unwrap()]).unwrap();
+    assert_eq!(scene.status(), "released");
+}
+
+#[test]
 fn without_consent_to_remember_nothing_is_kept() {
     let scene = Scene::new(3, &[]);
     let vault = Computer::new("vault-1");
@@ -243,7 +264,7 @@ fn without_consent_to_remember_nothing_is_kept() {
     scene.plug_in(&vault, &words, 0);
     assert!(vault.files().is_empty());
     let said = scene.import(&vault, &scene.signed(&path), LOCKED);
-    assert!(said.contains("replayed_response"), "the request went with the process: {said}");
+    assert!(said.contains("file_unusable"), "the request went with the process: {said}");
     let mut no_terms = scene.on(&vault);
     no_terms.args(["request-file", "-", path.to_str().unwrap(), "--no-terms"]);
     assert!(run::status(&mut no_terms, Some(&scene.seat.token)).unwrap().1.contains("terms_required"));

@@ -1,12 +1,10 @@
 //! Copies of an installation, against a real server: what is one, what is none, and what its owner sees of it.
 
-use crate::support::relay::relay;
-use crate::support::{AGREED, Computer, end_of, standing};
+use crate::relay::relay;
+use crate::support::{AGREED, Computer, end_of, next_second, standing};
 use seatlock::{Client, Code, Intent, LockState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::Duration;
 use xtask::server::{Running, Seat, Setup};
 
 fn server(policy: &str) -> (Running, Seat) {
@@ -72,8 +70,7 @@ fn where_copies_are_not_allowed_the_older_one_must_enter_the_token_again() {
     assert_eq!((ping(&first), standing(&first)), (Code::Ok, UNLOCKED));
     assert_eq!(suspicions(&server, &seat), 1);
 
-    // Of a lease and a verdict of the same second the verdict holds. Nobody pastes a token that fast.
-    thread::sleep(Duration::from_millis(1100));
+    next_second();
     assert_eq!(end_of(&second, second.activate(&seat.token, AGREED)).code, Code::Ok);
     assert_eq!((ping(&second), ping(&second), standing(&second)), (Code::Ok, Code::Ok, UNLOCKED));
     assert_eq!(ping(&first), Code::LeaseSuperseded, "now this one is the older copy");

@@ -1,14 +1,12 @@
-//! Machines at which nobody pastes a token: the environment, the account files, and a farm of them.
+//! Machines at which nobody pastes a token: the environment, and the account files.
 
 use crate::support::Computer;
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-use xtask::oidc_provider::Provider;
+use std::process::Command;
 use xtask::plugin::Plugin;
 use xtask::run;
-use xtask::server::{Running, Setup};
+use xtask::server::Running;
 
 const UNLOCKED: &str = "unlocked (ok)";
 
@@ -59,42 +57,6 @@ fn a_token_of_the_environment_activates_by_itself_and_is_never_written() {
     let mut node_alone = plugin.command(&server, computer.folder.path());
     node_alone.env("SEATLOCK_MACHINE_ID", "render-node-1").env("SEATLOCK_TOKEN", &seat.token);
     assert!(said(&mut node_alone, "status", 0).contains("grace"), "a blip of the server stops no render");
-}
-
-#[test]
-fn a_client_secret_of_the_environment_signs_in_by_itself_and_is_never_written() {
-    let plugin = Plugin::build().unwrap();
-    let (server, provider) = (Running::start().unwrap(), Provider::default().start().unwrap());
-    let add = ["issuer", "add", provider.url(), "--audience", provider.audience(), "--admit", "client=farm"];
-    server.administer(&add).unwrap();
-    let computer = Computer::new("client");
-    let (issuer, audience) = (provider.url().to_owned(), provider.audience().to_owned());
-    let node = |secret: &str| {
-        let mut command = plugin.command(&server, computer.folder.path());
-        command.env("SEATLOCK_MACHINE_ID", "render-node-1").env("SEATLOCK_ISSUER_URL", &issuer);
-        command.env("SEATLOCK_CLIENT_ID", "farm").env("SEATLOCK_CLIENT_SECRET", secret);
-        command.env("SEATLOCK_SCOPES", "seat:use").env("SEATLOCK_AUDIENCE", &audience);
-        command
-    };
-    let wrong = said(&mut node("a-wrong-secret"), "ping", 3);
-    assert!(wrong.contains("sign_in_refused") && !wrong.contains("a-wrong-secret"), "{wrong}");
-    for _ in 0..2 {
-        let shown = said(&mut node("farm-secret"), "ping", 0);
-        assert!(shown.contains(UNLOCKED) && !shown.contains("farm-secret"), "{shown}");
-    }
-    let mut elsewhere = node("farm-secret");
-    let refused = said(elsewhere.env("SEATLOCK_SCOPES", "audit:read"), "ping", 0);
-    assert!(refused.contains("scope_missing") && refused.contains("seat:use"), "{refused}");
-    drop(provider);
-    let alone = said(&mut node("farm-secret"), "ping", 0);
-    assert!(
-        alone.contains("issuer_unusable") && alone.contains("grace"),
-        "an outage stops no render: {alone}"
-    );
-    for (path, bytes) in computer.files() {
-        let text = String::from_utf8_lossy(&bytes);
-        assert!(!text.contains("farm-secret") && !text.contains("eyJhbGciOiJSUzI1NiI"), "{}", path.display());
-    }
 }
 
 #[test]
@@ -151,53 +113,4 @@ fn account_files_stand_in_for_a_person() {
         refused.contains("SEATLOCK_TOKEN: This is an API token") && !refused.contains(body(api)),
         "{refused}"
     );
-}
-
-/// How many render nodes start at once. Each is a process of its own.
-const NODES: usize = 200;
-
-struct Node(Child);
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-#[test]
-fn seats_of_killed_farm_nodes_come_back_by_themselves() {
-    let plugin = Plugin::build().unwrap();
-    let more = ["--ephemeral", "--offline-ttl", "20s", "--auto-release", "21s", "--renew", "6s"];
-    let setup = Setup { seats: NODES as u32, more: more.map(str::to_owned).to_vec(), ..Setup::default() };
-    let server = Running::start_with(&setup).unwrap();
-    let seats: Vec<_> =
-        (0..NODES).map(|n| server.create_seat(&format!("node-{n}@example.com")).unwrap()).collect();
-    let root = tempfile::tempdir().unwrap();
-    let start = |n: usize, generation: &str| {
-        let mut command = plugin.command(&server, &root.path().join(format!("{n}-{generation}")));
-        command.env("SEATLOCK_TOKEN", &seats[n].token);
-        command.env("SEATLOCK_MACHINE_ID", format!("container-{n}-{generation}")).args(["watch", "600"]);
-        Node(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
-    };
-    let in_use = || {
-        let list = server.administer(&["seat", "list", "--json"]).unwrap();
-        let list: serde_json::Value = serde_json::from_str(&list).unwrap();
-        list.as_array().unwrap().iter().filter(|seat| seat["lock_status"] == "in_use").count()
-    };
-    let until = |what: &str, wanted: usize| {
-        let begin = Instant::now();
-        while in_use() != wanted {
-            assert!(begin.elapsed() < Duration::from_secs(120), "{what}: {} in use", in_use());
-            std::thread::sleep(Duration::from_millis(500));
-        }
-    };
-    let mut nodes: Vec<Node> = (0..NODES).map(|n| start(n, "first")).collect();
-    until("all have started", NODES);
-    // Killed as an orchestrator does: no release, no word.
-    nodes.truncate(NODES / 2);
-    until("half were killed", NODES / 2);
-    // Their jobs start again in new containers, on what the server takes for other computers.
-    nodes.extend((NODES / 2..NODES).map(|n| start(n, "second")));
-    until("they are back", NODES);
 }

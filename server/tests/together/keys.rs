@@ -1,6 +1,6 @@
 //! The life of the keys that sign: rotated, revoked, replaced without the root key on the server, and forged.
 
-use crate::support::relay::relay;
+use crate::relay::relay;
 use crate::support::{AGREED, Computer, end_of, standing};
 use seatlock::protocol::claims::{KeySetClaims, LeaseClaims};
 use seatlock::protocol::{PublicKey, SigningKey, Typ, jws};

@@ -1,20 +1,18 @@
 //! Runs the commands of docs/keys.md, one after the other, as they stand there, while a plug-in is at work.
 
-use crate::support::{AGREED, Computer, PATIENCE, end_of, standing};
+use crate::support::{AGREED, Computer, end_of, next_second, standing, until};
 use seatlock::{Client, Code, Intent, LockState};
 use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
-use xtask::{build, port::Port, run};
+use xtask::{build, port::Port, repository, run};
 
 const UNLOCKED: (LockState, Code) = (LockState::Unlocked, Code::Ok);
 
 /// The commands of the page, each with the place at which it is to be typed.
 fn commands() -> Vec<(String, String)> {
-    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/keys.md")).unwrap();
+    let page = fs::read_to_string(repository().join("docs/keys.md")).unwrap();
     let (mut place, mut commands) = (None::<String>, Vec::new());
     for line in page.lines() {
         match (&place, line.strip_prefix("```sh "), line) {
@@ -67,8 +65,7 @@ impl Site {
                 serving.kill().unwrap();
                 serving.wait().unwrap();
                 self.serving = None;
-                // Of a lease and a verdict of the same second the verdict holds.
-                thread::sleep(Duration::from_millis(1100));
+                next_second();
             }
             ("server", None) if !command.contains(" serve ") => self.serve(SERVE),
             _ => {}
@@ -84,11 +81,7 @@ impl Site {
         // The shell makes way for the server, so that ending the one ends the other.
         let mut shell = self.shell("server", &format!("exec {command}"));
         self.serving = Some(shell.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-        let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect(self.port.address()).is_err() {
-            assert!(Instant::now() < deadline, "{command} does not listen");
-            thread::sleep(Duration::from_millis(20));
-        }
+        until(command, || TcpStream::connect(self.port.address()).is_ok());
     }
 
     fn carry(&self, from: &str, to: &str, name: &str) {

@@ -11,6 +11,8 @@
 
 #[cfg(unix)]
 mod air_gap;
+mod answers;
+mod bad_issuers;
 mod clones;
 mod end_to_end;
 mod fault_proxy;
@@ -20,10 +22,14 @@ mod hostile;
 mod keys;
 #[cfg(unix)]
 mod keys_page;
+mod launches;
 mod network_gate;
 #[cfg(unix)]
 mod operations_page;
 #[cfg(unix)]
 mod processes;
+#[cfg(target_os = "linux")]
+mod refusals;
+mod relay;
 mod restore;
 mod support;

@@ -1,11 +1,13 @@
 //! A host's switch for the network: while it is off, nothing is sent, and nothing is lost.
 
-use crate::support::{AGREED, Computer, end_of};
+use crate::support::{AGREED, Computer, end_of, until};
 use seatlock::{Client, Code, Intent, LockState, Options};
 use std::net::TcpListener;
-use std::thread;
 use std::time::{Duration, Instant};
-use xtask::server::{Running, Setup};
+use xtask::server::Running;
+
+/// After it a renewal is due, and the license still holds.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 fn closed(computer: &Computer, server: &Running) -> Options {
     let mut options = computer.options(server);
@@ -67,12 +69,11 @@ fn closing_it_ends_what_is_on_its_way() {
     let (url, listener) = silent();
     let client = Client::open(&computer.options_for(&url, server.issuer(), server.root_key())).unwrap();
     let operation = client.activate(&seat.token, AGREED).unwrap();
-    let _connection = loop {
-        match listener.accept() {
-            Ok(connection) => break connection,
-            Err(_) => thread::sleep(Duration::from_millis(5)),
-        }
-    };
+    let mut connection = None;
+    until("it connects", || {
+        connection = listener.accept().ok();
+        connection.is_some()
+    });
     let begin = Instant::now();
     client.allow_network(false).unwrap();
     assert_eq!(end_of(&client, Ok(operation)).code, Code::NetworkDisallowed);
@@ -85,8 +86,7 @@ fn closing_it_ends_what_is_on_its_way() {
 
 #[test]
 fn opened_again_it_works_without_a_restart() {
-    let setup = Setup { more: vec!["--renew".into(), "1s".into()], ..Setup::default() };
-    let server = Running::start_with(&setup).unwrap();
+    let server = Running::start().unwrap();
     let seat = server.create_seat("artist@example.com").unwrap();
     let computer = Computer::new("switched");
     let client = Client::open(&closed(&computer, &server)).unwrap();
@@ -94,7 +94,7 @@ fn opened_again_it_works_without_a_restart() {
     client.allow_network(true).unwrap();
     assert_eq!(end_of(&client, client.activate(&seat.token, AGREED)).code, Code::Ok);
     client.allow_network(false).unwrap();
-    thread::sleep(Duration::from_secs(2));
+    computer.time.advance(DAY);
     assert_eq!(end_of(&client, client.ping(Intent::Renew)).code, Code::NetworkDisallowed, "now one is due");
     assert_eq!(
         client.status().unwrap().lock_state,

@@ -1,9 +1,7 @@
 //! A server that was restored from an old backup: its users go on working, and nobody keeps a seat that was taken away.
 
-use crate::support::{AGREED, Computer, end_of, standing};
+use crate::support::{AGREED, Computer, end_of, next_second, standing, until};
 use seatlock::{Client, Code, Intent, LockState};
-use std::thread;
-use std::time::Duration;
 use xtask::server::{Running, Setup};
 
 const UNLOCKED: (LockState, Code) = (LockState::Unlocked, Code::Ok);
@@ -19,8 +17,7 @@ fn ping(client: &Client) -> Code {
 fn restore(server: &mut Running, backup: &str) {
     server.stop().unwrap();
     server.administer(&["restore", backup]).unwrap();
-    // Of a lease and a verdict of the same second the verdict holds. No restore is that fast.
-    thread::sleep(Duration::from_millis(1100));
+    next_second();
     server.start_again().unwrap();
 }
 
@@ -46,8 +43,7 @@ fn everybody_goes_on_after_a_restore_of_an_old_backup() {
     // What the backup knows nothing of.
     let release = |seat: &str| {
         // One manual release a second.
-        thread::sleep(Duration::from_millis(1100));
-        server.administer(&["seat", "release", seat]).unwrap();
+        until("the seat may be released", || server.administer(&["seat", "release", seat]).is_ok());
     };
     release(&works.id);
     assert_eq!(ping(worker), Code::SeatReleased);

@@ -29,7 +29,7 @@ fn read(path: &Path) -> Result<String, Refusal> {
     let mut text = String::new();
     File::open(path)
         .and_then(|file| file.take(ENOUGH).read_to_string(&mut text))
-        .map_err(|error| Refusal::Unreadable(error.kind().to_string()))?;
+        .map_err(|error| Refusal::of(&error))?;
     Ok(text)
 }
 

@@ -51,6 +51,9 @@ pub enum IdentityError {
         /// Every source that was asked, in order.
         reasons: Vec<Refused>,
     },
+    /// The operating system had no means to look, which says nothing about this computer.
+    #[error("{0}")]
+    Scarce(&'static str),
     /// The host or `SEATLOCK_MACHINE_ID` supplied a text that can not stand for one computer.
     #[error("the supplied machine id {0}")]
     SuppliedInvalid(Refusal),
@@ -103,6 +106,8 @@ fn from_answers(
     for (place, answer) in answers {
         match answer.and_then(|text| validate::canonical(&text)) {
             Ok(canonical) => return Ok(MachineId::derive(product, os_tag, &canonical)),
+            // The next source may hold another identifier, and this one is as good as before in a moment.
+            Err(Refusal::Scarce(words)) => return Err(IdentityError::Scarce(words)),
             Err(why) => reasons.push(Refused { place, why }),
         }
     }
@@ -138,6 +143,18 @@ mod tests {
             _ => panic!("asked once too often"),
         });
         assert_eq!(from_answers(PRODUCT, "linux", answers).unwrap().as_str(), GOLDEN);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_source_that_could_not_be_opened_for_want_of_means_is_not_passed_over() {
+        let scarce = std::io::Error::from_raw_os_error(libc::EMFILE);
+        let words = crate::scarcity::scarce(&scarce).unwrap();
+        let answers = (0..).map(|n| match n {
+            0 => ("first", Err(Refusal::of(&scarce))),
+            _ => panic!("another computer's identifier could lie there"),
+        });
+        assert_eq!(from_answers(PRODUCT, "linux", answers), Err(IdentityError::Scarce(words)));
     }
 
     #[test]

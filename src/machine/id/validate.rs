@@ -4,6 +4,9 @@ pub enum Refusal {
     /// The source could not be read, with the system's own words.
     #[error("can not be read ({0})")]
     Unreadable(String),
+    /// There were no means to read the source, in words for a person.
+    #[error("can not be read ({0})")]
+    Scarce(&'static str),
     /// Nothing but white space.
     #[error("is empty")]
     Empty,
@@ -22,6 +25,17 @@ pub enum Refusal {
     /// A value that firmware, images and templates leave on many computers.
     #[error("is a placeholder that many computers share")]
     Placeholder,
+}
+
+impl Refusal {
+    /// Why a source could not be read.
+    #[cfg(any(target_os = "linux", test))]
+    pub fn of(error: &std::io::Error) -> Self {
+        match crate::scarcity::scarce(error) {
+            Some(words) => Self::Scarce(words),
+            None => Self::Unreadable(error.kind().to_string()),
+        }
+    }
 }
 
 /// Numbers that firmware makers left in series of boards. systemd derives the machine-id of many virtual machines

@@ -1,6 +1,9 @@
 use super::discovery::safe;
 use super::wire::Denied;
 use super::{Grant, Issuer, Prompt, lasting};
+use crate::net::lenient::{fitting, seconds};
+use reqwest::Url;
+use seatlock_protocol::plain;
 use serde::Deserialize;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -10,15 +13,27 @@ use zeroize::Zeroizing;
 struct Codes {
     device_code: Zeroizing<String>,
     user_code: String,
-    verification_uri: String,
-    expires_in: u64,
-    #[serde(default = "usual_interval")]
-    interval: u64,
+    #[serde(default, deserialize_with = "fitting")]
+    verification_uri: Option<String>,
+    /// As it was called before the RFC.
+    #[serde(default, deserialize_with = "fitting")]
+    verification_url: Option<String>,
+    #[serde(default, deserialize_with = "seconds")]
+    expires_in: Option<u64>,
+    #[serde(default, deserialize_with = "seconds")]
+    interval: Option<u64>,
 }
 
-fn usual_interval() -> u64 {
-    5
+impl Codes {
+    fn page(&self) -> Result<Url, Denied> {
+        let page = self.verification_uri.as_deref().or(self.verification_url.as_deref());
+        safe(page.ok_or(Denied::because("It does not say where to enter the code"))?)
+    }
 }
+
+/// The pause of an issuer that names none (section 3.2), and how long its codes last if it does not say.
+const USUAL_INTERVAL: u64 = 5;
+const USUAL_LIFE: u64 = 15 * 60;
 
 /// How much longer a pause gets when the issuer, or the network, wants it (section 3.5).
 const LONGER: Duration = Duration::from_secs(5);
@@ -46,11 +61,14 @@ impl Issuer {
             .chain(self.audience())
             .chain(lasting(&provider))
             .collect();
-        let answer = wire.post(provider.device_authorization()?, self.client(&provider), &asked).await?;
-        let Codes { device_code, user_code, verification_uri, expires_in, interval } = answer.read()?;
+        let answer = wire.post(&provider.device_authorization()?, self.client(&provider), &asked).await?;
+        let codes: Codes = answer.read()?;
+        let page = codes.page()?;
+        let Codes { device_code, user_code, expires_in, interval, .. } = codes;
+        let (expires_in, interval) = (expires_in.unwrap_or(USUAL_LIFE), interval.unwrap_or(USUAL_INTERVAL));
         let expired = sleep(Duration::from_secs(expires_in.min(LONGEST_LIFE)));
-        let code = user_code.chars().filter(|c| !c.is_control()).take(LONGEST_CODE).collect();
-        show(Prompt { url: safe(&verification_uri)?.into(), code: Some(code) });
+        let code = plain(&user_code).chars().take(LONGEST_CODE).collect();
+        show(Prompt { url: page.into(), code: Some(code) });
         let asked =
             [("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), ("device_code", &*device_code)];
         let mut pause = Duration::from_secs(interval.min(LONGEST_LIFE));

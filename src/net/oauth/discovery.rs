@@ -1,30 +1,26 @@
 use super::wire::Denied;
+use crate::net::lenient::{fitting, texts};
 use reqwest::Url;
 use seatlock_protocol::address::is_loopback;
 use serde::Deserialize;
 
-/// What a provider says of itself (OpenID Connect Discovery 1.0, section 3), as far as it serves here.
-#[derive(Deserialize)]
-struct Document {
-    issuer: String,
-    token_endpoint: String,
-    authorization_endpoint: Option<String>,
-    device_authorization_endpoint: Option<String>,
-    revocation_endpoint: Option<String>,
-    #[serde(default)]
-    scopes_supported: Vec<String>,
-    token_endpoint_auth_methods_supported: Option<Vec<String>>,
-}
-
-/// A description that was found to be the issuer's own, with addresses that secrets may be sent to.
-#[derive(Debug)]
+/// What a provider says of itself (OpenID Connect Discovery 1.0, section 3), as far as it serves here. Only its name is
+/// needed at once; an address counts when it is used.
+#[derive(Debug, Deserialize)]
 pub(super) struct Provider {
-    token: Url,
-    authorization: Option<Url>,
-    device_authorization: Option<Url>,
-    revocation: Option<Url>,
-    scopes: Vec<String>,
-    methods: Option<Vec<String>>,
+    issuer: String,
+    #[serde(default, deserialize_with = "fitting")]
+    token_endpoint: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
+    authorization_endpoint: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
+    device_authorization_endpoint: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
+    revocation_endpoint: Option<String>,
+    #[serde(default, deserialize_with = "texts")]
+    scopes_supported: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "texts")]
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
 }
 
 /// Where an issuer describes itself.
@@ -35,49 +31,48 @@ pub(super) fn document(issuer: &str) -> String {
 impl Provider {
     /// Reads a description. It must name the issuer that was asked, or one issuer could pass for another.
     pub(super) fn read(body: &[u8], issuer: &str) -> Result<Self, Denied> {
-        let document: Document = serde_json::from_slice(body).map_err(|_| {
+        let provider: Self = serde_json::from_slice(body).map_err(|_| {
             Denied::because("What it says of itself at .well-known/openid-configuration can not be used")
         })?;
-        if document.issuer.trim_end_matches('/') != issuer.trim_end_matches('/') {
+        if provider.issuer.trim_end_matches('/') != issuer.trim_end_matches('/') {
             return Err(Denied::because("It calls itself by another address than the one that was asked"));
         }
-        Ok(Self {
-            token: safe(&document.token_endpoint)?,
-            authorization: document.authorization_endpoint.as_deref().map(safe).transpose()?,
-            device_authorization: document.device_authorization_endpoint.as_deref().map(safe).transpose()?,
-            revocation: document.revocation_endpoint.as_deref().map(safe).transpose()?,
-            scopes: document.scopes_supported,
-            methods: document.token_endpoint_auth_methods_supported,
-        })
+        Ok(provider)
     }
 
-    pub(super) fn token(&self) -> &Url {
-        &self.token
+    pub(super) fn token(&self) -> Result<Url, Denied> {
+        wanted(self.token_endpoint.as_deref(), "It does not say where access tokens come from")
     }
 
-    pub(super) fn authorization(&self) -> Result<&Url, Denied> {
-        self.authorization.as_ref().ok_or(Denied::because("It does not let people sign in with a browser"))
+    pub(super) fn authorization(&self) -> Result<Url, Denied> {
+        wanted(self.authorization_endpoint.as_deref(), "It does not let people sign in with a browser")
     }
 
-    pub(super) fn device_authorization(&self) -> Result<&Url, Denied> {
-        let endpoint = self.device_authorization.as_ref();
-        endpoint.ok_or(Denied::because("It does not let people sign in at another device"))
+    pub(super) fn device_authorization(&self) -> Result<Url, Denied> {
+        wanted(
+            self.device_authorization_endpoint.as_deref(),
+            "It does not let people sign in at another device",
+        )
     }
 
-    pub(super) fn revocation(&self) -> Option<&Url> {
-        self.revocation.as_ref()
+    pub(super) fn revocation(&self) -> Result<Option<Url>, Denied> {
+        self.revocation_endpoint.as_deref().map(safe).transpose()
     }
 
     pub(super) fn has_scope(&self, scope: &str) -> bool {
-        self.scopes.iter().any(|known| known == scope)
+        self.scopes_supported.iter().flatten().any(|known| known == scope)
     }
 
     /// Whether the client's secret goes into a header, which is the rule when nothing is said.
     pub(super) fn takes_basic(&self) -> bool {
-        let methods = self.methods.as_deref();
+        let methods = self.token_endpoint_auth_methods_supported.as_deref();
         let takes = |method: &str| methods.is_some_and(|methods| methods.iter().any(|known| known == method));
         methods.is_none() || takes("client_secret_basic") || !takes("client_secret_post")
     }
+}
+
+fn wanted(address: Option<&str>, without: &str) -> Result<Url, Denied> {
+    safe(address.ok_or_else(|| Denied::because(without))?)
 }
 
 /// An address that secrets are sent to, or a person is: https, or of this computer.
@@ -122,12 +117,33 @@ mod tests {
             ("no URL", "token_endpoint", "/token", false),
         ] {
             let body = described(|document| document[member] = value.into());
-            assert_eq!(Provider::read(&body, ISSUER).is_ok(), taken, "{what}");
+            let used = |provider: Provider| {
+                provider.token().and(provider.authorization()).and(provider.revocation())
+            };
+            assert_eq!(Provider::read(&body, ISSUER).and_then(used).is_ok(), taken, "{what}");
         }
         assert!(Provider::read(b"<html>", ISSUER).is_err());
-        assert!(
-            Provider::read(&described(|document| drop(document["token_endpoint"].take())), ISSUER).is_err()
-        );
+        let without = described(|document| drop(document["token_endpoint"].take()));
+        assert!(Provider::read(&without, ISSUER).unwrap().token().is_err());
+    }
+
+    #[test]
+    fn a_mistake_in_what_is_not_used_ends_nothing() {
+        for (member, value) in [
+            ("revocation_endpoint", serde_json::json!("http://login.example/revoke")),
+            ("revocation_endpoint", serde_json::json!(7)),
+            ("device_authorization_endpoint", serde_json::json!("/device")),
+            ("device_authorization_endpoint", serde_json::Value::Null),
+            ("authorization_endpoint", serde_json::json!(["https://login.example/auth"])),
+            ("scopes_supported", serde_json::Value::Null),
+            ("scopes_supported", serde_json::json!("openid")),
+            ("scopes_supported", serde_json::json!([1, "openid"])),
+            ("token_endpoint_auth_methods_supported", serde_json::json!({})),
+        ] {
+            let body = described(|document| document[member] = value.clone());
+            let provider = Provider::read(&body, ISSUER);
+            assert!(provider.is_ok_and(|provider| provider.token().is_ok()), "{member}: {value}");
+        }
     }
 
     #[test]

@@ -117,20 +117,37 @@ impl Issuer {
             ("code_challenge", &challenge),
             ("code_challenge_method", "S256"),
         ];
-        let mut page = provider.authorization()?.clone();
+        let mut page = provider.authorization()?;
         page.query_pairs_mut()
             .extend_pairs(asked)
             .extend_pairs(self.audience())
             .extend_pairs(lasting(&provider));
         show(Prompt { url: page.into(), code: None });
-        let code = Zeroizing::new(listener.code(&state, &self.url).await?);
+        let (code, browser) = listener.code(&state, &self.url).await;
+        let granted = match code {
+            Ok(code) => self.exchanged(&wire, &provider, &redirect, &verifier, Zeroizing::new(code)).await,
+            Err(denied) => Err(denied),
+        };
+        browser.show(granted.is_ok()).await;
+        granted
+    }
+
+    /// The grant for a code (RFC 6749, section 4.1.3).
+    async fn exchanged(
+        &self,
+        wire: &Wire,
+        provider: &Provider,
+        redirect: &Url,
+        verifier: &str,
+        code: Zeroizing<String>,
+    ) -> Result<Grant, Denied> {
         let brought = [
             ("grant_type", "authorization_code"),
             ("code", &code),
             ("redirect_uri", redirect.as_str()),
-            ("code_verifier", &verifier),
+            ("code_verifier", verifier),
         ];
-        self.grant(&wire, &provider, &brought).await
+        self.grant(wire, provider, &brought).await
     }
 
     /// Tells the issuer that a refresh token is not used any more (RFC 7009).
@@ -140,15 +157,15 @@ impl Issuer {
     pub async fn revoke(&self, token: &RefreshToken) -> Result<(), Denied> {
         let secret = token.secret_for(&self.url, &self.client_id).ok_or(Denied::Ended)?;
         let (wire, provider) = self.provider().await?;
-        let Some(revocation) = provider.revocation() else { return Ok(()) };
+        let Some(revocation) = provider.revocation()? else { return Ok(()) };
         let asked = [("token", secret), ("token_type_hint", "refresh_token")];
-        wire.post(revocation, self.client(&provider), &asked).await?.done()
+        wire.post(&revocation, self.client(&provider), &asked).await?.done()
     }
 
     async fn provider(&self) -> Result<(Wire, Provider), Denied> {
         let server = Url::parse(&self.url).map_err(|_| Denied::because("Its address is not valid"))?;
         let route = Route { server, proxy: self.proxy.clone(), extra_ca: self.extra_ca.clone() };
-        let wire = Wire::new(&route)?;
+        let wire = Wire::new(route)?;
         let provider = Provider::read(&wire.get(discovery::document(&self.url)).await?, &self.url)?;
         Ok((wire, provider))
     }

@@ -2,6 +2,7 @@ use super::discovery::Provider;
 use super::wire::{Answer, Client, Denied, Wire};
 use super::{Grant, Issuer, Parameter};
 use crate::license::RefreshToken;
+use crate::net::lenient::{fitting, seconds};
 use seatlock_protocol::AccessToken;
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -10,7 +11,9 @@ use zeroize::Zeroizing;
 #[derive(Deserialize)]
 struct Granted {
     access_token: Zeroizing<String>,
+    #[serde(default, deserialize_with = "seconds")]
     expires_in: Option<u64>,
+    #[serde(default, deserialize_with = "fitting")]
     refresh_token: Option<Zeroizing<String>>,
 }
 
@@ -23,7 +26,7 @@ impl Issuer {
         asked: &[Parameter<'_>],
     ) -> Result<Grant, Denied> {
         let asked: Vec<_> = asked.iter().copied().chain(self.audience()).collect();
-        self.granted(&wire.post(provider.token(), self.client(provider), &asked).await?)
+        self.granted(&wire.post(&provider.token()?, self.client(provider), &asked).await?)
     }
 
     /// How the client shows who it is.

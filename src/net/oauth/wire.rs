@@ -74,7 +74,10 @@ pub(super) enum Client<'a> {
 }
 
 /// The way to an issuer: as to the license server, but made for one grant. Never follows a redirect.
-pub(super) struct Wire(reqwest::Client);
+pub(super) struct Wire {
+    route: Route,
+    client: reqwest::Client,
+}
 
 /// A body in JSON, and whether it says yes.
 pub(super) struct Answer {
@@ -83,13 +86,21 @@ pub(super) struct Answer {
 }
 
 impl Wire {
-    pub(super) fn new(route: &Route) -> Result<Self, Denied> {
-        let client = builder(route).and_then(|builder| builder.timeout(CALL_TIMEOUT).build().map_err(unusable));
-        client.map(Self).map_err(unreached)
+    pub(super) fn new(route: Route) -> Result<Self, Denied> {
+        let client = made(&route)?;
+        Ok(Self { route, client })
+    }
+
+    /// The issuer's own way, unless its endpoint is on this computer: secrets for that go to no proxy.
+    fn way_to(&self, url: &Url) -> Result<reqwest::Client, Denied> {
+        if url.scheme() == self.route.server.scheme() {
+            return Ok(self.client.clone());
+        }
+        made(&Route { server: url.clone(), ..self.route.clone() })
     }
 
     pub(super) async fn get(&self, url: String) -> Result<Zeroizing<Vec<u8>>, Denied> {
-        let (status, body) = read(self.0.get(url)).await?;
+        let (status, body) = read(self.client.get(url)).await?;
         if status == 200 { Ok(body) } else { Err(not_understood(status)) }
     }
 
@@ -100,7 +111,8 @@ impl Wire {
         client: Client<'_>,
         asked: &[Parameter<'_>],
     ) -> Result<Answer, Denied> {
-        let mut request = self.0.post(url.clone()).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let way = self.way_to(url)?;
+        let mut request = way.post(url.clone()).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         let mut form = Serializer::new(String::new());
         form.extend_pairs(asked);
         match client {
@@ -123,6 +135,11 @@ impl Wire {
             (status, _) => Err(not_understood(status)),
         }
     }
+}
+
+fn made(route: &Route) -> Result<reqwest::Client, Denied> {
+    let client = builder(route).and_then(|builder| builder.timeout(CALL_TIMEOUT).build().map_err(unusable));
+    client.map_err(unreached)
 }
 
 impl Answer {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use xtask::server::{Running, Setup};
-use xtask::{build, repository, run};
+use xtask::{build, run};
 
 /// Examples for each endpoint, so that it takes about a minute.
 const EXAMPLES: &str = "20";
@@ -16,11 +16,7 @@ const TOKEN: &str = "SEATLOCK_API_TOKEN";
 /// no status, type or body that is not described, nothing accepted that ought not to be, nothing without authentication.
 /// That every good request is accepted can not be said in a description: there are plans, limits and other servers' files.
 pub fn described() -> Result<String> {
-    let tests = repository().join("server/tests");
-    let venv = build::target_folder().join("schemathesis-venv");
-    python::install(&venv, &tests.join("requirements.txt"))?;
-    let program = venv.join("bin/schemathesis");
-    ensure!(program.exists(), "{} is missing: delete {} and try again", program.display(), venv.display());
+    let program = python::program("python", "server/tests/requirements.txt", "schemathesis")?;
 
     let server = Running::start_with(&Setup { seats: 1_000_000, ..Setup::default() })?;
     let made = |arguments: &[&str], member: &str| -> Result<String> {

@@ -1,4 +1,3 @@
-use super::need;
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,8 +10,6 @@ use xtask::{build, c, repository, run};
 
 /// The C++ quickstart as a CMake project, once with each form of the library, against a real server.
 pub fn cmake() -> Result<String> {
-    need("cmake", "cmake")?;
-    need("make", "make")?;
     let place = Place::new()?;
     let server = Running::start()?;
     let seat = server.create_seat("cmake@example.com")?;
@@ -37,7 +34,6 @@ pub fn cmake() -> Result<String> {
 
 /// The C example with the flags that pkg-config tells, once with each form of the library.
 pub fn pkg_config() -> Result<String> {
-    need("pkg-config", "pkg-config")?;
     let place = Place::new()?;
     let version = place.pkg_config(&["--modversion"])?.join(" ");
     for name in ["shared", "static"] {
@@ -45,14 +41,8 @@ pub fn pkg_config() -> Result<String> {
         let mut compile = place.without_rust("cc");
         compile.arg("-std=c11").args(place.pkg_config(&["--cflags"])?);
         compile.args(sources()).arg("-o").arg(&program);
-        if name == "static" {
-            // A linker prefers the shared library of two with one name, so the static one is given by its file.
-            let flags = place.pkg_config(&["--libs", "--static"])?;
-            compile
-                .args(flags.iter().map(|flag| if flag == "-lseatlock" { "-l:libseatlock.a" } else { flag }));
-        } else {
-            compile.args(place.pkg_config(&["--libs"])?);
-        }
+        let more: &[_] = if name == "static" { &["--static"] } else { &[] };
+        compile.args(place.pkg_config(&[&["--libs"], more].concat())?);
         run::output(&mut compile)?;
         let mut show = place.without_rust(&program);
         if name == "shared" {
@@ -110,13 +100,13 @@ fn sources() -> [PathBuf; 2] {
 }
 
 /// A prefix with everything installed, moved after the installation, and a search path on which Rust is a trap.
-struct Place {
-    folder: TempDir,
-    prefix: PathBuf,
+pub(super) struct Place {
+    pub(super) folder: TempDir,
+    pub(super) prefix: PathBuf,
 }
 
 impl Place {
-    fn new() -> Result<Self> {
+    pub(super) fn new() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let first = folder.path().join("installed");
         Install { prefix: first.clone(), destdir: None, debug: false }.run()?;
@@ -145,7 +135,7 @@ impl Place {
         self.folder.path().join("sprung")
     }
 
-    fn without_rust(&self, program: impl AsRef<Path>) -> Command {
+    pub(super) fn without_rust(&self, program: impl AsRef<Path>) -> Command {
         static PATH: OnceLock<String> = OnceLock::new();
         let rest = PATH.get_or_init(|| env::var("PATH").unwrap_or_default());
         let mut command = Command::new(program.as_ref());
@@ -156,13 +146,13 @@ impl Place {
         command
     }
 
-    fn no_rust_was_used(&self) -> Result<()> {
+    pub(super) fn no_rust_was_used(&self) -> Result<()> {
         let used = fs::read_to_string(self.sprung()).unwrap_or_default();
         ensure!(used.is_empty(), "a consumer's build called {used}");
         Ok(())
     }
 
-    fn pkg_config(&self, arguments: &[&str]) -> Result<Vec<String>> {
+    pub(super) fn pkg_config(&self, arguments: &[&str]) -> Result<Vec<String>> {
         let mut command = self.without_rust("pkg-config");
         command.env("PKG_CONFIG_PATH", self.prefix.join("lib/pkgconfig")).args(arguments).arg("seatlock");
         let said = run::output(&mut command).context("pkg-config does not find the installed file")?;

@@ -10,7 +10,6 @@ use xtask::{build, repository, run};
 /// The commands that `seatlock-server dev` prints, pasted into a shell as they are: first by somebody new, then by
 /// somebody who has begun anew and still has the license of the first time.
 pub fn pasted() -> Result<String> {
-    run::require("cc", &super::debian("gcc"))?;
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("dev");
     let port = Port::hold()?;

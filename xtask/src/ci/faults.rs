@@ -1,4 +1,4 @@
-use super::{files, need, stored, strace};
+use super::{files, stored, strace};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeSet;
 use std::fs;
@@ -46,7 +46,6 @@ struct Bench {
 
 /// Crashes and errors at every system call that touches the state folder, and disks that fail as a whole.
 pub fn everywhere() -> Result<String> {
-    need("strace", "strace")?;
     let plugin = Plugin::build()?;
     let server = Running::start_with(&Setup::without_token_limit())?;
     let seat = server.create_seat("artist@example.com")?;

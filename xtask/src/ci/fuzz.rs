@@ -1,3 +1,4 @@
+use super::RINGS;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -14,13 +15,8 @@ const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 /// Two targets at a time, as small computers have two cores.
 const AT_ONCE: usize = 2;
 
-/// Every target for a minute, from the committed corpus on.
-pub fn a_minute_each() -> Result<String> {
-    fuzz(60)
-}
-
-/// Every target for `seconds`. A crash, a hang, or too much memory is an error that names the file to run again.
-pub fn fuzz(seconds: u64) -> Result<String> {
+/// Builds every target.
+pub fn build() -> Result<String> {
     ensure!(cfg!(all(target_os = "linux", target_arch = "x86_64")), "fuzzing needs Linux on x86-64");
     let folder = repository().join("fuzz");
     let mut cargo = build::cargo();
@@ -28,6 +24,29 @@ pub fn fuzz(seconds: u64) -> Result<String> {
     cargo.arg(folder.join("Cargo.toml")).env("RUSTFLAGS", FLAGS).env("RUSTC_BOOTSTRAP", "1");
     cargo.env_remove("CARGO_TARGET_DIR").env_remove("CARGO_ENCODED_RUSTFLAGS");
     run::output(&mut cargo)?;
+    let targets = targets(&folder)?;
+    for target in &targets {
+        ensure!(
+            RINGS
+                .iter()
+                .filter(|ring| ring.name == "fuzz")
+                .flat_map(|ring| ring.steps)
+                .any(|step| step.name == target),
+            "the target {target} is no step of the ring \"fuzz\""
+        );
+    }
+    Ok(format!("{} targets", targets.len()))
+}
+
+/// One target, from the committed corpus on.
+pub fn a_minute(target: &str) -> Result<String> {
+    one(&repository().join("fuzz"), target, 60)
+}
+
+/// Every target for `seconds`. A crash, a hang, or too much memory is an error that names the file to run again.
+pub fn fuzz(seconds: u64) -> Result<String> {
+    build()?;
+    let folder = repository().join("fuzz");
     let targets = targets(&folder)?;
     let mut said = Vec::new();
     for pair in targets.chunks(AT_ONCE) {
@@ -73,5 +92,5 @@ fn one(folder: &Path, name: &str, seconds: u64) -> Result<String> {
     let executions = said.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));
     let executions: u64 = executions.context("it printed no figures")?.trim().parse()?;
     ensure!(executions > 1000, "{name} ran only {executions} times");
-    Ok(format!("{name} {executions}"))
+    Ok(format!("{name} ran {executions} times"))
 }

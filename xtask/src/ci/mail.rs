@@ -55,8 +55,8 @@ const CASES: &[(&str, &str, &str, bool, Ends)] = &[
     ("no password",                 "smtps://localhost:{tls}",                               "eve",     true,  Refused("does not send for licenses@example.com: 530 5.7.0")),
     ("recipient refused",           "smtp://127.0.0.1:{plain}",                              "unknown", true,  Refused("does not deliver to unknown@example.org: 550 5.1.1 nobody of that name. Nothing was sent.")),
     ("refused by what it quotes",   "smtp://127.0.0.1:{plain}",                              "quotes",  true,  GotAndRefused("refused: 554. Nothing was sent.")),
-    ("nobody there",                "smtp://127.0.0.1:{nobody}",                             "eve",     true,  Refused("can not be reached: Connection refused")),
-    ("a name that is not found",    "smtps://{login}@mail.invalid",                          "eve",     true,  Refused("can not be reached")),
+    ("nobody there",                "smtp://127.0.0.1:{nobody}",                             "eve",     true,  Refused("cannot be reached: Connection refused")),
+    ("a name that is not found",    "smtps://{login}@mail.invalid",                          "eve",     true,  Refused("cannot be reached")),
     ("no answer to the recipient",  "smtps://{login}@localhost:{tls}",                       "sleeps",  true,  Refused("did not answer within 5s. Nothing was sent.")),
     ("no answer to the message",    "smtps://{login}@localhost:{tls}",                       "forgets", true,  GotAndRefused("did not confirm the message: no answer within 5s. It may arrive all the same.")),
 ];
@@ -90,15 +90,15 @@ struct Place {
 impl Place {
     fn new() -> Result<Self> {
         let tests = repository().join("server/tests/mail_server");
-        let venv = build::target_folder().join("mail-venv");
-        super::python::install(&venv, &tests.join("requirements.txt"))?;
-        run::output(build::cargo().args(["build", "--quiet", "--workspace", "--example", "mail"]))?;
+        let python = super::python::program("python", "server/tests/mail_server/requirements.txt", "python")?;
+        // Built with the server.
+        build::server()?;
         let program = build::target_folder()
             .join("debug/examples/mail")
             .with_extension(std::env::consts::EXE_EXTENSION);
         let folder = tempfile::tempdir()?;
         certificates(folder.path())?;
-        let mut python = Command::new(venv.join("bin/python"));
+        let mut python = Command::new(python);
         python.arg(tests.join("server.py")).args(["server.pem", "key.pem"]).current_dir(folder.path());
         Ok(Self { program, server: Server::start(python)?, folder })
     }
@@ -111,7 +111,7 @@ impl Place {
         command
             .env("MAIL_FROM", "\"Ex, Inc.\" <licenses@example.com>")
             .env("MAIL_TO", format!("{to}@example.org"));
-        command.env("MAIL_PRODUCT", ATTACK).env("MAIL_PLAN", ATTACK).env("MAIL_BY", "ada@example.com");
+        command.env("MAIL_PRODUCT", ATTACK).env("MAIL_SUPPORT", ATTACK).env("MAIL_BY", "ada@example.com");
         let deadline = if SILENT.contains(&to) { DEADLINE } else { ROOM };
         command.env("MAIL_SECONDS", deadline.as_secs().to_string());
         command.env("RUST_BACKTRACE", "0");

@@ -1,10 +1,19 @@
-use anyhow::Result;
+//! Everything that must pass before a change is accepted, in rings: `cargo xtask ci`.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use rings::{BUILDS, Build, RINGS, Ring, Step};
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
-use xtask::run;
+use xtask::build;
+use xtask::install::Install;
+use xtask::schedule::{self, Job};
 
 /// The admin API, against its own description.
 mod api;
@@ -22,8 +31,12 @@ mod faults;
 pub mod fuzz;
 /// The network gate, as the kernel sees it.
 mod gate;
+/// Hosts that treat their guest badly, and guests that are to stay strangers to each other.
+mod guests;
 /// The headers, and the sources of the examples, with every compiler and standard.
 mod headers;
+/// Format, clippy, documentation, workflow files.
+mod lint;
 /// E-mail, before a real mail server.
 mod mail;
 /// What a server tells Prometheus.
@@ -31,6 +44,8 @@ mod metrics;
 /// Signing in in a plug-in, with a real OpenID provider and browser.
 #[cfg(unix)]
 mod oauth_client;
+/// How `cargo test`'s programs are built and run.
+mod programs;
 /// Real proxies, and names that are not found, in a network of its own.
 #[cfg(unix)]
 pub mod proxies;
@@ -40,6 +55,10 @@ mod python;
 mod races;
 /// Closing while name resolution hangs, in a network of its own.
 mod resolver;
+/// Every ring and its steps.
+mod rings;
+/// How a target is added to the compiler.
+mod rust_target;
 /// Where tokens must not be: in outputs, logs, files and core dumps.
 mod secrets;
 /// Signing in at the server, with a real OpenID provider and browser.
@@ -48,52 +67,92 @@ mod sign_in;
 mod symbols;
 /// The server as a service of systemd.
 mod systemd;
+/// How long rings took.
+mod times;
+/// Programs that steps need.
+mod tools;
 /// The lifecycle program under valgrind.
 mod valgrind;
 /// Clippy for Windows, on another system.
 mod windows;
 
-type Check = (&'static str, fn() -> Result<String>);
+/// Which rings a person means: these, or all, but not those.
+pub struct Chosen {
+    steps: Vec<(&'static Ring, &'static Step)>,
+}
 
-const CHECKS: &[Check] = &[
-    ("header: C99, C11, C17, C++17, C++20", headers::standards),
-    ("examples: warnings as errors", headers::examples),
-    ("symbols: nm shows the header's names only", symbols::exports),
-    ("browser: every page, light and dark, wide and narrow", browser::check),
-    #[cfg(unix)]
-    ("oauth-client: a plug-in, with a real OpenID provider and browser", oauth_client::signs_in),
-    ("python: protocol against PyJWT", python::cross_check),
-    ("api: the admin API against its description, by schemathesis", api::described),
-    ("metrics: OpenMetrics, by Prometheus's own parser", metrics::openmetrics),
-    ("systemd: the unit is sound and lets the server work", systemd::unit),
-    ("sign-in: the server, with a real OpenID provider and browser", sign_in::real),
-    ("valgrind: 20 lives without leak or error", valgrind::lifecycle),
-    ("resolver: closing while name resolution hangs", resolver::hanging),
-    ("proxies: squid, tinyproxy, mitmproxy and a silent name server", proxies::real),
-    ("mail: a real mail server, with and without TLS", mail::real),
-    ("gate: no socket while networking is switched off", gate::closed),
-    ("faults: a disk that fails at any moment", faults::everywhere),
-    ("clock: wrong, set back, stopped, unreadable", clock::end_to_end),
-    ("secrets: nothing printed, logged or stored", secrets::printed),
-    ("secrets: the tests' output and their servers' logs", secrets::tests),
-    ("secrets: a core dump after close", secrets::memory),
-    ("dev: the commands that it prints", dev::pasted),
-    ("races: the last place, 200 times in each database", races::two_hundred),
-    ("cmake: shared and static consumer", consumers::cmake),
-    ("pkg-config: shared and static consumer", consumers::pkg_config),
-    ("sanitizer: C example and bad input under ASan and UBSan", consumers::sanitizers),
-    ("fuzz: every target for a minute", fuzz::a_minute_each),
-    ("windows: clippy for x86_64-pc-windows-gnu", windows::clippy),
-];
+impl Chosen {
+    /// Each word is the name of a ring, or of one of its steps as RING/STEP.
+    pub fn new(words: &[String], except: &[String]) -> Result<Self> {
+        let all = || RINGS.iter().flat_map(|ring| ring.steps.iter().map(move |step| (ring, step)));
+        for word in words.iter().chain(except) {
+            if !all().any(|(ring, step)| names(word, ring, step)) {
+                let rings: Vec<&str> = RINGS.iter().map(|ring| ring.name).collect();
+                bail!("there is no ring or step \"{word}\"; the rings are {}", rings.join(", "));
+            }
+        }
+        let meant =
+            |words: &[String], ring: &Ring, step: &Step| words.iter().any(|word| names(word, ring, step));
+        let steps = all().filter(|(ring, step)| words.is_empty() || meant(words, ring, step));
+        Ok(Self { steps: steps.filter(|(ring, step)| !meant(except, ring, step)).collect() })
+    }
 
-/// Runs every check, whatever the ones before it said: a person wants the whole list.
-pub fn run(filter: Option<&str>) -> Result<()> {
-    let (mut passed, mut failed) = (0, 0);
-    for (name, check) in CHECKS.iter().filter(|(name, _)| filter.is_none_or(|part| name.contains(part))) {
-        let begin = Instant::now();
-        let outcome = check();
-        let seconds = begin.elapsed().as_secs_f32();
-        match outcome {
+    fn tools(&self) -> Vec<tools::Tool> {
+        rings::tools_of(self.steps.iter().map(|(_, step)| *step))
+    }
+}
+
+fn names(word: &str, ring: &Ring, step: &Step) -> bool {
+    word == ring.name || word.split_once('/') == Some((ring.name, step.name))
+}
+
+/// Installs what the steps need.
+pub fn setup(chosen: &Chosen, dry_run: bool) -> Result<()> {
+    tools::install(&chosen.tools(), dry_run)
+}
+
+/// Every ring: what it is about, what it needs, and how long it took.
+pub fn list() -> Result<()> {
+    let mut text = String::new();
+    for ring in RINGS {
+        writeln!(text, "{:11} {} ({})", ring.name, ring.about, times::shown(ring.name)?)?;
+        let steps: Vec<&str> = ring.steps.iter().map(|step| step.name).collect();
+        writeln!(text, "            steps: {}", steps.join(", "))?;
+        for tool in ring.tools() {
+            let missing = if tool.is_there() { "" } else { ", missing" };
+            writeln!(text, "            needs {} ({}{missing})", tool.name, tool.source())?;
+        }
+    }
+    // Whoever pipes it into `head` has seen enough.
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// What a step or a build answered.
+type Answer = Result<String>;
+
+/// Runs the steps, as many side by side as the computer can, whatever the others say: a person wants the whole list.
+pub fn run(chosen: &Chosen) -> Result<()> {
+    let begin = Instant::now();
+    let broken = Mutex::new(BTreeSet::new());
+    let mut jobs = Vec::new();
+    for build in BUILDS {
+        if chosen.steps.iter().any(|(_, step)| step.builds.iter().any(|needed| needed.name == build.name)) {
+            jobs.push(OwnJob::of_build(build, &broken));
+        }
+    }
+    jobs.extend(chosen.steps.iter().map(|(ring, step)| OwnJob::of_step(ring, step, &broken)));
+    let jobs: Vec<Job<'_, (f32, Answer)>> = jobs.iter().map(OwnJob::job).collect();
+    let processors = std::thread::available_parallelism()?.get();
+    let (mut passed, mut failed, mut rings) = (0, 0, BTreeMap::<&str, f32>::new());
+    schedule::run(&jobs, processors, |name, answer| {
+        let (seconds, answer) = answer.unwrap_or_else(|| (0.0, Err(anyhow::anyhow!("it panicked"))));
+        if let Some(ring) = RINGS.iter().find(|ring| name.split('/').next() == Some(ring.name)) {
+            *rings.entry(ring.name).or_default() += seconds;
+        }
+        match answer {
             Ok(seen) => {
                 passed += 1;
                 println!("ok     {seconds:6.1} s  {name}: {seen}");
@@ -103,20 +162,107 @@ pub fn run(filter: Option<&str>) -> Result<()> {
                 println!("FAILED {seconds:6.1} s  {name}\n{error:#}");
             }
         }
+    });
+    let took = begin.elapsed().as_secs_f32();
+    if let (1, Some(alone)) = (rings.len(), rings.values_mut().next()) {
+        *alone = took;
     }
-    println!("{passed} passed, {failed} failed");
-    anyhow::ensure!(failed == 0 && passed > 0, "{failed} of {} checks failed", passed + failed);
+    // A part of a ring says nothing about all of it.
+    let chosen_of = |name: &str| chosen.steps.iter().filter(|(ring, _)| ring.name == name).count();
+    rings
+        .retain(|name, _| RINGS.iter().any(|ring| ring.name == *name && ring.steps.len() == chosen_of(name)));
+    times::keep(&rings)?;
+    println!("{passed} passed, {failed} failed, in {took:.0} s");
+    ensure!(failed == 0 && passed > 0, "{failed} of {} failed", passed + failed);
     Ok(())
 }
 
-/// Installation hint for Debian and its relatives.
-fn debian(package: &str) -> String {
-    format!("the Debian package `{package}` (apt-get install {package})")
+/// A job with what it refers to.
+struct OwnJob<'a> {
+    name: String,
+    processors: usize,
+    locks: bool,
+    after: Vec<&'static str>,
+    last: bool,
+    act: Box<dyn Fn() -> (f32, Answer) + Sync + 'a>,
 }
 
-/// Fails unless the tool can be started.
-fn need(program: &str, package: &str) -> Result<()> {
-    run::require(program, &debian(package))
+impl<'a> OwnJob<'a> {
+    fn of_build(build: Build, broken: &'a Mutex<BTreeSet<&'static str>>) -> Self {
+        let act = move || {
+            let begin = Instant::now();
+            let answer = (build.run)();
+            if answer.is_err() {
+                broken.lock().unwrap_or_else(PoisonError::into_inner).insert(build.name);
+            }
+            (begin.elapsed().as_secs_f32(), answer)
+        };
+        let name = build.name.to_owned();
+        Self { name, processors: 1, locks: build.locks, after: Vec::new(), last: false, act: Box::new(act) }
+    }
+
+    fn of_step(ring: &'static Ring, step: &'static Step, broken: &'a Mutex<BTreeSet<&'static str>>) -> Self {
+        let act = move || {
+            let begin = Instant::now();
+            let broken = broken.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let answer = match step.builds.iter().find(|build| broken.contains(build.name)) {
+                Some(build) => Err(anyhow::anyhow!("{} failed", build.name)),
+                None => everything_is_there(ring, step).and_then(|()| (step.run)()),
+            };
+            (begin.elapsed().as_secs_f32(), answer)
+        };
+        Self {
+            name: format!("{}/{}", ring.name, step.name),
+            processors: step.processors,
+            locks: step.locks,
+            after: step.builds.iter().map(|build| build.name).collect(),
+            last: step.last,
+            act: Box::new(act),
+        }
+    }
+
+    fn job(&self) -> Job<'_, (f32, Answer)> {
+        let holds = self.locks.then_some("the target folder");
+        Job {
+            name: &self.name,
+            processors: self.processors,
+            holds,
+            after: &self.after,
+            last: self.last,
+            run: &*self.act,
+        }
+    }
+}
+
+fn everything_is_there(ring: &Ring, step: &Step) -> Result<()> {
+    match step.tools.iter().find(|tool| !tool.is_there()) {
+        Some(tool) => bail!(
+            "`{}` is missing ({}): `cargo xtask setup {}` installs what this ring needs",
+            tool.name,
+            tool.source(),
+            ring.name
+        ),
+        None => Ok(()),
+    }
+}
+
+/// The shared library as it is shipped, installed once where programs find it.
+fn shipped() -> Result<PathBuf> {
+    static INSTALLED: Mutex<Option<PathBuf>> = Mutex::new(None);
+    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(there) = &*installed {
+        return Ok(there.clone());
+    }
+    let prefix = folder()?.join("installed");
+    Install { prefix: prefix.clone(), destdir: None, debug: false }.run()?;
+    Ok(installed.insert(prefix.join("lib/libseatlock.so")).clone())
+}
+
+/// Where this keeps what outlasts a run.
+fn folder() -> Result<PathBuf> {
+    let folder = build::target_folder().join("ci");
+    fs::create_dir_all(&folder).with_context(|| format!("{} can not be made", folder.display()))?;
+    Ok(folder)
 }
 
 /// Every file below a folder.

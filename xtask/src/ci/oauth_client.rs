@@ -1,6 +1,6 @@
 //! The C example, and a person who signs in with a real browser.
 
-use super::{browser, files, need};
+use super::{browser, files};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -26,9 +26,6 @@ exec sleep 60
 
 /// Signs in at every place where a person can.
 pub fn signs_in() -> Result<String> {
-    for (program, package) in [("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium")] {
-        need(program, package)?;
-    }
     let (folder, plugin, provider) = (browser::installed()?, Plugin::build()?, Provider::default().start()?);
     let server = Running::start_with(&Setup::default())?;
     let admit = ["--audience", provider.audience(), "--admit", "everybody"];

@@ -1,6 +1,6 @@
 //! Real proxies and a name server of our own, in a network namespace from which nothing leaves.
 
-use super::need;
+use super::python;
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream, UdpSocket};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use xtask::fault_proxy::{FaultProxy, Upstream, interactive};
 use xtask::plugin::Plugin;
-use xtask::{build, repository, run};
+use xtask::{build, run};
 
 /// Longest wait for a proxy to listen: one of them is a Python program.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -78,12 +78,8 @@ const CASES: &[(&str, &str, Told, Trusts, &str, &str)] = &[
 /// Prepares what needs the outside world, and goes on where there is none.
 pub fn real() -> Result<String> {
     ensure!(rustix::process::geteuid().is_root(), "only root can make the network that this needs");
-    for (program, package) in
-        [("tinyproxy", "tinyproxy"), ("squid", "squid"), ("ip", "iproute2"), ("unshare", "util-linux")]
-    {
-        need(program, package)?;
-    }
-    let mitmproxy = mitmproxy()?;
+    // Its packages get along with nobody else's.
+    let mitmproxy = python::program("python-mitmproxy", "tests/data/mitmproxy.txt", "mitmdump")?;
     build::shared_library(false)?;
     build::server()?;
     let mut inside = Command::new("unshare");
@@ -92,16 +88,6 @@ pub fn real() -> Result<String> {
     let (code, said) = run::status(&mut inside, None)?;
     ensure!(code == 0, "{said}");
     Ok(said.lines().last().context("it said nothing")?.to_owned())
-}
-
-/// mitmproxy's program, in an environment of its own.
-fn mitmproxy() -> Result<std::path::PathBuf> {
-    let venv = build::target_folder().join("mitmproxy-venv");
-    let program = venv.join("bin/mitmdump");
-    let list = repository().join("tests/data/mitmproxy.txt");
-    super::python::install(&venv, &list)?;
-    need(&program.to_string_lossy(), "python3-venv")?;
-    Ok(program)
 }
 
 /// Runs every case in a network that has nobody else in it.

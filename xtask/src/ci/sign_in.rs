@@ -1,6 +1,6 @@
 //! Signing in with a real OpenID provider.
 
-use super::{browser, need};
+use super::browser;
 use anyhow::{Context as _, Result, ensure};
 use std::process::Command;
 use xtask::oidc_provider::Provider;
@@ -12,9 +12,6 @@ const PERSON: &str = "mira.halvorsen@nordlicht.example";
 
 /// A machine takes a seat and reads the admin API; a person comes in by the page.
 pub fn real() -> Result<String> {
-    for (program, package) in [("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium")] {
-        need(program, package)?;
-    }
     let folder = browser::installed()?;
     let setup = Setup { seats: 2, ..Setup::default() };
     let server = Running::start_with(&setup)?;

@@ -1,4 +1,3 @@
-use super::need;
 use anyhow::{Result, bail};
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,7 +6,6 @@ use xtask::{build, repository, run};
 
 /// The release library, as it is shipped: everything `nm` lists is in the header and the other way round.
 pub fn exports() -> Result<String> {
-    need("nm", "binutils")?;
     let library = build::libraries(true)?.shared;
     let listed = run::output(Command::new("nm").args(["-D", "--defined-only"]).arg(&library))?;
     let exported: BTreeSet<&str> = listed.lines().filter_map(|line| line.split_whitespace().last()).collect();

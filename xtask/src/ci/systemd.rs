@@ -1,4 +1,4 @@
-use super::{need, strace};
+use super::strace;
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,8 +16,6 @@ const EXPOSURE: &str = "20";
 
 /// The unit is one that systemd takes, protects the server as far as it says, and lets it do what it does.
 pub fn unit() -> Result<String> {
-    need("systemd-analyze", "systemd")?;
-    need("strace", "strace")?;
     let folder = tempfile::tempdir()?;
     let unit = folder.path().join("seatlock-server.service");
     let text = fs::read_to_string(repository().join("packaging/systemd/seatlock-server.service"))?;
@@ -78,7 +76,7 @@ fn used(folder: &Path) -> Result<BTreeSet<String>> {
     let log = folder.join("strace");
     let mut serve = Command::new(build::server()?);
     serve.arg("--data").arg(site.data()).args(["serve", "--listen", "127.0.0.1:0"]);
-    let mut tracer = strace(&[], &log, &serve).stdout(Stdio::piped()).spawn()?;
+    let mut tracer = strace(&[], &log, &serve).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let mut line = String::new();
     BufReader::new(tracer.stdout.take().context("strace has an output")?).read_line(&mut line)?;
     let address =

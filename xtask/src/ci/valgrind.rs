@@ -1,4 +1,3 @@
-use super::need;
 use anyhow::{Context, Result};
 use std::process::Command;
 use xtask::{build, c, repository, run};
@@ -8,7 +7,6 @@ const ROUNDS: &str = "20";
 
 /// No invalid access and no definite leak in 20 lives of a client, beside the warm-up's.
 pub fn lifecycle() -> Result<String> {
-    need("valgrind", "valgrind")?;
     let folder = tempfile::tempdir()?;
     let program = folder.path().join("lifecycle");
     let tests = repository().join("tests/c");

@@ -66,7 +66,7 @@ pub const CASES: &[Case] = &[
     row("retry-after", "503: come back in ten years", Says("503 Service Unavailable", TEN_YEARS, ""), Code::Maintenance, 503, "being maintained"),
     row("retry-after-date", "503: come back in 2099", Says("503 Service Unavailable", &["Retry-After: Thu, 01 Jan 2099 00:00:00 GMT"], ""), Code::Maintenance, 503, "being maintained"),
     row("retry-after-limit", "429: come back in ten years", Says("429 Too Many Requests", TEN_YEARS, ""), Code::RateLimited, 429, "Too many tries"),
-    row("retry-after-overflow", "503: come back in 2^64 s", Says("503 Service Unavailable", &["Retry-After: 18446744073709551616"], ""), Code::NotOurServer, 503, "HTTP status: 503"),
+    row("retry-after-overflow", "503: come back in 2^64 s", Says("503 Service Unavailable", &["Retry-After: 18446744073709551616"], ""), Code::Maintenance, 503, "being maintained"),
     row("retry-after-twice", "503 with two opinions", Says("503 Service Unavailable", &["Retry-After: 315360000", "Retry-After: 1"], ""), Code::Maintenance, 503, "being maintained"),
 
     // The answer never ends, or never begins.
@@ -91,7 +91,7 @@ pub const CASES: &[Case] = &[
     row("tls-not-yet", "a certificate of the year 3019", Tls(Fault::NotYet), Code::TlsUntrusted, 0, "not valid yet; the certificate is by \"Test Company CA\""),
     row("tls-self-signed", "a certificate that is its own issuer", Tls(Fault::SelfSigned), Code::TlsUntrusted, 0, "the certificate is by \"127.0.0.1\""),
     row("tls-unknown-issuer", "a firewall that signs anew, its authority not in the extra-CA option", Tls(Fault::UnknownIssuer), Code::TlsUntrusted, 0, "unknown issuer; the certificate is by \"Test Firewall CA\""),
-    row("tls-chatty-issuer", "an issuer whose name is a message to the user", Tls(Fault::Chatty), Code::TlsUntrusted, 0, "\"Call +1 555 0100to unlock your license now now now now now now n\""),
+    row("tls-chatty-issuer", "an issuer whose name is a message to the user", Tls(Fault::Chatty), Code::TlsUntrusted, 0, "\"Call +1 555 0100 to unlock your license now now now now now now \""),
     row("tls-hangs", "says nothing during the handshake", DoesOnTls(wire::silent), Code::Unreachable, 0, "no answer in time"),
     row("tls-reset", "resets during the handshake, as some firewalls do", DoesOnTls(wire::reset_at_once), Code::Unreachable, 0, "broken off"),
     row("tls-plain-http", "HTTP on the port of TLS", DoesOnTls(wire::plain_http), Code::NotOurServer, 0, "login page"),

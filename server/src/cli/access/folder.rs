@@ -112,7 +112,8 @@ impl Folder {
         };
         let new_token = token.as_ref().map(|token| TokenHashes::of(token, &self.pepper));
         let (seat, remember, by) = (id, None, Actor::Console);
-        let order = self.store.owner(OwnerOrder { seat, act, new_token, dry_run, remember, by });
+        let order =
+            self.store.owner(OwnerOrder { seat, act, new_token, shared_with: None, dry_run, remember, by });
         let Made::New(answered) = order.await? else { bail!("it was answered before") };
         let (_, would_change) = accepted(&answered)?;
         Ok(ActedView {

@@ -53,6 +53,9 @@ pub(super) struct Wanted {
     pub(super) search: Option<String>,
 }
 
+/// Name of the account of those who run the server.
+const ADMINISTRATORS: &str = "Administrators";
+
 /// A password that somebody knows already, or that is to be made.
 pub(super) type Typed = Option<Zeroizing<String>>;
 
@@ -142,16 +145,26 @@ impl Access {
         either!(self, there => there.create_account(name).await)
     }
 
-    /// The account that was named, or the only one.
+    /// The account that was named, or the only one. That of the administrators has no licenses, so it is never meant.
     pub(super) async fn account(&self, named: Option<Uuid>) -> anyhow::Result<AccountView> {
         let mut accounts = self.accounts().await?;
-        match (named, accounts.len()) {
-            (Some(id), _) => {
-                let found = accounts.into_iter().find(|account| account.id == id);
-                found.with_context(|| format!("there is no account {id}"))
-            }
-            (None, 1) => accounts.pop().context("there is no account"),
-            (None, count) => bail!("there are {count} accounts; say which one with --account"),
+        if let Some(id) = named {
+            let found = accounts.into_iter().find(|account| account.id == id);
+            return found.with_context(|| format!("there is no account {id}"));
+        }
+        accounts.retain(|account| account.name != ADMINISTRATORS);
+        match accounts.len() {
+            1 => accounts.pop().context("there is no account"),
+            count => bail!("there are {count} accounts; say which one with --account"),
+        }
+    }
+
+    /// The account of those who run the server, who are members of no customer's. It is made for the first of them.
+    pub(super) async fn administrators(&self) -> anyhow::Result<AccountView> {
+        let found = self.accounts().await?.into_iter().find(|account| account.name == ADMINISTRATORS);
+        match found {
+            Some(account) => Ok(account),
+            None => self.create_account(ADMINISTRATORS).await,
         }
     }
 

@@ -4,15 +4,15 @@ use super::Told;
 use anyhow::bail;
 use seatlock_protocol::UnixTime;
 use seatlock_server::{
+    clock::system_time,
     keys::{DataFolder, KeyRing, read_set},
-    rules::date,
+    rules::{date, timestamp},
     store::Look,
 };
 use serde::Serialize;
 use std::{
     io::ErrorKind,
     net::{SocketAddr, TcpListener},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 /// Seconds by which two clocks may differ that are both kept right.
@@ -48,10 +48,7 @@ pub(super) async fn run(
         findings.address("metrics_listen", address);
     }
     findings.tls(serve);
-    findings.judge(
-        "mail_from",
-        serve.mailer().map(|mailer| mailer.map(|_| "the mail server's URL is sound".into())),
-    );
+    findings.mail(serve).await;
     findings.database(folder).await;
     let found = findings.found;
     output.table(&found, ["", "ABOUT", ""], |finding| {
@@ -145,6 +142,20 @@ impl Findings<'_> {
         }
     }
 
+    /// What is wrong with the mail server is no fault of the sender.
+    async fn mail(&mut self, serve: &Serve) {
+        let about = if serve.mail_server_is_named() { "smtp_url_file" } else { "mail_from" };
+        let mailer = match serve.mailer() {
+            Ok(Some(mailer)) => mailer,
+            Ok(None) => return,
+            Err(error) => return self.say(Verdict::Problem, about, format!("{error:#}")),
+        };
+        match mailer.check().await {
+            Ok(()) => self.say(Verdict::Ok, about, "the mail server lets this one sign in".to_owned()),
+            Err(error) => self.say(Verdict::Note, about, error.to_string()),
+        }
+    }
+
     async fn database(&mut self, folder: &DataFolder) {
         let keys = folder.pepper().map(|_| Some("the pepper is there".to_owned()));
         self.judge("data", keys);
@@ -163,6 +174,14 @@ impl Findings<'_> {
                 }
                 let made = read_set(&keys.jws).map_or(UnixTime::MIN, |set| set.iat);
                 let ring = KeyRing::of(keys, now, folder);
+                if let Some((lacking, until)) = ring.as_ref().ok().and_then(KeyRing::lacking) {
+                    let file = lacking.why.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
+                    let text = format!(
+                        "the newer {lacking}{file}; the one before it signs until {}",
+                        timestamp(until)
+                    );
+                    self.say(Verdict::Problem, "data", text);
+                }
                 self.judge(
                     "data",
                     ring.map(|ring| Some(format!("answers are signed by the key {}", ring.kid()))),
@@ -174,8 +193,7 @@ impl Findings<'_> {
 
     /// This computer's clock beside the database's, and beside a moment that has passed for certain.
     fn clock(&mut self, database: UnixTime, past: UnixTime) {
-        let here = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let here = UnixTime::MIN.plus(here);
+        let here = system_time();
         let apart = here.since(database).max(database.since(here));
         if past > here.plus(CLOCKS) {
             let text = format!("it says {}, but the key set was made on {}", date(here), date(past));

@@ -12,6 +12,8 @@ const FILE: &str = "seatlock.toml";
 const SHARED: [&str; 2] = ["database", "database_file"];
 /// The commands that take all of them.
 const SERVING: [&[&str]; 3] = [&["serve"], &["config", "check"], &["config", "show"]];
+/// The settings by which "health" finds the server.
+const LISTENING: [&str; 2] = ["listen", "tls_certificate"];
 /// Why a password is refused where others may read.
 pub(super) const HAS_PASSWORD: &str =
     "database is no place for a password. Put the URL into a file and name it as database_file";
@@ -57,6 +59,9 @@ pub(in crate::cli) fn with_file(mut command: Command, matches: &ArgMatches, file
         } else {
             for path in SERVING {
                 command = at(command, path, &|found| found.mut_arg(&entry.key, set));
+            }
+            if LISTENING.contains(&entry.key.as_str()) {
+                command = at(command, &["health"], &|found| found.mut_arg(&entry.key, set));
             }
         }
     }

@@ -1,6 +1,7 @@
 use anyhow::{Context as _, bail, ensure};
 use seatlock_protocol::PublicKey;
 use seatlock_server::{
+    files,
     keys::{DataFolder, read_key},
     store::{ServerInfo, Store as _, sqlite::SqliteStore},
 };
@@ -24,7 +25,15 @@ fn mark_of(folder: &DataFolder) -> PathBuf {
 pub(super) fn mark(folder: &DataFolder, root_key: PublicKey) -> anyhow::Result<()> {
     let note = "made by \"seatlock-server dev\", which deletes what it has made here when it is told --fresh";
     let text = json!({ "note": note, "root_key": root_key.thumbprint() }).to_string();
-    fs::write(mark_of(folder), text).with_context(|| format!("{} can not be used", folder.path().display()))
+    let file = mark_of(folder);
+    // Of a beginning that was interrupted.
+    let removed = fs::remove_file(&file).or_else(|error| match error.kind() {
+        ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    });
+    let marked =
+        removed.and_then(|()| files::create(&file)).and_then(|mut file| file.write_all(text.as_bytes()));
+    marked.with_context(|| format!("{} can not be used", folder.path().display()))
 }
 
 fn is_marked(folder: &DataFolder) -> anyhow::Result<bool> {
@@ -46,7 +55,7 @@ fn is_marked(folder: &DataFolder) -> anyhow::Result<bool> {
 
 /// What the folder is for; `None` when there is nothing in it yet.
 pub(super) async fn kept(folder: &DataFolder) -> anyhow::Result<Option<Kept>> {
-    if !is_marked(folder)? || !folder.is_taken() {
+    if !is_marked(folder)? || !folder.is_taken()? {
         return Ok(None);
     }
     let store = super::super::open(folder).await?;

@@ -27,7 +27,7 @@ const PRODUCT: &str = "com.example.bridge";
 const PORT: u16 = 8787;
 const SEATS: u32 = 5;
 /// Who signs in on the seat page.
-const ADMIN: &str = "admin@example.com";
+const OWNER: &str = "owner@example.com";
 /// Nobody who tries things out waits a day for the next release.
 const RELEASE_WINDOW: u64 = 60;
 
@@ -134,9 +134,9 @@ fn free(wanted: SocketAddr) -> anyhow::Result<SocketAddr> {
 async fn make(store: &AnyStore, folder: &DataFolder, license: License) -> anyhow::Result<Secrets> {
     let password = generate()?;
     let hash = Passwords::new()?.hash(password.clone()).await?;
-    let (id, email, account) = (Uuid::new_v4(), ADMIN.to_owned(), license.account);
-    let admin = NewUser { id, account, email, role: Role::Admin, password: hash };
-    store.add_user(admin, Actor::Console).await?;
+    let (id, email, account) = (Uuid::new_v4(), OWNER.to_owned(), license.account);
+    let owner = NewUser { id, account, email, role: Role::Owner, password: hash };
+    store.add_user(owner, Actor::Console).await?;
     let token = sample::seats(store, &*folder.pepper()?, &license).await?;
     let now = sample::license(store, license.id).await?;
     let usual = License { release_window: RELEASE_WINDOW, ..now.clone() };

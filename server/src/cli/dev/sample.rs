@@ -19,7 +19,15 @@ pub(super) async fn seats(store: &AnyStore, pepper: &[u8; 32], license: &License
     let (released, given_back) = seat(store, pepper, license, "alan@example.com").await?;
     activate(store, pepper, license, &given_back, "alan's laptop").await?;
     let (act, by) = (OwnerAct::Release, Actor::Console);
-    let order = OwnerOrder { seat: released, act, new_token: None, dry_run: false, remember: None, by };
+    let order = OwnerOrder {
+        seat: released,
+        act,
+        new_token: None,
+        shared_with: None,
+        dry_run: false,
+        remember: None,
+        by,
+    };
     done(store.owner(order).await?)?;
     Ok(token)
 }
@@ -68,6 +76,7 @@ async fn activate(
         client: env!("CARGO_PKG_VERSION").to_owned(),
         terms: None,
         epoch: None,
+        gave_up: false,
         lost: None,
         launches: 1,
         last_offline: None,

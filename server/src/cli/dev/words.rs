@@ -1,4 +1,4 @@
-use super::{ADMIN, PRODUCT, RELEASE_WINDOW, SEATS, Secrets, sample};
+use super::{OWNER, PRODUCT, RELEASE_WINDOW, SEATS, Secrets, sample};
 use seatlock_protocol::PublicKey;
 use seatlock_server::keys::DataFolder;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ impl Words {
             "data": self.data,
             "product": self.product,
             "root_key": self.root_key.jwk_x(),
-            "login": { "email": ADMIN, "password": secrets.map(|made| made.password.as_str()) },
+            "login": { "email": OWNER, "password": secrets.map(|made| made.password.as_str()) },
             "token": secrets.map(|made| made.token.expose_secret()),
             "commands": self.commands(),
         })
@@ -59,7 +59,7 @@ impl Words {
         };
         let commands: String = self.commands().iter().map(|command| format!("    {command}\n")).collect();
         format!(
-            "seat page  {}\nsign in    {ADMIN}\npassword   {password}\nroot key   {}     (to be compiled into the plug-in)\n\
+            "seat page  {}\nsign in    {OWNER}\npassword   {password}\nroot key   {}     (to be compiled into the plug-in)\n\
              product    {}\ntoken      {token}\n\nTo activate the C example, in another terminal, in the folder of seatlock's sources:\n\n\
              {commands}\nThe license has {SEATS} seats, one of which may be released every {RELEASE_WINDOW} seconds. Everything is kept in\n\
              {}: the next \"dev\" goes on with it, \"dev --fresh\" begins anew. Ctrl-C stops the server.\n",
@@ -75,7 +75,7 @@ impl Words {
     }
 
     fn new_password(&self) -> String {
-        format!("{} user password {ADMIN}", self.typed)
+        format!("{} user password {OWNER}", self.typed)
     }
 
     fn new_token(&self) -> String {

@@ -1,9 +1,13 @@
+/// The lines of the log.
+mod lines;
 /// What "serve" can be told.
 mod options;
 
 pub(super) use options::Serve;
 
 use anyhow::{Context as _, bail};
+use futures_util::StreamExt as _;
+use lines::Lines;
 use options::LogFormat;
 use sd_notify::NotifyState;
 use seatlock_server::{
@@ -14,11 +18,10 @@ use seatlock_server::{
     serve::{Connections, Tls},
     store::{AnyStore, Store as _},
 };
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook_tokio::Signals;
 use std::{io::Write as _, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{Signal, SignalKind, signal},
-};
+use tokio::net::TcpListener;
 
 /// Seconds that are left of a request after its e-mail was given up.
 const PAGE_REST: u64 = 2;
@@ -29,9 +32,7 @@ impl Serve {
         let store = super::open(&folder).await?;
         warn_of_root_key(&store, &folder).await?;
         // Before anybody can know that the server is there, so that a signal is never lost.
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let hang_up = signal(SignalKind::hangup())?;
+        let (mut end, hang_up) = (Signals::new([SIGTERM, SIGINT])?, Signals::new([SIGHUP])?);
         let listener = listen(self.listen, "--listen").await?;
         let metrics_listener = match self.metrics_listen {
             Some(address) => Some(listen(address, "--metrics-listen").await?),
@@ -50,18 +51,14 @@ impl Serve {
         tell_manager(&[NotifyState::Ready]);
         tokio::spawn(tell_manager_again());
         let shutdown = async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
+            end.next().await;
             tell_manager(&[NotifyState::Stopping]);
         };
         seatlock_server::run(listener, state, shutdown).await.context("the server failed")
     }
 
     fn log(&self) {
-        let log =
-            tracing_subscriber::fmt().with_max_level(self.log).with_writer(std::io::stderr).with_ansi(false);
+        let log = tracing_subscriber::fmt().with_max_level(self.log).with_writer(|| Lines).with_ansi(false);
         match self.log_format {
             LogFormat::Text => log.init(),
             LogFormat::Json => log.json().flatten_event(true).init(),
@@ -78,6 +75,12 @@ impl Serve {
                 bail!("a TLS key is named, but no certificate. Name it with --tls-certificate")
             }
         }
+    }
+
+    /// Whether what is wrong about e-mail is about the mail server: all of it, once there is a sender.
+    pub(in crate::cli) fn mail_server_is_named(&self) -> bool {
+        let url = read_url(self.smtp_url_file.as_deref());
+        self.mail_from.as_deref().is_none_or(mail::is_sender) && !matches!(url, Ok(None))
     }
 
     /// What sends e-mail; `None` when no mail server is named.
@@ -108,6 +111,7 @@ impl Serve {
         Settings {
             timeout: Duration::from_secs(self.request_timeout),
             public_url: self.public_url.unwrap_or(usual).trim_end_matches('/').to_owned(),
+            product_names: self.product_name.into_iter().collect(),
             trusted_proxies: self.trusted_proxy,
             rates: Rates {
                 token: self.token_limit,
@@ -129,8 +133,8 @@ async fn listen(address: SocketAddr, option: &str) -> anyhow::Result<TcpListener
 }
 
 /// A service manager asks for it by SIGHUP, which must never end the server.
-async fn reload_at(mut hang_up: Signal, tls: Option<Arc<Tls>>) {
-    while hang_up.recv().await.is_some() {
+async fn reload_at(mut hang_up: Signals, tls: Option<Arc<Tls>>) {
+    while hang_up.next().await.is_some() {
         match &tls {
             Some(tls) => tls.reload_soon(),
             None => tracing::info!("there is nothing to read again"),

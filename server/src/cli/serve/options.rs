@@ -15,6 +15,11 @@ pub(in crate::cli) struct Serve {
     /// address, else where the server listens]
     #[arg(long, value_name = "URL", env = "SEATLOCK_PUBLIC_URL")]
     pub(super) public_url: Option<String>,
+    /// What people call a product, such as "com.example.bridge=Example Bridge"; it stands on the page and in e-mail. May be
+    /// repeated
+    #[arg(long, value_name = "PRODUCT=NAME", env = "SEATLOCK_PRODUCT_NAME", value_delimiter = ',',
+        value_parser = product_name)]
+    pub(super) product_name: Vec<(String, String)>,
     /// Network of the proxies in front of the server, such as 127.0.0.1/32, whose X-Forwarded-For, X-Request-Id and
     /// traceparent are believed; may be repeated
     #[arg(long, value_name = "CIDR", env = "SEATLOCK_TRUSTED_PROXY", value_delimiter = ',')]
@@ -74,4 +79,16 @@ pub(super) enum LogFormat {
 
 fn limit() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(0..=i64::from(RATE_MAX))
+}
+
+/// `com.example.bridge=Example Bridge`.
+fn product_name(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').map(|(product, name)| (product.trim(), name.trim()));
+    let fits = |name: &str| (1..=100).contains(&name.chars().count()) && !name.contains(char::is_control);
+    match parts {
+        Some((product, name)) if !product.is_empty() && fits(name) => {
+            Ok((product.to_owned(), name.to_owned()))
+        }
+        _ => Err("write PRODUCT=NAME, such as com.example.bridge=Example Bridge".to_owned()),
+    }
 }

@@ -1,4 +1,5 @@
 use crate::checkpoint::CheckpointError;
+use crate::clock::system_time;
 use crate::desk::Refused;
 use crate::offline::OfflineError;
 use crate::password::PasswordError;
@@ -8,17 +9,14 @@ use crate::routes::{
     problem::{RETRY_AFTER, RequestId},
 };
 use crate::rules::Verdict;
-use crate::store::StoreError;
+use crate::store::{StoreError, Trouble};
 use crate::view::ProblemView;
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use seatlock_protocol::{Code, UnixTime, api::PROBLEM_JSON};
-use std::{
-    collections::BTreeMap,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use seatlock_protocol::{Code, api::PROBLEM_JSON};
+use std::collections::BTreeMap;
 
 /// Why a request of the admin API is refused. What the request said is repeated only where it can be no secret.
 #[derive(Debug, Clone)]
@@ -103,7 +101,7 @@ impl Failure {
         failure.help = Some(row.remedy);
         if status == StatusCode::TOO_MANY_REQUESTS {
             // Never early, and never "now" for what is not possible now.
-            failure.retry_after = verdict.avail.map(|at| at.since(now()).max(1));
+            failure.retry_after = verdict.avail.map(|at| at.since(system_time()).max(1));
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             failure.retry_after = Some(RETRY_AFTER);
@@ -218,7 +216,11 @@ impl From<StoreError> for Failure {
 
 impl From<PasswordError> for Failure {
     fn from(error: PasswordError) -> Self {
-        Self::server_error(error)
+        if error.passes() {
+            Self::unavailable(Trouble::Busy.text(), &error)
+        } else {
+            Self::server_error(error)
+        }
     }
 }
 
@@ -253,11 +255,6 @@ impl From<OfflineError> for Failure {
             }
         }
     }
-}
-
-fn now() -> UnixTime {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    UnixTime::MIN.plus(seconds)
 }
 
 fn sentence(text: &str) -> String {

@@ -1,20 +1,16 @@
-use super::form::{Asked, Filled};
+use super::flash::Done;
+use super::form::Filled;
 use super::sign_in::signed_out;
 use super::trouble::{Trouble, sentence};
 use super::visit::Visit;
 use super::{Shown, go, show_as};
 use crate::desk::Refused;
-use crate::page::{AccountPage, SessionRow, Tone};
+use crate::page::{AccountPage, SessionRow};
 use crate::rules::PASSWORD_MIN;
 use crate::store::{Session, Store};
 use axum::{http::StatusCode, response::Response};
 use serde::Deserialize;
 use zeroize::Zeroizing;
-
-#[derive(Deserialize)]
-pub(super) struct After {
-    done: Option<String>,
-}
 
 #[derive(Deserialize)]
 pub(super) struct NewPassword {
@@ -23,11 +19,8 @@ pub(super) struct NewPassword {
     again: Zeroizing<String>,
 }
 
-pub(super) async fn show<S: Store>(visit: Visit<S>, Asked(after): Asked<After>) -> Shown {
-    let changed = (Tone::Good, "The password was changed. Everywhere else you are signed out.");
-    let done = after.done.filter(|done| done == "password").map(|_| changed);
-    let page = page(&visit, None).await?;
-    super::show(&AccountPage { shell: visit.shell_after(done), ..page })
+pub(super) async fn show<S: Store>(visit: Visit<S>) -> Shown {
+    visit.once(super::show(&page(&visit, None).await?))
 }
 
 /// Whoever opens the address of a form finds its page.
@@ -38,12 +31,12 @@ pub(super) async fn back() -> Response {
 pub(super) async fn password<S: Store>(visit: Visit<S>, Filled(form): Filled<NewPassword>) -> Shown {
     let error = if form.new == form.again {
         match visit.desk().change_password(&visit.state.passwords, form.current, form.new).await {
-            Ok(()) => return Ok(go("/account?done=password")),
+            Ok(()) => return visit.go_and_say("/account", Done::PasswordChanged).await,
             Err(Refused::Invalid { reason, .. }) => sentence(&reason),
             Err(other) => return Err(other.into()),
         }
     } else {
-        "The two new passwords differ.".to_owned()
+        "The new passwords are not the same.".to_owned()
     };
     let error = Some(format!("The password was not changed. {error}"));
     show_as(StatusCode::UNPROCESSABLE_ENTITY, &page(&visit, error).await?)
@@ -51,7 +44,7 @@ pub(super) async fn password<S: Store>(visit: Visit<S>, Filled(form): Filled<New
 
 pub(super) async fn sign_out_everywhere<S: Store>(visit: Visit<S>) -> Shown {
     visit.desk().sign_out_everywhere().await?;
-    Ok(signed_out("/sign-in?out=everywhere"))
+    signed_out(&visit.state, Done::SignedOutEverywhere).await
 }
 
 async fn page<S: Store>(visit: &Visit<S>, password_error: Option<String>) -> Result<AccountPage, Trouble> {
@@ -69,6 +62,7 @@ async fn page<S: Store>(visit: &Visit<S>, password_error: Option<String>) -> Res
         shell: visit.shell(),
         password_min: u32::try_from(PASSWORD_MIN).map_err(Trouble::failed)?,
         password_error,
+        has_password: visit.desk().has_password().await?,
         sessions: sessions.into_iter().map(row).collect(),
     })
 }

@@ -7,7 +7,7 @@ use crate::desk::{Known, sign_in_known};
 use crate::identity::{Bond, Claims, Client, Expected, authorization_url, exchange};
 use crate::rules::{Issuer, Role, check_email};
 use crate::seal::{SealKey, Secret, client_secret_key};
-use crate::store::{Actor, NewUser, Store, User};
+use crate::store::{Actor, NewUser, PasswordHash, Store, User};
 use axum::{
     extract::State,
     http::{Extensions, HeaderMap},
@@ -62,8 +62,7 @@ const AGAIN: Denied = "The sign-in took too long, or was begun in another browse
 const AWAY: Denied =
     "The sign-in service does not answer as it should. Try again later, or use your password.";
 const NOT_BELIEVED: Denied = "What the sign-in service says could not be verified. Nobody was signed in.";
-const NOT_ADMITTED: Denied =
-    "You are signed in there, but have no access here. Ask whoever runs this licensing server to admit you.";
+const NOT_ADMITTED: Denied = "You are signed in there, but have no access here. Ask the administrator of this licensing server to admit you.";
 
 /// On to the issuer.
 pub(super) async fn leave<S: Store>(
@@ -211,9 +210,7 @@ async fn user<S: Store>(
     if let Some((user, password)) = state.store.user(email).await? {
         return Ok(fits(&user).then_some(Known { user, password }));
     }
-    // A password that nobody knows.
-    let password = Secret::generate().map_err(Trouble::failed)?.expose();
-    let password = state.passwords.hash(password).await.map_err(Trouble::failed)?;
+    let password = PasswordHash::nobodys();
     let new = NewUser { id: Uuid::new_v4(), account, email: email.clone(), role, password: password.clone() };
     let by = Actor::User(format!("{} at {}", claims.identity.subject, claims.identity.issuer));
     let user = state.store.add_user(new, by).await?;

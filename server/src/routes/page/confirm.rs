@@ -1,24 +1,22 @@
+use super::flash::Done;
 use super::form::{Filled, Named, form_key};
 use super::letter::{self, Send};
 use super::trouble::{Trouble, sentence};
 use super::visit::Visit;
-use super::{Shown, go, show, show_as, shown};
+use super::{Shown, seat, show, show_as, shown};
 use crate::desk::{Acted, Again, Refused};
-use crate::page::{
-    ConfirmRefresh, ConfirmRelease, ConfirmRevoke, Mail, Moment, ReleaseLimit, SeatTokenPage, TokenReason,
-};
-use crate::rules::{License, OwnerAct, ReleaseMode, Seat, SeatState};
+use crate::page::{ConfirmRefresh, ConfirmRelease, ConfirmRevoke, Moment, ReleaseLimit};
+use crate::rules::{License, OwnerAct, ReleaseMode, Seat, SeatState, exactly};
 use crate::store::{Store, StoreError};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use uuid::Uuid;
-use zeroize::Zeroizing;
-
-const HOUR: u64 = 3600;
 
 #[derive(Deserialize)]
 pub(super) struct Refresh {
     form_key: String,
+    #[serde(default)]
+    email: String,
     #[serde(flatten)]
     send: Send,
 }
@@ -38,7 +36,7 @@ pub(super) async fn ask_refresh<S: Store>(visit: Visit<S>, Named(id): Named) -> 
     match open_seat(&visit, id).await? {
         Some((seat, _)) if seat.identity.is_some() => Err(StoreError::SignsIn.into()),
         Some((seat, _)) => show(&refresh_page(&visit, &seat).await?),
-        None => Ok(closed(id)),
+        None => closed(&visit, id).await,
     }
 }
 
@@ -47,35 +45,40 @@ pub(super) async fn refresh<S: Store>(
     Named(id): Named,
     Filled(form): Filled<Refresh>,
 ) -> Shown {
-    let again = Again { key: &form.form_key, request: id.as_bytes() };
-    let acted = match visit.desk().act(id, OwnerAct::Refresh, false, Some(again)).await {
+    let email = form.email.trim();
+    let request = format!("{id} {email}");
+    let again = Again { key: &form.form_key, request: request.as_bytes() };
+    let acted = match visit.desk().refresh_for(id, email, Some(again)).await {
         Ok(acted) => acted,
         Err(refused) => {
-            let error = Some(told(refused)?);
+            let (status, email_error, error) = match refused {
+                Refused::Invalid { field: "email", reason } => {
+                    (StatusCode::UNPROCESSABLE_ENTITY, Some(sentence(&reason)), None)
+                }
+                other => (StatusCode::CONFLICT, None, Some(told(other)?)),
+            };
             return match open_seat(&visit, id).await? {
-                Some((seat, _)) => show_as(
-                    StatusCode::CONFLICT,
-                    &ConfirmRefresh { error, ..refresh_page(&visit, &seat).await? },
-                ),
-                None => Ok(closed(id)),
+                Some((seat, _)) => {
+                    let page = refresh_page(&visit, &seat).await?;
+                    let email = email.to_owned();
+                    show_as(status, &ConfirmRefresh { email, email_error, error, ..page })
+                }
+                None => closed(&visit, id).await,
             };
         }
     };
-    let Acted { seat, license, token: Some(token), repeated, .. } = acted else { return Ok(closed(id)) };
-    let to = seat.seat.shared_with.clone();
-    let mail = match form.send.wanted() {
-        _ if repeated => Mail::NotAgain,
-        None => Mail::NotAsked,
-        Some(what) => letter::send(&visit, &seat.seat, &license, &token, &to, what).await,
+    let Acted { seat, license, token: Some(token), repeated, .. } = acted else {
+        return closed(&visit, id).await;
     };
-    show(&SeatTokenPage {
-        shell: visit.shell(),
-        seat: shown::name(&seat.seat),
-        reason: TokenReason::Refreshed,
-        token: Zeroizing::new(token.expose_secret().to_owned()),
-        mail,
-        mail_available: letter::available(&visit.state),
-    })
+    let done = match form.send.wanted() {
+        _ if repeated => None,
+        None => Some(Done::NotAsked),
+        Some(what) => {
+            let to = &seat.seat.shared_with;
+            Some(letter::send(&visit, &seat.seat, &license, &token, to, what).await)
+        }
+    };
+    seat::go_to_token(&visit, id, &form.form_key, done).await
 }
 
 async fn refresh_page<S: Store>(visit: &Visit<S>, seat: &Seat) -> Result<ConfirmRefresh, Trouble> {
@@ -85,6 +88,8 @@ async fn refresh_page<S: Store>(visit: &Visit<S>, seat: &Seat) -> Result<Confirm
         seat: shown::name(seat),
         machine: seat.holding().map(|held| held.machine.clone()),
         lease_until: hold.lease_until,
+        email: seat.shared_with.clone(),
+        email_error: None,
         mail_available: letter::available(&visit.state),
         form_key: form_key(),
         error: None,
@@ -94,17 +99,17 @@ async fn refresh_page<S: Store>(visit: &Visit<S>, seat: &Seat) -> Result<Confirm
 pub(super) async fn ask_release<S: Store>(visit: Visit<S>, Named(id): Named) -> Shown {
     match open_seat(&visit, id).await? {
         Some((seat, license)) => show(&release_page(&visit, &seat, &license).await?),
-        None => Ok(closed(id)),
+        None => closed(&visit, id).await,
     }
 }
 
 pub(super) async fn release<S: Store>(visit: Visit<S>, Named(id): Named) -> Shown {
     match visit.desk().act(id, OwnerAct::Release, false, None).await {
-        Ok(acted) if acted.changed => Ok(go(&format!("/seats/{id}?done=released"))),
-        Ok(_) => Ok(closed(id)),
+        Ok(acted) if acted.changed => visit.go_and_say(&format!("/seats/{id}"), Done::Released).await,
+        Ok(_) => closed(&visit, id).await,
         Err(refused) => {
             let error = told(refused)?;
-            let Some((seat, license)) = open_seat(&visit, id).await? else { return Ok(closed(id)) };
+            let Some((seat, license)) = open_seat(&visit, id).await? else { return closed(&visit, id).await };
             let page = release_page(&visit, &seat, &license).await?;
             // The page says by itself from when on a release is possible.
             let error = page.possible().then_some(error);
@@ -129,7 +134,7 @@ async fn release_page<S: Store>(
         machine: seat.holding().map(|held| held.machine.clone()),
         lease_until: shown::hold(seat, now).lease_until,
         limit,
-        window_hours: license.release_window.div_ceil(HOUR),
+        window: exactly(license.release_window),
         drains: license.release_mode == ReleaseMode::Drain,
         relaunch_rebinds: license.relaunch_rebinds,
         error: None,
@@ -139,7 +144,7 @@ async fn release_page<S: Store>(
 pub(super) async fn ask_revoke<S: Store>(visit: Visit<S>, Named(id): Named) -> Shown {
     match open_seat(&visit, id).await? {
         Some((seat, _)) => show(&revoke_page(&visit, &seat).await?),
-        None => Ok(closed(id)),
+        None => closed(&visit, id).await,
     }
 }
 
@@ -150,8 +155,10 @@ pub(super) async fn revoke<S: Store>(
 ) -> Shown {
     let (status, error) = if form.confirm.as_deref() == Some("revoke") {
         match visit.desk().act(id, OwnerAct::Revoke, false, None).await {
-            Ok(acted) if acted.changed => return Ok(go(&format!("/seats/{id}?done=revoked"))),
-            Ok(_) => return Ok(closed(id)),
+            Ok(acted) if acted.changed => {
+                return visit.go_and_say(&format!("/seats/{id}"), Done::Revoked).await;
+            }
+            Ok(_) => return closed(&visit, id).await,
             Err(refused) => (StatusCode::CONFLICT, told(refused)?),
         }
     } else {
@@ -161,7 +168,7 @@ pub(super) async fn revoke<S: Store>(
         Some((seat, _)) => {
             show_as(status, &ConfirmRevoke { error: Some(error), ..revoke_page(&visit, &seat).await? })
         }
-        None => Ok(closed(id)),
+        None => closed(&visit, id).await,
     }
 }
 
@@ -176,8 +183,8 @@ async fn revoke_page<S: Store>(visit: &Visit<S>, seat: &Seat) -> Result<ConfirmR
 }
 
 /// There was nothing to do: it was done before, by somebody else or by the same form.
-fn closed(id: Uuid) -> axum::response::Response {
-    go(&format!("/seats/{id}?done=nothing"))
+async fn closed<S: Store>(visit: &Visit<S>, id: Uuid) -> Shown {
+    visit.go_and_say(&format!("/seats/{id}"), Done::NothingLeft).await
 }
 
 /// Why nothing was changed, for the page that asked.

@@ -37,9 +37,6 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// Two years, as browsers' lists of such servers ask for.
-const TLS_ONLY: &str = "max-age=63072000";
-
 /// What all pages have in common.
 pub(super) async fn dress<S: Store>(
     State(state): State<Arc<AppState<S>>>,
@@ -48,16 +45,20 @@ pub(super) async fn dress<S: Store>(
     next: Next,
 ) -> Response {
     let secret = request.uri().path().starts_with("/open/");
+    let again = (request.method().is_safe() && !secret)
+        .then(|| request.uri().path_and_query().map(ToString::to_string))
+        .flatten();
     let response = next.run(request).await;
-    finish(&state, id, response, if secret { Referrer::None } else { Referrer::Own })
+    finish(&state, id, response, if secret { Referrer::None } else { Referrer::Own }, again.as_deref())
 }
 
-/// Writes failures as pages, and the headers.
+/// Writes failures as pages, and the headers. `again` is where what failed can be tried once more.
 pub(super) fn finish<S>(
     state: &AppState<S>,
     id: RequestId,
     mut response: Response,
     referrer: Referrer,
+    again: Option<&str>,
 ) -> Response {
     let refused = response.extensions_mut().remove::<ProtectionError>().map(|_| Trouble::CrossSite);
     if let Some(trouble) = response.extensions_mut().remove::<Trouble>().or(refused) {
@@ -68,7 +69,7 @@ pub(super) fn finish<S>(
             }
             _ => {}
         }
-        let page = trouble.page(help(state), &id.to_string());
+        let page = trouble.page(help(state), &id.to_string(), again);
         let (status, allow) = (response.status(), response.headers_mut().remove(header::ALLOW));
         response = match page.render() {
             Ok(html) => (status, Html(html)).into_response(),
@@ -87,9 +88,6 @@ pub(super) fn finish<S>(
     }
     let referrer = if referrer == Referrer::None { "no-referrer" } else { "same-origin" };
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static(referrer));
-    if state.settings.public_url.starts_with("https://") {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TLS_ONLY));
-    }
     response
 }
 

@@ -1,9 +1,11 @@
 use super::super::AppState;
+use super::flash::Done;
+use super::shown;
 use super::trouble::sentence;
 use super::visit::Visit;
 use crate::desk::Refused;
-use crate::mail::{Letter, Secret, address};
-use crate::page::{Mail, SendAs};
+use crate::mail::{Fault, Letter, Secret, address};
+use crate::page::SendAs;
 use crate::rules::{License, Seat};
 use crate::seal;
 use crate::store::{Store, StoreError};
@@ -35,7 +37,8 @@ pub(super) fn available<S>(state: &AppState<S>) -> bool {
     state.mailer.is_some()
 }
 
-/// Sends a token, or a link to it, and says what became of it. The token stands on the page all the same.
+/// Sends a token, or a link to it, and says what became of it. The token stands on the page all the same. What went wrong
+/// between this server and the mail server is for the log.
 pub(super) async fn send<S: Store>(
     visit: &Visit<S>,
     seat: &Seat,
@@ -43,8 +46,8 @@ pub(super) async fn send<S: Store>(
     token: &Token,
     to: &str,
     what: SendAs,
-) -> Mail {
-    let failed = |why: String| Mail::Failed { to: to.to_owned(), why };
+) -> Done {
+    let failed = |why: String| Done::NotSent { to: to.to_owned(), why };
     let Some(mailer) = &visit.state.mailer else {
         return failed("This server sends no e-mail.".to_owned());
     };
@@ -68,16 +71,27 @@ pub(super) async fn send<S: Store>(
         }
         None => Secret::Token(token),
     };
-    let product = license.products.first().map_or("the plug-in", String::as_str);
-    let letter = Letter { to: &receiver, shared_by: &shared_by, product, plan: &license.plan.name, secret };
+    let product = shown::products(&visit.state, license).join(", ");
+    let support = visit.state.info.support.as_deref();
+    let letter = Letter { to: &receiver, shared_by: &shared_by, product: &product, support, secret };
     if let Err(error) = mailer.send(&letter).await {
         tracing::warn!(seat = %seat.id, %error, "an e-mail was not sent");
-        return failed(sentence(&error));
+        return match error.fault() {
+            Fault::Unconfirmed => Done::MaybeSent { to: to.to_owned() },
+            Fault::Recipient => {
+                failed("The address was not accepted. Check it for a typing error.".to_owned())
+            }
+            Fault::NotNow => failed("The address was not accepted for now. Try again later.".to_owned()),
+            Fault::Server => failed(
+                "This server cannot send e-mail at the moment. Its administrator finds the reason in the log."
+                    .to_owned(),
+            ),
+        };
     }
     let to = to.to_owned();
     match link {
-        Some((_, until)) => Mail::LinkSent { to, until: until.into() },
-        None => Mail::TokenSent { to },
+        Some((_, until)) => Done::LinkSent { to, until },
+        None => Done::TokenSent { to },
     }
 }
 

@@ -13,6 +13,8 @@ mod by_issuer;
 mod confirm;
 /// What all pages have in common: headers, and failures as pages.
 mod dress;
+/// What was done on the page before.
+mod flash;
 /// Parts of requests, whose failures are pages too.
 mod form;
 /// E-mail to whoever is given a token.
@@ -81,11 +83,13 @@ pub(super) fn router<S: Store>(state: &Arc<AppState<S>>) -> Router<Arc<AppState<
         .route("/seats.csv", get(seats::table::<S>))
         .route("/seats/new", get(new_seat::ask::<S>).post(new_seat::make::<S>))
         .route("/seats/{id}", get(seat::show::<S>))
+        .route("/seats/{id}/token", get(seat::token::<S>))
         .route("/seats/{id}/share", get(seat::back).post(seat::share::<S>))
         .route("/seats/{id}/refresh", get(confirm::ask_refresh::<S>).post(confirm::refresh::<S>))
         .route("/seats/{id}/release", get(confirm::ask_release::<S>).post(confirm::release::<S>))
         .route("/seats/{id}/revoke", get(confirm::ask_revoke::<S>).post(confirm::revoke::<S>))
         .route("/tokens", get(tokens::list::<S>).post(tokens::make::<S>))
+        .route("/tokens/{id}/token", get(tokens::token::<S>))
         .route("/tokens/{id}/delete", get(tokens::ask_delete::<S>).post(tokens::delete::<S>))
         .route("/account", get(account::show::<S>))
         .route("/account/password", get(account::back).post(account::password::<S>))
@@ -110,13 +114,13 @@ pub(super) async fn nothing<S: Store>(
     if is_for_programs(uri.path()) {
         return Refusal::not_found().respond(id);
     }
-    finish(&state, id, Trouble::NotFound.into_response(), dress::Referrer::Own)
+    finish(&state, id, Trouble::NotFound.into_response(), dress::Referrer::Own, None)
 }
 
 /// A page took too long.
 pub(super) fn late<S: Store>(state: &AppState<S>, id: RequestId) -> Response {
     let trouble = Trouble::Unavailable { text: store::Trouble::Busy.text(), cause: String::new() };
-    finish(state, id, trouble.into_response(), dress::Referrer::None)
+    finish(state, id, trouble.into_response(), dress::Referrer::None, None)
 }
 
 /// Whether no person looks at this address.

@@ -1,17 +1,18 @@
+use super::super::AppState;
+use super::flash::Done;
 use super::form::{Asked, Filled, form_key};
 use super::letter::{self, Send};
 use super::trouble::{Trouble, sentence};
 use super::visit::Visit;
-use super::{Shown, show, show_as, shown};
+use super::{Shown, seat, show, show_as, shown};
 use crate::desk::{Again, Refused};
-use crate::page::{Id, LicenseChoice, LicenseState, Mail, NewSeatPage, SeatTokenPage, SendAs, TokenReason};
+use crate::page::{Id, LicenseChoice, LicenseState, NewSeatPage, NoSeat, SendAs};
 use crate::rules::License;
 use crate::store::{Store, StoreError};
 use axum::http::StatusCode;
 use seatlock_protocol::UnixTime;
 use serde::Deserialize;
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -54,7 +55,7 @@ pub(super) async fn make<S: Store>(visit: Result<Visit<S>, Trouble>, Filled(form
         (named, all) => named.filter(|id| all.iter().any(|license| license.id == *id)),
     };
     let Some(license) = license else {
-        let error = Some("No seat was made: choose the license that it belongs to.".to_owned());
+        let error = Some("No seat was created: choose a license for it.".to_owned());
         return show_as(
             StatusCode::UNPROCESSABLE_ENTITY,
             &NewSeatPage { error, ..page(&visit, &form).await? },
@@ -67,24 +68,14 @@ pub(super) async fn make<S: Store>(visit: Result<Visit<S>, Trouble>, Filled(form
         Ok(issued) => issued,
         Err(refused) => return refuse(&visit, &form, refused).await,
     };
-    let mail = match form.send.wanted() {
-        _ if issued.repeated => Mail::NotAgain,
-        None => Mail::NotAsked,
+    let done = match form.send.wanted() {
+        _ if issued.repeated => None,
+        None => Some(Done::NotAsked),
         Some(what) => {
-            letter::send(&visit, &issued.seat.seat, &issued.license, &issued.token, email, what).await
+            Some(letter::send(&visit, &issued.seat.seat, &issued.license, &issued.token, email, what).await)
         }
     };
-    show_as(
-        StatusCode::CREATED,
-        &SeatTokenPage {
-            shell: visit.shell(),
-            seat: shown::name(&issued.seat.seat),
-            reason: TokenReason::Created,
-            token: Zeroizing::new(issued.token.expose_secret().to_owned()),
-            mail,
-            mail_available: letter::available(&visit.state),
-        },
-    )
+    seat::go_to_token(&visit, issued.seat.seat.id, &form.form_key, done).await
 }
 
 /// The form again, with what was typed and why no seat was made.
@@ -97,13 +88,13 @@ async fn refuse<S: Store>(visit: &Visit<S>, form: &NewSeat, refused: Refused) ->
         }
         Refused::Invalid { .. } => return Err(Trouble::Unreadable),
         refused @ Refused::Verdict(_) => {
-            let error = Some(format!("No seat was made for {}: {refused}", form.email));
+            let error = Some(format!("No seat was created for {}: {refused}", form.email));
             (StatusCode::CONFLICT, NewSeatPage { error, ..page })
         }
         Refused::Store(StoreError::KeyReused) => {
             let error =
-                "This form was sent before with something else in it, and that seat was made. Nothing was \
-                         made this time. Send it again to make another seat."
+                "This form was sent before with something else in it, and that seat was created. Nothing was \
+                         created this time. Send it again to create another seat."
                     .to_owned();
             (StatusCode::CONFLICT, NewSeatPage { error: Some(error), ..page })
         }
@@ -116,7 +107,8 @@ async fn page<S: Store>(visit: &Visit<S>, form: &NewSeat) -> Result<NewSeatPage,
     let now = visit.now().await?;
     let licenses = visit.desk().licenses(visit.account()).await?;
     let named = Uuid::parse_str(&form.license).ok();
-    let mut licenses: Vec<LicenseChoice> = licenses.iter().map(|license| choice(license, now)).collect();
+    let mut licenses: Vec<LicenseChoice> =
+        licenses.iter().map(|license| choice(&visit.state, license, now)).collect();
     let chosen = |choice: &&mut LicenseChoice| match named {
         Some(named) => choice.id.0 == named,
         None => choice.unavailable.is_none(),
@@ -136,20 +128,21 @@ async fn page<S: Store>(visit: &Visit<S>, form: &NewSeat) -> Result<NewSeatPage,
     })
 }
 
-fn choice(license: &License, now: UnixTime) -> LicenseChoice {
+fn choice<S>(state: &AppState<S>, license: &License, now: UnixTime) -> LicenseChoice {
     let unavailable = match shown::license_state(license, now) {
         LicenseState::Active if license.tokens < license.seats_max => None,
-        LicenseState::Active => Some("all tokens are given out"),
-        LicenseState::Suspended(_) => Some("suspended"),
-        LicenseState::Ended(_) => Some("ended"),
-        LicenseState::WithoutSeats => Some("its plan has no seats"),
+        LicenseState::Active => Some(NoSeat::AllIssued),
+        LicenseState::Suspended(_) => Some(NoSeat::Suspended),
+        LicenseState::Ended(end) => Some(NoSeat::Ended(end)),
+        LicenseState::WithoutSeats => Some(NoSeat::NotInPlan),
     };
     LicenseChoice {
         id: Id(license.id),
         plan: shown::plan(license),
         tokens: license.tokens,
         seats_max: license.seats_max,
+        products: shown::products(state, license),
         chosen: false,
-        unavailable: unavailable.map(str::to_owned),
+        unavailable,
     }
 }

@@ -4,6 +4,7 @@ use super::visit::Visit;
 use super::{Shown, go, show, show_as, shown};
 use crate::offline::{OfflineError, Outcome};
 use crate::page::{LeaseResult, OfflineCheck, OfflineDone, OfflinePage};
+use crate::rules::exactly;
 use crate::store::Store;
 use axum::{
     extract::{Multipart, multipart::MultipartRejection},
@@ -14,8 +15,6 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use seatlock_protocol::file::{CarriedFile as _, RequestFile};
 use serde::Deserialize;
 use zeroize::Zeroizing;
-
-const DAY: u64 = 24 * 3600;
 
 #[derive(Deserialize)]
 pub(super) struct Carried {
@@ -37,7 +36,7 @@ pub(super) async fn check<S: Store>(visit: Visit<S>, form: Result<Multipart, Mul
     let file = match RequestFile::parse(text.as_bytes()) {
         Ok(file) => file,
         Err(error) => {
-            return refuse(&visit, &format!("The file can not be used: {error}. Nothing was changed.")).await;
+            return refuse(&visit, &format!("The file cannot be used: {error}. Nothing was changed.")).await;
         }
     };
     match visit.desk().preview_offline(&file).await {
@@ -93,8 +92,12 @@ async fn refuse<S: Store>(visit: &Visit<S>, error: &str) -> Shown {
 
 async fn page<S: Store>(visit: &Visit<S>, error: Option<String>) -> Result<OfflinePage, Trouble> {
     let licenses = visit.desk().licenses(visit.account()).await?;
-    let life = licenses.iter().map(|license| license.airgap_ttl).max().unwrap_or(0);
-    Ok(OfflinePage { shell: visit.shell(), lease_days: life / DAY, error })
+    let lives = || licenses.iter().map(|license| license.airgap_ttl);
+    let lease_life = match (lives().min(), lives().max()) {
+        (Some(shortest), Some(longest)) if shortest != longest => format!("up to {}", exactly(longest)),
+        (_, life) => life.map(exactly).unwrap_or_default(),
+    };
+    Ok(OfflinePage { shell: visit.shell(), lease_life, error })
 }
 
 /// Why a file is not answered, for people.

@@ -1,34 +1,40 @@
-use super::form::{Asked, Filled, Named};
+use super::flash::Done;
+use super::form::{Asked, Filled, Named, form_key};
 use super::trouble::Trouble;
 use super::visit::Visit;
 use super::{Shown, go, letter, shown};
-use crate::page::{Id, Moment, SeatPage, SeatRelease, SeatTokenPage, StatusBadge, TokenReason, Tone};
-use crate::rules::{SHARE_LIFE, SeatState};
-use crate::store::{AuditQuery, AuditRow, Store};
+use crate::desk::Recalled;
+use crate::page::{Id, Mail, Moment, SeatPage, SeatRelease, SeatTokenPage, StatusBadge, Step, TokenReason};
+use crate::rules::{License, SHARE_LIFE, SeatState, exactly};
+use crate::store::{AuditQuery, AuditRow, ListedSeat, Store};
 use axum::response::Response;
-use seatlock_protocol::{Token, TokenKind, UnixTime};
+use seatlock_protocol::{Token, UnixTime};
 use serde::Deserialize;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// Entries of the audit trail below a seat.
 const HISTORY: u32 = 20;
 
-#[derive(Deserialize)]
-pub(super) struct After {
-    done: Option<String>,
+/// The form that made a token.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Made {
+    key: String,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Share {
-    token: Zeroizing<String>,
+    /// Of the form that made the token.
+    key: String,
+    /// Of this one.
+    form_key: String,
     email: String,
     #[serde(default)]
     send_as: String,
-    #[serde(default)]
-    reason: String,
 }
 
-pub(super) async fn show<S: Store>(visit: Visit<S>, Named(id): Named, Asked(after): Asked<After>) -> Shown {
+pub(super) async fn show<S: Store>(visit: Visit<S>, Named(id): Named) -> Shown {
     let (now, desk) = (visit.now().await?, visit.desk());
     let (listed, license) = desk.seat(id).await?;
     let query =
@@ -41,12 +47,16 @@ pub(super) async fn show<S: Store>(visit: Visit<S>, Named(id): Named, Asked(afte
         (SeatState::InUse(_), Some(at)) => SeatRelease::From(at.into()),
         _ => SeatRelease::NothingToRelease,
     };
-    super::show(&SeatPage {
-        shell: visit.shell_after(done(after.done.as_deref())),
+    visit.once(super::show(&SeatPage {
+        shell: visit.shell(),
         seat: shown::name(seat),
         status: StatusBadge(seat.lock_status()),
         license: Id(license.id),
         plan: shown::plan(&license),
+        products: shown::products(&visit.state, &license),
+        license_state: shown::license_state(&license, now),
+        ends_at: license.expires_at.map(Moment::from),
+        window: exactly(license.release_window),
         machine: hold.machine,
         since: hold.since,
         last_used_at: seat.last_used_at.map(Moment::from),
@@ -54,14 +64,13 @@ pub(super) async fn show<S: Store>(visit: Visit<S>, Named(id): Named, Asked(afte
         lease_until: hold.lease_until,
         draining: hold.draining,
         launches: seat.launches,
-        epoch: seat.epoch,
         created_at: listed.created_at.into(),
         clone_suspected_at: seat.clone_suspected_at.map(Moment::from),
         link_until: unopened_link(&history.rows, now).map(Moment::from),
         release,
         history: shown::entries(&visit, history.rows).await?,
         history_continues: history.more,
-    })
+    }))
 }
 
 /// Whoever opens the address of a form finds its page.
@@ -69,33 +78,60 @@ pub(super) async fn back(Named(id): Named) -> Response {
     go(&format!("/seats/{id}"))
 }
 
-/// Sends the token that was shown a moment ago. The form brings it along, because nobody else knows it.
-pub(super) async fn share<S: Store>(visit: Visit<S>, Named(id): Named, Filled(form): Filled<Share>) -> Shown {
-    let token = Token::parse(&form.token, TokenKind::Integration).map_err(|_| Trouble::Unreadable)?;
-    let (listed, license) = visit.desk().seat(id).await?;
-    let what = letter::contents(&form.send_as);
-    let mail = letter::send(&visit, &listed.seat, &license, &token, form.email.trim(), what).await;
-    super::show(&SeatTokenPage {
+/// The token of a form that was just sent. Neither Back nor Reload sends the form again.
+pub(super) async fn token<S: Store>(visit: Visit<S>, Named(id): Named, Asked(made): Asked<Made>) -> Shown {
+    let (seat, _, token, refreshed) = issued(&visit, id, &made.key).await?;
+    visit.once(super::show(&SeatTokenPage {
         shell: visit.shell(),
-        seat: shown::name(&listed.seat),
-        reason: if form.reason == "refreshed" { TokenReason::Refreshed } else { TokenReason::Created },
+        seat: shown::name(&seat.seat),
+        reason: if refreshed { TokenReason::Refreshed } else { TokenReason::Created },
         token: Zeroizing::new(token.expose_secret().to_owned()),
-        mail,
+        mail: visit.done().and_then(Done::mail).unwrap_or(Mail::NotAgain),
         mail_available: letter::available(&visit.state),
-    })
+        key: made.key,
+        form_key: form_key(),
+    }))
 }
 
-/// What was done on the page before. Only these words: an address can be anybody's.
-fn done(what: Option<&str>) -> Option<(Tone, &'static str)> {
-    match what? {
-        "released" => {
-            Some((Tone::Good, "The seat was released. Another computer can use it by entering its token."))
+/// On to the page that shows the token of a form, and says what became of its e-mail.
+pub(super) async fn go_to_token<S: Store>(
+    visit: &Visit<S>,
+    seat: Uuid,
+    form_key: &str,
+    done: Option<Done>,
+) -> Shown {
+    let key: String = form_urlencoded::byte_serialize(form_key.as_bytes()).collect();
+    let path = format!("/seats/{seat}/token?key={key}");
+    match done {
+        Some(done) => visit.go_and_say(&path, done).await,
+        None => Ok(go(&path)),
+    }
+}
+
+/// Sends the token that was shown a moment ago. The form brings the key of the one that made it, because nobody else
+/// knows it.
+pub(super) async fn share<S: Store>(visit: Visit<S>, Named(id): Named, Filled(form): Filled<Share>) -> Shown {
+    let (seat, license, token, _) = issued(&visit, id, &form.key).await?;
+    let done = if visit.desk().is_first_of(&form.form_key).await? {
+        let what = letter::contents(&form.send_as);
+        Some(letter::send(&visit, &seat.seat, &license, &token, form.email.trim(), what).await)
+    } else {
+        None
+    };
+    go_to_token(&visit, id, &form.key, done).await
+}
+
+async fn issued<S: Store>(
+    visit: &Visit<S>,
+    id: Uuid,
+    key: &str,
+) -> Result<(ListedSeat, License, Token, bool), Trouble> {
+    match visit.desk().issued(id, key).await? {
+        Recalled::Token { seat, license, token, refreshed } => Ok((*seat, *license, token, refreshed)),
+        Recalled::Replaced => Err(Trouble::TokenReplaced(id)),
+        Recalled::Forgotten => {
+            Err(Trouble::TokenForgotten(Step::new(&format!("/seats/{id}"), "Show the seat")))
         }
-        "revoked" => Some((Tone::Good, "The seat was revoked. Its token never works again.")),
-        "nothing" => {
-            Some((Tone::Calm, "There was nothing left to do: somebody else, or this form, did it before."))
-        }
-        _ => None,
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) async fn list<S: Store>(visit: Visit<S>, Asked(narrowed): Asked<Narro
             until: recovery.restored.until.into(),
             recovered: recovery.recovered,
         }),
-        licenses: licenses.iter().map(|license| shown::card(license, now)).collect(),
+        licenses: licenses.iter().map(|license| shown::card(&visit.state, license, now)).collect(),
         filter: narrowed.filter(),
         first_page,
         next: page.rows.last().filter(|_| page.more).map(|last| write(last.cursor())),

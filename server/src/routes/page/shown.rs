@@ -1,3 +1,4 @@
+use super::super::AppState;
 use super::trouble::Trouble;
 use super::visit::Visit;
 use crate::page::{
@@ -8,6 +9,10 @@ use crate::store::{AuditRow, ListedSeat, Store};
 use seatlock_protocol::{MachineId, UnixTime};
 use std::collections::{HashMap, hash_map::Entry};
 use uuid::Uuid;
+
+const DAY: u64 = 86_400;
+/// Days before the end of a subscription from which on the page says so.
+const ENDS_SOON: u64 = 30;
 
 /// Who holds a seat, as far as it still matters.
 pub(super) struct Hold {
@@ -62,10 +67,12 @@ pub(super) fn row(listed: &ListedSeat, now: UnixTime) -> SeatRow {
     }
 }
 
-pub(super) fn card(license: &License, now: UnixTime) -> LicenseCard {
+pub(super) fn card<S>(state: &AppState<S>, license: &License, now: UnixTime) -> LicenseCard {
     LicenseCard {
         id: Id(license.id),
         plan: plan(license),
+        products: products(state, license),
+        ends_in: license.expires_at.and_then(|end| ends_in(end, now)),
         entitlements: license.granted(),
         in_use: license.in_use,
         seats_max: license.seats_max,
@@ -83,6 +90,23 @@ pub(super) fn license_state(license: &License, now: UnixTime) -> LicenseState {
         (None, Some(since)) => LicenseState::Suspended(since.into()),
         (None, None) => LicenseState::Active,
     }
+}
+
+/// How long a subscription still lasts, when it is time to say so.
+fn ends_in(end: UnixTime, now: UnixTime) -> Option<String> {
+    match end.since(now) / DAY {
+        _ if end <= now => None,
+        0 => Some("in less than a day".to_owned()),
+        1 => Some("in 1 day".to_owned()),
+        days @ 2..ENDS_SOON => Some(format!("in {days} days")),
+        _ => None,
+    }
+}
+
+/// What a license is for, as people call it.
+pub(super) fn products<S>(state: &AppState<S>, license: &License) -> Vec<String> {
+    let names = &state.settings.product_names;
+    license.products.iter().map(|id| names.get(id).unwrap_or(id).clone()).collect()
 }
 
 /// A plan's name as people write it.
@@ -115,7 +139,6 @@ fn entry(row: AuditRow, names: &HashMap<Uuid, SeatName>) -> AuditEntry {
         event: row.event,
         seat: row.seat.and_then(|id| names.get(&id).cloned()),
         machine: row.machine,
-        epoch: row.epoch,
     }
 }
 
@@ -152,6 +175,22 @@ fn note(row: &AuditRow) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_subscription_that_ends_soon() {
+        let at = |seconds| UnixTime::new(seconds).unwrap();
+        for (seconds, words) in [
+            (0, None),
+            (1, Some("in less than a day")),
+            (86_399, Some("in less than a day")),
+            (86_400, Some("in 1 day")),
+            (172_800, Some("in 2 days")),
+            (30 * 86_400 - 1, Some("in 29 days")),
+            (30 * 86_400, None),
+        ] {
+            assert_eq!(ends_in(at(1000 + seconds), at(1000)).as_deref(), words, "{seconds}");
+        }
+    }
 
     #[test]
     fn whoever_used_an_api_token_is_told_from_the_token() {

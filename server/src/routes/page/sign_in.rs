@@ -1,5 +1,6 @@
 use super::super::{AppState, problem::RequestId, visitor};
 use super::dress::help;
+use super::flash::{self, Done};
 use super::form::{Asked, Filled};
 use super::trouble::Trouble;
 use super::{Shown, go, show, show_as};
@@ -17,6 +18,8 @@ use serde::Deserialize;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
+/// The way in.
+const PAGE: &str = "/sign-in";
 /// Where somebody is who has just signed in.
 const HOME: &str = "/seats";
 /// Characters of the longest path that is gone on to.
@@ -26,7 +29,6 @@ const NEXT_MAX: usize = 1024;
 pub(super) struct Coming {
     #[serde(default)]
     next: String,
-    out: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -45,17 +47,15 @@ pub(super) async fn ask<S: Store>(
     if visitor::by_session(&state, &headers).await?.is_some() {
         return Ok(go(own_path(&coming.next).unwrap_or(HOME)));
     }
-    let notice = coming.out.map(|out| Notice {
-        tone: Tone::Calm,
-        text: match out.as_str() {
-            "everywhere" => "You are signed out everywhere.",
-            _ => "You are signed out.",
-        }
-        .to_owned(),
-    });
+    let done = flash::said(&state, &headers, None, PAGE).await?;
+    let ended = visitor::shown_session(&headers)
+        .map(|_| Notice::new(Tone::Calm, "Your session has ended. Sign in again to continue."));
+    let said = done.as_ref().and_then(Done::words).map(|(tone, text)| Notice::new(tone, text));
+    let notice = said.or(ended);
     let next = own_path(&coming.next).unwrap_or_default().to_owned();
     let ways = ways(&state, &next).await?;
-    show(&SignInPage { help: help(&state), notice, next, ways, ..SignInPage::default() })
+    let page = SignInPage { help: help(&state), notice, next, ways, ..SignInPage::default() };
+    flash::once(done.is_some(), show(&page))
 }
 
 pub(super) async fn enter<S: Store>(
@@ -88,6 +88,7 @@ pub(super) async fn enter<S: Store>(
             Ok(response)
         }
         Err(Denied::Store(error)) => Err(error.into()),
+        Err(Denied::Password(error)) => Err(error.into()),
         Err(error @ Denied::Random(_)) => Err(Trouble::failed(error)),
     }
 }
@@ -128,12 +129,12 @@ pub(super) async fn leave<S: Store>(State(state): State<Arc<AppState<S>>>, heade
     if let Some(session) = visitor::shown_session(&headers) {
         state.store.end_sessions(Ending::Hash(session)).await?;
     }
-    Ok(signed_out("/sign-in?out"))
+    signed_out(&state, Done::SignedOut).await
 }
 
-/// On to `path`, without a session.
-pub(super) fn signed_out(path: &str) -> Response {
-    with_cookie(visitor::no_session_cookie(), go(path))
+/// To the way in, without a session.
+pub(super) async fn signed_out<S: Store>(state: &AppState<S>, done: Done) -> Shown {
+    Ok(with_cookie(visitor::no_session_cookie(), flash::go_and_say(state, None, PAGE, done).await?))
 }
 
 pub(super) fn with_cookie(cookie: Cookie<'static>, response: Response) -> Response {

@@ -1,11 +1,10 @@
+use super::flash::Done;
 use super::form::{Asked, Filled, Named, form_key};
 use super::trouble::{Trouble, sentence};
 use super::visit::Visit;
 use super::{Shown, go, show, show_as};
 use crate::desk::{Again, Refused};
-use crate::page::{
-    ApiTokenRow, ConfirmDeleteToken, Id, Moment, Notice, Shell, TokenCreatedPage, TokensPage, Tone,
-};
+use crate::page::{ApiTokenRow, ConfirmDeleteToken, Id, Moment, Step, TokenCreatedPage, TokensPage};
 use crate::rules::API_TOKENS;
 use crate::store::{ApiToken, Store, StoreError};
 use axum::http::StatusCode;
@@ -17,15 +16,17 @@ use zeroize::Zeroizing;
 pub(super) struct NewToken {
     form_key: String,
     name: String,
-    done: Option<String>,
+}
+
+/// The form that made a token.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Made {
+    key: String,
 }
 
 pub(super) async fn list<S: Store>(visit: Visit<S>, Asked(form): Asked<NewToken>) -> Shown {
-    let page = page(&visit, &form.name).await?;
-    let text = "The API token was deleted. It works no longer.".to_owned();
-    let notice = form.done.filter(|done| done == "deleted").map(|_| Notice { tone: Tone::Good, text });
-    let shell = Shell { notice, ..visit.shell() };
-    show(&TokensPage { shell, ..page })
+    visit.once(show(&page(&visit, &form.name).await?))
 }
 
 pub(super) async fn make<S: Store>(
@@ -40,28 +41,36 @@ pub(super) async fn make<S: Store>(
         other => other,
     })?;
     let again = Again { key: &form.form_key, request: form.name.as_bytes() };
-    let error = match visit.desk().create_api_token(&form.name, Some(again)).await {
+    let own = visit.own();
+    let error = match visit.desk_of(&own).create_api_token(&form.name, Some(again)).await {
         Ok(issued) => {
-            return show_as(
-                StatusCode::CREATED,
-                &TokenCreatedPage {
-                    shell: visit.shell(),
-                    name: issued.api_token.name,
-                    token: Zeroizing::new(issued.token.expose_secret().to_owned()),
-                    server: visit.state.settings.public_url.clone(),
-                },
-            );
+            let key: String = form_urlencoded::byte_serialize(form.form_key.as_bytes()).collect();
+            return Ok(go(&format!("/tokens/{}/token?key={key}", issued.api_token.id)));
         }
         Err(Refused::Invalid { field: "name", reason }) => sentence(&reason),
         Err(Refused::Store(error @ (StoreError::ApiTokenLimit | StoreError::Taken(_)))) => sentence(&error),
+        Err(refused @ Refused::Verdict(_)) => sentence(&refused),
         Err(Refused::Store(StoreError::KeyReused)) => {
-            "This form was sent before with another name, and that token was made. Send it again to make another one."
+            "This form was sent before with another name, and that token was created. Send it again to create another one."
                 .to_owned()
         }
         Err(other) => return Err(other.into()),
     };
-    let error = Some(format!("No token was made. {error}"));
+    let error = Some(format!("No token was created. {error}"));
     show_as(StatusCode::CONFLICT, &TokensPage { error, ..page(&visit, &form.name).await? })
+}
+
+/// The token of a form that was just sent. Neither Back nor Reload sends the form again.
+pub(super) async fn token<S: Store>(visit: Visit<S>, Named(id): Named, Asked(made): Asked<Made>) -> Shown {
+    let Some(issued) = visit.desk().issued_api_token(id, &made.key).await? else {
+        return Err(Trouble::TokenForgotten(Step::new("/tokens", "API tokens")));
+    };
+    show(&TokenCreatedPage {
+        shell: visit.shell(),
+        name: issued.api_token.name,
+        token: Zeroizing::new(issued.token.expose_secret().to_owned()),
+        server: visit.state.settings.public_url.clone(),
+    })
 }
 
 pub(super) async fn ask_delete<S: Store>(visit: Visit<S>, Named(id): Named) -> Shown {
@@ -72,7 +81,7 @@ pub(super) async fn ask_delete<S: Store>(visit: Visit<S>, Named(id): Named) -> S
 
 pub(super) async fn delete<S: Store>(visit: Visit<S>, Named(id): Named) -> Shown {
     visit.desk().delete_api_token(id).await?;
-    Ok(go("/tokens?done=deleted"))
+    visit.go_and_say("/tokens", Done::ApiTokenDeleted).await
 }
 
 async fn page<S: Store>(visit: &Visit<S>, name: &str) -> Result<TokensPage, Trouble> {
@@ -80,6 +89,7 @@ async fn page<S: Store>(visit: &Visit<S>, name: &str) -> Result<TokensPage, Trou
         shell: visit.shell(),
         tokens: visit.desk().api_tokens().await?.into_iter().rev().map(row).collect(),
         limit: API_TOKENS,
+        barred: visit.desk_of(&visit.own()).no_api_tokens().await?.is_some(),
         server: visit.state.settings.public_url.clone(),
         name: name.to_owned(),
         error: None,

@@ -2,12 +2,14 @@ use super::go;
 use crate::desk::Refused;
 use crate::keys::RingError;
 use crate::page::{Help, MessagePage, Step, Tone};
-use crate::store::StoreError;
+use crate::password::PasswordError;
+use crate::store::{self, StoreError};
 use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
 use std::fmt;
+use uuid::Uuid;
 
 /// Why a page is not shown. It becomes a page of its own where the request's id is known.
 #[derive(Debug, Clone)]
@@ -24,6 +26,10 @@ pub(super) enum Trouble {
     Forbidden,
     /// It was done before.
     AlreadyDone,
+    /// A token that is no longer its seat's. It is told of the seat.
+    TokenReplaced(Uuid),
+    /// A token that can be shown no more. What led to it is told there.
+    TokenForgotten(Step),
     /// The form is larger than any that somebody fills in.
     TooLarge,
     /// The form is not one of ours.
@@ -48,6 +54,7 @@ impl Trouble {
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::CrossSite | Self::Forbidden => StatusCode::FORBIDDEN,
             Self::AlreadyDone | Self::Told(_) => StatusCode::CONFLICT,
+            Self::TokenReplaced(_) | Self::TokenForgotten(_) => StatusCode::GONE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unreadable => StatusCode::BAD_REQUEST,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -56,7 +63,15 @@ impl Trouble {
     }
 
     /// The page about it.
-    pub(super) fn page(&self, help: Help, request: &str) -> MessagePage {
+    pub(super) fn page(&self, help: Help, request: &str, again: Option<&str>) -> MessagePage {
+        let mut page = self.words(help, request);
+        if let (Self::Unavailable { .. } | Self::Failed(_), Some(path)) = (self, again) {
+            page.next.insert(0, Step::new(path, "Try again"));
+        }
+        page
+    }
+
+    fn words(&self, help: Help, request: &str) -> MessagePage {
         let told = |tone, title: &str, text: &str| MessagePage::new(help.clone(), tone, title, text);
         match self {
             Self::SignedOut(_) => {
@@ -73,6 +88,25 @@ impl Trouble {
             Self::CrossSite => MessagePage::cross_site(help),
             Self::Forbidden => MessagePage::forbidden(help),
             Self::AlreadyDone => MessagePage::already_done(help),
+            Self::TokenReplaced(seat) => {
+                let mut page = told(
+                    Tone::Calm,
+                    "This token no longer works",
+                    "The token that was shown here was replaced, or its seat was revoked.",
+                );
+                page.next = vec![Step::new(&format!("/seats/{seat}"), "Show the seat")];
+                page
+            }
+            Self::TokenForgotten(step) => {
+                let mut page = told(
+                    Tone::Calm,
+                    "This token cannot be shown again",
+                    "A token is shown for one day, and only to whoever created it. If it was lost, replace it by a new \
+                     one.",
+                );
+                page.next = vec![step.clone()];
+                page
+            }
             Self::TooLarge => told(
                 Tone::Warning,
                 "This is too large",
@@ -81,14 +115,16 @@ impl Trouble {
             ),
             Self::Unreadable => told(
                 Tone::Warning,
-                "The form can not be read",
+                "The form cannot be read",
                 "Something is missing from the form, so nothing was done. Open the page again and fill it in there.",
             ),
             Self::Told(text) => told(Tone::Warning, "Nothing was changed", text),
             Self::Unavailable { text, .. } => told(
                 Tone::Warning,
                 "This is not possible at the moment",
-                &format!("{text} Try again in a minute; if it stays, ask whoever runs the licensing server."),
+                &format!(
+                    "{text} Try again in a minute; if it stays, ask the administrator of this licensing server."
+                ),
             ),
             Self::Failed(_) => MessagePage::server_error(help, request),
         }
@@ -137,10 +173,21 @@ impl From<RingError> for Trouble {
     }
 }
 
+impl From<PasswordError> for Trouble {
+    fn from(error: PasswordError) -> Self {
+        if error.passes() {
+            Self::Unavailable { text: store::Trouble::Busy.text(), cause: error.to_string() }
+        } else {
+            Self::failed(error)
+        }
+    }
+}
+
 impl From<Refused> for Trouble {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Store(error) => error.into(),
+            Refused::Password(error) => error.into(),
             Refused::AdminsOnly => Self::Forbidden,
             refused @ (Refused::Verdict(_) | Refused::Invalid { .. }) => Self::Told(sentence(&refused)),
             refused => Self::failed(refused),

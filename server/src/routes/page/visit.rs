@@ -1,8 +1,9 @@
 use super::super::{AppState, visitor};
-use super::Trouble;
 use super::dress::help;
+use super::flash::{self, Done};
+use super::{Shown, Trouble};
 use crate::desk::Desk;
-use crate::page::{Notice, Shell, Tone};
+use crate::page::{Notice, Shell};
 use crate::rules::Role;
 use crate::store::{SignedIn, Store};
 use axum::{
@@ -19,6 +20,8 @@ pub(super) struct Visit<S> {
     /// With an owner's authority: the pages are about one account, an admin's own too.
     pub(super) who: SignedIn,
     pub(super) is_admin: bool,
+    /// What was done on the page before.
+    done: Option<Done>,
 }
 
 impl<S: Store> FromRequestParts<Arc<AppState<S>>> for Visit<S> {
@@ -29,7 +32,8 @@ impl<S: Store> FromRequestParts<Arc<AppState<S>>> for Visit<S> {
             Some(mut who) => {
                 let is_admin = who.user.role == Role::Admin;
                 who.user.role = Role::Owner;
-                Ok(Self { state: state.clone(), who, is_admin })
+                let done = flash::said(state, &parts.headers, who.session, parts.uri.path()).await?;
+                Ok(Self { state: state.clone(), who, is_admin, done })
             }
             None => Err(Trouble::SignedOut(after_sign_in(&parts.method, &parts.uri))),
         }
@@ -39,6 +43,32 @@ impl<S: Store> FromRequestParts<Arc<AppState<S>>> for Visit<S> {
 impl<S: Store> Visit<S> {
     pub(super) fn desk(&self) -> Desk<'_, S> {
         Desk::new(&self.state.store, &self.state.pepper, &self.who)
+    }
+
+    pub(super) fn desk_of<'a>(&'a self, who: &'a SignedIn) -> Desk<'a, S> {
+        Desk::new(&self.state.store, &self.state.pepper, who)
+    }
+
+    /// The user's own authority, for what belongs to nobody's account but to the user.
+    pub(super) fn own(&self) -> SignedIn {
+        let mut own = self.who.clone();
+        own.user.role = if self.is_admin { Role::Admin } else { Role::Owner };
+        own
+    }
+
+    /// On to `path`, which says what was done.
+    pub(super) async fn go_and_say(&self, path: &str, done: Done) -> Shown {
+        flash::go_and_say(&self.state, self.who.session, path, done).await
+    }
+
+    /// What the page has to say of the one before.
+    pub(super) fn done(&self) -> Option<Done> {
+        self.done.clone()
+    }
+
+    /// The page, which says this once what was done.
+    pub(super) fn once(&self, shown: Shown) -> Shown {
+        flash::once(self.done.is_some(), shown)
     }
 
     /// Whose things are shown.
@@ -56,15 +86,9 @@ impl<S: Store> Visit<S> {
             account: self.who.account.name.clone(),
             user: self.who.user.email.clone(),
             admin: self.is_admin,
-            notice: None,
+            notice: self.done.as_ref().and_then(Done::words).map(|(tone, text)| Notice::new(tone, text)),
             help: help(&self.state),
         }
-    }
-
-    /// With a sentence on what was just done.
-    pub(super) fn shell_after(&self, done: Option<(Tone, &str)>) -> Shell {
-        let notice = done.map(|(tone, text)| Notice { tone, text: text.to_owned() });
-        Shell { notice, ..self.shell() }
     }
 }
 

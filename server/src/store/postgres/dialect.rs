@@ -1,7 +1,7 @@
+use crate::clock::system_time;
 use seatlock_protocol::UnixTime;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{PgConnection, Postgres};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(super) type Arguments = PgArguments;
 pub(super) type BackEnd = super::PostgresStore;
@@ -18,8 +18,7 @@ macro_rules! now {
 
 /// The clock of this computer, where it is another than the database's.
 pub(super) fn own_clock() -> Option<UnixTime> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    Some(UnixTime::MIN.plus(now))
+    Some(system_time())
 }
 
 /// Locks the rows that a query finds.

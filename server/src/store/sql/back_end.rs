@@ -159,6 +159,12 @@ impl Store for BackEnd {
         Ok(Some((hash, rows::seat(&row)?, rows::license(&row)?)))
     }
 
+    async fn is_token_of(&self, seat: Uuid, token: Hash) -> Result<bool, StoreError> {
+        let query = "SELECT 1 FROM token WHERE hash = $1 AND seat_id = $2 AND revoked_at IS NULL";
+        let query = sqlx::query(query).bind(token.as_slice()).bind(seat.to_string());
+        Ok(query.fetch_optional(self.pool()).await?.is_some())
+    }
+
     async fn audit(&self, query: AuditQuery) -> Result<Page<AuditRow>, StoreError> {
         audit::list(self.pool(), query).await
     }
@@ -305,6 +311,10 @@ impl People for BackEnd {
 
     async fn bearer(&self, hash: Hash) -> Result<Option<SignedIn>, StoreError> {
         self.read_bearer(hash).await
+    }
+
+    async fn remembered(&self, key: Hash) -> Result<Option<(Uuid, Vec<u8>)>, StoreError> {
+        self.read_remembered(key).await
     }
 
     async fn add_share(&self, share: Share, token: Hash, by: Actor) -> Result<(), StoreError> {

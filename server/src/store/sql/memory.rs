@@ -1,8 +1,9 @@
-use super::dialect::skip_locked;
-use super::rows::{hash, parsed};
+use super::clock::{clock_columns, clocks};
+use super::dialect::{BackEnd, now, skip_locked};
+use super::rows::{hash, moment, parsed};
 use super::writer::Tx;
 use crate::rules::REMEMBERED;
-use crate::store::{Made, Remember, StoreError};
+use crate::store::{Hash, Made, Remember, StoreError};
 use sqlx::Row as _;
 use uuid::Uuid;
 
@@ -50,4 +51,20 @@ pub(super) async fn remember(
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+impl BackEnd {
+    pub(super) async fn read_remembered(&self, key: Hash) -> Result<Option<(Uuid, Vec<u8>)>, StoreError> {
+        let query = concat!(
+            "SELECT ",
+            now!(),
+            " AS now, ",
+            clock_columns!(),
+            ", r.subject, r.sealed, r.created_at AS made_at FROM remembered r WHERE r.hash = $1"
+        );
+        let row = sqlx::query(query).bind(key.as_slice()).fetch_optional(self.pool()).await?;
+        let Some(row) = row else { return Ok(None) };
+        let forgotten = moment(&row, "made_at")?.plus(REMEMBERED) <= clocks(&row)?.present();
+        Ok(if forgotten { None } else { Some((parsed(&row, "subject")?, row.try_get("sealed")?)) })
+    }
 }

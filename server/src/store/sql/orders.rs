@@ -122,6 +122,12 @@ impl Write for OwnerOrder {
             if let Some(token) = token {
                 insert_token(tx, self.seat, token).await?;
             }
+            if let Some(shared_with) =
+                self.shared_with.as_ref().filter(|_| done && self.act == OwnerAct::Refresh)
+            {
+                let update = sqlx::query("UPDATE seat SET shared_with = $1 WHERE id = $2");
+                update.bind(shared_with).bind(self.seat.to_string()).execute(tx.conn()).await?;
+            }
             // The audit trail comes last: whoever adds to it holds up all others who want to.
             persist(tx, &license, &before, &decision, &self.by).await?;
             if token.is_some() {

@@ -67,13 +67,19 @@ mod sign_in;
 mod transfer;
 
 use super::{Answered, Look, Question, StoreError};
+use crate::files;
 use journal::{Journal, MOST_PAGES};
 use sqlx::{
     Connection as _, SqliteConnection, SqlitePool,
     migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, sync::Mutex, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::Duration,
+};
 use sweep::Sweep;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -90,6 +96,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// The store of small and middle-sized servers: one SQLite file.
 pub struct SqliteStore {
+    options: Box<SqliteConnectOptions>,
     readers: SqlitePool,
     queue: Mutex<Option<mpsc::Sender<Job>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -99,11 +106,41 @@ impl SqliteStore {
     /// Opens the database file, bringing its structure up to date. `create` makes a new one, readable by its owner only.
     ///
     /// # Errors
-    /// When the file is missing, is no database, or comes from a newer version.
+    /// When the file is missing, is no database, or comes from a newer version. Then none was made.
     pub async fn open(file: &Path, create: bool) -> Result<Self, StoreError> {
-        if create {
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+        if !create {
+            return Self::opened(file).await;
         }
+        for ending in ["-wal", "-journal"] {
+            let journal = beside(file, ending);
+            if fs::metadata(&journal).is_ok_and(|found| found.len() > 0) {
+                return Err(StoreError::LostJournal(journal));
+            }
+        }
+        files::create(file)?;
+        let opened = Self::opened(file).await;
+        if opened.is_err() {
+            Self::remove(file)?;
+        }
+        opened
+    }
+
+    /// Takes a database away that nobody has open, and what belongs to it.
+    ///
+    /// # Errors
+    /// When it can not be removed.
+    pub fn remove(file: &Path) -> Result<(), StoreError> {
+        let companions = ["-wal", "-shm", "-journal"].map(|ending| beside(file, ending));
+        for path in companions.iter().map(PathBuf::as_path).chain([file]) {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn opened(file: &Path) -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::new()
             .filename(file)
             .journal_mode(SqliteJournalMode::Wal)
@@ -117,12 +154,19 @@ impl SqliteStore {
             .row_buffer_size(BATCH);
         let mut conn = SqliteConnection::connect_with(&writing).await?;
         MIGRATIONS.run(&mut conn).await.map_err(StoreError::of_migration)?;
-        let readers =
-            SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_with(options.clone().read_only(true))
+            .await?;
         let (sender, queue) = mpsc::channel(QUEUE);
         let journal = Journal::open(&writing).await?;
         let writer = tokio::spawn(Writer::new(writing, conn, journal).run(queue));
-        Ok(Self { readers, queue: Mutex::new(Some(sender)), writer: Mutex::new(Some(writer)) })
+        Ok(Self {
+            options: Box::new(options),
+            readers,
+            queue: Mutex::new(Some(sender)),
+            writer: Mutex::new(Some(writer)),
+        })
     }
 
     /// What a server would find in the database file, which stays as it is.
@@ -170,11 +214,11 @@ impl SqliteStore {
 
     async fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
         // Made here, empty, so that nothing is overwritten and nobody else can read it.
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
+        let file = files::create_own(to)?;
         let name = to.to_str().ok_or(StoreError::Unexpected("the name of the backup file"))?;
         let copied = sqlx::query("VACUUM INTO ?").bind(name).execute(&self.readers).await;
         if let Err(error) = copied {
-            std::fs::remove_file(to)?;
+            fs::remove_file(to)?;
             return Err(error.into());
         }
         file.sync_all()?;
@@ -190,6 +234,12 @@ impl SqliteStore {
             tracing::error!(%error, "the writer ended badly");
         }
         self.readers.close().await;
+        // Only a connection that may write can be the last one: it brings everything into the file, and takes the journal
+        // away. Who moves or copies the file of a server that was stopped must have all of it.
+        let closed = async { SqliteConnection::connect_with(&self.options).await?.close().await };
+        if let Err(error) = closed.await {
+            tracing::warn!(%error, "the journal was not brought into the database's file");
+        }
     }
 
     async fn write<W: Write>(&self, work: W) -> Result<W::Output, StoreError> {
@@ -209,6 +259,14 @@ impl SqliteStore {
         drop(queue);
         result.await.map_err(|_| StoreError::Closed)?
     }
+}
+
+/// The file of a database's name with this ending.
+#[must_use]
+pub fn beside(database: &Path, ending: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 /// What these locks guard is whole at any time, so a panic elsewhere does not matter.

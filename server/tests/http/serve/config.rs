@@ -1,14 +1,5 @@
 use crate::harness::{Done, Site};
-use serde_json::Value;
-use std::{fs, net::TcpListener, path::PathBuf};
-use xtask::postgres::Postgres;
-
-/// The file that is found without being named.
-fn write(site: &Site, text: &str) -> PathBuf {
-    let file = site.data().join("seatlock.toml");
-    fs::write(&file, text).unwrap();
-    file
-}
+use std::{fs, net::TcpListener};
 
 /// What `config show` says of a setting, and its source.
 fn shown(done: &Done, setting: &str) -> (String, String) {
@@ -17,24 +8,10 @@ fn shown(done: &Done, setting: &str) -> (String, String) {
     (one["value"].as_str().unwrap_or("-").to_owned(), one["source"].as_str().unwrap().to_owned())
 }
 
-/// What `config check` found that is a problem.
-fn problems(done: &Done) -> Vec<String> {
-    let found: Value = serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{done:?}"));
-    let problems = found.as_array().unwrap().iter().filter(|finding| finding["verdict"] == "problem");
-    let problems: Vec<String> = problems
-        .map(|finding| {
-            format!("{}: {}", finding["about"].as_str().unwrap(), finding["text"].as_str().unwrap())
-        })
-        .collect();
-    assert_eq!(done.ok, problems.is_empty(), "{done:?}");
-    problems
-}
-
 #[test]
 fn an_option_comes_before_a_variable_before_the_file_before_the_default() {
     let site = Site::new(&[]);
-    let file = write(
-        &site,
+    let file = site.configure(
         "# what holds\nlisten = \"127.0.0.3:1\"\nlog = \"debug\"\nrequest_timeout = \"5s\"\n\n\
         trusted_proxy = [\"10.0.0.0/8\", \"192.0.2.7/32\"]\ntoken_limit = 7\ntls_key = \"key.pem\"\n",
     );
@@ -77,9 +54,7 @@ async fn serve_does_what_the_file_says() {
 #[test]
 fn a_file_with_mistakes_is_refused_with_all_of_them() {
     let site = Site::new(&[]);
-    let file = write(
-        &site,
-        "listen = \"everywhere\"\nrequest_timeot = \"5s\"\nlog = \"chatty\"\ntoken_limit = -1\n\n\
+    let file = site.configure("listen = \"everywhere\"\nrequest_timeot = \"5s\"\nlog = \"chatty\"\ntoken_limit = -1\n\n\
         database = \"postgres://ada:hunter2@localhost/x\"\nmail_form = \"x\"\nfoo-bar = true\nidle_timeout = true\n\
         log_format = \"xml\"\n",
     );
@@ -95,7 +70,7 @@ fn a_file_with_mistakes_is_refused_with_all_of_them() {
         (9, "idle_timeout is a text or a number, not a boolean"),
         (10, "[possible values: text, json]"),
     ];
-    let found = problems(&site.cli(&["config", "check"]));
+    let found = site.cli(&["config", "check"]).problems();
     for (line, says) in expected {
         let found = found.iter().filter(|problem| problem.starts_with(&at(line)));
         assert!(
@@ -117,8 +92,8 @@ fn a_file_with_mistakes_is_refused_with_all_of_them() {
         }
         assert!(!done.stderr.contains("hunter2"));
     }
-    write(&site, "listen = \"127.0.0.1:0\"\nlog = \"info\nidle_timeout = \"1s\"\n");
-    let found = problems(&site.cli(&["config", "check"]));
+    site.configure("listen = \"127.0.0.1:0\"\nlog = \"info\nidle_timeout = \"1s\"\n");
+    let found = site.cli(&["config", "check"]).problems();
     assert!(found[0].starts_with(&at(2)), "{found:?}");
     let named = site.cli(&["--config", "/nowhere.toml", "seat", "list"]);
     assert!(!named.ok && named.stderr.contains("/nowhere.toml: No such file"), "{named:?}");
@@ -127,16 +102,15 @@ fn a_file_with_mistakes_is_refused_with_all_of_them() {
 #[test]
 fn check_finds_everything_at_once_and_changes_nothing() {
     let site = Site::new(&[]);
-    assert_eq!(problems(&site.cli(&["config", "check", "--listen", "127.0.0.1:0"])), [""; 0]);
+    assert_eq!(site.cli(&["config", "check", "--listen", "127.0.0.1:0"]).problems(), [""; 0]);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     assert_eq!(
-        problems(&site.cli(&["config", "check", "--listen", &taken])),
+        site.cli(&["config", "check", "--listen", &taken]).problems(),
         [""; 0],
         "it may be this server"
     );
-    let file = write(
-        &site,
+    let file = site.configure(
         "listen = \"192.0.2.1:80\"\ntls_certificate = \"none.pem\"\ntls_key = \"none.pem\"\n\
         mail_from = \"licenses@example.com\"\nsmtp_url_file = \"url\"\n",
     );
@@ -146,11 +120,11 @@ fn check_finds_everything_at_once_and_changes_nothing() {
     fs::rename(site.data().join("pepper"), site.scratch("pepper")).unwrap();
     let before = fs::read(site.data().join("seatlock.db")).unwrap();
     let done = site.cli(&["config", "check"]);
-    let found = problems(&done);
+    let found = done.problems();
     for says in [
         format!("listen ({}:1): 192.0.2.1:80 can not be listened on", file.display()),
         format!("tls_certificate ({}:2): {}", file.display(), site.data().join("none.pem").display()),
-        format!("mail_from ({}:4): mail to mail.example.com would not be encrypted", file.display()),
+        format!("smtp_url_file ({}:5): mail to mail.example.com would not be encrypted", file.display()),
         "data: ".to_owned() + site.data().join("pepper").to_str().unwrap(),
         "data: the lease key ".to_owned(),
     ] {
@@ -165,35 +139,13 @@ fn check_finds_everything_at_once_and_changes_nothing() {
 fn check_says_what_is_wrong_with_a_database() {
     let empty = tempfile::tempdir().unwrap();
     let site = Site::new(&[]);
-    let found = problems(&site.cli_in(empty.path(), &["config", "check", "--listen", "127.0.0.1:0"]));
+    let found = site.cli_in(empty.path(), &["config", "check", "--listen", "127.0.0.1:0"]).problems();
     assert!(found.iter().any(|problem| problem.contains("is not set up. Run:")), "{found:?}");
     for journal in ["seatlock.db-wal", "seatlock.db-shm"] {
         // They are left by whoever read last, or not.
         let _ = fs::remove_file(site.data().join(journal));
     }
     fs::write(site.data().join("seatlock.db"), "this is no database, whatever its name says").unwrap();
-    let found = problems(&site.cli(&["config", "check", "--listen", "127.0.0.1:0"]));
+    let found = site.cli(&["config", "check", "--listen", "127.0.0.1:0"]).problems();
     assert!(found.iter().any(|problem| problem.contains("seatlock.db can not be used")), "{found:?}");
-}
-
-#[test]
-fn the_file_names_the_database_for_every_command() {
-    let url = Postgres::shared().unwrap().database().unwrap();
-    let site = Site::at(Some(url.clone()), &[]);
-    fs::write(site.data().join("url"), &url).unwrap();
-    write(&site, "database_file = \"url\"\nlisten = \"127.0.0.1:0\"\n");
-    // Without any variable.
-    let alone = |args: &[&str]| site.cli_told(&[("SEATLOCK_DATABASE_URL", "")], args);
-    assert_eq!(alone(&["license", "show"]).json()[0]["id"], site.license);
-    assert_eq!(problems(&alone(&["config", "check"])), [""; 0]);
-    let lost = write(&site, "database_file = \"lost\"\nlisten = \"127.0.0.1:0\"\nlog = \"loud\"\n");
-    let found = problems(&alone(&["config", "check"]));
-    assert!(found.iter().any(|problem| problem.starts_with(&format!("{}:3", lost.display()))), "{found:?}");
-    assert!(found.iter().any(|problem| problem.contains("lost can not be read")), "{found:?}");
-    fs::remove_file(lost).unwrap();
-    // Whoever names another one means it.
-    let other = alone(&["--database", "postgres://nobody@127.0.0.1:1/x", "license", "show"]);
-    assert!(!other.ok && other.stderr.contains("127.0.0.1:1"), "{other:?}");
-    let both = alone(&["--database", "postgres://x@y/z", "--database-file", "url", "license", "show"]);
-    assert!(!both.ok && both.stderr.contains("mean the same"), "{both:?}");
 }

@@ -73,7 +73,7 @@ async fn more_than_there_is_room_for_wait_their_turn() {
     let (mut first, mut second) = (connect(&server).await, connect(&server).await);
     assert!(is_alive(&mut first).await && is_alive(&mut second).await);
     let mut third = connect(&server).await;
-    let waiting = timeout(Duration::from_millis(500), is_alive(&mut third)).await;
+    let waiting = timeout(Duration::from_millis(100), is_alive(&mut third)).await;
     assert!(waiting.is_err(), "there is no room");
     drop(first);
     let mut answer = [0; 12];

@@ -1,3 +1,4 @@
+use crate::ENGINE;
 use crate::harness::{Answer, Plugin, Server, Site, join_all};
 use seatlock_protocol::{Code, Token, TokenKind};
 use serde_json::json;
@@ -20,7 +21,7 @@ fn told_to_wait(answer: &Answer) -> u64 {
 
 #[tokio::test]
 async fn five_hundred_computers_behind_one_address_start_at_nine() {
-    let (site, tokens) = Site::with_tokens(None, SEATS).await;
+    let (site, tokens) = Site::with_tokens(ENGINE, SEATS).await;
     let server = site.serve();
     let one = async |token: &String| {
         let plugin = Plugin::new(token, token);
@@ -32,7 +33,7 @@ async fn five_hundred_computers_behind_one_address_start_at_nine() {
         }
     };
     for some in tokens.chunks(50) {
-        join_all(some.iter().map(one).collect()).await;
+        join_all(some.iter().map(one)).await;
     }
 }
 

@@ -1,4 +1,5 @@
 use crate::harness::Site;
+use rustix::process::Signal;
 use std::{os::unix::net::UnixDatagram, sync::mpsc, time::Duration};
 
 #[test]
@@ -24,7 +25,7 @@ fn a_service_manager_is_told_when_the_server_is_ready_alive_and_stopping() {
     let health = |more: &[&str]| site.cli(&[&["health", "--url", &url], more].concat());
     assert!(health(&[]).ok && health(&["--ready"]).ok);
     // Neither does it end by what asks it to read its files again.
-    server.signal("HUP");
+    server.signal(Signal::HUP);
     assert_eq!(hear(), "WATCHDOG=1");
     assert_eq!(server.stop(), "");
     while hear() != "STOPPING=1" {}

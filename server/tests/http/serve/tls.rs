@@ -1,5 +1,6 @@
 use crate::harness::{Server, Site, join_all, logged};
 use rcgen::{CertificateParams, KeyPair};
+use rustix::process::Signal;
 use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
 use std::{
     fs,
@@ -128,7 +129,7 @@ async fn a_new_certificate_is_taken_under_load_without_dropping_a_connection() {
         wait(20).await;
         stop.store(true, Ordering::SeqCst);
     };
-    let load = join_all((0..4).map(|_| ask()).collect());
+    let load = join_all((0..4).map(|_| ask()));
     timeout(PATIENCE, async { tokio::join!(load, exchange) }).await.expect("the new one is taken");
     logged(&site, "TLS certificate read again", 1).await;
     assert_eq!(client(&new).get(&url).send().await.unwrap().status(), 200);
@@ -144,7 +145,7 @@ async fn a_bad_new_pair_is_refused_and_the_old_one_goes_on() {
     let server = files.serve(&[]);
     let port = port(&server);
     let refused = async |why: &str| {
-        server.signal("HUP");
+        server.signal(Signal::HUP);
         // It looks by itself too, perhaps between two files, so the refusals can not be counted.
         logged(&site, why, 1).await;
         let log = fs::read_to_string(site.log()).unwrap();
@@ -161,7 +162,7 @@ async fn a_bad_new_pair_is_refused_and_the_old_one_goes_on() {
     fs::remove_file(files.key()).unwrap();
     refused("key.pem: No such file").await;
     files.write(&other);
-    server.signal("HUP");
+    server.signal(Signal::HUP);
     logged(&site, "TLS certificate read again", 1).await;
     assert_eq!(shown(port, &other).await, Some(other.der.clone()));
     assert!(!fs::read_to_string(site.log()).unwrap().contains("PRIVATE"));

@@ -1,15 +1,16 @@
-//! What the end-to-end tests share: clients of a real server, with a machine and a folder of their own.
+//! What the tests of library and server share: clients of a real server, with a machine and a folder of their own.
 
-/// Somebody who signs in.
-pub mod person;
-/// A network that loses and rewrites answers.
-pub mod relay;
+/// Runs docs/operations.md.
+#[cfg(unix)]
+pub mod operations;
 
+use seatlock::machine::clock::{Clock, Shift};
 use seatlock::{Client, Code, Consent, Event, Failure, LockState, OperationId, Options};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 use xtask::server::Running;
 
@@ -23,11 +24,14 @@ pub const AGREED_FOR_NOW: Consent = Consent { terms: true, remember: false };
 pub struct Computer {
     pub folder: TempDir,
     pub machine: String,
+    /// Lets time pass for the clients that are opened here.
+    pub time: Shift,
 }
 
 impl Computer {
     pub fn new(name: &str) -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), machine: format!("test-computer-{name}") }
+        let (folder, time) = (tempfile::tempdir().unwrap(), Shift::default());
+        Self { folder, machine: format!("test-computer-{name}"), time }
     }
 
     pub fn options(&self, server: &Running) -> Options {
@@ -43,12 +47,14 @@ impl Computer {
         options.set_state_folder(self.folder.path().to_str().unwrap()).unwrap();
         options.set_machine_id(&self.machine).unwrap();
         options.set_terms("2026-01").unwrap();
+        options.set_clock(Clock::from(&self.time));
         options
     }
 
     /// Another virtual machine made of a copy of this one: the same machine id, the same files.
     pub fn cloned(&self) -> Self {
-        let copy = Self { folder: tempfile::tempdir().unwrap(), machine: self.machine.clone() };
+        let (folder, time) = (tempfile::tempdir().unwrap(), self.time.clone());
+        let copy = Self { folder, machine: self.machine.clone(), time };
         for (path, bytes) in self.files() {
             let to = copy.folder.path().join(path.strip_prefix(self.folder.path()).unwrap());
             fs::create_dir_all(to.parent().unwrap()).unwrap();
@@ -101,4 +107,21 @@ pub fn standing(client: &Client) -> (LockState, Code) {
 /// Waits for the end of an operation.
 pub fn end_of(client: &Client, started: Result<OperationId, Failure>) -> Event {
     client.wait(started.unwrap(), PATIENCE).unwrap().expect("the operation ended in time")
+}
+
+/// Waits until something is so.
+pub fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !so() {
+        assert!(begin.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits until the server's clock, which is this computer's, shows another second: of a lease and a verdict of the same
+/// one the verdict holds, and nobody types that fast.
+pub fn next_second() {
+    let second = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let before = second();
+    until("the next second", || second() != before);
 }

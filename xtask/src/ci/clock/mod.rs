@@ -1,4 +1,3 @@
-use super::need;
 use anyhow::{Context, Result, ensure};
 use cases::{CASES, Policy, Step};
 use stage::Stage;
@@ -12,8 +11,6 @@ mod stage;
 /// Effective time end to end: the C example, a real server, Debian's faketime for the wall clock, and a time namespace
 /// for the clock that can not be set.
 pub fn end_to_end() -> Result<String> {
-    need("faketime", "faketime")?;
-    need("unshare", "util-linux")?;
     let plugin = Plugin::build()?;
     let faketime = stage::faketime()?;
     let mut stages =

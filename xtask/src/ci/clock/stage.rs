@@ -125,11 +125,14 @@ impl<'a> Stage<'a> {
             "exec \"$@\""
         });
         outside.arg(id).arg("env");
+        // Options stand before the first assignment.
+        for (name, _) in plugin.get_envs().filter(|(_, value)| value.is_none()) {
+            outside.arg("-u").arg(name);
+        }
         for (name, value) in plugin.get_envs() {
-            match value {
-                Some(value) => outside.arg(format!("{}={}", name.display(), value.display())),
-                None => outside.arg("-u").arg(name),
-            };
+            if let Some(value) = value {
+                outside.arg(format!("{}={}", name.display(), value.display()));
+            }
         }
         outside.arg(plugin.get_program()).args(plugin.get_args());
         Ok(outside)

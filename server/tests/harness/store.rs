@@ -1,0 +1,296 @@
+use super::{DAY, PRODUCT, database::Database, machine};
+use seatlock_protocol::{
+    MachineId, Token, TokenKind,
+    claims::{ClockAction, ClockPolicy},
+};
+use seatlock_server::{
+    desk::Desk,
+    rules::{
+        Answer, Call, Caller, ClonePolicy, License, OwnerAct, Plan, Presented, ReleaseMode, Role, Verdict,
+    },
+    store::{
+        Account, Actor, Answered, AnyStore, ApiToken, Made, NewApiToken, NewSeat, NewSession, NewUser,
+        OwnerOrder, PasswordHash, People as _, Question, SignedIn, Store as _, StoreError, TokenHashes, User,
+    },
+};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// How many ask at once where a limit must hold.
+pub const AT_ONCE: usize = 16;
+/// Columns of a row of the audit trail, all but its number and its hash.
+pub const AUDIT_COLUMNS: &str =
+    "at, actor, actor_name, event, account_id, license_id, seat_id, epoch, machine, detail";
+
+/// Whether `bytes` have `secret` in them.
+pub fn contains(bytes: &[u8], secret: &str) -> bool {
+    bytes.windows(secret.len()).any(|part| part == secret.as_bytes())
+}
+
+pub fn license(account: Uuid, seats_max: u32) -> License {
+    License {
+        id: Uuid::new_v4(),
+        account,
+        plan: plan("pro"),
+        entitlements: Vec::new(),
+        products: vec![PRODUCT.to_owned()],
+        seats_max,
+        in_use: 0,
+        tokens: 0,
+        offline_ttl: 7 * DAY,
+        airgap_ttl: 90 * DAY,
+        auto_release: 14 * DAY,
+        renew: 6 * 3600,
+        warn: 2 * DAY,
+        release_window: DAY,
+        release_mode: ReleaseMode::Immediate,
+        relaunch_rebinds: true,
+        clone_policy: ClonePolicy::Flag,
+        clock: ClockPolicy { tol: 93_600, act: ClockAction::Freeze },
+        terms: None,
+        min_client: None,
+        suspended_at: None,
+        expires_at: None,
+        last_manual_release_at: None,
+    }
+}
+
+pub fn plan(name: &str) -> Plan {
+    Plan { name: name.to_owned(), carries_seats: true, entitlements: Vec::new() }
+}
+
+pub fn token() -> Token {
+    Token::generate(TokenKind::Integration, getrandom::fill).unwrap()
+}
+
+pub fn random_hash() -> [u8; 32] {
+    let mut hash = [0; 32];
+    getrandom::fill(&mut hash).unwrap();
+    hash
+}
+
+/// An account with a license, beside the first one.
+pub async fn another_account(db: &Database, name: &str, seats: u32) -> (Account, License) {
+    let account = db.store().add_account(Uuid::new_v4(), name.to_owned(), Actor::Console).await.unwrap();
+    let license = db.store().add_license(license(account.id, seats), Actor::Console).await.unwrap();
+    (account, license)
+}
+
+/// Changes how many seats the first license has.
+pub async fn resize(db: &Database, seats_max: u32) {
+    let (_, old) = db.first().await;
+    let new = License { seats_max, ..old.clone() };
+    db.store().change_license(old, new, Actor::Console).await.unwrap();
+}
+
+/// What is kept of a password that nobody tries.
+pub fn no_password() -> PasswordHash {
+    PasswordHash("$argon2id$nobody".to_owned())
+}
+
+pub async fn user(db: &Database, account: &Account, email: &str, role: Role) -> User {
+    let (id, email) = (Uuid::new_v4(), email.to_owned());
+    let new = NewUser { id, account: account.id, email, role, password: no_password() };
+    db.store().add_user(new, Actor::Console).await.unwrap()
+}
+
+/// A user who stands before a desk.
+pub async fn signed_in(db: &Database, account: &Account, email: &str, role: Role) -> SignedIn {
+    let user = user(db, account, email, role).await;
+    SignedIn { user, account: account.clone(), api_token: None, session: None }
+}
+
+pub fn desk<'a>(db: &'a Database, pepper: &'a [u8; 32], who: &'a SignedIn) -> Desk<'a, AnyStore> {
+    Desk::new(db.store(), pepper, who)
+}
+
+/// A session of `user`, who has not changed his password: the hash of its secret, and its id.
+pub async fn session(db: &Database, user: &User) -> Result<([u8; 32], Uuid), StoreError> {
+    session_by(db, user, no_password()).await
+}
+
+/// A session of `user`, whose password was found to be this one.
+pub async fn session_by(
+    db: &Database,
+    user: &User,
+    password: PasswordHash,
+) -> Result<([u8; 32], Uuid), StoreError> {
+    let (hash, id) = (random_hash(), Uuid::new_v4());
+    let (agent, address) = ("Test".to_owned(), "192.0.2.1".to_owned());
+    let new = NewSession { hash, id, user: user.id, password, agent, address };
+    db.store().sign_in(new, [0; 32]).await.map(|()| (hash, id))
+}
+
+pub async fn api_token(db: &Database, user: &User) -> Result<([u8; 32], ApiToken), StoreError> {
+    api_token_by(db.store(), user).await
+}
+
+/// By one of several servers.
+pub async fn api_token_by(store: &AnyStore, user: &User) -> Result<([u8; 32], ApiToken), StoreError> {
+    let hash = random_hash();
+    let new =
+        NewApiToken { id: Uuid::new_v4(), user: user.id, name: "farm".to_owned(), hash, remember: None };
+    match store.add_api_token(new, Actor::Console).await? {
+        Made::New(made) => Ok((hash, made)),
+        Made::Before { .. } => panic!("nothing was to be remembered"),
+    }
+}
+
+pub fn new_seat(license: Uuid, email: &str, token: &Token, pepper: &[u8; 32]) -> NewSeat {
+    NewSeat {
+        id: Uuid::new_v4(),
+        license: Some(license),
+        shared_with: email.to_owned(),
+        token: TokenHashes::of(token, pepper),
+        identity: None,
+        remember: None,
+        by: Actor::Console,
+    }
+}
+
+pub async fn seat(db: &Database, license: &License, email: &str) -> (Uuid, Token) {
+    let token = token();
+    let new = new_seat(license.id, email, &token, &db.pepper());
+    let id = new.id;
+    assert_eq!(now(db.store().create_seat(new).await.unwrap()).answer, Answer::Done);
+    (id, token)
+}
+
+/// So many seats of the first license.
+pub async fn seats(db: &Database, count: usize) -> Vec<(Uuid, Token)> {
+    let (_, license) = db.first().await;
+    let mut seats = Vec::new();
+    for _ in 0..count {
+        seats.push(seat(db, &license, "user@example.com").await);
+    }
+    seats
+}
+
+/// What was carried out now.
+pub fn now(made: Made<Answered>) -> Answered {
+    match made {
+        Made::New(answered) => answered,
+        Made::Before { .. } => panic!("it was carried out before"),
+    }
+}
+
+/// What the same request led to before.
+pub fn earlier(made: Made<Answered>) -> Option<(Uuid, Vec<u8>)> {
+    match made {
+        Made::New(_) => None,
+        Made::Before { subject, sealed } => Some((subject, sealed)),
+    }
+}
+
+pub async fn act(db: &Database, seat: Uuid, act: OwnerAct) -> Answer {
+    now(db.store().owner(order(db, seat, act)).await.unwrap()).answer
+}
+
+pub fn order(db: &Database, seat: Uuid, act: OwnerAct) -> OwnerOrder {
+    let new_token = (act == OwnerAct::Refresh).then(|| TokenHashes::of(&token(), &db.pepper()));
+    let by = Actor::User("ada@example.com".to_owned());
+    OwnerOrder { seat, act, new_token, shared_with: None, dry_run: false, remember: None, by }
+}
+
+/// A plug-in on a computer, with nothing to say of before.
+pub fn caller(computer: &str) -> Caller {
+    Caller {
+        machine: machine(computer),
+        token_revoked: false,
+        product: PRODUCT.to_owned(),
+        client: "1.0.0".to_owned(),
+        terms: None,
+        epoch: None,
+        gave_up: false,
+        lost: None,
+        launches: 0,
+        last_offline: None,
+        // Users of one computer are several installations: nobody looks like a copy.
+        install_id: Uuid::new_v4(),
+        install: None,
+        renewal: Presented::Nothing,
+        jitter: 0,
+    }
+}
+
+/// A computer with the token of a seat.
+pub async fn call(db: &Database, call: Call, token: &Token, computer: &str) -> Answered {
+    let caller = caller(computer);
+    let question = Question { token: token.stored_hash(&db.pepper()), call, caller };
+    db.store().call(question).await.unwrap()
+}
+
+/// An installation on a computer, which shows the newest renewal secret that it has.
+pub struct Install {
+    token: [u8; 32],
+    pub machine: MachineId,
+    pub id: Uuid,
+    renewal: Presented,
+}
+
+impl Install {
+    pub fn new(token: &Token, pepper: &[u8; 32], computer: &str) -> Self {
+        let (token, machine) = (token.stored_hash(pepper), machine(computer));
+        Self { token, machine, id: Uuid::new_v4(), renewal: Presented::Nothing }
+    }
+
+    pub async fn call(&mut self, store: &AnyStore, call: Call) -> Result<Answer, StoreError> {
+        Ok(self.ask(store, call).await?.answer)
+    }
+
+    pub async fn ask(&mut self, store: &AnyStore, call: Call) -> Result<Answered, StoreError> {
+        let (install_id, renewal, machine) = (self.id, self.renewal, self.machine.clone());
+        let caller = Caller { machine, launches: 1, install_id, renewal, ..caller("") };
+        let answered = store.call(Question { token: self.token, call, caller }).await?;
+        if let Answer::Lease { renewal, .. } = answered.answer {
+            self.renewal = Presented::Number(renewal);
+        }
+        Ok(answered)
+    }
+}
+
+pub fn refused(answer: &Answer) -> Option<&Verdict> {
+    match answer {
+        Answer::Verdict(verdict) => Some(verdict),
+        _ => None,
+    }
+}
+
+/// How often each word came.
+pub fn tally<T: Ord>(all: impl IntoIterator<Item = T>) -> BTreeMap<T, usize> {
+    let mut count = BTreeMap::new();
+    for one in all {
+        *count.entry(one).or_default() += 1;
+    }
+    count
+}
+
+/// What became of something, as a word of a table.
+pub fn word<T>(result: &Result<T, StoreError>) -> &'static str {
+    match result {
+        Ok(_) => "ok",
+        Err(StoreError::Conflict) => "conflict",
+        Err(StoreError::NotFound(_)) => "not found",
+        Err(StoreError::Taken(_)) => "taken",
+        Err(StoreError::ApiTokenLimit) => "limit",
+        Err(StoreError::KeyReused) => "key reused",
+        Err(StoreError::Closed) => "closed",
+        Err(other) => panic!("{other}"),
+    }
+}
+
+/// Numbers that look random, and are the same each time.
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: usize) -> Self {
+        Self((seed as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn roll(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}

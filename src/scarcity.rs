@@ -1,0 +1,75 @@
+use std::io;
+
+/// What the operating system, or the host's own limits, had too little of, in words for a person; `None` for every other
+/// error. It passes: whatever was refused is tried again, and says nothing about a license, a file or a computer.
+#[must_use]
+pub fn scarce(error: &io::Error) -> Option<&'static str> {
+    let Some(code) = error.raw_os_error() else {
+        return error.get_ref()?.downcast_ref().and_then(scarce);
+    };
+    SHORTAGES.iter().find(|(codes, _)| codes.contains(&code)).map(|(_, words)| *words)
+}
+
+/// The error of a thread that could not be made, for libraries that do not hand it on.
+#[must_use]
+pub fn no_thread() -> io::Error {
+    // ERROR_MAX_THRDS_REACHED
+    #[cfg(not(unix))]
+    const NONE: i32 = 164;
+    #[cfg(unix)]
+    const NONE: i32 = libc::EAGAIN;
+    io::Error::from_raw_os_error(NONE)
+}
+
+/// What is short at this moment, if the room for one more open file is; for libraries that do not tell their errors.
+#[must_use]
+pub fn shortage() -> Option<&'static str> {
+    // Any folder can be opened on Unix; elsewhere files are not counted.
+    if cfg!(unix) { std::fs::File::open("/").err().as_ref().and_then(scarce) } else { None }
+}
+
+const FILES: &str = "The host application has too many files open";
+const ALL_FILES: &str = "This computer has too many files open";
+const MEMORY: &str = "This computer has no memory or threads left";
+
+#[cfg(unix)]
+const SHORTAGES: [(&[i32], &str); 3] = [
+    (&[libc::EMFILE], FILES),
+    (&[libc::ENFILE], ALL_FILES),
+    // What pthread_create, mmap and socket say when there is no room for one more.
+    (&[libc::EAGAIN, libc::ENOMEM, libc::ENOBUFS], MEMORY),
+];
+
+/// ERROR_TOO_MANY_OPEN_FILES, WSAEMFILE; ERROR_NOT_ENOUGH_MEMORY, ERROR_OUTOFMEMORY, ERROR_MAX_THRDS_REACHED,
+/// ERROR_NO_SYSTEM_RESOURCES, ERROR_COMMITMENT_LIMIT, WSAENOBUFS.
+#[cfg(not(unix))]
+const SHORTAGES: [(&[i32], &str); 3] =
+    [(&[4, 10024], FILES), (&[], ALL_FILES), (&[8, 14, 164, 1450, 1455, 10055], MEMORY)];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn shortages_are_told_from_faults() {
+        for (code, expected) in [
+            (libc::EMFILE, Some(FILES)),
+            (libc::ENFILE, Some(ALL_FILES)),
+            (libc::EAGAIN, Some(MEMORY)),
+            (libc::ENOMEM, Some(MEMORY)),
+            (libc::ENOBUFS, Some(MEMORY)),
+            (libc::ENOENT, None),
+            (libc::EACCES, None),
+            (libc::ENOSPC, None),
+            (libc::ECONNREFUSED, None),
+        ] {
+            assert_eq!(scarce(&io::Error::from_raw_os_error(code)), expected, "{code}");
+        }
+        assert_eq!(scarce(&io::ErrorKind::OutOfMemory.into()), None, "nobody refused anything");
+        let wrapped = io::Error::other(io::Error::from_raw_os_error(libc::EMFILE));
+        assert_eq!(scarce(&wrapped), Some(FILES));
+        assert!(scarce(&no_thread()).is_some());
+        assert_eq!(shortage(), None);
+    }
+}

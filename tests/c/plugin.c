@@ -1,0 +1,41 @@
+/* A plug-in with the static library inside: it exports its own two functions. */
+#include <seatlock.h>
+
+#include <string.h>
+
+int plugin_life(const char *folder);
+const void *plugin_library(void);
+
+/* Where its calls go. */
+const void *plugin_library(void)
+{
+    return seatlock_version();
+}
+
+/* 0 when a client was opened, used and closed. */
+int plugin_life(const char *folder)
+{
+    seatlock_options *options = NULL;
+    seatlock_client *client = NULL;
+    seatlock_status status;
+    uint64_t operation = 0;
+    seatlock_event event;
+    int32_t failed = 0;
+    memset(&status, 0, sizeof status);
+    memset(&event, 0, sizeof event);
+    status.struct_size = sizeof status;
+    event.struct_size = sizeof event;
+    failed |= seatlock_options_new(&options);
+    failed |= seatlock_options_set_product(options, "com.example.bridge", NULL);
+    failed |= seatlock_options_set_server(options, "http://127.0.0.1:9", NULL);
+    failed |= seatlock_options_set_machine_id(options, "a-test-machine-of-ours", NULL);
+    failed |= seatlock_options_set_state_folder(options, folder, NULL);
+    failed |= seatlock_options_add_root_key(options, "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", NULL);
+    failed |= seatlock_client_open(options, &client, NULL);
+    failed |= seatlock_client_status(client, &status);
+    failed |= seatlock_client_preflight(client, "sit_8uVq2ZtYw0LkSx7RmBnD4cJhPf3GaE1pDYNs", &operation, NULL);
+    failed |= seatlock_client_wait(client, operation, 60000, &event);
+    failed |= seatlock_client_close(client, 20000);
+    seatlock_options_free(options);
+    return failed != 0 || status.lock_state != SEATLOCK_LOCKED || event.code != SEATLOCK_ERROR_UNREACHABLE;
+}

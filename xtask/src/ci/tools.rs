@@ -1,0 +1,163 @@
+//! Programs that steps need beside Rust and a C compiler, and how they are installed.
+
+use super::rust_target;
+use anyhow::{Context as _, Result, ensure};
+use std::collections::BTreeSet;
+use std::env;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use xtask::{build, run};
+
+/// A program, or what is as good as one.
+#[derive(Clone, Copy)]
+pub struct Tool {
+    /// What it is called.
+    pub name: &'static str,
+    from: Source,
+    is_there: fn(&str) -> bool,
+}
+
+#[derive(Clone, Copy)]
+enum Source {
+    /// Packages of Debian.
+    Debian(&'static [&'static str]),
+    /// The standard library of a target.
+    Target,
+    /// A crate, in the version that was tried.
+    Crate(&'static str),
+}
+
+/// A program in the search path.
+const fn program(name: &'static str, packages: &'static [&'static str]) -> Tool {
+    Tool { name, from: Source::Debian(packages), is_there: starts }
+}
+
+pub const CARGO_DENY: Tool = Tool { name: "cargo-deny", from: Source::Crate("0.20.2"), is_there: starts };
+pub const CHROMIUM: Tool = program("chromium", &["chromium"]);
+pub const CLANG: Tool = program("clang", &["clang"]);
+pub const CMAKE: Tool = program("cmake", &["cmake"]);
+pub const FAKETIME: Tool = program("faketime", &["faketime"]);
+pub const GCC: Tool = program("gcc", &["gcc", "libc6-dev"]);
+pub const GCORE: Tool = program("gcore", &["gdb"]);
+pub const GXX: Tool = program("g++", &["g++"]);
+pub const IP: Tool = program("ip", &["iproute2"]);
+pub const MAKE: Tool = program("make", &["make"]);
+pub const MINGW: Tool = program("x86_64-w64-mingw32-gcc", &["gcc-mingw-w64-x86-64-win32"]);
+pub const NM: Tool = program("nm", &["binutils"]);
+pub const NODE: Tool = program("node", &["nodejs"]);
+pub const NPM: Tool = program("npm", &["npm"]);
+pub const PKG_CONFIG: Tool = program("pkg-config", &["pkg-config"]);
+pub const POSTGRESQL: Tool =
+    Tool { name: "initdb", from: Source::Debian(&["postgresql"]), is_there: |_| has_postgresql() };
+pub const PYTHON: Tool = Tool {
+    name: "python3 -m venv",
+    from: Source::Debian(&["python3", "python3-venv"]),
+    is_there: |_| succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])),
+};
+pub const SQUID: Tool = program("squid", &["squid"]);
+pub const STRACE: Tool = program("strace", &["strace"]);
+pub const SYSTEMD: Tool = program("systemd-analyze", &["systemd"]);
+pub const TINYPROXY: Tool = program("tinyproxy", &["tinyproxy"]);
+pub const UNSHARE: Tool = program("unshare", &["util-linux"]);
+pub const VALGRIND: Tool = program("valgrind", &["valgrind"]);
+pub const WINDOWS: Tool =
+    Tool { name: super::windows::TARGET, from: Source::Target, is_there: rust_target::is_there };
+
+impl Tool {
+    pub fn is_there(&self) -> bool {
+        (self.is_there)(self.name)
+    }
+
+    /// Who has it, in words.
+    pub fn source(&self) -> String {
+        match self.from {
+            Source::Debian([one]) if *one == self.name => format!("Debian: {one}"),
+            Source::Debian(packages) => format!("Debian: {}", packages.join(" ")),
+            Source::Target => "a target of Rust".to_owned(),
+            Source::Crate(version) => format!("a crate, {version}"),
+        }
+    }
+}
+
+/// Installs those that are missing, or prints the commands that would.
+pub fn install(tools: &[Tool], dry_run: bool) -> Result<()> {
+    let missing: Vec<&Tool> = tools.iter().filter(|tool| !tool.is_there()).collect();
+    let mut packages: BTreeSet<&str> = BTreeSet::new();
+    for tool in &missing {
+        if let Source::Debian(names) = tool.from {
+            packages.extend(names);
+        }
+    }
+    let mut commands = Vec::new();
+    if !packages.is_empty() {
+        commands.push(apt(&["update", "-qq"]));
+        let mut install = apt(&["install", "-y", "-qq", "--no-install-recommends"]);
+        install.args(packages);
+        commands.push(install);
+    }
+    for tool in &missing {
+        if let Source::Crate(version) = tool.from {
+            let mut install = build::cargo();
+            install.args(["install", "--quiet", "--locked", "--version", version, tool.name]);
+            commands.push(install);
+        }
+    }
+    for command in &mut commands {
+        println!("$ {}", run::shown(command));
+        if !dry_run {
+            let ended = command.stdin(Stdio::null()).status();
+            let ended = ended.with_context(|| format!("`{}` can not be started", run::shown(command)))?;
+            ensure!(ended.success(), "`{}` ended with {ended}", run::shown(command));
+        }
+    }
+    for tool in missing.iter().filter(|tool| matches!(tool.from, Source::Target)) {
+        println!("$ rustup target add {}", tool.name);
+        if !dry_run {
+            println!("{}", rust_target::add(tool.name)?);
+        }
+    }
+    let still = missing.iter().filter(|tool| !dry_run && !tool.is_there()).map(|tool| tool.name);
+    let still: Vec<&str> = still.collect();
+    ensure!(still.is_empty(), "installed, and still missing: {}", still.join(", "));
+    if missing.is_empty() {
+        println!("all {} programs are there", tools.len());
+    }
+    Ok(())
+}
+
+fn apt(arguments: &[&str]) -> Command {
+    let root = succeeds(Command::new("sh").args(["-c", "[ \"$(id -u)\" = 0 ]"]));
+    let mut command = Command::new(if root { "apt-get" } else { "sudo" });
+    if !root {
+        command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+    }
+    command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments);
+    command
+}
+
+/// Whether there is such a program in the search path.
+fn starts(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|ended| ended.success())
+}
+
+#[cfg(unix)]
+fn has_postgresql() -> bool {
+    xtask::postgres::programs().is_ok()
+}
+
+#[cfg(not(unix))]
+fn has_postgresql() -> bool {
+    false
+}
+
+/// A program of a package that was installed into the target folder.
+pub fn installed(program: &Path) -> Result<&Path> {
+    ensure!(program.exists(), "{} is missing: delete target/python* and try again", program.display());
+    Ok(program)
+}
