@@ -108,7 +108,11 @@ mod tests {
             ("HTTPS://license.example.com:443", Ok(PLAIN), Ok(())),
             (" https://license.example.com\n", Ok(PLAIN), Ok(())),
             ("https://license.example.com:8443/", Ok("https://license.example.com:8443"), Ok(())),
-            ("https://license.example.com/lic/", Ok("https://license.example.com/lic"), Err(AddressError::Path)),
+            (
+                "https://license.example.com/lic/",
+                Ok("https://license.example.com/lic"),
+                Err(AddressError::Path),
+            ),
             ("https://bücher.example", Ok("https://xn--bcher-kva.example"), Ok(())),
             ("http://127.0.0.1:8787", Ok("http://127.0.0.1:8787"), Ok(())),
             ("http://[::1]:8787/", Ok("http://[::1]:8787"), Ok(())),

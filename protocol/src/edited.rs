@@ -179,7 +179,9 @@ mod tests {
 
     #[test]
     fn errors_repeat_nothing() {
-        for bytes in [&b"{\"secret\":8}"[..], b"{\"token\":\"secret\"} secret", b"secret", b"{\"token\":secret}"] {
+        for bytes in
+            [&b"{\"secret\":8}"[..], b"{\"token\":\"secret\"} secret", b"secret", b"{\"token\":secret}"]
+        {
             let said = object::<Account>(bytes).unwrap_err().to_string();
             assert!(!said.contains("secret"), "{said}");
         }

@@ -177,13 +177,21 @@ mod tests {
             ("with a byte order mark", &with_mark, Ok(())),
             ("too long", &long, Err(FileError::TooLarge)),
             ("empty", "", Err(FileError::Unreadable(EditedError::Empty))),
-            ("something after its end", &longer, Err(FileError::Unreadable(EditedError::GoesOn { line: 2, column: 1 }))),
+            (
+                "something after its end",
+                &longer,
+                Err(FileError::Unreadable(EditedError::GoesOn { line: 2, column: 1 })),
+            ),
             ("a web page", "<!DOCTYPE html>", Err(wrong.clone())),
             ("a bare lease", "a.b.c", Err(wrong.clone())),
             ("a request", r#"{"format":"seatlock-request","version":1}"#, Err(wrong.clone())),
             ("no version", r#"{"format":"seatlock-lease"}"#, Err(wrong.clone())),
             ("newer", r#"{"format":"seatlock-lease","version":2,"shape":[]}"#, Err(FileError::Newer(2))),
-            ("cut", LEASE.get(..60).unwrap_or_default(), Err(FileError::Unreadable(EditedError::NotJson { line: 1, column: 60 }))),
+            (
+                "cut",
+                LEASE.get(..60).unwrap_or_default(),
+                Err(FileError::Unreadable(EditedError::NotJson { line: 1, column: 60 })),
+            ),
             (
                 "twice",
                 r#"{"format":"seatlock-lease","version":1,"lease":"a","lease":"b","renewal":"r"}"#,

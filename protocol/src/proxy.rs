@@ -35,7 +35,8 @@ pub fn proxy(text: &str) -> Result<Url, ProxyError> {
     };
     let url = url.map_err(|_| ProxyError::Form)?;
     let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-    let named = url.host_str().is_some_and(|host| !host.is_empty() && !host.contains(['"', '\'', ';', ',', '(']));
+    let named =
+        url.host_str().is_some_and(|host| !host.is_empty() && !host.contains(['"', '\'', ';', ',', '(']));
     if bare && named { Ok(url) } else { Err(ProxyError::Form) }
 }
 

@@ -46,7 +46,9 @@ pub(super) fn state_folder(option: Option<PathBuf>) -> Result<Option<PathBuf>, F
 
 /// `SEATLOCK_OFFLINE`: whether it keeps networking off.
 pub(super) fn is_offline() -> Result<bool, Failure> {
-    let read = |text: &str| yes_or_no(text).ok_or_else(|| invalid("write 1 or 0, true or false, yes or no, on or off"));
+    let read = |text: &str| {
+        yes_or_no(text).ok_or_else(|| invalid("write 1 or 0, true or false, yes or no, on or off"))
+    };
     Ok(taken("SEATLOCK_OFFLINE", read)?.unwrap_or(false))
 }
 
@@ -127,7 +129,9 @@ fn read_account(path: &Path) -> Result<Option<Account>, Failure> {
     };
     let bytes = bytes.map_err(|error| unusable(&format!("it can not be read ({})", error.kind())))?;
     edited::object(&bytes).map(Some).map_err(|error| match error {
-        EditedError::OtherShape { .. } => unusable("it is not an object with the texts \"host\" and \"token\""),
+        EditedError::OtherShape { .. } => {
+            unusable("it is not an object with the texts \"host\" and \"token\"")
+        }
         other => unusable(&other.to_string()),
     })
 }
@@ -164,9 +168,19 @@ mod tests {
             ("an API token", None, Some(&api), Err("credentials.json: This is an API token")),
             ("half a token", Some(r#"{"token":"sit_8uVq"}"#), None, Err("rpd_account.json: The token looks")),
             ("no JSON", Some(TOKEN), None, Err("rpd_account.json: it is not JSON at line 1, column 1")),
-            ("a number", Some(r#"{"token":8}"#), None, Err("rpd_account.json: it is not an object with the texts")),
+            (
+                "a number",
+                Some(r#"{"token":8}"#),
+                None,
+                Err("rpd_account.json: it is not an object with the texts"),
+            ),
             ("a byte order mark", None, Some(&marked), Ok((true, None))),
-            ("something after its end", None, Some(&longer), Err("credentials.json: it goes on after its end, at line 2")),
+            (
+                "something after its end",
+                None,
+                Some(&longer),
+                Err("credentials.json: it goes on after its end, at line 2"),
+            ),
             ("a host in the second file", None, Some(&both), Ok((true, None))),
             ("an unsafe address", Some(r#"{"host":"http://a.example"}"#), None, Err("https is required")),
         ];

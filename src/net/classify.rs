@@ -26,9 +26,10 @@ pub fn answer(status: u16, content_type: Option<&str>, retry_after: Option<u64>,
         429 => return failed(Code::RateLimited, status, retry_after.or(Some(USUAL_WAIT))),
         503 if retry_after.is_some() => return failed(Code::Maintenance, status, retry_after),
         511 => (Code::NotOurServer, "The network wants you to sign in"),
-        404 | 405 if is_problem => {
-            (Code::Unreachable, "A server answers there, but has nothing at this address; HTTP status: {status}")
-        }
+        404 | 405 if is_problem => (
+            Code::Unreachable,
+            "A server answers there, but has nothing at this address; HTTP status: {status}",
+        ),
         500..=599 if is_problem => return failed(Code::ServerError, status, None),
         _ if is_problem => {
             (Code::ServerError, "It refused the request without a signed answer; HTTP status: {status}")
@@ -37,7 +38,9 @@ pub fn answer(status: u16, content_type: Option<&str>, retry_after: Option<u64>,
         502..=504 | 520..=527 => {
             (Code::ServerError, "What stands in front of it can not reach it; HTTP status: {status}")
         }
-        301 | 308 => (Code::Unreachable, "Its address has moved, says what answers there; HTTP status: {status}"),
+        301 | 308 => {
+            (Code::Unreachable, "Its address has moved, says what answers there; HTTP status: {status}")
+        }
         300..=399 => (Code::NotOurServer, "It sends on to another page"),
         _ if body.is_empty() => (Code::NotOurServer, "The answer was empty"),
         _ if is_page(content_type) => (Code::NotOurServer, "The answer was a web page"),
@@ -142,7 +145,10 @@ fn recognised(cause: &(dyn Error + 'static)) -> Option<Trouble> {
             return Some(Trouble { http_status: Some(407), ..Trouble::of(Code::ProxyAuthRequired) });
         }
         "tunnel error: unsuccessful" => {
-            return Some(because(Code::NotOurServer, "The proxy does not let the plug-in through to the server"));
+            return Some(because(
+                Code::NotOurServer,
+                "The proxy does not let the plug-in through to the server",
+            ));
         }
         "tunnel error: failed to create underlying connection" => {
             return Some(unreachable("The proxy can not be reached"));
@@ -219,9 +225,11 @@ mod tests {
     fn table_of_answers() {
         let html = "text/html; charset=utf-8";
         let (page, refused) = ("The answer was a web page", "It refused the request without a signed answer");
-        let (gateway, none) = ("What stands in front of it can not reach it", "The answer was none of a license server");
+        let (gateway, none) =
+            ("What stands in front of it can not reach it", "The answer was none of a license server");
         // (status, type, Retry-After, body, what it is: "signed" or a code, and the reason)
-        let cases: &[(u16, &str, Option<u64>, &str, &str, &str)] = &[
+        type Row = (u16, &'static str, Option<u64>, &'static str, &'static str, &'static str);
+        let cases: &[Row] = &[
             (200, JSON, None, LEASE, "signed", ""),
             (201, "application/json; charset=utf-8", None, LEASE, "signed", ""),
             (200, JSON, None, VERDICT, "signed", ""),

@@ -145,6 +145,11 @@ const IN_THE_CLEAR: &str =
 
 fn builder(route: &Route) -> Result<ClientBuilder, Trouble> {
     let secure = route.server.scheme() == "https";
+    let stays_here = is_loopback(&route.server);
+    let explicit = matches!(route.proxy, ProxyChoice::Explicit(_));
+    if !secure && (explicit || !stays_here) {
+        return Err(classify::unreachable(IN_THE_CLEAR));
+    }
     let tls = tls::configuration(secure, &route.extra_ca).map_err(|_| {
         // A certificate store that could not be opened looks like an empty one.
         out_of_means().unwrap_or_else(no_authorities)

@@ -130,9 +130,9 @@ pub(super) fn in_words(fault: &CertificateError) -> &'static str {
         Fault::BadEncoding => "damaged",
         Fault::BadSignature => "its signature is wrong",
         Fault::InvalidPurpose | Fault::InvalidPurposeContext { .. } => "made for another purpose",
-        Fault::UnknownRevocationStatus | Fault::ExpiredRevocationList | Fault::ExpiredRevocationListContext { .. } => {
-            "nobody says whether it was revoked"
-        }
+        Fault::UnknownRevocationStatus
+        | Fault::ExpiredRevocationList
+        | Fault::ExpiredRevocationListContext { .. } => "nobody says whether it was revoked",
         _ => "refused by the rules of this computer",
     }
 }

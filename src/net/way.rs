@@ -44,7 +44,11 @@ mod tests {
             let said = |name: &'static str| {
                 let found = set.iter().find(|(other, _)| *other == name);
                 let text = found.and_then(|(_, text)| seatlock_protocol::setting(text));
-                if text == Some("?") { Err(NotUtf8(name)) } else { Ok(text.map(|text| Zeroizing::new(text.to_owned()))) }
+                if text == Some("?") {
+                    Err(NotUtf8(name))
+                } else {
+                    Ok(text.map(|text| Zeroizing::new(text.to_owned())))
+                }
             };
             chosen(said).map(|found| found.map(|(url, _)| url.to_string()))
         };

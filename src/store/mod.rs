@@ -106,7 +106,9 @@ impl Folder {
     /// [`StoreError::Busy`] or [`StoreError::Unwritable`].
     pub fn check_writable(&self) -> Result<(), StoreError> {
         let unwritable = |error| StoreError::unwritable(&self.path, error);
-        let Some(_lock) = self.lock_existing()? else { return Err(unwritable(io::ErrorKind::NotFound.into())) };
+        let Some(_lock) = self.lock_existing()? else {
+            return Err(unwritable(io::ErrorKind::NotFound.into()));
+        };
         file::try_to_write(&self.path).map_err(unwritable)
     }
 

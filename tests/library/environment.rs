@@ -90,23 +90,50 @@ fn table_of_variables() {
         (&[(ID, b"farm-node-0017"), ("SEATLOCK_STATE_DIR", b"/tmp/lic")], &elsewhere),
         (&[(ID, b"farm-node-0017"), ("SEATLOCK_STATE_DIR", b" \"/tmp/lic\"\n")], &elsewhere),
         (&[("SEATLOCK_STATE_DIR", b"")], &plain),
-        (&[("SEATLOCK_STATE_DIR", b"~/lic")], "invalid_argument SEATLOCK_STATE_DIR: the state folder must be an absolute"),
-        (&[("SEATLOCK_STATE_DIR", b"$HOME/lic")], "invalid_argument SEATLOCK_STATE_DIR: the state folder must be"),
+        (
+            &[("SEATLOCK_STATE_DIR", b"~/lic")],
+            "invalid_argument SEATLOCK_STATE_DIR: the state folder must be an absolute",
+        ),
+        (
+            &[("SEATLOCK_STATE_DIR", b"$HOME/lic")],
+            "invalid_argument SEATLOCK_STATE_DIR: the state folder must be",
+        ),
         (&[("SEATLOCK_STATE_DIR", b"lic")], "invalid_argument SEATLOCK_STATE_DIR: the state folder must be"),
         (&[("SEATLOCK_STATE_DIR", b"/tmp/\xe9")], "invalid_utf8 SEATLOCK_STATE_DIR is not UTF-8"),
         (&[("SEATLOCK_SERVER", b"\"https://other.test/\"")], &plain),
-        (&[("SEATLOCK_SERVER", b"other.test")], "invalid_argument SEATLOCK_SERVER: the server's address: https:// is missing"),
-        (&[("SEATLOCK_SERVER", b"http://other.test")], "invalid_argument SEATLOCK_SERVER: the server's address: https is req"),
+        (
+            &[("SEATLOCK_SERVER", b"other.test")],
+            "invalid_argument SEATLOCK_SERVER: the server's address: https:// is missing",
+        ),
+        (
+            &[("SEATLOCK_SERVER", b"http://other.test")],
+            "invalid_argument SEATLOCK_SERVER: the server's address: https is req",
+        ),
         (&[("SEATLOCK_TOKEN", b"Token: <sit_8uVq2ZtYw0LkSx7RmBnD4cJhPf3GaE1pDYNs>.")], &plain),
         (&[("SEATLOCK_TOKEN", b"sit_8uVq")], "token_malformed SEATLOCK_TOKEN: The token looks incomplete"),
         (&[("SEATLOCK_TOKEN", b"\xff")], "invalid_utf8 SEATLOCK_TOKEN is not UTF-8"),
-        (&[("SEATLOCK_OFFLINE", b"perhaps")], "invalid_argument SEATLOCK_OFFLINE: write 1 or 0, true or false"),
+        (
+            &[("SEATLOCK_OFFLINE", b"perhaps")],
+            "invalid_argument SEATLOCK_OFFLINE: write 1 or 0, true or false",
+        ),
         (&[("SEATLOCK_ISSUER_URL", b"https://login.test"), ("SEATLOCK_CLIENT_ID", b"\"farm\"\n")], &plain),
-        (&[("SEATLOCK_ISSUER_URL", b"https://login.test?x=1")], "invalid_argument SEATLOCK_ISSUER_URL: the issuer's address"),
-        (&[("SEATLOCK_CLIENT_ID", b"fa\nrm")], "invalid_argument SEATLOCK_CLIENT_ID: the client id has a character"),
-        (&[("SEATLOCK_CLIENT_SECRET", b"xy\nzzy")], "invalid_argument SEATLOCK_CLIENT_SECRET: the client secret has a"),
+        (
+            &[("SEATLOCK_ISSUER_URL", b"https://login.test?x=1")],
+            "invalid_argument SEATLOCK_ISSUER_URL: the issuer's address",
+        ),
+        (
+            &[("SEATLOCK_CLIENT_ID", b"fa\nrm")],
+            "invalid_argument SEATLOCK_CLIENT_ID: the client id has a character",
+        ),
+        (
+            &[("SEATLOCK_CLIENT_SECRET", b"xy\nzzy")],
+            "invalid_argument SEATLOCK_CLIENT_SECRET: the client secret has a",
+        ),
         (&[("SEATLOCK_SCOPES", b"a\"b")], "invalid_argument SEATLOCK_SCOPES: the scopes are names"),
-        (&[("SEATLOCK_CLIENT_ID", b"farm")], "invalid_argument the issuer's address is missing: set it, or SEATLOCK_ISSUER_URL"),
+        (
+            &[("SEATLOCK_CLIENT_ID", b"farm")],
+            "invalid_argument the issuer's address is missing: set it, or SEATLOCK_ISSUER_URL",
+        ),
     ];
     for (variables, expected) in rows {
         let said = said(folder.path(), "open", variables);
@@ -120,7 +147,8 @@ fn table_of_variables() {
 fn table_of_network_variables() {
     const PROXY: &str = "HTTPS_PROXY";
     let folder = tempfile::tempdir().unwrap();
-    let (asked, direct) = ("The proxy can not be reached", "The server's name, or the proxy's, was not found");
+    let (asked, direct) =
+        ("The proxy can not be reached", "The server's name, or the proxy's, was not found");
     let by_variable = "The environment variable SEATLOCK_OFFLINE is set";
     let form = "The environment variable HTTPS_PROXY does not name a proxy: it is not like http://user:password@host";
     let kind = "The environment variable HTTPS_PROXY does not name a proxy: it is no HTTP proxy";
@@ -143,7 +171,11 @@ fn table_of_network_variables() {
         (&[(PROXY, b"http://\xe9")], Code::Unreachable, "The environment variable HTTPS_PROXY is not UTF-8"),
         (&[(PROXY, b"http://127.0.0.1:1"), ("NO_PROXY", b"*.test")], Code::Unreachable, direct),
         (&[(PROXY, b"http://127.0.0.1:1"), ("NO_PROXY", b"license.test:8443")], Code::Unreachable, direct),
-        (&[(PROXY, b"http://127.0.0.1:1"), ("no_proxy", b"other.example license.test.")], Code::Unreachable, direct),
+        (
+            &[(PROXY, b"http://127.0.0.1:1"), ("no_proxy", b"other.example license.test.")],
+            Code::Unreachable,
+            direct,
+        ),
         (&[(PROXY, b"http://127.0.0.1:1"), ("NO_PROXY", b"license.test:443")], Code::Unreachable, asked),
         (
             &[("SSL_CERT_FILE", b"/nonexistent"), ("SSL_CERT_DIR", b"/nonexistent")],
@@ -181,7 +213,11 @@ fn table_of_account_files() {
         ("Latin-1", b"{\n\"token\":\"\xe9\"}", "invalid_argument FILE: it is not text in UTF-8 at line 2"),
         ("empty", b"", "invalid_argument FILE: it is empty"),
         ("cut", cut, "invalid_argument FILE: it is not JSON at line 1"),
-        ("something after its end", goes_on.as_bytes(), "invalid_argument FILE: it goes on after its end, at line 2, column 1"),
+        (
+            "something after its end",
+            goes_on.as_bytes(),
+            "invalid_argument FILE: it goes on after its end, at line 2, column 1",
+        ),
         ("the bare token", TOKEN.as_bytes(), "invalid_argument FILE: it is not JSON at line 1, column 1"),
         ("a number", b"{\"token\":8}", "invalid_argument FILE: it is not an object with the texts"),
         ("half a token", b"{\"token\":\"sit_8uVq\"}", "token_malformed FILE: The token looks incomplete"),
