@@ -65,18 +65,13 @@ impl Worker {
 
     /// Gives the lease up, and then writes the file that confirms it; again as often as it is asked for.
     pub(super) fn release_file(&mut self, path: &Path) -> Outcome {
-        let given_up = matches!(self.keeper.state.license, License::HandedBack(_));
         let (state, outcome) = self.step(Input::HandedBack);
         if outcome.code != Code::Ok {
             return outcome;
         }
-        if !given_up {
-            self.keeper.answered(state);
-            // While the disk still has the lease, confirming that it is gone would not be true.
-            let given_up = self.keeper.save().and_then(|()| self.keeper.forget_token());
-            if let Err(error) = given_up {
-                return self.not_given_up(error);
-            }
+        // While the disk still has the lease, confirming that it is gone would not be true.
+        if let Err(error) = self.keeper.hand_back(state) {
+            return self.not_given_up(error);
         }
         let License::HandedBack(given) = self.keeper.state.license.clone() else {
             return Outcome::of(Code::NoToken); // another process has taken a lease meanwhile

@@ -110,11 +110,6 @@ pub fn replace(
     Ok(())
 }
 
-/// Makes a file in `folder` and takes it away again. A disk that is merely full lets it.
-pub fn try_to_write(folder: &Path) -> io::Result<()> {
-    tempfile::Builder::new().prefix(Kind::State.prefix()).suffix(SUFFIX).tempfile_in(folder).map(drop)
-}
-
 /// Tries `action` again for `tries` times 20 ms while another program holds the file. Virus scanners and indexers do
 /// that on Windows to files that were just written; elsewhere an open file stops nobody.
 pub fn patiently<T>(mut tries: u32, mut action: impl FnMut() -> io::Result<T>) -> io::Result<T> {
