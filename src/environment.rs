@@ -1,4 +1,7 @@
 use seatlock_protocol::setting;
+use std::env::var_os;
+use std::ffi::OsString;
+use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 /// A variable that holds bytes that are no text in UTF-8.
@@ -12,7 +15,17 @@ pub struct NotUtf8(pub &'static str);
 /// # Errors
 /// [`NotUtf8`].
 pub fn variable(name: &'static str) -> Result<Option<Zeroizing<String>>, NotUtf8> {
-    let set = std::env::var_os(name).map(std::ffi::OsString::into_string);
+    let set = var_os(name).map(OsString::into_string);
     let text = set.transpose().map_err(|_| NotUtf8(name))?.map(Zeroizing::new);
     Ok(text.and_then(|text| setting(&text).map(|said| Zeroizing::new(said.to_owned()))))
+}
+
+/// As [`variable`], for what names a file or folder: such a name need not be text.
+#[must_use]
+pub fn path(name: &'static str) -> Option<PathBuf> {
+    let set = var_os(name)?;
+    match set.to_str() {
+        Some(text) => setting(text).map(PathBuf::from),
+        None => Some(set.into()),
+    }
 }

@@ -41,7 +41,9 @@ pub(super) fn machine_id(option: Option<&str>) -> Result<Option<String>, Failure
 
 /// `SEATLOCK_STATE_DIR`. A relative path would depend on where the host was started.
 pub(super) fn state_folder(option: Option<PathBuf>) -> Result<Option<PathBuf>, Failure> {
-    Ok(taken("SEATLOCK_STATE_DIR", Options::checked_state_folder)?.or(option))
+    let name = "SEATLOCK_STATE_DIR";
+    let set = environment::path(name).map(Options::checked_state_folder).transpose();
+    Ok(set.map_err(|failure| from(name, failure))?.or(option))
 }
 
 /// `SEATLOCK_OFFLINE`: whether it keeps networking off.

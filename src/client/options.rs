@@ -7,7 +7,7 @@ use crate::net::{Certificate, ProxyChoice, certificates};
 use reqwest::Url;
 use seatlock_protocol::{Code, PublicKey, address, is_invisible, proxy};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Most keys of both kinds that can be pinned.
@@ -120,7 +120,7 @@ impl Options {
         Ok(())
     }
 
-    pub(super) fn checked_state_folder(path: &str) -> Result<PathBuf, Failure> {
+    pub(super) fn checked_state_folder(path: impl Into<PathBuf>) -> Result<PathBuf, Failure> {
         absolute("the state folder", path)
     }
 
@@ -299,9 +299,9 @@ pub(super) fn safe_address(what: &str, url: &str) -> Result<Url, Failure> {
     address::address(url).map_err(|error| invalid(format!("{what}: {error}")))
 }
 
-fn absolute(what: &str, path: &str) -> Result<PathBuf, Failure> {
-    let absolute = Path::new(path).is_absolute();
-    if absolute { Ok(PathBuf::from(path)) } else { Err(invalid(format!("{what} must be an absolute path"))) }
+fn absolute(what: &str, path: impl Into<PathBuf>) -> Result<PathBuf, Failure> {
+    let path = path.into();
+    if path.is_absolute() { Ok(path) } else { Err(invalid(format!("{what} must be an absolute path"))) }
 }
 
 pub(super) fn not_empty(what: &str, text: &str) -> Result<String, Failure> {

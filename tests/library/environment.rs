@@ -75,6 +75,7 @@ fn table_of_variables() {
     assert!(plain.starts_with("ok ") && farm.starts_with("ok ") && farm != plain);
     // Below another folder, for another computer: only what stands before it is the same.
     let elsewhere = farm.replace(&folder.path().join("state").display().to_string(), "/tmp/lic");
+    let latin = elsewhere.replace("/tmp/lic", "/tmp/\u{fffd}");
     let shown = |text: &str| text.split(' ').nth(1).unwrap().to_owned();
     // (variables, code and words, or for "ok" whose machine id)
     type Row<'a> = (&'a [(&'a str, &'a [u8])], &'a str);
@@ -99,7 +100,9 @@ fn table_of_variables() {
             "invalid_argument SEATLOCK_STATE_DIR: the state folder must be",
         ),
         (&[("SEATLOCK_STATE_DIR", b"lic")], "invalid_argument SEATLOCK_STATE_DIR: the state folder must be"),
-        (&[("SEATLOCK_STATE_DIR", b"/tmp/\xe9")], "invalid_utf8 SEATLOCK_STATE_DIR is not UTF-8"),
+        // Names of folders need not be text.
+        (&[(ID, b"farm-node-0017"), ("SEATLOCK_STATE_DIR", b"/tmp/\xe9")], &latin),
+        (&[("SEATLOCK_STATE_DIR", b"\xe9")], "invalid_argument SEATLOCK_STATE_DIR: the state folder must be"),
         (&[("SEATLOCK_SERVER", b"\"https://other.test/\"")], &plain),
         (
             &[("SEATLOCK_SERVER", b"other.test")],
