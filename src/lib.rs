@@ -18,7 +18,7 @@ pub mod license;
 pub mod machine;
 /// Talks: HTTP and what came back.
 pub mod net;
-/// What the operating system has too little of.
+/// Why the operating system refuses something, in words for people.
 mod scarcity;
 /// Keeps: state and token on disk.
 pub mod store;

@@ -1,6 +1,8 @@
 use super::failure::Failure;
 use super::options::{Options, invalid};
+use super::out_of;
 use crate::environment;
+use crate::scarcity::{reason, scarce};
 use reqwest::Url;
 use seatlock_protocol::{
     Code, Token, TokenKind,
@@ -129,7 +131,10 @@ fn read_account(path: &Path) -> Result<Option<Account>, Failure> {
         Ok(_) => return Err(unusable("it is no file of a token")),
         Err(error) => Err(error),
     };
-    let bytes = bytes.map_err(|error| unusable(&format!("it can not be read ({})", error.kind())))?;
+    let bytes = bytes.map_err(|error| match scarce(&error) {
+        Some(words) => out_of(words),
+        None => unusable(&format!("it cannot be read: {}", reason(&error))),
+    })?;
     edited::object(&bytes).map(Some).map_err(|error| match error {
         EditedError::OtherShape { .. } => {
             unusable("it is not an object with the texts \"host\" and \"token\"")

@@ -1,6 +1,7 @@
 use super::Consent;
 use super::worker::Worker;
 use crate::license::{Effect, HandedBack, Input, License, Outcome, Requested, Signed, SignedObject, step};
+use crate::scarcity::reason;
 use crate::store::{read_carried, write_carried};
 use seatlock_protocol::{
     Code, Nonce, Token, TokenHash,
@@ -33,7 +34,7 @@ impl Worker {
     pub(super) fn import_file(&mut self, path: &Path) -> Outcome {
         let bytes = match read_carried(path, MAX_FILE) {
             Ok(bytes) => bytes,
-            Err(error) => return unusable(path, &error.to_string()),
+            Err(error) => return unusable(path, &reason(&error)),
         };
         let LeaseFile { lease, renewal, keyset } = match LeaseFile::parse(&bytes) {
             Ok(file) => file,
@@ -109,7 +110,7 @@ impl Worker {
         let written = file.to_bytes().map_err(Into::into).and_then(|bytes| write_carried(path, &bytes));
         match written {
             Ok(()) => Outcome::of(Code::Ok),
-            Err(error) => unusable(path, &error.to_string()),
+            Err(error) => unusable(path, &reason(&error)),
         }
     }
 }

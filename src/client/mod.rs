@@ -40,7 +40,7 @@ pub use snapshot::Status;
 use crate::license::{Credential, LockState, Rules};
 use crate::machine::{self, ForkGuard, Identity};
 use crate::net::{Http, Route};
-use crate::scarcity::scarce;
+use crate::scarcity::{reason, scarce};
 use crate::store::{Folder, Seal};
 use environment::Provision;
 use event::Mailbox;
@@ -459,10 +459,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn refused(error: &std::io::Error) -> Failure {
     match scarce(error) {
         Some(words) => out_of(words),
-        None => Failure::new(
-            Code::Internal,
-            format!("the operating system refused what the library needs: {error}"),
-        ),
+        None => {
+            let why = reason(error);
+            Failure::new(Code::Internal, format!("the library does not get what it needs to run: {why}"))
+        }
     }
 }
 

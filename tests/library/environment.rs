@@ -238,6 +238,9 @@ fn table_of_account_files() {
         assert!(said.starts_with(&expected), "{what}: {said}, not {expected}");
         assert!(!said.contains("8uVq"), "{what}: {said}");
     }
+    let long = tempfile::tempdir().unwrap().path().join("x".repeat(300));
+    let said = Client::open(&options(&long)).err().unwrap().to_string();
+    assert!(said.contains("it cannot be read: its name is too long or not allowed"), "{said}");
 }
 
 /// The words of every address that a plug-in is given; what they mean is a table of the protocol.
