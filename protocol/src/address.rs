@@ -81,6 +81,12 @@ pub fn issuer_name(text: &str) -> String {
     address(text).map_or_else(|_| text.to_owned(), |url| spelled(&url).to_owned())
 }
 
+/// Whether two names are those of one issuer, each in its own spelling.
+#[must_use]
+pub fn is_same_issuer(one: &str, other: &str) -> bool {
+    one == other || issuer_name(one) == issuer_name(other)
+}
+
 /// Whether an address stays on this computer.
 #[must_use]
 pub fn is_loopback(url: &Url) -> bool {
@@ -140,5 +146,30 @@ mod tests {
             }
         }
         assert_eq!(issuer_name("Example Licenses"), "Example Licenses");
+    }
+
+    #[test]
+    fn table_of_issuers() {
+        for (one, other, same) in [
+            ("https://license.example.com", "https://license.example.com", true),
+            ("https://license.example.com", "https://license.example.com/", true),
+            ("https://license.example.com", "HTTPS://License.Example.COM:443//", true),
+            ("http://127.0.0.1:8787", " http://127.0.0.1:8787/", true),
+            ("Example Licenses", "Example Licenses", true),
+            ("license.example.com", "license.example.com", true),
+            // Of which address that is the name, nobody knows.
+            ("https://license.example.com", "license.example.com", false),
+            ("https://license.example.com", "https://license.example.com:8443", false),
+            ("https://license.example.com", "https://license.example.com/lic", false),
+            ("https://license.example.com/Lic", "https://license.example.com/lic", false),
+            ("https://license.example.com", "http://license.example.com", false),
+            ("https://license.example.com", "https://ada@license.example.com", false),
+            ("https://license.example.com", "https://license.example.com/?x", false),
+            ("https://license.example.com", "", false),
+            ("Example Licenses", "example licenses", false),
+        ] {
+            assert_eq!(is_same_issuer(one, other), same, "{one:?} {other:?}");
+            assert_eq!(is_same_issuer(other, one), same, "{one:?} {other:?}");
+        }
     }
 }

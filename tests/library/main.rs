@@ -29,6 +29,7 @@ mod lifecycle;
 #[cfg(all(feature = "capi", target_os = "linux"))]
 mod load;
 mod secrets_and_proxies;
+mod signed_texts;
 mod source;
 mod unsigned_members;
 #[cfg(all(feature = "capi", target_os = "linux"))]
