@@ -1,7 +1,7 @@
 //! What people set in variables, and what they save in files: one table of each, every row with the code and the words that
 //! come of it. Variables are set for a process of its own, because those of this one are every test's.
 
-use seatlock::{Client, Code, Intent, Options};
+use seatlock::{Client, Code, Consent, Failure, Intent, Options};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -32,19 +32,27 @@ fn options(folder: &Path) -> Options {
 fn a_process_with_variables() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let action = std::env::var(ACTION).unwrap();
+    let words = |code: Code, message: &str| format!("{code} {message}");
+    let done =
+        |done: Result<String, Failure>| done.unwrap_or_else(|failure| words(failure.code, &failure.message));
     let said = match Client::open(&options(Path::new(&folder))) {
-        Err(failure) => format!("{} {failure}", failure.code),
+        _ if action == "machine-id" => done(
+            seatlock::machine_identity("com.example.bridge", Some("of-the-host"))
+                .map(|found| found.id.short()),
+        ),
+        Err(failure) => words(failure.code, &failure.message),
         Ok(client) if action == "open" => {
             let short = client.text(seatlock::Text::MachineShort).unwrap().unwrap();
             format!("ok {short} {}", client.text(seatlock::Text::StateFolder).unwrap().unwrap())
         }
+        Ok(client) if action == "allow" => done(client.allow_network(true).map(|()| "ok".to_owned())),
         Ok(client) => {
             let started = match action.as_str() {
                 "preflight" => client.preflight(Some(TOKEN)).unwrap(),
                 _ => client.ping(Intent::Launch).unwrap(),
             };
             let event = client.wait(started, Duration::from_secs(60)).unwrap().unwrap();
-            format!("{} {}", event.code, event.message)
+            words(event.code, &event.message)
         }
     };
     println!("{MARK}{said}");
@@ -134,6 +142,17 @@ fn table_of_variables() {
         ),
         (&[("SEATLOCK_SCOPES", b"a\"b")], "invalid_argument SEATLOCK_SCOPES: the scopes are names"),
         (
+            &[
+                ("SEATLOCK_ISSUER_URL", b"https://login.test/\n"),
+                ("SEATLOCK_CLIENT_ID", b"farm"),
+                ("SEATLOCK_CLIENT_SECRET", b"'xyzzy'\r\n"),
+                ("SEATLOCK_SCOPES", b" \"seat:use\" "),
+                ("SEATLOCK_AUDIENCE", b"\t"),
+            ],
+            &plain,
+        ),
+        (&[("SEATLOCK_AUDIENCE", b"\xe9")], "invalid_utf8 SEATLOCK_AUDIENCE is not UTF-8"),
+        (
             &[("SEATLOCK_CLIENT_ID", b"farm")],
             "invalid_argument the issuer's address is missing: set it, or SEATLOCK_ISSUER_URL",
         ),
@@ -144,6 +163,16 @@ fn table_of_variables() {
         assert!(!said.contains("8uVq") && !said.contains("zzy"), "{said}");
     }
     assert_ne!(shown(&plain), shown(&farm));
+    for (variable, expected) in [
+        (&b""[..], shown(&said(folder.path(), "open", &[(ID, b"of-the-host")]))),
+        (b"\"farm-node-0017\"\n", shown(&farm)),
+        (
+            b"rendu-\xe9-0017",
+            "invalid_utf8 SEATLOCK_MACHINE_ID is not UTF-8; correct it or take it away".to_owned(),
+        ),
+    ] {
+        assert_eq!(said(folder.path(), "machine-id", &[(ID, variable)]), expected);
+    }
 }
 
 #[test]
@@ -193,6 +222,11 @@ fn table_of_network_variables() {
         (&[("SEATLOCK_OFFLINE", b"No")], Code::Unreachable, direct),
         (&[("SEATLOCK_OFFLINE", b"\"off\"")], Code::Unreachable, direct),
     ];
+    let stays =
+        "network_disallowed networking stays off, because the environment variable SEATLOCK_OFFLINE is set";
+    for (value, expected) in [(&b"1"[..], stays), (b"off", "ok"), (b"", "ok")] {
+        assert_eq!(said(folder.path(), "allow", &[("SEATLOCK_OFFLINE", value)]), expected);
+    }
     for (variables, code, words) in rows {
         let said = said(folder.path(), "preflight", variables);
         assert!(said.starts_with(code.name()) && said.contains(words), "{variables:?}: {said}, not {words}");
@@ -207,11 +241,10 @@ fn table_of_account_files() {
     let utf16: Vec<u8> =
         [0xfeff].into_iter().chain(token.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     let cut = &token.as_bytes()[..token.len() - 1];
-    let elsewhere = format!(r#"{{"token":"{TOKEN}","host":"http://evil.example"}}"#);
     // (what, content, code and words)
     let rows: &[(&str, &[u8], &str)] = &[
-        ("as written", token.as_bytes(), "ok "),
-        ("with a byte order mark", marked.as_bytes(), "ok "),
+        ("as written", token.as_bytes(), "ok"),
+        ("with a byte order mark", marked.as_bytes(), "ok"),
         ("UTF-16", &utf16, "invalid_argument FILE: it is UTF-16; save it as UTF-8"),
         ("Latin-1", b"{\n\"token\":\"\xe9\"}", "invalid_argument FILE: it is not text in UTF-8 at line 2"),
         ("empty", b"", "invalid_argument FILE: it is empty"),
@@ -224,29 +257,149 @@ fn table_of_account_files() {
         ("the bare token", TOKEN.as_bytes(), "invalid_argument FILE: it is not JSON at line 1, column 1"),
         ("a number", b"{\"token\":8}", "invalid_argument FILE: it is not an object with the texts"),
         ("half a token", b"{\"token\":\"sit_8uVq\"}", "token_malformed FILE: The token looks incomplete"),
-        ("a host, which is none of its business", elsewhere.as_bytes(), "ok "),
     ];
     for (what, content, expected) in rows {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("credentials.json");
-        std::fs::write(&file, content).unwrap();
-        let said = match Client::open(&options(folder.path())) {
-            Ok(_) => "ok ".to_owned(),
-            Err(failure) => format!("{} {failure}", failure.code),
-        };
-        let expected = expected.replace("FILE", &file.display().to_string());
-        assert!(said.starts_with(&expected), "{what}: {said}, not {expected}");
-        assert!(!said.contains("8uVq"), "{what}: {said}");
+        for name in ["rpd_account.json", "credentials.json"] {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join(name);
+            std::fs::write(&file, content).unwrap();
+            let said = opened(folder.path());
+            let expected = expected.replace("FILE", &file.display().to_string());
+            assert!(said.starts_with(&expected), "{name}, {what}: {said}, not {expected}");
+            assert!(!said.contains("8uVq"), "{name}, {what}: {said}");
+        }
     }
-    let long = tempfile::tempdir().unwrap().path().join("x".repeat(300));
-    let said = Client::open(&options(&long)).err().unwrap().to_string();
+    // The one of them names a server, the other has none of its own.
+    let elsewhere = format!(r#"{{"token":"{TOKEN}","host":"http://evil.example"}}"#);
+    for (name, expected) in [("credentials.json", "ok"), ("rpd_account.json", "https is required")] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(name), &elsewhere).unwrap();
+        let said = opened(folder.path());
+        assert!(said.contains(expected), "{name}: {said}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(opened(folder.path()), "ok", "there is none");
+    std::fs::create_dir(folder.path().join("credentials.json")).unwrap();
+    let said = opened(folder.path());
+    assert!(said.contains("credentials.json: it is no file of a token"), "{said}");
+    let said = opened(&folder.path().join("x".repeat(300)));
     assert!(said.contains("it cannot be read: its name is too long or not allowed"), "{said}");
+}
+
+fn opened(folder: &Path) -> String {
+    match Client::open(&options(folder)) {
+        Ok(_) => "ok".to_owned(),
+        Err(failure) => format!("{} {failure}", failure.code),
+    }
+}
+
+/// What is read is a table of the protocol; here is what comes of it before anything is sent.
+#[test]
+fn table_of_pasted_tokens() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options(folder.path());
+    options.set_network_allowed(false);
+    let client = Client::open(&options).unwrap();
+    let isolated = format!("Token: \u{2066}<{TOKEN}>\u{2069}.");
+    let api = "sat_8uVq2ZtYw0LkSx7RmBnD4cJhPf3GaE0HOh8r";
+    let incomplete = "token_malformed The token looks incomplete or mistyped";
+    for (what, pasted, words) in [
+        ("as made", TOKEN, ""),
+        ("found in what surrounds it", &isolated, ""),
+        ("nothing", "", incomplete),
+        ("half of it", &TOKEN[..20], incomplete),
+        ("one letter too many", &format!("{TOKEN}x"), incomplete),
+        ("two that differ", &format!("{TOKEN} sit_00000000000000000000000000000043mIkN"), incomplete),
+        (
+            "an API token",
+            api,
+            "token_wrong_kind This is an API token; this plug-in needs an integration token",
+        ),
+    ] {
+        let consent = Consent { terms: true, remember: false };
+        for started in [client.activate(pasted, consent), client.preflight(Some(pasted))] {
+            let said = match started {
+                Ok(operation) => {
+                    let event = client.wait(operation, Duration::from_secs(60)).unwrap().unwrap();
+                    assert_eq!(event.code, Code::NetworkDisallowed, "{what}: it was taken");
+                    assert!(
+                        event.message.contains("The host application has switched it off"),
+                        "{}",
+                        event.message
+                    );
+                    String::new()
+                }
+                Err(failure) => format!("{} {failure}", failure.code),
+            };
+            assert!(said.starts_with(words) && said.is_empty() == words.is_empty(), "{what}: {said}");
+            assert!(!said.contains("8uVq"), "{what}: {said}");
+        }
+    }
+}
+
+/// The words of what a host hands on from a field of its own.
+#[test]
+fn table_of_proxies() {
+    let form = "the proxy's address: it is not like http://user:password@host:port";
+    let kind = "the proxy's address: it is no HTTP proxy";
+    for (text, words) in [
+        ("", ""),
+        (" http://proxy.test:3128\n", ""),
+        ("proxy.test:3128", ""),
+        ("http://ada:hunter2@proxy.test:3128", ""),
+        ("http://ada:hun#ter2@proxy.test:3128", form),
+        ("http://DOMAIN\\ada:hunter2@proxy.test", form),
+        ("//proxy.test", form),
+        ("socks5://ada:hunter2@proxy.test", kind),
+    ] {
+        let said =
+            Options::new().set_proxy(text).err().map(|failure| failure.to_string()).unwrap_or_default();
+        assert!(said.starts_with(words) && said.is_empty() == words.is_empty(), "{text:?}: {said}");
+        assert!(!said.contains("ter2"), "{said}");
+    }
+}
+
+/// A request is written where nothing is, or a file; a device, a pipe and a folder stay what they are.
+#[test]
+fn table_of_places_for_a_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = Client::open(&options(folder.path())).unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir(at("folder")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+    assert!(Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
+    // Root alone may make one; a link to one is refused for everybody.
+    let device = Command::new("mknod").arg(at("device")).args(["c", "1", "3"]).output();
+    let device = device.is_ok_and(|made| made.status.success());
+    std::os::unix::fs::symlink("/dev/null", at("link")).unwrap();
+    std::fs::write(at("file"), "older").unwrap();
+    for (name, words) in [
+        ("new", ""),
+        ("file", ""),
+        ("folder", "it is no ordinary file"),
+        ("socket", "it is no ordinary file"),
+        ("pipe", "it is no ordinary file"),
+        ("link", "it is no ordinary file"),
+        ("device", if device { "it is no ordinary file" } else { "" }),
+        ("nowhere/request", "it is not there"),
+        ("file/request", "its path leads through what is no folder"),
+    ] {
+        let before = std::fs::symlink_metadata(at(name)).map(|found| found.file_type()).ok();
+        let consent = Consent { terms: true, remember: false };
+        let started = client.request_file(TOKEN, consent, &at(name)).unwrap();
+        let event = client.wait(started, Duration::from_secs(60)).unwrap().unwrap();
+        let code = if words.is_empty() { Code::Ok } else { Code::FileUnusable };
+        assert_eq!(event.code, code, "{name}: {}", event.message);
+        assert!(event.message.contains(words), "{name}: {}", event.message);
+        let after = std::fs::symlink_metadata(at(name)).map(|found| found.file_type()).ok();
+        assert!(words.is_empty() || before == after, "{name}");
+    }
 }
 
 /// The words of every address that a plug-in is given; what they mean is a table of the protocol.
 #[test]
 fn table_of_addresses() {
-    let refused = |set: fn(&mut Options, &str) -> Result<(), seatlock::Failure>, text: &str| {
+    let refused = |set: fn(&mut Options, &str) -> Result<(), Failure>, text: &str| {
         set(&mut Options::new(), text).err().map(|failure| failure.to_string()).unwrap_or_default()
     };
     for (text, words) in [
