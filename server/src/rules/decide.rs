@@ -408,7 +408,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Two living leases of one seat: by a copy, or because a restored database gave the seat away again.
-    fn suspect_clone(&mut self, caller: &Caller) {
+    pub(super) fn suspect_clone(&mut self, caller: &Caller) {
         let reminder = self.seat.clone_suspected_at.map(|seen| seen.plus(CLONE_REMINDER));
         if reminder.is_none_or(|at| at <= self.now) {
             self.seat.clone_suspected_at = Some(self.now);

@@ -19,6 +19,11 @@ impl Draft<'_> {
             return Ok(());
         }
         self.check_place()?;
+        // Whoever is left without the seat was given a lease of it since the mark, which lives on.
+        if self.seat.holding().is_some_and(|left| left.last_ping > lost.marked && left.lease_until > self.now)
+        {
+            self.suspect_clone(caller);
+        }
         let (machine, since) = (caller.machine.clone(), lost.iat);
         let holding = Holding { machine: machine.clone(), since, last_ping: since, lease_until: lost.exp };
         self.enter(SeatState::InUse(holding));

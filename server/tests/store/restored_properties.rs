@@ -245,6 +245,32 @@ proptest! {
     }
 }
 
+#[test]
+fn a_seat_that_a_proof_takes_from_a_living_lease_is_written_down() {
+    // Whether the machine of the backup asks between the mark and the proof.
+    for asks in [true, false] {
+        let mut world = World::new(1);
+        world.try_create();
+        let mut story = Story { world, clients: BTreeMap::new(), tokens: [0; 8], restored: None };
+        let activate = |machine| Step::Call { seat: 0, call: Call::Activate, machine };
+        for step in [activate(1), Step::Pass(8 * DAY)] {
+            story.take(&step);
+        }
+        let backup = back_up(&story);
+        // Silent for too long, it loses the seat to another one, and is told.
+        for step in [Step::Pass(8 * DAY), activate(0), activate(1)] {
+            story.take(&step);
+        }
+        restore(&mut story, backup);
+        let taken = if asks { story.take(&activate(1)) } else { None };
+        assert_eq!(taken.is_some_and(|(.., answer)| matches!(answer, Answer::Lease { .. })), asks);
+        assert!(matches!(story.take(&activate(0)), Some((.., Answer::Lease { .. }))));
+        assert_eq!(story.holder(0), Some(0));
+        assert_eq!(story.lease(0, 1).is_some(), asks);
+        assert_eq!(story.world.events(0).contains(&AuditEvent::CloneSuspected), asks);
+    }
+}
+
 /// What a lease says, and the request that shows it.
 #[derive(Clone)]
 struct Shown {
