@@ -213,7 +213,8 @@ impl Client {
     /// Gives the seat back and forgets the token. Returns at once.
     ///
     /// # Errors
-    /// [`Code::Busy`].
+    /// [`Code::Busy`]. The operation ends with [`Code::StoreUnwritable`] when the license can not be taken off the disk;
+    /// then the server is not asked, and nothing has changed.
     pub fn release(&self) -> Result<OperationId, Failure> {
         self.start(Work::Release)
     }
@@ -278,7 +279,7 @@ impl Client {
     /// over (RFC 7009), if it can be told. Release the seat first if another computer should have it. Returns at once.
     ///
     /// # Errors
-    /// [`Code::Busy`].
+    /// [`Code::Busy`]. The operation ends with [`Code::StoreUnwritable`] when the license is still on disk.
     pub fn sign_out(&self) -> Result<OperationId, Failure> {
         self.start(Work::SignOut)
     }
@@ -286,7 +287,7 @@ impl Client {
     /// Forgets token and license on this computer. Returns at once.
     ///
     /// # Errors
-    /// [`Code::Busy`].
+    /// [`Code::Busy`]. The operation ends with [`Code::StoreUnwritable`] when the license is still on disk.
     pub fn forget(&self) -> Result<OperationId, Failure> {
         self.start(Work::Forget)
     }
