@@ -26,7 +26,7 @@ const FORMAT: [(char, char); 21] = [
 ];
 
 fn is_format(c: char) -> bool {
-    FORMAT.iter().any(|(first, last)| (*first..=*last).contains(&c))
+    !c.is_ascii() && FORMAT.iter().any(|(first, last)| (*first..=*last).contains(&c))
 }
 
 /// Control characters and the two that end a line or a paragraph (`Cc`, `Zl`, `Zp`).

@@ -8,7 +8,8 @@ import ctypes
 import sys
 import time
 
-library, folder, milliseconds = sys.argv[1:]
+# Hosts put arguments of their own before.
+library, folder, milliseconds = sys.argv[-3:]
 seatlock = ctypes.CDLL(library)
 Wake = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 count = 0

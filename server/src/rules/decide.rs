@@ -236,8 +236,8 @@ impl<'a> Draft<'a> {
         let lease_until = holding.lease_until.max(terms.exp);
         self.seat.state = SeatState::InUse(Holding { last_ping: self.now, lease_until, ..holding });
         self.seat.last_used_at = Some(self.now);
-        // The word of a computer whose clock may be wrong: what has not been yet was not.
-        let offline = caller.last_offline.filter(|at| *at <= self.now);
+        // It was, and before this request. Whole seconds of two clocks may differ by one, and wrong clocks by years.
+        let offline = caller.last_offline.map(|at| at.min(self.now));
         self.seat.last_offline_at = self.seat.last_offline_at.max(offline);
         self.seat.launches = self.seat.launches.saturating_add(caller.launches);
         if call.submits_token() {

@@ -658,18 +658,18 @@ fn a_lease_carries_what_plan_and_add_ons_grant_each_once() {
 }
 
 #[test]
-fn what_has_not_been_yet_was_no_use_without_the_server() {
+fn a_use_without_the_server_was_before_it_is_reported() {
     // (what was known before, what is reported, what is known then), in seconds before now
     for (before, reported, after) in [
         (None, None, None),
         (None, Some(60), Some(60)),
         (None, Some(0), Some(0)),
-        (None, Some(-1), None),
-        (None, Some(-100_000_000), None),
+        (None, Some(-1), Some(0)),
+        (None, Some(-100_000_000), Some(0)),
         (Some(60), None, Some(60)),
         (Some(60), Some(30), Some(30)),
         (Some(60), Some(90), Some(60)),
-        (Some(60), Some(-1), Some(60)),
+        (Some(60), Some(-1), Some(0)),
     ] {
         let mut world = World::new(1);
         let seat = world.create();
