@@ -27,7 +27,7 @@ fn flagged(file: &Path, flag: &str) -> bool {
     Command::new("chattr").arg(flag).arg(file).output().is_ok_and(|done| done.status.success())
 }
 
-const OBSTACLES: [Obstacle; 6] = [
+const OBSTACLES: [Obstacle; 7] = [
     Obstacle {
         name: "the disk went away",
         put: |folder| fs::rename(folder, away(folder)).is_ok(),
@@ -63,6 +63,11 @@ const OBSTACLES: [Obstacle; 6] = [
         take: |folder| assert!(flagged(&folder.join("state.json"), "-i")),
     },
     Obstacle {
+        name: "the generation before is immutable",
+        put: |folder| flagged(&folder.join("state.previous.json"), "+i"),
+        take: |folder| assert!(flagged(&folder.join("state.previous.json"), "-i")),
+    },
+    Obstacle {
         name: "the token is immutable",
         put: |folder| flagged(&folder.join("token"), "+i"),
         take: |folder| assert!(flagged(&folder.join("token"), "-i")),
@@ -93,6 +98,7 @@ fn activated(server: &Running, name: &str) -> (Computer, Client, Seat, PathBuf) 
     let (computer, seat) = (Computer::new(name), server.create_seat("artist@example.com").unwrap());
     let client = computer.open(server);
     assert_eq!(end_of(&client, client.activate(&seat.token, AGREED)).code, Code::Ok);
+    assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok);
     let folder = computer.file("state.json").unwrap().parent().unwrap().to_owned();
     (computer, client, seat, folder)
 }
