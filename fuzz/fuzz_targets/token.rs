@@ -17,7 +17,9 @@ fuzz_target!(|pasted: &str| {
                     pasted.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
                 let (kind, secret) = text.split_at(4);
                 let found = cleaned.match_indices(secret).any(|(at, _)| {
-                    cleaned[..at].get(at.saturating_sub(4)..).is_some_and(|found| found.eq_ignore_ascii_case(kind))
+                    cleaned[..at]
+                        .get(at.saturating_sub(4)..)
+                        .is_some_and(|found| found.eq_ignore_ascii_case(kind))
                 });
                 assert!(found, "what was read does not stand there");
             }

@@ -68,7 +68,7 @@ impl Token {
     pub const LEN: usize = PREFIX_LEN + BODY_LEN + CHECK_LEN;
 
     /// Finds the token in what a person pasted, when only one reading is possible. Around it may stand what is neither
-    /// ASCII letter nor digit, and any text beyond that; within it only what [`is_noise`] names. The check characters
+    /// ASCII letter nor digit, and any text beyond that; within it only what counts as noise. The check characters
     /// leave no doubt: of four thousand million texts that look like a token one passes by chance.
     ///
     /// # Errors
