@@ -561,7 +561,7 @@ int32_t seatlock_options_set_product(struct seatlock_options *options,
  * SEATLOCK_SERVER comes before it.
  *
  * Every SEATLOCK_ variable of the environment is read in one way: as UTF-8, but for the name of a folder, without white
- * space around it and one pair of quotes; an empty one is not set. One that can not be used makes `seatlock_client_open`
+ * space around it and one pair of quotes; an empty one is not set. One that cannot be used makes `seatlock_client_open`
  * fail, with a message that names it. [one thread at a time]
  */
 int32_t seatlock_options_set_server(struct seatlock_options *options,
@@ -623,7 +623,7 @@ int32_t seatlock_options_set_proxy(struct seatlock_options *options,
 
 /**
  * Trusts further certificate authorities beside the operating system's: one or more certificates in PEM, `size`
- * bytes, 1 MiB at most, with or without a byte order mark. One that can not be an authority is refused, with its number.
+ * bytes, 1 MiB at most, with or without a byte order mark. One that cannot be an authority is refused, with its number.
  * [one thread at a time]
  */
 int32_t seatlock_options_add_ca_certificates(struct seatlock_options *options,
@@ -667,7 +667,8 @@ int32_t seatlock_options_set_network_allowed(struct seatlock_options *options,
 /**
  * Names a folder, an absolute path, in which `rpd_account.json` ({"host", "token"}) and `credentials.json` ({"token"})
  * may lie, which set up many machines without a person, in UTF-8, with or without a byte order mark. They are read by
- * `seatlock_client_open`, which fails when one is there and can not be used; its message names the place in it. SEATLOCK_TOKEN and SEATLOCK_SERVER in the environment come before both.
+ * `seatlock_client_open`, which fails when one is there and cannot be used; its message names the place in it.
+ * SEATLOCK_TOKEN and SEATLOCK_SERVER in the environment come before both.
  *
  * A token that was set up so comes before a remembered one and is never written down. The first ping of intent
  * SEATLOCK_PING_LAUNCH activates it: whoever sets it up submits it, and agrees to the terms that the plug-in names.
@@ -810,7 +811,7 @@ int32_t seatlock_client_ping(const struct seatlock_client *client,
  * Gives the seat back to the account, so that another computer can use it, and forgets the token here.
  * Returns at once; see `seatlock_client_activate`. The license says how often
  * a seat may be released. The operation ends with SEATLOCK_ERROR_STORE_UNWRITABLE, and the seat stays this computer's,
- * when the license can not be taken off the disk. [any thread]
+ * when the license cannot be taken off the disk. [any thread]
  */
 int32_t seatlock_client_release(const struct seatlock_client *client,
                                 uint64_t *operation,

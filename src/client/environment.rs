@@ -30,7 +30,7 @@ pub(super) fn taken<T>(
     text.map(|text| read(&text).map_err(|failure| from(name, failure))).transpose()
 }
 
-/// Says where it was that something can not be used.
+/// Says where it was that something cannot be used.
 fn from(source: &str, failure: Failure) -> Failure {
     Failure { message: format!("{source}: {}", failure.message).into(), ..failure }
 }

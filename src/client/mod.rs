@@ -213,7 +213,7 @@ impl Client {
     /// Gives the seat back and forgets the token. Returns at once.
     ///
     /// # Errors
-    /// [`Code::Busy`]. The operation ends with [`Code::StoreUnwritable`] when the license can not be taken off the disk;
+    /// [`Code::Busy`]. The operation ends with [`Code::StoreUnwritable`] when the license cannot be taken off the disk;
     /// then the server is not asked, and nothing has changed.
     pub fn release(&self) -> Result<OperationId, Failure> {
         self.start(Work::Release)

@@ -100,7 +100,7 @@ pub unsafe extern "C" fn seatlock_client_ping(
 /// Gives the seat back to the account, so that another computer can use it, and forgets the token here.
 /// Returns at once; see `seatlock_client_activate`. The license says how often
 /// a seat may be released. The operation ends with SEATLOCK_ERROR_STORE_UNWRITABLE, and the seat stays this computer's,
-/// when the license can not be taken off the disk. [any thread]
+/// when the license cannot be taken off the disk. [any thread]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_client_release(
     client: *const seatlock_client,

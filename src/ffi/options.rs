@@ -76,7 +76,7 @@ pub unsafe extern "C" fn seatlock_options_set_product(
 /// SEATLOCK_SERVER comes before it.
 ///
 /// Every SEATLOCK_ variable of the environment is read in one way: as UTF-8, but for the name of a folder, without white
-/// space around it and one pair of quotes; an empty one is not set. One that can not be used makes `seatlock_client_open`
+/// space around it and one pair of quotes; an empty one is not set. One that cannot be used makes `seatlock_client_open`
 /// fail, with a message that names it. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_server(
@@ -166,7 +166,7 @@ pub unsafe extern "C" fn seatlock_options_set_proxy(
 }
 
 /// Trusts further certificate authorities beside the operating system's: one or more certificates in PEM, `size`
-/// bytes, 1 MiB at most, with or without a byte order mark. One that can not be an authority is refused, with its number.
+/// bytes, 1 MiB at most, with or without a byte order mark. One that cannot be an authority is refused, with its number.
 /// [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_add_ca_certificates(
@@ -250,7 +250,8 @@ pub unsafe extern "C" fn seatlock_options_set_network_allowed(
 
 /// Names a folder, an absolute path, in which `rpd_account.json` ({"host", "token"}) and `credentials.json` ({"token"})
 /// may lie, which set up many machines without a person, in UTF-8, with or without a byte order mark. They are read by
-/// `seatlock_client_open`, which fails when one is there and can not be used; its message names the place in it. SEATLOCK_TOKEN and SEATLOCK_SERVER in the environment come before both.
+/// `seatlock_client_open`, which fails when one is there and cannot be used; its message names the place in it.
+/// SEATLOCK_TOKEN and SEATLOCK_SERVER in the environment come before both.
 ///
 /// A token that was set up so comes before a remembered one and is never written down. The first ping of intent
 /// SEATLOCK_PING_LAUNCH activates it: whoever sets it up submits it, and agrees to the terms that the plug-in names.

@@ -36,7 +36,7 @@ pub fn answer(status: u16, content_type: Option<&str>, retry_after: Option<u64>,
         }
         // Of a gateway, and of those that networks in front of servers have made up.
         502..=504 | 520..=527 => {
-            (Code::ServerError, "What stands in front of it can not reach it; HTTP status: {status}")
+            (Code::ServerError, "What stands in front of it cannot reach it; HTTP status: {status}")
         }
         301 | 308 => {
             (Code::Unreachable, "Its address has moved, says what answers there; HTTP status: {status}")
@@ -226,7 +226,7 @@ mod tests {
         let html = "text/html; charset=utf-8";
         let (page, refused) = ("The answer was a web page", "It refused the request without a signed answer");
         let (gateway, none) =
-            ("What stands in front of it can not reach it", "The answer was none of a license server");
+            ("What stands in front of it cannot reach it", "The answer was none of a license server");
         // (status, type, Retry-After, body, what it is: "signed" or a code, and the reason)
         type Row = (u16, &'static str, Option<u64>, &'static str, &'static str, &'static str);
         let cases: &[Row] = &[
@@ -253,7 +253,7 @@ mod tests {
             (405, PROBLEM, None, UNSIGNED, "unreachable", "has nothing at this address; HTTP status: 405"),
             (400, PROBLEM, None, UNSIGNED, "server_error", refused),
             (413, PROBLEM, None, UNSIGNED, "server_error", refused),
-            (502, html, None, "<html>", "server_error", "can not reach it; HTTP status: 502"),
+            (502, html, None, "<html>", "server_error", "cannot reach it; HTTP status: 502"),
             (503, html, None, "<html>", "server_error", gateway),
             (504, html, None, "<html>", "server_error", gateway),
             (502, "text/plain", None, "", "server_error", gateway),

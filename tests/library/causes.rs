@@ -30,7 +30,7 @@ fn table_of_causes() {
     let later = "Content-Type: text/html\r\nRetry-After: 9\r\n";
     let problem = "Content-Type: application/problem+json\r\n";
     let ours = r#"{"type":"about:blank","title":"t","status":404,"detail":"d","code":"invalid_argument"}"#;
-    let (page, gateway) = ("The answer was a web page", "What stands in front of it can not reach it");
+    let (page, gateway) = ("The answer was a web page", "What stands in front of it cannot reach it");
     // (what, scheme, what is answered, code, words)
     let rows: &[(&str, &str, String, Code, &str)] = &[
         (
