@@ -187,12 +187,12 @@ impl SeatsPage {
         self.licenses.iter().any(|license| license.state != LicenseState::WithoutSeats)
     }
 
-    /// Whether every license that serves has issued as many tokens as it has seats.
+    /// Whether every license that serves has issued as many tokens as it has seats. Too many are told of elsewhere.
     #[must_use]
     pub fn all_issued(&self) -> bool {
         let mut active =
             self.licenses.iter().filter(|license| license.state == LicenseState::Active).peekable();
-        active.peek().is_some() && active.all(|license| !license.can_create())
+        active.peek().is_some() && active.all(|license| license.tokens == license.seats_max)
     }
 
     /// Whether a license must be told from another one.
