@@ -557,15 +557,21 @@ int32_t seatlock_options_set_product(struct seatlock_options *options,
 
 /**
  * Sets the server's base address, such as "https://license.example.com". Required. Plain http is accepted for
- * loopback addresses only. [one thread at a time]
+ * loopback addresses only; an address without a scheme, with user or password, "?" or "#" is not. In the environment
+ * SEATLOCK_SERVER comes before it.
+ *
+ * Every SEATLOCK_ variable of the environment is read in one way: as UTF-8, but for the name of a folder, without white
+ * space around it and one pair of quotes; an empty one is not set. One that cannot be used makes `seatlock_client_open`
+ * fail, with a message that names it. [one thread at a time]
  */
 int32_t seatlock_options_set_server(struct seatlock_options *options,
                                     const char *url,
                                     struct seatlock_error *error);
 
 /**
- * Sets the issuer's name that leases must carry. The default is the server's address without a slash at its end;
- * set it when the server moves or has several addresses. [one thread at a time]
+ * Sets the issuer's name that leases must carry. The default is the server's address; set it when the server moves or
+ * has several addresses. Letter case of the host, the usual port and slashes at its end do not count.
+ * [one thread at a time]
  */
 int32_t seatlock_options_set_issuer(struct seatlock_options *options,
                                     const char *issuer,
@@ -589,7 +595,8 @@ int32_t seatlock_options_add_lease_key(struct seatlock_options *options,
 
 /**
  * Sets the folder below which state is kept, an absolute path. The default is the user's state folder of the
- * operating system; the environment variable SEATLOCK_STATE_DIR comes before both. [one thread at a time]
+ * operating system; the environment variable SEATLOCK_STATE_DIR, an absolute path too, comes before both.
+ * [one thread at a time]
  */
 int32_t seatlock_options_set_state_folder(struct seatlock_options *options,
                                           const char *path,
@@ -604,8 +611,11 @@ int32_t seatlock_options_set_machine_id(struct seatlock_options *options,
                                         struct seatlock_error *error);
 
 /**
- * Sets the proxy's address, user and password included where needed, or "" for no proxy at all. The default is
- * the environment (HTTPS_PROXY, NO_PROXY) and the operating system's setting. [one thread at a time]
+ * Sets the proxy's address, user and password included where needed, or "" for no proxy at all:
+ * "http://user:password@host:port", "https://..." or "host:port". In user and password, what is neither letter nor digit
+ * is written as % and two hexadecimal digits. The default is the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the
+ * operating system's setting; a variable that names no HTTP proxy ends requests with SEATLOCK_ERROR_UNREACHABLE, whose
+ * message names it. [one thread at a time]
  */
 int32_t seatlock_options_set_proxy(struct seatlock_options *options,
                                    const char *url,
@@ -613,7 +623,8 @@ int32_t seatlock_options_set_proxy(struct seatlock_options *options,
 
 /**
  * Trusts further certificate authorities beside the operating system's: one or more certificates in PEM, `size`
- * bytes, 1 MiB at most. [one thread at a time]
+ * bytes, 1 MiB at most, with or without a byte order mark. One that cannot be an authority is refused, with its number.
+ * [one thread at a time]
  */
 int32_t seatlock_options_add_ca_certificates(struct seatlock_options *options,
                                              const uint8_t *pem,
@@ -646,7 +657,8 @@ int32_t seatlock_options_set_background(struct seatlock_options *options,
 /**
  * 1, the default: the network may be used. 0: it may not, from the first moment on, until
  * `seatlock_client_allow_network` says otherwise. For hosts with a switch of their own, such as Blender's "Allow
- * Online Access". SEATLOCK_OFFLINE=1 in the environment keeps it off in any case. [one thread at a time]
+ * Online Access". SEATLOCK_OFFLINE=1 (or true, yes, on) in the environment keeps it off in any case.
+ * [one thread at a time]
  */
 int32_t seatlock_options_set_network_allowed(struct seatlock_options *options,
                                              uint32_t allowed,
@@ -654,8 +666,9 @@ int32_t seatlock_options_set_network_allowed(struct seatlock_options *options,
 
 /**
  * Names a folder, an absolute path, in which `rpd_account.json` ({"host", "token"}) and `credentials.json` ({"token"})
- * may lie, which set up many machines without a person. They are read by `seatlock_client_open`, which fails when one
- * is there and can not be used. SEATLOCK_TOKEN and SEATLOCK_SERVER in the environment come before both.
+ * may lie, which set up many machines without a person, in UTF-8, with or without a byte order mark. They are read by
+ * `seatlock_client_open`, which fails when one is there and cannot be used; its message names the place in it.
+ * SEATLOCK_TOKEN and SEATLOCK_SERVER in the environment come before both.
  *
  * A token that was set up so comes before a remembered one and is never written down. The first ping of intent
  * SEATLOCK_PING_LAUNCH activates it: whoever sets it up submits it, and agrees to the terms that the plug-in names.
@@ -797,7 +810,8 @@ int32_t seatlock_client_ping(const struct seatlock_client *client,
 /**
  * Gives the seat back to the account, so that another computer can use it, and forgets the token here.
  * Returns at once; see `seatlock_client_activate`. The license says how often
- * a seat may be released. [any thread]
+ * a seat may be released. The operation ends with SEATLOCK_ERROR_STORE_UNWRITABLE, and the seat stays this computer's,
+ * when the license cannot be taken off the disk. [any thread]
  */
 int32_t seatlock_client_release(const struct seatlock_client *client,
                                 uint64_t *operation,
@@ -842,7 +856,8 @@ int32_t seatlock_client_sign_in_device(const struct seatlock_client *client,
 /**
  * Forgets sign-in and license on this computer, as `seatlock_client_forget` does, and tells the issuer that the sign-in is
  * over, if it can be told. Release the seat first if another computer should have it. Returns at once; see
- * `seatlock_client_activate`. [any thread]
+ * `seatlock_client_activate`. The operation ends with SEATLOCK_ERROR_STORE_UNWRITABLE when the license is still on disk.
+ * [any thread]
  */
 int32_t seatlock_client_sign_out(const struct seatlock_client *client,
                                  uint64_t *operation,
@@ -850,7 +865,8 @@ int32_t seatlock_client_sign_out(const struct seatlock_client *client,
 
 /**
  * Forgets token and license on this computer. The seat stays bound to it on the server: release it first if
- * another computer should have it. Returns at once; see `seatlock_client_activate`. [any thread]
+ * another computer should have it. Returns at once; see `seatlock_client_activate`. The operation ends with
+ * SEATLOCK_ERROR_STORE_UNWRITABLE when the license is still on disk. [any thread]
  */
 int32_t seatlock_client_forget(const struct seatlock_client *client,
                                uint64_t *operation,
@@ -860,8 +876,9 @@ int32_t seatlock_client_forget(const struct seatlock_client *client,
  * Asks for a lease by a file at `path`, for a machine without a network: somebody carries it to the server, and
  * `seatlock_client_import_file` takes the file that comes back. Token and consent as for `seatlock_client_activate`;
  * with SEATLOCK_REMEMBER_TOKEN the host may be closed meanwhile. The token is not in the file. A file at `path` is
- * replaced; the present license stays as it is. Returns at once; see `seatlock_client_activate`. The operation ends
- * with SEATLOCK_ERROR_FILE_UNUSABLE when the file can not be written. [any thread]
+ * replaced, a folder, a pipe or a device is not; the present license stays as it is. Returns at once; see
+ * `seatlock_client_activate`. The operation ends with SEATLOCK_ERROR_FILE_UNUSABLE when the file can not be written.
+ * [any thread]
  */
 int32_t seatlock_client_request_file(const struct seatlock_client *client,
                                      const char *token,

@@ -7,6 +7,8 @@
 
 /// Runs: the client and its worker thread.
 pub mod client;
+/// What the person who runs the host decides by variables.
+mod environment;
 /// Speaks C.
 #[cfg(feature = "capi")]
 mod ffi;
@@ -16,7 +18,7 @@ pub mod license;
 pub mod machine;
 /// Talks: HTTP and what came back.
 pub mod net;
-/// What the operating system has too little of.
+/// Why the operating system refuses something, in words for people.
 mod scarcity;
 /// Keeps: state and token on disk.
 pub mod store;

@@ -1,4 +1,5 @@
-use std::io;
+use std::borrow::Cow;
+use std::io::{self, ErrorKind};
 
 /// What the operating system, or the host's own limits, had too little of, in words for a person; `None` for every other
 /// error. It passes: whatever was refused is tried again, and says nothing about a license, a file or a computer.
@@ -9,6 +10,36 @@ pub fn scarce(error: &io::Error) -> Option<&'static str> {
     };
     SHORTAGES.iter().find(|(codes, _)| codes.contains(&code)).map(|(_, words)| *words)
 }
+
+/// Why the operating system refused something, in words for a person: its own are for programmers, and a library's error
+/// may hold whatever that library has seen.
+#[must_use]
+pub fn reason(error: &io::Error) -> Cow<'static, str> {
+    let words = match error.kind() {
+        _ if scarce(error).is_some() => scarce(error).unwrap_or_default(),
+        ErrorKind::NotFound => "it is not there",
+        ErrorKind::PermissionDenied => "this user has no right to it",
+        ErrorKind::ReadOnlyFilesystem => "its disk is read-only",
+        ErrorKind::StorageFull => "its disk is full",
+        ErrorKind::QuotaExceeded => "this user has no room left on its disk",
+        ErrorKind::FileTooLarge => "it is too large",
+        ErrorKind::IsADirectory => "it is a folder",
+        ErrorKind::NotADirectory => "its path leads through what is no folder",
+        ErrorKind::InvalidData => "it is not text in UTF-8",
+        ErrorKind::InvalidInput => "it is no ordinary file",
+        ErrorKind::InvalidFilename => "its name is too long or not allowed",
+        ErrorKind::ResourceBusy | ErrorKind::ExecutableFileBusy => "another program uses it",
+        ErrorKind::StaleNetworkFileHandle | ErrorKind::TimedOut => "its network drive does not answer",
+        _ => {
+            return error
+                .raw_os_error()
+                .map_or(UNKNOWN.into(), |code| format!("{UNKNOWN} (error {code})").into());
+        }
+    };
+    words.into()
+}
+
+const UNKNOWN: &str = "the operating system refuses it";
 
 /// The error of a thread that could not be made, for libraries that do not hand it on.
 #[must_use]
@@ -52,6 +83,28 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
+    fn reasons_are_in_words_of_our_own() {
+        let odd = io::Error::other("<!-- sit_8uVq -->");
+        for (error, expected) in [
+            (io::Error::from_raw_os_error(libc::ENOENT), "it is not there"),
+            (io::Error::from_raw_os_error(libc::EACCES), "this user has no right to it"),
+            (io::Error::from_raw_os_error(libc::EPERM), "this user has no right to it"),
+            (io::Error::from_raw_os_error(libc::EROFS), "its disk is read-only"),
+            (io::Error::from_raw_os_error(libc::ENOSPC), "its disk is full"),
+            (io::Error::from_raw_os_error(libc::EDQUOT), "this user has no room left on its disk"),
+            (io::Error::from_raw_os_error(libc::EISDIR), "it is a folder"),
+            (io::Error::from_raw_os_error(libc::ENOTDIR), "its path leads through what is no folder"),
+            (io::Error::from_raw_os_error(libc::ENAMETOOLONG), "its name is too long or not allowed"),
+            (io::Error::from_raw_os_error(libc::EMFILE), FILES),
+            (io::Error::from_raw_os_error(libc::EIO), "the operating system refuses it (error 5)"),
+            (odd, "the operating system refuses it"),
+        ] {
+            assert_eq!(reason(&error), expected);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
     fn shortages_are_told_from_faults() {
         for (code, expected) in [
             (libc::EMFILE, Some(FILES)),
@@ -66,7 +119,7 @@ mod tests {
         ] {
             assert_eq!(scarce(&io::Error::from_raw_os_error(code)), expected, "{code}");
         }
-        assert_eq!(scarce(&io::ErrorKind::OutOfMemory.into()), None, "nobody refused anything");
+        assert_eq!(scarce(&ErrorKind::OutOfMemory.into()), None, "nobody refused anything");
         let wrapped = io::Error::other(io::Error::from_raw_os_error(libc::EMFILE));
         assert_eq!(scarce(&wrapped), Some(FILES));
         assert!(scarce(&no_thread()).is_some());

@@ -131,12 +131,13 @@ codes! {
     Unreachable = 50, "unreachable", 0, "The license server is not reachable. {reason}.",
         "Check the network, the proxy and the server's address.";
     NotOurServer = 51, "not_our_server", 0,
-        "A proxy or login page answered instead of the license server. HTTP status: {status}.",
+        "A proxy or login page answered instead of the license server. {reason}. HTTP status: {status}.",
         "Open a browser and sign in to the network, or ask for the license server to be allowed.";
     TlsUntrusted = 52, "tls_untrusted", 0, "The connection is not trusted ({reason}).",
-        "Give the plug-in the certificate of your company's proxy, or check the computer's date.";
+        "Give the plug-in the certificate of your company's proxy, check the computer's date, or install the system's \
+         certificate authorities (ca-certificates).";
     RateLimited = 53, "rate_limited", 429, "Too many tries. Next at {time}.", "Wait until that time.";
-    ServerError = 54, "server_error", 500, "The license server has a problem.",
+    ServerError = 54, "server_error", 500, "The license server has a problem. {reason}.",
         "Try again later; quote the request id to support.";
     Maintenance = 55, "maintenance", 503, "The license server is being maintained.", "Try again later.";
     ReplayedResponse = 56, "replayed_response", 0, "Unexpected answer from the server (an old answer).",
@@ -145,8 +146,8 @@ codes! {
         "Check the server's address; update the plug-in if the server's keys have changed.";
     ProxyAuthRequired = 58, "proxy_auth_required", 407, "The network's proxy asks for a password.",
         "Put user and password into the proxy's address.";
-    NetworkDisallowed = 59, "network_disallowed", 0, "The host application has switched networking off.",
-        "Allow online access in the host application's preferences.";
+    NetworkDisallowed = 59, "network_disallowed", 0, "Networking is switched off. {reason}.",
+        "Allow online access in the host application's preferences, or take SEATLOCK_OFFLINE out of the environment.";
 
     InvalidArgument = 60, "invalid_argument", 400, "An argument is not valid.",
         "See the message, and the function's documentation.";

@@ -1,4 +1,4 @@
-use crate::{TokenHash, api::MAX_BODY, api::SeatRequest, json};
+use crate::{TokenHash, api::MAX_BODY, api::SeatRequest, edited, edited::EditedError};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Largest file, in bytes.
@@ -47,6 +47,9 @@ pub enum FileError {
     /// It has more than [`MAX_FILE`] bytes.
     #[error("it is larger than 64 KiB")]
     TooLarge,
+    /// It is no whole text, and no whole JSON.
+    #[error("{0}")]
+    Unreadable(EditedError),
     /// It is no JSON object of the wanted format.
     #[error("it is no {0} file")]
     OtherFormat(&'static str),
@@ -77,15 +80,18 @@ pub trait CarriedFile: Serialize + DeserializeOwned {
         if bytes.len() > MAX_FILE {
             return Err(FileError::TooLarge);
         }
-        // Some editors put a byte order mark before what they save.
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        match json::from_slice::<Header>(bytes) {
+        let text = edited::text(bytes).map_err(FileError::Unreadable)?;
+        match edited::object::<Header>(bytes) {
             Ok(header) if header.format != Self::FORMAT => return Err(FileError::OtherFormat(Self::FORMAT)),
             Ok(header) if header.version > VERSION => return Err(FileError::Newer(header.version)),
             Ok(_) => {}
-            Err(_) => return Err(FileError::OtherFormat(Self::FORMAT)),
+            // What does not even begin like JSON is another file, such as a web page.
+            Err(EditedError::NotJson { line: 1, column: 0 | 1 } | EditedError::OtherShape { .. }) => {
+                return Err(FileError::OtherFormat(Self::FORMAT));
+            }
+            Err(error) => return Err(FileError::Unreadable(error)),
         }
-        let read: Result<Envelope<Self>, _> = serde_json::from_slice(bytes);
+        let read: Result<Envelope<Self>, _> = serde_json::from_str(text);
         let damaged =
             |error: serde_json::Error| FileError::Damaged { line: error.line(), column: error.column() };
         read.map(|envelope| envelope.body).map_err(damaged)
@@ -164,18 +170,28 @@ mod tests {
     fn table_of_files() {
         let wrong = FileError::OtherFormat("seatlock-lease");
         let with_mark = format!("\u{feff}{LEASE}");
+        let longer = format!("{LEASE}\nx");
         let long = format!("{LEASE}{}", " ".repeat(MAX_FILE));
         let rows: &[(&str, &str, Result<(), FileError>)] = &[
             ("good", LEASE, Ok(())),
             ("with a byte order mark", &with_mark, Ok(())),
             ("too long", &long, Err(FileError::TooLarge)),
-            ("empty", "", Err(wrong.clone())),
+            ("empty", "", Err(FileError::Unreadable(EditedError::Empty))),
+            (
+                "something after its end",
+                &longer,
+                Err(FileError::Unreadable(EditedError::GoesOn { line: 2, column: 1 })),
+            ),
             ("a web page", "<!DOCTYPE html>", Err(wrong.clone())),
             ("a bare lease", "a.b.c", Err(wrong.clone())),
             ("a request", r#"{"format":"seatlock-request","version":1}"#, Err(wrong.clone())),
             ("no version", r#"{"format":"seatlock-lease"}"#, Err(wrong.clone())),
             ("newer", r#"{"format":"seatlock-lease","version":2,"shape":[]}"#, Err(FileError::Newer(2))),
-            ("cut", LEASE.get(..60).unwrap_or_default(), Err(wrong.clone())),
+            (
+                "cut",
+                LEASE.get(..60).unwrap_or_default(),
+                Err(FileError::Unreadable(EditedError::NotJson { line: 1, column: 60 })),
+            ),
             (
                 "twice",
                 r#"{"format":"seatlock-lease","version":1,"lease":"a","lease":"b","renewal":"r"}"#,
@@ -190,5 +206,8 @@ mod tests {
         for (what, text, expected) in rows {
             assert_eq!(LeaseFile::parse(text.as_bytes()).map(drop), *expected, "{what}");
         }
+        let utf16: Vec<u8> = LEASE.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let said = LeaseFile::parse(&utf16).unwrap_err().to_string();
+        assert_eq!(said, "it is UTF-16; save it as UTF-8");
     }
 }

@@ -8,6 +8,8 @@
 
 /// Access tokens of OAuth 2.0, and who presents one.
 pub mod access_token;
+/// Addresses of servers and issuers, and their one spelling.
+pub mod address;
 /// Requests, answers and problem documents of the plug-in API.
 pub mod api;
 /// Fixed-size byte strings that travel as unpadded base64url.
@@ -16,6 +18,8 @@ mod bytes;
 pub mod claims;
 /// The table of codes: number, wire name, HTTP status, text and remedy.
 pub mod code;
+/// Files that people edit.
+pub mod edited;
 /// Request and lease files of machines without a network.
 pub mod file;
 /// Strict JSON: refuses duplicate members at any depth.
@@ -30,8 +34,12 @@ mod mac;
 pub mod machine_id;
 /// Texts of strangers, as people may be shown them.
 mod plain;
+/// Addresses of proxies, and what is reached without one.
+pub mod proxy;
 /// Renewal secrets: their form, and what a lease says of one.
 pub mod renewal;
+/// What people set in variables, files and fields.
+mod setting;
 /// Unix time in whole seconds, limited to what JSON numbers carry exactly.
 pub mod time;
 /// Integration tokens, API tokens and client secrets.
@@ -45,6 +53,7 @@ pub use key::{KeyError, PublicKey, SigningKey};
 pub use machine_id::{MachineId, MachineSource};
 pub use plain::{is_plain, plain, plain_lines};
 pub use renewal::is_renewal;
+pub use setting::{is_invisible, setting, yes_or_no};
 pub use time::UnixTime;
 pub use token::{Token, TokenError, TokenKind};
 

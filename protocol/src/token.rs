@@ -1,11 +1,11 @@
-use crate::{TokenHash, mac::hmac_sha256};
+use crate::{TokenHash, is_invisible, mac::hmac_sha256};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use zeroize::{Zeroize, Zeroizing};
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const DOMAIN: &[u8] = b"seatlock-token-v1\0";
-const KIND_LEN: usize = 4;
+const PREFIX_LEN: usize = 4;
 const BODY_LEN: usize = 30;
 const CHECK_LEN: usize = 6;
 
@@ -31,11 +31,7 @@ impl TokenKind {
         }
     }
 
-    fn of(text: &str) -> Option<Self> {
-        [Self::Integration, Self::Api, Self::OauthClient]
-            .into_iter()
-            .find(|kind| text.starts_with(kind.prefix()))
-    }
+    const ALL: [Self; 3] = [Self::Integration, Self::Api, Self::OauthClient];
 }
 
 /// Why a text is not a usable token. Never holds the text.
@@ -69,26 +65,61 @@ pub struct Token(Zeroizing<String>);
 
 impl Token {
     /// Length in characters.
-    pub const LEN: usize = KIND_LEN + BODY_LEN + CHECK_LEN;
+    pub const LEN: usize = PREFIX_LEN + BODY_LEN + CHECK_LEN;
 
-    /// Reads what a person pasted: white space, quotes and zero-width characters around and inside are removed.
+    /// Finds the token in what a person pasted, when only one reading is possible. Around it may stand what is neither
+    /// ASCII letter nor digit, and any text beyond that; within it only what counts as noise. The check characters
+    /// leave no doubt: of four thousand million texts that look like a token one passes by chance.
     ///
     /// # Errors
-    /// [`TokenError::Malformed`]; [`TokenError::WrongKind`] when the token is sound but of another kind than `wanted`.
+    /// [`TokenError::Malformed`], for several different tokens too; [`TokenError::WrongKind`] when the only token is
+    /// sound but of another kind than `wanted`.
     pub fn parse(pasted: &str, wanted: TokenKind) -> Result<Self, TokenError> {
-        // As long as it can become, because a string that grows leaves copies of the secret behind.
-        let mut text = Zeroizing::new(String::with_capacity(pasted.len()));
-        text.extend(pasted.chars().filter(|c| !is_noise(*c)));
-        let kind = TokenKind::of(&text).ok_or(TokenError::Malformed)?;
-        let (checked, check) = text.split_at_checked(KIND_LEN + BODY_LEN).ok_or(TokenError::Malformed)?;
-        let secret = checked.bytes().skip(KIND_LEN).chain(check.bytes());
-        if text.len() != Self::LEN
-            || !secret.into_iter().all(|byte| ALPHABET.contains(&byte))
-            || check != check_of(checked)
-        {
-            return Err(TokenError::Malformed);
+        let (mut found, mut other) = (None, None);
+        let mut before = None;
+        for (at, c) in pasted.char_indices() {
+            let begins = !before.is_some_and(|c: char| c.is_ascii_alphanumeric());
+            before = Some(c);
+            if !begins || !c.is_ascii_alphabetic() {
+                continue;
+            }
+            let Some((kind, token)) = pasted.get(at..).and_then(Self::at_start) else { continue };
+            match &found {
+                _ if kind != wanted => other = Some(kind),
+                Some(one) if *one != token => return Err(TokenError::Malformed),
+                _ => found = Some(token),
+            }
         }
-        if kind == wanted { Ok(Self(text)) } else { Err(TokenError::WrongKind(kind)) }
+        found.ok_or(other.map_or(TokenError::Malformed, TokenError::WrongKind))
+    }
+
+    /// The token that `text` begins with.
+    fn at_start(text: &str) -> Option<(TokenKind, Self)> {
+        let mut rest = text.chars();
+        // As long as it can become, because a string that grows leaves copies of the secret behind.
+        let mut token = Zeroizing::new(String::with_capacity(Self::LEN));
+        while token.len() < Self::LEN {
+            let c = rest.find(|c| !is_noise(*c))?;
+            let fits = match token.len() {
+                0..PREFIX_LEN => {
+                    // Telephones begin a line with a capital letter.
+                    let kinds = TokenKind::ALL.map(TokenKind::prefix).into_iter();
+                    let mut kinds = kinds.filter(|prefix| prefix.starts_with(token.as_str()));
+                    let c = c.to_ascii_lowercase();
+                    kinds.any(|prefix| prefix.chars().nth(token.len()) == Some(c))
+                }
+                _ => c.is_ascii_alphanumeric(),
+            };
+            if !fits {
+                return None;
+            }
+            let c = if token.len() < PREFIX_LEN { c.to_ascii_lowercase() } else { c };
+            token.push(c);
+        }
+        let ends = !rest.next().is_some_and(|c| c.is_ascii_alphanumeric());
+        let (checked, check) = token.split_at_checked(PREFIX_LEN + BODY_LEN)?;
+        let kind = TokenKind::ALL.into_iter().find(|kind| checked.starts_with(kind.prefix()))?;
+        (ends && check == check_of(checked)).then_some((kind, Self(token)))
     }
 
     /// Makes a new token. `fill` fills its argument with bytes of the operating system's random source.
@@ -99,11 +130,11 @@ impl Token {
         let mut text = Zeroizing::new(String::with_capacity(Self::LEN));
         text.push_str(kind.prefix());
         let mut random = Zeroizing::new([0u8; 64]);
-        while text.len() < KIND_LEN + BODY_LEN {
+        while text.len() < PREFIX_LEN + BODY_LEN {
             fill(&mut *random)?;
             // Bytes of 248 and above are thrown away: 248 is the largest multiple of 62, so no character is favoured.
             let fair = random.iter().filter(|byte| **byte < 248).map(|byte| base62(u32::from(*byte)));
-            let missing = KIND_LEN + BODY_LEN - text.len();
+            let missing = PREFIX_LEN + BODY_LEN - text.len();
             text.extend(fair.take(missing));
         }
         let check = check_of(&text);
@@ -145,11 +176,17 @@ impl Zeroize for Token {
     }
 }
 
-/// Characters that e-mail programs, spreadsheets and terminals add when a token is copied.
+/// What e-mail programs, spreadsheets, chats and terminals add within a token when it is copied: white space, what is not
+/// seen, quotation marks and brackets of any script, and the marks of Markdown and of a line that goes on.
 fn is_noise(c: char) -> bool {
     c.is_whitespace()
-        || matches!(c, '"' | '\'' | '`' | '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}')
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}')
+        || is_invisible(c)
+        || matches!(c, '"' | '\'' | '`' | '\u{b4}' | '\u{ab}' | '\u{bb}' | '\u{ff02}' | '\u{ff07}')
+        || matches!(c, '\u{2018}'..='\u{201f}' | '\u{2032}'..='\u{203a}' | '\u{301d}'..='\u{301f}')
+        || matches!(c, '<' | '>' | '(' | ')' | '[' | ']' | '{' | '}' | '\u{2329}' | '\u{232a}')
+        || matches!(c, '\u{3008}'..='\u{3011}' | '\u{3014}'..='\u{301b}')
+        || matches!(c, '\u{ff08}' | '\u{ff09}' | '\u{ff1c}' | '\u{ff1e}')
+        || matches!(c, '*' | '~' | '|' | '\\' | '=')
 }
 
 fn base62(value: u32) -> char {
@@ -208,7 +245,7 @@ mod tests {
         for _ in 0..256 {
             let token = Token::generate(TokenKind::Integration, &mut counting).unwrap();
             assert_eq!(Token::parse(token.expose_secret(), TokenKind::Integration), Ok(token.clone()));
-            for byte in token.expose_secret().bytes().skip(KIND_LEN).take(BODY_LEN) {
+            for byte in token.expose_secret().bytes().skip(PREFIX_LEN).take(BODY_LEN) {
                 seen[usize::from(byte)] += 1;
             }
         }

@@ -69,22 +69,35 @@ def encode(data):
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-NOISE = set("\"'`\u00ab\u00bb\u00ad\u2060\ufeff\u0085\u00a0\u1680\u2028\u2029\u202f\u205f\u3000\t\n\v\f\r ")
-NOISE |= {chr(c) for start, end in [(0x2000, 0x200F), (0x2018, 0x201F)] for c in range(start, end + 1)}
+# Default_Ignorable_Code_Point of Unicode, which Python's own tables leave out.
+INVISIBLE = [(0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
+             (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
+             (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF)]
+MARKS = [(0x2018, 0x201F), (0x2032, 0x203A), (0x301D, 0x301F), (0x2329, 0x232A), (0x3008, 0x3011), (0x3014, 0x301B)]
+NOISE = set("\"'`\u00b4\u00ab\u00bb\uff02\uff07<>()[]{}\uff08\uff09\uff1c\uff1e*~|\\=")
+NOISE |= set("\u0085\u00a0\u1680\u2028\u2029\u202f\u205f\u3000\t\n\v\f\r ") | {chr(c) for c in range(0x2000, 0x200B)}
+NOISE |= {chr(c) for start, end in INVISIBLE + MARKS for c in range(start, end + 1)}
+BETWEEN = f"[{re.escape(''.join(sorted(NOISE)))}]*"
+PASTED = re.compile("(?<![0-9A-Za-z])(?=(" + BETWEEN.join(["[Ss]", "(?:[Ii]", "[Tt]|[Aa]", "[Tt]|[Oo]", "[Cc])", "_"]
+                    + ["[0-9A-Za-z]"] * 36) + ")(?![0-9A-Za-z]))")
 
 
 def read_token(pasted, wanted):
-    text = "".join(c for c in pasted if c not in NOISE)
-    if not re.fullmatch(r"(sit|sat|soc)_[0-9A-Za-z]{36}", text):
+    found = set()
+    for text in PASTED.findall(pasted):
+        text = "".join(c for c in text if c not in NOISE)
+        text = text[:4].lower() + text[4:]
+        check = 0
+        for c in text[34:]:
+            check = check * 62 + "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".index(c)
+        if check == zlib.crc32(text[:34].encode()):
+            found.add(text)
+    fitting = [text for text in found if text[:3] == wanted]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting or not found:
         raise Refused("malformed")
-    check = 0
-    for c in text[34:]:
-        check = check * 62 + "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".index(c)
-    if check != zlib.crc32(text[:34].encode()):
-        raise Refused("malformed")
-    if text[:3] != wanted:
-        raise Refused(f"wrong_kind:{text[:3]}")
-    return text
+    raise Refused(f"wrong_kind:{sorted(found)[0][:3]}")
 
 
 def pairs_once(pairs):

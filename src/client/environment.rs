@@ -1,7 +1,14 @@
 use super::failure::Failure;
-use super::options::Options;
+use super::options::{Options, invalid};
+use super::out_of;
+use crate::environment;
+use crate::scarcity::{reason, scarce};
 use reqwest::Url;
-use seatlock_protocol::{Code, Token, TokenKind};
+use seatlock_protocol::{
+    Code, Token, TokenKind,
+    edited::{self, EditedError},
+    yes_or_no,
+};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -10,29 +17,51 @@ use zeroize::Zeroizing;
 /// More than either file needs.
 const LIMIT: u64 = 64 * 1024;
 
-/// What the person who runs the host decides comes before what the plug-in says. Empty variables count as not set.
-pub(super) fn variable(name: &str) -> Result<Option<Zeroizing<String>>, Failure> {
-    match std::env::var_os(name).map(std::ffi::OsString::into_string) {
-        Some(Ok(text)) => Ok(Some(Zeroizing::new(text)).filter(|text| !text.is_empty())),
-        Some(Err(_)) => Err(Failure::new(Code::InvalidUtf8, format!("{name} is not UTF-8"))),
-        None => Ok(None),
-    }
+/// What a variable says, read by the same function that reads what the plug-in says: it comes before that.
+///
+/// # Errors
+/// One that names the variable and never holds what was found there. Nothing else is used in its place.
+pub(super) fn taken<T>(
+    name: &'static str,
+    read: impl FnOnce(&str) -> Result<T, Failure>,
+) -> Result<Option<T>, Failure> {
+    let text = environment::variable(name)
+        .map_err(|error| Failure::new(Code::InvalidUtf8, format!("{error}; correct it or take it away")))?;
+    text.map(|text| read(&text).map_err(|failure| from(name, failure))).transpose()
+}
+
+/// Says where it was that something cannot be used.
+fn from(source: &str, failure: Failure) -> Failure {
+    Failure { message: format!("{source}: {}", failure.message).into(), ..failure }
 }
 
 /// `SEATLOCK_MACHINE_ID`.
-pub(super) fn machine_id(option: Option<&str>) -> Option<String> {
-    let set = std::env::var("SEATLOCK_MACHINE_ID").ok().filter(|id| !id.is_empty());
-    set.or_else(|| option.map(str::to_owned))
+pub(super) fn machine_id(option: Option<&str>) -> Result<Option<String>, Failure> {
+    let set = taken("SEATLOCK_MACHINE_ID", Options::checked_machine_id)?;
+    Ok(set.or_else(|| option.map(str::to_owned)))
 }
 
-/// `SEATLOCK_STATE_DIR`, an absolute path. A relative one would depend on where the host was started, and is ignored.
-pub(super) fn state_folder(option: Option<PathBuf>) -> Option<PathBuf> {
-    std::env::var_os("SEATLOCK_STATE_DIR").map(PathBuf::from).filter(|path| path.is_absolute()).or(option)
+/// `SEATLOCK_STATE_DIR`. A relative path would depend on where the host was started.
+pub(super) fn state_folder(option: Option<PathBuf>) -> Result<Option<PathBuf>, Failure> {
+    let name = "SEATLOCK_STATE_DIR";
+    let set = environment::path(name).map(Options::checked_state_folder).transpose();
+    Ok(set.map_err(|failure| from(name, failure))?.or(option))
 }
 
-/// `SEATLOCK_OFFLINE`: anything but nothing and `0` keeps networking off.
-pub(super) fn is_offline() -> bool {
-    std::env::var_os("SEATLOCK_OFFLINE").is_some_and(|set| !set.is_empty() && set != "0")
+/// `SEATLOCK_OFFLINE`: whether it keeps networking off.
+pub(super) fn is_offline() -> Result<bool, Failure> {
+    let read = |text: &str| {
+        yes_or_no(text).ok_or_else(|| invalid("write 1 or 0, true or false, yes or no, on or off"))
+    };
+    Ok(taken("SEATLOCK_OFFLINE", read)?.unwrap_or(false))
+}
+
+/// Who has switched networking off.
+pub(super) fn who_is_offline() -> &'static str {
+    match is_offline() {
+        Ok(false) => "The host application has switched it off",
+        Ok(true) | Err(_) => "The environment variable SEATLOCK_OFFLINE is set",
+    }
 }
 
 /// A token and a server that were set up beside the plug-in, for machines at which nobody pastes a token.
@@ -50,15 +79,15 @@ impl Provision {
     /// One that names the variable or file that is there and can not be used, so that nobody works with another token
     /// than the one that was meant. It never holds what was found there.
     pub(super) fn read(folder: Option<&Path>) -> Result<Self, Failure> {
-        let mut found = Self::default();
-        let token = variable("SEATLOCK_TOKEN")?;
-        let server = variable("SEATLOCK_SERVER")?;
-        found.add(token, server, "SEATLOCK_TOKEN", "SEATLOCK_SERVER")?;
-        for name in ["rpd_account.json", "credentials.json"] {
+        let mut found = Self {
+            token: taken("SEATLOCK_TOKEN", |text| Ok(Token::parse(text, TokenKind::Integration)?))?,
+            server: taken("SEATLOCK_SERVER", Options::server_address)?,
+        };
+        for (name, names_host) in [("rpd_account.json", true), ("credentials.json", false)] {
             let Some(path) = folder.map(|folder| folder.join(name)) else { continue };
             let Some(account) = read_account(&path)? else { continue };
-            let source = path.display().to_string();
-            found.add(account.token, account.host.map(address), &source, &source)?;
+            let host = account.host.filter(|_| names_host).map(address);
+            found.add(account.token, host).map_err(|failure| from(&path.display().to_string(), failure))?;
         }
         Ok(found)
     }
@@ -68,20 +97,12 @@ impl Provision {
         &mut self,
         token: Option<Zeroizing<String>>,
         server: Option<Zeroizing<String>>,
-        token_source: &str,
-        server_source: &str,
     ) -> Result<(), Failure> {
-        let named = |source: &str, failure: Failure| Failure {
-            message: format!("{source}: {}", failure.message).into(),
-            ..failure
-        };
         if let (None, Some(text)) = (&self.token, token.filter(|text| !text.is_empty())) {
-            let token = Token::parse(&text, TokenKind::Integration).map_err(Failure::from);
-            self.token = Some(token.map_err(|failure| named(token_source, failure))?);
+            self.token = Some(Token::parse(&text, TokenKind::Integration)?);
         }
         if let (None, Some(text)) = (&self.server, server.filter(|text| !text.is_empty())) {
-            let url = Options::server_address(&text).map_err(|failure| named(server_source, failure))?;
-            self.server = Some(url);
+            self.server = Some(Options::server_address(&text)?);
         }
         Ok(())
     }
@@ -102,19 +123,24 @@ fn address(host: Zeroizing<String>) -> Zeroizing<String> {
 fn read_account(path: &Path) -> Result<Option<Account>, Failure> {
     let unusable = |why: &str| {
         let path = path.display();
-        Failure::new(Code::InvalidArgument, format!("{path} {why}; correct it or take it away"))
+        Failure::new(Code::InvalidArgument, format!("{path}: {why}. Correct it or take it away"))
     };
     let bytes = match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Ok(metadata) if metadata.is_file() && metadata.len() <= LIMIT => fs::read(path).map(Zeroizing::new),
-        Ok(_) => return Err(unusable("is no file of a token")),
+        Ok(_) => return Err(unusable("it is no file of a token")),
         Err(error) => Err(error),
     };
-    let bytes = bytes.map_err(|error| unusable(&format!("can not be read ({})", error.kind())))?;
-    // The parser's message could repeat what it found.
-    serde_json::from_slice(&bytes)
-        .map(Some)
-        .map_err(|_| unusable("is not JSON with the texts \"host\" and \"token\""))
+    let bytes = bytes.map_err(|error| match scarce(&error) {
+        Some(words) => out_of(words),
+        None => unusable(&format!("it cannot be read: {}", reason(&error))),
+    })?;
+    edited::object(&bytes).map(Some).map_err(|error| match error {
+        EditedError::OtherShape { .. } => {
+            unusable("it is not an object with the texts \"host\" and \"token\"")
+        }
+        other => unusable(&other.to_string()),
+    })
 }
 
 #[cfg(test)]
@@ -131,6 +157,7 @@ mod tests {
         let both = format!(r#"{{"host":"license.example.com","token":"{TOKEN}","user":"ada"}}"#);
         let local = r#"{"host":"http://127.0.0.1:8787"}"#;
         let api = format!(r#"{{"token":"{API}"}}"#);
+        let (marked, longer) = (format!("\u{feff}{token}"), format!("{token}\nx"));
         let server = Some("https://license.example.com/");
         // (what, rpd_account.json, credentials.json, whether a token is found, server or a part of the complaint)
         type Row<'a> = (&'a str, Option<&'a str>, Option<&'a str>, Result<(bool, Option<&'a str>), &'a str>);
@@ -147,8 +174,21 @@ mod tests {
             ("empty texts", Some(r#"{"host":"","token":""}"#), Some(&token), Ok((true, None))),
             ("an API token", None, Some(&api), Err("credentials.json: This is an API token")),
             ("half a token", Some(r#"{"token":"sit_8uVq"}"#), None, Err("rpd_account.json: The token looks")),
-            ("no JSON", Some(TOKEN), None, Err("rpd_account.json is not JSON")),
-            ("a number", Some(r#"{"token":8}"#), None, Err("rpd_account.json is not JSON")),
+            ("no JSON", Some(TOKEN), None, Err("rpd_account.json: it is not JSON at line 1, column 1")),
+            (
+                "a number",
+                Some(r#"{"token":8}"#),
+                None,
+                Err("rpd_account.json: it is not an object with the texts"),
+            ),
+            ("a byte order mark", None, Some(&marked), Ok((true, None))),
+            (
+                "something after its end",
+                None,
+                Some(&longer),
+                Err("credentials.json: it goes on after its end, at line 2"),
+            ),
+            ("a host in the second file", None, Some(&both), Ok((true, None))),
             ("an unsafe address", Some(r#"{"host":"http://a.example"}"#), None, Err("https is required")),
         ];
         for (what, account, credentials, expected) in rows {

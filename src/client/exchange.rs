@@ -143,11 +143,17 @@ impl Worker {
             None => Ok(()),
         };
         self.note(adopted);
+        if answer.effects.contains(&Effect::ForgetToken) {
+            // Done is what is done here too: with the lease on disk the license would be back at the next start.
+            return match self.keeper.give_up() {
+                Ok(()) => outcome,
+                Err(error) => Outcome { http_status: outcome.http_status, ..self.not_given_up(error) },
+            };
+        }
         for effect in answer.effects {
             let done = match effect {
                 Effect::Save => self.keeper.save(),
-                Effect::ForgetToken => self.keeper.forget_token(),
-                Effect::Report(_) => Ok(()),
+                Effect::ForgetToken | Effect::Report(_) => Ok(()),
             };
             self.note(done);
         }

@@ -1,6 +1,7 @@
 use super::Consent;
 use super::worker::Worker;
 use crate::license::{Effect, HandedBack, Input, License, Outcome, Requested, Signed, SignedObject, step};
+use crate::scarcity::reason;
 use crate::store::{read_carried, write_carried};
 use seatlock_protocol::{
     Code, Nonce, Token, TokenHash,
@@ -33,7 +34,7 @@ impl Worker {
     pub(super) fn import_file(&mut self, path: &Path) -> Outcome {
         let bytes = match read_carried(path, MAX_FILE) {
             Ok(bytes) => bytes,
-            Err(error) => return unusable(path, &error.to_string()),
+            Err(error) => return unusable(path, &reason(&error)),
         };
         let LeaseFile { lease, renewal, keyset } = match LeaseFile::parse(&bytes) {
             Ok(file) => file,
@@ -65,20 +66,13 @@ impl Worker {
 
     /// Gives the lease up, and then writes the file that confirms it; again as often as it is asked for.
     pub(super) fn release_file(&mut self, path: &Path) -> Outcome {
-        let given_up = matches!(self.keeper.state.license, License::HandedBack(_));
         let (state, outcome) = self.step(Input::HandedBack);
         if outcome.code != Code::Ok {
             return outcome;
         }
-        if !given_up {
-            self.keeper.answered(state);
-            // While the disk still has the lease, confirming that it is gone would not be true.
-            if let Err(error) = self.keeper.save() {
-                self.note(Err(error));
-                return Outcome::of(Code::StoreUnwritable);
-            }
-            let forgotten = self.keeper.forget_token();
-            self.note(forgotten);
+        // While the disk still has the lease, confirming that it is gone would not be true.
+        if let Err(error) = self.keeper.hand_back(state) {
+            return self.not_given_up(error);
         }
         let License::HandedBack(given) = self.keeper.state.license.clone() else {
             return Outcome::of(Code::NoToken); // another process has taken a lease meanwhile
@@ -116,7 +110,7 @@ impl Worker {
         let written = file.to_bytes().map_err(Into::into).and_then(|bytes| write_carried(path, &bytes));
         match written {
             Ok(()) => Outcome::of(Code::Ok),
-            Err(error) => unusable(path, &error.to_string()),
+            Err(error) => unusable(path, &reason(&error)),
         }
     }
 }

@@ -191,11 +191,8 @@ impl Keeper {
         let Some(folder) = self.folder.as_ref().filter(|_| self.keeping == Keeping::OnDisk) else {
             return Ok(());
         };
-        if !folder.exists() {
-            // Made anew, it would lie below a mount point, or hide that another process was told to forget.
-            let (path, source) = (folder.path().to_owned(), ErrorKind::NotFound.into());
-            return Err(StoreError::Unwritable { path, source });
-        }
+        // Made anew, it would lie below a mount point, or hide that another process was told to forget.
+        self.has_its_disk(folder)?;
         let merged = folder.update(|loaded| {
             let overtaken = |remembered: Option<Credential>| match remembered {
                 None => !self.provisioned,
@@ -393,18 +390,84 @@ impl Keeper {
     }
 
     /// Forgets the token, after the seat was given back. A token that another process has remembered since stays.
-    pub(super) fn forget_token(&mut self) -> Result<(), StoreError> {
-        let (Some(used), Some(folder)) = (self.credential.take(), &self.folder) else { return Ok(()) };
-        if folder.read_token().is_ok_and(|stored| stored.is_some_and(|stored| !stored.is_same(&used))) {
-            return Ok(());
+    fn forget_token(&mut self) -> Result<(), StoreError> {
+        if let (Some(used), Some(folder)) = (&self.credential, &self.folder) {
+            let is_others = |stored: Credential| !stored.is_same(used);
+            if !folder.read_token().is_ok_and(|stored| stored.is_some_and(is_others)) {
+                folder.remove_token()?;
+            }
         }
-        folder.remove_token().inspect_err(|_| self.keeping = Keeping::InMemory)
+        self.credential = None;
+        Ok(())
     }
 
-    /// Forgets everything, here and on disk.
+    /// Whether what is kept of the license could be taken from the disk.
+    pub(super) fn can_give_up(&self) -> Result<(), StoreError> {
+        match (&self.folder, &self.credential) {
+            (Some(folder), Some(used)) if self.is_on_disk(used)? => folder.check_replaceable(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sees to it that a license which was given up is not on disk any more: where nothing can be written, because the disk
+    /// is full, everything is taken away. Not what failed decides, but what lies there in the end.
+    pub(super) fn give_up(&mut self) -> Result<(), StoreError> {
+        let used = self.credential.clone();
+        let (saved, forgotten) = (self.save(), self.forget_token());
+        if let (Some(used), Some(folder)) = (&used, &self.folder)
+            && self.is_on_disk(used)?
+        {
+            folder.erase().map_err(|error| saved.and(forgotten).err().unwrap_or(error))?;
+        }
+        self.credential = None;
+        Ok(())
+    }
+
+    /// Takes a state in which the lease was given up, to be confirmed by a file, once that is on disk; again, as long as
+    /// something is left there.
+    pub(super) fn hand_back(&mut self, state: State) -> Result<(), StoreError> {
+        self.can_give_up()?;
+        let before = (self.state.clone(), self.fresh);
+        self.answered(state);
+        if let Err(error) = self.save() {
+            (self.state, self.fresh) = before;
+            return Err(error);
+        }
+        self.forget_token()
+    }
+
+    /// Whether token or lease of `used` lie on disk. Beside a token of somebody else its lease counts for nobody.
+    fn is_on_disk(&self, used: &Credential) -> Result<bool, StoreError> {
+        let Some(folder) = &self.folder else { return Ok(false) };
+        self.has_its_disk(folder)?;
+        if let Some(kept) = folder.read_token()? {
+            return Ok(kept.is_same(used));
+        }
+        let binding = binding(&self.rules, None);
+        let is_its = |record: Record| match State::from_record(record, &self.rules.trust, &binding).license {
+            License::Lease(lease) => used.hash().is_none_or(|used| used == lease.claims.tkh),
+            _ => false,
+        };
+        Ok(folder.generations()?.into_iter().any(is_its))
+    }
+
+    /// A folder that was there and is not any more went away with its disk, and what is in it comes back.
+    fn has_its_disk(&self, folder: &Folder) -> Result<(), StoreError> {
+        if self.keeping != Keeping::OnDisk || folder.exists() {
+            return Ok(());
+        }
+        let (path, source) = (folder.path().to_owned(), ErrorKind::NotFound.into());
+        Err(StoreError::Unwritable { path, source })
+    }
+
+    /// Forgets everything, on disk and then here: while it is kept, the license goes on.
     pub(super) fn forget_all(&mut self, install_id: Uuid) -> Result<(), StoreError> {
+        if let Some(folder) = &self.folder {
+            self.has_its_disk(folder)?;
+            folder.erase()?;
+        }
         self.start_anew(install_id);
-        self.folder.as_ref().map_or(Ok(()), Folder::erase)
+        Ok(())
     }
 
     fn start_anew(&mut self, install_id: Uuid) {

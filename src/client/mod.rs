@@ -40,7 +40,7 @@ pub use snapshot::Status;
 use crate::license::{Credential, LockState, Rules};
 use crate::machine::{self, ForkGuard, Identity};
 use crate::net::{Http, Route};
-use crate::scarcity::scarce;
+use crate::scarcity::{reason, scarce};
 use crate::store::{Folder, Seal};
 use environment::Provision;
 use event::Mailbox;
@@ -107,7 +107,7 @@ pub enum Text {
 /// [`Code::MachineIdUnavailable`], [`Code::InvalidArgument`].
 pub fn machine_identity(product: &str, supplied: Option<&str>) -> Result<Identity, Failure> {
     let product = options::check_product(product)?;
-    Ok(machine::identify(product, environment::machine_id(supplied).as_deref())?)
+    Ok(machine::identify(product, environment::machine_id(supplied)?.as_deref())?)
 }
 
 /// An open license of one product on one computer. May be used from any thread.
@@ -140,7 +140,7 @@ impl Client {
 
         let seal = Seal { protect: machine::seal::protect, unprotect: machine::seal::unprotect };
         let root =
-            environment::state_folder(options.state_folder.clone()).or_else(|| Folder::default_root().ok());
+            environment::state_folder(options.state_folder.clone())?.or_else(|| Folder::default_root().ok());
         let folder = root.map(|root| Folder::new(&root, &required.product, &identity.id, seal));
         let state_folder = folder.as_ref().map(|folder| folder.path().display().to_string());
 
@@ -157,7 +157,7 @@ impl Client {
             return Err(out_of(words));
         }
         let snapshot = Snapshot::of(&keeper.state, clock.read());
-        let network = !options.offline && !environment::is_offline();
+        let network = !environment::is_offline()? && !options.offline;
         let shared = Arc::new(Shared::new(snapshot, Mailbox::new(options.wake.clone()), network, clock));
         let route = Route {
             server: required.server,
@@ -213,7 +213,8 @@ impl Client {
     /// Gives the seat back and forgets the token. Returns at once.
     ///
     /// # Errors
-    /// [`Code::Busy`].
+    /// [`Code::Busy`]. The operation ends with [`Code::StoreUnwritable`] when the license cannot be taken off the disk;
+    /// then the server is not asked, and nothing has changed.
     pub fn release(&self) -> Result<OperationId, Failure> {
         self.start(Work::Release)
     }
@@ -278,7 +279,7 @@ impl Client {
     /// over (RFC 7009), if it can be told. Release the seat first if another computer should have it. Returns at once.
     ///
     /// # Errors
-    /// [`Code::Busy`].
+    /// [`Code::Busy`]. The operation ends with [`Code::StoreUnwritable`] when the license is still on disk.
     pub fn sign_out(&self) -> Result<OperationId, Failure> {
         self.start(Work::SignOut)
     }
@@ -286,7 +287,7 @@ impl Client {
     /// Forgets token and license on this computer. Returns at once.
     ///
     /// # Errors
-    /// [`Code::Busy`].
+    /// [`Code::Busy`]. The operation ends with [`Code::StoreUnwritable`] when the license is still on disk.
     pub fn forget(&self) -> Result<OperationId, Failure> {
         self.start(Work::Forget)
     }
@@ -331,7 +332,7 @@ impl Client {
     /// [`Code::Internal`].
     pub fn allow_network(&self, allowed: bool) -> Result<(), Failure> {
         self.same_process()?;
-        if allowed && environment::is_offline() {
+        if allowed && environment::is_offline()? {
             return Err(Failure::new(
                 Code::NetworkDisallowed,
                 "networking stays off, because the environment variable SEATLOCK_OFFLINE is set",
@@ -459,10 +460,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn refused(error: &std::io::Error) -> Failure {
     match scarce(error) {
         Some(words) => out_of(words),
-        None => Failure::new(
-            Code::Internal,
-            format!("the operating system refused what the library needs: {error}"),
-        ),
+        None => {
+            let why = reason(error);
+            Failure::new(Code::Internal, format!("the library does not get what it needs to run: {why}"))
+        }
     }
 }
 

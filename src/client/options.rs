@@ -3,11 +3,11 @@ use super::failure::Failure;
 use super::registration::Registration;
 use crate::license::Trust;
 use crate::machine::clock::Clock;
-use crate::net::{Certificate, ProxyChoice, certificates, is_loopback};
+use crate::net::{Certificate, ProxyChoice, certificates};
 use reqwest::Url;
-use seatlock_protocol::{Code, PublicKey};
+use seatlock_protocol::{Code, PublicKey, address, is_invisible, proxy};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Most keys of both kinds that can be pinned.
@@ -76,7 +76,11 @@ impl Options {
     /// # Errors
     /// [`Code::InvalidArgument`] for an empty name.
     pub fn set_issuer(&mut self, issuer: &str) -> Result<(), Failure> {
-        self.issuer = Some(not_empty("the issuer", issuer)?);
+        let issuer = not_empty("the issuer", issuer.trim())?;
+        if issuer.contains(|c: char| c.is_control() || is_invisible(c)) {
+            return Err(invalid("the issuer has an invisible character in it"));
+        }
+        self.issuer = Some(address::issuer_name(&issuer));
         Ok(())
     }
 
@@ -112,8 +116,12 @@ impl Options {
     /// # Errors
     /// [`Code::InvalidArgument`] for a relative path.
     pub fn set_state_folder(&mut self, path: &str) -> Result<(), Failure> {
-        self.state_folder = Some(absolute("the state folder", path)?);
+        self.state_folder = Some(Self::checked_state_folder(path)?);
         Ok(())
+    }
+
+    pub(super) fn checked_state_folder(path: impl Into<PathBuf>) -> Result<PathBuf, Failure> {
+        absolute("the state folder", path)
     }
 
     /// Supplies the machine's identity, for containers and farms: 8 to 256 printable characters.
@@ -121,10 +129,14 @@ impl Options {
     /// # Errors
     /// [`Code::InvalidArgument`] for a text that can not stand for one computer.
     pub fn set_machine_id(&mut self, id: &str) -> Result<(), Failure> {
+        self.machine_id = Some(Self::checked_machine_id(id)?);
+        Ok(())
+    }
+
+    pub(super) fn checked_machine_id(id: &str) -> Result<String, Failure> {
         // The product does not matter for whether the text will do.
         crate::machine::identify("", Some(id))?;
-        self.machine_id = Some(id.to_owned());
-        Ok(())
+        Ok(id.to_owned())
     }
 
     /// Sets the proxy's address, or `""` for none.
@@ -135,11 +147,8 @@ impl Options {
         self.proxy = if url.is_empty() {
             ProxyChoice::Direct
         } else {
-            let parsed =
-                Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-            ProxyChoice::Explicit(
-                parsed.ok_or(invalid("the proxy's address is not like http://user:password@host:port"))?,
-            )
+            let read = proxy::proxy(url);
+            ProxyChoice::Explicit(read.map_err(|error| invalid(format!("the proxy's address: {error}")))?)
         };
         Ok(())
     }
@@ -258,7 +267,7 @@ impl Options {
             return Err(invalid("no key is pinned: add a root key or a lease key"));
         }
         let named = self.server.as_ref().unwrap_or(&server);
-        let issuer = self.issuer.clone().unwrap_or_else(|| named.as_str().trim_end_matches('/').to_owned());
+        let issuer = self.issuer.clone().unwrap_or_else(|| address::spelled(named).to_owned());
         let trust = Trust {
             issuer,
             product: product.clone(),
@@ -287,26 +296,12 @@ pub(super) fn check_product(product: &str) -> Result<&str, Failure> {
 
 /// An address that secrets may be sent to.
 pub(super) fn safe_address(what: &str, url: &str) -> Result<Url, Failure> {
-    let parsed = Url::parse(url).map_err(|error| invalid(format!("{what}: {error}")))?;
-    let secure = parsed.scheme() == "https" || (parsed.scheme() == "http" && is_loopback(&parsed));
-    if !secure {
-        return Err(invalid(format!("{what}: https is required, except for loopback addresses")));
-    }
-    if parsed.host_str().is_none_or(str::is_empty)
-        || !parsed.username().is_empty()
-        || parsed.password().is_some()
-    {
-        return Err(invalid(format!("{what}: a host without user name or password is required")));
-    }
-    if parsed.query().is_some() || parsed.fragment().is_some() {
-        return Err(invalid(format!("{what}: no query and no fragment can be part of it")));
-    }
-    Ok(parsed)
+    address::address(url).map_err(|error| invalid(format!("{what}: {error}")))
 }
 
-fn absolute(what: &str, path: &str) -> Result<PathBuf, Failure> {
-    let absolute = Path::new(path).is_absolute();
-    if absolute { Ok(PathBuf::from(path)) } else { Err(invalid(format!("{what} must be an absolute path"))) }
+fn absolute(what: &str, path: impl Into<PathBuf>) -> Result<PathBuf, Failure> {
+    let path = path.into();
+    if path.is_absolute() { Ok(path) } else { Err(invalid(format!("{what} must be an absolute path"))) }
 }
 
 pub(super) fn not_empty(what: &str, text: &str) -> Result<String, Failure> {

@@ -1,8 +1,9 @@
-use super::environment::variable;
+use super::environment::taken;
 use super::failure::Failure;
 use super::options::{invalid, not_empty, safe_address};
 use crate::net::oauth::Issuer;
 use crate::net::{Certificate, ProxyChoice};
+use seatlock_protocol::address::spelled;
 use zeroize::Zeroizing;
 
 /// How the product, or this machine, is registered at an issuer, as far as one source says it.
@@ -22,12 +23,8 @@ impl Registration {
     /// One that names the variable that can not be used, and never holds what was found there.
     pub(super) fn of_environment() -> Result<Self, Failure> {
         let mut found = Self::default();
-        let mut take = |name: &str, set: fn(&mut Self, &str) -> Result<(), Failure>| match variable(name)? {
-            Some(text) => set(&mut found, &text).map_err(|failure| Failure {
-                message: format!("{name}: {}", failure.message).into(),
-                ..failure
-            }),
-            None => Ok(()),
+        let mut take = |name, set: fn(&mut Self, &str) -> Result<(), Failure>| {
+            taken(name, |text| set(&mut found, text)).map(Option::unwrap_or_default)
         };
         take("SEATLOCK_ISSUER_URL", Self::set_issuer_url)?;
         take("SEATLOCK_CLIENT_ID", Self::set_client_id)?;
@@ -38,18 +35,18 @@ impl Registration {
     }
 
     pub(super) fn set_issuer_url(&mut self, url: &str) -> Result<(), Failure> {
-        safe_address("the issuer's address", url)?;
-        self.issuer_url = Some(url.trim_end_matches('/').to_owned());
+        let url = safe_address("the issuer's address", url)?;
+        self.issuer_url = Some(spelled(&url).to_owned());
         Ok(())
     }
 
     pub(super) fn set_client_id(&mut self, id: &str) -> Result<(), Failure> {
-        self.client_id = Some(not_empty("the client id", id)?);
+        self.client_id = Some(visible("the client id", id)?);
         Ok(())
     }
 
     pub(super) fn set_client_secret(&mut self, secret: &str) -> Result<(), Failure> {
-        self.client_secret = Some(Zeroizing::new(not_empty("the client secret", secret)?));
+        self.client_secret = Some(Zeroizing::new(visible("the client secret", secret)?));
         Ok(())
     }
 
@@ -101,6 +98,13 @@ impl Registration {
             (None, _) => Err(invalid("the issuer's address is missing: set it, or SEATLOCK_ISSUER_URL")),
         }
     }
+}
+
+/// Of the characters that RFC 6749, appendix A.1 and A.2, has for ids and secrets of clients.
+fn visible(what: &str, text: &str) -> Result<String, Failure> {
+    let text = not_empty(what, text)?;
+    let fits = text.bytes().all(|byte| (0x20..=0x7e).contains(&byte));
+    if fits { Ok(text) } else { Err(invalid(format!("{what} has a character that is not visible ASCII"))) }
 }
 
 #[cfg(test)]

@@ -288,7 +288,7 @@ impl Worker {
 }
 
 const NOT_TOLD: &str =
-    "You are signed out here. The sign-in service could not be told, and keeps the sign-in until it ends.";
+    "The sign-in service could not be told that you signed out here, and keeps the sign-in until it ends.";
 
 fn nobody_came() -> Denied {
     let detail = Some("Nobody signed in in time".to_owned());

@@ -1,3 +1,4 @@
+use super::environment::who_is_offline;
 use super::exchange::Waited;
 use super::keeper::{Complaint, Keeper};
 use super::shared::Shared;
@@ -183,7 +184,13 @@ impl Worker {
 
     /// Tells the host how an operation ended.
     pub(super) fn end(&self, operation: OperationId, outcome: Outcome, success: &str) {
-        let Outcome { code, http_status, available_at, params } = outcome;
+        let Outcome { code, http_status, available_at, mut params } = outcome;
+        if code == Code::NetworkDisallowed {
+            params.insert("reason".to_owned(), who_is_offline().to_owned());
+        }
+        if let Some(at) = available_at {
+            params.entry("time".to_owned()).or_insert_with(|| words::date(at));
+        }
         let message = match code {
             Code::Ok => success.to_owned(),
             Code::OkOffline | Code::OkWarn => self.shared.words(self.shared.clock.read()),
@@ -211,13 +218,7 @@ impl Worker {
                 }
                 outcome
             }
-            Work::Release => match self.prepare().await {
-                Ok(()) => {
-                    let _turn = self.turn(false).await;
-                    self.with_credential(SeatCall::Release, Intent::Renew).await
-                }
-                Err(trouble) => self.unprepared(SeatCall::Release, trouble),
-            },
+            Work::Release => self.release().await,
             Work::Preflight(Some(token)) => {
                 self.exchange(SeatCall::Status, &Credential::Token(token), Intent::Renew, None).await
             }
@@ -232,12 +233,33 @@ impl Worker {
         }
     }
 
+    /// Nothing is sent when the license would stay here: the seat would be free for another computer, and this one go on.
+    async fn release(&mut self) -> Outcome {
+        if let Err(error) = self.keeper.can_give_up() {
+            return self.not_given_up(error);
+        }
+        match self.prepare().await {
+            Ok(()) => {
+                let _turn = self.turn(false).await;
+                self.with_credential(SeatCall::Release, Intent::Renew).await
+            }
+            Err(trouble) => self.unprepared(SeatCall::Release, trouble),
+        }
+    }
+
     pub(super) fn forget(&mut self) -> Outcome {
         self.access = None;
-        let forgotten = self.keeper.forget_all(Uuid::new_v4());
-        let code = if forgotten.is_ok() { Code::Ok } else { Code::StoreUnwritable };
-        self.note(forgotten);
-        Outcome::of(code)
+        match self.keeper.forget_all(Uuid::new_v4()) {
+            Ok(()) => Outcome::of(Code::Ok),
+            Err(error) => self.not_given_up(error),
+        }
+    }
+
+    /// The license is still on disk.
+    pub(super) fn not_given_up(&self, error: StoreError) -> Outcome {
+        let path = error.path().map(|path| ("path".to_owned(), path.display().to_string()));
+        self.note(Err(error));
+        Outcome { params: path.into_iter().collect(), ..Outcome::of(Code::StoreUnwritable) }
     }
 
     async fn tick(&mut self) {

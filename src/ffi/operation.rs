@@ -99,7 +99,8 @@ pub unsafe extern "C" fn seatlock_client_ping(
 
 /// Gives the seat back to the account, so that another computer can use it, and forgets the token here.
 /// Returns at once; see `seatlock_client_activate`. The license says how often
-/// a seat may be released. [any thread]
+/// a seat may be released. The operation ends with SEATLOCK_ERROR_STORE_UNWRITABLE, and the seat stays this computer's,
+/// when the license cannot be taken off the disk. [any thread]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_client_release(
     client: *const seatlock_client,
@@ -170,7 +171,8 @@ fn seconds(timeout_s: u32) -> Option<Duration> {
 
 /// Forgets sign-in and license on this computer, as `seatlock_client_forget` does, and tells the issuer that the sign-in is
 /// over, if it can be told. Release the seat first if another computer should have it. Returns at once; see
-/// `seatlock_client_activate`. [any thread]
+/// `seatlock_client_activate`. The operation ends with SEATLOCK_ERROR_STORE_UNWRITABLE when the license is still on disk.
+/// [any thread]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_client_sign_out(
     client: *const seatlock_client,
@@ -182,7 +184,8 @@ pub unsafe extern "C" fn seatlock_client_sign_out(
 }
 
 /// Forgets token and license on this computer. The seat stays bound to it on the server: release it first if
-/// another computer should have it. Returns at once; see `seatlock_client_activate`. [any thread]
+/// another computer should have it. Returns at once; see `seatlock_client_activate`. The operation ends with
+/// SEATLOCK_ERROR_STORE_UNWRITABLE when the license is still on disk. [any thread]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_client_forget(
     client: *const seatlock_client,
@@ -196,8 +199,9 @@ pub unsafe extern "C" fn seatlock_client_forget(
 /// Asks for a lease by a file at `path`, for a machine without a network: somebody carries it to the server, and
 /// `seatlock_client_import_file` takes the file that comes back. Token and consent as for `seatlock_client_activate`;
 /// with SEATLOCK_REMEMBER_TOKEN the host may be closed meanwhile. The token is not in the file. A file at `path` is
-/// replaced; the present license stays as it is. Returns at once; see `seatlock_client_activate`. The operation ends
-/// with SEATLOCK_ERROR_FILE_UNUSABLE when the file can not be written. [any thread]
+/// replaced, a folder, a pipe or a device is not; the present license stays as it is. Returns at once; see
+/// `seatlock_client_activate`. The operation ends with SEATLOCK_ERROR_FILE_UNUSABLE when the file can not be written.
+/// [any thread]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_client_request_file(
     client: *const seatlock_client,

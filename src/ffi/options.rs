@@ -72,7 +72,12 @@ pub unsafe extern "C" fn seatlock_options_set_product(
 }
 
 /// Sets the server's base address, such as "https://license.example.com". Required. Plain http is accepted for
-/// loopback addresses only. [one thread at a time]
+/// loopback addresses only; an address without a scheme, with user or password, "?" or "#" is not. In the environment
+/// SEATLOCK_SERVER comes before it.
+///
+/// Every SEATLOCK_ variable of the environment is read in one way: as UTF-8, but for the name of a folder, without white
+/// space around it and one pair of quotes; an empty one is not set. One that cannot be used makes `seatlock_client_open`
+/// fail, with a message that names it. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_server(
     options: *mut seatlock_options,
@@ -83,8 +88,9 @@ pub unsafe extern "C" fn seatlock_options_set_server(
     unsafe { set(options, error, |o| o.set_server(boundary::text(url)?)) }
 }
 
-/// Sets the issuer's name that leases must carry. The default is the server's address without a slash at its end;
-/// set it when the server moves or has several addresses. [one thread at a time]
+/// Sets the issuer's name that leases must carry. The default is the server's address; set it when the server moves or
+/// has several addresses. Letter case of the host, the usual port and slashes at its end do not count.
+/// [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_issuer(
     options: *mut seatlock_options,
@@ -120,7 +126,8 @@ pub unsafe extern "C" fn seatlock_options_add_lease_key(
 }
 
 /// Sets the folder below which state is kept, an absolute path. The default is the user's state folder of the
-/// operating system; the environment variable SEATLOCK_STATE_DIR comes before both. [one thread at a time]
+/// operating system; the environment variable SEATLOCK_STATE_DIR, an absolute path too, comes before both.
+/// [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_state_folder(
     options: *mut seatlock_options,
@@ -143,8 +150,11 @@ pub unsafe extern "C" fn seatlock_options_set_machine_id(
     unsafe { set(options, error, |o| o.set_machine_id(boundary::text(id)?)) }
 }
 
-/// Sets the proxy's address, user and password included where needed, or "" for no proxy at all. The default is
-/// the environment (HTTPS_PROXY, NO_PROXY) and the operating system's setting. [one thread at a time]
+/// Sets the proxy's address, user and password included where needed, or "" for no proxy at all:
+/// "http://user:password@host:port", "https://..." or "host:port". In user and password, what is neither letter nor digit
+/// is written as % and two hexadecimal digits. The default is the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the
+/// operating system's setting; a variable that names no HTTP proxy ends requests with SEATLOCK_ERROR_UNREACHABLE, whose
+/// message names it. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_proxy(
     options: *mut seatlock_options,
@@ -156,7 +166,8 @@ pub unsafe extern "C" fn seatlock_options_set_proxy(
 }
 
 /// Trusts further certificate authorities beside the operating system's: one or more certificates in PEM, `size`
-/// bytes, 1 MiB at most. [one thread at a time]
+/// bytes, 1 MiB at most, with or without a byte order mark. One that cannot be an authority is refused, with its number.
+/// [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_add_ca_certificates(
     options: *mut seatlock_options,
@@ -220,7 +231,8 @@ pub unsafe extern "C" fn seatlock_options_set_background(
 
 /// 1, the default: the network may be used. 0: it may not, from the first moment on, until
 /// `seatlock_client_allow_network` says otherwise. For hosts with a switch of their own, such as Blender's "Allow
-/// Online Access". SEATLOCK_OFFLINE=1 in the environment keeps it off in any case. [one thread at a time]
+/// Online Access". SEATLOCK_OFFLINE=1 (or true, yes, on) in the environment keeps it off in any case.
+/// [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_network_allowed(
     options: *mut seatlock_options,
@@ -237,8 +249,9 @@ pub unsafe extern "C" fn seatlock_options_set_network_allowed(
 }
 
 /// Names a folder, an absolute path, in which `rpd_account.json` ({"host", "token"}) and `credentials.json` ({"token"})
-/// may lie, which set up many machines without a person. They are read by `seatlock_client_open`, which fails when one
-/// is there and can not be used. SEATLOCK_TOKEN and SEATLOCK_SERVER in the environment come before both.
+/// may lie, which set up many machines without a person, in UTF-8, with or without a byte order mark. They are read by
+/// `seatlock_client_open`, which fails when one is there and cannot be used; its message names the place in it.
+/// SEATLOCK_TOKEN and SEATLOCK_SERVER in the environment come before both.
 ///
 /// A token that was set up so comes before a remembered one and is never written down. The first ping of intent
 /// SEATLOCK_PING_LAUNCH activates it: whoever sets it up submits it, and agrees to the terms that the plug-in names.

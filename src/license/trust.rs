@@ -1,5 +1,6 @@
 use seatlock_protocol::{
     JwsError, MachineId, PublicKey, TokenHash, Typ, UnixTime, VERSION,
+    address::is_same_issuer,
     claims::{KeySetClaims, LeaseClaims, VerdictClaims},
     jws,
 };
@@ -8,7 +9,7 @@ use serde::de::DeserializeOwned;
 /// Whom this product believes. Compiled into the plug-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {
-    /// Name that every signed object must carry as `iss`.
+    /// Name that every signed object must carry as `iss`; addresses may be spelled in another way.
     pub issuer: String,
     /// Product that every lease and verdict must carry as `aud`.
     pub product: String,
@@ -71,7 +72,7 @@ impl Trust {
     /// See [`Distrust`].
     pub fn key_set(&self, text: &str) -> Result<Held<KeySetClaims>, Distrust> {
         let verified = jws::verify::<KeySetClaims>(text, Typ::KeySet, |kid| find(&self.root_keys, kid))?;
-        if verified.claims.iss != self.issuer {
+        if !is_same_issuer(&verified.claims.iss, &self.issuer) {
             return Err(Distrust::Foreign);
         }
         Ok(Held { jws: text.to_owned(), claims: verified.claims, kid: verified.kid })
@@ -90,7 +91,8 @@ impl Trust {
     ) -> Result<Held<T>, Distrust> {
         let verified = jws::verify::<T>(text, T::TYP, |kid| self.lease_key(keys, kid))?;
         let said = verified.claims.bonds();
-        if said.issuer != self.issuer || said.product != self.product || said.version != VERSION {
+        let is_ours = is_same_issuer(said.issuer, &self.issuer);
+        if !is_ours || said.product != self.product || said.version != VERSION {
             return Err(Distrust::Foreign);
         }
         check_period(keys, &verified.kid, said.issued_at)?;

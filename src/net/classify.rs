@@ -1,5 +1,5 @@
 use super::lenient::fitting;
-use super::tls::Untrusted;
+use super::tls::{Untrusted, in_words};
 use crate::license::{Reply, Signed, SignedObject, Trouble};
 use crate::scarcity::{scarce, shortage};
 use rustls::CertificateError;
@@ -22,13 +22,36 @@ pub fn answer(status: u16, content_type: Option<&str>, retry_after: Option<u64>,
     }
     let is_problem =
         media_type(content_type) == Some(PROBLEM_JSON) && serde_json::from_slice::<Problem>(body).is_ok();
-    match (status, retry_after) {
-        (429, Some(_)) => failed(Code::RateLimited, status, retry_after),
-        (503, Some(_)) => failed(Code::Maintenance, status, retry_after),
-        (500..=599, _) if is_problem && status != 511 => failed(Code::ServerError, status, None),
-        _ => failed(Code::NotOurServer, status, None),
-    }
+    let (code, reason) = match status {
+        429 => return failed(Code::RateLimited, status, retry_after.or(Some(USUAL_WAIT))),
+        503 if retry_after.is_some() => return failed(Code::Maintenance, status, retry_after),
+        511 => (Code::NotOurServer, "The network wants you to sign in"),
+        404 | 405 if is_problem => (
+            Code::Unreachable,
+            "A server answers there, but has nothing at this address; HTTP status: {status}",
+        ),
+        500..=599 if is_problem => return failed(Code::ServerError, status, None),
+        _ if is_problem => {
+            (Code::ServerError, "It refused the request without a signed answer; HTTP status: {status}")
+        }
+        // Of a gateway, and of those that networks in front of servers have made up.
+        502..=504 | 520..=527 => {
+            (Code::ServerError, "What stands in front of it cannot reach it; HTTP status: {status}")
+        }
+        301 | 308 => {
+            (Code::Unreachable, "Its address has moved, says what answers there; HTTP status: {status}")
+        }
+        300..=399 => (Code::NotOurServer, "It sends on to another page"),
+        _ if body.is_empty() => (Code::NotOurServer, "The answer was empty"),
+        _ if is_page(content_type) => (Code::NotOurServer, "The answer was a web page"),
+        _ => (Code::NotOurServer, "The answer was none of a license server"),
+    };
+    let detail = Some(reason.replace("{status}", &status.to_string()));
+    Reply::Failed(Trouble { http_status: Some(status), detail, ..Trouble::of(code) })
 }
+
+/// Seconds to wait when too much was asked, and nobody said how long.
+const USUAL_WAIT: u64 = 60;
 
 fn signed_parts(status: u16, content_type: Option<&str>, body: &[u8]) -> Option<Signed> {
     let parts = |object, key_set, renewal| Some(Signed { object, key_set, renewal, http_status: status });
@@ -71,6 +94,10 @@ struct Judged {
 fn media_type(content_type: Option<&str>) -> Option<&'static str> {
     let named = content_type?.split(';').next()?.trim();
     [JSON, PROBLEM_JSON].into_iter().find(|known| named.eq_ignore_ascii_case(known))
+}
+
+fn is_page(content_type: Option<&str>) -> bool {
+    content_type.is_some_and(|named| named.to_ascii_lowercase().contains("html"))
 }
 
 fn failed(code: Code, status: u16, retry_after: Option<u64>) -> Reply {
@@ -117,9 +144,17 @@ fn recognised(cause: &(dyn Error + 'static)) -> Option<Trouble> {
         "tunnel error: proxy authorization required" => {
             return Some(Trouble { http_status: Some(407), ..Trouble::of(Code::ProxyAuthRequired) });
         }
-        "tunnel error: unsuccessful" => return Some(Trouble::of(Code::NotOurServer)),
+        "tunnel error: unsuccessful" => {
+            return Some(because(
+                Code::NotOurServer,
+                "The proxy does not let the plug-in through to the server",
+            ));
+        }
         "tunnel error: failed to create underlying connection" => {
             return Some(unreachable("The proxy can not be reached"));
+        }
+        "connection closed before message completed" => {
+            return Some(unreachable("The connection was closed without an answer"));
         }
         // The system's resolver does not say that it could not open its own files.
         "dns error" => {
@@ -142,12 +177,14 @@ fn recognised(cause: &(dyn Error + 'static)) -> Option<Trouble> {
 
 fn tls(error: &rustls::Error) -> Trouble {
     match error {
-        rustls::Error::InvalidCertificate(CertificateError::Other(other)) => untrusted(
-            other.0.downcast_ref::<Untrusted>().map_or_else(|| other.to_string(), Untrusted::to_string),
-        ),
-        rustls::Error::InvalidCertificate(fault) => untrusted(fault.to_string()),
-        // What answered does not speak TLS at all.
-        rustls::Error::InvalidMessage(_) => Trouble::of(Code::NotOurServer),
+        rustls::Error::InvalidCertificate(fault) => {
+            let named = match fault {
+                CertificateError::Other(other) => other.0.downcast_ref::<Untrusted>(),
+                _ => None,
+            };
+            untrusted(named.map_or_else(|| in_words(fault).to_owned(), Untrusted::to_string))
+        }
+        rustls::Error::InvalidMessage(_) => because(Code::NotOurServer, "It does not speak TLS"),
         _ => unreachable("No secure connection could be made"),
     }
 }
@@ -157,7 +194,11 @@ fn untrusted(reason: String) -> Trouble {
 }
 
 pub(super) fn unreachable(reason: &str) -> Trouble {
-    Trouble { detail: Some(reason.to_owned()), ..Trouble::of(Code::Unreachable) }
+    because(Code::Unreachable, reason)
+}
+
+fn because(code: Code, reason: &str) -> Trouble {
+    Trouble { detail: Some(reason.to_owned()), ..Trouble::of(code) }
 }
 
 /// What an I/O error carries, which may be another I/O error. Its `source` would step over the first of them.
@@ -179,47 +220,75 @@ mod tests {
     const UNSIGNED: &str = r#"{"type":"t","title":"t","status":500,"detail":"d","code":"server_error"}"#;
     const PROBLEM: &str = "application/problem+json";
 
+    /// Each cause that can be told apart has its own code or its own words.
     #[test]
     fn table_of_answers() {
-        // (status, type, Retry-After, body, what it is: "signed" or a code)
-        let cases: &[(u16, &str, Option<u64>, &str, &str)] = &[
-            (200, JSON, None, LEASE, "signed"),
-            (201, "application/json; charset=utf-8", None, LEASE, "signed"),
-            (200, "Application/JSON", None, LEASE, "signed"),
-            (403, "APPLICATION/PROBLEM+JSON ;x=y", None, SIGNED, "signed"),
-            (200, JSON, None, r#"{"lease":"x"}"#, "signed"),
-            (200, JSON, None, r#"{"lease":"x","renewal":7,"keyset":[],"seat":"odd"}"#, "signed"),
-            (200, JSON, None, r#"{"verdict":"x","keyset":{}}"#, "signed"),
-            (403, PROBLEM, None, r#"{"type":1,"verdict":"x","params":7}"#, "signed"),
-            (500, "Application/Problem+JSON", None, UNSIGNED, "server_error"),
-            (200, JSON, None, VERDICT, "signed"),
-            (403, PROBLEM, None, SIGNED, "signed"),
-            (200, PROBLEM, None, SIGNED, "signed"),
-            (503, PROBLEM, Some(9), SIGNED, "signed"),
-            (500, PROBLEM, None, UNSIGNED, "server_error"),
-            (429, PROBLEM, Some(9), UNSIGNED, "rate_limited"),
-            (503, PROBLEM, Some(9), UNSIGNED, "maintenance"),
-            (503, "text/html", Some(9), "<html>", "maintenance"),
-            (503, "text/html", None, "<html>", "not_our_server"),
-            (500, "text/html", None, "<html>", "not_our_server"),
-            (500, PROBLEM, None, "<html>", "not_our_server"),
-            (200, "text/html", None, LEASE, "not_our_server"),
-            (200, "text/html", None, "<html>", "not_our_server"),
-            (200, JSON, None, "", "not_our_server"),
-            (200, JSON, None, "{\"lease\":", "not_our_server"),
-            (200, JSON, None, "{\"lease\":1}", "not_our_server"),
-            (302, "text/html", None, "", "not_our_server"),
-            (404, PROBLEM, None, UNSIGNED, "not_our_server"),
-            (407, "text/html", None, "<html>", "proxy_auth_required"),
-            (511, JSON, None, LEASE, "not_our_server"),
-            (511, PROBLEM, None, SIGNED, "not_our_server"),
+        let html = "text/html; charset=utf-8";
+        let (page, refused) = ("The answer was a web page", "It refused the request without a signed answer");
+        let (gateway, none) =
+            ("What stands in front of it cannot reach it", "The answer was none of a license server");
+        // (status, type, Retry-After, body, what it is: "signed" or a code, and the reason)
+        type Row = (u16, &'static str, Option<u64>, &'static str, &'static str, &'static str);
+        let cases: &[Row] = &[
+            (200, JSON, None, LEASE, "signed", ""),
+            (201, "application/json; charset=utf-8", None, LEASE, "signed", ""),
+            (200, JSON, None, VERDICT, "signed", ""),
+            (200, "Application/JSON", None, LEASE, "signed", ""),
+            (403, "APPLICATION/PROBLEM+JSON ;x=y", None, SIGNED, "signed", ""),
+            (200, JSON, None, r#"{"lease":"x"}"#, "signed", ""),
+            (200, JSON, None, r#"{"lease":"x","renewal":7,"keyset":[],"seat":"odd"}"#, "signed", ""),
+            (200, JSON, None, r#"{"verdict":"x","keyset":{}}"#, "signed", ""),
+            (403, PROBLEM, None, r#"{"type":1,"verdict":"x","params":7}"#, "signed", ""),
+            (500, "Application/Problem+JSON", None, UNSIGNED, "server_error", ""),
+            (200, "TEXT/HTML", None, "<html>", "not_our_server", page),
+            (403, PROBLEM, None, SIGNED, "signed", ""),
+            (200, PROBLEM, None, SIGNED, "signed", ""),
+            (503, PROBLEM, Some(9), SIGNED, "signed", ""),
+            (500, PROBLEM, None, UNSIGNED, "server_error", ""),
+            (503, PROBLEM, None, UNSIGNED, "server_error", ""),
+            (429, PROBLEM, Some(9), UNSIGNED, "rate_limited", ""),
+            (429, PROBLEM, None, UNSIGNED, "rate_limited", ""),
+            (503, PROBLEM, Some(9), UNSIGNED, "maintenance", ""),
+            (404, PROBLEM, None, UNSIGNED, "unreachable", "has nothing at this address; HTTP status: 404"),
+            (405, PROBLEM, None, UNSIGNED, "unreachable", "has nothing at this address; HTTP status: 405"),
+            (400, PROBLEM, None, UNSIGNED, "server_error", refused),
+            (413, PROBLEM, None, UNSIGNED, "server_error", refused),
+            (502, html, None, "<html>", "server_error", "cannot reach it; HTTP status: 502"),
+            (503, html, None, "<html>", "server_error", gateway),
+            (504, html, None, "<html>", "server_error", gateway),
+            (502, "text/plain", None, "", "server_error", gateway),
+            (522, html, None, "<html>", "server_error", gateway),
+            (503, html, Some(9), "<html>", "maintenance", ""),
+            (429, html, Some(9), "<html>", "rate_limited", ""),
+            (429, html, None, "<html>", "rate_limited", ""),
+            (301, html, None, "<html>", "unreachable", "Its address has moved"),
+            (308, html, None, "", "unreachable", "Its address has moved"),
+            (302, html, None, "", "not_our_server", "It sends on to another page"),
+            (303, html, None, "<html>", "not_our_server", "It sends on to another page"),
+            (307, html, None, "<html>", "not_our_server", "It sends on to another page"),
+            (200, html, None, LEASE, "not_our_server", page),
+            (200, html, None, "<html>", "not_our_server", page),
+            (403, html, None, "<html>", "not_our_server", page),
+            (404, html, None, "<html>", "not_our_server", page),
+            (500, html, None, "<html>", "not_our_server", page),
+            (500, PROBLEM, None, "<html>", "not_our_server", none),
+            (200, JSON, None, "", "not_our_server", "The answer was empty"),
+            (204, "", None, "", "not_our_server", "The answer was empty"),
+            (200, JSON, None, "{\"lease\":", "not_our_server", none),
+            (200, JSON, None, "{\"lease\":1}", "not_our_server", none),
+            (407, html, None, "<html>", "proxy_auth_required", ""),
+            (511, html, None, "<html>", "not_our_server", "The network wants you to sign in"),
+            (511, JSON, None, LEASE, "not_our_server", "The network wants you to sign in"),
+            (511, PROBLEM, None, SIGNED, "not_our_server", "The network wants you to sign in"),
         ];
-        for (status, content_type, retry_after, body, expected) in cases {
-            let found = match answer(*status, Some(content_type), *retry_after, body.as_bytes()) {
-                Reply::Signed(_) => "signed",
-                Reply::Failed(trouble) => trouble.code.name(),
+        for (status, content_type, retry_after, body, expected, reason) in cases {
+            let (found, said) = match answer(*status, Some(content_type), *retry_after, body.as_bytes()) {
+                Reply::Signed(_) => ("signed", None),
+                Reply::Failed(trouble) => (trouble.code.name(), trouble.detail),
             };
             assert_eq!(found, *expected, "{status} {content_type} {body}");
+            let said = said.unwrap_or_default();
+            assert!(said.contains(reason) && said.is_empty() == reason.is_empty(), "{status} {body}: {said}");
         }
         assert!(matches!(answer(200, None, None, LEASE.as_bytes()), Reply::Failed(_)), "no content type");
     }

@@ -11,6 +11,8 @@ pub mod oauth;
 mod resolver;
 /// Which certificates are trusted.
 mod tls;
+/// Through which proxy.
+mod way;
 
 use crate::license::{Reply, Trouble};
 use once_cell::unsync::OnceCell;
@@ -18,6 +20,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValu
 use reqwest::{Client, ClientBuilder, Proxy, Url, redirect};
 use seatlock_protocol::{
     Code, UnixTime,
+    address::{is_loopback, spelled},
     api::{JSON, MAX_BODY, SeatCall, SeatRequest},
 };
 use std::time::Duration;
@@ -110,7 +113,7 @@ impl Http {
         now: UnixTime,
     ) -> Result<Reply, Trouble> {
         let client = self.client.get_or_try_init(|| builder(&self.route)?.build().map_err(unusable))?;
-        let url = format!("{}{}", self.route.server.as_str().trim_end_matches('/'), call.path());
+        let url = format!("{}{}", spelled(&self.route.server), call.path());
         let body = serde_json::to_vec(request).map_err(|_| Trouble::of(Code::Internal))?;
         let mut bearer = HeaderValue::try_from(format!("Bearer {bearer}"))
             .map_err(|_| Trouble::of(Code::TokenMalformed))?;
@@ -145,12 +148,11 @@ fn builder(route: &Route) -> Result<ClientBuilder, Trouble> {
     let stays_here = is_loopback(&route.server);
     let explicit = matches!(route.proxy, ProxyChoice::Explicit(_));
     if !secure && (explicit || !stays_here) {
-        return Err(Trouble { detail: Some(IN_THE_CLEAR.to_owned()), ..Trouble::of(Code::Unreachable) });
+        return Err(classify::unreachable(IN_THE_CLEAR));
     }
-    let tls = tls::configuration(secure, &route.extra_ca).map_err(|error| {
+    let tls = tls::configuration(secure, &route.extra_ca).map_err(|_| {
         // A certificate store that could not be opened looks like an empty one.
-        out_of_means()
-            .unwrap_or(Trouble { detail: Some(error.to_string()), ..Trouble::of(Code::TlsUntrusted) })
+        out_of_means().unwrap_or_else(no_authorities)
     })?;
     let headers = HeaderMap::from_iter([
         (ACCEPT, HeaderValue::from_static(JSON)),
@@ -169,7 +171,12 @@ fn builder(route: &Route) -> Result<ClientBuilder, Trouble> {
         ProxyChoice::Explicit(url) => builder.proxy(Proxy::all(url.clone()).map_err(unusable)?),
         ProxyChoice::Direct => builder.no_proxy(),
         ProxyChoice::System if stays_here => builder.no_proxy(),
-        ProxyChoice::System => builder,
+        ProxyChoice::System => match way::of_environment() {
+            Ok(Some(proxy)) => builder.proxy(proxy),
+            // The operating system may have one.
+            Ok(None) => builder,
+            Err(reason) => return Err(classify::unreachable(&reason)),
+        },
     })
 }
 
@@ -182,10 +189,9 @@ fn out_of_means() -> Option<Trouble> {
     crate::scarcity::shortage().map(classify::unreachable)
 }
 
-/// Whether an address stays on this computer.
-#[must_use]
-pub fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+/// Nothing else can be wrong with a configuration whose extra authorities were looked at.
+fn no_authorities() -> Trouble {
+    let reason = "this computer has no list of certificate authorities; install its package ca-certificates, or name \
+                  their file with SSL_CERT_FILE";
+    Trouble { detail: Some(reason.to_owned()), ..Trouble::of(Code::TlsUntrusted) }
 }

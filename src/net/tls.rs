@@ -5,7 +5,7 @@ use rustls::{
     crypto::ring,
 };
 use rustls_platform_verifier::Verifier;
-use seatlock_protocol::plain;
+use seatlock_protocol::{edited::without_mark, plain};
 use std::sync::Arc;
 use x509_cert::{Certificate as Parsed, der::Decode, ext::pkix::name::DirectoryString, name::Name};
 
@@ -17,11 +17,23 @@ pub type Certificate = CertificateDer<'static>;
 /// # Errors
 /// A sentence that says what is wrong with the text.
 pub fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, String> {
+    let pem = without_mark(pem).map_err(|error| format!("this is no PEM text: {error}"))?;
+    // The parser's words hold what it found, which may be a private key.
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match found {
-        Ok(found) if found.is_empty() => Err("there is no certificate in this PEM text".to_owned()),
-        Ok(found) => Ok(found),
-        Err(error) => Err(format!("this PEM text can not be read: {error}")),
+    let found = found.map_err(|_| {
+        "this PEM text can not be read: its lines -----BEGIN CERTIFICATE----- and -----END CERTIFICATE----- must stand by \
+         themselves, with nothing but base64 between them"
+    })?;
+    if found.is_empty() {
+        return Err("there is no certificate in this PEM text".to_owned());
+    }
+    // One that can not be an authority would make every connection fail, and be taken for the server's.
+    match found.iter().position(|one| RootCertStore::empty().add(one.clone()).is_err()) {
+        None => Ok(found),
+        Some(at) => Err(format!(
+            "certificate {} of this PEM text is damaged and can not be an authority; take it out",
+            at + 1
+        )),
     }
 }
 
@@ -56,7 +68,7 @@ fn verifier(
 #[derive(Debug, thiserror::Error)]
 #[error("{fault}; the certificate is by {issuer}")]
 pub(super) struct Untrusted {
-    fault: String,
+    fault: &'static str,
     issuer: String,
 }
 
@@ -106,16 +118,22 @@ impl ServerCertVerifier for Naming {
     }
 }
 
-fn in_words(fault: &CertificateError) -> String {
+/// The TLS library's own words are for programmers.
+pub(super) fn in_words(fault: &CertificateError) -> &'static str {
     use CertificateError as Fault;
     match fault {
-        Fault::UnknownIssuer => "unknown issuer".to_owned(),
-        Fault::Expired | Fault::ExpiredContext { .. } => "expired".to_owned(),
-        Fault::NotValidYet | Fault::NotValidYetContext { .. } => "not valid yet".to_owned(),
-        Fault::NotValidForName | Fault::NotValidForNameContext { .. } => "made for another name".to_owned(),
-        Fault::Revoked => "revoked".to_owned(),
-        Fault::Other(other) => other.0.to_string(),
-        other => other.to_string(),
+        Fault::UnknownIssuer => "unknown issuer",
+        Fault::Expired | Fault::ExpiredContext { .. } => "expired",
+        Fault::NotValidYet | Fault::NotValidYetContext { .. } => "not valid yet",
+        Fault::NotValidForName | Fault::NotValidForNameContext { .. } => "made for another name",
+        Fault::Revoked => "revoked",
+        Fault::BadEncoding => "damaged",
+        Fault::BadSignature => "its signature is wrong",
+        Fault::InvalidPurpose | Fault::InvalidPurposeContext { .. } => "made for another purpose",
+        Fault::UnknownRevocationStatus
+        | Fault::ExpiredRevocationList
+        | Fault::ExpiredRevocationListContext { .. } => "nobody says whether it was revoked",
+        _ => "refused by the rules of this computer",
     }
 }
 
@@ -144,8 +162,27 @@ mod tests {
         let one = include_bytes!("../../tests/data/ca.pem");
         assert_eq!(certificates(one).map(|found| found.len()), Ok(1));
         assert_eq!(certificates(&[&one[..], &one[..]].concat()).map(|found| found.len()), Ok(2));
-        for broken in [&b""[..], b"no certificate", b"\xff\xfe", &one[..one.len() / 2]] {
-            assert!(certificates(broken).is_err());
+        assert_eq!(certificates(&[&b"\xef\xbb\xbf"[..], one].concat()).map(|found| found.len()), Ok(1));
+        let no_der = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let both = [&one[..], no_der].concat();
+        // (what, text, the words)
+        let rows: &[(&str, &[u8], &str)] = &[
+            ("nothing", b"", "no certificate in this PEM text"),
+            ("other text", b"no certificate", "no certificate in this PEM text"),
+            ("UTF-16", b"\xff\xfe-\0", "it is UTF-16; save it as UTF-8"),
+            ("half of one", &one[..one.len() / 2], "must stand by themselves"),
+            ("one that is none", no_der, "certificate 1 of this PEM text is damaged"),
+            ("a good one and one that is none", &both, "certificate 2 of this PEM text is damaged"),
+            (
+                "a key whose line ends are two characters",
+                br"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA\n-----END PRIVATE KEY-----\n",
+                "must stand by themselves",
+            ),
+        ];
+        for (what, text, words) in rows {
+            let said = certificates(text).unwrap_err();
+            assert!(said.contains(words), "{what}: {said}");
+            assert!(!said.contains("MC4C") && !said.contains("77, 67"), "{what}: {said}");
         }
     }
 }

@@ -25,8 +25,13 @@ pub fn read_carried(path: &Path, limit: usize) -> io::Result<Zeroizing<Vec<u8>>>
 /// Writes a file where the user chose, for its owner only, in one step: an older file there is replaced or stays whole.
 ///
 /// # Errors
-/// What the operating system says.
+/// What the operating system says; [`io::ErrorKind::InvalidInput`] for what is there and is no file.
 pub fn write_carried(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // A device, a pipe or a folder is not to be replaced by a file.
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => return Err(io::ErrorKind::InvalidInput.into()),
+        _ => {}
+    }
     // A bare name has an empty parent.
     let path = if path.parent() == Some(Path::new("")) { &Path::new(".").join(path) } else { path };
     file::replace(path, Kind::Carried, bytes, || Ok(()))
@@ -54,6 +59,15 @@ mod tests {
         assert_eq!(read_carried(folder.path(), 5).unwrap_err().kind(), io::ErrorKind::InvalidInput);
         assert_eq!(read_carried(&folder.path().join("no"), 5).unwrap_err().kind(), io::ErrorKind::NotFound);
         assert!(write_carried(&folder.path().join("no").join("file"), b"x").is_err());
+        assert_eq!(write_carried(folder.path(), b"x").unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        #[cfg(unix)]
+        {
+            // Stands for a device, which only root can make: what is there stays what it was.
+            let socket = folder.path().join("socket");
+            let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+            assert_eq!(write_carried(&socket, b"x").unwrap_err().kind(), io::ErrorKind::InvalidInput);
+            assert!(!fs::metadata(&socket).unwrap().is_file());
+        }
         #[cfg(unix)]
         assert_eq!(read_carried(Path::new("/dev/zero"), 5).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }

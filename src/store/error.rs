@@ -1,4 +1,4 @@
-use crate::scarcity::{scarce, shortage};
+use crate::scarcity::{reason, scarce, shortage};
 use std::{
     io,
     path::{Path, PathBuf},
@@ -13,7 +13,7 @@ pub enum StoreError {
     )]
     NoHome,
     /// Nothing can be written, and nothing was changed.
-    #[error("{} can not be written ({source}); check that its folder belongs to you and the disk has room", path.display())]
+    #[error("{} can not be written ({}); check that its folder belongs to you and the disk has room", path.display(), reason(source))]
     Unwritable {
         /// The file or folder.
         path: PathBuf,
@@ -21,7 +21,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// A file is there but can not be read; it was left as it is.
-    #[error("{} can not be read ({source}); check its owner and permissions", path.display())]
+    #[error("{} can not be read ({}); check its owner and permissions", path.display(), reason(source))]
     Unreadable {
         /// The file.
         path: PathBuf,

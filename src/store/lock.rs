@@ -30,7 +30,7 @@ impl Lock {
             .open(path)
             .map_err(unwritable)?;
         if !file.metadata().map_err(unwritable)?.is_file() {
-            return Err(unwritable(io::Error::other("not a regular file")));
+            return Err(unwritable(io::ErrorKind::InvalidInput.into()));
         }
         let started = Instant::now();
         let mut pause = Duration::from_millis(1);

@@ -30,7 +30,7 @@ pub use carried::{read_carried, write_carried};
 pub use error::StoreError;
 pub use state::Loaded;
 
-use file::Kind;
+use file::{Content, Kind};
 use lock::Lock;
 use seatlock_protocol::MachineId;
 use std::{
@@ -100,6 +100,32 @@ impl Folder {
         self.lock().map(drop)
     }
 
+    /// Whether what is kept here can be taken away, looked at by putting every file in its own place once more: not on a
+    /// file system that is read-only or has gone away, nor where a file or the folder belongs to somebody else.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`], [`StoreError::Unreadable`] or [`StoreError::Unwritable`].
+    pub fn check_replaceable(&self) -> Result<(), StoreError> {
+        let Some(_lock) = self.lock_existing()? else { return Ok(()) };
+        for (name, kind) in
+            [(Self::TOKEN, Kind::Token), (Self::STATE, Kind::State), (Self::PREVIOUS, Kind::State)]
+        {
+            let path = self.path.join(name);
+            let done = match file::read(&path, state::LIMIT) {
+                Ok(Content::Absent) => Ok(()),
+                Ok(Content::Bytes(bytes)) => file::replace(&path, kind, &bytes, || Ok(())),
+                Ok(Content::Foreign) => Err(io::ErrorKind::InvalidInput.into()),
+                Err(error) => return Err(StoreError::unreadable(path, error)),
+            };
+            match done {
+                // Taking away needs no room.
+                Err(error) if is_full(&error) => {}
+                done => done.map_err(|error| StoreError::unwritable(path, error))?,
+            }
+        }
+        Ok(())
+    }
+
     /// Forgets: removes token, previous state and state, in this order, so that an interrupted call leaves the
     /// newest state or nothing. Corrupt files that were set aside stay. A folder that does not exist is not created.
     ///
@@ -135,6 +161,10 @@ impl Folder {
             Err(error) => Err(StoreError::unwritable(&self.path, error)),
         }
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 impl fmt::Debug for Folder {

@@ -34,7 +34,7 @@ pub enum Loaded<T> {
 /// The layout of the state file. A reader of an older library leaves a higher number alone.
 const FORMAT: u64 = 1;
 /// Some hundred times what a state needs; above it a file is not ours.
-const LIMIT: u64 = 256 * 1024;
+pub(super) const LIMIT: u64 = 256 * 1024;
 /// No write takes as long, so a temporary file of this age has lost its process.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
@@ -82,6 +82,20 @@ impl Folder {
                 Generation::Absent | Generation::Unusable => Loaded::Corrupt { path: newest },
             },
         })
+    }
+
+    /// Every usable generation, the newest first.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn generations<T: DeserializeOwned>(&self) -> Result<Vec<T>, StoreError> {
+        let mut usable = Vec::new();
+        for name in [Self::STATE, Self::PREVIOUS] {
+            if let Generation::Good(state) = generation(&self.path.join(name))? {
+                usable.push(state);
+            }
+        }
+        Ok(usable)
     }
 
     /// Changes the state under the lock: sets unusable files aside, hands what is left to `change`, and saves its

@@ -2,7 +2,7 @@
  * An operating system that refuses: descriptors, sockets, threads, memory, each at each first use. What was about to be
  * done has failed, with words that say why; the license stays, and the next try succeeds.
  *
- *     refusals SERVER_PORT ISSUER ROOT_KEY STATE_FOLDER PROVIDER < token
+ *     refusals SERVER_PORT ISSUER ROOT_KEY STATE_FOLDER PROVIDER ACCOUNT_FOLDER < token
  *
  * The functions of the C library that the library under test calls are found in this program first.
  */
@@ -135,6 +135,7 @@ static seatlock_options *options_for(const char *host, const char *folder)
     REQUIRE(seatlock_options_set_state_folder(options, folder, NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_issuer_url(options, arguments[5], NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_client_id(options, "plugin", NULL) == SEATLOCK_OK);
+    REQUIRE(seatlock_options_set_account_folder(options, arguments[6], NULL) == SEATLOCK_OK);
     return options;
 }
 
@@ -239,6 +240,22 @@ static void save(kind what, int number, int after)
     seatlock_client_close(client, 20000);
 }
 
+/* While it can not be said what lies on disk, nothing is given up, here or at the server. */
+static void release(kind what, int number, int after)
+{
+    seatlock_client *client = open_at("127.0.0.1", arguments[4]);
+    uint64_t operation = 0;
+    refuse(what, number, after);
+    REQUIRE(seatlock_client_release(client, &operation, NULL) == SEATLOCK_OK);
+    seatlock_event event = end_of(client, operation);
+    bool stays = licensed(client);
+    allow();
+    check(event.code == SEATLOCK_ERROR_STORE_UNWRITABLE && stays, "release", what, number, after, event.code, event.message);
+    event = ping(client);
+    check(event.code == SEATLOCK_OK && licensed(client), "ping, later", what, number, after, event.code, event.message);
+    seatlock_client_close(client, 20000);
+}
+
 static uint64_t begin_sign_in(const seatlock_client *client, bool device)
 {
     uint64_t operation = 0;
@@ -272,7 +289,7 @@ static void sign_in(bool device, kind what, int number, int after, const char *w
 
 int main(int argc, char **argv)
 {
-    REQUIRE(argc == 6 && fgets(token, sizeof token, stdin) != NULL);
+    REQUIRE(argc == 7 && fgets(token, sizeof token, stdin) != NULL);
     token[strcspn(token, "\n")] = '\0';
     arguments = argv;
     REQUIRE(getrlimit(RLIMIT_NOFILE, &usual) == 0);
@@ -300,6 +317,8 @@ int main(int argc, char **argv)
     for (int after = 0; after < 8; after++)
         save(FILES, EMFILE, after);
     save(FILES, ENFILE, 0);
+    for (int after = 0; after < 4; after++)
+        release(FILES, EMFILE, after);
     save(THREADS, EAGAIN, 0);
     for (int device = 0; device < 2; device++) {
         sign_in(device, SOCKETS, EMFILE, 0, MANY_HERE);

@@ -13,7 +13,10 @@ mod answers_and_calls;
 mod architecture;
 #[cfg(all(feature = "capi", unix))]
 mod bad_input;
+mod causes;
 mod clock_properties;
+#[cfg(unix)]
+mod environment;
 #[cfg(all(feature = "capi", target_os = "linux"))]
 mod exports;
 #[cfg(feature = "capi")]
@@ -27,6 +30,7 @@ mod lifecycle;
 #[cfg(all(feature = "capi", target_os = "linux"))]
 mod load;
 mod secrets_and_proxies;
+mod signed_texts;
 mod source;
 mod unsigned_members;
 #[cfg(all(feature = "capi", target_os = "linux"))]

@@ -10,5 +10,6 @@
 )]
 
 mod docs;
+mod pasted;
 mod properties;
 mod vectors;

@@ -382,11 +382,11 @@ fn every_single_change_and_every_swap_is_refused() {
             let mut changed = text.as_bytes().to_vec();
             changed[at] = byte;
             let changed = String::from_utf8(changed).unwrap();
-            assert_eq!(
-                Token::parse(&changed, TokenKind::Integration),
-                Err(TokenError::Malformed),
-                "{changed}"
-            );
+            // The letters of the kind mean the same in capitals.
+            let (kind, secret) = text.split_at(4);
+            let same = changed.strip_suffix(secret).is_some_and(|other| other.eq_ignore_ascii_case(kind));
+            let found = Token::parse(&changed, TokenKind::Integration).map(drop);
+            assert_eq!(found, if same { Ok(()) } else { Err(TokenError::Malformed) }, "{changed}");
         }
         let mut swapped = text.as_bytes().to_vec();
         swapped.swap(at, (at + 1).min(text.len() - 1));

@@ -103,7 +103,7 @@ fn account_files_stand_in_for_a_person() {
     fs::write(accounts.path().join("rpd_account.json"), cut).unwrap();
     let refused = said(&mut start(computer.folder.path()), "ping", 1);
     assert!(
-        refused.contains("rpd_account.json is not JSON") && !refused.contains(body(&seat.token)),
+        refused.contains("rpd_account.json: it is not JSON") && !refused.contains(body(&seat.token)),
         "{refused}"
     );
     let mut wrong = start(computer.folder.path());

@@ -17,6 +17,8 @@ mod clones;
 mod end_to_end;
 mod fault_proxy;
 #[cfg(unix)]
+mod giving_up;
+#[cfg(unix)]
 mod headless;
 mod hostile;
 mod keys;

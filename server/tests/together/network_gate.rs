@@ -47,7 +47,7 @@ fn closed_from_the_start_every_operation_says_so_and_the_license_stays() {
     ] {
         let ended = end_of(&client, started);
         assert_eq!(ended.code, Code::NetworkDisallowed);
-        assert!(ended.message.contains("networking"), "{}", ended.message);
+        assert!(ended.message.contains("The host application has switched it off"), "{}", ended.message);
     }
     assert_eq!(
         end_of(&client, client.ping(Intent::Renew)).code,

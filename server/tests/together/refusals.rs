@@ -53,6 +53,9 @@ fn what_the_system_refuses_is_a_failed_try() {
     let (_, port) = url.rsplit_once(':').unwrap();
     let mut command = Command::new(program);
     command.args([port, server.issuer(), server.root_key()]).arg(folder.path().join("state")).arg(provider());
+    // An account file that says nothing is read all the same.
+    fs::write(folder.path().join("credentials.json"), "{}").unwrap();
+    command.arg(folder.path());
     // Reading the computer's own identity is among what is refused; most containers have none to read.
     let own = fs::metadata("/etc/machine-id").is_ok_and(|found| found.len() > 0);
     command.env("SEATLOCK_MACHINE_ID", if own { "" } else { "a-container-without-one" });

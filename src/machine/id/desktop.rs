@@ -12,7 +12,5 @@ const PLACE: &str = if cfg!(windows) {
 /// What `machine-uid` answers: on Windows the `MachineGuid` of the 64-bit registry view, also for a 32-bit host
 /// (`KEY_WOW64_64KEY`); on macOS gethostuuid(3), a system call. Neither starts a process.
 pub fn answers() -> impl Iterator<Item = Answer> {
-    std::iter::once_with(|| {
-        (PLACE, machine_uid::get().map_err(|error| Refusal::Unreadable(error.to_string())))
-    })
+    std::iter::once_with(|| (PLACE, machine_uid::get().map_err(|error| Refusal::of(&*error))))
 }

@@ -13,7 +13,7 @@ const DBUS_MACHINE_ID: &str = "/var/lib/dbus/machine-id";
 /// missing inside Flatpak, so the authoritative file is asked first: the id is then the same inside and outside a
 /// sandbox. Neither is validated by `machine-uid`, nor does it look further when one of them is useless.
 pub fn answers() -> impl Iterator<Item = Answer> {
-    answers_in(Path::new("/"), || machine_uid::get().map_err(|error| Refusal::Unreadable(error.to_string())))
+    answers_in(Path::new("/"), || machine_uid::get().map_err(|error| Refusal::of(&*error)))
 }
 
 fn answers_in(root: &Path, library: impl Fn() -> Result<String, Refusal>) -> impl Iterator<Item = Answer> {

@@ -1,7 +1,12 @@
+use crate::scarcity::{reason, scarce};
+use seatlock_protocol::is_invisible;
+use std::error::Error;
+use std::io;
+
 /// Why an identifier can not stand for one computer. Never holds the identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The source could not be read, with the system's own words.
+    /// The source could not be read, and why.
     #[error("can not be read ({0})")]
     Unreadable(String),
     /// There were no means to read the source, in words for a person.
@@ -29,12 +34,11 @@ pub enum Refusal {
 
 impl Refusal {
     /// Why a source could not be read.
-    #[cfg(any(target_os = "linux", test))]
-    pub fn of(error: &std::io::Error) -> Self {
-        match crate::scarcity::scarce(error) {
-            Some(words) => Self::Scarce(words),
-            None => Self::Unreadable(error.kind().to_string()),
-        }
+    pub fn of(error: &(dyn Error + 'static)) -> Self {
+        let Some(error) = error.downcast_ref::<io::Error>() else {
+            return Self::Unreadable("the operating system does not tell it".to_owned());
+        };
+        scarce(error).map_or_else(|| Self::Unreadable(reason(error).into_owned()), Self::Scarce)
     }
 }
 
@@ -152,8 +156,7 @@ fn is_unexpanded(text: &str) -> bool {
 }
 
 fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}' | '\u{feff}')
+    c.is_control() || is_invisible(c) || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use super::wire::Denied;
-use crate::net::is_loopback;
 use crate::net::lenient::{fitting, texts};
 use reqwest::Url;
+use seatlock_protocol::address::{is_loopback, is_same_issuer};
 use serde::Deserialize;
 
 /// What a provider says of itself (OpenID Connect Discovery 1.0, section 3), as far as it serves here. Only its name is
@@ -34,7 +34,7 @@ impl Provider {
         let provider: Self = serde_json::from_slice(body).map_err(|_| {
             Denied::because("What it says of itself at .well-known/openid-configuration can not be used")
         })?;
-        if provider.issuer.trim_end_matches('/') != issuer.trim_end_matches('/') {
+        if !is_same_issuer(&provider.issuer, issuer) {
             return Err(Denied::because("It calls itself by another address than the one that was asked"));
         }
         Ok(provider)
@@ -105,9 +105,9 @@ mod tests {
         for (what, member, value, taken) in [
             ("as it is", "x", "y", true),
             ("a slash at its end", "issuer", "https://login.example/", true),
+            ("capitals and the usual port", "issuer", "https://LOGIN.example:443", true),
             ("another issuer", "issuer", "https://evil.example", false),
             ("another path", "issuer", "https://login.example/other", false),
-            ("another letter case", "issuer", "https://LOGIN.example", false),
             ("http", "token_endpoint", "http://login.example/token", false),
             ("http to this computer", "token_endpoint", "http://127.0.0.1:3000/token", true),
             ("http for the browser", "authorization_endpoint", "http://login.example/auth", false),

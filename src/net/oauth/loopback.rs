@@ -3,7 +3,7 @@ use crate::license::Trouble;
 use crate::scarcity::scarce;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::Url;
-use seatlock_protocol::Code;
+use seatlock_protocol::{Code, address::is_same_issuer};
 use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
 use std::io;
@@ -186,7 +186,7 @@ fn brought(request: &str, state: &str, issuer: &str) -> Option<Brought> {
     if url.path() != PATH || value("state") != Some(Cow::Borrowed(state)) {
         return None;
     }
-    if value("iss").is_some_and(|named| named.trim_end_matches('/') != issuer.trim_end_matches('/')) {
+    if value("iss").is_some_and(|named| !is_same_issuer(&named, issuer)) {
         return Some(Err(Denied::Error("mixed_up".to_owned())));
     }
     if let Some(error) = value("error") {

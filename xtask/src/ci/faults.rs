@@ -266,6 +266,31 @@ const CASES: &[Case] = &[
         ensure!(!said.contains("locked (l"), "{said}");
         Ok(())
     }),
+    ("a read-only disk gives nothing up", |bench| {
+        let said = bench.script(
+            "mount -t tmpfs none \"$DISK\"; cp -a \"$MASTER/.\" \"$DISK\"; mount -o remount,ro \"$DISK\"
+             plugin release; plugin forget; plugin sign-out; plugin release-file \"$TOKEN.out\"; plugin ping
+             test ! -e \"$TOKEN.out\"; mount -o remount,rw \"$DISK\"; plugin status",
+        )?;
+        ensure!(said.matches("(store_unwritable)").count() == 4, "{said}");
+        ensure!(said.matches("unlocked (ok)").count() == 5, "{said}");
+        Ok(())
+    }),
+    ("a full disk gives everything up", |bench| {
+        let seat = bench.server.create_seat("full@example.com")?;
+        fs::write(bench.work.path().join("full"), &seat.token)?;
+        let said = bench.script(
+            "mount -t tmpfs -o size=64k none \"$DISK\"; TOKEN=$(dirname \"$TOKEN\")/full
+             export SEATLOCK_MACHINE_ID=a-computer-with-a-full-disk; plugin activate -
+             head -c 1000000 /dev/zero > \"$DISK/fill\" 2>/dev/null || true
+             plugin release-file \"$TOKEN.out\"; test ! -e \"$TOKEN.out\"; plugin status
+             plugin release; plugin status; ! grep -rl lease \"$DISK\"",
+        )?;
+        ensure!(said.matches("unlocked (ok)").count() == 2, "no confirmation without its proof: {said}");
+        ensure!(said.matches("(store_unwritable)").count() == 1, "{said}");
+        ensure!(said.matches("locked (no_token)").count() == 2, "{said}");
+        Ok(())
+    }),
     ("permission lost: the folder is another user's", |bench| {
         let said = bench.script(
             "cp -a \"$MASTER/.\" \"$DISK\"; chmod 755 \"$DISK\"; chmod -R go+rX \"$DISK\"

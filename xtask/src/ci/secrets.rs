@@ -62,6 +62,19 @@ pub fn printed() -> Result<String> {
     go(&["activate", "-"], Some(&other.token), &[("EXAMPLE_STATE_FOLDER", "/proc/nowhere")])?;
     go(&["ping"], None, &[("SEATLOCK_TOKEN", &other.token)])?;
     go(&["status"], None, &[("SEATLOCK_TOKEN", API_TOKEN)])?;
+    let beyond = ("EXAMPLE_SERVER", "https://license.test");
+    for (name, value) in misplaced(&other.token) {
+        go(&["ping"], None, &[beyond, (name, &value)])?;
+    }
+    for content in spoilt(&other.token) {
+        let (accounts, authority) = (folder.path().join("credentials.json"), folder.path().join("ca.pem"));
+        fs::write(&accounts, &content)?;
+        fs::write(&authority, &content)?;
+        let path = folder.path().display().to_string();
+        go(&["ping"], None, &[("EXAMPLE_ACCOUNT_FOLDER", &path)])?;
+        go(&["ping"], None, &[("EXAMPLE_CA", &authority.display().to_string())])?;
+        fs::remove_file(accounts)?;
+    }
     go(&["release"], None, &[])?;
     go(&["activate", "-", "--no-remember"], Some(&other.token), &[])?;
     let (said, renewals, runs) = (life.said, life.renewals, life.runs);
@@ -87,6 +100,42 @@ pub fn printed() -> Result<String> {
         ensure!(state || found == 0, "{found} renewal secrets in {place}");
     }
     Ok(format!("{runs} runs, {} places, {} secrets", places.len(), secrets.len() + renewals.len()))
+}
+
+/// A secret in variables that it does not belong into, or in which it cannot be read.
+fn misplaced(secret: &str) -> Vec<(&'static str, String)> {
+    let user = |scheme: &str| format!("{scheme}://ada:{secret}@license.test");
+    vec![
+        ("SEATLOCK_TOKEN", format!("{secret}x")),
+        ("SEATLOCK_SERVER", secret.to_owned()),
+        ("SEATLOCK_SERVER", user("https")),
+        ("SEATLOCK_ISSUER_URL", user("https")),
+        ("SEATLOCK_STATE_DIR", secret.to_owned()),
+        ("SEATLOCK_OFFLINE", secret.to_owned()),
+        ("SEATLOCK_MACHINE_ID", format!("{secret}\n{secret}")),
+        ("SEATLOCK_CLIENT_ID", format!("{secret}\n{secret}")),
+        ("SEATLOCK_CLIENT_SECRET", format!("{secret}\n{secret}")),
+        ("SEATLOCK_SCOPES", format!("\"{secret}")),
+        ("HTTPS_PROXY", format!("http://ada:{secret}#@proxy.test")),
+        ("HTTPS_PROXY", user("socks5")),
+        ("EXAMPLE_PROXY", user("socks5")),
+        ("EXAMPLE_PROXY", format!("http://ada:{secret}/@proxy.test")),
+    ]
+}
+
+/// A secret in files that people edit, none of which can be read.
+fn spoilt(secret: &str) -> Vec<Vec<u8>> {
+    let utf16 = format!("{{\"token\":\"{secret}\"}}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let texts = [
+        secret.to_owned(),
+        format!("{{\"token\":{secret}}}"),
+        format!("{{\"token\":\"{secret}\"}} {secret}"),
+        format!("{{\"token\":[\"{secret}\"]}}"),
+        format!("{{\"token\":\"{secret}x\"}}"),
+        format!("-----BEGIN PRIVATE KEY-----\\n{secret}\\n-----END PRIVATE KEY-----\\n"),
+        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", &secret.replace('_', "+")),
+    ];
+    texts.into_iter().map(String::into_bytes).chain([utf16]).collect()
 }
 
 /// What test programs and their servers printed is searched for the tokens that the servers handed out. When no test has

@@ -49,7 +49,7 @@ pub const CASES: &[Case] = &[
     row("redirect-keeping-the-method", "307 to somebody who would like the token", Says("307 Temporary Redirect", &["Location: http://127.0.0.1:1/"], ""), Code::NotOurServer, 307, "HTTP status: 307"),
     row("forbidden", "403 with a web page", Says("403 Forbidden", HTML, SIGN_IN), Code::NotOurServer, 403, "HTTP status: 403"),
     row("not-found", "404 with a web page", Says("404 Not Found", HTML, SIGN_IN), Code::NotOurServer, 404, "HTTP status: 404"),
-    row("bad-gateway", "502 with a web page", Says("502 Bad Gateway", HTML, SIGN_IN), Code::NotOurServer, 502, "HTTP status: 502"),
+    row("bad-gateway", "502 with a web page", Says("502 Bad Gateway", HTML, SIGN_IN), Code::ServerError, 502, "HTTP status: 502"),
     row("portal", "511 of a captive portal", Says("511 Network Authentication Required", HTML, SIGN_IN), Code::NotOurServer, 511, "HTTP status: 511"),
     row("portal-json", "511 that looks like ours", Says("511 Network Authentication Required", JSON, LEASE), Code::NotOurServer, 511, "HTTP status: 511"),
     row("empty", "204 without a body", Says("204 No Content", &[], ""), Code::NotOurServer, 204, "HTTP status: 204"),
