@@ -41,6 +41,8 @@ pub mod serve;
 pub mod share;
 /// Keeps: licenses, seats, tokens and the audit trail.
 pub mod store;
+/// What an operator sets in the environment.
+pub mod variable;
 /// Shows: what users and programs are told.
 pub mod view;
 

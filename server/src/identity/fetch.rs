@@ -2,6 +2,7 @@ use super::{KeySet, Unusable};
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 use rustls::{ClientConfig, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt as _;
+use seatlock_protocol::address::{address, is_loopback};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use std::{sync::Arc, time::Duration};
 
@@ -32,33 +33,6 @@ pub(super) fn fitting<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     Ok(serde_json::from_value(serde_json::Value::deserialize(from)?).ok())
 }
 
-/// Why `text` can not be the address of an issuer or of one of its endpoints.
-///
-/// # Errors
-/// The end of a sentence.
-pub fn check_url(text: &str) -> Result<Url, &'static str> {
-    let url = Url::parse(text).map_err(|_| "that is no address such as https://login.example.com")?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("an address has no user and password in it");
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("an issuer's address has no \"?\" and no \"#\" in it");
-    }
-    match url.scheme() {
-        "https" if url.has_host() => Ok(url),
-        "http" if is_loopback(&url) => Ok(url),
-        _ => Err("https is needed, or everybody on the way could put keys of his own in"),
-    }
-}
-
-/// Whether an address is this computer's own.
-#[must_use]
-pub fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-}
-
 /// The endpoints of an issuer, and its keys.
 pub(super) async fn fetch(issuer: &str) -> Result<(Endpoints, KeySet), Unusable> {
     let discovery = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
@@ -74,8 +48,13 @@ pub(super) async fn fetch(issuer: &str) -> Result<(Endpoints, KeySet), Unusable>
     Ok((endpoints, keys))
 }
 
-async fn get(address: &str) -> Result<Vec<u8>, Unusable> {
-    let url = check_url(address).map_err(|reason| Unusable(format!("its address is of no use: {reason}")))?;
+/// An address that an issuer names as its own.
+pub(super) fn reachable(text: &str) -> Result<Url, Unusable> {
+    address(text).map_err(|reason| Unusable(format!("its address is of no use: {reason}")))
+}
+
+async fn get(text: &str) -> Result<Vec<u8>, Unusable> {
+    let url = reachable(text)?;
     let answer = client(&url)?.get(url).send().await;
     let answer = answer.map_err(|error| unreachable(&error))?;
     if answer.status() != StatusCode::OK {

@@ -2,7 +2,7 @@ use crate::files;
 use crate::store::postgres::PostgresAddress;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::hmac;
-use seatlock_protocol::{KeyError, SigningKey};
+use seatlock_protocol::{KeyError, SigningKey, edited};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::File,
@@ -279,7 +279,7 @@ impl NewKey {
 /// When the file is missing or is no such key.
 pub fn read_key(path: &Path) -> Result<SigningKey, FolderError> {
     let text = read(path)?;
-    let jwk: Jwk = serde_json::from_str(&text).map_err(|_| FolderError::NotAKey(path.to_owned()))?;
+    let jwk: Jwk = edited::object(text.as_bytes()).map_err(|_| FolderError::NotAKey(path.to_owned()))?;
     let key =
         SigningKey::from_jwk_d(&jwk.d).map_err(|error| FolderError::Key { path: path.to_owned(), error })?;
     if key.public().jwk_x() == jwk.x { Ok(key) } else { Err(FolderError::NotAKey(path.to_owned())) }

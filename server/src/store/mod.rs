@@ -396,6 +396,18 @@ pub trait Store: People {
         keys: StoredKeySet,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Seats that a computer has, or has a lease of that is not over.
+    fn bound_seats(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Gives the server another issuer, and its key set. [`StoreError::Conflict`] when a seat is bound, or the key set is not
+    /// newer than all others.
+    fn rename(
+        &self,
+        issuer: String,
+        keys: StoredKeySet,
+        by: Actor,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
     /// The newest key set.
     fn key_set(&self) -> impl Future<Output = Result<StoredKeySet, StoreError>> + Send;
 

@@ -10,6 +10,7 @@ use futures_util::StreamExt as _;
 use lines::Lines;
 use options::LogFormat;
 use sd_notify::NotifyState;
+use seatlock_protocol::address::{address as read_address, is_loopback};
 use seatlock_server::{
     AppState, Settings,
     keys::DataFolder,
@@ -105,12 +106,12 @@ impl Serve {
     }
 
     fn settings(self, issuer: &str, address: SocketAddr, tls: Option<Arc<Tls>>) -> Settings {
-        let is_url = ["https://", "http://"].iter().any(|scheme| issuer.starts_with(scheme));
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let usual = if is_url { issuer.to_owned() } else { format!("{scheme}://{address}") };
+        let elsewhere = read_address(issuer).is_ok_and(|url| !is_loopback(&url));
+        let usual = if elsewhere { issuer.to_owned() } else { format!("{scheme}://{address}") };
         Settings {
             timeout: Duration::from_secs(self.request_timeout),
-            public_url: self.public_url.unwrap_or(usual).trim_end_matches('/').to_owned(),
+            public_url: self.public_url.unwrap_or(usual),
             product_names: self.product_name.into_iter().collect(),
             trusted_proxies: self.trusted_proxy,
             rates: Rates {
