@@ -3,6 +3,7 @@
 //! The server has a user of its own, and whoever runs its commands is often root. What is made in the server's folder must
 //! be the server's, or it could not be read when it is needed.
 
+use crate::cause::of_io;
 use seatlock_protocol::edited::{self, EditedError};
 use std::{
     fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions},
@@ -157,46 +158,9 @@ pub fn in_words(path: &Path, error: &io::Error) -> String {
     // An error of our own says it already.
     let denied = error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_some();
     match whose(path).filter(|_| denied) {
-        Some(whose) => format!("{}. {whose}", reason(error)),
-        None => reason(error),
+        Some(whose) => format!("{}. {whose}", of_io(error)),
+        None => of_io(error),
     }
-}
-
-/// What the operating system said, in words for people. An error of our own says it already.
-#[must_use]
-pub fn reason(error: &io::Error) -> String {
-    use io::ErrorKind as Kind;
-    if error.get_ref().is_some() {
-        return error.to_string();
-    }
-    let text = match error.kind() {
-        Kind::NotFound => "there is no such file or folder",
-        Kind::PermissionDenied => "permission denied",
-        Kind::AlreadyExists => "it is there already",
-        Kind::IsADirectory => "it is a folder",
-        Kind::NotADirectory => "what should be a folder on the way to it is none",
-        Kind::DirectoryNotEmpty => "the folder is not empty",
-        Kind::ReadOnlyFilesystem => "the file system can only be read",
-        Kind::StorageFull | Kind::QuotaExceeded => "the disk is full",
-        Kind::FileTooLarge => "it would be too large",
-        Kind::InvalidFilename => "its name is too long",
-        Kind::InvalidData => "it is not text in UTF-8",
-        Kind::UnexpectedEof => "it ends too early",
-        Kind::AddrInUse => "another program uses it",
-        Kind::AddrNotAvailable => "this computer has no such address",
-        Kind::ConnectionRefused => "the connection was refused",
-        Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => "the connection broke off",
-        Kind::TimedOut => "there was no answer in time",
-        Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown => "there is no way to it",
-        Kind::OutOfMemory => "there is not enough memory",
-        _ => {
-            return match error.raw_os_error() {
-                Some(code) => format!("the operating system refuses it (error {code})"),
-                None => "the operating system refuses it".to_owned(),
-            };
-        }
-    };
-    text.to_owned()
 }
 
 /// To whom it belongs, or the first folder on the way to it that can not be entered.

@@ -9,7 +9,10 @@ use seatlock_server::{
     files,
     rules::{REMEMBERED, check_email},
     seal::Secret,
-    view::{IssuedView, csv::harmless},
+    view::{
+        IssuedView,
+        csv::{MARK, harmless},
+    },
 };
 use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -126,7 +129,7 @@ impl Many {
             })?;
         say(&format!("run {}; after an interruption say --resume {}", run.0, run.0));
         if !output.json {
-            write(&mut to, "line,email,seat,license,token\r\n")?;
+            write(&mut to, &format!("{MARK}line,email,seat,license,token\r\n"))?;
         }
         let all = lines.len();
         let made = all_of(access, &run, license, lines, |line, issued| {

@@ -1,8 +1,9 @@
 use super::{KeySet, Unusable};
+use crate::way::by_environment;
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 use rustls::{ClientConfig, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt as _;
-use seatlock_protocol::address::{address, is_loopback};
+use seatlock_protocol::address::address;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use std::{sync::Arc, time::Duration};
 
@@ -77,12 +78,14 @@ pub(super) async fn read(mut answer: Response) -> Result<Vec<u8>, Unusable> {
 
 /// Follows no redirects: an issuer's documents are where it says that they are.
 pub(super) fn client(url: &Url) -> Result<Client, Unusable> {
-    let failed = |error: &dyn std::fmt::Display| Unusable(format!("no TLS: {error}"));
+    // There is none without the certificate authorities of the operating system.
+    let no_tls =
+        || Unusable::new("this computer has no certificate authorities; on Debian install ca-certificates");
     let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| failed(&error))?
+        .map_err(|_| no_tls())?
         .with_platform_verifier()
-        .map_err(|error| failed(&error))?
+        .map_err(|_| no_tls())?
         .with_no_client_auth();
     let builder = Client::builder()
         .tls_backend_preconfigured(tls)
@@ -90,8 +93,8 @@ pub(super) fn client(url: &Url) -> Result<Client, Unusable> {
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT)
         .timeout(TOTAL);
-    let builder = if is_loopback(url) { builder.no_proxy() } else { builder };
-    builder.build().map_err(|error| failed(&error))
+    let builder = by_environment(builder, url).map_err(|error| Unusable(error.to_string()))?;
+    builder.build().map_err(|_| no_tls())
 }
 
 /// Without the address, which may be long, and without the issuer's own words.

@@ -34,7 +34,7 @@ pub enum FolderError {
         error: KeyError,
     },
     /// The operating system's random source failed.
-    #[error("the operating system gives no random numbers: {0}")]
+    #[error("the operating system gives no random numbers")]
     Random(#[from] getrandom::Error),
 }
 

@@ -44,11 +44,11 @@ pub enum SettingsError {
     #[error("the sender: {0}")]
     From(#[from] NotAnAddress),
     /// The extra certificate authority can not be used.
-    #[error("the mail server's certificate authority can not be used: {0}")]
-    Authority(String),
+    #[error("the mail server's certificate authority can not be used: there is no certificate in PEM in it")]
+    Authority,
     /// The system's certificates can not be used.
-    #[error("the system's certificate authorities can not be used: {0}. On Debian install ca-certificates.")]
-    Trust(String),
+    #[error("the system's certificate authorities can not be used. On Debian install ca-certificates.")]
+    Trust,
 }
 
 /// Which mail server, and who the sender is.
@@ -223,19 +223,15 @@ fn decoded(text: &str) -> Result<Zeroizing<String>, ()> {
 fn trust(settings: &Settings, host: &str) -> Result<TlsParameters, SettingsError> {
     let mut tls = TlsParametersBuilder::new(host.to_owned());
     if let Some(pem) = &settings.extra_ca {
-        let unusable = |error: &dyn fmt::Display| SettingsError::Authority(error.to_string());
         let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-        let found = found.map_err(|error| unusable(&error))?;
-        if found.is_empty() {
-            return Err(unusable(&"there is no certificate in it"));
-        }
+        let found = found.ok().filter(|found| !found.is_empty()).ok_or(SettingsError::Authority)?;
         for certificate in found {
             let certificate =
-                Certificate::from_der(certificate.to_vec()).map_err(|error| unusable(&error))?;
+                Certificate::from_der(certificate.to_vec()).map_err(|_| SettingsError::Authority)?;
             tls = tls.add_root_certificate(certificate);
         }
     }
-    tls.build().map_err(|error| SettingsError::Trust(error.to_string()))
+    tls.build().map_err(|_| SettingsError::Trust)
 }
 
 #[cfg(test)]

@@ -9,13 +9,15 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 use seatlock_protocol::{
     Token, TokenError, TokenKind,
-    address::{address, is_loopback, spelled},
+    address::{address, spelled},
     api::JSON,
 };
 use seatlock_server::{
+    cause::of_request,
     files,
     variable::variable,
     view::{List, ProblemView},
+    way::by_environment,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::{path::Path, sync::Arc, time::Duration};
@@ -122,15 +124,8 @@ impl Api {
 
     pub(super) async fn ask<T: DeserializeOwned>(&self, request: Request<'_>) -> Result<T, ApiError> {
         let url = format!("{}/admin/v1{}", self.base, request.path);
-        let unreachable = |error: &dyn std::error::Error| {
-            // The last cause says most.
-            let mut cause = error;
-            while let Some(deeper) = cause.source() {
-                cause = deeper;
-            }
-            ApiError::Unreachable { url: self.base.clone(), reason: cause.to_string() }
-        };
-        let mut url = Url::parse(&url).map_err(|error| unreachable(&error))?;
+        let unreachable = |reason: String| ApiError::Unreachable { url: self.base.clone(), reason };
+        let mut url = Url::parse(&url).map_err(|_| unreachable("that is no address".to_owned()))?;
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.query);
         }
@@ -141,10 +136,11 @@ impl Api {
         if let Some(body) = request.body {
             sending = sending.header(CONTENT_TYPE, JSON).body(body);
         }
-        let response = sending.send().await.map_err(|error| unreachable(&error))?;
+        let response = sending.send().await.map_err(|error| unreachable(of_request(&error)))?;
         let status = response.status();
         let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let body = Zeroizing::new(response.bytes().await.map_err(|error| unreachable(&error))?.to_vec());
+        let body =
+            Zeroizing::new(response.bytes().await.map_err(|error| unreachable(of_request(&error)))?.to_vec());
         let not_ours = || ApiError::NotOurs { url: self.base.clone(), status: status.as_u16() };
         if status.is_success() {
             let body: &[u8] = if body.is_empty() { b"null" } else { &body };
@@ -209,8 +205,7 @@ pub(in crate::cli) fn http_client(url: &Url, timeout: Duration) -> anyhow::Resul
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(timeout);
-    let builder = if is_loopback(url) { builder.no_proxy() } else { builder };
-    Ok(builder.build()?)
+    by_environment(builder, url)?.build().context("the request can not be made")
 }
 
 /// With the operating system's trust store.

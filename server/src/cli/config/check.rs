@@ -7,8 +7,8 @@ use seatlock_protocol::{
     address::{address, public_address, spelled},
 };
 use seatlock_server::{
+    cause::{of_command, of_io},
     clock::system_time,
-    files::reason,
     keys::{DataFolder, KeyRing, read_set},
     rules::{date, timestamp},
     store::Look,
@@ -88,7 +88,7 @@ impl Findings<'_> {
         match result {
             Ok(Some(text)) => self.say(Verdict::Ok, about, text),
             Ok(None) => {}
-            Err(error) => self.say(Verdict::Problem, about, format!("{:#}", error.into())),
+            Err(error) => self.say(Verdict::Problem, about, of_command(&error.into())),
         }
     }
 
@@ -120,7 +120,7 @@ impl Findings<'_> {
                 self.say(
                     Verdict::Problem,
                     about,
-                    format!("{address} can not be listened on: {}", reason(&error)),
+                    format!("{address} can not be listened on: {}", of_io(&error)),
                 );
             }
         }
@@ -136,7 +136,7 @@ impl Findings<'_> {
                 }
                 return;
             }
-            Err(error) => return self.say(Verdict::Problem, "tls_certificate", format!("{error:#}")),
+            Err(error) => return self.say(Verdict::Problem, "tls_certificate", of_command(&error)),
         };
         match (tls.alive(), tls.ends_soon()) {
             (Err(error), _) => self.say(Verdict::Problem, "tls_certificate", error.to_string()),
@@ -156,7 +156,7 @@ impl Findings<'_> {
         let mailer = match serve.mailer() {
             Ok(Some(mailer)) => mailer,
             Ok(None) => return,
-            Err(error) => return self.say(Verdict::Problem, about, format!("{error:#}")),
+            Err(error) => return self.say(Verdict::Problem, about, of_command(&error)),
         };
         match mailer.check().await {
             Ok(()) => self.say(Verdict::Ok, about, "the mail server lets this one sign in".to_owned()),
@@ -198,10 +198,10 @@ impl Findings<'_> {
         let keys = folder.pepper().map(|_| Some("the pepper is there".to_owned()));
         self.judge("data", keys);
         if let Some(error) = &self.told.no_database {
-            return self.say(Verdict::Problem, "database", format!("{error:#}"));
+            return self.say(Verdict::Problem, "database", of_command(error));
         }
         match super::super::look(folder).await {
-            Err(error) => self.say(Verdict::Problem, "database", format!("{error:#}")),
+            Err(error) => self.say(Verdict::Problem, "database", of_command(&error)),
             Ok(Look { now, keys, pending }) => {
                 self.say(Verdict::Ok, "database", "it answers, and was set up".to_owned());
                 if let Ok(set) = read_set(&keys.jws) {

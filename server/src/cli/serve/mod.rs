@@ -13,6 +13,7 @@ use sd_notify::NotifyState;
 use seatlock_protocol::address::{address as read_address, is_loopback};
 use seatlock_server::{
     AppState, Settings,
+    cause::of_io,
     keys::DataFolder,
     limits::Rates,
     mail::{self, Mailer, URL_VARIABLE, read_url},
@@ -146,7 +147,7 @@ async fn reload_at(mut hang_up: Signals, tls: Option<Arc<Tls>>) {
 /// Without a service manager nobody hears it.
 fn tell_manager(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(%error, "the service manager can not be told");
+        tracing::warn!(reason = of_io(&error), "the service manager can not be told");
     }
 }
 

@@ -1,3 +1,4 @@
+use crate::cause::of_io;
 use crate::store::StoreError;
 use sqlx::postgres::PgConnectOptions;
 use std::{fmt, fs::File, io};
@@ -60,7 +61,7 @@ fn files_are_readable(url: &str) -> Result<(), StoreError> {
         if ["sslrootcert", "sslcert", "sslkey"].contains(&&*name)
             && let Err(error) = File::open(&*path)
         {
-            return Err(io::Error::new(error.kind(), format!("{name} {path}: {error}")).into());
+            return Err(io::Error::new(error.kind(), format!("{name} {path}: {}", of_io(&error))).into());
         }
     }
     Ok(())
