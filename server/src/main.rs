@@ -3,6 +3,7 @@
 /// The command line: one file per noun.
 mod cli;
 
+use seatlock_protocol::plain_lines;
 use seatlock_server::cause::of_command;
 use std::{io::Write as _, process::ExitCode};
 
@@ -14,7 +15,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell when even this fails.
-            let _ = writeln!(std::io::stderr().lock(), "seatlock-server: {}", of_command(&error));
+            let _ =
+                writeln!(std::io::stderr().lock(), "seatlock-server: {}", plain_lines(&of_command(&error)));
             ExitCode::FAILURE
         }
     }

@@ -97,7 +97,7 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "FILE", env = "SEATLOCK_CONFIG")]
     config: Option<PathBuf>,
     /// Address of a server whose admin API is used instead of the data folder
-    #[arg(long, global = true, env = "SEATLOCK_SERVER_URL", value_name = "URL")]
+    #[arg(long, global = true, env = "SEATLOCK_SERVER_URL", value_name = "URL", value_parser = units::issuer)]
     server: Option<String>,
     /// File with the API token for --server, instead of the variable SEATLOCK_API_TOKEN
     #[arg(long, global = true, value_name = "FILE")]

@@ -70,7 +70,7 @@ impl Mailer {
     /// # Errors
     /// See [`MailError`].
     pub async fn send(&self, letter: &Letter<'_>) -> Result<(), MailError> {
-        let written = letter.written(&self.from).map_err(|error| MailError::Letter(error.to_string()))?;
+        let written = letter.written(&self.from).map_err(|_| MailError::Letter)?;
         let mut secrets = Secrets::default();
         secrets.add(&letter.exposed());
         if let Some(login) = &self.server.login {

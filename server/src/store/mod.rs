@@ -116,6 +116,9 @@ pub enum StoreError {
     /// What was to be brought in is no whole export.
     #[error("{0}")]
     Transfer(String),
+    /// A variable of the environment can not be used.
+    #[error(transparent)]
+    Variable(#[from] crate::variable::VariableError),
     /// A file could not be read or written.
     #[error("{}", of_io(.0))]
     File(std::io::Error),

@@ -19,6 +19,10 @@ use toml::{Spanned, de::DeTable, de::DeValue};
 /// How alike two names must be, of 0 to 1, for one to be taken for the other mistyped.
 const ALIKE: f64 = 0.8;
 
+/// Of a line that can not be read.
+const NOT_TOML: &str =
+    "this is not TOML; write one setting in a line, as name = \"text\", name = 7 or name = [\"a\", \"b\"]";
+
 /// What is wrong in the file, or with what it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::cli) struct Problem {
@@ -59,7 +63,10 @@ impl ConfigFile {
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in &errors {
             let line = line_of(text, error.span().map_or(0, |span| span.start));
-            file.problem(line, error.message());
+            // The parser's own words may repeat what stands there.
+            let twice = error.message().starts_with("duplicate key");
+            let text = if twice { "this setting stands twice" } else { NOT_TOML };
+            file.problem(line, text);
         }
         for (key, value) in table.get_ref() {
             let line = line_of(text, key.span().start);
