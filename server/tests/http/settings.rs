@@ -9,7 +9,12 @@ use seatlock_server::{
     store::{Actor, Store as _, StoredKeySet},
 };
 use std::{
-    ffi::OsString, fs, io::Read as _, net::TcpListener, os::unix::ffi::OsStringExt as _, process::Output,
+    ffi::OsString,
+    fs,
+    io::Read as _,
+    net::TcpListener,
+    os::unix::ffi::OsStringExt as _,
+    process::{Command, Output},
 };
 
 /// A password that stands in much of what is refused here.
