@@ -137,6 +137,9 @@ fn nothing_is_written_over_a_journal_without_its_database() {
     assert!(!refused.ok && refused.stderr.contains("seatlock.db-wal"), "{}", refused.stderr);
     assert_eq!(files(&data).len(), 1, "as it was");
     fs::remove_file(&orphan).unwrap();
+    // An editor has saved it.
+    let marked = [b"\xef\xbb\xbf", &fs::read(&export).unwrap()[..]].concat();
+    fs::write(&export, marked).unwrap();
     site.cli(&["import", text(&export)]).json();
 }
 
