@@ -81,7 +81,7 @@ async fn bench(requests: usize, check: bool) -> anyhow::Result<()> {
     // Beside the build, because the folder for temporary files is often not on a disk.
     let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let data = place.path().join("data");
-    let init = ["init", "--issuer", "bench.example.com", "--product", PRODUCT, "--seats", "100000"];
+    let init = ["init", "--issuer", "https://bench.example.com", "--product", PRODUCT, "--seats", "100000"];
     let mut program = Command::new(PROGRAM);
     program.arg("--data").arg(&data).args(init).stdout(Stdio::null());
     ensure!(program.status()?.success(), "init failed");

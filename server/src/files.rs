@@ -1,17 +1,72 @@
-//! Files that only the server reads, whoever makes them.
+//! Files that only the server reads, whoever makes them, and those that people edit.
 //!
 //! The server has a user of its own, and whoever runs its commands is often root. What is made in the server's folder must
 //! be the server's, or it could not be read when it is needed.
 
+use crate::cause::of_io;
+use seatlock_protocol::edited::{self, EditedError};
 use std::{
     fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions},
-    io,
+    io::{self, Read as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown},
-    path::Path,
+    path::{Path, PathBuf},
 };
+use zeroize::Zeroizing;
 
 /// What the group may in a folder that it shares.
 const SHARED: u32 = 0o070;
+
+/// Why a file that people edit can not be used. Repeats nothing of it, because a secret may stand in it.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// Nobody can read it.
+    #[error("{} can not be read: {}", path.display(), in_words(path, error))]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// It holds something else.
+    #[error("{} can not be used: {error}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        error: EditedError,
+    },
+}
+
+/// Reads a file that people edit, in any way that the reader of its content knows: [`edited::text`], [`edited::line`] or
+/// [`edited::object`].
+///
+/// # Errors
+/// See [`FileError`].
+pub fn read<T>(path: &Path, content: impl FnOnce(&[u8]) -> Result<T, EditedError>) -> Result<T, FileError> {
+    let bytes = fs::read(path).map(Zeroizing::new);
+    let bytes = bytes.map_err(|error| FileError::Unreadable { path: path.to_owned(), error })?;
+    content(&bytes).map_err(|error| FileError::Content { path: path.to_owned(), error })
+}
+
+/// Reads standard input as [`read`] reads a file.
+///
+/// # Errors
+/// See [`FileError`].
+pub fn read_input<T>(content: impl FnOnce(&[u8]) -> Result<T, EditedError>) -> Result<T, FileError> {
+    let path = || PathBuf::from("standard input");
+    let mut bytes = Zeroizing::new(Vec::new());
+    let read = io::stdin().read_to_end(&mut bytes);
+    read.map_err(|error| FileError::Unreadable { path: path(), error })?;
+    content(&bytes).map_err(|error| FileError::Content { path: path(), error })
+}
+
+/// The one value in a file, such as a password or a URL with one in it.
+///
+/// # Errors
+/// See [`FileError`].
+pub fn read_line(path: &Path) -> Result<Zeroizing<String>, FileError> {
+    read(path, |bytes| edited::line(bytes).map(|line| Zeroizing::new(line.to_owned())))
+}
 
 /// The folder that a file lies in; the present one for a bare name.
 #[must_use]
@@ -103,8 +158,8 @@ pub fn in_words(path: &Path, error: &io::Error) -> String {
     // An error of our own says it already.
     let denied = error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_some();
     match whose(path).filter(|_| denied) {
-        Some(whose) => format!("{error}. {whose}"),
-        None => error.to_string(),
+        Some(whose) => format!("{}. {whose}", of_io(error)),
+        None => of_io(error),
     }
 }
 

@@ -3,6 +3,8 @@
 //! A request enters at `routes`, is put to the `rules` by the `store` in one transaction, and leaves as something
 //! signed by a key of `keys`. [`run`] is the whole server; the program `seatlock-server` is its command line.
 
+/// Why something failed that others wrote, in words of our own.
+pub mod cause;
 /// Signed statements of what the audit trail was.
 pub mod checkpoint;
 /// What the computer itself says of the time.
@@ -41,8 +43,12 @@ pub mod serve;
 pub mod share;
 /// Keeps: licenses, seats, tokens and the audit trail.
 pub mod store;
+/// What an operator sets in the environment.
+pub mod variable;
 /// Shows: what users and programs are told.
 pub mod view;
+/// How what the server itself asks gets out.
+pub mod way;
 
 pub use routes::{AppState, Settings};
 pub use serve::run;

@@ -3,6 +3,8 @@
 /// The command line: one file per noun.
 mod cli;
 
+use seatlock_protocol::plain_lines;
+use seatlock_server::cause::of_command;
 use std::{io::Write as _, process::ExitCode};
 
 fn main() -> ExitCode {
@@ -13,7 +15,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell when even this fails.
-            let _ = writeln!(std::io::stderr().lock(), "seatlock-server: {error:#}");
+            let _ =
+                writeln!(std::io::stderr().lock(), "seatlock-server: {}", plain_lines(&of_command(&error)));
             ExitCode::FAILURE
         }
     }

@@ -24,7 +24,7 @@ pub enum OfflineError {
     #[error(transparent)]
     Ring(#[from] RingError),
     /// The operating system's random source failed.
-    #[error("the operating system gives no random numbers: {0}")]
+    #[error("the operating system gives no random numbers")]
     Random(#[from] getrandom::Error),
     /// The file is for another server.
     #[error("the file is for the server {0:?}")]

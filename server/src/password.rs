@@ -25,11 +25,11 @@ const GENERATED: usize = 15;
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {
     /// The operating system's random source failed.
-    #[error("the operating system gives no random numbers: {0}")]
+    #[error("the operating system gives no random numbers")]
     Random(#[from] getrandom::Error),
     /// argon2 failed, for want of memory for example.
-    #[error("the password could not be hashed: {0}")]
-    Hash(String),
+    #[error("the password could not be hashed")]
+    Hash,
     /// Others are worked on, and there was no turn in time.
     #[error("a password waited too long for its turn: {AT_ONCE} are worked on at once")]
     Busy,
@@ -111,7 +111,7 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
-        let ended = || PasswordError::Hash("the server is stopping".to_owned());
+        let ended = || PasswordError::Hash;
         let turn = timeout(self.patience, Arc::clone(&self.turns).acquire_owned()).await;
         let turn = turn.map_err(|_| PasswordError::Busy)?.map_err(|_| ended())?;
         let worked = tokio::task::spawn_blocking(move || {
@@ -137,7 +137,7 @@ fn hash(password: &str) -> Result<PasswordHash, PasswordError> {
         })
     };
     let written: Result<_, argon2::password_hash::Error> = written();
-    let written = written.map_err(|error| PasswordError::Hash(error.to_string()))?;
+    let written = written.map_err(|_| PasswordError::Hash)?;
     let output = worked(Argon2::new(algorithm, version, params.clone()), &params, password, &salt)?;
     Ok(PasswordHash(phc::PasswordHash { hash: Some(output), ..written }.to_string()))
 }
@@ -159,7 +159,7 @@ fn is_of(password: &str, hashed: &str) -> Result<bool, PasswordError> {
 
 /// The work, in memory of its own.
 fn worked(argon2: Argon2<'_>, params: &Params, password: &str, salt: &[u8]) -> Result<Output, PasswordError> {
-    let failed = |error: argon2::Error| PasswordError::Hash(error.to_string());
+    let failed = |_: argon2::Error| PasswordError::Hash;
     let (mut memory, blocks) = (Vec::new(), params.block_count());
     memory.try_reserve_exact(blocks.max(RESERVED)).map_err(|_| PasswordError::NoMemory)?;
     memory.resize(blocks, Block::new());
@@ -167,7 +167,7 @@ fn worked(argon2: Argon2<'_>, params: &Params, password: &str, salt: &[u8]) -> R
     let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
     let output = output.get_mut(..length).ok_or_else(|| failed(argon2::Error::OutputTooLong))?;
     argon2.hash_password_into_with_memory(password.as_bytes(), salt, output, &mut memory).map_err(failed)?;
-    Output::new(output).map_err(|error| PasswordError::Hash(error.to_string()))
+    Output::new(output).map_err(|_| PasswordError::Hash)
 }
 
 /// A password that nobody has to think of: 20 characters.

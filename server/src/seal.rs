@@ -64,7 +64,7 @@ pub enum SealError {
     #[error("the sealed bytes do not belong here, or were changed")]
     Closed,
     /// The operating system's random source failed.
-    #[error("the operating system gives no random numbers: {0}")]
+    #[error("the operating system gives no random numbers")]
     Random(#[from] getrandom::Error),
 }
 

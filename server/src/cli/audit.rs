@@ -3,14 +3,14 @@ use super::output::{Output, cell, note};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use seatlock_server::{
-    checkpoint,
+    checkpoint, files,
     store::{Actor, Store as _},
     view::{AuditStateView, AuditView},
 };
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::{
-    fs::{self, OpenOptions},
+    fs::OpenOptions,
     path::{Path, PathBuf},
 };
 use uuid::Uuid;
@@ -89,7 +89,7 @@ async fn sign(out: Option<&Path>, place: &Place, output: Output) -> anyhow::Resu
     let made = match made {
         Ok(made) => made,
         Err(error) => {
-            out.map(fs::remove_file).transpose()?;
+            out.map(std::fs::remove_file).transpose()?;
             return Err(error.into());
         }
     };
@@ -107,7 +107,7 @@ async fn sign(out: Option<&Path>, place: &Place, output: Output) -> anyhow::Resu
 
 async fn prove(file: &Path, place: &Place, output: Output) -> anyhow::Result<()> {
     place.on_the_folder("audit verify --checkpoint")?;
-    let jws = fs::read_to_string(file).with_context(|| format!("{} can not be read", file.display()))?;
+    let jws = files::read_line(file)?;
     let store = super::open(&place.folder).await?;
     let proved = checkpoint::prove(&store, &jws).await;
     store.close().await;

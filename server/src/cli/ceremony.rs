@@ -2,8 +2,9 @@ use super::output::{Output, agreed};
 use super::units::duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
-use seatlock_protocol::{PublicKey, UnixTime, claims::KeySetClaims};
+use seatlock_protocol::{PublicKey, UnixTime, claims::KeySetClaims, edited};
 use seatlock_server::{
+    files,
     keys::{
         DataFolder, KeyRing, NewKey, Proposal, Rotation, accept_set, new_key, next_set, read_key, read_set,
         sign_set,
@@ -11,9 +12,9 @@ use seatlock_server::{
     rules::timestamp,
     store::{AnyStore, Store as _, StoreError, StoredKeySet},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -210,9 +211,8 @@ fn summary(set: &KeySetClaims, last: Option<&KeySetClaims>) -> String {
     text
 }
 
-fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> anyhow::Result<T> {
-    let bytes = fs::read(path).with_context(|| format!("{} can not be read", path.display()))?;
-    serde_json::from_slice(&bytes).with_context(|| format!("{} is not such a file", path.display()))
+fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
+    Ok(files::read(path, edited::object)?)
 }
 
 fn write_new<T: Serialize>(path: &Path, value: &T) -> anyhow::Result<()> {

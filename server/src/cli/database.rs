@@ -1,5 +1,5 @@
 use anyhow::{Context as _, bail};
-use seatlock_server::store::postgres::PostgresAddress;
+use seatlock_server::{files, store::postgres::PostgresAddress, variable::variable};
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -9,9 +9,7 @@ pub(super) const VARIABLE: &str = "SEATLOCK_DATABASE_URL";
 /// The PostgreSQL database that was named, by an option before the environment. No error repeats the URL.
 pub(super) fn address(url: Option<String>, file: Option<&Path>) -> anyhow::Result<Option<PostgresAddress>> {
     let (url, place) = if let Some(file) = file {
-        let read = std::fs::read_to_string(file);
-        let text = read.with_context(|| format!("{} can not be read", file.display()))?;
-        (Zeroizing::new(text), file.display().to_string())
+        (files::read_line(file)?, file.display().to_string())
     } else if let Some(url) = url {
         if PostgresAddress::has_password(&url) {
             bail!(
@@ -20,8 +18,8 @@ pub(super) fn address(url: Option<String>, file: Option<&Path>) -> anyhow::Resul
             );
         }
         (Zeroizing::new(url), "--database".to_owned())
-    } else if let Ok(url) = std::env::var(VARIABLE) {
-        (Zeroizing::new(url), VARIABLE.to_owned())
+    } else if let Some(url) = variable(VARIABLE)? {
+        (url, VARIABLE.to_owned())
     } else {
         return Ok(None);
     };

@@ -1,9 +1,11 @@
 use super::access::http_client;
 use super::output::Output;
+use super::units::socket;
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use reqwest::{Client, Url, redirect};
 use rustls::crypto::ring;
+use seatlock_protocol::address::public_address;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,13 +16,13 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 #[derive(Args)]
 pub(super) struct Health {
     /// Another server than the one that the settings of "serve" describe
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = public_address)]
     url: Option<Url>,
     /// Ask for its database as well: whether it can answer plug-ins
     #[arg(long)]
     ready: bool,
     /// Address that the server listens on, as for "serve"
-    #[arg(long, value_name = "ADDR", env = "SEATLOCK_LISTEN", default_value = "127.0.0.1:8787")]
+    #[arg(long, value_name = "ADDR", env = "SEATLOCK_LISTEN", default_value = "127.0.0.1:8787", value_parser = socket)]
     listen: SocketAddr,
     /// TLS certificate of the server, as for "serve"; with one it is asked by https
     #[arg(long, value_name = "FILE", env = "SEATLOCK_TLS_CERTIFICATE")]

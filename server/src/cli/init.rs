@@ -20,8 +20,9 @@ use uuid::Uuid;
 
 #[derive(Args)]
 pub(super) struct Init {
-    /// Name of this server, such as licenses.example.com; plug-ins compare it with what was signed
-    #[arg(long)]
+    /// The address by which plug-ins reach this server, such as https://licenses.example.com; it is its name in everything
+    /// that it signs
+    #[arg(long, value_name = "URL", value_parser = super::units::issuer)]
     issuer: String,
     /// Name of the account that holds the first license [default: the issuer]
     #[arg(long, value_name = "NAME")]
@@ -49,9 +50,6 @@ impl Init {
     pub(super) async fn run(self, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
         if folder.is_taken()? {
             bail!("{} is set up already; nothing was changed. Name another folder.", folder.path().display());
-        }
-        if self.issuer.is_empty() || self.issuer.len() > 255 {
-            bail!("the issuer must have 1 to 255 bytes");
         }
         if self.settings.ended(system_time()) {
             bail!("--expires is in the past: no plug-in could be activated; nothing was set up");
@@ -83,7 +81,7 @@ impl Init {
             "license": license.id,
         });
         let text = format!(
-            "issuer     {}\nroot key   {}   (pin this one in the plug-in)\nlease key  {}\nlicense    {}, {} seats\n\n\
+            "issuer     {}   (the server's address in the plug-in)\nroot key   {}   (pin this one in the plug-in)\nlease key  {}\nlicense    {}, {} seats\n\n\
              Move {} to a safe place that is not this computer, and keep a copy; it is needed only to change keys.",
             self.issuer,
             root.public().jwk_x(),

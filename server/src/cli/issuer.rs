@@ -3,12 +3,12 @@ use super::output::Output;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use seatlock_server::{
+    files,
     rules::{Admission, Role, Who},
     view::{AccountView, IssuerChange, IssuerView, LicenseView, NewIssuer, Shown},
 };
 use std::path::PathBuf;
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 const RULES: &str = "\
 A rule is WHO, then where they belong, between commas:
@@ -153,9 +153,7 @@ impl More {
 
     fn client_secret(&self) -> anyhow::Result<Option<Shown>> {
         let Some(file) = &self.client_secret_file else { return Ok(None) };
-        let text = std::fs::read_to_string(file).map(Zeroizing::new);
-        let text = text.with_context(|| format!("{} can not be read", file.display()))?;
-        Ok(Some(Zeroizing::new(text.trim().to_owned()).into()))
+        Ok(Some(files::read_line(file)?.into()))
     }
 }
 

@@ -3,11 +3,16 @@ use super::output::Output;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use futures_util::{StreamExt as _, stream};
+use seatlock_protocol::edited;
 use seatlock_server::{
     clock::system_time,
+    files,
     rules::{REMEMBERED, check_email},
     seal::Secret,
-    view::{IssuedView, csv::harmless},
+    view::{
+        IssuedView,
+        csv::{MARK, harmless},
+    },
 };
 use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -15,7 +20,7 @@ use signal_hook_tokio::Signals;
 use std::{
     collections::HashMap,
     fs::{File, OpenOptions},
-    io::{IsTerminal as _, Read as _, Write as _},
+    io::{IsTerminal as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
@@ -124,7 +129,7 @@ impl Many {
             })?;
         say(&format!("run {}; after an interruption say --resume {}", run.0, run.0));
         if !output.json {
-            write(&mut to, "line,email,seat,license,token\r\n")?;
+            write(&mut to, &format!("{MARK}line,email,seat,license,token\r\n"))?;
         }
         let all = lines.len();
         let made = all_of(access, &run, license, lines, |line, issued| {
@@ -156,16 +161,12 @@ fn would(output: Output, seats: usize, license: Uuid) -> anyhow::Result<()> {
 
 /// Every address, all of them looked at before the first seat is made.
 fn read(file: &Path) -> anyhow::Result<Vec<Line>> {
-    let mut text = String::new();
-    let read = if file == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text)
-    } else {
-        File::open(file).and_then(|mut file| file.read_to_string(&mut text))
-    };
-    read.with_context(|| format!("no seat was made: {} can not be read", file.display()))?;
+    let text = |bytes: &[u8]| edited::text(bytes).map(str::to_owned);
+    let text = if file == Path::new("-") { files::read_input(text) } else { files::read(file, text) };
+    let text = text.context("no seat was made")?;
     let (mut lines, mut wrong) = (Vec::new(), Vec::new());
     let mut first: HashMap<String, usize> = HashMap::new();
-    for (number, email) in (1..).zip(text.trim_start_matches('\u{feff}').lines().map(str::trim)) {
+    for (number, email) in (1..).zip(text.lines().map(str::trim)) {
         if email.is_empty() {
             continue;
         }

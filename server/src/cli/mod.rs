@@ -44,6 +44,8 @@ mod retention;
 mod seat;
 /// `serve`.
 mod serve;
+/// `server`.
+mod server;
 /// `export` and `import`.
 mod transfer;
 /// Durations and dates as people write them.
@@ -95,7 +97,7 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "FILE", env = "SEATLOCK_CONFIG")]
     config: Option<PathBuf>,
     /// Address of a server whose admin API is used instead of the data folder
-    #[arg(long, global = true, env = "SEATLOCK_SERVER_URL", value_name = "URL")]
+    #[arg(long, global = true, env = "SEATLOCK_SERVER_URL", value_name = "URL", value_parser = units::issuer)]
     server: Option<String>,
     /// File with the API token for --server, instead of the variable SEATLOCK_API_TOKEN
     #[arg(long, global = true, value_name = "FILE")]
@@ -115,6 +117,9 @@ enum Command {
     Dev(dev::Dev),
     /// Set up a data folder: keys, database, first license
     Init(init::Init),
+    /// Show what the server calls itself, and change it while that can be
+    #[command(subcommand)]
+    Server(server::ServerCommand),
     /// Answer plug-ins until SIGTERM or Ctrl-C
     Serve(serve::Serve),
     /// Check or show the settings of "serve", from wherever they come
@@ -190,19 +195,19 @@ enum Command {
 impl Cli {
     /// Reads the command line, and ends the program if it can not be read.
     pub fn read() -> Self {
-        let read = Self::with_file(Self::command().get_matches());
+        let typed = config::without_variables(Self::command()).get_matches();
+        let read = Self::with_settings(&typed);
         read.unwrap_or_else(|error| error.format(&mut Self::command()).exit())
     }
 
-    /// Reads the command line once more, with what the configuration file says in the place of defaults.
-    fn with_file(matches: ArgMatches) -> Result<Self, clap::Error> {
+    /// Reads the command line once more, with what variables and the configuration file say in the place of defaults.
+    fn with_settings(typed: &ArgMatches) -> Result<Self, clap::Error> {
         let wrong = |text: &str| Self::command().error(clap::error::ErrorKind::InvalidValue, text);
-        let file = config::file(&Self::command(), &matches).map_err(|error| wrong(&error))?;
-        let command = match &file {
-            Some(file) => config::with_file(Self::command(), &matches, file),
-            None => Self::command(),
-        };
-        let matches = if file.is_some() { command.get_matches() } else { matches };
+        let variables = config::Variables::read(&Self::command(), typed);
+        let variables = variables.map_err(|error| wrong(&error.to_string()))?;
+        let file = config::file(&Self::command(), typed, &variables).map_err(|error| wrong(&error))?;
+        let command = config::with_settings(Self::command(), typed, &variables, file.as_ref());
+        let matches = command.get_matches();
         let mut cli = Self::from_arg_matches(&matches)?.at_one_place(&matches)?;
         let problems = file.iter().flat_map(|file| &file.problems);
         let problems: Vec<String> = problems.map(ToString::to_string).collect();
@@ -210,7 +215,7 @@ impl Cli {
             return Err(wrong(&problems.join("\n       ")));
         }
         if matches!(cli.command, Command::Config(_)) {
-            let effective = config::effective(&Self::command(), &matches, file.as_ref());
+            let effective = config::effective(&Self::command(), &matches, &variables, file.as_ref());
             cli.told = config::Told { file, effective, no_database: None };
         }
         Ok(cli)
@@ -273,6 +278,7 @@ impl Cli {
         match self.command {
             Command::Dev(dev) => dev.run(folder, output).await,
             Command::Init(init) => init.run(&folder, output).await,
+            Command::Server(command) => command.run(&folder, output).await,
             Command::Serve(serve) => serve.run(folder).await,
             Command::Config(command) => command.run(&folder, told, output).await,
             Command::Health(health) => health.run(output).await,
@@ -421,7 +427,7 @@ mod tests {
                 assert_eq!(arg.get_long().map(|long| long.replace('-', "_")).as_deref(), Some(id));
                 // A URL may hold a password, which help would show.
                 let variable = arg.get_env().map(|name| name.to_str().unwrap().to_owned());
-                assert_eq!(variable, (id != "database").then(|| config::variable(id)), "{id}");
+                assert_eq!(variable, (id != "database").then(|| config::variable_of(id)), "{id}");
                 let default =
                     arg.get_default_values().first().map(|value| value.to_str().unwrap().to_owned());
                 (id.to_owned(), default.unwrap_or_default())

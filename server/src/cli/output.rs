@@ -1,4 +1,5 @@
 use anyhow::{Context as _, bail};
+use seatlock_protocol::{plain, plain_lines};
 use serde::Serialize;
 use serde_json::Value;
 use std::io::{IsTerminal as _, Write as _};
@@ -12,7 +13,7 @@ pub(super) struct Output {
 impl Output {
     /// One result: `value` for scripts, `text` for people.
     pub(super) fn done<T: Serialize>(self, value: &T, text: &str) -> anyhow::Result<()> {
-        if self.json { line(&serde_json::to_string(value)?) } else { line(text) }
+        if self.json { line(&serde_json::to_string(value)?) } else { line(&plain_lines(text)) }
     }
 
     /// Many results: an array for scripts, a table for people.
@@ -26,7 +27,7 @@ impl Output {
             return line(&serde_json::to_string(values)?);
         }
         let rows: Vec<[String; N]> =
-            std::iter::once(head.map(str::to_owned)).chain(values.iter().map(row)).collect();
+            std::iter::once(head.map(str::to_owned)).chain(values.iter().map(row)).map(shown).collect();
         let mut widths = [0; N];
         for row in &rows {
             for (width, cell) in widths.iter_mut().zip(row) {
@@ -46,10 +47,15 @@ pub(super) fn agreed(question: &str, refused: &str) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
         bail!("{refused}: somebody must agree. Say --yes to go ahead.");
     }
-    write!(std::io::stderr().lock(), "{question} Type yes: ")?;
+    write!(std::io::stderr().lock(), "{} Type yes: ", plain_lines(question))?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     Ok(answer.trim() == "yes")
+}
+
+/// Names of others hold what they like, and a terminal takes some of it for commands.
+fn shown<const N: usize>(row: [String; N]) -> [String; N] {
+    row.map(|cell| plain(&cell).into_owned())
 }
 
 /// A member of a JSON object as a table shows it.
@@ -64,7 +70,7 @@ pub(super) fn cell(value: &Value, name: &str) -> String {
 
 /// What somebody should know beside the result, on standard error.
 pub(super) fn note(text: &str) -> anyhow::Result<()> {
-    writeln!(std::io::stderr().lock(), "{text}").context("standard error is closed")
+    writeln!(std::io::stderr().lock(), "{}", plain_lines(text)).context("standard error is closed")
 }
 
 fn line(text: &str) -> anyhow::Result<()> {

@@ -2,6 +2,7 @@ use super::output::Output;
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use seatlock_server::{
+    cause::of_io,
     files,
     keys::DataFolder,
     rules::{Restored, timestamp},
@@ -114,7 +115,7 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     if let Err(error) = io::copy(&mut backup, &mut copy).and_then(|_| copy.sync_all()) {
         fs::remove_file(to)?;
         // It may be either of them.
-        return Err(anyhow!("{} was not copied to {}: {error}", from.display(), to.display()));
+        return Err(anyhow!("{} was not copied to {}: {}", from.display(), to.display(), of_io(&error)));
     }
     Ok(())
 }
@@ -155,7 +156,7 @@ async fn in_place_of(new: &Path, database: &Path, old: &Path) -> anyhow::Result<
             for (from, to) in moved.iter().rev() {
                 fs::rename(to, from)?;
             }
-            return Err(anyhow!("{} was not renamed to {}: {error}", from.display(), to.display()));
+            return Err(anyhow!("{} was not renamed to {}: {}", from.display(), to.display(), of_io(&error)));
         }
         moved.push((from, to));
     }

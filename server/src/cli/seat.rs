@@ -74,11 +74,12 @@ impl SeatCommand {
     async fn carry_out(self, access: &Access, output: Output) -> anyhow::Result<()> {
         match self {
             Self::Create(Create { email: Some(email), license, many }) => {
-                check(&email)?;
+                let email = email.trim();
+                check(email)?;
                 if many.dry_run {
                     preview(access, output, license).await
                 } else {
-                    create(access, output, &email, license).await
+                    create(access, output, email, license).await
                 }
             }
             Self::Create(Create { license, many, .. }) => many.create(access, output, license).await,

@@ -1,5 +1,11 @@
 use chrono::{DateTime, NaiveDate, NaiveTime};
-use seatlock_protocol::UnixTime;
+use ipnet::IpNet;
+use seatlock_protocol::{
+    UnixTime,
+    address::{AddressError, address, public_address, spelled},
+};
+use std::net::{IpAddr, SocketAddr};
+use tracing::Level;
 
 /// A century; longer is a slip of the finger.
 const LONGEST: u64 = 100 * 365 * 86_400;
@@ -18,7 +24,7 @@ pub(super) fn duration(text: &str) -> Result<u64, String> {
         .strip_suffix(unit)
         .unwrap_or_default()
         .parse()
-        .map_err(|_| format!("\"{text}\" is not a number"))?;
+        .map_err(|_| "write a whole number before its unit: 90s, 30m, 6h, 7d")?;
     match number.checked_mul(seconds) {
         Some(total @ 1..=LONGEST) => Ok(total),
         _ => Err("must be between 1s and 36500d".to_owned()),
@@ -31,6 +37,45 @@ pub(super) fn in_words(seconds: u64) -> String {
     let fits = units.into_iter().find(|(length, _)| seconds >= *length && seconds.is_multiple_of(*length));
     let (length, unit) = fits.unwrap_or((1, 's'));
     format!("{}{unit}", seconds / length)
+}
+
+/// A whole number within limits.
+pub(super) fn count(text: &str, least: u32, most: u32) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| format!("write a whole number from {least} to {most}"))
+}
+
+/// Where something listens.
+pub(super) fn socket(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "write an address and a port: 127.0.0.1:8787, [::1]:8787, 0.0.0.0:443".to_owned())
+}
+
+/// A network, or one address.
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    let net = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    net.ok_or_else(|| "write a network such as 10.0.0.0/8, or an address such as 127.0.0.1".to_owned())
+}
+
+/// What is logged.
+pub(super) fn level(text: &str) -> Result<Level, String> {
+    let known =
+        ["error", "warn", "info", "debug", "trace"].iter().any(|known| text.eq_ignore_ascii_case(known));
+    let level = if known { text.parse().ok() } else { None };
+    level.ok_or_else(|| "write one of error, warn, info, debug".to_owned())
+}
+
+/// A server's address as plug-ins spell it, which is what it calls itself.
+pub(super) fn issuer(text: &str) -> Result<String, String> {
+    let url = address(text).map_err(|error| error.to_string())?;
+    let spelled = spelled(&url);
+    if spelled.len() > 255 { Err("it has more than 255 bytes".to_owned()) } else { Ok(spelled.to_owned()) }
+}
+
+/// The address at which people find pages, without a slash at its end.
+pub(super) fn public(text: &str) -> Result<String, AddressError> {
+    public_address(text).map(|url| spelled(&url).to_owned())
 }
 
 /// The end of a subscription: `never`, a day (its first moment, in UTC) or an RFC 3339 time.
@@ -66,6 +111,17 @@ mod tests {
         for text in ["", "7", "d", "-1d", "0s", "1w", "é", "99999999999999999999d", "36501d"] {
             assert!(duration(text).is_err(), "{text}");
         }
+        for (text, found) in
+            [("0", Some(0)), ("7", Some(7)), ("8", None), ("-1", None), ("+", None), ("", None)]
+        {
+            assert_eq!(count(text, 0, 7).ok(), found, "{text}");
+        }
+        for (text, found) in
+            [("10.0.0.0/8", Some("10.0.0.0/8")), (" 127.0.0.1", Some("127.0.0.1/32")), ("x", None)]
+        {
+            assert_eq!(network(text).ok().map(|net| net.to_string()).as_deref(), found, "{text}");
+        }
+        assert!(level("WARN").is_ok() && level("3").is_err() && socket(":8787").is_err());
         let end = |text: &str| text.parse::<End>().map(|end| end.0.map(UnixTime::seconds));
         assert_eq!(end("never"), Ok(None));
         assert_eq!(end("2026-11-22"), Ok(Some(1_795_305_600)));

@@ -1,14 +1,15 @@
 use super::access::{Access, Place, Typed};
 use super::output::{Output, cell};
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
+use seatlock_protocol::edited;
 use seatlock_server::{
-    rules::Role,
+    files,
+    rules::{Role, check_email},
     store::UserChange,
     view::{Shown, UserView},
 };
 use serde_json::json;
-use std::io::Read as _;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -81,6 +82,11 @@ impl UserCommand {
     async fn carry_out(self, access: &Access, output: Output) -> anyhow::Result<()> {
         match self {
             Self::Add { email, account, role, password } => {
+                let email = email.trim().to_owned();
+                // Before an account is made for the first administrator.
+                if let Err(reason) = check_email(&email) {
+                    bail!("\"{}\" was not added: {reason}", email.escape_debug());
+                }
                 let account = match (account, role) {
                     (None, Role::Admin) => access.administrators().await?.id,
                     (named, _) => access.account(named).await?.id,
@@ -119,9 +125,8 @@ impl Source {
         if !self.password_stdin {
             return Ok(None);
         }
-        let mut typed = Zeroizing::new(String::new());
-        std::io::stdin().read_to_string(&mut typed).context("the password can not be read")?;
-        Ok(Some(Zeroizing::new(typed.trim_end_matches(['\r', '\n']).to_owned())))
+        let password = |text: &str| Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned());
+        Ok(Some(files::read_input(|bytes| edited::text(bytes).map(password))?))
     }
 }
 

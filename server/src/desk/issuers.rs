@@ -1,11 +1,11 @@
 use super::{Desk, Refused};
-use crate::identity::check_url;
 use crate::rules::{Client, Issuer};
 use crate::seal::client_secret_key;
 #[cfg(doc)]
 use crate::store::StoreError;
 use crate::store::{Actor, Store};
 use crate::view::IssuerChange;
+use seatlock_protocol::address::address;
 use uuid::Uuid;
 
 /// Characters of the longest client secret.
@@ -57,8 +57,10 @@ impl<'a, S: Store> Issuers<'a, S> {
     /// # Errors
     /// See [`Refused`]; [`StoreError::Taken`] when there is one of that address.
     pub async fn add(&self, url: String, settings: IssuerChange) -> Result<Issuer, Refused> {
-        let address = check_url(&url).map_err(|reason| Refused::invalid("issuer", reason))?;
-        let name = address.host_str().unwrap_or_default().to_owned();
+        // It stays as it is written: tokens name it letter by letter.
+        let url = url.trim().to_owned();
+        let found = address(&url).map_err(|error| Refused::invalid("issuer", error.to_string()))?;
+        let name = found.host_str().unwrap_or_default().to_owned();
         let new = Issuer { url, name, audience: String::new(), client: None, admissions: Vec::new() };
         let issuer = self.settled(new, settings).await?;
         self.store.add_issuer(issuer.clone(), self.by.clone()).await?;

@@ -56,7 +56,7 @@ pub enum Refused {
     #[error(transparent)]
     Password(#[from] PasswordError),
     /// The operating system's random source failed.
-    #[error("the operating system gives no random numbers: {0}")]
+    #[error("the operating system gives no random numbers")]
     Random(#[from] getrandom::Error),
     /// A secret could not be sealed, or not be opened again.
     #[error(transparent)]

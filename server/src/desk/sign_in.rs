@@ -57,7 +57,7 @@ pub enum Denied {
     #[error(transparent)]
     Password(#[from] PasswordError),
     /// The operating system's random source failed.
-    #[error("the operating system gives no random numbers: {0}")]
+    #[error("the operating system gives no random numbers")]
     Random(#[from] getrandom::Error),
 }
 

@@ -1,4 +1,4 @@
-use super::fetch::{check_url, client, unreachable};
+use super::fetch::{client, reachable, unreachable};
 use super::{Endpoints, Unusable};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::header::CONTENT_TYPE;
@@ -39,7 +39,7 @@ pub fn authorization_url(
 ) -> Result<String, Unusable> {
     let none = || Unusable::new("it publishes no address to sign in at");
     let url = endpoints.authorization_endpoint.as_deref().ok_or_else(none)?;
-    let mut url = check_url(url).map_err(Unusable::new)?;
+    let mut url = reachable(url)?;
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(bond.verifier));
     url.query_pairs_mut()
         .append_pair("response_type", "code")
@@ -68,7 +68,7 @@ pub async fn exchange(
         id_token: Zeroizing<String>,
     }
     let none = || Unusable::new("it publishes no address for codes");
-    let url = check_url(endpoints.token_endpoint.as_deref().ok_or_else(none)?).map_err(Unusable::new)?;
+    let url = reachable(endpoints.token_endpoint.as_deref().ok_or_else(none)?)?;
     let mut asking = client(&url)?.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
     let mut form = vec![("grant_type", "authorization_code"), ("code", code)];
     form.extend([("redirect_uri", shown.redirect), ("code_verifier", verifier)]);

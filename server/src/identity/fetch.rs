@@ -1,7 +1,9 @@
 use super::{KeySet, Unusable};
+use crate::way::by_environment;
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 use rustls::{ClientConfig, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt as _;
+use seatlock_protocol::address::address;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use std::{sync::Arc, time::Duration};
 
@@ -32,33 +34,6 @@ pub(super) fn fitting<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     Ok(serde_json::from_value(serde_json::Value::deserialize(from)?).ok())
 }
 
-/// Why `text` can not be the address of an issuer or of one of its endpoints.
-///
-/// # Errors
-/// The end of a sentence.
-pub fn check_url(text: &str) -> Result<Url, &'static str> {
-    let url = Url::parse(text).map_err(|_| "that is no address such as https://login.example.com")?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("an address has no user and password in it");
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("an issuer's address has no \"?\" and no \"#\" in it");
-    }
-    match url.scheme() {
-        "https" if url.has_host() => Ok(url),
-        "http" if is_loopback(&url) => Ok(url),
-        _ => Err("https is needed, or everybody on the way could put keys of his own in"),
-    }
-}
-
-/// Whether an address is this computer's own.
-#[must_use]
-pub fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-}
-
 /// The endpoints of an issuer, and its keys.
 pub(super) async fn fetch(issuer: &str) -> Result<(Endpoints, KeySet), Unusable> {
     let discovery = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
@@ -74,8 +49,13 @@ pub(super) async fn fetch(issuer: &str) -> Result<(Endpoints, KeySet), Unusable>
     Ok((endpoints, keys))
 }
 
-async fn get(address: &str) -> Result<Vec<u8>, Unusable> {
-    let url = check_url(address).map_err(|reason| Unusable(format!("its address is of no use: {reason}")))?;
+/// An address that an issuer names as its own.
+pub(super) fn reachable(text: &str) -> Result<Url, Unusable> {
+    address(text).map_err(|reason| Unusable(format!("its address is of no use: {reason}")))
+}
+
+async fn get(text: &str) -> Result<Vec<u8>, Unusable> {
+    let url = reachable(text)?;
     let answer = client(&url)?.get(url).send().await;
     let answer = answer.map_err(|error| unreachable(&error))?;
     if answer.status() != StatusCode::OK {
@@ -98,12 +78,14 @@ pub(super) async fn read(mut answer: Response) -> Result<Vec<u8>, Unusable> {
 
 /// Follows no redirects: an issuer's documents are where it says that they are.
 pub(super) fn client(url: &Url) -> Result<Client, Unusable> {
-    let failed = |error: &dyn std::fmt::Display| Unusable(format!("no TLS: {error}"));
+    // There is none without the certificate authorities of the operating system.
+    let no_tls =
+        || Unusable::new("this computer has no certificate authorities; on Debian install ca-certificates");
     let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| failed(&error))?
+        .map_err(|_| no_tls())?
         .with_platform_verifier()
-        .map_err(|error| failed(&error))?
+        .map_err(|_| no_tls())?
         .with_no_client_auth();
     let builder = Client::builder()
         .tls_backend_preconfigured(tls)
@@ -111,8 +93,8 @@ pub(super) fn client(url: &Url) -> Result<Client, Unusable> {
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT)
         .timeout(TOTAL);
-    let builder = if is_loopback(url) { builder.no_proxy() } else { builder };
-    builder.build().map_err(|error| failed(&error))
+    let builder = by_environment(builder, url).map_err(|error| Unusable(error.to_string()))?;
+    builder.build().map_err(|_| no_tls())
 }
 
 /// Without the address, which may be long, and without the issuer's own words.

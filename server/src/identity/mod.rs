@@ -18,7 +18,7 @@ mod keys;
 mod signed;
 
 pub use code_flow::{Bond, Client, authorization_url, exchange};
-pub use fetch::{Endpoints, check_url, is_loopback};
+pub use fetch::Endpoints;
 pub use freshness::{Held, Plan, plan};
 pub use key_set::{KeySet, KeySetError};
 pub use keys::{Keys, Unusable};

@@ -2,7 +2,10 @@ use crate::files;
 use crate::store::postgres::PostgresAddress;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::hmac;
-use seatlock_protocol::{KeyError, SigningKey};
+use seatlock_protocol::{
+    KeyError, SigningKey,
+    edited::{self, EditedError},
+};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::File,
@@ -25,6 +28,14 @@ pub enum FolderError {
     /// The file is there, but it is not what it should be.
     #[error("{0} is not a key file of this server")]
     NotAKey(PathBuf),
+    /// An editor has saved the file in another encoding.
+    #[error("{path}: {error}")]
+    Encoding {
+        /// The file.
+        path: PathBuf,
+        /// Which one.
+        error: EditedError,
+    },
     /// The key itself is not usable.
     #[error("{path}: {error}")]
     Key {
@@ -34,7 +45,7 @@ pub enum FolderError {
         error: KeyError,
     },
     /// The operating system's random source failed.
-    #[error("the operating system gives no random numbers: {0}")]
+    #[error("the operating system gives no random numbers")]
     Random(#[from] getrandom::Error),
 }
 
@@ -47,7 +58,7 @@ impl FolderError {
                 "this server is not allowed to read it"
             }
             Self::Io { .. } | Self::Random(_) => "it can not be read",
-            Self::NotAKey(_) | Self::Key { .. } => "it is damaged",
+            Self::NotAKey(_) | Self::Encoding { .. } | Self::Key { .. } => "it is damaged",
         }
     }
 }
@@ -278,8 +289,14 @@ impl NewKey {
 /// # Errors
 /// When the file is missing or is no such key.
 pub fn read_key(path: &Path) -> Result<SigningKey, FolderError> {
-    let text = read(path)?;
-    let jwk: Jwk = serde_json::from_str(&text).map_err(|_| FolderError::NotAKey(path.to_owned()))?;
+    let bytes = std::fs::read(path).map(Zeroizing::new);
+    let bytes = bytes.map_err(|error| FolderError::Io { path: path.to_owned(), error })?;
+    let jwk: Jwk = edited::object(&bytes).map_err(|error| match error {
+        EditedError::Utf16 | EditedError::NotUtf8(_) => {
+            FolderError::Encoding { path: path.to_owned(), error }
+        }
+        _ => FolderError::NotAKey(path.to_owned()),
+    })?;
     let key =
         SigningKey::from_jwk_d(&jwk.d).map_err(|error| FolderError::Key { path: path.to_owned(), error })?;
     if key.public().jwk_x() == jwk.x { Ok(key) } else { Err(FolderError::NotAKey(path.to_owned())) }

@@ -4,6 +4,7 @@ use super::{
     settings::{Security, Server, sender},
     wire::Lines,
 };
+use crate::cause::of_connection;
 use lettre::{
     Address,
     message::Mailbox,
@@ -30,6 +31,8 @@ use tokio::{
 
 /// How long a server that took the letter may take to say good-bye.
 const GOOD_BYE: Duration = Duration::from_millis(500);
+/// Of a server that nobody could be connected with.
+const UNKNOWN: &str = "Its name is not known, or there is no way to it";
 /// In this order; both send the password as it is, so they are for TLS, or for this computer.
 const MECHANISMS: &[Mechanism] = &[Mechanism::Plain, Mechanism::Login];
 
@@ -67,7 +70,7 @@ impl Mailer {
     /// # Errors
     /// See [`MailError`].
     pub async fn send(&self, letter: &Letter<'_>) -> Result<(), MailError> {
-        let written = letter.written(&self.from).map_err(|error| MailError::Letter(error.to_string()))?;
+        let written = letter.written(&self.from).map_err(|_| MailError::Letter)?;
         let mut secrets = Secrets::default();
         secrets.add(&letter.exposed());
         if let Some(login) = &self.server.login {
@@ -172,7 +175,7 @@ impl Mailer {
     }
 
     async fn connect(&self) -> io::Result<TcpStream> {
-        let mut last = io::Error::other("the name has no address");
+        let mut last = io::Error::other(UNKNOWN);
         for address in lookup_host((self.server.host.as_str(), self.server.port)).await? {
             match timeout(self.patience(), TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => return Ok(stream),
@@ -191,14 +194,16 @@ impl Mailer {
     fn failed(&self, step: Step<'_>, fault: &Fault, secrets: &Secrets) -> MailError {
         let server = self.server.name();
         let fault = match fault {
-            Fault::Tcp(error) => return MailError::Unreachable { server, reason: error.to_string() },
+            Fault::Tcp(error) => {
+                return MailError::Unreachable { server, reason: of_connection(error, UNKNOWN) };
+            }
             Fault::NotOffered if matches!(step, Step::Login) => return MailError::NoLogin { server },
             Fault::NotOffered => return MailError::NoTls { server },
             Fault::Smtp(fault) => fault,
         };
         let Some(code) = fault.status() else {
-            // What could not be understood is part of it.
-            let reason = secrets.removed_from(&innermost(fault));
+            let otherwise = if matches!(step, Step::Connect) { UNKNOWN } else { "What it says is not SMTP" };
+            let reason = of_connection(fault, otherwise);
             return match step {
                 _ if tls_fault(fault) => MailError::Tls { server, reason },
                 Step::Connect => MailError::Unreachable { server, reason },
@@ -241,15 +246,6 @@ enum Fault {
     Tcp(io::Error),
     NotOffered,
     Smtp(Error),
-}
-
-/// The last of an error's causes; those around it only say where it was.
-fn innermost(error: &Error) -> String {
-    let mut inner: &dyn std::error::Error = error;
-    while let Some(source) = inner.source() {
-        inner = source;
-    }
-    inner.to_string()
 }
 
 fn tls_fault(error: &Error) -> bool {

@@ -99,8 +99,8 @@ pub enum MailError {
         reason: String,
     },
     /// The letter cannot be written.
-    #[error("the message cannot be written: {0}")]
-    Letter(String),
+    #[error("the message cannot be written")]
+    Letter,
 }
 
 /// Whose fault it is that a letter was not sent, as far as it concerns whoever wanted it sent.
@@ -133,7 +133,7 @@ impl MailError {
             | Self::Refused { .. }
             | Self::Broken { .. }
             | Self::TooSlow { .. }
-            | Self::Letter(_) => Fault::Server,
+            | Self::Letter => Fault::Server,
         }
     }
 }

@@ -1,10 +1,15 @@
 use super::{NotAnAddress, address};
+use crate::{
+    files::{self, FileError},
+    variable::{VariableError, variable},
+};
 use lettre::{
     message::Mailbox,
     transport::smtp::client::{Certificate, TlsParameters, TlsParametersBuilder},
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
-use std::{ffi::OsString, fmt, io, net::IpAddr, path::Path, path::PathBuf, time::Duration};
+use seatlock_protocol::{address::is_loopback, is_plain};
+use std::{fmt, path::Path, time::Duration};
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
@@ -17,13 +22,11 @@ pub const URL_VARIABLE: &str = "SEATLOCK_SMTP_URL";
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// The file with the URL can not be read.
-    #[error("{path}: {error}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        error: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The variable with the URL can not be read.
+    #[error(transparent)]
+    Variable(#[from] VariableError),
     /// The text is not the URL of a mail server.
     #[error(
         "the mail server's URL is not smtps://USER:PASSWORD@HOST or smtp://USER:PASSWORD@HOST?tls=required; {0}. \
@@ -41,11 +44,11 @@ pub enum SettingsError {
     #[error("the sender: {0}")]
     From(#[from] NotAnAddress),
     /// The extra certificate authority can not be used.
-    #[error("the mail server's certificate authority can not be used: {0}")]
-    Authority(String),
+    #[error("the mail server's certificate authority can not be used: there is no certificate in PEM in it")]
+    Authority,
     /// The system's certificates can not be used.
-    #[error("the system's certificate authorities can not be used: {0}. On Debian install ca-certificates.")]
-    Trust(String),
+    #[error("the system's certificate authorities can not be used. On Debian install ca-certificates.")]
+    Trust,
 }
 
 /// Which mail server, and who the sender is.
@@ -81,26 +84,12 @@ impl fmt::Debug for Settings {
 /// a password, so it is never an argument.
 ///
 /// # Errors
-/// When the file can not be read, or the variable is not text.
+/// When the file or the variable can not be read.
 pub fn read_url(file: Option<&Path>) -> Result<Option<Zeroizing<String>>, SettingsError> {
-    url_of(file, std::env::var_os(URL_VARIABLE))
-}
-
-fn url_of(
-    file: Option<&Path>,
-    variable: Option<OsString>,
-) -> Result<Option<Zeroizing<String>>, SettingsError> {
-    let text = match file {
-        Some(path) => {
-            let text = std::fs::read_to_string(path);
-            Some(text.map_err(|error| SettingsError::File { path: path.to_owned(), error })?)
-        }
-        None => variable
-            .map(|text| text.into_string().map_err(|_| SettingsError::Url("it is not text")))
-            .transpose()?,
-    };
-    let text = text.map(Zeroizing::new).map(|text| Zeroizing::new(text.trim().to_owned()));
-    Ok(text.filter(|text| file.is_some() || !text.is_empty()))
+    match file {
+        Some(path) => Ok(Some(files::read_line(path)?)),
+        None => Ok(variable(URL_VARIABLE)?),
+    }
 }
 
 /// How the connection is protected.
@@ -161,7 +150,7 @@ impl Server {
         let (port, security) = match (url.scheme(), tls) {
             ("smtps", _) => (465, Security::Tls(trust(settings, &host)?)),
             ("smtp", Some(())) => (587, Security::StartTls(trust(settings, &host)?)),
-            ("smtp", None) if is_here(&host) => (25, Security::Plain),
+            ("smtp", None) if is_here(&url) => (25, Security::Plain),
             ("smtp", None) => return Err(SettingsError::Plain(host)),
             _ => return Err(wrong("it begins with something else")),
         };
@@ -185,24 +174,27 @@ impl Server {
     }
 }
 
-/// The sender of every letter.
 /// Whether e-mail can be sent in this name.
 #[must_use]
 pub fn is_sender(text: &str) -> bool {
     sender(text).is_ok()
 }
 
+/// The sender of every letter.
 pub(super) fn sender(text: &str) -> Result<Mailbox, SettingsError> {
-    let form = || NotAnAddress::Form(text.escape_debug().to_string());
+    let form =
+        || NotAnAddress::new(text, "write licenses@example.com or Example Licenses <licenses@example.com>");
     let mailbox: Mailbox = text.trim().parse().map_err(|_| form())?;
-    if text.contains(char::is_control) {
+    if !is_plain(text.trim()) {
         return Err(form().into());
     }
     Ok(Mailbox::new(mailbox.name, address(mailbox.email.as_ref())?))
 }
 
-fn is_here(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+/// Addresses of this scheme are read without knowing what their host is.
+fn is_here(url: &Url) -> bool {
+    let web = url.host_str().and_then(|host| Url::parse(&format!("http://{host}")).ok());
+    web.is_some_and(|web| is_loopback(&web))
 }
 
 /// `%41` is `A`.
@@ -231,19 +223,15 @@ fn decoded(text: &str) -> Result<Zeroizing<String>, ()> {
 fn trust(settings: &Settings, host: &str) -> Result<TlsParameters, SettingsError> {
     let mut tls = TlsParametersBuilder::new(host.to_owned());
     if let Some(pem) = &settings.extra_ca {
-        let unusable = |error: &dyn fmt::Display| SettingsError::Authority(error.to_string());
         let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-        let found = found.map_err(|error| unusable(&error))?;
-        if found.is_empty() {
-            return Err(unusable(&"there is no certificate in it"));
-        }
+        let found = found.ok().filter(|found| !found.is_empty()).ok_or(SettingsError::Authority)?;
         for certificate in found {
             let certificate =
-                Certificate::from_der(certificate.to_vec()).map_err(|error| unusable(&error))?;
+                Certificate::from_der(certificate.to_vec()).map_err(|_| SettingsError::Authority)?;
             tls = tls.add_root_certificate(certificate);
         }
     }
-    tls.build().map_err(|error| SettingsError::Trust(error.to_string()))
+    tls.build().map_err(|_| SettingsError::Trust)
 }
 
 #[cfg(test)]
@@ -348,19 +336,5 @@ mod tests {
             settings.extra_ca = Some(bad.as_bytes().to_vec());
             assert!(Server::read(&settings).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn the_url_comes_from_a_file_or_the_environment() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("url");
-        std::fs::write(&file, "smtp://localhost\n").unwrap();
-        let variable = || Some(OsString::from("smtp://127.0.0.1"));
-        let found = |file, variable| url_of(file, variable).unwrap().map(|text| text.to_string());
-        assert_eq!(found(Some(&file), variable()).as_deref(), Some("smtp://localhost"));
-        assert_eq!(found(None, variable()).as_deref(), Some("smtp://127.0.0.1"));
-        assert_eq!(found(None, Some(OsString::new())), None);
-        assert_eq!(found(None, None), None);
-        assert!(url_of(Some(&folder.path().join("none")), variable()).is_err());
     }
 }

@@ -11,3 +11,22 @@ impl Escaper for Shown {
         Html.write_escaped_str(to, &plain_lines(text))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_a_text_in_the_order_in_which_it_is_written() {
+        for (text, html) in [
+            ("Ada & Bob", "Ada &#38; Bob"),
+            ("<script>\u{202e}x\u{2069}", "&#60;script&#62;x"),
+            ("a\u{1b}[2Jb\u{200f}\u{feff}", "a [2Jb"),
+            ("one\ntwo\r\u{2028}", "one\ntwo  "),
+        ] {
+            let mut written = String::new();
+            Shown.write_escaped_str(&mut written, text).unwrap();
+            assert_eq!(written, html, "{text:?}");
+        }
+    }
+}

@@ -8,6 +8,7 @@ use axum::http::{Extensions, HeaderMap, header};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use seatlock_protocol::{AccessToken, Act, Code, Token, TokenKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Once;
 use uuid::Uuid;
 
 /// The browser refuses it from anywhere but this very host over TLS, or from the own computer.
@@ -118,5 +119,16 @@ pub(super) async fn by_access_token<S: Store>(
 pub(super) fn address_of<S>(state: &AppState<S>, headers: &HeaderMap, extensions: &Extensions) -> IpAddr {
     let forwarded: Vec<&str> =
         headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
-    address::client(peer(extensions), forwarded.into_iter(), &state.settings.trusted_proxies)
+    // Once: the proxy writes the same each time.
+    static UNREAD: Once = Once::new();
+    let unread = |proxy: IpAddr| {
+        UNREAD.call_once(|| {
+            tracing::warn!(
+                %proxy,
+                "the X-Forwarded-For of a trusted proxy can not be read, so its own address counts: all that it forwards \
+                 share the limits of one. Have it write an address, with or without a port"
+            );
+        });
+    };
+    address::client(peer(extensions), forwarded.into_iter(), &state.settings.trusted_proxies, unread)
 }

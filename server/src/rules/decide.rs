@@ -9,6 +9,9 @@ use seatlock_protocol::{Act, Code, MachineId, UnixTime};
 /// The highest epoch that a caller is believed to know. Half of what every JSON library can carry, so that nobody can
 /// use a seat's epochs up.
 const HIGHEST_CLAIM: u64 = 1 << 52;
+/// Launches of one report that are believed: a launch in every three seconds of a month without the server. Whoever says more
+/// wants to make the count of a seat useless, which can not be taken back.
+const LAUNCHES_MAX: u64 = 1_000_000;
 /// How often a suspected clone is written down again.
 const CLONE_REMINDER: u64 = 24 * 3600;
 
@@ -239,7 +242,7 @@ impl<'a> Draft<'a> {
         // It was, and before this request. Whole seconds of two clocks may differ by one, and wrong clocks by years.
         let offline = caller.last_offline.map(|at| at.min(self.now));
         self.seat.last_offline_at = self.seat.last_offline_at.max(offline);
-        self.seat.launches = self.seat.launches.saturating_add(caller.launches);
+        self.seat.launches = self.seat.launches.saturating_add(caller.launches.min(LAUNCHES_MAX));
         if call.submits_token() {
             self.seat.terms.clone_from(&caller.terms);
         }

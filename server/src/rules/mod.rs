@@ -12,6 +12,8 @@ mod clock;
 mod decide;
 /// What a decision says and which values it changes.
 mod decision;
+/// E-mail addresses: what is taken for one.
+mod email;
 /// What can happen to a seat.
 mod event;
 /// Checks that come before any look at the seat's machine, in the protocol's order.
@@ -41,6 +43,7 @@ pub use admission::{ADMISSIONS_MAX, Admission, Bearer, Client, ISSUER_TEXT_MAX, 
 pub use clock::{Clocks, Doubt, PAUSE, SET_BACK};
 pub use decide::{decide, issues_no_tokens, token_unknown};
 pub use decision::{Answer, Audit, AuditEvent, Decision, LicenseChange, Verdict};
+pub use email::check_email;
 pub use event::{Call, Caller, Event, OwnerAct};
 pub use gate::version;
 pub use lease::{LeaseTerms, guard, terms};
@@ -48,7 +51,7 @@ pub use license::{ClonePolicy, LONGEST, License, ReleaseMode, SEATS_MAX, WORD_MA
 pub use limit::{RATE_MAX, Rate};
 pub use people::{
     API_TOKENS, AttemptBy, Attempts, ERASED, PASSWORD_MAX, PASSWORD_MIN, REMEMBERED, Role, SESSION_IDLE,
-    SESSION_LIFE, SHARE_LIFE, check_email, check_password, session_lives,
+    SESSION_LIFE, SHARE_LIFE, check_password, session_lives,
 };
 pub use plan::Plan;
 pub use renewal::{Install, Judgement, Presented, judge};

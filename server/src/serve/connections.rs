@@ -1,4 +1,5 @@
 use super::tls::Tls;
+use crate::cause::of_connection;
 use crate::metrics::Metrics;
 use axum::{Router, body::Body, extract::ConnectInfo, http::Request, serve::Listener};
 use hyper::{body::Incoming, server::conn::http1};
@@ -76,7 +77,7 @@ async fn connection(
     };
     match time::timeout(HANDSHAKE, TlsAcceptor::from(tls.config()).accept(stream)).await {
         Ok(Ok(stream)) => requests(stream, peer, router, limits.head, watcher).await,
-        Ok(Err(error)) => tracing::debug!(%error, "no TLS connection"),
+        Ok(Err(error)) => tracing::debug!(reason = of_connection(&error, "it ended"), "no TLS connection"),
         Err(_) => tracing::debug!("a TLS handshake took too long"),
     }
 }
@@ -97,7 +98,7 @@ async fn requests(
         .timer(TokioTimer::new())
         .header_read_timeout(head)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    if let Err(error) = watcher.watch(served).await {
-        tracing::debug!(%error, "a connection broke off");
+    if watcher.watch(served).await.is_err() {
+        tracing::debug!("a connection broke off");
     }
 }

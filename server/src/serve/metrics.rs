@@ -1,3 +1,4 @@
+use crate::cause::of_io;
 use crate::metrics::{OPEN_METRICS, Snapshot};
 use crate::routes::AppState;
 use crate::store::Store;
@@ -15,7 +16,7 @@ use tokio::net::TcpListener;
 pub(super) async fn serve<S: Store>(listener: TcpListener, state: Arc<AppState<S>>) {
     let router = Router::new().route("/metrics", get(scrape::<S>)).with_state(state);
     if let Err(error) = axum::serve(listener, router).await {
-        tracing::error!(%error, "metrics are not served any more");
+        tracing::error!(reason = of_io(&error), "metrics are not served any more");
     }
 }
 

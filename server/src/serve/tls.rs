@@ -1,10 +1,14 @@
 use crate::clock::system_time;
 use rustls::{
-    ServerConfig,
+    InconsistentKeys, ServerConfig,
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    sign::CertifiedKey,
 };
-use seatlock_protocol::UnixTime;
+use seatlock_protocol::{
+    UnixTime,
+    edited::{EditedError, without_mark},
+};
 use std::{
     fs, io,
     os::unix::fs::MetadataExt as _,
@@ -14,6 +18,8 @@ use std::{
 use tokio::sync::Notify;
 use x509_cert::{Certificate, der::Decode as _};
 
+/// By what a private key that needs a password is known (RFC 7468, section 11; RFC 1421).
+const LOCKED: [&str; 2] = ["ENCRYPTED PRIVATE KEY", "Proc-Type: 4,ENCRYPTED"];
 /// How long before its end a certificate is warned of.
 const WARN: u64 = 14 * 86_400;
 
@@ -28,22 +34,43 @@ pub enum TlsError {
         /// What the operating system said.
         error: io::Error,
     },
+    /// A file is of another encoding.
+    #[error("{0}: {1}")]
+    Encoding(PathBuf, EditedError),
     /// There is no certificate in the file.
     #[error("{0}: there is no certificate in PEM in it")]
     NoCertificate(PathBuf),
     /// There is no private key in the file.
     #[error("{0}: there is no private key in PEM in it")]
     NoKey(PathBuf),
-    /// They can not be used, or not together.
-    #[error("the certificate {certificate} and the key {key} can not be used together: {error}")]
+    /// Nobody is there to type its password.
+    #[error(
+        "{0}: the private key has a password, which a server can not type. Write one without: openssl pkey -in {0} -out NEW-FILE"
+    )]
+    Locked(PathBuf),
+    /// The key is none that TLS knows.
+    #[error(
+        "{0}: the private key is damaged, or of a kind that is not used here: make one of RSA, P-256, P-384 or Ed25519"
+    )]
+    Key(PathBuf),
+    /// The key belongs to a certificate further down.
+    #[error(
+        "{0}: the server's own certificate stands behind another one. Put it first, and those that signed it behind it"
+    )]
+    Order(PathBuf),
+    /// The key belongs to none of the certificates.
+    #[error(
+        "the private key {key} does not belong to the certificate {certificate}. Name the two that were made together"
+    )]
     Pair {
         /// The certificate's file.
         certificate: PathBuf,
         /// The key's file.
         key: PathBuf,
-        /// What is wrong.
-        error: rustls::Error,
     },
+    /// Something else is wrong with the certificates.
+    #[error("{0}: TLS can not use these certificates")]
+    Chain(PathBuf),
     /// Its time is over.
     #[error("the certificate {0} ended on {1}. Renew it")]
     Expired(PathBuf, String),
@@ -149,22 +176,40 @@ impl Pair {
         let seen = stamp(certificate, key);
         let read =
             |path: &Path| fs::read(path).map_err(|error| TlsError::File { path: path.to_owned(), error });
+        let encoding = |path: &Path| {
+            let path = path.to_owned();
+            move |error| TlsError::Encoding(path, error)
+        };
         let no_certificate = || TlsError::NoCertificate(certificate.to_owned());
-        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(certificate)?).collect();
+        let pem = read(certificate)?;
+        let pem = without_mark(&pem).map_err(encoding(certificate))?;
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
         let chain = chain.map_err(|_| no_certificate())?;
         let own = chain.first().ok_or_else(no_certificate)?;
         let not_after = Certificate::from_der(own).map_err(|_| no_certificate())?;
         let not_after = not_after.tbs_certificate().validity().not_after.to_unix_duration().as_secs();
         let private = zeroize::Zeroizing::new(read(key)?);
-        let private = PrivateKeyDer::from_pem_slice(&private).map_err(|_| TlsError::NoKey(key.to_owned()))?;
+        let private = without_mark(&private).map_err(encoding(key))?;
+        if LOCKED.iter().any(|mark| private.windows(mark.len()).any(|part| part == mark.as_bytes())) {
+            return Err(TlsError::Locked(key.to_owned()));
+        }
+        let private = PrivateKeyDer::from_pem_slice(private).map_err(|_| TlsError::NoKey(key.to_owned()))?;
+        let signing = ring::sign::any_supported_type(&private).map_err(|_| TlsError::Key(key.to_owned()))?;
+        // What a key of a kind that does not say so belongs to is found out by whoever connects.
+        let fits = |one: &CertificateDer<'static>| {
+            let keys = CertifiedKey::new(vec![one.clone()], signing.clone()).keys_match();
+            !matches!(keys, Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)))
+        };
+        if !fits(own) {
+            return Err(match chain.iter().any(fits) {
+                true => TlsError::Order(certificate.to_owned()),
+                false => TlsError::Pair { certificate: certificate.to_owned(), key: key.to_owned() },
+            });
+        }
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private));
-        let mut config = config.map_err(|error| TlsError::Pair {
-            certificate: certificate.to_owned(),
-            key: key.to_owned(),
-            error,
-        })?;
+        let mut config = config.map_err(|_| TlsError::Chain(certificate.to_owned()))?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self { config: Arc::new(config), not_after: UnixTime::MIN.plus(not_after), seen })
     }

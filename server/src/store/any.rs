@@ -132,6 +132,8 @@ impl Store for AnyStore {
         server() -> Result<ServerInfo, StoreError>;
         initialise(server: ServerInfo, account: String, license: License, keys: StoredKeySet)
             -> Result<(), StoreError>;
+        bound_seats() -> Result<u64, StoreError>;
+        rename(issuer: String, keys: StoredKeySet, by: Actor) -> Result<(), StoreError>;
         key_set() -> Result<StoredKeySet, StoreError>;
         key_sets() -> Result<Vec<StoredKeySet>, StoreError>;
         publish(keys: StoredKeySet) -> Result<(), StoreError>;

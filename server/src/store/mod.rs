@@ -8,6 +8,7 @@
 
 #![allow(clippy::duplicate_mod, reason = "store/sql is compiled for each database")]
 
+use crate::cause::{of_database, of_io};
 use crate::rules::{Answer, Call, Caller, Clocks, Doubt, License, OwnerAct, Seat};
 use crate::seal::keyed_hash;
 use seatlock_protocol::{Identity, PublicKey, Token, TokenHash, UnixTime, api::LockStatus};
@@ -52,10 +53,10 @@ pub use trouble::Trouble;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database failed.
-    #[error("the database failed: {0}")]
+    #[error("the database failed: {}", of_database(.0))]
     Database(sqlx::Error),
     /// The database's structure could not be brought up to date.
-    #[error("the database can not be brought up to date: {0}")]
+    #[error("the database can not be brought up to date: {}", of_migration(.0))]
     Migration(sqlx::migrate::MigrateError),
     /// A newer version of the server has been at work.
     #[error(
@@ -115,9 +116,31 @@ pub enum StoreError {
     /// What was to be brought in is no whole export.
     #[error("{0}")]
     Transfer(String),
+    /// A variable of the environment can not be used.
+    #[error(transparent)]
+    Variable(#[from] crate::variable::VariableError),
     /// A file could not be read or written.
-    #[error("{0}")]
-    File(#[from] std::io::Error),
+    #[error("{}", of_io(.0))]
+    File(std::io::Error),
+}
+
+/// Steps of the structure are told by their number: the database's own words by kind.
+fn of_migration(error: &sqlx::migrate::MigrateError) -> String {
+    use sqlx::migrate::MigrateError as Failed;
+    match error {
+        Failed::Execute(error) => of_database(error),
+        Failed::ExecuteMigration(error, step) => format!("step {step}: {}", of_database(error)),
+        Failed::VersionMismatch(step) => format!("step {step} is another than the one that was taken"),
+        Failed::Dirty(step) => format!("step {step} was interrupted"),
+        _ => "its steps are not those of this version".to_owned(),
+    }
+}
+
+/// Not as its source, which is told already.
+impl From<std::io::Error> for StoreError {
+    fn from(error: std::io::Error) -> Self {
+        Self::File(error)
+    }
 }
 
 /// Not as its source: its text has that of its own source in it.
@@ -394,6 +417,18 @@ pub trait Store: People {
         account: String,
         license: License,
         keys: StoredKeySet,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Seats that a computer has, or has a lease of that is not over.
+    fn bound_seats(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Gives the server another issuer, and its key set. [`StoreError::Conflict`] when a seat is bound, or the key set is not
+    /// newer than all others.
+    fn rename(
+        &self,
+        issuer: String,
+        keys: StoredKeySet,
+        by: Actor,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The newest key set.

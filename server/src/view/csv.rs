@@ -18,14 +18,17 @@ const HEAD: [&str; 14] = [
     "created_at",
 ];
 
-/// The first line (RFC 4180): the names of a seat's members.
+/// Before a table: without it Excel takes UTF-8 for another encoding.
+pub const MARK: &str = "\u{feff}";
+
+/// The mark and the first line (RFC 4180): the names of a seat's members.
 ///
 /// # Errors
 /// When there is no memory.
 pub fn head() -> Result<Vec<u8>, csv::Error> {
     let mut writer = writer();
     writer.write_record(HEAD)?;
-    finished(writer)
+    Ok([MARK.as_bytes(), &finished(writer)?].concat())
 }
 
 /// One line for each seat.

@@ -151,7 +151,7 @@ async fn what_root_does_to_the_data_folder_is_for_the_service() {
             fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).unwrap();
             give(&data);
         }
-        let init = ["init", "--issuer", "licenses.example.com", "--product", "com.example.bridge"];
+        let init = ["init", "--issuer", "https://licenses.example.com", "--product", "com.example.bridge"];
         let key = site.scratch(&format!("{}.json", data.file_name().unwrap().display()));
         site.cli_in(&data, &[&init[..], &["--root-key-out", key.to_str().unwrap()]].concat()).json();
         belongs_to_service(&data);
@@ -212,8 +212,10 @@ fn a_folder_or_a_database_of_somebody_else_is_told_as_that() {
         }
         give(&path);
     }
-    let (ok, said) =
-        as_service(&site, &["init", "--issuer", "x", "--product", "p", "--root-key-out", "/nowhere/x"]);
+    let (ok, said) = as_service(
+        &site,
+        &["init", "--issuer", "https://x.example", "--product", "p", "--root-key-out", "/nowhere/x"],
+    );
     assert!(!ok && said.contains("set up already"), "{said}");
     drop(Service::start(&site).unwrap());
 }
@@ -232,7 +234,8 @@ fn who_can_not_give_a_file_to_the_service_writes_none() {
     let export = site.scratch("out.jsonl");
     fs::write(&export, "").unwrap();
     let key = Path::new("/tmp").join(format!("seatlock-owners-{}.json", std::process::id()));
-    let init = ["init", "--issuer", "x.example", "--product", "p", "--root-key-out", key.to_str().unwrap()];
+    let init =
+        ["init", "--issuer", "https://x.example", "--product", "p", "--root-key-out", key.to_str().unwrap()];
     let (ok, said) = as_service(&site, &init);
     assert!(!ok && said.contains("its folder belongs to the user 0"), "{said}");
     assert!(!data.join("pepper").exists() && !key.exists(), "{said}");

@@ -34,7 +34,7 @@ use seatlock_protocol::MachineId;
 use std::time::Duration;
 
 pub const PRODUCT: &str = "com.example.bridge";
-pub const ISSUER: &str = "licenses.example.com";
+pub const ISSUER: &str = "http://localhost:8787";
 pub const DAY: u64 = 86_400;
 /// In which whatever is waited for happens, on a computer that has much to do.
 pub const PATIENCE: Duration = Duration::from_secs(120);

@@ -99,6 +99,14 @@ impl Site {
         (site, tokens)
     }
 
+    /// Makes a seat for somebody of any name, straight in the store.
+    pub async fn seat_of(&self, name: &str) {
+        let (store, license) = (self.place().open().await.unwrap(), self.license.parse().unwrap());
+        let pepper = DataFolder::new(self.data()).pepper().unwrap();
+        store.create_seat(new_seat(license, name, &token(), &pepper)).await.unwrap();
+        store.close().await;
+    }
+
     /// Makes so many seats, straight in the store: their tokens.
     pub async fn seats(&self, seats: usize) -> Vec<String> {
         let (store, license) = (self.place().open().await.unwrap(), self.license.parse().unwrap());

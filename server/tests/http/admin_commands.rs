@@ -199,11 +199,11 @@ async fn a_wrong_server_or_token_is_told_in_words() {
 
     let at = |url: &str, args: &[&str]| refused(&server, &root, &[&["--server", url], args].concat());
     for (url, words) in [
-        ("http://licenses.example.com", "https is needed"),
-        ("licenses.example.com", "write an address"),
-        ("https://a:b@licenses.example.com", "no user and password"),
-        ("ftp://localhost", "https is needed"),
-        ("http://127.0.0.1:9", "http://127.0.0.1:9 is not reachable"),
+        ("http://licenses.example.com", "https is required"),
+        ("licenses.example.com", "https:// is missing before it"),
+        ("https://a:b@licenses.example.com", "without user name or password"),
+        ("ftp://localhost", "https is required"),
+        ("http://127.0.0.1:9", "http://127.0.0.1:9 is not reachable: The connection was refused"),
     ] {
         let said = at(url, &list);
         assert!(said.contains(words), "{url}: {said}");
@@ -356,6 +356,13 @@ fn many_seats_are_checked_before_the_first_is_made() {
         ("\n\n", "has no e-mail address in it"),
         ("a@b\nc@b\nd@b\ne@b\nf@b\ng@b\n", "has room for 5 more, and 6 are wanted"),
         ("a@\u{1b}[2J\n", "line 1"),
+        ("a@b\nc@d,e@f\n", "line 2: \"c@d,e@f\": there is a comma"),
+        ("a@b\nCarl,c@d\n", "line 2: \"Carl,c@d\": there is a comma"),
+        ("a@b;\n", "line 1: \"a@b;\": there is a comma or a semicolon"),
+        ("\u{feff}a@b\n<c@d>\n", "line 2: \"<c@d>\": write the address alone"),
+        ("mailto:a@b\n", "line 1: \"mailto:a@b\": write it without"),
+        ("a@b..c\n", "there is a dot too many"),
+        ("a\u{200b}@b\n", "there is an invisible character in it"),
     ] {
         list(text);
         let refused = create(&["--out", out]);
@@ -370,7 +377,7 @@ fn many_seats_are_checked_before_the_first_is_made() {
     let refused = create(&["--out", out]).stderr;
     assert!(refused.contains("30 lines are wrong") && refused.contains("... and 20 more"), "{refused}");
 
-    list("a@b\nc@d\n=cmd()@x\n\"q\"@x\n");
+    list("a@b\nc@d\n=cmd@x\nq@x\n");
     assert_eq!(create(&["--dry-run"]).json()["seats"], 4);
     assert!(!create(&[]).ok, "--out is needed");
     assert!(!site.cli(&["seat", "create"]).ok);
@@ -404,7 +411,7 @@ fn many_seats_are_checked_before_the_first_is_made() {
     assert!(!fs::read_to_string(&second).unwrap().is_empty());
     let (one, two) = (tokens_of_lines(&made_lines(&first)), tokens(&second));
     assert_eq!(one.values().collect::<Vec<_>>(), two.values().collect::<Vec<_>>());
-    assert!(two.contains_key("'=cmd()@x") && two.contains_key("\"q\"@x"), "{:?}", two.keys());
+    assert!(two.contains_key("'=cmd@x") && two.contains_key("q@x"), "{:?}", two.keys());
     assert_eq!(site.cli(&["seat", "list"]).json().as_array().unwrap().len(), 4);
     for run in ["", "abc", "0.abc", "66000000.abcdef"] {
         assert!(!create(&["--out", out, "--resume", run]).ok, "{run}");

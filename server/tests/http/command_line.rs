@@ -11,7 +11,7 @@ fn a_folder_is_set_up_once_and_for_its_owner_only() {
     let site = Site::new(&["--seats", "3"]);
     let root = site.root_file();
     let key = std::fs::read(&root).unwrap();
-    let again = site.cli(&["init", "--issuer", "x", "--product", "y"]);
+    let again = site.cli(&["init", "--issuer", "https://x.example", "--product", "y"]);
     assert!(!again.ok && again.stderr.contains("set up already"), "{}", again.stderr);
     assert_eq!(std::fs::read(&root).unwrap(), key);
 
@@ -31,7 +31,7 @@ fn the_root_key_is_written_beside_the_data_folder_or_read_and_never_into_it() {
     let site = Site::new(&[]);
     let new = site.scratch("another");
     let init = |options: &[&str]| {
-        site.cli_in(&new, &[&["init", "--issuer", "x", "--product", "y"], options].concat())
+        site.cli_in(&new, &[&["init", "--issuer", "https://x.example", "--product", "y"], options].concat())
     };
     let (inside, beside) = (new.join("root.json"), site.scratch("another-root-key.json"));
     let refused = init(&["--root-key-out", inside.to_str().unwrap()]);

@@ -282,7 +282,7 @@ async fn fresh_begins_anew_and_deletes_only_what_dev_has_made() {
 #[test]
 fn what_is_not_devs_own_is_left_alone() {
     let desk = Desk::new();
-    let init = ["--data", "real", "init", "--issuer", "x", "--product", "y"];
+    let init = ["--data", "real", "init", "--issuer", "https://x.example", "--product", "y"];
     assert!(desk.command(&init).output().unwrap().status.success());
     fs::create_dir(desk.path("photos")).unwrap();
     fs::write(desk.path("photos/cat.jpg"), "cat").unwrap();

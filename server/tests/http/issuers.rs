@@ -95,9 +95,9 @@ async fn what_can_not_be_an_issuer() {
     let account = site.account();
     let other = admin.post(&root, "/accounts", json!({ "name": "Other" })).await.id();
     for (change, field, words) in [
-        (json!({ "issuer": "http://login.example.com" }), "issuer", "https is needed"),
-        (json!({ "issuer": "https://user:x@login.example.com" }), "issuer", "no user and password"),
-        (json!({ "issuer": "https://login.example.com/?a" }), "issuer", "no \"?\""),
+        (json!({ "issuer": "http://login.example.com" }), "issuer", "https is required"),
+        (json!({ "issuer": "https://user:x@login.example.com" }), "issuer", "without user name"),
+        (json!({ "issuer": "https://login.example.com/?a" }), "issuer", "no query"),
         (json!({ "audience": "" }), "audience", "1 to 255 bytes"),
         (json!({ "client_secret": SECRET }), "client_secret", "needs a client_id"),
         (json!({ "client_id": "page", "client_secret": "" }), "client_secret", "1 to 4096"),
@@ -199,7 +199,7 @@ async fn the_commands_do_the_same_by_the_api() {
     assert!(String::from_utf8(refused.stderr).unwrap().contains("administrator"));
     for (args, words) in [
         (&["issuer", "remove", &url][..], "see \"issuer list\""),
-        (&["issuer", "add", "login.example.com", "--audience", "x"], "that is no address"),
+        (&["issuer", "add", "login.example.com", "--audience", "x"], "https:// is missing"),
         (&["issuer", "add", &url, "--audience", "x", "--admit", "alice"], "it begins with subject="),
     ] {
         let (ok, text) = said(args);

@@ -34,6 +34,7 @@ mod owner_page;
 mod page_samples;
 mod pages;
 mod serve;
+mod settings;
 mod unavailable_database;
 
 /// Where the suite is played.

@@ -285,7 +285,7 @@ async fn issuers_that_lie() {
         (Manner::NoKeys, "its keys are of no use: it has no key for RS256, PS256, ES256, ES384 or EdDSA"),
         (
             Manner::PlainHttpElsewhere,
-            "its address is of no use: https is needed, or everybody on the way could put keys of his own in",
+            "its address is of no use: https is required, except for loopback addresses",
         ),
     ] {
         let name = format!("{manner:?}");

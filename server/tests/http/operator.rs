@@ -132,11 +132,14 @@ fn nothing_is_written_over_a_journal_without_its_database() {
     let data = site.scratch("elsewhere");
     fs::create_dir(&data).unwrap();
     fs::write(data.join("seatlock.db-wal"), "the only place where the data is").unwrap();
-    let init = ["init", "--issuer", "licenses.example.com", "--product", "com.example.bridge"];
+    let init = ["init", "--issuer", "https://licenses.example.com", "--product", "com.example.bridge"];
     let refused = site.cli_in(&data, &init);
     assert!(!refused.ok && refused.stderr.contains("seatlock.db-wal"), "{}", refused.stderr);
     assert_eq!(files(&data).len(), 1, "as it was");
     fs::remove_file(&orphan).unwrap();
+    // An editor has saved it.
+    let marked = [b"\xef\xbb\xbf", &fs::read(&export).unwrap()[..]].concat();
+    fs::write(&export, marked).unwrap();
     site.cli(&["import", text(&export)]).json();
 }
 
@@ -145,7 +148,7 @@ fn an_init_that_fails_can_be_repeated() {
     let site = Site::new(&[]);
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let whole = ["init", "--issuer", "licenses.example.com", "--product", "com.example.bridge"];
+    let whole = ["init", "--issuer", "https://licenses.example.com", "--product", "com.example.bridge"];
     let key = folder.path().join("mine.json");
     for (more, says) in [
         (&["--plan", "gold"][..], "gold"),

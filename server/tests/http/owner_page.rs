@@ -467,7 +467,7 @@ async fn a_new_token_can_be_for_somebody_else() {
     let key = page.field("form_key");
     let wrong = browser.post(&path, &[("form_key", &key), ("email", "nobody")]).await;
     assert_eq!(wrong.status, 422);
-    wrong.reads("e-mail address");
+    wrong.reads("There is no @ in it; it looks like name@example.com.");
     let done = browser.try_submit(&path, &[("form_key", &key), ("email", "successor@example.com")]).await;
     done.reads("successor@example.com").does_not_read("leaver@example.com");
     browser.get(&format!("/seats/{id}")).await.reads("successor@example.com");

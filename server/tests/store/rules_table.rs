@@ -689,6 +689,27 @@ fn a_use_without_the_server_was_before_it_is_reported() {
     }
 }
 
+#[test]
+fn one_report_can_not_make_a_count_useless() {
+    // (what was counted, what is reported, what is counted then)
+    for (before, reported, after) in [
+        (0, 0, 0),
+        (7, 1, 8),
+        (0, 1_000_000, 1_000_000),
+        (7, 1_000_001, 1_000_007),
+        (7, i64::MAX as u64, 1_000_007),
+        (7, u64::MAX, 1_000_007),
+        (u64::MAX, 1, u64::MAX),
+    ] {
+        let mut world = World::new(1);
+        let seat = world.create();
+        world.seats[seat].launches = before;
+        let caller = Caller { launches: reported, ..world.caller(seat, "a") };
+        world.apply(seat, &Event::Call(Call::Activate, Box::new(caller)));
+        assert_eq!(world.seat(seat).launches, after, "{before}, then {reported}");
+    }
+}
+
 fn code_or_lease(answer: &Answer) -> Option<Code> {
     match answer {
         Answer::Verdict(verdict) => Some(verdict.code),

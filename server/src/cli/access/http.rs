@@ -1,5 +1,5 @@
 use super::Trouble;
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use reqwest::{
     Client, Method, Url,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
@@ -7,10 +7,17 @@ use reqwest::{
 };
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt as _;
-use seatlock_protocol::{Token, TokenError, TokenKind, api::JSON};
+use seatlock_protocol::{
+    Token, TokenError, TokenKind,
+    address::{address, spelled},
+    api::JSON,
+};
 use seatlock_server::{
-    identity::is_loopback,
+    cause::of_request,
+    files,
+    variable::variable,
     view::{List, ProblemView},
+    way::by_environment,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::{path::Path, sync::Arc, time::Duration};
@@ -108,37 +115,17 @@ impl<'a> Request<'a> {
 
 impl Api {
     pub(super) fn new(server: &str, token_file: Option<&Path>) -> anyhow::Result<Self> {
-        let url = Url::parse(server).ok().filter(|url| url.has_host());
-        let url = url.with_context(|| {
-            format!(
-                "--server {}: write an address such as https://licenses.example.com",
-                server.escape_debug()
-            )
-        })?;
-        if !url.username().is_empty() || url.password().is_some() {
-            bail!("--server: no user and password in the address; an API token is needed");
-        }
-        let local = is_loopback(&url);
-        if url.scheme() != "https" && !(url.scheme() == "http" && local) {
-            bail!("--server {url}: https is needed, or everybody on the way could read the API token");
-        }
+        let url = address(server).map_err(|error| anyhow::anyhow!("--server: {error}"))?;
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token(token_file)?.expose_secret()))?;
         bearer.set_sensitive(true);
         let http = http_client(&url, TIMEOUT)?;
-        Ok(Self { base: url.as_str().trim_end_matches('/').to_owned(), bearer, http })
+        Ok(Self { base: spelled(&url).to_owned(), bearer, http })
     }
 
     pub(super) async fn ask<T: DeserializeOwned>(&self, request: Request<'_>) -> Result<T, ApiError> {
         let url = format!("{}/admin/v1{}", self.base, request.path);
-        let unreachable = |error: &dyn std::error::Error| {
-            // The last cause says most.
-            let mut cause = error;
-            while let Some(deeper) = cause.source() {
-                cause = deeper;
-            }
-            ApiError::Unreachable { url: self.base.clone(), reason: cause.to_string() }
-        };
-        let mut url = Url::parse(&url).map_err(|error| unreachable(&error))?;
+        let unreachable = |reason: String| ApiError::Unreachable { url: self.base.clone(), reason };
+        let mut url = Url::parse(&url).map_err(|_| unreachable("that is no address".to_owned()))?;
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.query);
         }
@@ -149,10 +136,11 @@ impl Api {
         if let Some(body) = request.body {
             sending = sending.header(CONTENT_TYPE, JSON).body(body);
         }
-        let response = sending.send().await.map_err(|error| unreachable(&error))?;
+        let response = sending.send().await.map_err(|error| unreachable(of_request(&error)))?;
         let status = response.status();
         let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let body = Zeroizing::new(response.bytes().await.map_err(|error| unreachable(&error))?.to_vec());
+        let body =
+            Zeroizing::new(response.bytes().await.map_err(|error| unreachable(of_request(&error)))?.to_vec());
         let not_ours = || ApiError::NotOurs { url: self.base.clone(), status: status.as_u16() };
         if status.is_success() {
             let body: &[u8] = if body.is_empty() { b"null" } else { &body };
@@ -193,19 +181,14 @@ impl Api {
 /// From a file, or from the environment.
 fn token(file: Option<&Path>) -> anyhow::Result<Token> {
     let (text, from) = match file {
-        Some(path) => {
-            let text = std::fs::read_to_string(path);
-            (text.with_context(|| format!("{} can not be read", path.display()))?, path.display().to_string())
-        }
+        Some(path) => (files::read_line(path)?, path.display().to_string()),
         None => {
-            let text = std::env::var(TOKEN).ok().filter(|text| !text.is_empty());
-            let text = text.with_context(|| {
+            let text = variable(TOKEN)?.with_context(|| {
                 format!("an API token is needed: put it into {TOKEN}, or name its file with --api-token-file")
             })?;
             (text, TOKEN.to_owned())
         }
     };
-    let text = Zeroizing::new(text);
     Token::parse(&text, TokenKind::Api).map_err(|error| match error {
         TokenError::Malformed => anyhow::anyhow!("{from}: the API token looks incomplete or mistyped"),
         TokenError::WrongKind(_) => {
@@ -222,8 +205,7 @@ pub(in crate::cli) fn http_client(url: &Url, timeout: Duration) -> anyhow::Resul
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(timeout);
-    let builder = if is_loopback(url) { builder.no_proxy() } else { builder };
-    Ok(builder.build()?)
+    by_environment(builder, url)?.build().context("the request can not be made")
 }
 
 /// With the operating system's trust store.

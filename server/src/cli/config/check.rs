@@ -2,8 +2,12 @@ use super::super::output::Output;
 use super::super::serve::Serve;
 use super::Told;
 use anyhow::bail;
-use seatlock_protocol::UnixTime;
+use seatlock_protocol::{
+    UnixTime,
+    address::{address, public_address, spelled},
+};
 use seatlock_server::{
+    cause::{of_command, of_io},
     clock::system_time,
     keys::{DataFolder, KeyRing, read_set},
     rules::{date, timestamp},
@@ -49,7 +53,7 @@ pub(super) async fn run(
     }
     findings.tls(serve);
     findings.mail(serve).await;
-    findings.database(folder).await;
+    findings.database(folder, serve).await;
     let found = findings.found;
     output.table(&found, ["", "ABOUT", ""], |finding| {
         let verdict = match finding.verdict {
@@ -84,7 +88,7 @@ impl Findings<'_> {
         match result {
             Ok(Some(text)) => self.say(Verdict::Ok, about, text),
             Ok(None) => {}
-            Err(error) => self.say(Verdict::Problem, about, format!("{:#}", error.into())),
+            Err(error) => self.say(Verdict::Problem, about, of_command(&error.into())),
         }
     }
 
@@ -113,7 +117,11 @@ impl Findings<'_> {
                 self.say(Verdict::Note, about, text);
             }
             Err(error) => {
-                self.say(Verdict::Problem, about, format!("{address} can not be listened on: {error}"));
+                self.say(
+                    Verdict::Problem,
+                    about,
+                    format!("{address} can not be listened on: {}", of_io(&error)),
+                );
             }
         }
     }
@@ -128,7 +136,7 @@ impl Findings<'_> {
                 }
                 return;
             }
-            Err(error) => return self.say(Verdict::Problem, "tls_certificate", format!("{error:#}")),
+            Err(error) => return self.say(Verdict::Problem, "tls_certificate", of_command(&error)),
         };
         match (tls.alive(), tls.ends_soon()) {
             (Err(error), _) => self.say(Verdict::Problem, "tls_certificate", error.to_string()),
@@ -148,7 +156,7 @@ impl Findings<'_> {
         let mailer = match serve.mailer() {
             Ok(Some(mailer)) => mailer,
             Ok(None) => return,
-            Err(error) => return self.say(Verdict::Problem, about, format!("{error:#}")),
+            Err(error) => return self.say(Verdict::Problem, about, of_command(&error)),
         };
         match mailer.check().await {
             Ok(()) => self.say(Verdict::Ok, about, "the mail server lets this one sign in".to_owned()),
@@ -156,16 +164,49 @@ impl Findings<'_> {
         }
     }
 
-    async fn database(&mut self, folder: &DataFolder) {
+    /// What plug-ins and people make of the server's name.
+    fn issuer(&mut self, issuer: &str, serve: &Serve) {
+        match address(issuer) {
+            Ok(url) if spelled(&url) == issuer => {
+                self.say(Verdict::Ok, "issuer", format!("plug-ins reach this server at {issuer}"));
+            }
+            Ok(url) => {
+                let text = format!(
+                    "plug-ins spell {issuer} as {}, and believe nothing that this server signs. Change it with: server \
+                     set-issuer {}",
+                    spelled(&url),
+                    spelled(&url)
+                );
+                self.say(Verdict::Problem, "issuer", text);
+            }
+            Err(error) => {
+                let text = format!(
+                    "plug-ins can not use \"{}\": {error}. Change it with: server set-issuer",
+                    issuer.escape_debug()
+                );
+                self.say(Verdict::Problem, "issuer", text);
+            }
+        }
+        if serve.public_url.is_none() && address(issuer).is_ok() && public_address(issuer).is_err() {
+            let text =
+                "pages live below no path, and the issuer has one. Name a host of their own".to_owned();
+            self.say(Verdict::Problem, "public_url", text);
+        }
+    }
+
+    async fn database(&mut self, folder: &DataFolder, serve: &Serve) {
         let keys = folder.pepper().map(|_| Some("the pepper is there".to_owned()));
         self.judge("data", keys);
         if let Some(error) = &self.told.no_database {
-            return self.say(Verdict::Problem, "database", format!("{error:#}"));
+            return self.say(Verdict::Problem, "database", of_command(error));
         }
         match super::super::look(folder).await {
-            Err(error) => self.say(Verdict::Problem, "database", format!("{error:#}")),
+            Err(error) => self.say(Verdict::Problem, "database", of_command(&error)),
             Ok(Look { now, keys, pending }) => {
                 self.say(Verdict::Ok, "database", "it answers, and was set up".to_owned());
+                if let Ok(set) = read_set(&keys.jws) {
+                    self.issuer(&set.iss, serve);
+                }
                 if pending > 0 {
                     let text = format!(
                         "\"serve\" will bring its structure up to date ({pending} steps); make a backup"

@@ -1,14 +1,27 @@
 use super::source::{HAS_PASSWORD, rivals};
-use clap::{Arg, ArgAction, Command, builder::ValueHint};
-use seatlock_server::store::postgres::PostgresAddress;
+use clap::{
+    Arg, ArgAction, Command,
+    builder::ValueHint,
+    error::{ContextKind, ContextValue},
+};
+use seatlock_protocol::edited;
+use seatlock_server::{
+    files::{self, FileError},
+    store::postgres::PostgresAddress,
+};
 use std::{
-    fmt, io,
+    error::Error as _,
+    fmt,
     path::{Path, PathBuf},
 };
 use toml::{Spanned, de::DeTable, de::DeValue};
 
 /// How alike two names must be, of 0 to 1, for one to be taken for the other mistyped.
 const ALIKE: f64 = 0.8;
+
+/// Of a line that can not be read.
+const NOT_TOML: &str =
+    "this is not TOML; write one setting in a line, as name = \"text\", name = 7 or name = [\"a\", \"b\"]";
 
 /// What is wrong in the file, or with what it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +54,8 @@ pub(in crate::cli) struct ConfigFile {
 
 impl ConfigFile {
     /// Reads the file. `known` are the settings that there are.
-    pub(in crate::cli) fn read(path: &Path, known: &[Arg]) -> io::Result<Self> {
-        Ok(Self::parse(path, &std::fs::read_to_string(path)?, known))
+    pub(in crate::cli) fn read(path: &Path, known: &[Arg]) -> Result<Self, FileError> {
+        files::read(path, |bytes| edited::text(bytes).map(|text| Self::parse(path, text, known)))
     }
 
     fn parse(path: &Path, text: &str, known: &[Arg]) -> Self {
@@ -50,7 +63,10 @@ impl ConfigFile {
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in &errors {
             let line = line_of(text, error.span().map_or(0, |span| span.start));
-            file.problem(line, error.message());
+            // The parser's own words may repeat what stands there.
+            let twice = error.message().starts_with("duplicate key");
+            let text = if twice { "this setting stands twice" } else { NOT_TOML };
+            file.problem(line, text);
         }
         for (key, value) in table.get_ref() {
             let line = line_of(text, key.span().start);
@@ -104,7 +120,7 @@ fn values(arg: &Arg, value: &Spanned<DeValue<'_>>, folder: &Path) -> Result<Vec<
         single => vec![one(single)?],
     };
     for text in &texts {
-        taken_by_option(arg, text)?;
+        taken_by_option(arg, text).map_err(|reason| format!("{}: {reason}", arg.get_id()))?;
     }
     // What stands in the file is meant from where the file is, from wherever the server is started.
     let is_file = matches!(arg.get_value_hint(), ValueHint::AnyPath | ValueHint::FilePath);
@@ -112,22 +128,18 @@ fn values(arg: &Arg, value: &Spanned<DeValue<'_>>, folder: &Path) -> Result<Vec<
     Ok(texts.into_iter().map(from_here).collect())
 }
 
-/// Asks the parser of options, so that there is one rule for what may be written where.
-fn taken_by_option(arg: &Arg, text: &str) -> Result<(), String> {
+/// Asks the parser of options, so that there is one rule for what may be written where. The error repeats nothing of `text`.
+pub(super) fn taken_by_option(arg: &Arg, text: &str) -> Result<(), String> {
     if arg.get_id() == "database" && PostgresAddress::has_password(text) {
         return Err(HAS_PASSWORD.to_owned());
     }
     let alone = Arg::new("value").value_parser(arg.get_value_parser().clone()).allow_hyphen_values(true);
     let tried = Command::new("setting").no_binary_name(true).arg(alone).try_get_matches_from([text]);
-    tried.map(drop).map_err(|error| {
-        let why = error.to_string();
-        let lines = why.lines().map(str::trim).filter(|line| !line.is_empty());
-        let why: Vec<&str> = lines.take_while(|line| !line.starts_with("For more")).collect();
-        format!(
-            "{}: {}",
-            arg.get_id(),
-            why.join(" ").trim_start_matches("error: ").replace(" for '[value]'", "")
-        )
+    tried.map(drop).map_err(|error| match (error.get(ContextKind::ValidValue), error.source()) {
+        (Some(ContextValue::Strings(words)), _) => format!("write one of {}", words.join(", ")),
+        // What the option's own reader says.
+        (_, Some(reason)) => reason.to_string(),
+        _ => "that is nothing that it takes".to_owned(),
     })
 }
 

@@ -6,9 +6,11 @@ mod file;
 mod source;
 
 pub(super) use file::ConfigFile;
-pub(super) use source::{Effective, effective, file, with_file};
+pub(super) use source::{
+    Effective, Variables, effective, file, with_settings, with_variables, without_variables,
+};
 #[cfg(test)]
-pub(super) use source::{known, variable};
+pub(super) use source::{known, variable_of};
 
 use super::output::Output;
 use super::serve::Serve;

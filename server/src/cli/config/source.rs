@@ -1,10 +1,14 @@
 use super::super::database::VARIABLE as DATABASE_URL;
 use super::super::serve::Serve;
-use super::file::{ConfigFile, Problem};
-use clap::{Arg, ArgMatches, Args as _, Command, parser::ValueSource};
-use seatlock_server::{mail::URL_VARIABLE, store::postgres::PostgresAddress};
+use super::file::{ConfigFile, Problem, taken_by_option};
+use clap::{Arg, ArgMatches, Args as _, Command, builder::Resettable, parser::ValueSource};
+use seatlock_server::{
+    mail::URL_VARIABLE,
+    store::postgres::PostgresAddress,
+    variable::{self, VariableError},
+};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::{collections::BTreeMap, ffi::OsStr, path::PathBuf};
 
 /// The file that is looked for in the data folder.
 const FILE: &str = "seatlock.toml";
@@ -16,7 +20,7 @@ const SERVING: [&[&str]; 3] = [&["serve"], &["config", "check"], &["config", "sh
 const LISTENING: [&str; 2] = ["listen", "tls_certificate"];
 /// Why a password is refused where others may read.
 pub(super) const HAS_PASSWORD: &str =
-    "database is no place for a password. Put the URL into a file and name it as database_file";
+    "it is no place for a password. Put the URL into a file and name it as database_file";
 
 /// Settings of which one is enough, and the variable with a secret that means the same.
 const RIVALS: [(&[&str], &str); 2] = [(&SHARED, DATABASE_URL), (&["smtp_url_file"], URL_VARIABLE)];
@@ -37,22 +41,99 @@ pub(in crate::cli) fn known(command: &Command) -> Vec<Arg> {
     shared.chain(serve.get_arguments()).cloned().collect()
 }
 
-/// The file that is named, or that lies in the data folder; `None` when there is none.
-pub(in crate::cli) fn file(command: &Command, matches: &ArgMatches) -> Result<Option<ConfigFile>, String> {
-    let named = matches.get_one::<PathBuf>("config");
-    let folder = matches.get_one::<PathBuf>("data").map_or(Path::new("seatlock-data"), PathBuf::as_path);
-    let usual = folder.join(FILE);
-    if matches.subcommand_name() == Some("dev") || named.is_none() && !usual.exists() {
-        return Ok(None);
+/// What variables say of the options of one command, by the option's name.
+#[derive(Debug, Default)]
+pub(in crate::cli) struct Variables(BTreeMap<String, String>);
+
+impl Variables {
+    /// Reads those of the command that was typed.
+    pub(in crate::cli) fn read(command: &Command, matches: &ArgMatches) -> Result<Self, VariableError> {
+        let (mut command, mut matches) = (command, matches);
+        let mut args: Vec<&Arg> = command.get_arguments().collect();
+        while let Some((name, deeper)) = matches.subcommand() {
+            let Some(found) = command.find_subcommand(name) else { break };
+            (command, matches) = (found, deeper);
+            args.extend(command.get_arguments());
+        }
+        let mut set = Self::default();
+        for arg in args {
+            let Some(name) = arg.get_env().and_then(OsStr::to_str) else { continue };
+            if let Some(value) = variable::variable(name)? {
+                let values =
+                    arg.get_value_delimiter().map_or_else(|| vec![&**value], |by| value.split(by).collect());
+                for one in values {
+                    taken_by_option(arg, one).map_err(|reason| VariableError::new(name, reason))?;
+                }
+                set.0.insert(arg.get_id().to_string(), value.to_string());
+            }
+        }
+        Ok(set)
     }
-    let path = named.unwrap_or(&usual);
-    let read = ConfigFile::read(path, &known(command));
-    read.map(Some).map_err(|error| format!("{}: {error}", path.display()))
+
+    fn path(&self, key: &str) -> Option<PathBuf> {
+        self.0.get(key).map(PathBuf::from)
+    }
 }
 
-/// The command with what the file says in the place of its defaults, so that options and variables come first.
-pub(in crate::cli) fn with_file(mut command: Command, matches: &ArgMatches, file: &ConfigFile) -> Command {
-    for entry in file.entries.iter().filter(|entry| !is_overruled(&entry.key, matches)) {
+/// The command without variables for the parser of arguments, which reads them in another way, and shows what they hold. Its
+/// help only names them.
+pub(in crate::cli) fn without_variables(command: Command) -> Command {
+    let named = |arg: Arg| match arg.get_env().and_then(OsStr::to_str) {
+        Some(name) => {
+            let help = format!("{} [env: {name}]", arg.get_help().cloned().unwrap_or_default());
+            arg.env(Resettable::Reset).help(help)
+        }
+        None => arg,
+    };
+    command.mut_args(named).mut_subcommands(without_variables)
+}
+
+/// The file that is named, or that lies in the data folder; `None` when there is none.
+pub(in crate::cli) fn file(
+    command: &Command,
+    matches: &ArgMatches,
+    variables: &Variables,
+) -> Result<Option<ConfigFile>, String> {
+    let named = |key| matches.get_one::<PathBuf>(key).cloned().or_else(|| variables.path(key));
+    let usual = named("data").unwrap_or_else(|| PathBuf::from("seatlock-data")).join(FILE);
+    let config = named("config");
+    if matches.subcommand_name() == Some("dev") || config.is_none() && !usual.exists() {
+        return Ok(None);
+    }
+    let read = ConfigFile::read(&config.unwrap_or(usual), &known(command));
+    read.map(Some).map_err(|error| error.to_string())
+}
+
+/// The command with what variables and the file say in the place of its defaults, so that options come first, and then
+/// variables.
+pub(in crate::cli) fn with_settings(
+    command: Command,
+    matches: &ArgMatches,
+    variables: &Variables,
+    file: Option<&ConfigFile>,
+) -> Command {
+    let command = match file {
+        Some(file) => with_file(command, matches, variables, file),
+        None => command,
+    };
+    with_variables(command, variables)
+}
+
+pub(in crate::cli) fn with_variables(command: Command, variables: &Variables) -> Command {
+    let set = |arg: Arg| match variables.0.get(arg.get_id().as_str()) {
+        Some(value) if arg.get_env().is_some() => arg.env(Resettable::Reset).default_value(value.clone()),
+        _ => arg.env(Resettable::Reset),
+    };
+    command.mut_args(set).mut_subcommands(|command| with_variables(command, variables))
+}
+
+fn with_file(
+    mut command: Command,
+    matches: &ArgMatches,
+    variables: &Variables,
+    file: &ConfigFile,
+) -> Command {
+    for entry in file.entries.iter().filter(|entry| !is_overruled(&entry.key, matches, variables)) {
         let set = |arg: Arg| arg.default_values(entry.values.clone());
         if SHARED.contains(&entry.key.as_str()) {
             command = command.mut_arg(&entry.key, set);
@@ -77,19 +158,15 @@ fn at(command: Command, path: &[&str], change: &dyn Fn(Command) -> Command) -> C
 }
 
 /// Whether an option or a variable says otherwise what the file says under `key`.
-fn is_overruled(key: &str, matches: &ArgMatches) -> bool {
+fn is_overruled(key: &str, matches: &ArgMatches, variables: &Variables) -> bool {
+    let said = |key: &&str| is_typed(matches, key) || variables.0.contains_key(*key);
     RIVALS.iter().filter(|(keys, _)| keys.contains(&key)).any(|(keys, variable)| {
-        let typed = keys.iter().filter(|key| SHARED.contains(key)).any(|key| is_typed(matches, key));
-        typed || is_set(variable)
+        keys.iter().filter(|key| SHARED.contains(key)).any(said) || variable::is_set(variable)
     })
 }
 
 fn is_typed(matches: &ArgMatches, key: &str) -> bool {
-    matches!(matches.value_source(key), Some(ValueSource::CommandLine | ValueSource::EnvVariable))
-}
-
-fn is_set(variable: &str) -> bool {
-    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
+    matches.value_source(key) == Some(ValueSource::CommandLine)
 }
 
 /// Two settings of the file of which only one can count.
@@ -108,6 +185,7 @@ pub(super) fn rivals(file: &ConfigFile) -> Option<Problem> {
 pub(in crate::cli) fn effective(
     command: &Command,
     matches: &ArgMatches,
+    variables: &Variables,
     file: Option<&ConfigFile>,
 ) -> Vec<Effective> {
     let mut inner = matches;
@@ -120,10 +198,11 @@ pub(in crate::cli) fn effective(
         let values: Option<Vec<_>> =
             values.map(|values| values.map(|value| value.to_string_lossy().into_owned()).collect());
         let entry = file.and_then(|file| Some((file, file.entry(key)?)));
-        let rival = RIVALS.iter().find(|(keys, variable)| keys.first() == Some(&key) && is_set(variable));
+        let rival =
+            RIVALS.iter().find(|(keys, variable)| keys.first() == Some(&key) && variable::is_set(variable));
         let (value, source) = match (inner.value_source(key), rival, entry) {
             (Some(ValueSource::CommandLine), ..) => (values, format!("--{}", key.replace('_', "-"))),
-            (Some(ValueSource::EnvVariable), ..) => (values, variable(key)),
+            _ if variables.0.contains_key(key) => (values, variable_of(key)),
             (None, Some((_, variable)), _) => (Some(vec!["(hidden)".to_owned()]), (*variable).to_owned()),
             (Some(_), _, Some((file, entry))) => (values, file.place(entry)),
             _ => (values, "default".to_owned()),
@@ -137,6 +216,6 @@ pub(in crate::cli) fn effective(
 }
 
 /// The variable of a setting.
-pub(in crate::cli) fn variable(key: &str) -> String {
+pub(in crate::cli) fn variable_of(key: &str) -> String {
     format!("SEATLOCK_{}", key.to_uppercase())
 }

@@ -5,11 +5,12 @@ mod sample;
 /// What is printed.
 mod words;
 
+use super::config::{Variables, with_variables};
 use super::init::{root_key, set_up};
 use super::output::Output;
 use super::serve::Serve;
 use anyhow::{Context as _, bail, ensure};
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser};
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser};
 use folder::Kept;
 use seatlock_protocol::Token;
 use seatlock_server::{
@@ -156,5 +157,7 @@ fn serve(address: SocketAddr, url: &str) -> anyhow::Result<Serve> {
     let mail = ["mail_from", "smtp_url_file"];
     let command = Typed::command()
         .mut_args(|arg| if mail.contains(&arg.get_id().as_str()) { arg } else { arg.env(None::<&str>) });
+    let variables = Variables::read(&command, &ArgMatches::default())?;
+    let command = with_variables(command, &variables);
     Ok(Typed::from_arg_matches(&command.try_get_matches_from(typed)?)?.serve)
 }

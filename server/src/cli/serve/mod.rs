@@ -10,8 +10,10 @@ use futures_util::StreamExt as _;
 use lines::Lines;
 use options::LogFormat;
 use sd_notify::NotifyState;
+use seatlock_protocol::address::{address as read_address, is_loopback};
 use seatlock_server::{
     AppState, Settings,
+    cause::of_io,
     keys::DataFolder,
     limits::Rates,
     mail::{self, Mailer, URL_VARIABLE, read_url},
@@ -105,12 +107,12 @@ impl Serve {
     }
 
     fn settings(self, issuer: &str, address: SocketAddr, tls: Option<Arc<Tls>>) -> Settings {
-        let is_url = ["https://", "http://"].iter().any(|scheme| issuer.starts_with(scheme));
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let usual = if is_url { issuer.to_owned() } else { format!("{scheme}://{address}") };
+        let elsewhere = read_address(issuer).is_ok_and(|url| !is_loopback(&url));
+        let usual = if elsewhere { issuer.to_owned() } else { format!("{scheme}://{address}") };
         Settings {
             timeout: Duration::from_secs(self.request_timeout),
-            public_url: self.public_url.unwrap_or(usual).trim_end_matches('/').to_owned(),
+            public_url: self.public_url.unwrap_or(usual),
             product_names: self.product_name.into_iter().collect(),
             trusted_proxies: self.trusted_proxy,
             rates: Rates {
@@ -145,7 +147,7 @@ async fn reload_at(mut hang_up: Signals, tls: Option<Arc<Tls>>) {
 /// Without a service manager nobody hears it.
 fn tell_manager(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(%error, "the service manager can not be told");
+        tracing::warn!(reason = of_io(&error), "the service manager can not be told");
     }
 }
 

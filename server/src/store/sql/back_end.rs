@@ -87,6 +87,15 @@ impl Store for BackEnd {
         self.write(licenses::Initialise { server, account, license, keys }).await
     }
 
+    async fn bound_seats(&self) -> Result<u64, StoreError> {
+        let row = sqlx::query(licenses::BOUND).fetch_one(self.pool()).await?;
+        rows::unsigned(&row, "bound")
+    }
+
+    async fn rename(&self, issuer: String, keys: StoredKeySet, by: Actor) -> Result<(), StoreError> {
+        self.write(licenses::Rename { issuer, keys, by }).await
+    }
+
     async fn key_set(&self) -> Result<StoredKeySet, StoreError> {
         let row = sqlx::query("SELECT seq, jws FROM key_set ORDER BY seq DESC LIMIT 1")
             .fetch_optional(self.pool())

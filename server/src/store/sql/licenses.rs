@@ -29,6 +29,32 @@ pub(super) struct Initialise {
     pub(super) keys: StoredKeySet,
 }
 
+/// Seats that are counted as in use, by a hold or by a lease that outlives it.
+pub(super) const BOUND: &str = "SELECT count(*) AS bound FROM seat WHERE counted = 1";
+
+/// Another issuer.
+pub(super) struct Rename {
+    pub(super) issuer: String,
+    pub(super) keys: StoredKeySet,
+    pub(super) by: Actor,
+}
+
+impl Write for Rename {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let update = sqlx::query(
+            "UPDATE server SET issuer = $1 WHERE NOT EXISTS (SELECT 1 FROM seat WHERE counted = 1)",
+        );
+        if update.bind(&self.issuer).execute(tx.conn()).await?.rows_affected() == 0 {
+            return Err(StoreError::Conflict);
+        }
+        Publish(self.keys.clone()).run(tx).await?;
+        let detail = Some(serde_json::json!({ "issuer": self.issuer }));
+        append(tx, &self.by, Entry { detail, ..Entry::new("issuer_replaced", Uuid::nil()) }).await
+    }
+}
+
 impl Write for AddLicense {
     type Output = License;
 

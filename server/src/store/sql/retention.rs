@@ -1,11 +1,12 @@
 use super::audit::{Entry, append};
 use super::dialect::{Db, POSITION, skip_locked};
+use super::lists::push_small;
 use super::rows::{parsed, unsigned};
 use super::writer::{Tx, Write};
 use crate::rules::{Attempts, ERASED, REMEMBERED, SESSION_IDLE, SESSION_LIFE};
 use crate::store::{Actor, Due, Erased, Keep, StoreError};
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Pool, Row as _};
+use sqlx::{AssertSqlSafe, Pool, QueryBuilder, Row as _};
 use uuid::Uuid;
 
 /// Rows that are taken away at a time, so that plug-ins do not wait for long.
@@ -112,10 +113,10 @@ impl Write for ErasePerson {
             .bind(&key)
             .fetch_optional(tx.conn())
             .await?;
-        let rows = sqlx::query(
-            "SELECT id, state, shared_with FROM seat WHERE lower(shared_with) = lower($1) ORDER BY id",
-        );
-        let rows = rows.bind(&self.email).fetch_all(tx.conn()).await?;
+        let mut seats = QueryBuilder::<Db>::new("SELECT id, state, shared_with FROM seat WHERE ");
+        push_small(&mut seats, "shared_with", &key);
+        seats.push(" = ").push_bind(&key).push(" ORDER BY id");
+        let rows = seats.build().fetch_all(tx.conn()).await?;
         let (mut closed, mut open) = (Vec::new(), Vec::new());
         for row in &rows {
             let seats = if row.try_get::<&str, _>("state")? == "closed" { &mut closed } else { &mut open };

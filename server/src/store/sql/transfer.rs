@@ -134,8 +134,8 @@ impl Import {
         be_empty(tx).await?;
         let mut lines = BufReader::new(File::open(&self.file)?).lines();
         let first = lines.next().transpose()?.unwrap_or_default();
-        let header: Header =
-            serde_json::from_str(&first).map_err(|_| wrong("it is no export of a server"))?;
+        let header: Header = serde_json::from_str(first.trim_start_matches('\u{feff}'))
+            .map_err(|_| wrong("it is no export of a server"))?;
         if header.format != FORMAT {
             return Err(wrong(&format!("its format is {:?}; this version reads {FORMAT:?}", header.format)));
         }

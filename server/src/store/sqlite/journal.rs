@@ -1,3 +1,4 @@
+use crate::cause::of_database;
 use crate::store::StoreError;
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -34,8 +35,8 @@ impl Journal {
     /// Waits until nothing is copied any more.
     pub(super) async fn end(self) {
         drop(self.wake);
-        if let Err(error) = self.copier.await {
-            tracing::error!(%error, "whoever copies the journal ended badly");
+        if self.copier.await.is_err() {
+            tracing::error!("whoever copies the journal ended badly");
         }
     }
 }
@@ -43,10 +44,13 @@ impl Journal {
 async fn copy(mut conn: SqliteConnection, mut woken: mpsc::Receiver<()>) {
     while woken.recv().await.is_some() {
         if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut conn).await {
-            tracing::warn!(%error, "the journal was not copied; it grows until the writer does it");
+            tracing::warn!(
+                reason = of_database(&error),
+                "the journal was not copied; it grows until the writer does it"
+            );
         }
     }
     if let Err(error) = conn.close().await {
-        tracing::error!(%error, "the database did not close cleanly");
+        tracing::error!(reason = of_database(&error), "the database did not close cleanly");
     }
 }

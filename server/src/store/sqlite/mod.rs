@@ -67,6 +67,7 @@ mod sign_in;
 mod transfer;
 
 use super::{Answered, Look, Question, StoreError};
+use crate::cause::of_database;
 use crate::files;
 use journal::{Journal, MOST_PAGES};
 use sqlx::{
@@ -229,16 +230,19 @@ impl SqliteStore {
         lock(&self.queue).take();
         let writer = lock(&self.writer).take();
         if let Some(writer) = writer
-            && let Err(error) = writer.await
+            && writer.await.is_err()
         {
-            tracing::error!(%error, "the writer ended badly");
+            tracing::error!("the writer ended badly");
         }
         self.readers.close().await;
         // Only a connection that may write can be the last one: it brings everything into the file, and takes the journal
         // away. Who moves or copies the file of a server that was stopped must have all of it.
         let closed = async { SqliteConnection::connect_with(&self.options).await?.close().await };
         if let Err(error) = closed.await {
-            tracing::warn!(%error, "the journal was not brought into the database's file");
+            tracing::warn!(
+                reason = of_database(&error),
+                "the journal was not brought into the database's file"
+            );
         }
     }
 

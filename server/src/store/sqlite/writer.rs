@@ -2,6 +2,7 @@ use super::calls::answer_all;
 use super::clock::{clock_columns, clocks};
 use super::dialect::now;
 use super::journal::Journal;
+use crate::cause::of_database;
 use crate::rules::Clocks;
 use crate::store::{Answered, Hash, Question, StoreError};
 use seatlock_protocol::UnixTime;
@@ -144,7 +145,7 @@ impl Writer {
         if let Some(conn) = self.conn
             && let Err(error) = conn.close().await
         {
-            tracing::error!(%error, "the database did not close cleanly");
+            tracing::error!(reason = of_database(&error), "the database did not close cleanly");
         }
         self.journal.end().await;
     }

@@ -60,15 +60,15 @@ fn a_file_with_mistakes_is_refused_with_all_of_them() {
     );
     let at = |number: usize| format!("{}:{number}: ", file.display());
     let expected = [
-        (1, "listen: invalid value 'everywhere'"),
+        (1, "listen: write an address and a port"),
         (2, "there is no setting request_timeot; did you mean request_timeout?"),
-        (3, "log: invalid value 'chatty'"),
-        (4, "token_limit: invalid value '-1': -1 is not in 0..=1000000"),
+        (3, "log: write one of error, warn, info, debug"),
+        (4, "token_limit: write a whole number from 0 to 1000000"),
         (6, "no place for a password"),
         (7, "did you mean mail_from?"),
         (8, "there is no setting foo-bar; seatlock-server config show lists them"),
         (9, "idle_timeout is a text or a number, not a boolean"),
-        (10, "[possible values: text, json]"),
+        (10, "log_format: write one of text, json"),
     ];
     let found = site.cli(&["config", "check"]).problems();
     for (line, says) in expected {
@@ -94,9 +94,12 @@ fn a_file_with_mistakes_is_refused_with_all_of_them() {
     }
     site.configure("listen = \"127.0.0.1:0\"\nlog = \"info\nidle_timeout = \"1s\"\n");
     let found = site.cli(&["config", "check"]).problems();
-    assert!(found[0].starts_with(&at(2)), "{found:?}");
+    assert!(found[0].starts_with(&(at(2) + "this is not TOML; write one setting in a line")), "{found:?}");
+    site.configure("log = \"info\"\nlog = \"warn\"\n");
+    let found = site.cli(&["config", "check"]).problems();
+    assert!(found[0].starts_with(&(at(2) + "this setting stands twice")), "{found:?}");
     let named = site.cli(&["--config", "/nowhere.toml", "seat", "list"]);
-    assert!(!named.ok && named.stderr.contains("/nowhere.toml: No such file"), "{named:?}");
+    assert!(!named.ok && named.stderr.contains("/nowhere.toml can not be read: No such file"), "{named:?}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use crate::ENGINE;
-use crate::harness::{Answer, Plugin, Server, Site, join_all};
+use crate::harness::{Answer, Plugin, Server, Site, join_all, logged};
 use seatlock_protocol::{Code, Token, TokenKind};
 use serde_json::json;
 
@@ -97,6 +97,20 @@ async fn addresses_behind_a_trusted_proxy_have_a_limit_each() {
         [200, 200, 429]
     );
     assert_eq!(asked("2001:db8:0:1::1").await, 200);
+    // As other proxies write it.
+    for (one, two, three) in [
+        ("198.51.100.7:41000", "198.51.100.7:41001", "\"198.51.100.7:5\""),
+        ("[2001:db8:7::1]:443", "[2001:db8:7::1]", "\"[2001:db8:7::1]:9\""),
+    ] {
+        assert_eq!([asked(one).await, asked(two).await, asked(three).await], [200, 200, 429], "{one}");
+    }
+    let unread = "the X-Forwarded-For of a trusted proxy can not be read";
+    assert!(!site.said().contains(unread), "{}", site.said());
+    for _ in 0..3 {
+        asked("unknown").await;
+    }
+    logged(&site, unread, 1).await;
+    assert_eq!(site.said().matches(unread).count(), 1);
 }
 
 /// The status that a plug-in at another address gets.

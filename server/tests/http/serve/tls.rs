@@ -154,7 +154,7 @@ async fn a_bad_new_pair_is_refused_and_the_old_one_goes_on() {
         assert_eq!(shown(port, &old).await, Some(old.der.clone()), "{why}");
     };
     fs::write(files.key(), &other.key).unwrap();
-    refused("can not be used together").await;
+    refused("does not belong to the certificate").await;
     fs::write(files.certificate(), "no PEM").unwrap();
     refused("there is no certificate in PEM in it").await;
     files.write(&pair(-1));
@@ -213,15 +213,46 @@ fn a_pair_that_can_not_be_used_is_named_before_anything_is_served() {
     fs::write(files.key(), &other.key).unwrap();
     let (certificate, key) = (files.certificate(), files.key());
     let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
+    let write = |name: &str, text: &[u8]| {
+        let path = site.scratch(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let chain = &write("chain.pem", format!("{}{}", one.certificate, other.certificate).as_bytes());
+    let wide: Vec<u8> =
+        format!("\u{feff}{}", one.certificate).encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let wide = &write("wide.pem", &wide);
+    let locked = &write("locked.pem", other.key.replace("PRIVATE", "ENCRYPTED PRIVATE").as_bytes());
+    let old =
+        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
+    let old = &write("old.pem", old.as_bytes());
+    let odd = &write("odd.pem", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
     let serve = ["serve", "--listen", "127.0.0.1:0"];
     for (options, says) in [
-        (vec!["--tls-certificate", certificate, "--tls-key", key], "can not be used together"),
+        (vec!["--tls-certificate", certificate, "--tls-key", key], "does not belong to the certificate"),
         (vec!["--tls-certificate", certificate], "Name it with --tls-key"),
         (vec!["--tls-key", key], "Name it with --tls-certificate"),
         (vec!["--tls-certificate", key, "--tls-key", key], "no certificate in PEM"),
         (vec!["--tls-certificate", certificate, "--tls-key", certificate], "no private key in PEM"),
+        (vec!["--tls-certificate", chain, "--tls-key", key], "stands behind another one. Put it first"),
+        (vec!["--tls-certificate", wide, "--tls-key", key], "wide.pem: it is UTF-16; save it as UTF-8"),
+        (
+            vec!["--tls-certificate", certificate, "--tls-key", locked],
+            "has a password, which a server can not type",
+        ),
+        (
+            vec!["--tls-certificate", certificate, "--tls-key", old],
+            "has a password, which a server can not type",
+        ),
+        (vec!["--tls-certificate", certificate, "--tls-key", odd], "damaged, or of a kind that is not used"),
     ] {
         let done = site.cli(&[&serve[..], &options].concat());
         assert!(!done.ok && done.stderr.contains(says) && done.stdout.is_empty(), "{options:?}: {done:?}");
     }
+    // A mark before either of them is no harm.
+    fs::write(certificate, format!("\u{feff}{}", other.certificate)).unwrap();
+    fs::write(key, format!("\u{feff}{}", other.key)).unwrap();
+    let check =
+        ["config", "check", "--listen", "127.0.0.1:0", "--tls-certificate", certificate, "--tls-key", key];
+    assert_eq!(site.cli(&check).problems(), [""; 0]);
 }

@@ -34,6 +34,33 @@ async fn emails(db: &Database, query: SeatQuery) -> Vec<String> {
     found
 }
 
+/// Neither SQLite nor every locale of PostgreSQL knows capitals beyond ASCII.
+#[tokio::test]
+async fn accents_are_found_in_either_case() {
+    let db = Database::new(ENGINE).await;
+    let (_, license) = db.first().await;
+    for name in ["RÉNÉ@example.com", "éva@example.com", "Ольга", "plain@example.com"] {
+        seat(&db, &license, name).await;
+    }
+    for (search, found) in [
+        ("réné", &["RÉNÉ@example.com"][..]),
+        ("RÉNÉ", &["RÉNÉ@example.com"]),
+        ("rÉnÉ@EXAMPLE", &["RÉNÉ@example.com"]),
+        ("ÉVA", &["éva@example.com"]),
+        ("é", &["RÉNÉ@example.com", "éva@example.com"]),
+        ("ОЛЬГА", &["Ольга"]),
+        ("ольга", &["Ольга"]),
+        ("e\u{301}va", &[]),
+        (&"ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞ".repeat(4), &[]),
+        (&('А'..'п').chain('Α'..'ω').collect::<String>(), &[]),
+    ] {
+        let query = SeatQuery { search: Some(search.to_owned()), ..everything() };
+        assert_eq!(emails(&db, query).await, found, "{search:?}");
+    }
+    let erased = db.store().erase_person("ÉVA@example.com", true).await.unwrap();
+    assert_eq!(erased.open_seats.len(), 1);
+}
+
 #[tokio::test]
 async fn seats_are_found_by_what_a_person_knows_of_them() {
     let db = Database::new(ENGINE).await;
