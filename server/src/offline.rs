@@ -10,6 +10,7 @@ use crate::rules::{
 use crate::store::{Question, Store, StoreError};
 use seatlock_protocol::{
     UnixTime,
+    address::is_same_issuer,
     claims::KeySetClaims,
     file::{FileCall, LeaseFile, RequestFile},
 };
@@ -137,7 +138,7 @@ async fn lost<S: Store>(
 }
 
 async fn seat_of<S: Store>(store: &S, file: &RequestFile) -> Result<([u8; 32], Seat, License), OfflineError> {
-    if store.server().await?.issuer != file.issuer {
+    if !is_same_issuer(&store.server().await?.issuer, &file.issuer) {
         return Err(OfflineError::OtherIssuer(file.issuer.clone()));
     }
     store.seat_of(file.token_hash).await?.ok_or_else(|| OfflineError::Refused(token_unknown()))

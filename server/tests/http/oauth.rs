@@ -567,7 +567,7 @@ impl Browser<'_> {
 
     async fn back(&self, begun: &Begun, more: &str) -> Page {
         let state = &begun.asked["state"];
-        self.get(&format!("/sign-in/back?code=c0de&state={state}{more}"), &begun.cookie).await
+        self.get(&format!("/sign-in/back?code=the-code&state={state}{more}"), &begun.cookie).await
     }
 }
 
@@ -626,7 +626,7 @@ async fn people_sign_in_on_the_page_with_an_issuer() {
         use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
         use sha2::Digest as _;
         let challenge = URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(&form["code_verifier"]));
-        assert_eq!((&challenge, form["code"].as_str()), (&begun.asked["code_challenge"], "c0de"));
+        assert_eq!((&challenge, form["code"].as_str()), (&begun.asked["code_challenge"], "the-code"));
         assert_eq!(form["redirect_uri"], begun.asked["redirect_uri"]);
     }
     let begun = browser.begin(&issuers, "").await;
@@ -681,5 +681,7 @@ async fn people_sign_in_on_the_page_with_an_issuer() {
     assert!(browser.back(&good, "").await.text.contains("does not answer as it should"));
     assert_eq!(browser.get("/sign-in/with?issuer=https://evil.example", "").await.status, 404);
     let log = std::fs::read_to_string(site.log()).unwrap();
-    assert!(!log.contains("a client secret") && !log.contains("c0de") && !log.contains(&good.asked["state"]));
+    assert!(
+        !log.contains("a client secret") && !log.contains("the-code") && !log.contains(&good.asked["state"])
+    );
 }
