@@ -206,8 +206,10 @@ proptest! {
         for (at, index, other, likely) in changes {
             characters[at] = if likely { char::from(BASE62[usize::from(index) % 62]) } else { other };
         }
-        let changed: String = characters.into_iter().collect();
-        prop_assume!(changed != token.expose_secret());
+        let changed: String = characters.iter().collect();
+        // The letter case of what it begins with says nothing.
+        characters.iter_mut().take("sit_".len()).for_each(|c| c.make_ascii_lowercase());
+        prop_assume!(!characters.iter().copied().eq(token.expose_secret().chars()));
         prop_assert_eq!(Token::parse(&changed, kind), Err(TokenError::Malformed));
     }
 

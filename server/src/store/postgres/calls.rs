@@ -1,7 +1,7 @@
 use super::clock::{clock_columns, clocks};
 use super::dialect::{UPDATE_UNCHANGED, locked, now};
 use super::persist::{audit, change_counts, installs_as_json, seats_as_json, update_seats, upsert_installs};
-use super::rows::{install, install_columns, license, license_columns, moment, seat, seat_columns, unsigned};
+use super::rows::{install, install_columns, license, license_columns, seat, seat_columns, unsigned};
 use super::sweep::Sweep;
 use super::writer::{Patience, Tx, Write, transact};
 use crate::rules::{
@@ -334,7 +334,9 @@ async fn locked_row(tx: &mut Tx<'_>, question: &Question) -> Result<Option<PgRow
     let read = concat!(
         "SELECT ",
         now!(),
-        " AS now, t.revoked_at IS NOT NULL AS token_revoked, ",
+        " AS now, ",
+        clock_columns!(),
+        ", t.revoked_at IS NOT NULL AS token_revoked, ",
         seat_columns!(),
         ", ",
         license_columns!(),
@@ -347,7 +349,7 @@ async fn locked_row(tx: &mut Tx<'_>, question: &Question) -> Result<Option<PgRow
         sqlx::query(read).bind(question.token.as_slice()).bind(question.caller.install_id.to_string());
     let row = query.fetch_optional(tx.conn()).await?;
     if let Some(row) = &row {
-        tx.pass_to(moment(row, "now")?);
+        tx.pass_to(clocks(row)?.present());
     }
     Ok(row)
 }

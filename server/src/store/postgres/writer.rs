@@ -1,6 +1,5 @@
 use super::clock::{clock_columns, clocks};
 use super::dialect::now;
-use super::rows::moment;
 use crate::rules::Clocks;
 use crate::store::{Hash, StoreError};
 use seatlock_protocol::UnixTime;
@@ -29,10 +28,12 @@ impl Tx<'_> {
         self.now = self.now.max(now);
     }
 
-    /// Looks again what time it is, after waiting for a lock: somebody else may have written a later time meanwhile.
+    /// Looks again what time it is, after waiting for a lock: somebody else may have written a later time meanwhile, or
+    /// moved the mark.
     pub(super) async fn look_at_clock(&mut self) -> Result<(), StoreError> {
-        let row = sqlx::query(concat!("SELECT ", now!(), " AS now")).fetch_one(self.conn()).await?;
-        self.pass_to(moment(&row, "now")?);
+        let query = concat!("SELECT ", now!(), " AS now, ", clock_columns!());
+        let row = sqlx::query(query).fetch_one(self.conn()).await?;
+        self.pass_to(clocks(&row)?.present());
         Ok(())
     }
 
