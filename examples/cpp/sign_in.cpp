@@ -23,12 +23,12 @@ void show_page(const seatlock::client &client, const std::string &message) {
 }
 
 seatlock::event failed(const seatlock::failure &why) {
-    return {seatlock::event_kind::operation, 0, why.what, why.http_status, why.available_at, why.message};
+    return {seatlock::event_kind::operation, 0, why.code, why.http_status, why.available_at, why.message};
 }
 
 // Takes events until an operation has ended, for as long as a person needs to sign in. A plug-in with a window has no
 // such loop: a timer of the host calls next_event(), which never blocks when it is given no time.
-seatlock::event end_of(const seatlock::client &client, const seatlock::result<seatlock::operation> &started) {
+seatlock::event end_of(seatlock::client &client, const seatlock::result<seatlock::operation> &started) {
     if (!started)
         return failed(started.error());
     for (;;) {
@@ -44,11 +44,11 @@ seatlock::event end_of(const seatlock::client &client, const seatlock::result<se
 }
 
 // Asks nobody who has signed in before: the library renews that by itself until the provider ends it.
-seatlock::event launch(const seatlock::client &client, bool device) {
+seatlock::event launch(seatlock::client &client, bool device) {
     seatlock::event end = end_of(client, client.ping(seatlock::intent::launch));
-    if (end.what != seatlock::code::sign_in_required)
+    if (end.code != seatlock::code::sign_in_required)
         return end;
-    auto consent = seatlock::consent::accept_terms | seatlock::consent::remember_token; // two check boxes
+    auto consent = seatlock::consent::terms | seatlock::consent::remember; // two check boxes
     return end_of(client, device ? client.sign_in_device(consent) : client.sign_in_browser(consent));
 }
 
@@ -69,9 +69,9 @@ int main(int count, char **words) {
         return std::cerr << client.error().message << '\n', FAILED;
     bool leaves = word == "--sign-out";
     seatlock::event end = leaves ? end_of(*client, client->sign_out()) : launch(*client, word == "--device");
-    bool ended_well = static_cast<std::int32_t>(end.what) >= 0;
+    bool ended_well = static_cast<std::int32_t>(end.code) >= 0;
     if (!ended_well)
-        std::cerr << end.message << " (" << seatlock::name(end.what) << ")\n" << seatlock::remedy(end.what) << '\n';
+        std::cerr << end.message << " (" << seatlock::name(end.code) << ")\n" << seatlock::remedy(end.code) << '\n';
     std::cout << client->text(seatlock::text::status) << '\n';
     if (leaves)
         return ended_well ? LICENSED : FAILED;
