@@ -1,4 +1,4 @@
-// The quickstart: server, key and product are compiled in (CMakeLists.txt), the token is typed once.
+// The quickstart: server, key and product are compiled in (CMakeLists.txt), a token is typed once.
 #include <seatlock.hpp>
 
 #include <iostream>
