@@ -3,24 +3,50 @@
  *
  * Read this once; it holds for every function below.
  *
- * Calling. Results are int32_t: SEATLOCK_OK is 0, positive numbers mean that nothing is wrong but there is nothing
- * to give, negative numbers are errors. NULL, bad UTF-8 and unknown numbers are errors, never crashes.
- * Out parameters come last and are left alone on failure. A seatlock_error is yours, may be NULL, and
- * receives the detail. Structs begin with struct_size, which you set to sizeof before the call; later versions only
- * add members at the end.
+ * Calling. A seatlock_result is SEATLOCK_OK (0), a positive number when nothing is wrong but there
+ * is nothing to give, or a negative number, which is an error. NULL, bad UTF-8 and unknown numbers
+ * are errors, never crashes. Out parameters come last and are left alone on failure.
  *
- * Texts are UTF-8 and end with NUL. Times are Unix seconds in 64 bits; durations are milliseconds.
+ * Details. Calls that set, open, derive, allow or start something take a seatlock_error, the last
+ * parameter, which may be NULL. It is filled when the call fails and left alone when it does not.
+ * Calls that read, take, cancel or free say everything by their result and take none.
  *
- * Ownership. You own options and clients until you free or close them; the library copies every argument and keeps
- * none of your memory, except the context of the wake function.
+ * Structs begin with struct_size. Initialise them with SEATLOCK_..._INIT, which sets it and clears
+ * the rest. Later versions only add members at the end: a call fills what caller and library both
+ * know, and writes to struct_size how much that is.
  *
- * Threads. [any thread]: may be called from any thread at any time, and never blocks unless it says so.
- * [one thread at a time]: the same object must not be used by two threads at once. Work is done by one
- * worker thread per client and is reported by events that you take. Only the wake function is ever called by the library,
- * on a thread of its own. No signal handler of yours ever runs on a thread of the library.
+ * Texts are UTF-8 and end with NUL. Times are Unix seconds in 64 bits, 0 for none. Every duration
+ * is in milliseconds, as its name says. A switch is 0 or 1.
  *
- * Process. No global state, no signal handlers, no output, no environment changes. After fork() the child
- * gets SEATLOCK_ERROR_FORKED from the parent's clients and opens its own.
+ * Ownership.
+ *
+ *     what                       made by               owned by you until         the library keeps
+ *     options                    seatlock_options_new  seatlock_options_free      nothing
+ *     client                     seatlock_client_open  seatlock_client_close      -
+ *     texts and bytes you pass   you                   you like, after the call   a copy
+ *     structs and buffers        you                   you like, after the call   nothing
+ *     answers of const char *    the library           never: they are constants  -
+ *     context of the wake        you                   every client is closed     the pointer
+ *
+ * Letting go.
+ *
+ *     call        seat on the server    token or sign-in here   license here            tells
+ *     release     freed                 forgotten               gone                    the server
+ *     forget      stays bound           forgotten               gone                    nobody
+ *     sign out    stays bound           forgotten               gone                    the issuer
+ *     close       stays bound           stays, if remembered    stays, if remembered    nobody
+ *
+ * Threads. [any thread]: may be called from any thread at any time, and never blocks unless it says
+ * so. [one thread at a time]: the same object must not be used by two threads at once. [blocks]:
+ * may take as long as its timeout. Work is done by one worker thread per client and is reported by
+ * events that you take. Only the wake function is ever called by the library, on a thread of its
+ * own. No signal handler of yours ever runs on a thread of the library.
+ *
+ * Process. No global state, no signal handlers, no output, no environment changes. After fork() the
+ * child gets SEATLOCK_ERROR_FORKED from the parent's clients and opens its own. Memory comes from
+ * the system's allocator; when there is none left, the process ends.
+ *
+ * Linking. Define SEATLOCK_STATIC when the static library is linked; CMake and pkg-config do.
  *
  * A token is a secret: it never appears in messages, and is never logged.
  */
@@ -38,913 +64,659 @@
 #define SEATLOCK_VERSION_PATCH 0
 #define SEATLOCK_ABI_VERSION 1
 
-/**
- * What functions return and what events and the status report. Zero is success, a positive number means that
- * nothing is wrong but there is nothing to give or something to notice, a negative number is an error.
- * Numbers are never reused. `seatlock_code_text` and `seatlock_code_remedy` explain each to a person.
- */
-typedef enum seatlock_code {
-    /**
-     * Done; licensed.
-     */
-    SEATLOCK_OK = 0,
-    /**
-     * Licensed, working offline.
-     */
-    SEATLOCK_OK_OFFLINE = 1,
-    /**
-     * Licensed, but the offline period ends soon.
-     */
-    SEATLOCK_OK_WARN = 2,
-    /**
-     * No event, not finished yet, or no such text.
-     */
-    SEATLOCK_NOTHING = 3,
-    /**
-     * No token was entered on this computer.
-     */
-    SEATLOCK_ERROR_NO_TOKEN = -10,
-    /**
-     * The token is incomplete or mistyped; nothing was sent.
-     */
-    SEATLOCK_ERROR_TOKEN_MALFORMED = -11,
-    /**
-     * The token is sound but of another kind; nothing was sent.
-     */
-    SEATLOCK_ERROR_TOKEN_WRONG_KIND = -12,
-    /**
-     * The server does not know the token.
-     */
-    SEATLOCK_ERROR_TOKEN_UNKNOWN = -13,
-    /**
-     * The token was revoked, for good.
-     */
-    SEATLOCK_ERROR_TOKEN_REVOKED = -14,
-    /**
-     * Nobody is signed in at the sign-in service, or the sign-in has ended.
-     */
-    SEATLOCK_ERROR_SIGN_IN_REQUIRED = -15,
-    /**
-     * The sign-in service refused: a person said no, or client id and secret are not good.
-     */
-    SEATLOCK_ERROR_SIGN_IN_REFUSED = -16,
-    /**
-     * The sign-in does not include a scope that the server needs.
-     */
-    SEATLOCK_ERROR_SCOPE_MISSING = -17,
-    /**
-     * The server has no account for who signed in.
-     */
-    SEATLOCK_ERROR_IDENTITY_UNKNOWN = -18,
-    /**
-     * The sign-in service does not answer, or not as it should.
-     */
-    SEATLOCK_ERROR_ISSUER_UNUSABLE = -19,
-    /**
-     * Another computer holds the seat.
-     */
-    SEATLOCK_ERROR_SEAT_IN_USE_ELSEWHERE = -20,
-    /**
-     * All seats of the license are in use.
-     */
-    SEATLOCK_ERROR_SEAT_LIMIT_REACHED = -21,
-    /**
-     * The seat was released; entering the token again takes it back.
-     */
-    SEATLOCK_ERROR_SEAT_RELEASED = -22,
-    /**
-     * A seat of the license was already released a short while ago.
-     */
-    SEATLOCK_ERROR_RELEASE_RATE_LIMITED = -23,
-    /**
-     * A copy of this installation took the lease over.
-     */
-    SEATLOCK_ERROR_LEASE_SUPERSEDED = -24,
-    /**
-     * The subscription is paused.
-     */
-    SEATLOCK_ERROR_LICENSE_SUSPENDED = -30,
-    /**
-     * The subscription ended.
-     */
-    SEATLOCK_ERROR_LICENSE_EXPIRED = -31,
-    /**
-     * The plan does not include this product.
-     */
-    SEATLOCK_ERROR_PLAN_NOT_ENTITLED = -32,
-    /**
-     * The terms were not accepted; nothing was sent.
-     */
-    SEATLOCK_ERROR_TERMS_REQUIRED = -33,
-    /**
-     * The server wants a newer plug-in.
-     */
-    SEATLOCK_ERROR_CLIENT_TOO_OLD = -34,
-    /**
-     * The offline period ended.
-     */
-    SEATLOCK_ERROR_LEASE_EXPIRED = -40,
-    /**
-     * The stored lease belongs to another computer.
-     */
-    SEATLOCK_ERROR_MACHINE_MISMATCH = -41,
-    /**
-     * The computer has no stable identity.
-     */
-    SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE = -42,
-    /**
-     * The computer's clock is wrong.
-     */
-    SEATLOCK_ERROR_CLOCK_ERROR = -43,
-    /**
-     * The state folder can not be written.
-     */
-    SEATLOCK_ERROR_STORE_UNWRITABLE = -44,
-    /**
-     * A state file can not be read.
-     */
-    SEATLOCK_ERROR_STORE_CORRUPT = -45,
-    /**
-     * A file that a person carries can not be read, written or understood.
-     */
-    SEATLOCK_ERROR_FILE_UNUSABLE = -46,
-    /**
-     * No connection to the server.
-     */
-    SEATLOCK_ERROR_UNREACHABLE = -50,
-    /**
-     * Something else answered in the server's place.
-     */
-    SEATLOCK_ERROR_NOT_OUR_SERVER = -51,
-    /**
-     * The connection's certificate is not trusted.
-     */
-    SEATLOCK_ERROR_TLS_UNTRUSTED = -52,
-    /**
-     * The server asked to wait.
-     */
-    SEATLOCK_ERROR_RATE_LIMITED = -53,
-    /**
-     * The server failed.
-     */
-    SEATLOCK_ERROR_SERVER_ERROR = -54,
-    /**
-     * The server is being maintained.
-     */
-    SEATLOCK_ERROR_MAINTENANCE = -55,
-    /**
-     * An old answer was repeated.
-     */
-    SEATLOCK_ERROR_REPLAYED_RESPONSE = -56,
-    /**
-     * The answer's signature is not valid.
-     */
-    SEATLOCK_ERROR_BAD_SIGNATURE = -57,
-    /**
-     * The proxy asks for a password.
-     */
-    SEATLOCK_ERROR_PROXY_AUTH_REQUIRED = -58,
-    /**
-     * Reserved: the host has switched networking off.
-     */
-    SEATLOCK_ERROR_NETWORK_DISALLOWED = -59,
-    /**
-     * An argument is not valid.
-     */
-    SEATLOCK_ERROR_INVALID_ARGUMENT = -60,
-    /**
-     * A pointer argument is NULL.
-     */
-    SEATLOCK_ERROR_NULL_POINTER = -61,
-    /**
-     * A text argument is not UTF-8.
-     */
-    SEATLOCK_ERROR_INVALID_UTF8 = -62,
-    /**
-     * A `struct_size` is zero, too small or absurdly large.
-     */
-    SEATLOCK_ERROR_STRUCT_SIZE = -63,
-    /**
-     * The buffer is too small; the needed size was reported.
-     */
-    SEATLOCK_ERROR_BUFFER_TOO_SMALL = -64,
-    /**
-     * A defect of the library; the client is of no further use but can be closed.
-     */
-    SEATLOCK_ERROR_INTERNAL = -65,
-    /**
-     * The client was opened by the parent of this process.
-     */
-    SEATLOCK_ERROR_FORKED = -66,
-    /**
-     * Reserved: the client is closed.
-     */
-    SEATLOCK_ERROR_CLOSED = -67,
-    /**
-     * The operation was cancelled.
-     */
-    SEATLOCK_ERROR_CANCELLED = -68,
-    /**
-     * No such operation, or its event was already taken.
-     */
-    SEATLOCK_ERROR_UNKNOWN_OPERATION = -69,
-    /**
-     * Too many operations are waiting.
-     */
-    SEATLOCK_ERROR_BUSY = -70,
-} seatlock_code;
+/* Where functions come from. */
+#ifndef SEATLOCK_API
+#if defined(_WIN32) && !defined(SEATLOCK_STATIC)
+#define SEATLOCK_API __declspec(dllimport)
+#elif defined(__GNUC__) && !defined(_WIN32) && !defined(SEATLOCK_STATIC)
+#define SEATLOCK_API __attribute__((visibility("default")))
+#else
+#define SEATLOCK_API
+#endif
+#endif
 
-/**
- * What the user ticked when entering a token; combine with `|`.
- */
-typedef enum seatlock_consent {
-    /**
-     * "I have read and agree": without it nothing is sent.
-     */
-    SEATLOCK_ACCEPT_TERMS = 1,
-    /**
-     * "Use token for future sessions": without it nothing is ever written to disk.
-     */
-    SEATLOCK_REMEMBER_TOKEN = 2,
-} seatlock_consent;
+/* How functions are called, yours too. */
+#ifdef _WIN32
+#define SEATLOCK_CALL __cdecl
+#else
+#define SEATLOCK_CALL
+#endif
 
-/**
- * Why a host pings.
- */
-typedef enum seatlock_intent {
-    /**
-     * The host was started; may take a released seat back if the license allows it.
-     */
-    SEATLOCK_PING_LAUNCH = 1,
-    /**
-     * The lease may be due; never takes a seat, and asks the server only when it is due.
-     */
-    SEATLOCK_PING_RENEW = 2,
-} seatlock_intent;
-
-/**
- * Lock state of a client.
- */
-typedef enum seatlock_lock_state {
-    /**
-     * The server confirmed the license within its renewal interval.
-     */
-    SEATLOCK_UNLOCKED = 1,
-    /**
-     * The license is valid, but the server was not reached since.
-     */
-    SEATLOCK_GRACE = 2,
-    /**
-     * No valid license; `reason` says why.
-     */
-    SEATLOCK_LOCKED = 3,
-} seatlock_lock_state;
-
-/**
- * Kind of an event.
- */
-typedef enum seatlock_event_kind {
-    /**
-     * An operation ended; `operation` says which, `code` how.
-     */
-    SEATLOCK_EVENT_OPERATION = 1,
-    /**
-     * The lock state or its reason changed; `code` is the new reason.
-     */
-    SEATLOCK_EVENT_STATUS = 2,
-    /**
-     * Something the user should know that does not change the license; `code` says what, such as
-     * SEATLOCK_ERROR_STORE_UNWRITABLE.
-     */
-    SEATLOCK_EVENT_NOTICE = 3,
-    /**
-     * A person is to sign in: open the page of SEATLOCK_TEXT_SIGN_IN_URL, or show it with SEATLOCK_TEXT_SIGN_IN_CODE. The
-     * message says so in words.
-     */
-    SEATLOCK_EVENT_SIGN_IN = 4,
-} seatlock_event_kind;
-
-/**
- * Which text `seatlock_client_text` answers.
- */
-typedef enum seatlock_text {
-    /**
-     * The machine id, "m1_" and 43 characters.
-     */
-    SEATLOCK_TEXT_MACHINE_ID = 1,
-    /**
-     * Its short form for people, such as "YBWE-SEZM", which the seat page shows too.
-     */
-    SEATLOCK_TEXT_MACHINE_SHORT = 2,
-    /**
-     * UUID of the seat.
-     */
-    SEATLOCK_TEXT_SEAT = 3,
-    /**
-     * Name of the plan.
-     */
-    SEATLOCK_TEXT_PLAN = 4,
-    /**
-     * Entitlements, separated by single spaces.
-     */
-    SEATLOCK_TEXT_ENTITLEMENTS = 5,
-    /**
-     * The lock state in words for a person, dates included.
-     */
-    SEATLOCK_TEXT_STATUS = 6,
-    /**
-     * Folder in which state is kept.
-     */
-    SEATLOCK_TEXT_STATE_FOLDER = 7,
-    /**
-     * The page to open, while a person is signing in.
-     */
-    SEATLOCK_TEXT_SIGN_IN_URL = 8,
-    /**
-     * What to type on that page, when it is opened on another device.
-     */
-    SEATLOCK_TEXT_SIGN_IN_CODE = 9,
-} seatlock_text;
-
-/**
- * An open license of one product on one computer. Every function may be called from any thread at the same time,
- * except `seatlock_client_close`, which must be the last.
- */
-typedef struct seatlock_client seatlock_client;
-
-/**
- * How a client is to be opened. Setters copy and check their arguments at once; `seatlock_client_open` only
- * borrows it, so one set of options opens any number of clients. Use it from one thread at a time.
- */
-typedef struct seatlock_options seatlock_options;
-
-/**
- * Detail of a failed call, in memory of the caller. Set `struct_size` before the call; NULL is allowed wherever
- * a pointer to it is taken. Untouched on success. Never holds a token.
- */
-typedef struct seatlock_error {
-    /**
-     * sizeof(seatlock_error), set by the caller.
-     */
-    uint32_t struct_size;
-    /**
-     * The code that the function returned.
-     */
-    int32_t code;
-    /**
-     * HTTP status that was received, 0 for none.
-     */
-    uint32_t http_status;
-    /**
-     * Zero.
-     */
-    uint32_t reserved;
-    /**
-     * Unix seconds from which a new try makes sense, 0 when unknown.
-     */
-    int64_t available_at;
-    /**
-     * One or more sentences for a person: UTF-8, cut between characters if need be, always NUL-terminated.
-     */
-    char message[512];
-} seatlock_error;
-
-/**
- * Called when an event is waiting, on a thread of the library that does nothing else; one call may stand for several
- * events, and it may come before `seatlock_client_open` has returned. It may set a flag or post a message to the host's
- * own loop. It must not block, call this library, or let an exception out: one that leaves it ends the process, as one
- * that leaves the function of any thread does. A host that ends the thread itself, as Python does at its exit, harms
- * nobody; another thread takes its place.
- */
-typedef void (*seatlock_wake)(void *context);
-
-/**
- * One event. Set `struct_size` before the call that fills it.
- */
-typedef struct seatlock_event {
-    /**
-     * sizeof(seatlock_event), set by the caller.
-     */
-    uint32_t struct_size;
-    /**
-     * A `seatlock_event_kind`.
-     */
-    uint32_t kind;
-    /**
-     * The operation that ended, 0 for other kinds.
-     */
-    uint64_t operation;
-    /**
-     * A `seatlock_code`.
-     */
-    int32_t code;
-    /**
-     * HTTP status that was received, 0 for none.
-     */
-    uint32_t http_status;
-    /**
-     * Unix seconds from which a new try makes sense, 0 when unknown.
-     */
-    int64_t available_at;
-    /**
-     * One or more sentences for a person: UTF-8, NUL-terminated. Never holds a token.
-     */
-    char message[512];
-} seatlock_event;
-
-/**
- * What is known of the license at this moment, as plain numbers.
- */
-typedef struct seatlock_status {
-    /**
-     * sizeof(seatlock_status), set by the caller.
-     */
-    uint32_t struct_size;
-    /**
-     * A `seatlock_lock_state`.
-     */
-    uint32_t lock_state;
-    /**
-     * A `seatlock_code`: why it is locked, or SEATLOCK_OK, SEATLOCK_OK_OFFLINE, SEATLOCK_OK_WARN.
-     */
-    int32_t reason;
-    /**
-     * 1 when the user should be told that the offline period ends soon, else 0.
-     */
-    uint32_t warn;
-    /**
-     * Unix seconds at which the license ends unless it is renewed, 0 when locked.
-     */
-    int64_t valid_until;
-    /**
-     * When locked: Unix seconds from which a new try makes sense. Else: when the next ping is due. 0 when unknown.
-     */
-    int64_t next_try;
-    /**
-     * Unix seconds of the last signed answer of the server, 0 for never.
-     */
-    int64_t confirmed_at;
-    /**
-     * While it is the same as before, nothing has changed but the time.
-     */
-    uint64_t generation;
-} seatlock_status;
+/* A result that must be looked at. */
+#if defined(__cplusplus) && __cplusplus >= 201703L
+#define SEATLOCK_NODISCARD [[nodiscard]]
+#elif defined(_MSVC_LANG) && _MSVC_LANG >= 201703L
+#define SEATLOCK_NODISCARD [[nodiscard]]
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 202311L
+#define SEATLOCK_NODISCARD [[nodiscard]]
+#elif defined(__GNUC__)
+#define SEATLOCK_NODISCARD __attribute__((warn_unused_result))
+#else
+#define SEATLOCK_NODISCARD
+#endif
 
 #ifdef __cplusplus
 extern "C" {
-#endif // __cplusplus
+#endif
 
-/**
- * Version of the library that is loaded, such as "0.1.0". Static, never NULL. [any thread]
- */
-const char *seatlock_version(void);
+/* ---- Results --------------------------------------------------------------------------------- */
 
-/**
- * ABI number of the library that is loaded; compare it with SEATLOCK_ABI_VERSION. [any thread]
- */
-uint32_t seatlock_abi_version(void);
+/** What functions return, and what events and the status report. Zero is success, a positive number
+ *  means that nothing is wrong but there is nothing to give or something to notice, a negative
+ *  number is an error. Numbers are never reused. `seatlock_code_text` and `seatlock_code_remedy`
+ *  explain each to a person. */
+typedef int32_t seatlock_result;
 
-/**
- * Name of a code, such as "seat_limit_reached", for logs. Static, never NULL; "unknown" for a number that
- * is not a code. [any thread]
- */
-const char *seatlock_code_name(int32_t code);
+enum {
+    /** Done; licensed. */
+    SEATLOCK_OK = 0,
+    /** Licensed, working offline. */
+    SEATLOCK_OK_OFFLINE = 1,
+    /** Licensed, but the offline period ends soon. */
+    SEATLOCK_OK_WARN = 2,
+    /** No event, not finished yet, or no such text. */
+    SEATLOCK_NOTHING = 3,
+    /** No token was entered on this computer. */
+    SEATLOCK_ERROR_NO_TOKEN = -10,
+    /** The token is incomplete or mistyped; nothing was sent. */
+    SEATLOCK_ERROR_TOKEN_MALFORMED = -11,
+    /** The token is sound but of another kind; nothing was sent. */
+    SEATLOCK_ERROR_TOKEN_WRONG_KIND = -12,
+    /** The server does not know the token. */
+    SEATLOCK_ERROR_TOKEN_UNKNOWN = -13,
+    /** The token was revoked, for good. */
+    SEATLOCK_ERROR_TOKEN_REVOKED = -14,
+    /** Nobody is signed in at the sign-in service, or the sign-in has ended. */
+    SEATLOCK_ERROR_SIGN_IN_REQUIRED = -15,
+    /** The sign-in service refused: a person said no, or client id and secret are not good. */
+    SEATLOCK_ERROR_SIGN_IN_REFUSED = -16,
+    /** The sign-in does not include a scope that the server needs. */
+    SEATLOCK_ERROR_SCOPE_MISSING = -17,
+    /** The server has no account for who signed in. */
+    SEATLOCK_ERROR_IDENTITY_UNKNOWN = -18,
+    /** The sign-in service does not answer, or not as it should. */
+    SEATLOCK_ERROR_ISSUER_UNUSABLE = -19,
+    /** Another computer holds the seat. */
+    SEATLOCK_ERROR_SEAT_IN_USE_ELSEWHERE = -20,
+    /** All seats of the license are in use. */
+    SEATLOCK_ERROR_SEAT_LIMIT_REACHED = -21,
+    /** The seat was released; entering the token again takes it back. */
+    SEATLOCK_ERROR_SEAT_RELEASED = -22,
+    /** A seat of the license was already released a short while ago. */
+    SEATLOCK_ERROR_RELEASE_RATE_LIMITED = -23,
+    /** A copy of this installation took the lease over. */
+    SEATLOCK_ERROR_LEASE_SUPERSEDED = -24,
+    /** The subscription is paused. */
+    SEATLOCK_ERROR_LICENSE_SUSPENDED = -30,
+    /** The subscription ended. */
+    SEATLOCK_ERROR_LICENSE_EXPIRED = -31,
+    /** The plan does not include this product. */
+    SEATLOCK_ERROR_PLAN_NOT_ENTITLED = -32,
+    /** The terms were not accepted; nothing was sent. */
+    SEATLOCK_ERROR_TERMS_REQUIRED = -33,
+    /** The server wants a newer plug-in. */
+    SEATLOCK_ERROR_CLIENT_TOO_OLD = -34,
+    /** The offline period ended. */
+    SEATLOCK_ERROR_LEASE_EXPIRED = -40,
+    /** The stored lease belongs to another computer. */
+    SEATLOCK_ERROR_MACHINE_MISMATCH = -41,
+    /** The computer has no stable identity. */
+    SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE = -42,
+    /** The computer's clock is wrong. */
+    SEATLOCK_ERROR_CLOCK = -43,
+    /** The state folder cannot be written. */
+    SEATLOCK_ERROR_STORE_UNWRITABLE = -44,
+    /** A state file cannot be read. */
+    SEATLOCK_ERROR_STORE_CORRUPT = -45,
+    /** A file that a person carries cannot be read, written or understood. */
+    SEATLOCK_ERROR_FILE_UNUSABLE = -46,
+    /** No connection to the server. */
+    SEATLOCK_ERROR_UNREACHABLE = -50,
+    /** Something else answered in the server's place. */
+    SEATLOCK_ERROR_NOT_OUR_SERVER = -51,
+    /** The connection's certificate is not trusted. */
+    SEATLOCK_ERROR_TLS_UNTRUSTED = -52,
+    /** The server asked to wait. */
+    SEATLOCK_ERROR_RATE_LIMITED = -53,
+    /** The server failed. */
+    SEATLOCK_ERROR_SERVER = -54,
+    /** The server is being maintained. */
+    SEATLOCK_ERROR_MAINTENANCE = -55,
+    /** An old answer was repeated. */
+    SEATLOCK_ERROR_REPLAYED_RESPONSE = -56,
+    /** The answer's signature is not valid. */
+    SEATLOCK_ERROR_BAD_SIGNATURE = -57,
+    /** The proxy asks for a password. */
+    SEATLOCK_ERROR_PROXY_AUTH_REQUIRED = -58,
+    /** Networking is switched off, by the host or in the environment. */
+    SEATLOCK_ERROR_NETWORK_DISALLOWED = -59,
+    /** An argument is not valid. */
+    SEATLOCK_ERROR_INVALID_ARGUMENT = -60,
+    /** A pointer argument is NULL. */
+    SEATLOCK_ERROR_NULL_POINTER = -61,
+    /** A text argument is not UTF-8. */
+    SEATLOCK_ERROR_INVALID_UTF8 = -62,
+    /** A `struct_size` is zero, too small or absurdly large. */
+    SEATLOCK_ERROR_STRUCT_SIZE = -63,
+    /** The buffer is too small; the needed size was reported. */
+    SEATLOCK_ERROR_BUFFER_TOO_SMALL = -64,
+    /** A defect of the library; the client is of no further use but can be closed. */
+    SEATLOCK_ERROR_INTERNAL = -65,
+    /** The client was opened by the parent of this process. */
+    SEATLOCK_ERROR_FORKED = -66,
+    /** Reserved: the client is closed. */
+    SEATLOCK_ERROR_CLOSED = -67,
+    /** The operation was cancelled. */
+    SEATLOCK_ERROR_CANCELLED = -68,
+    /** No such operation, or its event was already taken. */
+    SEATLOCK_ERROR_UNKNOWN_OPERATION = -69,
+    /** Too many operations are waiting. */
+    SEATLOCK_ERROR_BUSY = -70,
+};
 
-/**
- * What to tell a user of a code, with blanks such as {date} not filled; events carry the filled text.
- * Static UTF-8, never NULL. [any thread]
- */
-const char *seatlock_code_text(int32_t code);
+/* ---- Details of a failed call ---------------------------------------------------------------- */
 
-/**
- * What a user can do about a code. Static UTF-8, never NULL. [any thread]
- */
-const char *seatlock_code_remedy(int32_t code);
+/** Detail of a failed call, in memory of the caller. Initialise it with SEATLOCK_ERROR_INIT.
+ *  Untouched on success. Never holds a token. */
+typedef struct seatlock_error {
+    /** Size of the struct, set by the caller; after a call, how much of it was filled. */
+    uint32_t struct_size;
+    /** The code that the function returned. */
+    seatlock_result code;
+    /** HTTP status that was received, 0 for none. */
+    uint32_t http_status;
+    /** Always 0. */
+    uint32_t reserved;
+    /** Unix seconds from which a new try makes sense, 0 when unknown. */
+    int64_t available_at;
+    /** One or more sentences for a person: UTF-8, cut between characters if need be, always
+     *  NUL-terminated. */
+    char message[512];
+} seatlock_error;
+#define SEATLOCK_ERROR_INIT {sizeof(seatlock_error), 0, 0, 0, 0, {0}}
 
-/**
- * Derives this computer's machine id for `product` ("m1_" and 43 characters) without a client, file or network.
+/* ---- Library: what needs no client ----------------------------------------------------------- */
+
+/** Version of the library that is loaded, such as "0.1.0". Static, never NULL. [any thread] */
+SEATLOCK_API const char *SEATLOCK_CALL seatlock_version(void);
+
+/** ABI number of the library that is loaded; compare it with SEATLOCK_ABI_VERSION. [any thread] */
+SEATLOCK_API uint32_t SEATLOCK_CALL seatlock_abi_version(void);
+
+/** Name of a code, such as "seat_limit_reached", for logs. Static, never NULL; "unknown" for a
+ *  number that is not a code. [any thread] */
+SEATLOCK_API const char *SEATLOCK_CALL seatlock_code_name(seatlock_result code);
+
+/** What to tell a user of a code, with blanks such as {date} not filled; events carry the filled
+ *  text. Static UTF-8, never NULL. [any thread] */
+SEATLOCK_API const char *SEATLOCK_CALL seatlock_code_text(seatlock_result code);
+
+/** What a user can do about a code. Static UTF-8, never NULL. [any thread] */
+SEATLOCK_API const char *SEATLOCK_CALL seatlock_code_remedy(seatlock_result code);
+
+/** Derives this computer's machine id for `product` ("m1_" and 43 characters) without a client,
+ *  file or network.
  *
- * `supplied` may be NULL; otherwise it is used in place of the operating system's identifier, as
- * `seatlock_options_set_machine_id` would. The environment variable SEATLOCK_MACHINE_ID comes before both.
- * The text, with its NUL, goes to `buffer`; `needed` (NULL allowed) receives its size.
- * Errors: SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE, SEATLOCK_ERROR_INVALID_ARGUMENT,
- * SEATLOCK_ERROR_BUFFER_TOO_SMALL. [any thread]
- */
-int32_t seatlock_machine_id(const char *product,
-                            const char *supplied,
-                            char *buffer,
-                            size_t capacity,
-                            size_t *needed,
-                            struct seatlock_error *error);
+ *  `supplied` may be NULL; otherwise it is used in place of the operating system's identifier, as
+ *  `seatlock_options_set_machine_id` would. The environment variable SEATLOCK_MACHINE_ID comes
+ *  before both. The text, with its NUL, goes to `buffer`; `needed` (NULL allowed) receives its
+ *  size. Errors: SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE, SEATLOCK_ERROR_INVALID_ARGUMENT,
+ *  SEATLOCK_ERROR_BUFFER_TOO_SMALL. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_machine_id(
+    const char *product, const char *supplied, char *buffer, size_t capacity, size_t *needed,
+    seatlock_error *error);
 
-/**
- * Makes options with nothing set. Free them with `seatlock_options_free`. [any thread]
- */
-int32_t seatlock_options_new(struct seatlock_options **options);
+/* ---- Options: how a client is to be opened --------------------------------------------------- */
 
-/**
- * Frees options; NULL does nothing. Clients that were opened with them live on. [one thread at a time]
- */
-void seatlock_options_free(struct seatlock_options *options);
+/** How a client is to be opened. Setters copy and check their arguments at once;
+ *  `seatlock_client_open` only borrows it, so one set of options opens any number of clients. Use
+ *  it from one thread at a time. */
+typedef struct seatlock_options seatlock_options;
 
-/**
- * Sets the product, such as "com.example.bridge": 1 to 128 characters of a-z, A-Z, 0-9, '.', '-', '_'. Required.
- * Machine ids and state folders of two products never meet. [one thread at a time]
- */
-int32_t seatlock_options_set_product(struct seatlock_options *options,
-                                     const char *product,
-                                     struct seatlock_error *error);
+/** Called when an event is waiting, on a thread of the library that does nothing else; one call may
+ *  stand for several events, and it may come before `seatlock_client_open` has returned. It may set
+ *  a flag or post a message to the host's own loop. It must not block, call this library, or let an
+ *  exception out: one that leaves it ends the process, as one that leaves the function of any
+ *  thread does. A host that ends the thread itself, as Python does at its exit, harms nobody;
+ *  another thread takes its place. */
+typedef void (SEATLOCK_CALL *seatlock_wake)(void *context);
 
-/**
- * Sets the server's base address, such as "https://license.example.com". Required. Plain http is accepted for
- * loopback addresses only; an address without a scheme, with user or password, "?" or "#" is not. In the environment
- * SEATLOCK_SERVER comes before it.
+/** Makes options with nothing set. Free them with `seatlock_options_free`. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_new(
+    seatlock_options **options);
+
+/** Frees options; NULL does nothing. Clients that were opened with them live on.
+ *  [one thread at a time] */
+SEATLOCK_API void SEATLOCK_CALL seatlock_options_free(seatlock_options *options);
+
+/** Sets the product, such as "com.example.bridge": 1 to 128 characters of a-z, A-Z, 0-9, '.', '-',
+ *  '_'. Required. Machine ids and state folders of two products never meet. [one thread at a time]
+ */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_product(
+    seatlock_options *options, const char *product, seatlock_error *error);
+
+/** Sets the server's base address, such as "https://license.example.com". Required. Plain http is
+ *  accepted for loopback addresses only; an address without a scheme, with user or password, "?" or
+ *  "#" is not. In the environment SEATLOCK_SERVER comes before it.
  *
- * Every SEATLOCK_ variable of the environment is read in one way: as UTF-8, but for the name of a folder, without white
- * space around it and one pair of quotes; an empty one is not set. One that cannot be used makes `seatlock_client_open`
- * fail, with a message that names it. [one thread at a time]
- */
-int32_t seatlock_options_set_server(struct seatlock_options *options,
-                                    const char *url,
-                                    struct seatlock_error *error);
+ *  Every SEATLOCK_ variable of the environment is read in one way: as UTF-8, but for the name of a
+ *  folder, without white space around it and one pair of quotes; an empty one is not set. One that
+ *  cannot be used makes `seatlock_client_open` fail, with a message that names it.
+ *  [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_server(
+    seatlock_options *options, const char *url, seatlock_error *error);
 
-/**
- * Sets the issuer's name that leases must carry. The default is the server's address; set it when the server moves or
- * has several addresses. Letter case of the host, the usual port and slashes at its end do not count.
- * [one thread at a time]
- */
-int32_t seatlock_options_set_issuer(struct seatlock_options *options,
-                                    const char *issuer,
-                                    struct seatlock_error *error);
+/** Sets the issuer's name that leases must carry. The default is the server's address; set it when
+ *  the server moves or has several addresses. Letter case of the host, the usual port and slashes
+ *  at its end do not count. [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_issuer(
+    seatlock_options *options, const char *issuer, seatlock_error *error);
 
-/**
- * Pins a root key, the JWK member "x" that `seatlock-server init` prints: it signs the server's lease keys, which
- * can then be rotated without a new plug-in. At least one root or lease key is required, at most 8 of both.
- * Compile keys in; never read them from a file that the licensed user can change. [one thread at a time]
- */
-int32_t seatlock_options_add_root_key(struct seatlock_options *options,
-                                      const char *x,
-                                      struct seatlock_error *error);
+/** Pins a root key, the JWK member "x" that `seatlock-server init` prints: it signs the server's
+ *  lease keys, which can then be rotated without a new plug-in. At least one root or lease key is
+ *  required, at most 8 of both. Compile keys in; never read them from a file that the licensed user
+ *  can change. [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_add_root_key(
+    seatlock_options *options, const char *x, seatlock_error *error);
 
-/**
- * Pins a lease key directly, for vendors who do not rotate. [one thread at a time]
- */
-int32_t seatlock_options_add_lease_key(struct seatlock_options *options,
-                                       const char *x,
-                                       struct seatlock_error *error);
+/** Pins a lease key directly, for vendors who do not rotate. [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_add_lease_key(
+    seatlock_options *options, const char *x, seatlock_error *error);
 
-/**
- * Sets the folder below which state is kept, an absolute path. The default is the user's state folder of the
- * operating system; the environment variable SEATLOCK_STATE_DIR, an absolute path too, comes before both.
- * [one thread at a time]
- */
-int32_t seatlock_options_set_state_folder(struct seatlock_options *options,
-                                          const char *path,
-                                          struct seatlock_error *error);
+/** Sets the folder below which state is kept, an absolute path. The default is the user's state
+ *  folder of the operating system; the environment variable SEATLOCK_STATE_DIR, an absolute path
+ *  too, comes before both. [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_state_folder(
+    seatlock_options *options, const char *path, seatlock_error *error);
 
-/**
- * Supplies the machine's identity, 8 to 256 printable characters, for containers and render farms whose own
- * changes with every start. SEATLOCK_MACHINE_ID comes before it. [one thread at a time]
+/** Supplies the machine's identity, 8 to 256 printable characters, for containers and render farms
+ *  whose own changes with every start. SEATLOCK_MACHINE_ID comes before it. [one thread at a time]
  */
-int32_t seatlock_options_set_machine_id(struct seatlock_options *options,
-                                        const char *id,
-                                        struct seatlock_error *error);
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_machine_id(
+    seatlock_options *options, const char *id, seatlock_error *error);
 
-/**
- * Sets the proxy's address, user and password included where needed, or "" for no proxy at all:
- * "http://user:password@host:port", "https://..." or "host:port". In user and password, what is neither letter nor digit
- * is written as % and two hexadecimal digits. The default is the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the
- * operating system's setting; a variable that names no HTTP proxy ends requests with SEATLOCK_ERROR_UNREACHABLE, whose
- * message names it. [one thread at a time]
- */
-int32_t seatlock_options_set_proxy(struct seatlock_options *options,
-                                   const char *url,
-                                   struct seatlock_error *error);
+/** Sets the proxy's address, user and password included where needed, or "" for no proxy at all:
+ *  "http://user:password@host:port", "https://..." or "host:port". In user and password, what is
+ *  neither letter nor digit is written as % and two hexadecimal digits. The default is the
+ *  environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the operating system's setting; a variable
+ *  that names no HTTP proxy ends requests with SEATLOCK_ERROR_UNREACHABLE, whose message names it.
+ *  [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_proxy(
+    seatlock_options *options, const char *url, seatlock_error *error);
 
-/**
- * Trusts further certificate authorities beside the operating system's: one or more certificates in PEM, `size`
- * bytes, 1 MiB at most, with or without a byte order mark. One that cannot be an authority is refused, with its number.
- * [one thread at a time]
- */
-int32_t seatlock_options_add_ca_certificates(struct seatlock_options *options,
-                                             const uint8_t *pem,
-                                             size_t size,
-                                             struct seatlock_error *error);
+/** Trusts further certificate authorities beside the operating system's: one or more certificates
+ *  in PEM, `size` bytes, 1 MiB at most, with or without a byte order mark. One that cannot be an
+ *  authority is refused, with its number. [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_add_ca_certificates(
+    seatlock_options *options, const uint8_t *pem, size_t size, seatlock_error *error);
 
-/**
- * Names the host application, such as "blender" and "5.0", for the owner's seat page. [one thread at a time]
- */
-int32_t seatlock_options_set_host(struct seatlock_options *options,
-                                  const char *name,
-                                  const char *version,
-                                  struct seatlock_error *error);
+/** Names the host application, such as "blender" and "5.0", for the owner's seat page.
+ *  [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_host(
+    seatlock_options *options, const char *name, const char *version, seatlock_error *error);
 
-/**
- * Sets the version of the license terms that the host shows, such as "2026-01". [one thread at a time]
- */
-int32_t seatlock_options_set_terms(struct seatlock_options *options,
-                                   const char *version,
-                                   struct seatlock_error *error);
+/** Sets the version of the license terms that the host shows, such as "2026-01".
+ *  [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_terms(
+    seatlock_options *options, const char *version, seatlock_error *error);
 
-/**
- * 1: the client pings in the background when its lease is due, once an hour at most after failures. 0, the
- * default: it pings only when asked. [one thread at a time]
- */
-int32_t seatlock_options_set_background(struct seatlock_options *options,
-                                        uint32_t enabled,
-                                        struct seatlock_error *error);
+/** 1: the client pings in the background when its lease is due, once an hour at most after
+ *  failures. 0, the default: it pings only when asked. [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_background(
+    seatlock_options *options, uint32_t enabled, seatlock_error *error);
 
-/**
- * 1, the default: the network may be used. 0: it may not, from the first moment on, until
- * `seatlock_client_allow_network` says otherwise. For hosts with a switch of their own, such as Blender's "Allow
- * Online Access". SEATLOCK_OFFLINE=1 (or true, yes, on) in the environment keeps it off in any case.
- * [one thread at a time]
- */
-int32_t seatlock_options_set_network_allowed(struct seatlock_options *options,
-                                             uint32_t allowed,
-                                             struct seatlock_error *error);
+/** 1, the default: the network may be used. 0: it may not, from the first moment on, until
+ *  `seatlock_client_allow_network` says otherwise. For hosts with a switch of their own, such as
+ *  Blender's "Allow Online Access". SEATLOCK_OFFLINE=1 (or true, yes, on) in the environment keeps
+ *  it off in any case. [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_network_allowed(
+    seatlock_options *options, uint32_t allowed, seatlock_error *error);
 
-/**
- * Names a folder, an absolute path, in which `rpd_account.json` ({"host", "token"}) and `credentials.json` ({"token"})
- * may lie, which set up many machines without a person, in UTF-8, with or without a byte order mark. They are read by
- * `seatlock_client_open`, which fails when one is there and cannot be used; its message names the place in it.
- * SEATLOCK_TOKEN and SEATLOCK_SERVER in the environment come before both.
+/** Names a folder, an absolute path, in which `rpd_account.json` ({"host", "token"}) and
+ *  `credentials.json` ({"token"}) may lie, which set up many machines without a person, in UTF-8,
+ *  with or without a byte order mark. They are read by `seatlock_client_open`, which fails when one
+ *  is there and cannot be used; its message names the place in it. SEATLOCK_TOKEN and
+ *  SEATLOCK_SERVER in the environment come before both.
  *
- * A token that was set up so comes before a remembered one and is never written down. The first ping of intent
- * SEATLOCK_PING_LAUNCH activates it: whoever sets it up submits it, and agrees to the terms that the plug-in names.
- * [one thread at a time]
- */
-int32_t seatlock_options_set_account_folder(struct seatlock_options *options,
-                                            const char *path,
-                                            struct seatlock_error *error);
+ *  A token that was set up so comes before a remembered one and is never written down. The first
+ *  ping of intent SEATLOCK_INTENT_LAUNCH activates it: whoever sets it up submits it, and agrees to
+ *  the terms that the plug-in names. [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_account_folder(
+    seatlock_options *options, const char *path, seatlock_error *error);
 
-/**
- * Sets the address of the issuer, an OpenID provider, at which people sign in instead of entering a token, or this machine
- * does. Plain http is accepted for loopback addresses only. In the environment SEATLOCK_ISSUER_URL comes before it, and
- * SEATLOCK_CLIENT_ID, SEATLOCK_CLIENT_SECRET, SEATLOCK_SCOPES and SEATLOCK_AUDIENCE before the options below.
- * Not to be mixed up with `seatlock_options_set_issuer`. [one thread at a time]
- */
-int32_t seatlock_options_set_issuer_url(struct seatlock_options *options,
-                                        const char *url,
-                                        struct seatlock_error *error);
+/** Sets the address of the issuer, an OpenID provider, at which people sign in instead of entering
+ *  a token, or this machine does. Plain http is accepted for loopback addresses only. In the
+ *  environment SEATLOCK_ISSUER_URL comes before it, and SEATLOCK_CLIENT_ID, SEATLOCK_CLIENT_SECRET,
+ *  SEATLOCK_SCOPES and SEATLOCK_AUDIENCE before the options below. Not to be mixed up with
+ *  `seatlock_options_set_issuer`. [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_issuer_url(
+    seatlock_options *options, const char *url, seatlock_error *error);
 
-/**
- * Sets what the issuer calls this product, or this machine. Required with an issuer. [one thread at a time]
- */
-int32_t seatlock_options_set_client_id(struct seatlock_options *options,
-                                       const char *id,
-                                       struct seatlock_error *error);
+/** Sets what the issuer calls this product, or this machine. Required with an issuer.
+ *  [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_client_id(
+    seatlock_options *options, const char *id, seatlock_error *error);
 
-/**
- * Sets the secret of a machine that signs in by itself and then needs no token and no person: a first ping of intent
- * SEATLOCK_PING_LAUNCH activates it. It is never written down. Whoever sets it up agrees to the terms that the plug-in
- * names. Never compile it into a plug-in that is handed out. [one thread at a time]
- */
-int32_t seatlock_options_set_client_secret(struct seatlock_options *options,
-                                           const char *secret,
-                                           struct seatlock_error *error);
+/** Sets the secret of a machine that signs in by itself and then needs no token and no person: a
+ *  first ping of intent SEATLOCK_INTENT_LAUNCH activates it. It is never written down. Whoever sets
+ *  it up agrees to the terms that the plug-in names. Never compile it into a plug-in that is handed
+ *  out. [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_client_secret(
+    seatlock_options *options, const char *secret, seatlock_error *error);
 
-/**
- * Sets the scopes to ask for, separated by spaces. The default is "seat:use", and for people also what makes a sign-in last
- * ("openid offline_access") where the issuer has it. [one thread at a time]
- */
-int32_t seatlock_options_set_scopes(struct seatlock_options *options,
-                                    const char *scopes,
-                                    struct seatlock_error *error);
+/** Sets the scopes to ask for, separated by spaces. The default is "seat:use", and for people also
+ *  what makes a sign-in last ("openid offline_access") where the issuer has it.
+ *  [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_scopes(
+    seatlock_options *options, const char *scopes, seatlock_error *error);
 
-/**
- * Sets for whom the access tokens are to be, for issuers that want to be told: it is sent as `audience`, and as `resource`
- * (RFC 8707) when it is a URI. [one thread at a time]
- */
-int32_t seatlock_options_set_audience(struct seatlock_options *options,
-                                      const char *audience,
-                                      struct seatlock_error *error);
+/** Sets for whom the access tokens are to be, for issuers that want to be told: it is sent as
+ *  `audience`, and as `resource` (RFC 8707) when it is a URI. [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_audience(
+    seatlock_options *options, const char *audience, seatlock_error *error);
 
-/**
- * Sets the function to call when an event is waiting, or NULL for none. `context` is handed to it as it is and
- * must stay valid until every client opened with these options is closed. [one thread at a time]
- */
-int32_t seatlock_options_set_wake(struct seatlock_options *options,
-                                  seatlock_wake wake,
-                                  void *context,
-                                  struct seatlock_error *error);
+/** Sets the function to call when an event is waiting, or NULL for none. `context` is handed to it
+ *  as it is and must stay valid until every client opened with these options is closed.
+ *  [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_wake(
+    seatlock_options *options, seatlock_wake wake, void *context, seatlock_error *error);
 
-/**
- * Opens a client: derives the machine id, reads and verifies the stored license, and starts one worker thread; a second
- * one follows with the first event if there is a wake function.
- * It reads two small files and never touches the network. The lock state is known when it returns, even offline.
+/* ---- Client: an open license ----------------------------------------------------------------- */
+
+/** An open license of one product on one computer. Every function may be called from any thread at
+ *  the same time, except `seatlock_client_close`, which must be the last. */
+typedef struct seatlock_client seatlock_client;
+
+/** Which text `seatlock_client_text` answers. */
+typedef uint32_t seatlock_text;
+
+enum {
+    /** The machine id, "m1_" and 43 characters. */
+    SEATLOCK_TEXT_MACHINE_ID = 1,
+    /** Its short form for people, such as "YBWE-SEZM", which the seat page shows too. */
+    SEATLOCK_TEXT_MACHINE_SHORT = 2,
+    /** UUID of the seat. */
+    SEATLOCK_TEXT_SEAT = 3,
+    /** Name of the plan. */
+    SEATLOCK_TEXT_PLAN = 4,
+    /** Entitlements, separated by single spaces. */
+    SEATLOCK_TEXT_ENTITLEMENTS = 5,
+    /** The lock state in words for a person, dates included. */
+    SEATLOCK_TEXT_STATUS = 6,
+    /** Folder in which state is kept. */
+    SEATLOCK_TEXT_STATE_FOLDER = 7,
+    /** The page to open, while a person is signing in. */
+    SEATLOCK_TEXT_SIGN_IN_URL = 8,
+    /** What to type on that page, when it is opened on another device. */
+    SEATLOCK_TEXT_SIGN_IN_CODE = 9,
+};
+
+/** Opens a client: derives the machine id, reads and verifies the stored license, and starts one
+ *  worker thread; a second one follows with the first event if there is a wake function. It reads
+ *  two small files and never touches the network. The lock state is known when it returns, even
+ *  offline.
  *
- * A stored license that can not be used is no error here: the status says why. The image that holds the library
- * stays loaded from now on, because unloading code that has run threads is not sound.
- * Errors: SEATLOCK_ERROR_INVALID_ARGUMENT when something required is not set,
- * SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE; SEATLOCK_ERROR_INTERNAL when the operating system refuses a file descriptor, a
- * thread or memory, and the message says which: close what is not needed and open again. An open client that is refused
- * one of them goes on: what it was about to do has failed, and is tried again. [any thread]
- */
-int32_t seatlock_client_open(const struct seatlock_options *options,
-                             struct seatlock_client **client,
-                             struct seatlock_error *error);
+ *  A stored license that cannot be used is no error here: the status says why. The image that holds
+ *  the library stays loaded from now on, because unloading code that has run threads is not sound.
+ *  Errors: SEATLOCK_ERROR_INVALID_ARGUMENT when something required is not set,
+ *  SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE; SEATLOCK_ERROR_INTERNAL when the operating system refuses
+ *  a file descriptor, a thread or memory, and the message says which: close what is not needed and
+ *  open again. An open client that is refused one of them goes on: what it was about to do has
+ *  failed, and is tried again. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_open(
+    const seatlock_options *options, seatlock_client **client, seatlock_error *error);
 
-/**
- * Closes a client and frees it, whatever happens; NULL does nothing. No callback begins any more; one that is running
- * is waited for within the time limit.
- * Network work is cancelled, operations that wait are given up, and it returns within `timeout_ms` milliseconds
- * even when the network or name resolution hangs. Call it from any thread but the one that runs the wake
- * function, as the last use of the client. In a child process after fork() it only frees. [one thread]
- */
-int32_t seatlock_client_close(struct seatlock_client *client,
-                              uint32_t timeout_ms);
+/** Closes a client and frees it, whatever happens; NULL does nothing. No callback begins any more;
+ *  one that is running is waited for within the time limit. Network work is cancelled, operations
+ *  that wait are given up, and it returns within `timeout_ms` even when the network or name
+ *  resolution hangs. Call it from any thread but the one that runs the wake function, as the last
+ *  use of the client. In a child process after fork() it only frees. [one thread, blocks] */
+SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_close(
+    seatlock_client *client, uint32_t timeout_ms);
 
-/**
- * 0 forbids all use of the network, 1 allows it, from now on: for a host whose user can switch it off. Forbidding ends
- * operations that use it with SEATLOCK_ERROR_NETWORK_DISALLOWED and takes no license away. Once allowed again, a
- * renewal that is due follows within a minute. Returns at once.
- * Errors: SEATLOCK_ERROR_NETWORK_DISALLOWED when SEATLOCK_OFFLINE in the environment keeps it off. [any thread]
- */
-int32_t seatlock_client_allow_network(const struct seatlock_client *client,
-                                      uint32_t allowed,
-                                      struct seatlock_error *error);
+/** 0 forbids all use of the network, 1 allows it, from now on: for a host whose user can switch it
+ *  off. Forbidding ends operations that use it with SEATLOCK_ERROR_NETWORK_DISALLOWED and takes no
+ *  license away. Once allowed again, a renewal that is due follows within a minute. Returns at
+ *  once. Errors: SEATLOCK_ERROR_NETWORK_DISALLOWED when SEATLOCK_OFFLINE in the environment keeps
+ *  it off. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_allow_network(
+    seatlock_client *client, uint32_t allowed, seatlock_error *error);
 
-/**
- * Copies a text about the client to `buffer`, with its NUL; `needed` (NULL allowed) receives its size. Pass a
- * capacity of 0 to ask for the size. `what` is a `seatlock_text`.
- * SEATLOCK_NOTHING when there is no such text now, such as a plan without a license.
- * Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL, SEATLOCK_ERROR_INVALID_ARGUMENT. [any thread]
- */
-int32_t seatlock_client_text(const struct seatlock_client *client,
-                             uint32_t what,
-                             char *buffer,
-                             size_t capacity,
-                             size_t *needed);
+/** Copies a text about the client to `buffer`, with its NUL; `needed` (NULL allowed) receives its
+ *  size. Pass a capacity of 0 to ask for the size. SEATLOCK_NOTHING when there is no such text now,
+ *  such as a plan without a license. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL,
+ *  SEATLOCK_ERROR_INVALID_ARGUMENT. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_text(
+    const seatlock_client *client, seatlock_text what, char *buffer, size_t capacity,
+    size_t *needed);
 
-/**
- * Asks whether the license includes an entitlement, such as "cad", right now: SEATLOCK_OK when it does,
- * SEATLOCK_NOTHING when it does not or when the client is locked. [any thread]
- */
-int32_t seatlock_client_has_entitlement(const struct seatlock_client *client, const char *entitlement);
+/** Asks whether the license includes an entitlement, such as "cad", right now: SEATLOCK_OK when it
+ *  does, SEATLOCK_NOTHING when it does not or when the client is locked. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_has_entitlement(
+    const seatlock_client *client, const char *entitlement);
 
-/**
- * Submits a token. Returns at once; the outcome is an event of the operation whose number goes to `operation`
- * (NULL allowed). `consent` combines `seatlock_consent` values.
+/* ---- Status: what is known of the license now ------------------------------------------------ */
+
+/** Whether a client is licensed. Take a number that you do not know for locked. */
+typedef uint32_t seatlock_state;
+
+enum {
+    /** The server confirmed the license within its renewal interval. */
+    SEATLOCK_STATE_UNLOCKED = 1,
+    /** The license is valid, but the server was not reached since. */
+    SEATLOCK_STATE_GRACE = 2,
+    /** No valid license; `reason` says why. */
+    SEATLOCK_STATE_LOCKED = 3,
+};
+
+/** What is known of the license at this moment, as plain numbers. Initialise it with
+ *  SEATLOCK_STATUS_INIT. */
+typedef struct seatlock_status {
+    /** Size of the struct, set by the caller; after a call, how much of it was filled. */
+    uint32_t struct_size;
+    /** Whether there is a license. */
+    seatlock_state state;
+    /** Why it is locked, or SEATLOCK_OK, SEATLOCK_OK_OFFLINE, SEATLOCK_OK_WARN. */
+    seatlock_result reason;
+    /** 1 when the user should be told that the offline period ends soon, else 0. */
+    uint32_t warn;
+    /** Unix seconds at which the license ends unless it is renewed, 0 when locked. */
+    int64_t valid_until;
+    /** When locked: Unix seconds from which a new try makes sense. Else: when the next ping is due.
+     *  0 when unknown. */
+    int64_t next_try;
+    /** Unix seconds of the last signed answer of the server, 0 for never. */
+    int64_t confirmed_at;
+    /** While it is the same as before, nothing has changed but the time. */
+    uint64_t generation;
+} seatlock_status;
+#define SEATLOCK_STATUS_INIT {sizeof(seatlock_status), 0, 0, 0, 0, 0, 0, 0}
+
+/** Reads the lock state. Never blocks, never allocates, touches neither disk nor network: call it
+ *  as often as you like, from a draw callback if need be. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_status(
+    const seatlock_client *client, seatlock_status *status);
+
+/* ---- Operations: work that is started and ends with an event --------------------------------- */
+
+/** Number of an operation, whose end is an event with the same number. 0 is never one. */
+typedef uint64_t seatlock_operation;
+
+/** What the user ticked when entering a token; combine with `|`. */
+typedef uint32_t seatlock_consent_flags;
+
+enum {
+    /** "I have read and agree": without it nothing is sent. */
+    SEATLOCK_CONSENT_TERMS = 1,
+    /** "Use token for future sessions": without it nothing is ever written to disk. */
+    SEATLOCK_CONSENT_REMEMBER = 2,
+};
+
+/** Why a host pings. */
+typedef uint32_t seatlock_intent;
+
+enum {
+    /** The host was started; may take a released seat back if the license allows it. */
+    SEATLOCK_INTENT_LAUNCH = 1,
+    /** The lease may be due; never takes a seat, and asks the server only when it is due. */
+    SEATLOCK_INTENT_RENEW = 2,
+};
+
+/** Submits a token. Returns at once; the outcome is an event of the operation whose number goes to
+ *  `operation` (NULL allowed).
  *
- * White space, quotes and zero-width characters around and in the token are removed. Refused at once and before
- * any network request: SEATLOCK_ERROR_TOKEN_MALFORMED, SEATLOCK_ERROR_TOKEN_WRONG_KIND,
- * SEATLOCK_ERROR_TERMS_REQUIRED. The stored license is replaced only by a better one. [any thread]
- */
-int32_t seatlock_client_activate(const struct seatlock_client *client,
-                                 const char *token,
-                                 uint32_t consent,
-                                 uint64_t *operation,
-                                 struct seatlock_error *error);
+ *  White space, quotes and zero-width characters around and in the token are removed. Refused at
+ *  once and before any network request: SEATLOCK_ERROR_TOKEN_MALFORMED,
+ *  SEATLOCK_ERROR_TOKEN_WRONG_KIND, SEATLOCK_ERROR_TERMS_REQUIRED. The stored license is replaced
+ *  only by a better one. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_activate(
+    seatlock_client *client, const char *token, seatlock_consent_flags consent,
+    seatlock_operation *operation, seatlock_error *error);
 
-/**
- * Tells the server that this machine uses its seat, and renews the lease. `intent` is a `seatlock_intent`.
- * Returns at once; see `seatlock_client_activate`. A failure never takes the license away: only a signed verdict
- * of the server, the end of the lease or the user does. [any thread]
- */
-int32_t seatlock_client_ping(const struct seatlock_client *client,
-                             uint32_t intent,
-                             uint64_t *operation,
-                             struct seatlock_error *error);
+/** Tells the server that this machine uses its seat, and renews the lease. Returns at once; see
+ *  `seatlock_client_activate`. A failure never takes the license away: only a signed verdict of the
+ *  server, the end of the lease or the user does. [any thread] */
+SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_ping(
+    seatlock_client *client, seatlock_intent intent, seatlock_operation *operation,
+    seatlock_error *error);
 
-/**
- * Gives the seat back to the account, so that another computer can use it, and forgets the token here.
- * Returns at once; see `seatlock_client_activate`. The license says how often
- * a seat may be released. The operation ends with SEATLOCK_ERROR_STORE_UNWRITABLE, and the seat stays this computer's,
- * when the license cannot be taken off the disk. [any thread]
- */
-int32_t seatlock_client_release(const struct seatlock_client *client,
-                                uint64_t *operation,
-                                struct seatlock_error *error);
+/** Gives the seat back to the account, so that another computer can use it, and forgets the token
+ *  here. Returns at once; see `seatlock_client_activate`. The license says how often a seat may be
+ *  released. The operation ends with SEATLOCK_ERROR_STORE_UNWRITABLE, and the seat stays this
+ *  computer's, when the license cannot be taken off the disk. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_release(
+    seatlock_client *client, seatlock_operation *operation, seatlock_error *error);
 
-/**
- * Asks what activating would say, without changing anything: seat limits, other computers, waiting times.
- * `token` may be NULL for the token in use. Returns at once; see `seatlock_client_activate`. [any thread]
- */
-int32_t seatlock_client_preflight(const struct seatlock_client *client,
-                                  const char *token,
-                                  uint64_t *operation,
-                                  struct seatlock_error *error);
+/** Asks what activating would say, without changing anything: seat limits, other computers, waiting
+ *  times. `token` may be NULL for the token in use. Returns at once; see
+ *  `seatlock_client_activate`. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_preflight(
+    seatlock_client *client, const char *token, seatlock_operation *operation,
+    seatlock_error *error);
 
-/**
- * Lets a person sign in with a browser of this computer, and then takes a seat as `seatlock_client_activate` does with a
- * token. An issuer must be set. With `open` 1 the browser is opened here; with 0 the host opens the page of
- * SEATLOCK_TEXT_SIGN_IN_URL when a SEATLOCK_EVENT_SIGN_IN comes. `timeout_s` is in seconds, 0 for five minutes. Consent as
- * for `seatlock_client_activate`; with SEATLOCK_REMEMBER_TOKEN the sign-in outlasts the host.
+/** Lets a person sign in with a browser of this computer, and then takes a seat as
+ *  `seatlock_client_activate` does with a token. An issuer must be set. With `open` 1 the browser
+ *  is opened here; with 0 the host opens the page of SEATLOCK_TEXT_SIGN_IN_URL when a
+ *  SEATLOCK_EVENT_SIGN_IN comes. A `timeout_ms` of 0 stands for five minutes. Consent as for
+ *  `seatlock_client_activate`; with SEATLOCK_CONSENT_REMEMBER the sign-in outlasts the host.
  *
- * Returns at once; everything else goes on meanwhile, one sign-in at a time. The operation ends as an activation does, or
- * with SEATLOCK_ERROR_SIGN_IN_REFUSED (not allowed, closed, too late) or SEATLOCK_ERROR_ISSUER_UNUSABLE. [any thread]
- */
-int32_t seatlock_client_sign_in_browser(const struct seatlock_client *client,
-                                        uint32_t consent,
-                                        uint32_t open,
-                                        uint32_t timeout_s,
-                                        uint64_t *operation,
-                                        struct seatlock_error *error);
+ *  Returns at once; everything else goes on meanwhile, one sign-in at a time. The operation ends as
+ *  an activation does, or with SEATLOCK_ERROR_SIGN_IN_REFUSED (not allowed, closed, too late) or
+ *  SEATLOCK_ERROR_ISSUER_UNUSABLE. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_sign_in_browser(
+    seatlock_client *client, seatlock_consent_flags consent, uint32_t open, uint32_t timeout_ms,
+    seatlock_operation *operation, seatlock_error *error);
 
-/**
- * Lets a person sign in at another device, such as a telephone. The SEATLOCK_EVENT_SIGN_IN says in words which page to open
- * there (SEATLOCK_TEXT_SIGN_IN_URL) and what to type (SEATLOCK_TEXT_SIGN_IN_CODE). Otherwise as
- * `seatlock_client_sign_in_browser`. [any thread]
- */
-int32_t seatlock_client_sign_in_device(const struct seatlock_client *client,
-                                       uint32_t consent,
-                                       uint32_t timeout_s,
-                                       uint64_t *operation,
-                                       struct seatlock_error *error);
+/** Lets a person sign in at another device, such as a telephone. The SEATLOCK_EVENT_SIGN_IN says in
+ *  words which page to open there (SEATLOCK_TEXT_SIGN_IN_URL) and what to type
+ *  (SEATLOCK_TEXT_SIGN_IN_CODE). Otherwise as `seatlock_client_sign_in_browser`. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_sign_in_device(
+    seatlock_client *client, seatlock_consent_flags consent, uint32_t timeout_ms,
+    seatlock_operation *operation, seatlock_error *error);
 
-/**
- * Forgets sign-in and license on this computer, as `seatlock_client_forget` does, and tells the issuer that the sign-in is
- * over, if it can be told. Release the seat first if another computer should have it. Returns at once; see
- * `seatlock_client_activate`. The operation ends with SEATLOCK_ERROR_STORE_UNWRITABLE when the license is still on disk.
- * [any thread]
- */
-int32_t seatlock_client_sign_out(const struct seatlock_client *client,
-                                 uint64_t *operation,
-                                 struct seatlock_error *error);
+/** Forgets sign-in and license on this computer, as `seatlock_client_forget` does, and tells the
+ *  issuer that the sign-in is over, if it can be told. Release the seat first if another computer
+ *  should have it. Returns at once; see `seatlock_client_activate`. The operation ends with
+ *  SEATLOCK_ERROR_STORE_UNWRITABLE when the license is still on disk. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_sign_out(
+    seatlock_client *client, seatlock_operation *operation, seatlock_error *error);
 
-/**
- * Forgets token and license on this computer. The seat stays bound to it on the server: release it first if
- * another computer should have it. Returns at once; see `seatlock_client_activate`. The operation ends with
- * SEATLOCK_ERROR_STORE_UNWRITABLE when the license is still on disk. [any thread]
- */
-int32_t seatlock_client_forget(const struct seatlock_client *client,
-                               uint64_t *operation,
-                               struct seatlock_error *error);
+/** Forgets token and license on this computer. The seat stays bound to it on the server: release it
+ *  first if another computer should have it. Returns at once; see `seatlock_client_activate`. The
+ *  operation ends with SEATLOCK_ERROR_STORE_UNWRITABLE when the license is still on disk.
+ *  [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_forget(
+    seatlock_client *client, seatlock_operation *operation, seatlock_error *error);
 
-/**
- * Asks for a lease by a file at `path`, for a machine without a network: somebody carries it to the server, and
- * `seatlock_client_import_file` takes the file that comes back. Token and consent as for `seatlock_client_activate`;
- * with SEATLOCK_REMEMBER_TOKEN the host may be closed meanwhile. The token is not in the file. A file at `path` is
- * replaced, a folder, a pipe or a device is not; the present license stays as it is. Returns at once; see
- * `seatlock_client_activate`. The operation ends with SEATLOCK_ERROR_FILE_UNUSABLE when the file can not be written.
- * [any thread]
- */
-int32_t seatlock_client_request_file(const struct seatlock_client *client,
-                                     const char *token,
-                                     uint32_t consent,
-                                     const char *path,
-                                     uint64_t *operation,
-                                     struct seatlock_error *error);
+/** Asks for a lease by a file at `path`, for a machine without a network: somebody carries it to
+ *  the server, and `seatlock_client_import_file` takes the file that comes back. Token and consent
+ *  as for `seatlock_client_activate`; with SEATLOCK_CONSENT_REMEMBER the host may be closed
+ *  meanwhile. The token is not in the file. A file at `path` is replaced, a folder, a pipe or a
+ *  device is not; the present license stays as it is. Returns at once; see
+ *  `seatlock_client_activate`. The operation ends with SEATLOCK_ERROR_FILE_UNUSABLE when the file
+ *  cannot be written. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_request_file(
+    seatlock_client *client, const char *token, seatlock_consent_flags consent, const char *path,
+    seatlock_operation *operation, seatlock_error *error);
 
-/**
- * Takes the lease file that answers the last request file. Returns at once; see `seatlock_client_activate`. The
- * operation ends with SEATLOCK_ERROR_FILE_UNUSABLE, or with what is wrong with the lease:
- * SEATLOCK_ERROR_REPLAYED_RESPONSE when it answers another request, SEATLOCK_ERROR_MACHINE_MISMATCH,
- * SEATLOCK_ERROR_BAD_SIGNATURE, SEATLOCK_ERROR_LEASE_EXPIRED, SEATLOCK_ERROR_NO_TOKEN when the host was closed since a
- * request whose token was not to be remembered. Nothing has changed then. [any thread]
- */
-int32_t seatlock_client_import_file(const struct seatlock_client *client,
-                                    const char *path,
-                                    uint64_t *operation,
-                                    struct seatlock_error *error);
+/** Takes the lease file that answers the last request file. Returns at once; see
+ *  `seatlock_client_activate`. The operation ends with SEATLOCK_ERROR_FILE_UNUSABLE, or with what
+ *  is wrong with the lease: SEATLOCK_ERROR_REPLAYED_RESPONSE when it answers another request,
+ *  SEATLOCK_ERROR_MACHINE_MISMATCH, SEATLOCK_ERROR_BAD_SIGNATURE, SEATLOCK_ERROR_LEASE_EXPIRED,
+ *  SEATLOCK_ERROR_NO_TOKEN when the host was closed since a request whose token was not to be
+ *  remembered. Nothing has changed then. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_import_file(
+    seatlock_client *client, const char *path, seatlock_operation *operation,
+    seatlock_error *error);
 
-/**
- * Gives the license up and writes a file at `path` that confirms it: brought to the server, it frees the seat. May be
- * repeated when the file was lost. Returns at once; see `seatlock_client_activate`. The operation ends with
- * SEATLOCK_ERROR_NO_TOKEN when there is no license to give up, with SEATLOCK_ERROR_STORE_UNWRITABLE when it can not be
- * given up, and with SEATLOCK_ERROR_FILE_UNUSABLE when it was but the file can not be written. [any thread]
- */
-int32_t seatlock_client_release_file(const struct seatlock_client *client,
-                                     const char *path,
-                                     uint64_t *operation,
-                                     struct seatlock_error *error);
+/** Gives the license up and writes a file at `path` that confirms it: brought to the server, it
+ *  frees the seat. May be repeated when the file was lost. Returns at once; see
+ *  `seatlock_client_activate`. The operation ends with SEATLOCK_ERROR_NO_TOKEN when there is no
+ *  license to give up, with SEATLOCK_ERROR_STORE_UNWRITABLE when it cannot be given up, and with
+ *  SEATLOCK_ERROR_FILE_UNUSABLE when it was but the file cannot be written. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_release_file(
+    seatlock_client *client, const char *path, seatlock_operation *operation,
+    seatlock_error *error);
 
-/**
- * Cancels an operation that has not ended: it ends at once with SEATLOCK_ERROR_CANCELLED. The server may have
- * acted already; trying again is always safe. Errors: SEATLOCK_ERROR_UNKNOWN_OPERATION. [any thread]
- */
-int32_t seatlock_client_cancel(const struct seatlock_client *client, uint64_t operation);
+/** Cancels an operation that has not ended: it ends at once with SEATLOCK_ERROR_CANCELLED. The
+ *  server may have acted already; trying again is always safe. Errors:
+ *  SEATLOCK_ERROR_UNKNOWN_OPERATION. [any thread] */
+SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_cancel(
+    seatlock_client *client, seatlock_operation operation);
 
-/**
- * Takes the oldest event. A timeout of 0 never blocks: call it so from a timer of the host until it returns
- * SEATLOCK_NOTHING. `timeout_ms` is in milliseconds. Of events that nobody takes the newest 256 are kept.
- * [any thread]
- */
-int32_t seatlock_client_next_event(const struct seatlock_client *client,
-                                   uint32_t timeout_ms,
-                                   struct seatlock_event *event);
+/* ---- Events ---------------------------------------------------------------------------------- */
 
-/**
- * Waits until an operation has ended and takes its event, which `seatlock_client_next_event` then never shows.
- * An event is taken once: while one thread waits here, no other should take events.
- * For programs without a UI thread. SEATLOCK_NOTHING when `timeout_ms` milliseconds went by first.
- * Errors: SEATLOCK_ERROR_UNKNOWN_OPERATION. [any thread, blocks]
- */
-int32_t seatlock_client_wait(const struct seatlock_client *client,
-                             uint64_t operation,
-                             uint32_t timeout_ms,
-                             struct seatlock_event *event);
+/** Kind of an event. Ignore kinds that you do not know: later versions may add some. */
+typedef uint32_t seatlock_event_kind;
 
-/**
- * Reads the lock state. Never blocks, never allocates, touches neither disk nor network: call it as often as you
- * like, from a draw callback if need be. [any thread]
- */
-int32_t seatlock_client_status(const struct seatlock_client *client,
-                               struct seatlock_status *status);
+enum {
+    /** An operation ended; `operation` says which, `code` how. */
+    SEATLOCK_EVENT_OPERATION = 1,
+    /** The lock state or its reason changed; `code` is the new reason. */
+    SEATLOCK_EVENT_STATUS = 2,
+    /** Something the user should know that does not change the license; `code` says what, such as
+     *  SEATLOCK_ERROR_STORE_UNWRITABLE. */
+    SEATLOCK_EVENT_NOTICE = 3,
+    /** A person is to sign in: open the page of SEATLOCK_TEXT_SIGN_IN_URL, or show it with
+     *  SEATLOCK_TEXT_SIGN_IN_CODE. The message says so in words. */
+    SEATLOCK_EVENT_SIGN_IN = 4,
+};
+
+/** One event. Initialise it with SEATLOCK_EVENT_INIT. */
+typedef struct seatlock_event {
+    /** Size of the struct, set by the caller; after a call, how much of it was filled. */
+    uint32_t struct_size;
+    /** What happened. */
+    seatlock_event_kind kind;
+    /** The operation that ended, 0 for other kinds. */
+    seatlock_operation operation;
+    /** How it ended, what changed, or what to notice. */
+    seatlock_result code;
+    /** HTTP status that was received, 0 for none. */
+    uint32_t http_status;
+    /** Unix seconds from which a new try makes sense, 0 when unknown. */
+    int64_t available_at;
+    /** One or more sentences for a person: UTF-8, NUL-terminated. Never holds a token. */
+    char message[512];
+} seatlock_event;
+#define SEATLOCK_EVENT_INIT {sizeof(seatlock_event), 0, 0, 0, 0, 0, {0}}
+
+/** Takes the oldest event. A timeout of 0 never blocks: call it so from a timer of the host until
+ *  it returns SEATLOCK_NOTHING. Of events that nobody takes the newest 256 are kept.
+ *  [any thread, blocks] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_next_event(
+    seatlock_client *client, uint32_t timeout_ms, seatlock_event *event);
+
+/** Waits until an operation has ended and takes its event, which `seatlock_client_next_event` then
+ *  never shows. An event is taken once: while one thread waits here, no other should take events.
+ *  For programs without a UI thread. SEATLOCK_NOTHING when the time went by first. Errors:
+ *  SEATLOCK_ERROR_UNKNOWN_OPERATION. [any thread, blocks] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_wait(
+    seatlock_client *client, seatlock_operation operation, uint32_t timeout_ms,
+    seatlock_event *event);
 
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+}
+#endif
 
-#endif  /* SEATLOCK_H */
+#endif /* SEATLOCK_H */

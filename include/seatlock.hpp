@@ -1,11 +1,14 @@
 // seatlock for C++17: a thin, header-only layer over seatlock.h, which says what every call means.
 //
-// Objects close and free themselves. Nothing is thrown and no run-time type information is needed, so it also
-// compiles with -fno-exceptions -fno-rtti. Every call that can fail answers a result that must be looked at:
+// Objects close and free themselves. Nothing is thrown and no run-time type information is needed,
+// so it also compiles with -fno-exceptions -fno-rtti. Every call that can fail answers a result
+// that must be looked at:
 //
 //     auto opened = seatlock::client::open(options);
 //     if (!opened) return show(opened.error().message);
-//     seatlock::client client = std::move(*opened);
+//     seatlock::client client = *std::move(opened);
+//
+// Functions that only read are const. Texts are UTF-8.
 
 #ifndef SEATLOCK_HPP
 #define SEATLOCK_HPP
@@ -13,7 +16,9 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <utility>
@@ -21,8 +26,9 @@
 #include "seatlock.h"
 
 namespace seatlock {
+inline namespace v1 {
 
-/// Every number of seatlock_code; compare with the SEATLOCK_… names.
+/// Every number of seatlock_result; its names are those of the SEATLOCK_… numbers.
 enum class code : std::int32_t {
     ok = SEATLOCK_OK,
     ok_offline = SEATLOCK_OK_OFFLINE,
@@ -51,7 +57,7 @@ enum class code : std::int32_t {
     lease_expired = SEATLOCK_ERROR_LEASE_EXPIRED,
     machine_mismatch = SEATLOCK_ERROR_MACHINE_MISMATCH,
     machine_id_unavailable = SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE,
-    clock_error = SEATLOCK_ERROR_CLOCK_ERROR,
+    clock_error = SEATLOCK_ERROR_CLOCK,
     store_unwritable = SEATLOCK_ERROR_STORE_UNWRITABLE,
     store_corrupt = SEATLOCK_ERROR_STORE_CORRUPT,
     file_unusable = SEATLOCK_ERROR_FILE_UNUSABLE,
@@ -59,7 +65,7 @@ enum class code : std::int32_t {
     not_our_server = SEATLOCK_ERROR_NOT_OUR_SERVER,
     tls_untrusted = SEATLOCK_ERROR_TLS_UNTRUSTED,
     rate_limited = SEATLOCK_ERROR_RATE_LIMITED,
-    server_error = SEATLOCK_ERROR_SERVER_ERROR,
+    server_error = SEATLOCK_ERROR_SERVER,
     maintenance = SEATLOCK_ERROR_MAINTENANCE,
     replayed_response = SEATLOCK_ERROR_REPLAYED_RESPONSE,
     bad_signature = SEATLOCK_ERROR_BAD_SIGNATURE,
@@ -78,8 +84,16 @@ enum class code : std::int32_t {
     busy = SEATLOCK_ERROR_BUSY,
 };
 
-enum class lock_state : std::uint32_t { unlocked = SEATLOCK_UNLOCKED, grace = SEATLOCK_GRACE, locked = SEATLOCK_LOCKED };
-enum class intent : std::uint32_t { launch = SEATLOCK_PING_LAUNCH, renew = SEATLOCK_PING_RENEW };
+enum class state : std::uint32_t {
+    unlocked = SEATLOCK_STATE_UNLOCKED,
+    grace = SEATLOCK_STATE_GRACE,
+    locked = SEATLOCK_STATE_LOCKED,
+};
+enum class intent : std::uint32_t {
+    launch = SEATLOCK_INTENT_LAUNCH,
+    renew = SEATLOCK_INTENT_RENEW,
+};
+/// Ignore kinds that you do not know.
 enum class event_kind : std::uint32_t {
     operation = SEATLOCK_EVENT_OPERATION,
     status = SEATLOCK_EVENT_STATUS,
@@ -99,23 +113,46 @@ enum class text : std::uint32_t {
 };
 
 /// The two check boxes beside the token.
-enum class consent : std::uint32_t { none = 0, accept_terms = SEATLOCK_ACCEPT_TERMS, remember_token = SEATLOCK_REMEMBER_TOKEN };
+enum class consent : seatlock_consent_flags {
+    none = 0,
+    terms = SEATLOCK_CONSENT_TERMS,
+    remember = SEATLOCK_CONSENT_REMEMBER,
+};
 constexpr consent operator|(consent a, consent b) noexcept {
-    return static_cast<consent>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
+    return consent{static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b)};
+}
+constexpr consent operator&(consent a, consent b) noexcept {
+    return consent{static_cast<std::uint32_t>(a) & static_cast<std::uint32_t>(b)};
+}
+constexpr consent &operator|=(consent &a, consent b) noexcept { return a = a | b; }
+constexpr consent &operator&=(consent &a, consent b) noexcept { return a = a & b; }
+
+/// Number of an operation; its outcome is an event with the same number. 0 is never one.
+using operation = seatlock_operation;
+using milliseconds = std::chrono::duration<std::uint32_t, std::milli>;
+using time_point = std::chrono::time_point<std::chrono::system_clock, std::chrono::seconds>;
+
+inline const char *name(code of) noexcept {
+    return seatlock_code_name(static_cast<seatlock_result>(of));
+}
+/// What to tell a user, with blanks such as {date} not filled; events carry the filled text.
+inline const char *message(code of) noexcept {
+    return seatlock_code_text(static_cast<seatlock_result>(of));
+}
+inline const char *remedy(code of) noexcept {
+    return seatlock_code_remedy(static_cast<seatlock_result>(of));
 }
 
-/// Number of an operation; its outcome is an event with the same number.
-using operation = std::uint64_t;
-using milliseconds = std::chrono::duration<std::uint32_t, std::milli>;
-
-inline const char *name(code c) noexcept { return seatlock_code_name(static_cast<std::int32_t>(c)); }
-inline const char *remedy(code c) noexcept { return seatlock_code_remedy(static_cast<std::int32_t>(c)); }
+/// Version of the library that was found.
+inline const char *version() noexcept { return seatlock_version(); }
+/// Whether the library that was found fits the header that this program was compiled with.
+inline bool compatible() noexcept { return seatlock_abi_version() == SEATLOCK_ABI_VERSION; }
 
 /// Why a call failed, in words for a person.
 struct failure {
-    code what = code::ok;
+    seatlock::code code = seatlock::code::ok;
     std::uint32_t http_status = 0;
-    std::int64_t available_at = 0;
+    std::optional<time_point> available_at;
     std::string message;
 };
 
@@ -125,10 +162,17 @@ public:
     result(T value) : value_(std::move(value)) {}
     result(failure why) : failure_(std::move(why)) {}
     explicit operator bool() const noexcept { return value_.has_value(); }
-    T &operator*() noexcept { return *value_; }
-    const T &operator*() const noexcept { return *value_; }
+    T &operator*() & noexcept { return *value_; }
+    const T &operator*() const & noexcept { return *value_; }
+    T &&operator*() && noexcept { return *std::move(value_); }
     T *operator->() noexcept { return &*value_; }
     const T *operator->() const noexcept { return &*value_; }
+    template <class U> T value_or(U &&other) const & {
+        return value_.value_or(std::forward<U>(other));
+    }
+    template <class U> T value_or(U &&other) && {
+        return std::move(value_).value_or(std::forward<U>(other));
+    }
     const failure &error() const noexcept { return failure_; }
 
 private:
@@ -137,47 +181,88 @@ private:
 };
 
 struct status {
-    lock_state state = lock_state::locked;
+    seatlock::state state = seatlock::state::locked;
     code reason = code::internal;
     bool warn = false;
-    std::int64_t valid_until = 0;
-    std::int64_t next_try = 0;
-    std::int64_t confirmed_at = 0;
+    std::optional<time_point> valid_until;
+    std::optional<time_point> next_try;
+    std::optional<time_point> confirmed_at;
     std::uint64_t generation = 0;
-    bool licensed() const noexcept { return state != lock_state::locked; }
+    bool licensed() const noexcept { return state == state::unlocked || state == state::grace; }
 };
 
 struct event {
     event_kind kind = event_kind::operation;
     seatlock::operation operation = 0;
-    code what = code::nothing;
+    seatlock::code code = seatlock::code::nothing;
     std::uint32_t http_status = 0;
-    std::int64_t available_at = 0;
+    std::optional<time_point> available_at;
     std::string message;
 };
 
 namespace detail {
 
-template <class Raw> Raw raw() noexcept {
-    Raw value{};
-    value.struct_size = sizeof value;
-    return value;
+inline std::optional<time_point> time(std::int64_t seconds) noexcept {
+    if (seconds == 0)
+        return std::nullopt;
+    return time_point{std::chrono::seconds{seconds}};
 }
 
 /// The detail, or the code's own text for functions that report none.
-inline failure fail(std::int32_t number, const seatlock_error &error) {
+inline failure fail(seatlock_result number, const seatlock_error &error = SEATLOCK_ERROR_INIT) {
     const char *message = error.message[0] != '\0' ? error.message : seatlock_code_text(number);
-    return {static_cast<code>(number), error.http_status, error.available_at, message};
+    return {code{number}, error.http_status, time(error.available_at), message};
 }
 
 inline event taken(const seatlock_event &from) {
-    return {static_cast<event_kind>(from.kind), from.operation,    static_cast<code>(from.code),
-            from.http_status,                   from.available_at, from.message};
+    return {event_kind{from.kind}, from.operation,          code{from.code},
+            from.http_status,      time(from.available_at), from.message};
 }
+
+/// Asks until the text fits: it may grow between two calls.
+template <class Ask> seatlock_result read(std::string &found, Ask ask) {
+    std::size_t size = 0;
+    seatlock_result number = SEATLOCK_OK;
+    while ((number = ask(found.data(), found.size(), &size)) == SEATLOCK_ERROR_BUFFER_TOO_SMALL)
+        found.resize(size);
+    found.resize(std::strlen(found.c_str()));
+    return number;
+}
+
+/// As C takes it.
+template <class T> T plain(T value) noexcept { return value; }
+inline const char *plain(const std::string &value) noexcept { return value.c_str(); }
+inline std::uint32_t plain(bool value) noexcept { return value ? 1U : 0U; }
+inline std::uint32_t plain(milliseconds value) noexcept { return value.count(); }
+inline std::uint32_t plain(consent value) noexcept { return static_cast<std::uint32_t>(value); }
+inline std::uint32_t plain(intent value) noexcept { return static_cast<std::uint32_t>(value); }
+
+using wake = std::function<void()>;
+
+/// One that leaves by an exception ends the process; one whose thread the host ends harms nobody.
+inline void SEATLOCK_CALL call(void *context) { (*static_cast<wake *>(context))(); }
 
 } // namespace detail
 
-/// How a client is to be opened. Setters can be chained: the first refusal is kept, and client::open reports it.
+/// This computer's machine id for a product, without a client; `supplied` is used in place of the
+/// operating system's identifier.
+inline result<std::string> machine_id(const std::string &product,
+                                      const std::optional<std::string> &supplied = std::nullopt) {
+    seatlock_error error = SEATLOCK_ERROR_INIT;
+    std::string id;
+    const char *given = supplied ? supplied->c_str() : nullptr;
+    auto ask = [&](char *to, std::size_t capacity, std::size_t *needed) {
+        return seatlock_machine_id(product.c_str(), given, to, capacity, needed, &error);
+    };
+    if (seatlock_result number = detail::read(id, ask); number != SEATLOCK_OK)
+        return detail::fail(number, error);
+    return id;
+}
+
+class client;
+
+/// How a client is to be opened. Setters can be chained: the first refusal is kept, and
+/// client::open reports it.
 class options {
 public:
     options() noexcept {
@@ -186,166 +271,235 @@ public:
         raw_.reset(made);
     }
 
-    options &product(const char *name) { return set(seatlock_options_set_product, name); }
-    options &server(const char *url) { return set(seatlock_options_set_server, url); }
-    options &issuer(const char *name) { return set(seatlock_options_set_issuer, name); }
-    options &root_key(const char *x) { return set(seatlock_options_add_root_key, x); }
-    options &lease_key(const char *x) { return set(seatlock_options_add_lease_key, x); }
-    options &state_folder(const char *path) { return set(seatlock_options_set_state_folder, path); }
-    options &machine_id(const char *id) { return set(seatlock_options_set_machine_id, id); }
-    options &proxy(const char *url) { return set(seatlock_options_set_proxy, url); }
-    options &ca_certificates(const std::string &pem) {
-        return set(seatlock_options_add_ca_certificates, reinterpret_cast<const std::uint8_t *>(pem.data()), pem.size());
+    options &product(const std::string &name) { return set(seatlock_options_set_product, name); }
+    options &server(const std::string &url) { return set(seatlock_options_set_server, url); }
+    options &issuer(const std::string &name) { return set(seatlock_options_set_issuer, name); }
+    options &root_key(const std::string &x) { return set(seatlock_options_add_root_key, x); }
+    options &lease_key(const std::string &x) { return set(seatlock_options_add_lease_key, x); }
+    options &state_folder(const std::string &path) {
+        return set(seatlock_options_set_state_folder, path);
     }
-    options &host(const char *name, const char *version) { return set(seatlock_options_set_host, name, version); }
-    options &terms(const char *version) { return set(seatlock_options_set_terms, version); }
-    options &background(bool enabled) { return set(seatlock_options_set_background, enabled ? 1U : 0U); }
-    options &network_allowed(bool allowed) { return set(seatlock_options_set_network_allowed, allowed ? 1U : 0U); }
-    options &issuer_url(const char *url) { return set(seatlock_options_set_issuer_url, url); }
-    options &client_id(const char *id) { return set(seatlock_options_set_client_id, id); }
-    options &client_secret(const char *secret) { return set(seatlock_options_set_client_secret, secret); }
-    options &scopes(const char *names) { return set(seatlock_options_set_scopes, names); }
-    options &audience(const char *name) { return set(seatlock_options_set_audience, name); }
-    options &account_folder(const char *path) { return set(seatlock_options_set_account_folder, path); }
-    /// `context` must outlive every client that is opened with these options. The function is noexcept, as in
-    /// `wake([](void *window) noexcept { … }, this)`: no frame of the library could catch what it throws.
-    options &wake(void (*function)(void *) noexcept, void *context) {
-        return set(seatlock_options_set_wake, seatlock_wake{function}, context);
+    options &machine_id(const std::string &id) { return set(seatlock_options_set_machine_id, id); }
+    options &proxy(const std::string &url) { return set(seatlock_options_set_proxy, url); }
+    options &ca_certificates(const std::string &pem) {
+        auto bytes = reinterpret_cast<const std::uint8_t *>(pem.data());
+        return set(seatlock_options_add_ca_certificates, bytes, pem.size());
+    }
+    options &host(const std::string &name, const std::string &version) {
+        return set(seatlock_options_set_host, name, version);
+    }
+    options &terms(const std::string &version) { return set(seatlock_options_set_terms, version); }
+    options &background(bool enabled) { return set(seatlock_options_set_background, enabled); }
+    options &network_allowed(bool allowed) {
+        return set(seatlock_options_set_network_allowed, allowed);
+    }
+    options &issuer_url(const std::string &url) {
+        return set(seatlock_options_set_issuer_url, url);
+    }
+    options &client_id(const std::string &id) { return set(seatlock_options_set_client_id, id); }
+    options &client_secret(const std::string &secret) {
+        return set(seatlock_options_set_client_secret, secret);
+    }
+    options &scopes(const std::string &names) { return set(seatlock_options_set_scopes, names); }
+    options &audience(const std::string &name) { return set(seatlock_options_set_audience, name); }
+    options &account_folder(const std::string &path) {
+        return set(seatlock_options_set_account_folder, path);
+    }
+    /// Called when an event is waiting, on a thread of the library, as in
+    /// `wake([this] { post_to_my_loop(); })`. Clients that are opened with it keep it alive. An
+    /// exception that leaves it ends the process.
+    options &wake(std::function<void()> function) {
+        auto kept = std::make_shared<detail::wake>(std::move(function));
+        void *context = kept.get();
+        set(seatlock_options_set_wake, *kept ? detail::call : nullptr, context);
+        if (first_ == SEATLOCK_OK)
+            wake_ = std::move(kept);
+        return *this;
     }
 
     const seatlock_options *get() const noexcept { return raw_.get(); }
     /// The first refusal, code::ok when there was none.
-    failure refused() const { return first_ == SEATLOCK_OK ? failure{} : detail::fail(first_, error_); }
+    failure refused() const {
+        return first_ == SEATLOCK_OK ? failure{} : detail::fail(first_, error_);
+    }
 
 private:
+    friend class client;
+
     struct freer {
         void operator()(seatlock_options *raw) const noexcept { seatlock_options_free(raw); }
     };
 
-    template <class Function, class... Arguments> options &set(Function function, Arguments... arguments) {
+    template <class Function, class... Arguments>
+    options &set(Function function, const Arguments &...given) {
         if (first_ == SEATLOCK_OK)
-            first_ = function(raw_.get(), arguments..., &error_);
+            first_ = function(raw_.get(), detail::plain(given)..., &error_);
         return *this;
     }
 
     std::unique_ptr<seatlock_options, freer> raw_;
-    seatlock_error error_ = detail::raw<seatlock_error>();
-    std::int32_t first_ = SEATLOCK_OK;
+    std::shared_ptr<detail::wake> wake_;
+    seatlock_error error_ = SEATLOCK_ERROR_INIT;
+    seatlock_result first_ = SEATLOCK_OK;
 };
 
-/// An open license. Its functions may be called from any thread; it is closed when the object dies, which takes at
-/// most close_timeout even when the network hangs.
+/// An open license. Its functions may be called from any thread; it is closed when the object dies,
+/// which takes at most close_timeout even when the network hangs. One that was not opened is
+/// locked, and every other call reports code::null_pointer.
 class client {
 public:
     static constexpr milliseconds close_timeout{2000};
 
+    client() noexcept = default;
+    client(client &&other) noexcept
+        : wake_(std::move(other.wake_)), raw_(std::exchange(other.raw_, nullptr)) {}
+    client &operator=(client &&other) noexcept {
+        client old(std::move(*this));
+        wake_ = std::move(other.wake_);
+        raw_ = std::exchange(other.raw_, nullptr);
+        return *this;
+    }
+    ~client() { close(); }
+
     static result<client> open(const options &from) {
-        if (failure refused = from.refused(); refused.what != code::ok)
+        if (failure refused = from.refused(); refused.code != code::ok)
             return refused;
-        seatlock_error error = detail::raw<seatlock_error>();
+        seatlock_error error = SEATLOCK_ERROR_INIT;
         seatlock_client *raw = nullptr;
-        if (std::int32_t number = seatlock_client_open(from.get(), &raw, &error); number < 0)
+        if (seatlock_result number = seatlock_client_open(from.get(), &raw, &error); number < 0)
             return detail::fail(number, error);
-        return client(raw);
+        return client(raw, from.wake_);
     }
 
-    /// Ends it earlier, or within another time. Every later call reports code::null_pointer.
-    void close(milliseconds timeout = close_timeout) noexcept { seatlock_client_close(raw_.release(), timeout.count()); }
+    explicit operator bool() const noexcept { return raw_ != nullptr; }
+
+    /// Ends it earlier, or within another time.
+    seatlock::code close(milliseconds timeout = close_timeout) noexcept {
+        seatlock_client *raw = std::exchange(raw_, nullptr);
+        seatlock_result number = seatlock_client_close(raw, timeout.count());
+        // A wake function that was not seen to end keeps what it uses, for good.
+        if (number != SEATLOCK_OK && wake_)
+            new (std::nothrow) std::shared_ptr<detail::wake>(wake_);
+        wake_.reset();
+        return seatlock::code{number};
+    }
 
     /// Never blocks. Locked when there is no answer, such as in a forked child.
     seatlock::status status() const noexcept {
-        seatlock_status now = detail::raw<seatlock_status>();
-        if (std::int32_t number = seatlock_client_status(raw_.get(), &now); number < 0)
-            return {lock_state::locked, static_cast<code>(number), false, 0, 0, 0, 0};
-        return {static_cast<lock_state>(now.lock_state), static_cast<code>(now.reason), now.warn != 0,
-                now.valid_until, now.next_try, now.confirmed_at, now.generation};
+        seatlock_status now = SEATLOCK_STATUS_INIT;
+        seatlock::status answer;
+        if (seatlock_result number = seatlock_client_status(raw_, &now); number < 0) {
+            answer.reason = code{number};
+            return answer;
+        }
+        return {state{now.state},
+                code{now.reason},
+                now.warn != 0,
+                detail::time(now.valid_until),
+                detail::time(now.next_try),
+                detail::time(now.confirmed_at),
+                now.generation};
     }
 
     /// A text about the client, empty when there is none now.
-    std::string text(seatlock::text what) const {
-        std::size_t size = 0;
+    std::string text(seatlock::text which) const {
         std::string found;
-        // The text may grow between two calls, so ask until it fits.
-        while (seatlock_client_text(raw_.get(), static_cast<std::uint32_t>(what), found.data(), found.size(), &size) ==
-               SEATLOCK_ERROR_BUFFER_TOO_SMALL)
-            found.resize(size);
-        found.resize(std::strlen(found.c_str()));
+        auto number = static_cast<seatlock_text>(which);
+        detail::read(found, [&](char *to, std::size_t capacity, std::size_t *needed) {
+            return seatlock_client_text(raw_, number, to, capacity, needed);
+        });
         return found;
     }
 
     /// Forbids or allows all use of the network. False when SEATLOCK_OFFLINE keeps it off.
-    bool allow_network(bool allowed) const noexcept {
-        return seatlock_client_allow_network(raw_.get(), allowed ? 1U : 0U, nullptr) == SEATLOCK_OK;
+    bool allow_network(bool allowed) noexcept {
+        return seatlock_client_allow_network(raw_, allowed ? 1U : 0U, nullptr) == SEATLOCK_OK;
     }
 
-    bool has_entitlement(const char *entitlement) const noexcept {
-        return seatlock_client_has_entitlement(raw_.get(), entitlement) == SEATLOCK_OK;
+    bool has_entitlement(const std::string &entitlement) const noexcept {
+        return seatlock_client_has_entitlement(raw_, entitlement.c_str()) == SEATLOCK_OK;
     }
 
-    result<operation> activate(const char *token, consent given) const {
-        return start(seatlock_client_activate, token, static_cast<std::uint32_t>(given));
+    result<operation> activate(const std::string &token, consent given) {
+        return start(seatlock_client_activate, token, given);
     }
-    result<operation> ping(intent why) const { return start(seatlock_client_ping, static_cast<std::uint32_t>(why)); }
-    result<operation> release() const { return start(seatlock_client_release); }
-    result<operation> preflight(const char *token = nullptr) const { return start(seatlock_client_preflight, token); }
-    /// For machines without a network: a request file out, a lease file in, a confirmation out when the seat is given back.
-    result<operation> request_file(const char *token, consent given, const char *path) const {
-        return start(seatlock_client_request_file, token, static_cast<std::uint32_t>(given), path);
+    result<operation> ping(intent why) { return start(seatlock_client_ping, why); }
+    result<operation> release() { return start(seatlock_client_release); }
+    /// Asks for the token in use.
+    result<operation> preflight() {
+        return start(seatlock_client_preflight, static_cast<const char *>(nullptr));
     }
-    result<operation> import_file(const char *path) const { return start(seatlock_client_import_file, path); }
-    result<operation> release_file(const char *path) const { return start(seatlock_client_release_file, path); }
+    result<operation> preflight(const std::string &token) {
+        return start(seatlock_client_preflight, token);
+    }
+    /// For machines without a network: a request file out, a lease file in, a confirmation out when
+    /// the seat is given back.
+    result<operation> request_file(const std::string &token, consent given,
+                                   const std::string &path) {
+        return start(seatlock_client_request_file, token, given, path);
+    }
+    result<operation> import_file(const std::string &path) {
+        return start(seatlock_client_import_file, path);
+    }
+    result<operation> release_file(const std::string &path) {
+        return start(seatlock_client_release_file, path);
+    }
     /// Until event_kind::sign_in comes, text::sign_in_url is empty. No timeout: five minutes.
-    result<operation> sign_in_browser(consent given, bool open = true, std::chrono::duration<std::uint32_t> timeout = {}) const {
-        return start(seatlock_client_sign_in_browser, static_cast<std::uint32_t>(given), open ? 1U : 0U, timeout.count());
+    result<operation> sign_in_browser(consent given, bool open = true, milliseconds timeout = {}) {
+        return start(seatlock_client_sign_in_browser, given, open, timeout);
     }
-    result<operation> sign_in_device(consent given, std::chrono::duration<std::uint32_t> timeout = {}) const {
-        return start(seatlock_client_sign_in_device, static_cast<std::uint32_t>(given), timeout.count());
+    result<operation> sign_in_device(consent given, milliseconds timeout = {}) {
+        return start(seatlock_client_sign_in_device, given, timeout);
     }
-    result<operation> sign_out() const { return start(seatlock_client_sign_out); }
-    result<operation> forget() const { return start(seatlock_client_forget); }
+    result<operation> sign_out() { return start(seatlock_client_sign_out); }
+    result<operation> forget() { return start(seatlock_client_forget); }
     /// False when there is no such operation any more.
-    bool cancel(operation which) const noexcept { return seatlock_client_cancel(raw_.get(), which) == SEATLOCK_OK; }
+    bool cancel(operation which) noexcept {
+        return seatlock_client_cancel(raw_, which) == SEATLOCK_OK;
+    }
 
-    /// The oldest event, if there is one; a failure when none will ever come, such as in a forked child. With no timeout
-    /// it never blocks: call it from a timer of the host.
-    result<std::optional<event>> next_event(milliseconds timeout = milliseconds{0}) const {
-        seatlock_event next = detail::raw<seatlock_event>();
-        std::int32_t number = seatlock_client_next_event(raw_.get(), timeout.count(), &next);
+    /// The oldest event, if there is one; a failure when none will ever come, such as in a forked
+    /// child. With no timeout it never blocks: call it from a timer of the host.
+    result<std::optional<event>> next_event(milliseconds timeout = {}) {
+        seatlock_event next = SEATLOCK_EVENT_INIT;
+        seatlock_result number = seatlock_client_next_event(raw_, timeout.count(), &next);
         if (number < 0)
-            return detail::fail(number, detail::raw<seatlock_error>());
+            return detail::fail(number);
         return number == SEATLOCK_OK ? std::optional<event>(detail::taken(next)) : std::nullopt;
     }
 
-    /// Waits until an operation has ended: for programs without a window. code::nothing when time ran out.
-    result<event> wait(operation which, milliseconds timeout) const {
-        seatlock_event end = detail::raw<seatlock_event>();
-        std::int32_t number = seatlock_client_wait(raw_.get(), which, timeout.count(), &end);
+    /// Waits until an operation has ended: for programs without a window. code::nothing when time
+    /// ran out.
+    result<event> wait(operation which, milliseconds timeout) {
+        seatlock_event end = SEATLOCK_EVENT_INIT;
+        seatlock_result number = seatlock_client_wait(raw_, which, timeout.count(), &end);
         if (number != SEATLOCK_OK)
-            return detail::fail(number, detail::raw<seatlock_error>());
+            return detail::fail(number);
         return detail::taken(end);
     }
 
-    const seatlock_client *get() const noexcept { return raw_.get(); }
+    seatlock_client *get() noexcept { return raw_; }
+    const seatlock_client *get() const noexcept { return raw_; }
 
 private:
-    struct closer {
-        void operator()(seatlock_client *raw) const noexcept { seatlock_client_close(raw, close_timeout.count()); }
-    };
-
-    explicit client(seatlock_client *raw) noexcept : raw_(raw) {}
+    client(seatlock_client *raw, std::shared_ptr<detail::wake> wake) noexcept
+        : wake_(std::move(wake)), raw_(raw) {}
 
     template <class Function, class... Arguments>
-    result<operation> start(Function function, Arguments... arguments) const {
-        seatlock_error error = detail::raw<seatlock_error>();
+    result<operation> start(Function function, const Arguments &...given) {
+        seatlock_error error = SEATLOCK_ERROR_INIT;
         operation number = 0;
-        if (std::int32_t refused = function(raw_.get(), arguments..., &number, &error); refused < 0)
+        if (seatlock_result refused = function(raw_, detail::plain(given)..., &number, &error);
+            refused < 0)
             return detail::fail(refused, error);
         return number;
     }
 
-    std::unique_ptr<seatlock_client, closer> raw_;
+    std::shared_ptr<detail::wake> wake_;
+    seatlock_client *raw_ = nullptr;
 };
 
+} // namespace v1
 } // namespace seatlock
 
 #endif // SEATLOCK_HPP

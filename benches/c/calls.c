@@ -21,7 +21,7 @@ static int64_t open_again(const seatlock_options *options)
     seatlock_client *client = open_client(options);
     uint32_t state = lock_state(client);
     int64_t took = now_ns() - begin;
-    REQUIRE(state == SEATLOCK_UNLOCKED || state == SEATLOCK_GRACE);
+    REQUIRE(state == SEATLOCK_STATE_UNLOCKED || state == SEATLOCK_STATE_GRACE);
     REQUIRE(seatlock_client_close(client, 5000) == SEATLOCK_OK);
     return took;
 }
@@ -30,7 +30,7 @@ static int64_t ping(seatlock_client *client)
 {
     uint64_t operation = 0;
     int64_t begin = now_ns();
-    REQUIRE(seatlock_client_ping(client, SEATLOCK_PING_LAUNCH, &operation, NULL) == SEATLOCK_OK);
+    REQUIRE(seatlock_client_ping(client, SEATLOCK_INTENT_LAUNCH, &operation, NULL) == SEATLOCK_OK);
     finish(client, operation);
     return now_ns() - begin;
 }
@@ -53,9 +53,9 @@ int main(int argc, char **argv)
         int64_t took = 0;
         word[strcspn(word, "\n")] = '\0';
         if (strcmp(word, "remember") == 0)
-            took = activation(client, token, SEATLOCK_ACCEPT_TERMS | SEATLOCK_REMEMBER_TOKEN);
+            took = activation(client, token, SEATLOCK_CONSENT_TERMS | SEATLOCK_CONSENT_REMEMBER);
         else if (strcmp(word, "forget") == 0)
-            took = activation(client, token, SEATLOCK_ACCEPT_TERMS);
+            took = activation(client, token, SEATLOCK_CONSENT_TERMS);
         else if (strcmp(word, "ping") == 0)
             took = ping(client);
         else if (strcmp(word, "open") == 0)

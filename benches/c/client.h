@@ -26,7 +26,7 @@ static inline seatlock_options *options_of(char **argv)
 static inline seatlock_client *open_client(const seatlock_options *options)
 {
     seatlock_client *client = NULL;
-    seatlock_error error = {.struct_size = sizeof error};
+    seatlock_error error = SEATLOCK_ERROR_INIT;
     if (seatlock_client_open(options, &client, &error) != SEATLOCK_OK)
         fprintf(stderr, "open: %s\n", error.message);
     REQUIRE(client != NULL);
@@ -35,7 +35,7 @@ static inline seatlock_client *open_client(const seatlock_options *options)
 
 static inline void finish(seatlock_client *client, uint64_t operation)
 {
-    seatlock_event event = {.struct_size = sizeof event};
+    seatlock_event event = SEATLOCK_EVENT_INIT;
     REQUIRE(seatlock_client_wait(client, operation, 20000, &event) == SEATLOCK_OK);
     if (event.code != SEATLOCK_OK)
         fprintf(stderr, "code %d: %s\n", (int)event.code, event.message);
@@ -51,9 +51,9 @@ static inline void activate(seatlock_client *client, const char *token, uint32_t
 
 static inline uint32_t lock_state(seatlock_client *client)
 {
-    seatlock_status status = {.struct_size = sizeof status};
+    seatlock_status status = SEATLOCK_STATUS_INIT;
     REQUIRE(seatlock_client_status(client, &status) == SEATLOCK_OK);
-    return status.lock_state;
+    return status.state;
 }
 
 #endif

@@ -31,7 +31,7 @@ static void child(int64_t begin, char **argv)
 {
     seatlock_options *options = NULL;
     seatlock_client *client = NULL;
-    seatlock_status status = {.struct_size = sizeof status};
+    seatlock_status status = SEATLOCK_STATUS_INIT;
 
     int64_t started = now_ns();
     void *library = dlopen(argv[LIBRARY], RTLD_NOW | RTLD_LOCAL);
@@ -58,7 +58,7 @@ static void child(int64_t begin, char **argv)
     REQUIRE(p_seatlock_client_status(client, &status) == SEATLOCK_OK);
     int64_t answered = now_ns();
 
-    REQUIRE(status.lock_state == SEATLOCK_UNLOCKED || status.lock_state == SEATLOCK_GRACE);
+    REQUIRE(status.state == SEATLOCK_STATE_UNLOCKED || status.state == SEATLOCK_STATE_GRACE);
     printf("load %lld\nset_options %lld\n", (long long)(loaded - started), (long long)(set - loaded));
     printf("open %lld\nanswer %lld\n", (long long)(opened - set), (long long)(answered - started));
     printf("process_answer %lld\n", (long long)(answered - begin));

@@ -58,12 +58,12 @@ static pthread_barrier_t together;
 
 static double status_ns(void)
 {
-    seatlock_status status = {.struct_size = sizeof status};
+    seatlock_status status = SEATLOCK_STATUS_INIT;
     int64_t begin = now_ns();
     for (int call = 0; call < CALLS; call++)
         seatlock_client_status(client, &status);
     int64_t took = now_ns() - begin;
-    REQUIRE(status.lock_state == SEATLOCK_UNLOCKED);
+    REQUIRE(status.state == SEATLOCK_STATE_UNLOCKED);
     return (double)took / CALLS;
 }
 
@@ -89,7 +89,7 @@ static void *one_of_two(void *print)
 
 static long allocations_of_status(int calls)
 {
-    seatlock_status status = {.struct_size = sizeof status};
+    seatlock_status status = SEATLOCK_STATUS_INIT;
     long before = allocations;
     for (int call = 0; call < calls; call++)
         seatlock_client_status(client, &status);
@@ -123,7 +123,7 @@ int main(int argc, char **argv)
     REQUIRE(argc == ARGUMENTS && fgets(token, sizeof token, stdin) != NULL);
     seatlock_options *options = options_of(argv);
     client = open_client(options);
-    activate(client, token, SEATLOCK_ACCEPT_TERMS | SEATLOCK_REMEMBER_TOKEN);
+    activate(client, token, SEATLOCK_CONSENT_TERMS | SEATLOCK_CONSENT_REMEMBER);
 
     status_ns(); /* warms up */
     for (int run = 0; run < RUNS; run++)

@@ -13,13 +13,12 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* How the program ends: a script can tell a lock from a mistake. */
 enum { LICENSED = 0, FAILED = 1, USAGE = 2, LOCKED = 3 };
 
 /* What happened, the code for support, and what a person can do about it. */
-static int explain(const char *what, int32_t code, const char *message)
+static int explain(const char *what, seatlock_result code, const char *message)
 {
     fprintf(stderr, "%s: %s (%s)\n", what, message[0] ? message : seatlock_code_text(code), seatlock_code_name(code));
     fprintf(stderr, "%s: %s\n", what, seatlock_code_remedy(code));
@@ -27,20 +26,12 @@ static int explain(const char *what, int32_t code, const char *message)
 }
 
 /* Every failed call leaves its detail in a struct of ours; the library allocates nothing for it. */
-static int fail(const char *what, int32_t code, const seatlock_error *error)
+static int fail(const char *what, seatlock_result code, const seatlock_error *error)
 {
     return explain(what, code, error->message);
 }
 
-static seatlock_error no_error(void)
-{
-    seatlock_error error;
-    memset(&error, 0, sizeof error);
-    error.struct_size = sizeof error;
-    return error;
-}
-
-static void show_text(const seatlock_client *client, const char *label, uint32_t what)
+static void show_text(const seatlock_client *client, const char *label, seatlock_text what)
 {
     size_t needed = 0;
     char *text;
@@ -61,34 +52,34 @@ static void show_time(const char *label, int64_t seconds)
 }
 
 /* Costs next to nothing: a plug-in may ask before every drawing. */
-static uint32_t lock_state(const seatlock_client *client, seatlock_status *status)
+static seatlock_state lock_state(const seatlock_client *client, seatlock_status *status)
 {
-    memset(status, 0, sizeof *status);
-    status->struct_size = sizeof *status;
+    static const seatlock_status unknown = SEATLOCK_STATUS_INIT;
+    *status = unknown;
     /* When even this fails, for example in a forked child, the only safe answer is "locked". */
     if (seatlock_client_status(client, status) != SEATLOCK_OK)
-        status->lock_state = SEATLOCK_LOCKED;
-    return status->lock_state;
+        status->state = SEATLOCK_STATE_LOCKED;
+    return status->state;
 }
 
 static int show_status(const seatlock_client *client)
 {
     seatlock_status status;
-    uint32_t state = lock_state(client, &status);
-    const char *name = state == SEATLOCK_UNLOCKED ? "unlocked" : state == SEATLOCK_GRACE ? "grace" : "locked";
+    seatlock_state state = lock_state(client, &status);
+    const char *name = state == SEATLOCK_STATE_UNLOCKED ? "unlocked" : state == SEATLOCK_STATE_GRACE ? "grace" : "locked";
     printf("%-14s%s (%s)\n", "license", name, seatlock_code_name(status.reason));
     show_text(client, "", SEATLOCK_TEXT_STATUS);
-    if (state == SEATLOCK_LOCKED)
+    if (state == SEATLOCK_STATE_LOCKED)
         printf("%-14s%s\n", "what to do", seatlock_code_remedy(status.reason));
     show_time("valid until", status.valid_until);
     show_time("confirmed", status.confirmed_at);
-    show_time(state == SEATLOCK_LOCKED ? "try again" : "next ping", status.next_try);
+    show_time(state == SEATLOCK_STATE_LOCKED ? "try again" : "next ping", status.next_try);
     show_text(client, "plan", SEATLOCK_TEXT_PLAN);
     show_text(client, "includes", SEATLOCK_TEXT_ENTITLEMENTS);
     show_text(client, "seat", SEATLOCK_TEXT_SEAT);
     show_text(client, "computer", SEATLOCK_TEXT_MACHINE_SHORT);
     show_text(client, "state folder", SEATLOCK_TEXT_STATE_FOLDER);
-    return state == SEATLOCK_LOCKED ? LOCKED : LICENSED;
+    return state == SEATLOCK_STATE_LOCKED ? LOCKED : LICENSED;
 }
 
 static int ended(const seatlock_event *event, const char *what, const char *done)
@@ -105,13 +96,11 @@ static int ended(const seatlock_event *event, const char *what, const char *done
 }
 
 /* For a program without a window: wait for the event of an operation. A plug-in does not wait, see watch(). */
-static int finish(seatlock_client *client, uint64_t operation, const settings *set, const char *what, const char *done)
+static int finish(seatlock_client *client, seatlock_operation operation, const settings *set, const char *what, const char *done)
 {
-    seatlock_event event;
-    seatlock_error error = no_error();
-    int32_t code;
-    memset(&event, 0, sizeof event);
-    event.struct_size = sizeof event;
+    seatlock_event event = SEATLOCK_EVENT_INIT;
+    seatlock_error error = SEATLOCK_ERROR_INIT;
+    seatlock_result code;
     code = seatlock_client_wait(client, operation, set->timeout_ms, &event);
     if (code < 0)
         return fail(what, code, &error);
@@ -126,8 +115,8 @@ static int finish(seatlock_client *client, uint64_t operation, const settings *s
 static int machine_id(const settings *set)
 {
     char id[64];
-    seatlock_error error = no_error();
-    int32_t code = seatlock_machine_id(set->product, NULL, id, sizeof id, NULL, &error);
+    seatlock_error error = SEATLOCK_ERROR_INIT;
+    seatlock_result code = seatlock_machine_id(set->product, NULL, id, sizeof id, NULL, &error);
     if (code < 0)
         return fail("machine-id", code, &error);
     puts(id);
@@ -135,17 +124,17 @@ static int machine_id(const settings *set)
 }
 
 /* Two check boxes in a dialog. Without the first nothing is sent, without the second nothing is kept. */
-static uint32_t consent(const settings *set)
+static seatlock_consent_flags consent(const settings *set)
 {
-    return (set->terms ? (uint32_t)SEATLOCK_ACCEPT_TERMS : 0U) |
-           (set->remember ? (uint32_t)SEATLOCK_REMEMBER_TOKEN : 0U);
+    return (set->terms ? (seatlock_consent_flags)SEATLOCK_CONSENT_TERMS : 0U) |
+           (set->remember ? (seatlock_consent_flags)SEATLOCK_CONSENT_REMEMBER : 0U);
 }
 
 static int activate(seatlock_client *client, const settings *set)
 {
-    seatlock_error error = no_error();
-    uint64_t operation = 0;
-    int32_t code = seatlock_client_activate(client, set->token, consent(set), &operation, &error);
+    seatlock_error error = SEATLOCK_ERROR_INIT;
+    seatlock_operation operation = 0;
+    seatlock_result code = seatlock_client_activate(client, set->token, consent(set), &operation, &error);
     if (code < 0) { /* A mistyped token never leaves the computer. */
         fail("activate", code, &error);
         return show_status(client) == LOCKED ? LOCKED : FAILED;
@@ -158,17 +147,15 @@ static int activate(seatlock_client *client, const settings *set)
 /* Takes as long as the person does. A plug-in with a window shows the same when the event comes, see timer_tick(). */
 static int sign_in(seatlock_client *client, const settings *set)
 {
-    seatlock_error error = no_error();
-    seatlock_event event;
-    uint64_t operation = 0;
+    seatlock_error error = SEATLOCK_ERROR_INIT;
+    seatlock_event event = SEATLOCK_EVENT_INIT;
+    seatlock_operation operation = 0;
     int result, shown;
-    int32_t code = set->place == PLACE_DEVICE
+    seatlock_result code = set->place == PLACE_DEVICE
                        ? seatlock_client_sign_in_device(client, consent(set), 0, &operation, &error)
                        : seatlock_client_sign_in_browser(client, consent(set), set->place == PLACE_BROWSER, 0, &operation, &error);
     if (code < 0)
         return fail("sign-in", code, &error);
-    memset(&event, 0, sizeof event);
-    event.struct_size = sizeof event;
     do {
         code = seatlock_client_next_event(client, 1000, &event);
         if (code == SEATLOCK_OK && event.kind == SEATLOCK_EVENT_SIGN_IN) {
@@ -185,9 +172,9 @@ static int sign_in(seatlock_client *client, const settings *set)
 
 static int sign_out(seatlock_client *client, const settings *set)
 {
-    seatlock_error error = no_error();
-    uint64_t operation = 0;
-    int32_t code = seatlock_client_sign_out(client, &operation, &error);
+    seatlock_error error = SEATLOCK_ERROR_INIT;
+    seatlock_operation operation = 0;
+    seatlock_result code = seatlock_client_sign_out(client, &operation, &error);
     int result = code < 0 ? fail("sign-out", code, &error) : finish(client, operation, set, "sign-out", "nothing is kept here any more");
     show_status(client);
     return result;
@@ -195,9 +182,9 @@ static int sign_out(seatlock_client *client, const settings *set)
 
 static int preflight(seatlock_client *client, const settings *set)
 {
-    seatlock_error error = no_error();
-    uint64_t operation = 0;
-    int32_t code = seatlock_client_preflight(client, set->token, &operation, &error);
+    seatlock_error error = SEATLOCK_ERROR_INIT;
+    seatlock_operation operation = 0;
+    seatlock_result code = seatlock_client_preflight(client, set->token, &operation, &error);
     if (code < 0)
         return fail("preflight", code, &error);
     return finish(client, operation, set, "preflight", "activating would work");
@@ -205,9 +192,9 @@ static int preflight(seatlock_client *client, const settings *set)
 
 static int ping(seatlock_client *client, const settings *set)
 {
-    seatlock_error error = no_error();
-    uint64_t operation = 0;
-    int32_t code = seatlock_client_ping(client, SEATLOCK_PING_LAUNCH, &operation, &error);
+    seatlock_error error = SEATLOCK_ERROR_INIT;
+    seatlock_operation operation = 0;
+    seatlock_result code = seatlock_client_ping(client, SEATLOCK_INTENT_LAUNCH, &operation, &error);
     if (code < 0)
         fail("ping", code, &error);
     else
@@ -218,9 +205,9 @@ static int ping(seatlock_client *client, const settings *set)
 
 static int release(seatlock_client *client, const settings *set)
 {
-    seatlock_error error = no_error();
-    uint64_t operation = 0;
-    int32_t code = seatlock_client_release(client, &operation, &error);
+    seatlock_error error = SEATLOCK_ERROR_INIT;
+    seatlock_operation operation = 0;
+    seatlock_result code = seatlock_client_release(client, &operation, &error);
     int result = code < 0 ? fail("release", code, &error) : finish(client, operation, set, "release", "the seat is free");
     show_status(client);
     return result;
@@ -229,9 +216,9 @@ static int release(seatlock_client *client, const settings *set)
 /* Without a network a person carries two files: the request there, the lease back. */
 static int carried(seatlock_client *client, const settings *set)
 {
-    seatlock_error error = no_error();
-    uint64_t operation = 0;
-    int32_t code;
+    seatlock_error error = SEATLOCK_ERROR_INIT;
+    seatlock_operation operation = 0;
+    seatlock_result code;
     int result, shown;
     if (set->verb == VERB_REQUEST_FILE) {
         code = seatlock_client_request_file(client, set->token, consent(set), set->path, &operation, &error);
@@ -252,9 +239,9 @@ static int carried(seatlock_client *client, const settings *set)
 
 static int forget(seatlock_client *client, const settings *set)
 {
-    seatlock_error error = no_error();
-    uint64_t operation = 0;
-    int32_t code = seatlock_client_forget(client, &operation, &error);
+    seatlock_error error = SEATLOCK_ERROR_INIT;
+    seatlock_operation operation = 0;
+    seatlock_result code = seatlock_client_forget(client, &operation, &error);
     int result = code < 0 ? fail("forget", code, &error) : finish(client, operation, set, "forget", "nothing is kept here any more");
     show_status(client);
     return result;
@@ -263,18 +250,16 @@ static int forget(seatlock_client *client, const settings *set)
 /* Set by the library's thread, read by the host's timer: no lock, no call back into the library. */
 static atomic_bool woken = true;
 
-static void wake(void *context)
+static void SEATLOCK_CALL wake(void *context)
 {
     (void)context;
     atomic_store(&woken, true);
 }
 
 /* What a timer of the host does, ten times a second: nothing at all, unless something happened. */
-static void timer_tick(const seatlock_client *client)
+static void timer_tick(seatlock_client *client)
 {
-    seatlock_event event;
-    memset(&event, 0, sizeof event);
-    event.struct_size = sizeof event;
+    seatlock_event event = SEATLOCK_EVENT_INIT;
     /* First the flag, then the events: one that comes in between sets the flag again. */
     if (!atomic_exchange(&woken, false))
         return;
@@ -290,7 +275,7 @@ static int watch(seatlock_client *client, const settings *set)
 {
     long ticks;
     /* Once when the host starts; after that the library pings by itself when the lease is due. */
-    seatlock_client_ping(client, SEATLOCK_PING_LAUNCH, NULL, NULL);
+    seatlock_client_ping(client, SEATLOCK_INTENT_LAUNCH, NULL, NULL);
     for (ticks = 0; ticks < set->seconds * 10; ticks++) {
         timer_tick(client);
         sleep_ms(100);
@@ -300,9 +285,9 @@ static int watch(seatlock_client *client, const settings *set)
 }
 
 /* Copies the settings to options. The first refusal ends it: SEATLOCK_OK is 0, so "or" reads like "and then". */
-static int32_t fill(seatlock_options *options, const settings *set, seatlock_error *error)
+static seatlock_result fill(seatlock_options *options, const settings *set, seatlock_error *error)
 {
-    int32_t code = seatlock_options_set_product(options, set->product, error);
+    seatlock_result code = seatlock_options_set_product(options, set->product, error);
     if (code == SEATLOCK_OK && set->server != NULL)
         code = seatlock_options_set_server(options, set->server, error);
     if (code == SEATLOCK_OK)
@@ -368,9 +353,9 @@ int main(int argc, char **argv)
     settings set;
     seatlock_options *options = NULL;
     seatlock_client *client = NULL;
-    seatlock_error error = no_error();
+    seatlock_error error = SEATLOCK_ERROR_INIT;
     int result = FAILED;
-    int32_t code;
+    seatlock_result code;
 
     /* So that both outputs keep their order when somebody reads them from one pipe. */
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ);

@@ -1,5 +1,6 @@
-// Signing in at the company's OpenID provider instead of pasting a token: in this computer's browser, or with --device
-// on a telephone. Server, key, product and provider are compiled in (see CMakeLists.txt).
+// Signing in at the company's OpenID provider instead of pasting a token: in this computer's
+// browser, or with --device on a telephone. Server, key, product and provider are compiled in (see
+// CMakeLists.txt).
 #include <seatlock.hpp>
 
 #include <iostream>
@@ -23,12 +24,19 @@ void show_page(const seatlock::client &client, const std::string &message) {
 }
 
 seatlock::event failed(const seatlock::failure &why) {
-    return {seatlock::event_kind::operation, 0, why.what, why.http_status, why.available_at, why.message};
+    seatlock::event event;
+    event.code = why.code;
+    event.http_status = why.http_status;
+    event.available_at = why.available_at;
+    event.message = why.message;
+    return event;
 }
 
-// Takes events until an operation has ended, for as long as a person needs to sign in. A plug-in with a window has no
-// such loop: a timer of the host calls next_event(), which never blocks when it is given no time.
-seatlock::event end_of(const seatlock::client &client, const seatlock::result<seatlock::operation> &started) {
+// Takes events until an operation has ended, for as long as a person needs to sign in. A plug-in
+// with a window has no such loop: a timer of the host calls next_event(), which never blocks when
+// it is given no time.
+seatlock::event end_of(seatlock::client &client,
+                       const seatlock::result<seatlock::operation> &started) {
     if (!started)
         return failed(started.error());
     for (;;) {
@@ -43,12 +51,13 @@ seatlock::event end_of(const seatlock::client &client, const seatlock::result<se
     }
 }
 
-// Asks nobody who has signed in before: the library renews that by itself until the provider ends it.
-seatlock::event launch(const seatlock::client &client, bool device) {
+// Asks nobody who has signed in before: the library renews that by itself until the provider ends
+// it.
+seatlock::event launch(seatlock::client &client, bool device) {
     seatlock::event end = end_of(client, client.ping(seatlock::intent::launch));
-    if (end.what != seatlock::code::sign_in_required)
+    if (end.code != seatlock::code::sign_in_required)
         return end;
-    auto consent = seatlock::consent::accept_terms | seatlock::consent::remember_token; // two check boxes
+    auto consent = seatlock::consent::terms | seatlock::consent::remember; // two check boxes
     return end_of(client, device ? client.sign_in_device(consent) : client.sign_in_browser(consent));
 }
 
@@ -62,16 +71,19 @@ int main(int count, char **words) {
         return (asked ? std::cout : std::cerr) << help, asked ? LICENSED : USAGE;
     }
     seatlock::options options;
-    options.product(EXAMPLE_PRODUCT).server(EXAMPLE_SERVER).root_key(EXAMPLE_ROOT_KEY).terms("2026-01");
-    options.issuer_url(EXAMPLE_ISSUER_URL).client_id(EXAMPLE_CLIENT_ID); // a public native client: no secret
+    options.product(EXAMPLE_PRODUCT).server(EXAMPLE_SERVER).root_key(EXAMPLE_ROOT_KEY);
+    options.terms("2026-01").issuer_url(EXAMPLE_ISSUER_URL);
+    options.client_id(EXAMPLE_CLIENT_ID); // a public native client: no secret
     auto client = seatlock::client::open(options);
     if (!client)
         return std::cerr << client.error().message << '\n', FAILED;
     bool leaves = word == "--sign-out";
-    seatlock::event end = leaves ? end_of(*client, client->sign_out()) : launch(*client, word == "--device");
-    bool ended_well = static_cast<std::int32_t>(end.what) >= 0;
+    seatlock::event end =
+        leaves ? end_of(*client, client->sign_out()) : launch(*client, word == "--device");
+    bool ended_well = static_cast<std::int32_t>(end.code) >= 0;
     if (!ended_well)
-        std::cerr << end.message << " (" << seatlock::name(end.what) << ")\n" << seatlock::remedy(end.what) << '\n';
+        std::cerr << end.message << " (" << seatlock::name(end.code) << ")\n"
+                  << seatlock::remedy(end.code) << '\n';
     std::cout << client->text(seatlock::text::status) << '\n';
     if (leaves)
         return ended_well ? LICENSED : FAILED;

@@ -77,7 +77,8 @@ pub(super) fn writable<T>(pointer: *mut T) -> Result<*mut T, Failure> {
 /// Copies a text and its NUL into the caller's buffer, or reports the size it needs.
 ///
 /// # Safety
-/// `buffer` has `capacity` writable bytes or is NULL with a capacity of zero; `needed` is NULL or writable.
+/// `buffer` has `capacity` writable bytes or is NULL with a capacity of zero; `needed` is NULL or
+/// writable.
 pub(super) unsafe fn write_text(
     text: &str,
     buffer: *mut c_char,
@@ -121,7 +122,8 @@ pub(super) unsafe trait Sized32 {
     const FIRST_SIZE: u32;
 }
 
-/// Checks a caller's struct before any work is done, and answers how many bytes of it may be written.
+/// Checks a caller's struct before any work is done, and answers how many bytes of it may be
+/// written.
 ///
 /// # Safety
 /// `to` is NULL or points to `struct_size` writable bytes.
@@ -138,18 +140,17 @@ pub(super) unsafe fn check_struct<T: Sized32>(to: *const T) -> Result<usize, Fai
     }
 }
 
-/// Copies `value` into the caller's struct, as far as the caller's `struct_size` reaches, and keeps that size.
+/// Copies `value` into the caller's struct, as far as the caller's `struct_size` reaches, and says there how much that is.
 ///
 /// # Safety
 /// As [`check_struct`].
 pub(super) unsafe fn write_struct<T: Sized32>(value: T, to: *mut T) -> Outcome {
     // SAFETY: the caller's promise.
     let size = unsafe { check_struct(to) }?;
-    let header = size_of::<u32>();
-    // SAFETY: `size` bytes are writable and `value` has at least as many; the size member itself is left alone.
+    // SAFETY: `size` bytes are writable, `value` has at least as many, and the first four of them are the size.
     unsafe {
-        let from = std::ptr::from_ref(&value).cast::<u8>().add(header);
-        std::ptr::copy_nonoverlapping(from, to.cast::<u8>().add(header), size - header);
+        std::ptr::copy_nonoverlapping(std::ptr::from_ref(&value).cast::<u8>(), to.cast::<u8>(), size);
+        to.cast::<u32>().write(size as u32);
     }
     Ok(Code::Ok)
 }

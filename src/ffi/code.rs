@@ -1,12 +1,15 @@
 use crate::Code;
 
-/// What functions return and what events and the status report. Zero is success, a positive number means that
-/// nothing is wrong but there is nothing to give or something to notice, a negative number is an error.
-/// Numbers are never reused. `seatlock_code_text` and `seatlock_code_remedy` explain each to a person.
+/// What functions return, and what events and the status report. Zero is success, a positive number
+/// means that nothing is wrong but there is nothing to give or something to notice, a negative
+/// number is an error. Numbers are never reused. `seatlock_code_text` and `seatlock_code_remedy`
+/// explain each to a person.
+pub type seatlock_result = i32;
+
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(dead_code, reason = "codes travel as int32_t; the enumeration is there for the header")]
-pub enum seatlock_code {
+#[expect(dead_code, reason = "codes travel as numbers; the enumeration is there for the header")]
+pub enum seatlock_result_value {
     /// Done; licensed.
     SEATLOCK_OK = 0,
     /// Licensed, working offline.
@@ -63,12 +66,12 @@ pub enum seatlock_code {
     /// The computer has no stable identity.
     SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE = -42,
     /// The computer's clock is wrong.
-    SEATLOCK_ERROR_CLOCK_ERROR = -43,
-    /// The state folder can not be written.
+    SEATLOCK_ERROR_CLOCK = -43,
+    /// The state folder cannot be written.
     SEATLOCK_ERROR_STORE_UNWRITABLE = -44,
-    /// A state file can not be read.
+    /// A state file cannot be read.
     SEATLOCK_ERROR_STORE_CORRUPT = -45,
-    /// A file that a person carries can not be read, written or understood.
+    /// A file that a person carries cannot be read, written or understood.
     SEATLOCK_ERROR_FILE_UNUSABLE = -46,
     /// No connection to the server.
     SEATLOCK_ERROR_UNREACHABLE = -50,
@@ -79,7 +82,7 @@ pub enum seatlock_code {
     /// The server asked to wait.
     SEATLOCK_ERROR_RATE_LIMITED = -53,
     /// The server failed.
-    SEATLOCK_ERROR_SERVER_ERROR = -54,
+    SEATLOCK_ERROR_SERVER = -54,
     /// The server is being maintained.
     SEATLOCK_ERROR_MAINTENANCE = -55,
     /// An old answer was repeated.
@@ -88,7 +91,7 @@ pub enum seatlock_code {
     SEATLOCK_ERROR_BAD_SIGNATURE = -57,
     /// The proxy asks for a password.
     SEATLOCK_ERROR_PROXY_AUTH_REQUIRED = -58,
-    /// Reserved: the host has switched networking off.
+    /// Networking is switched off, by the host or in the environment.
     SEATLOCK_ERROR_NETWORK_DISALLOWED = -59,
     /// An argument is not valid.
     SEATLOCK_ERROR_INVALID_ARGUMENT = -60,
@@ -115,7 +118,7 @@ pub enum seatlock_code {
 }
 
 /// The number of a code in the C interface: its table number, negative when it is an error.
-pub(super) fn number(code: Code) -> i32 {
+pub(super) fn number(code: Code) -> seatlock_result {
     let number = i32::from(code.number());
     if number < 10 { number } else { -number }
 }
@@ -136,7 +139,9 @@ mod tests {
             .iter()
             .map(|row| {
                 let prefix = if row.number < 10 { "" } else { "error_" };
-                (format!("{prefix}{}", row.name), number(row.code))
+                // An error of the clock is no "error clock error".
+                let name = row.name.trim_end_matches("_error");
+                (format!("{prefix}{name}"), number(row.code))
             })
             .collect();
         listed.sort();

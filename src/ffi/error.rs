@@ -1,22 +1,24 @@
-use super::{boundary, code};
+use super::boundary;
+use super::code::{self, seatlock_result};
 use crate::Failure;
 use std::ffi::c_char;
 
-/// Detail of a failed call, in memory of the caller. Set `struct_size` before the call; NULL is allowed wherever
-/// a pointer to it is taken. Untouched on success. Never holds a token.
+/// Detail of a failed call, in memory of the caller. Initialise it with SEATLOCK_ERROR_INIT.
+/// Untouched on success. Never holds a token.
 #[repr(C)]
 pub struct seatlock_error {
-    /// sizeof(seatlock_error), set by the caller.
+    /// Size of the struct, set by the caller; after a call, how much of it was filled.
     pub struct_size: u32,
     /// The code that the function returned.
-    pub code: i32,
+    pub code: seatlock_result,
     /// HTTP status that was received, 0 for none.
     pub http_status: u32,
-    /// Zero.
+    /// Always 0.
     pub reserved: u32,
     /// Unix seconds from which a new try makes sense, 0 when unknown.
     pub available_at: i64,
-    /// One or more sentences for a person: UTF-8, cut between characters if need be, always NUL-terminated.
+    /// One or more sentences for a person: UTF-8, cut between characters if need be, always
+    /// NUL-terminated.
     pub message: [c_char; 512],
 }
 
@@ -26,7 +28,8 @@ unsafe impl boundary::Sized32 for seatlock_error {
 }
 
 impl seatlock_error {
-    /// Fills the caller's struct. A wrong `struct_size` leaves it alone: there is nowhere to complain to.
+    /// Fills the caller's struct. A wrong `struct_size` leaves it alone: there is nowhere to
+    /// complain to.
     ///
     /// # Safety
     /// `to` is NULL or points to `struct_size` writable bytes.

@@ -1,13 +1,17 @@
+use super::boundary;
 use super::client::{seatlock_client, with_client};
-use super::{boundary, code};
+use super::code::{self, seatlock_result};
+use super::operation::seatlock_operation;
 use crate::{Code, Event, EventKind, OperationId};
 use std::ffi::c_char;
 use std::time::Duration;
 
-/// Kind of an event.
+/// Kind of an event. Ignore kinds that you do not know: later versions may add some.
+pub type seatlock_event_kind = u32;
+
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum seatlock_event_kind {
+pub enum seatlock_event_kind_value {
     /// An operation ended; `operation` says which, `code` how.
     SEATLOCK_EVENT_OPERATION = 1,
     /// The lock state or its reason changed; `code` is the new reason.
@@ -15,22 +19,22 @@ pub enum seatlock_event_kind {
     /// Something the user should know that does not change the license; `code` says what, such as
     /// SEATLOCK_ERROR_STORE_UNWRITABLE.
     SEATLOCK_EVENT_NOTICE = 3,
-    /// A person is to sign in: open the page of SEATLOCK_TEXT_SIGN_IN_URL, or show it with SEATLOCK_TEXT_SIGN_IN_CODE. The
-    /// message says so in words.
+    /// A person is to sign in: open the page of SEATLOCK_TEXT_SIGN_IN_URL, or show it with
+    /// SEATLOCK_TEXT_SIGN_IN_CODE. The message says so in words.
     SEATLOCK_EVENT_SIGN_IN = 4,
 }
 
-/// One event. Set `struct_size` before the call that fills it.
+/// One event. Initialise it with SEATLOCK_EVENT_INIT.
 #[repr(C)]
 pub struct seatlock_event {
-    /// sizeof(seatlock_event), set by the caller.
+    /// Size of the struct, set by the caller; after a call, how much of it was filled.
     pub struct_size: u32,
-    /// A `seatlock_event_kind`.
-    pub kind: u32,
+    /// What happened.
+    pub kind: seatlock_event_kind,
     /// The operation that ended, 0 for other kinds.
-    pub operation: u64,
-    /// A `seatlock_code`.
-    pub code: i32,
+    pub operation: seatlock_operation,
+    /// How it ended, what changed, or what to notice.
+    pub code: seatlock_result,
     /// HTTP status that was received, 0 for none.
     pub http_status: u32,
     /// Unix seconds from which a new try makes sense, 0 when unknown.
@@ -49,10 +53,10 @@ impl seatlock_event {
         Self {
             struct_size: 0,
             kind: match event.kind {
-                EventKind::Operation => seatlock_event_kind::SEATLOCK_EVENT_OPERATION,
-                EventKind::Status => seatlock_event_kind::SEATLOCK_EVENT_STATUS,
-                EventKind::Notice => seatlock_event_kind::SEATLOCK_EVENT_NOTICE,
-                EventKind::SignIn => seatlock_event_kind::SEATLOCK_EVENT_SIGN_IN,
+                EventKind::Operation => seatlock_event_kind_value::SEATLOCK_EVENT_OPERATION,
+                EventKind::Status => seatlock_event_kind_value::SEATLOCK_EVENT_STATUS,
+                EventKind::Notice => seatlock_event_kind_value::SEATLOCK_EVENT_NOTICE,
+                EventKind::SignIn => seatlock_event_kind_value::SEATLOCK_EVENT_SIGN_IN,
             } as u32,
             operation: event.operation.map_or(0, OperationId::number),
             code: code::number(event.code),
@@ -75,15 +79,15 @@ unsafe fn hand_over(taken: Option<Event>, event: *mut seatlock_event) -> boundar
     }
 }
 
-/// Takes the oldest event. A timeout of 0 never blocks: call it so from a timer of the host until it returns
-/// SEATLOCK_NOTHING. `timeout_ms` is in milliseconds. Of events that nobody takes the newest 256 are kept.
-/// [any thread]
+/// Takes the oldest event. A timeout of 0 never blocks: call it so from a timer of the host until
+/// it returns SEATLOCK_NOTHING. Of events that nobody takes the newest 256 are kept.
+/// [any thread, blocks]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_client_next_event(
-    client: *const seatlock_client,
+    client: *mut seatlock_client,
     timeout_ms: u32,
     event: *mut seatlock_event,
-) -> i32 {
+) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe {
         with_client(client, std::ptr::null_mut(), |client| {
@@ -93,17 +97,17 @@ pub unsafe extern "C" fn seatlock_client_next_event(
     }
 }
 
-/// Waits until an operation has ended and takes its event, which `seatlock_client_next_event` then never shows.
-/// An event is taken once: while one thread waits here, no other should take events.
-/// For programs without a UI thread. SEATLOCK_NOTHING when `timeout_ms` milliseconds went by first.
-/// Errors: SEATLOCK_ERROR_UNKNOWN_OPERATION. [any thread, blocks]
+/// Waits until an operation has ended and takes its event, which `seatlock_client_next_event` then
+/// never shows. An event is taken once: while one thread waits here, no other should take events.
+/// For programs without a UI thread. SEATLOCK_NOTHING when the time went by first. Errors:
+/// SEATLOCK_ERROR_UNKNOWN_OPERATION. [any thread, blocks]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_client_wait(
-    client: *const seatlock_client,
-    operation: u64,
+    client: *mut seatlock_client,
+    operation: seatlock_operation,
     timeout_ms: u32,
     event: *mut seatlock_event,
-) -> i32 {
+) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe {
         with_client(client, std::ptr::null_mut(), |client| {

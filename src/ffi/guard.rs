@@ -1,14 +1,16 @@
 use super::boundary::Outcome;
-use super::code;
+use super::code::{self, seatlock_result};
 use super::error::seatlock_error;
 use crate::{Code, Failure};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs the body of an export. Nothing unwinds into the host: a panic becomes `SEATLOCK_ERROR_INTERNAL`.
+/// Runs the body of an export. Nothing unwinds into the host: a panic becomes
+/// `SEATLOCK_ERROR_INTERNAL`.
 ///
-/// The panic hook of this image is silenced first, because the default one prints, and printing into a broken pipe
-/// kills a C host by SIGPIPE. A cdylib has a standard library of its own, so no other hook is touched.
-pub(super) fn guard(error: *mut seatlock_error, body: impl FnOnce() -> Outcome) -> i32 {
+/// The panic hook of this image is silenced first, because the default one prints, and printing
+/// into a broken pipe kills a C host by SIGPIPE. A cdylib has a standard library of its own, so no
+/// other hook is touched.
+pub(super) fn guard(error: *mut seatlock_error, body: impl FnOnce() -> Outcome) -> seatlock_result {
     static SILENCE: std::sync::Once = std::sync::Once::new();
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         SILENCE.call_once(|| std::panic::set_hook(Box::new(|_| {})));

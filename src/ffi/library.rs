@@ -1,5 +1,5 @@
 use super::boundary;
-use super::code::number;
+use super::code::{number, seatlock_result};
 use super::error::seatlock_error;
 use super::guard::guard;
 use crate::Code;
@@ -49,32 +49,33 @@ pub extern "C" fn seatlock_abi_version() -> u32 {
     1
 }
 
-/// Name of a code, such as "seat_limit_reached", for logs. Static, never NULL; "unknown" for a number that
-/// is not a code. [any thread]
+/// Name of a code, such as "seat_limit_reached", for logs. Static, never NULL; "unknown" for a
+/// number that is not a code. [any thread]
 #[unsafe(no_mangle)]
-pub extern "C" fn seatlock_code_name(code: i32) -> *const c_char {
+pub extern "C" fn seatlock_code_name(code: seatlock_result) -> *const c_char {
     static_text(code, |texts| &texts.name)
 }
 
-/// What to tell a user of a code, with blanks such as {date} not filled; events carry the filled text.
-/// Static UTF-8, never NULL. [any thread]
+/// What to tell a user of a code, with blanks such as {date} not filled; events carry the filled
+/// text. Static UTF-8, never NULL. [any thread]
 #[unsafe(no_mangle)]
-pub extern "C" fn seatlock_code_text(code: i32) -> *const c_char {
+pub extern "C" fn seatlock_code_text(code: seatlock_result) -> *const c_char {
     static_text(code, |texts| &texts.text)
 }
 
 /// What a user can do about a code. Static UTF-8, never NULL. [any thread]
 #[unsafe(no_mangle)]
-pub extern "C" fn seatlock_code_remedy(code: i32) -> *const c_char {
+pub extern "C" fn seatlock_code_remedy(code: seatlock_result) -> *const c_char {
     static_text(code, |texts| &texts.remedy)
 }
 
-/// Derives this computer's machine id for `product` ("m1_" and 43 characters) without a client, file or network.
+/// Derives this computer's machine id for `product` ("m1_" and 43 characters) without a client,
+/// file or network.
 ///
 /// `supplied` may be NULL; otherwise it is used in place of the operating system's identifier, as
-/// `seatlock_options_set_machine_id` would. The environment variable SEATLOCK_MACHINE_ID comes before both.
-/// The text, with its NUL, goes to `buffer`; `needed` (NULL allowed) receives its size.
-/// Errors: SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE, SEATLOCK_ERROR_INVALID_ARGUMENT,
+/// `seatlock_options_set_machine_id` would. The environment variable SEATLOCK_MACHINE_ID comes
+/// before both. The text, with its NUL, goes to `buffer`; `needed` (NULL allowed) receives its
+/// size. Errors: SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE, SEATLOCK_ERROR_INVALID_ARGUMENT,
 /// SEATLOCK_ERROR_BUFFER_TOO_SMALL. [any thread]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_machine_id(
@@ -84,7 +85,7 @@ pub unsafe extern "C" fn seatlock_machine_id(
     capacity: usize,
     needed: *mut usize,
     error: *mut seatlock_error,
-) -> i32 {
+) -> seatlock_result {
     // SAFETY: the caller's promises in the header: texts end with NUL, the buffer has `capacity` bytes.
     guard(error, || unsafe {
         let product = boundary::text(product)?;

@@ -1,4 +1,5 @@
 use super::boundary;
+use super::code::seatlock_result;
 use super::error::seatlock_error;
 use super::guard::guard;
 use crate::{Code, Failure, Options};
@@ -8,22 +9,24 @@ use std::sync::Arc;
 /// More is not taken for certificates, but for a size that was never set.
 const MOST_PEM: usize = 1024 * 1024;
 
-/// How a client is to be opened. Setters copy and check their arguments at once; `seatlock_client_open` only
-/// borrows it, so one set of options opens any number of clients. Use it from one thread at a time.
+/// How a client is to be opened. Setters copy and check their arguments at once;
+/// `seatlock_client_open` only borrows it, so one set of options opens any number of clients. Use
+/// it from one thread at a time.
 pub struct seatlock_options {
     pub(super) options: Options,
 }
 
-/// Called when an event is waiting, on a thread of the library that does nothing else; one call may stand for several
-/// events, and it may come before `seatlock_client_open` has returned. It may set a flag or post a message to the host's
-/// own loop. It must not block, call this library, or let an exception out: one that leaves it ends the process, as one
-/// that leaves the function of any thread does. A host that ends the thread itself, as Python does at its exit, harms
-/// nobody; another thread takes its place.
+/// Called when an event is waiting, on a thread of the library that does nothing else; one call may
+/// stand for several events, and it may come before `seatlock_client_open` has returned. It may set
+/// a flag or post a message to the host's own loop. It must not block, call this library, or let an
+/// exception out: one that leaves it ends the process, as one that leaves the function of any
+/// thread does. A host that ends the thread itself, as Python does at its exit, harms nobody;
+/// another thread takes its place.
 pub type seatlock_wake = Option<unsafe extern "C-unwind" fn(context: *mut c_void)>;
 
 /// Makes options with nothing set. Free them with `seatlock_options_free`. [any thread]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn seatlock_options_new(options: *mut *mut seatlock_options) -> i32 {
+pub unsafe extern "C" fn seatlock_options_new(options: *mut *mut seatlock_options) -> seatlock_result {
     guard(std::ptr::null_mut(), || {
         let out = boundary::writable(options)?;
         let made = Box::new(seatlock_options { options: Options::new() });
@@ -33,7 +36,8 @@ pub unsafe extern "C" fn seatlock_options_new(options: *mut *mut seatlock_option
     })
 }
 
-/// Frees options; NULL does nothing. Clients that were opened with them live on. [one thread at a time]
+/// Frees options; NULL does nothing. Clients that were opened with them live on.
+/// [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_free(options: *mut seatlock_options) {
     guard(std::ptr::null_mut(), || {
@@ -50,7 +54,7 @@ unsafe fn set(
     options: *mut seatlock_options,
     error: *mut seatlock_error,
     change: impl FnOnce(&mut Options) -> Result<(), Failure>,
-) -> i32 {
+) -> seatlock_result {
     guard(error, || {
         // SAFETY: NULL or live, by the promise of every setter's caller.
         let options = unsafe { boundary::reference_mut(options) }?;
@@ -59,57 +63,59 @@ unsafe fn set(
     })
 }
 
-/// Sets the product, such as "com.example.bridge": 1 to 128 characters of a-z, A-Z, 0-9, '.', '-', '_'. Required.
-/// Machine ids and state folders of two products never meet. [one thread at a time]
+/// Sets the product, such as "com.example.bridge": 1 to 128 characters of a-z, A-Z, 0-9, '.', '-',
+/// '_'. Required. Machine ids and state folders of two products never meet. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_product(
     options: *mut seatlock_options,
     product: *const c_char,
     error: *mut seatlock_error,
-) -> i32 {
+) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe { set(options, error, |o| o.set_product(boundary::text(product)?)) }
 }
 
-/// Sets the server's base address, such as "https://license.example.com". Required. Plain http is accepted for
-/// loopback addresses only; an address without a scheme, with user or password, "?" or "#" is not. In the environment
-/// SEATLOCK_SERVER comes before it.
+/// Sets the server's base address, such as "https://license.example.com". Required. Plain http is
+/// accepted for loopback addresses only; an address without a scheme, with user or password, "?" or
+/// "#" is not. In the environment SEATLOCK_SERVER comes before it.
 ///
-/// Every SEATLOCK_ variable of the environment is read in one way: as UTF-8, but for the name of a folder, without white
-/// space around it and one pair of quotes; an empty one is not set. One that cannot be used makes `seatlock_client_open`
-/// fail, with a message that names it. [one thread at a time]
+/// Every SEATLOCK_ variable of the environment is read in one way: as UTF-8, but for the name of a
+/// folder, without white space around it and one pair of quotes; an empty one is not set. One that
+/// cannot be used makes `seatlock_client_open` fail, with a message that names it.
+/// [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_server(
     options: *mut seatlock_options,
     url: *const c_char,
     error: *mut seatlock_error,
-) -> i32 {
+) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe { set(options, error, |o| o.set_server(boundary::text(url)?)) }
 }
 
-/// Sets the issuer's name that leases must carry. The default is the server's address; set it when the server moves or
-/// has several addresses. Letter case of the host, the usual port and slashes at its end do not count.
-/// [one thread at a time]
+/// Sets the issuer's name that leases must carry. The default is the server's address; set it when
+/// the server moves or has several addresses. Letter case of the host, the usual port and slashes
+/// at its end do not count. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_issuer(
     options: *mut seatlock_options,
     issuer: *const c_char,
     error: *mut seatlock_error,
-) -> i32 {
+) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe { set(options, error, |o| o.set_issuer(boundary::text(issuer)?)) }
 }
 
-/// Pins a root key, the JWK member "x" that `seatlock-server init` prints: it signs the server's lease keys, which
-/// can then be rotated without a new plug-in. At least one root or lease key is required, at most 8 of both.
-/// Compile keys in; never read them from a file that the licensed user can change. [one thread at a time]
+/// Pins a root key, the JWK member "x" that `seatlock-server init` prints: it signs the server's
+/// lease keys, which can then be rotated without a new plug-in. At least one root or lease key is
+/// required, at most 8 of both. Compile keys in; never read them from a file that the licensed user
+/// can change. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_add_root_key(
     options: *mut seatlock_options,
     x: *const c_char,
     error: *mut seatlock_error,
-) -> i32 {
+) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe { set(options, error, |o| o.add_root_key(boundary::text(x)?)) }
 }
@@ -120,61 +126,62 @@ pub unsafe extern "C" fn seatlock_options_add_lease_key(
     options: *mut seatlock_options,
     x: *const c_char,
     error: *mut seatlock_error,
-) -> i32 {
+) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe { set(options, error, |o| o.add_lease_key(boundary::text(x)?)) }
 }
 
-/// Sets the folder below which state is kept, an absolute path. The default is the user's state folder of the
-/// operating system; the environment variable SEATLOCK_STATE_DIR, an absolute path too, comes before both.
-/// [one thread at a time]
+/// Sets the folder below which state is kept, an absolute path. The default is the user's state
+/// folder of the operating system; the environment variable SEATLOCK_STATE_DIR, an absolute path
+/// too, comes before both. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_state_folder(
     options: *mut seatlock_options,
     path: *const c_char,
     error: *mut seatlock_error,
-) -> i32 {
+) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe { set(options, error, |o| o.set_state_folder(boundary::text(path)?)) }
 }
 
-/// Supplies the machine's identity, 8 to 256 printable characters, for containers and render farms whose own
-/// changes with every start. SEATLOCK_MACHINE_ID comes before it. [one thread at a time]
+/// Supplies the machine's identity, 8 to 256 printable characters, for containers and render farms
+/// whose own changes with every start. SEATLOCK_MACHINE_ID comes before it. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_machine_id(
     options: *mut seatlock_options,
     id: *const c_char,
     error: *mut seatlock_error,
-) -> i32 {
+) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe { set(options, error, |o| o.set_machine_id(boundary::text(id)?)) }
 }
 
 /// Sets the proxy's address, user and password included where needed, or "" for no proxy at all:
-/// "http://user:password@host:port", "https://..." or "host:port". In user and password, what is neither letter nor digit
-/// is written as % and two hexadecimal digits. The default is the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the
-/// operating system's setting; a variable that names no HTTP proxy ends requests with SEATLOCK_ERROR_UNREACHABLE, whose
-/// message names it. [one thread at a time]
+/// "http://user:password@host:port", "https://..." or "host:port". In user and password, what is
+/// neither letter nor digit is written as % and two hexadecimal digits. The default is the
+/// environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the operating system's setting; a variable
+/// that names no HTTP proxy ends requests with SEATLOCK_ERROR_UNREACHABLE, whose message names it.
+/// [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_proxy(
     options: *mut seatlock_options,
     url: *const c_char,
     error: *mut seatlock_error,
-) -> i32 {
+) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe { set(options, error, |o| o.set_proxy(boundary::text(url)?)) }
 }
 
-/// Trusts further certificate authorities beside the operating system's: one or more certificates in PEM, `size`
-/// bytes, 1 MiB at most, with or without a byte order mark. One that cannot be an authority is refused, with its number.
-/// [one thread at a time]
+/// Trusts further certificate authorities beside the operating system's: one or more certificates
+/// in PEM, `size` bytes, 1 MiB at most, with or without a byte order mark. One that cannot be an
+/// authority is refused, with its number. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_add_ca_certificates(
     options: *mut seatlock_options,
     pem: *const u8,
     size: usize,
     error: *mut seatlock_error,
-) -> i32 {
+) -> seatlock_result {
     let add = |options: &mut Options| {
         if pem.is_null() {
             return Err(Failure::of(Code::NullPointer));
@@ -189,37 +196,39 @@ pub unsafe extern "C" fn seatlock_options_add_ca_certificates(
     unsafe { set(options, error, add) }
 }
 
-/// Names the host application, such as "blender" and "5.0", for the owner's seat page. [one thread at a time]
+/// Names the host application, such as "blender" and "5.0", for the owner's seat page.
+/// [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_host(
     options: *mut seatlock_options,
     name: *const c_char,
     version: *const c_char,
     error: *mut seatlock_error,
-) -> i32 {
+) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe { set(options, error, |o| o.set_host(boundary::text(name)?, boundary::text(version)?)) }
 }
 
-/// Sets the version of the license terms that the host shows, such as "2026-01". [one thread at a time]
+/// Sets the version of the license terms that the host shows, such as "2026-01".
+/// [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_terms(
     options: *mut seatlock_options,
     version: *const c_char,
     error: *mut seatlock_error,
-) -> i32 {
+) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe { set(options, error, |o| o.set_terms(boundary::text(version)?)) }
 }
 
-/// 1: the client pings in the background when its lease is due, once an hour at most after failures. 0, the
-/// default: it pings only when asked. [one thread at a time]
+/// 1: the client pings in the background when its lease is due, once an hour at most after
+/// failures. 0, the default: it pings only when asked. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_background(
     options: *mut seatlock_options,
     enabled: u32,
     error: *mut seatlock_error,
-) -> i32 {
+) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe {
         set(options, error, |o| {
@@ -230,15 +239,15 @@ pub unsafe extern "C" fn seatlock_options_set_background(
 }
 
 /// 1, the default: the network may be used. 0: it may not, from the first moment on, until
-/// `seatlock_client_allow_network` says otherwise. For hosts with a switch of their own, such as Blender's "Allow
-/// Online Access". SEATLOCK_OFFLINE=1 (or true, yes, on) in the environment keeps it off in any case.
-/// [one thread at a time]
+/// `seatlock_client_allow_network` says otherwise. For hosts with a switch of their own, such as
+/// Blender's "Allow Online Access". SEATLOCK_OFFLINE=1 (or true, yes, on) in the environment keeps
+/// it off in any case. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_network_allowed(
     options: *mut seatlock_options,
     allowed: u32,
     error: *mut seatlock_error,
-) -> i32 {
+) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe {
         set(options, error, |o| {
@@ -248,95 +257,101 @@ pub unsafe extern "C" fn seatlock_options_set_network_allowed(
     }
 }
 
-/// Names a folder, an absolute path, in which `rpd_account.json` ({"host", "token"}) and `credentials.json` ({"token"})
-/// may lie, which set up many machines without a person, in UTF-8, with or without a byte order mark. They are read by
-/// `seatlock_client_open`, which fails when one is there and cannot be used; its message names the place in it.
-/// SEATLOCK_TOKEN and SEATLOCK_SERVER in the environment come before both.
+/// Names a folder, an absolute path, in which `rpd_account.json` ({"host", "token"}) and
+/// `credentials.json` ({"token"}) may lie, which set up many machines without a person, in UTF-8,
+/// with or without a byte order mark. They are read by `seatlock_client_open`, which fails when one
+/// is there and cannot be used; its message names the place in it. SEATLOCK_TOKEN and
+/// SEATLOCK_SERVER in the environment come before both.
 ///
-/// A token that was set up so comes before a remembered one and is never written down. The first ping of intent
-/// SEATLOCK_PING_LAUNCH activates it: whoever sets it up submits it, and agrees to the terms that the plug-in names.
-/// [one thread at a time]
+/// A token that was set up so comes before a remembered one and is never written down. The first
+/// ping of intent SEATLOCK_INTENT_LAUNCH activates it: whoever sets it up submits it, and agrees to
+/// the terms that the plug-in names. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_account_folder(
     options: *mut seatlock_options,
     path: *const c_char,
     error: *mut seatlock_error,
-) -> i32 {
+) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe { set(options, error, |o| o.set_account_folder(boundary::text(path)?)) }
 }
 
-/// Sets the address of the issuer, an OpenID provider, at which people sign in instead of entering a token, or this machine
-/// does. Plain http is accepted for loopback addresses only. In the environment SEATLOCK_ISSUER_URL comes before it, and
-/// SEATLOCK_CLIENT_ID, SEATLOCK_CLIENT_SECRET, SEATLOCK_SCOPES and SEATLOCK_AUDIENCE before the options below.
-/// Not to be mixed up with `seatlock_options_set_issuer`. [one thread at a time]
+/// Sets the address of the issuer, an OpenID provider, at which people sign in instead of entering
+/// a token, or this machine does. Plain http is accepted for loopback addresses only. In the
+/// environment SEATLOCK_ISSUER_URL comes before it, and SEATLOCK_CLIENT_ID, SEATLOCK_CLIENT_SECRET,
+/// SEATLOCK_SCOPES and SEATLOCK_AUDIENCE before the options below. Not to be mixed up with
+/// `seatlock_options_set_issuer`. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_issuer_url(
     options: *mut seatlock_options,
     url: *const c_char,
     error: *mut seatlock_error,
-) -> i32 {
+) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe { set(options, error, |o| o.set_issuer_url(boundary::text(url)?)) }
 }
 
-/// Sets what the issuer calls this product, or this machine. Required with an issuer. [one thread at a time]
+/// Sets what the issuer calls this product, or this machine. Required with an issuer.
+/// [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_client_id(
     options: *mut seatlock_options,
     id: *const c_char,
     error: *mut seatlock_error,
-) -> i32 {
+) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe { set(options, error, |o| o.set_client_id(boundary::text(id)?)) }
 }
 
-/// Sets the secret of a machine that signs in by itself and then needs no token and no person: a first ping of intent
-/// SEATLOCK_PING_LAUNCH activates it. It is never written down. Whoever sets it up agrees to the terms that the plug-in
-/// names. Never compile it into a plug-in that is handed out. [one thread at a time]
+/// Sets the secret of a machine that signs in by itself and then needs no token and no person: a
+/// first ping of intent SEATLOCK_INTENT_LAUNCH activates it. It is never written down. Whoever sets
+/// it up agrees to the terms that the plug-in names. Never compile it into a plug-in that is handed
+/// out. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_client_secret(
     options: *mut seatlock_options,
     secret: *const c_char,
     error: *mut seatlock_error,
-) -> i32 {
+) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe { set(options, error, |o| o.set_client_secret(boundary::text(secret)?)) }
 }
 
-/// Sets the scopes to ask for, separated by spaces. The default is "seat:use", and for people also what makes a sign-in last
-/// ("openid offline_access") where the issuer has it. [one thread at a time]
+/// Sets the scopes to ask for, separated by spaces. The default is "seat:use", and for people also
+/// what makes a sign-in last ("openid offline_access") where the issuer has it.
+/// [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_scopes(
     options: *mut seatlock_options,
     scopes: *const c_char,
     error: *mut seatlock_error,
-) -> i32 {
+) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe { set(options, error, |o| o.set_scopes(boundary::text(scopes)?)) }
 }
 
-/// Sets for whom the access tokens are to be, for issuers that want to be told: it is sent as `audience`, and as `resource`
-/// (RFC 8707) when it is a URI. [one thread at a time]
+/// Sets for whom the access tokens are to be, for issuers that want to be told: it is sent as
+/// `audience`, and as `resource` (RFC 8707) when it is a URI. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_audience(
     options: *mut seatlock_options,
     audience: *const c_char,
     error: *mut seatlock_error,
-) -> i32 {
+) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe { set(options, error, |o| o.set_audience(boundary::text(audience)?)) }
 }
 
-/// Sets the function to call when an event is waiting, or NULL for none. `context` is handed to it as it is and
-/// must stay valid until every client opened with these options is closed. [one thread at a time]
+/// Sets the function to call when an event is waiting, or NULL for none. `context` is handed to it
+/// as it is and must stay valid until every client opened with these options is closed.
+/// [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_wake(
     options: *mut seatlock_options,
     wake: seatlock_wake,
     context: *mut c_void,
     error: *mut seatlock_error,
-) -> i32 {
+) -> seatlock_result {
     struct Context(*mut c_void);
     // SAFETY: the header tells the caller that the function is called on another thread.
     unsafe impl Send for Context {}

@@ -3,24 +3,98 @@
  *
  * Read this once; it holds for every function below.
  *
- * Calling. Results are int32_t: SEATLOCK_OK is 0, positive numbers mean that nothing is wrong but there is nothing
- * to give, negative numbers are errors. NULL, bad UTF-8 and unknown numbers are errors, never crashes.
- * Out parameters come last and are left alone on failure. A seatlock_error is yours, may be NULL, and
- * receives the detail. Structs begin with struct_size, which you set to sizeof before the call; later versions only
- * add members at the end.
+ * Calling. A seatlock_result is SEATLOCK_OK (0), a positive number when nothing is wrong but there
+ * is nothing to give, or a negative number, which is an error. NULL, bad UTF-8 and unknown numbers
+ * are errors, never crashes. Out parameters come last and are left alone on failure.
  *
- * Texts are UTF-8 and end with NUL. Times are Unix seconds in 64 bits; durations are milliseconds.
+ * Details. Calls that set, open, derive, allow or start something take a seatlock_error, the last
+ * parameter, which may be NULL. It is filled when the call fails and left alone when it does not.
+ * Calls that read, take, cancel or free say everything by their result and take none.
  *
- * Ownership. You own options and clients until you free or close them; the library copies every argument and keeps
- * none of your memory, except the context of the wake function.
+ * Structs begin with struct_size. Initialise them with SEATLOCK_..._INIT, which sets it and clears
+ * the rest. Later versions only add members at the end: a call fills what caller and library both
+ * know, and writes to struct_size how much that is.
  *
- * Threads. [any thread]: may be called from any thread at any time, and never blocks unless it says so.
- * [one thread at a time]: the same object must not be used by two threads at once. Work is done by one
- * worker thread per client and is reported by events that you take. Only the wake function is ever called by the library,
- * on a thread of its own. No signal handler of yours ever runs on a thread of the library.
+ * Texts are UTF-8 and end with NUL. Times are Unix seconds in 64 bits, 0 for none. Every duration
+ * is in milliseconds, as its name says. A switch is 0 or 1.
  *
- * Process. No global state, no signal handlers, no output, no environment changes. After fork() the child
- * gets SEATLOCK_ERROR_FORKED from the parent's clients and opens its own.
+ * Ownership.
+ *
+ *     what                       made by               owned by you until         the library keeps
+ *     options                    seatlock_options_new  seatlock_options_free      nothing
+ *     client                     seatlock_client_open  seatlock_client_close      -
+ *     texts and bytes you pass   you                   you like, after the call   a copy
+ *     structs and buffers        you                   you like, after the call   nothing
+ *     answers of const char *    the library           never: they are constants  -
+ *     context of the wake        you                   every client is closed     the pointer
+ *
+ * Letting go.
+ *
+ *     call        seat on the server    token or sign-in here   license here            tells
+ *     release     freed                 forgotten               gone                    the server
+ *     forget      stays bound           forgotten               gone                    nobody
+ *     sign out    stays bound           forgotten               gone                    the issuer
+ *     close       stays bound           stays, if remembered    stays, if remembered    nobody
+ *
+ * Threads. [any thread]: may be called from any thread at any time, and never blocks unless it says
+ * so. [one thread at a time]: the same object must not be used by two threads at once. [blocks]:
+ * may take as long as its timeout. Work is done by one worker thread per client and is reported by
+ * events that you take. Only the wake function is ever called by the library, on a thread of its
+ * own. No signal handler of yours ever runs on a thread of the library.
+ *
+ * Process. No global state, no signal handlers, no output, no environment changes. After fork() the
+ * child gets SEATLOCK_ERROR_FORKED from the parent's clients and opens its own. Memory comes from
+ * the system's allocator; when there is none left, the process ends.
+ *
+ * Linking. Define SEATLOCK_STATIC when the static library is linked; CMake and pkg-config do.
  *
  * A token is a secret: it never appears in messages, and is never logged.
  */
+
+#ifndef SEATLOCK_H
+#define SEATLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Version of this header; seatlock_version() and seatlock_abi_version() tell the library's. */
+#define SEATLOCK_VERSION "@VERSION@"
+#define SEATLOCK_VERSION_MAJOR @MAJOR@
+#define SEATLOCK_VERSION_MINOR @MINOR@
+#define SEATLOCK_VERSION_PATCH @PATCH@
+#define SEATLOCK_ABI_VERSION @ABI@
+
+/* Where functions come from. */
+#ifndef SEATLOCK_API
+#if defined(_WIN32) && !defined(SEATLOCK_STATIC)
+#define SEATLOCK_API __declspec(dllimport)
+#elif defined(__GNUC__) && !defined(_WIN32) && !defined(SEATLOCK_STATIC)
+#define SEATLOCK_API __attribute__((visibility("default")))
+#else
+#define SEATLOCK_API
+#endif
+#endif
+
+/* How functions are called, yours too. */
+#ifdef _WIN32
+#define SEATLOCK_CALL __cdecl
+#else
+#define SEATLOCK_CALL
+#endif
+
+/* A result that must be looked at. */
+#if defined(__cplusplus) && __cplusplus >= 201703L
+#define SEATLOCK_NODISCARD [[nodiscard]]
+#elif defined(_MSVC_LANG) && _MSVC_LANG >= 201703L
+#define SEATLOCK_NODISCARD [[nodiscard]]
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 202311L
+#define SEATLOCK_NODISCARD [[nodiscard]]
+#elif defined(__GNUC__)
+#define SEATLOCK_NODISCARD __attribute__((warn_unused_result))
+#else
+#define SEATLOCK_NODISCARD
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif

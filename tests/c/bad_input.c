@@ -9,10 +9,11 @@
 #include <string.h>
 
 static int failures;
+static const seatlock_error no_detail = SEATLOCK_ERROR_INIT;
 static seatlock_error detail;
 
 /* Calls, and compares the code; `detail` must tell the same code when the function takes one and fails. */
-#define EXPECT(call, wanted) expect(#call, (memset(&detail, 0, sizeof detail), detail.struct_size = sizeof detail, (call)), wanted)
+#define EXPECT(call, wanted) expect(#call, (detail = no_detail, (call)), wanted)
 
 static void expect(const char *call, int32_t got, int32_t wanted)
 {
@@ -58,7 +59,7 @@ static void library_functions(void)
     REQUIRE(strlen(id) == 46);
 }
 
-typedef int32_t (*setter)(seatlock_options *, const char *, seatlock_error *);
+typedef seatlock_result(SEATLOCK_CALL *setter)(seatlock_options *, const char *, seatlock_error *);
 
 static void setters(seatlock_options *o)
 {
@@ -125,7 +126,7 @@ static void error_sizes(seatlock_options *o)
             written = sizeof(seatlock_error);
         for (size_t at = written; at < sizeof room.bytes; at++)
             REQUIRE(room.bytes[at] == 0xAB);
-        REQUIRE(room.error.struct_size == sizes[i]);
+        REQUIRE(room.error.struct_size == (written > 4 ? written : sizes[i]));
         printf("ok   error.struct_size %lu\n", (unsigned long)sizes[i]);
     }
 }
@@ -158,8 +159,8 @@ static void opening(const char *folder, seatlock_client **client)
 
 static void without_client(void)
 {
-    seatlock_status status = {.struct_size = sizeof status};
-    seatlock_event event = {.struct_size = sizeof event};
+    seatlock_status status = SEATLOCK_STATUS_INIT;
+    seatlock_event event = SEATLOCK_EVENT_INIT;
     uint64_t operation = 77;
     char text[64];
     EXPECT(seatlock_client_text(NULL, SEATLOCK_TEXT_SEAT, text, sizeof text, NULL), NULL_POINTER);
@@ -177,7 +178,7 @@ static void without_client(void)
     REQUIRE(operation == 77);
 }
 
-static void operations(const seatlock_client *c)
+static void operations(seatlock_client *c)
 {
     uint64_t operation = 77;
     EXPECT(seatlock_client_activate(c, NULL, 1, &operation, &detail), NULL_POINTER);
@@ -216,11 +217,11 @@ static void operations(const seatlock_client *c)
     REQUIRE(operation == 77);
 }
 
-static void reading(const seatlock_client *c)
+static void reading(seatlock_client *c)
 {
     char text[64] = "untouched";
     size_t needed = 0;
-    seatlock_event event = {.struct_size = sizeof event};
+    seatlock_event event = SEATLOCK_EVENT_INIT;
     EXPECT(seatlock_client_text(c, 0, text, sizeof text, NULL), INVALID);
     EXPECT(seatlock_client_text(c, 10, text, sizeof text, NULL), INVALID);
     EXPECT(seatlock_client_text(c, UINT32_MAX, text, sizeof text, NULL), INVALID);
@@ -235,7 +236,7 @@ static void reading(const seatlock_client *c)
     EXPECT(seatlock_client_status(c, NULL), NULL_POINTER);
 }
 
-static void status_sizes(const seatlock_client *c)
+static void status_sizes(seatlock_client *c)
 {
     static const uint32_t bad[] = {0, 1, 7, 40, 64 * 1024 + 1, UINT32_MAX};
     union {
@@ -255,8 +256,8 @@ static void status_sizes(const seatlock_client *c)
         memset(&room, 0xAB, sizeof room);
         room.status.struct_size = good[i];
         EXPECT(seatlock_client_status(c, &room.status), NONE);
-        REQUIRE(room.status.struct_size == good[i] && room.status.lock_state == SEATLOCK_LOCKED);
         size_t written = good[i] < sizeof(seatlock_status) ? good[i] : sizeof(seatlock_status);
+        REQUIRE(room.status.struct_size == written && room.status.state == SEATLOCK_STATE_LOCKED);
         for (size_t at = written; at < sizeof room.bytes; at++)
             REQUIRE(room.bytes[at] == 0xAB);
     }

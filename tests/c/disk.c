@@ -16,11 +16,9 @@ int main(int argc, char **argv)
     char token[128], go[8];
     seatlock_options *options = NULL;
     seatlock_client *client = NULL;
-    seatlock_event event;
+    seatlock_event event = SEATLOCK_EVENT_INIT;
     uint64_t operation = 0;
     int32_t code;
-    memset(&event, 0, sizeof event);
-    event.struct_size = sizeof event;
     REQUIRE(argc == 6 && fgets(token, sizeof token, stdin) != NULL);
     REQUIRE(seatlock_options_new(&options) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_product(options, PRODUCT, NULL) == SEATLOCK_OK);
@@ -31,17 +29,17 @@ int main(int argc, char **argv)
     REQUIRE(seatlock_options_set_terms(options, "2026-01", NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_client_open(options, &client, NULL) == SEATLOCK_OK);
     /* The worker is idle once it has answered something that needs neither disk nor network. */
-    REQUIRE(seatlock_client_ping(client, SEATLOCK_PING_RENEW, &operation, NULL) == SEATLOCK_OK);
+    REQUIRE(seatlock_client_ping(client, SEATLOCK_INTENT_RENEW, &operation, NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_client_wait(client, operation, 60000, &event) == SEATLOCK_OK);
     puts("ready");
     fflush(stdout);
     REQUIRE(fgets(go, sizeof go, stdin) != NULL);
     if (strcmp(argv[5], "ping") == 0)
-        code = seatlock_client_ping(client, SEATLOCK_PING_LAUNCH, &operation, NULL);
+        code = seatlock_client_ping(client, SEATLOCK_INTENT_LAUNCH, &operation, NULL);
     else if (strcmp(argv[5], "forget") == 0)
         code = seatlock_client_forget(client, &operation, NULL);
     else
-        code = seatlock_client_activate(client, token, (uint32_t)SEATLOCK_ACCEPT_TERMS | (uint32_t)SEATLOCK_REMEMBER_TOKEN,
+        code = seatlock_client_activate(client, token, (uint32_t)SEATLOCK_CONSENT_TERMS | (uint32_t)SEATLOCK_CONSENT_REMEMBER,
                                         &operation, NULL);
     REQUIRE(code == SEATLOCK_OK);
     REQUIRE(seatlock_client_wait(client, operation, 60000, &event) == SEATLOCK_OK);

@@ -13,7 +13,7 @@ static seatlock_client *open_client(const char *folder)
 {
     seatlock_options *options = NULL;
     seatlock_client *client = NULL;
-    seatlock_error error = {.struct_size = sizeof error};
+    seatlock_error error = SEATLOCK_ERROR_INIT;
     REQUIRE(seatlock_options_new(&options) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_product(options, PRODUCT, NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_server(options, NOBODY, NULL) == SEATLOCK_OK);
@@ -29,17 +29,17 @@ static seatlock_client *open_client(const char *folder)
 
 static void expect_locked_without_token(const seatlock_client *client)
 {
-    seatlock_status status = {.struct_size = sizeof status};
+    seatlock_status status = SEATLOCK_STATUS_INIT;
     REQUIRE(seatlock_client_status(client, &status) == SEATLOCK_OK);
-    REQUIRE(status.lock_state == SEATLOCK_LOCKED);
+    REQUIRE(status.state == SEATLOCK_STATE_LOCKED);
     REQUIRE(status.reason == SEATLOCK_ERROR_NO_TOKEN);
 }
 
 /* Every call on the parent's client, as a child sees it. */
 static void in_child(seatlock_client *inherited, const char *folder)
 {
-    seatlock_status status = {.struct_size = sizeof status};
-    seatlock_event event = {.struct_size = sizeof event};
+    seatlock_status status = SEATLOCK_STATUS_INIT;
+    seatlock_event event = SEATLOCK_EVENT_INIT;
     uint64_t operation = 0;
     char text[128];
     alarm(20); /* a hang ends as a signal, which the parent reports */
@@ -47,9 +47,9 @@ static void in_child(seatlock_client *inherited, const char *folder)
     REQUIRE(seatlock_client_text(inherited, SEATLOCK_TEXT_MACHINE_ID, text, sizeof text, NULL) ==
             SEATLOCK_ERROR_FORKED);
     REQUIRE(seatlock_client_has_entitlement(inherited, "cad") == SEATLOCK_ERROR_FORKED);
-    REQUIRE(seatlock_client_activate(inherited, TOKEN, SEATLOCK_ACCEPT_TERMS, &operation, NULL) ==
+    REQUIRE(seatlock_client_activate(inherited, TOKEN, SEATLOCK_CONSENT_TERMS, &operation, NULL) ==
             SEATLOCK_ERROR_FORKED);
-    REQUIRE(seatlock_client_ping(inherited, SEATLOCK_PING_LAUNCH, &operation, NULL) == SEATLOCK_ERROR_FORKED);
+    REQUIRE(seatlock_client_ping(inherited, SEATLOCK_INTENT_LAUNCH, &operation, NULL) == SEATLOCK_ERROR_FORKED);
     REQUIRE(seatlock_client_release(inherited, &operation, NULL) == SEATLOCK_ERROR_FORKED);
     REQUIRE(seatlock_client_preflight(inherited, TOKEN, &operation, NULL) == SEATLOCK_ERROR_FORKED);
     REQUIRE(seatlock_client_forget(inherited, &operation, NULL) == SEATLOCK_ERROR_FORKED);
@@ -74,7 +74,7 @@ int main(int argc, char **argv)
         int status = 0;
         /* Something is in flight while the process is copied: the worst moment. */
         uint64_t operation = 0;
-        REQUIRE(seatlock_client_activate(client, TOKEN, SEATLOCK_ACCEPT_TERMS, &operation, NULL) == SEATLOCK_OK);
+        REQUIRE(seatlock_client_activate(client, TOKEN, SEATLOCK_CONSENT_TERMS, &operation, NULL) == SEATLOCK_OK);
         pid_t child = fork();
         REQUIRE(child >= 0);
         if (child == 0) {
@@ -85,7 +85,7 @@ int main(int argc, char **argv)
         if (WIFSIGNALED(status))
             fprintf(stderr, "round %d: signal %d ended the child\n", round, WTERMSIG(status));
         REQUIRE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-        seatlock_event event = {.struct_size = sizeof event};
+        seatlock_event event = SEATLOCK_EVENT_INIT;
         REQUIRE(seatlock_client_wait(client, operation, 20000, &event) == SEATLOCK_OK);
         REQUIRE(event.operation == operation && event.code == SEATLOCK_ERROR_UNREACHABLE);
         expect_locked_without_token(client);

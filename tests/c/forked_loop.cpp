@@ -13,7 +13,7 @@ int main(int count, char **arguments) {
     seatlock::options options;
     options.product("com.example.bridge").server("http://127.0.0.1:9").machine_id("a-test-machine-of-ours");
     options.root_key("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").state_folder(arguments[1]);
-    options.wake([](void *) noexcept {}, nullptr);
+    options.wake([] {});
     auto client = seatlock::client::open(options);
     if (!client)
         return std::fprintf(stderr, "%s\n", client.error().message.c_str()), 1;
@@ -28,6 +28,6 @@ int main(int count, char **arguments) {
     for (;;) {
         auto event = client->next_event(seatlock::milliseconds{1000});
         if (!event)
-            _exit(event.error().what == seatlock::code::forked ? 0 : 1);
+            _exit(event.error().code == seatlock::code::forked ? 0 : 1);
     }
 }

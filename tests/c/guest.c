@@ -82,8 +82,8 @@ static struct guest enter(const char *path, const char *product, const char *fol
 
 static void use(struct guest *guest) {
     uint64_t operation = 0;
-    seatlock_event event = {.struct_size = sizeof event};
-    REQUIRE(CALL(guest, seatlock_client_activate)(guest->client, TOKEN, SEATLOCK_ACCEPT_TERMS, &operation, NULL) == SEATLOCK_OK);
+    seatlock_event event = SEATLOCK_EVENT_INIT;
+    REQUIRE(CALL(guest, seatlock_client_activate)(guest->client, TOKEN, SEATLOCK_CONSENT_TERMS, &operation, NULL) == SEATLOCK_OK);
     REQUIRE(CALL(guest, seatlock_client_wait)(guest->client, operation, 30000, &event) == SEATLOCK_OK);
     REQUIRE(event.code == SEATLOCK_ERROR_UNREACHABLE);
     /* Errors on purpose, which a careless library would print. */
@@ -115,7 +115,7 @@ int main(int count, char **arguments) {
     machine_id(&two, id_two, sizeof id_two);
     REQUIRE(strcmp(id_one, id_two) != 0);
     leave(&one);
-    seatlock_status status = {.struct_size = sizeof status};
+    seatlock_status status = SEATLOCK_STATUS_INIT;
     REQUIRE(CALL(&two, seatlock_client_status)(two.client, &status) == SEATLOCK_OK);
     use(&two);
     leave(&two);

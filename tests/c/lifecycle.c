@@ -101,10 +101,10 @@ static functions find(void *library)
 
 static void use(const round_data *with)
 {
-    seatlock_status status = {.struct_size = sizeof status};
+    seatlock_status status = SEATLOCK_STATUS_INIT;
     char id[64];
     REQUIRE(with->library->status(with->client, &status) == SEATLOCK_OK);
-    REQUIRE(status.lock_state == SEATLOCK_LOCKED);
+    REQUIRE(status.state == SEATLOCK_STATE_LOCKED);
     REQUIRE(with->library->text(with->client, SEATLOCK_TEXT_MACHINE_ID, id, sizeof id, NULL) == SEATLOCK_OK);
     REQUIRE(strncmp(id, "m1_", 3) == 0 && strlen(id) == 46);
 }
@@ -158,8 +158,8 @@ static void play(char **argv, int number)
     functions f = find(library);
     seatlock_options *options = NULL;
     seatlock_client *client = NULL;
-    seatlock_error error = {.struct_size = sizeof error};
-    seatlock_event event = {.struct_size = sizeof event};
+    seatlock_error error = SEATLOCK_ERROR_INIT;
+    seatlock_event event = SEATLOCK_EVENT_INIT;
     uint64_t operation = 0;
     pthread_t leaving;
     REQUIRE(f.options_new(&options) == SEATLOCK_OK);
@@ -175,7 +175,7 @@ static void play(char **argv, int number)
 
     shared.library = &f;
     shared.client = client;
-    REQUIRE(f.activate(client, TOKEN, SEATLOCK_ACCEPT_TERMS, &operation, NULL) == SEATLOCK_OK);
+    REQUIRE(f.activate(client, TOKEN, SEATLOCK_CONSENT_TERMS, &operation, NULL) == SEATLOCK_OK);
     use_from_threads(&leaving);
     /* Every other round waits for the answer, the rest look at events and close with the request in flight. */
     if (number % 2 == 0) {

@@ -35,24 +35,22 @@ static void wrong(char kind, int32_t code)
 
 static void check_status(char kind)
 {
-    seatlock_status status;
-    memset(&status, 0, sizeof status);
-    status.struct_size = sizeof status;
+    seatlock_status status = SEATLOCK_STATUS_INIT;
     int32_t code = seatlock_client_status(client, &status);
     if (code != SEATLOCK_OK)
         wrong(kind, code);
-    if (status.lock_state == SEATLOCK_LOCKED)
+    if (status.state == SEATLOCK_STATE_LOCKED)
         wrong(kind, status.reason);
 }
 
 static int32_t start(char kind, uint64_t *operation)
 {
-    uint32_t consent = (uint32_t)SEATLOCK_ACCEPT_TERMS | (uint32_t)SEATLOCK_REMEMBER_TOKEN;
+    uint32_t consent = (uint32_t)SEATLOCK_CONSENT_TERMS | (uint32_t)SEATLOCK_CONSENT_REMEMBER;
     switch (kind) {
     case 'r':
-        return seatlock_client_ping(client, SEATLOCK_PING_RENEW, operation, NULL);
+        return seatlock_client_ping(client, SEATLOCK_INTENT_RENEW, operation, NULL);
     case 'l':
-        return seatlock_client_ping(client, SEATLOCK_PING_LAUNCH, operation, NULL);
+        return seatlock_client_ping(client, SEATLOCK_INTENT_LAUNCH, operation, NULL);
     case 'p':
         return seatlock_client_preflight(client, NULL, operation, NULL);
     default:
@@ -62,12 +60,10 @@ static int32_t start(char kind, uint64_t *operation)
 
 static void one(char kind)
 {
-    seatlock_event event;
+    seatlock_event event = SEATLOCK_EVENT_INIT;
     uint64_t operation = 0;
     char text[256], letter[2] = {kind, '\0'};
     int32_t code;
-    memset(&event, 0, sizeof event);
-    event.struct_size = sizeof event;
     if (kind == 't') {
         code = seatlock_client_text(client, SEATLOCK_TEXT_SEAT, text, sizeof text, NULL);
         if (code != SEATLOCK_OK)

@@ -1,7 +1,6 @@
 /* A plug-in with the static library inside: it exports its own two functions. */
 #include <seatlock.h>
 
-#include <string.h>
 
 int plugin_life(const char *folder);
 const void *plugin_library(void);
@@ -17,14 +16,10 @@ int plugin_life(const char *folder)
 {
     seatlock_options *options = NULL;
     seatlock_client *client = NULL;
-    seatlock_status status;
+    seatlock_status status = SEATLOCK_STATUS_INIT;
     uint64_t operation = 0;
-    seatlock_event event;
+    seatlock_event event = SEATLOCK_EVENT_INIT;
     int32_t failed = 0;
-    memset(&status, 0, sizeof status);
-    memset(&event, 0, sizeof event);
-    status.struct_size = sizeof status;
-    event.struct_size = sizeof event;
     failed |= seatlock_options_new(&options);
     failed |= seatlock_options_set_product(options, "com.example.bridge", NULL);
     failed |= seatlock_options_set_server(options, "http://127.0.0.1:9", NULL);
@@ -37,5 +32,5 @@ int plugin_life(const char *folder)
     failed |= seatlock_client_wait(client, operation, 60000, &event);
     failed |= seatlock_client_close(client, 20000);
     seatlock_options_free(options);
-    return failed != 0 || status.lock_state != SEATLOCK_LOCKED || event.code != SEATLOCK_ERROR_UNREACHABLE;
+    return failed != 0 || status.state != SEATLOCK_STATE_LOCKED || event.code != SEATLOCK_ERROR_UNREACHABLE;
 }

@@ -163,31 +163,31 @@ static seatlock_client *open_at(const char *host, const char *folder)
 
 static bool licensed(const seatlock_client *client)
 {
-    seatlock_status status = {.struct_size = sizeof status};
-    return seatlock_client_status(client, &status) == SEATLOCK_OK && status.lock_state != SEATLOCK_LOCKED;
+    seatlock_status status = SEATLOCK_STATUS_INIT;
+    return seatlock_client_status(client, &status) == SEATLOCK_OK && status.state != SEATLOCK_STATE_LOCKED;
 }
 
-static seatlock_event end_of(const seatlock_client *client, uint64_t operation)
+static seatlock_event end_of(seatlock_client *client, uint64_t operation)
 {
-    seatlock_event event = {.struct_size = sizeof event};
+    seatlock_event event = SEATLOCK_EVENT_INIT;
     int32_t code = seatlock_client_wait(client, operation, 60000, &event);
     if (code != SEATLOCK_OK)
         event.code = code;
     return event;
 }
 
-static seatlock_event ping(const seatlock_client *client)
+static seatlock_event ping(seatlock_client *client)
 {
     uint64_t operation = 0;
-    seatlock_event event = {.struct_size = sizeof event};
-    event.code = seatlock_client_ping(client, SEATLOCK_PING_LAUNCH, &operation, NULL);
+    seatlock_event event = SEATLOCK_EVENT_INIT;
+    event.code = seatlock_client_ping(client, SEATLOCK_INTENT_LAUNCH, &operation, NULL);
     return event.code == SEATLOCK_OK ? end_of(client, operation) : event;
 }
 
-static seatlock_event activate(const seatlock_client *client)
+static seatlock_event activate(seatlock_client *client)
 {
     uint64_t operation = 0;
-    uint32_t consent = (uint32_t)SEATLOCK_ACCEPT_TERMS | (uint32_t)SEATLOCK_REMEMBER_TOKEN;
+    uint32_t consent = (uint32_t)SEATLOCK_CONSENT_TERMS | (uint32_t)SEATLOCK_CONSENT_REMEMBER;
     REQUIRE(seatlock_client_activate(client, token, consent, &operation, NULL) == SEATLOCK_OK);
     return end_of(client, operation);
 }
@@ -196,7 +196,7 @@ static seatlock_event activate(const seatlock_client *client)
 static void opening(kind what, int number, int after, const char *words)
 {
     seatlock_client *client = NULL;
-    seatlock_error error = {.struct_size = sizeof error};
+    seatlock_error error = SEATLOCK_ERROR_INIT;
     seatlock_options *options = options_for("127.0.0.1", arguments[4]);
     refuse(what, number, after);
     int32_t code = seatlock_client_open(options, &client, &error);
@@ -218,7 +218,7 @@ static void network(const char *host, kind what, int number, const char *words)
     uint64_t operation = 0;
     for (int use = 0; use < (what == THREADS ? 1 : 2); use++) {
         /* The worker is idle once it has answered something that needs neither disk nor network. */
-        REQUIRE(seatlock_client_ping(client, SEATLOCK_PING_RENEW, &operation, NULL) == SEATLOCK_OK);
+        REQUIRE(seatlock_client_ping(client, SEATLOCK_INTENT_RENEW, &operation, NULL) == SEATLOCK_OK);
         REQUIRE(end_of(client, operation).code == SEATLOCK_OK);
         refuse(what, number, 0);
         seatlock_event event = ping(client);
@@ -269,11 +269,11 @@ static void release(kind what, int number, int after)
     seatlock_client_close(client, 20000);
 }
 
-static uint64_t begin_sign_in(const seatlock_client *client, bool device)
+static uint64_t begin_sign_in(seatlock_client *client, bool device)
 {
     uint64_t operation = 0;
-    int32_t code = device ? seatlock_client_sign_in_device(client, SEATLOCK_ACCEPT_TERMS, 60, &operation, NULL)
-                          : seatlock_client_sign_in_browser(client, SEATLOCK_ACCEPT_TERMS, 0, 60, &operation, NULL);
+    int32_t code = device ? seatlock_client_sign_in_device(client, SEATLOCK_CONSENT_TERMS, 60000, &operation, NULL)
+                          : seatlock_client_sign_in_browser(client, SEATLOCK_CONSENT_TERMS, 0, 60000, &operation, NULL);
     REQUIRE(code == SEATLOCK_OK);
     return operation;
 }
@@ -282,7 +282,7 @@ static void sign_in(bool device, kind what, int number, int after, const char *w
 {
     const char *name = device ? "sign in by device" : "sign in by browser";
     seatlock_client *client = open_at("127.0.0.1", arguments[4]);
-    seatlock_event event = {.struct_size = sizeof event};
+    seatlock_event event = SEATLOCK_EVENT_INIT;
     while (seatlock_client_next_event(client, 0, &event) == SEATLOCK_OK)
         continue;
     refuse(what, number, after);
@@ -292,8 +292,6 @@ static void sign_in(bool device, kind what, int number, int after, const char *w
     bool said = event.code == SEATLOCK_ERROR_ISSUER_UNUSABLE && strstr(event.message, words) != NULL;
     check(said && stays, name, what, number, after, event.code, event.message);
     uint64_t operation = begin_sign_in(client, device);
-    memset(&event, 0, sizeof event);
-    event.struct_size = sizeof event;
     REQUIRE(seatlock_client_next_event(client, 60000, &event) == SEATLOCK_OK);
     check(event.kind == SEATLOCK_EVENT_SIGN_IN, "sign in, later", what, number, after, event.code, event.message);
     seatlock_client_cancel(client, operation);

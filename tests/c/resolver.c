@@ -112,8 +112,8 @@ static void one_life(const char *path) {
     find_seatlock_options_free(options);
 
     uint64_t operation = 0;
-    seatlock_event event = {.struct_size = sizeof event};
-    REQUIRE(find_seatlock_client_activate(client, TOKEN, SEATLOCK_ACCEPT_TERMS, &operation, NULL) == SEATLOCK_OK);
+    seatlock_event event = SEATLOCK_EVENT_INIT;
+    REQUIRE(find_seatlock_client_activate(client, TOKEN, SEATLOCK_CONSENT_TERMS, &operation, NULL) == SEATLOCK_OK);
     /* Still resolving: otherwise nothing hangs and the test says nothing. */
     REQUIRE(find_seatlock_client_wait(client, operation, 1000, &event) == SEATLOCK_NOTHING);
 

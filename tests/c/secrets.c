@@ -18,7 +18,7 @@ static void say_and_wait(const char *word)
 
 static void finish(seatlock_client *client, uint64_t operation)
 {
-    seatlock_event event = {.struct_size = sizeof event};
+    seatlock_event event = SEATLOCK_EVENT_INIT;
     REQUIRE(seatlock_client_wait(client, operation, 60000, &event) == SEATLOCK_OK);
     REQUIRE(event.code == SEATLOCK_OK);
 }
@@ -45,12 +45,12 @@ int main(int argc, char **argv)
     length = read(0, token, sizeof token - 1);
     REQUIRE(length == 40);
     token[length] = '\0';
-    REQUIRE(seatlock_client_activate(client, token, SEATLOCK_ACCEPT_TERMS | SEATLOCK_REMEMBER_TOKEN, &operation,
+    REQUIRE(seatlock_client_activate(client, token, SEATLOCK_CONSENT_TERMS | SEATLOCK_CONSENT_REMEMBER, &operation,
                                      NULL) == SEATLOCK_OK);
     for (size_t i = 0; i < sizeof token; i++)
         secret[i] = 0;
     finish(client, operation);
-    REQUIRE(seatlock_client_ping(client, SEATLOCK_PING_LAUNCH, &operation, NULL) == SEATLOCK_OK);
+    REQUIRE(seatlock_client_ping(client, SEATLOCK_INTENT_LAUNCH, &operation, NULL) == SEATLOCK_OK);
     finish(client, operation);
 
     say_and_wait("open\n");

@@ -35,7 +35,7 @@ static void live(const char *folder)
 {
     seatlock_options *options = NULL;
     seatlock_client *client = NULL;
-    seatlock_event event = {.struct_size = sizeof event};
+    seatlock_event event = SEATLOCK_EVENT_INIT;
     uint64_t operation = 0;
     REQUIRE(seatlock_options_new(&options) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_product(options, PRODUCT, NULL) == SEATLOCK_OK);
@@ -46,7 +46,7 @@ static void live(const char *folder)
     REQUIRE(seatlock_options_set_state_folder(options, folder, NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_wake(options, wake, NULL, NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_client_open(options, &client, NULL) == SEATLOCK_OK);
-    REQUIRE(seatlock_client_activate(client, TOKEN, SEATLOCK_ACCEPT_TERMS, &operation, NULL) == SEATLOCK_OK);
+    REQUIRE(seatlock_client_activate(client, TOKEN, SEATLOCK_CONSENT_TERMS, &operation, NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_client_wait(client, operation, 60000, &event) == SEATLOCK_OK);
     REQUIRE(seatlock_client_close(client, 20000) == SEATLOCK_OK);
     seatlock_options_free(options);

@@ -65,10 +65,10 @@ static seatlock_client *open_client(host *context, const char *folder)
 }
 
 /* Something that ends with an event. */
-static uint64_t begin(const seatlock_client *client)
+static uint64_t begin(seatlock_client *client)
 {
     uint64_t operation = 0;
-    REQUIRE(seatlock_client_activate(client, TOKEN, SEATLOCK_ACCEPT_TERMS, &operation, NULL) == SEATLOCK_OK);
+    REQUIRE(seatlock_client_activate(client, TOKEN, SEATLOCK_CONSENT_TERMS, &operation, NULL) == SEATLOCK_OK);
     return operation;
 }
 
@@ -97,12 +97,12 @@ static void goes_on(host *called, const char *folder)
         seatlock_client *client = open_client(called, folder);
         atomic_store(&called->begun, 0);
         for (int count = 1; count <= OPERATIONS; count++) {
-            seatlock_event event = {.struct_size = sizeof event};
+            seatlock_event event = SEATLOCK_EVENT_INIT;
             REQUIRE(seatlock_client_wait(client, begin(client), 60000, &event) == SEATLOCK_OK);
             REQUIRE(event.code == SEATLOCK_ERROR_UNREACHABLE);
             until_begun(called, count);
         }
-        seatlock_status status = {.struct_size = sizeof status};
+        seatlock_status status = SEATLOCK_STATUS_INIT;
         REQUIRE(seatlock_client_status(client, &status) == SEATLOCK_OK);
         REQUIRE(seatlock_client_close(client, CLOSE_MS) == SEATLOCK_OK);
         REQUIRE(threads_in_the_end(threads) == threads);

@@ -21,6 +21,8 @@ mod environment;
 mod exports;
 #[cfg(feature = "capi")]
 mod header;
+#[cfg(feature = "capi")]
+mod ledger;
 mod license_files;
 mod license_properties;
 mod license_rules;

@@ -9,6 +9,7 @@
     reason = "talking to a person is what these tools are for"
 )]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Static libraries.
@@ -46,4 +47,14 @@ pub mod server;
 pub fn repository() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_path_buf()
+}
+
+/// The functions of the C interface, as include/ABI.txt lists them.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn functions() -> anyhow::Result<BTreeSet<String>> {
+    let ledger = std::fs::read_to_string(repository().join("include/ABI.txt"))?;
+    let rows = ledger.lines().filter_map(|line| line.strip_prefix("function ")?.split(' ').next());
+    Ok(rows.map(str::to_owned).collect())
 }

@@ -8,7 +8,7 @@ use xtask::install::Install;
 use xtask::server::Running;
 use xtask::{build, c, repository, run};
 
-/// The C++ quickstart as a CMake project, once with each form of the library, against a real server.
+/// The examples as CMake projects, once with each form of the library, against a real server.
 pub fn cmake() -> Result<String> {
     let place = Place::new()?;
     let server = Running::start()?;
@@ -27,6 +27,17 @@ pub fn cmake() -> Result<String> {
         let input = if name == "shared" { seat.token.as_str() } else { "" };
         let (code, said) = run::status(&mut quickstart, Some(&format!("{input}\n")))?;
         ensure!(code == 0, "the {name} quickstart ended with {code}\n{said}");
+
+        let built = place.folder.path().join(format!("{name}-c"));
+        let mut configure = place.without_rust("cmake");
+        configure.arg("-S").arg(repository().join("examples/c")).arg("-B").arg(&built);
+        configure.arg(format!("-DCMAKE_PREFIX_PATH={}", place.prefix.display()));
+        run::output(configure.arg(format!("-DEXAMPLE_STATIC={fixed}")))?;
+        run::output(place.without_rust("cmake").arg("--build").arg(&built))?;
+        let mut show = place.without_rust(built.join("seatlock_plugin"));
+        show.arg("machine-id").env("SEATLOCK_MACHINE_ID", "a-test-machine-of-ours");
+        let id = run::output(&mut show)?;
+        ensure!(id.starts_with("m1_"), "the {name} C example: {id}");
     }
     place.no_rust_was_used()?;
     Ok("activated by the shared one, found again by the static one".to_owned())

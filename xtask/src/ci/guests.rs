@@ -71,14 +71,26 @@ fn needs_no_library_of_ours(plugin: &Path) -> Result<()> {
 
 /// A host in C++ that is forked while it takes events.
 pub fn forked_loop() -> Result<String> {
-    let folder = tempfile::tempdir()?;
-    let program = folder.path().join("forked_loop");
-    let link = c::link_with(&build::shared_library(false)?)?;
-    let flags: Vec<&str> = c::CXX_WARNINGS.iter().copied().chain(link.iter().map(String::as_str)).collect();
-    let source = repository().join("tests/c/forked_loop.cpp");
-    c::cxx(&[&source], &[&repository().join("include")], &program, &flags)?;
-    run::output(without_settings(&program).arg(folder.path().join("state")))?;
+    cxx_program("forked_loop", &[])?;
     Ok("the child's loop ended".to_owned())
+}
+
+/// What the C++ layer adds to C, in a host without exceptions and type information too.
+pub fn cxx_layer() -> Result<String> {
+    let said = cxx_program("layer", &[])?;
+    cxx_program("layer", &["-fno-exceptions", "-fno-rtti"])?;
+    Ok(format!("{} checks, twice", said.lines().count()))
+}
+
+fn cxx_program(name: &str, more: &[&str]) -> Result<String> {
+    let folder = tempfile::tempdir()?;
+    let program = folder.path().join(name);
+    let link = c::link_with(&build::shared_library(false)?)?;
+    let flags = c::CXX_WARNINGS.iter().chain(more).copied().chain(link.iter().map(String::as_str));
+    let source = repository().join(format!("tests/c/{name}.cpp"));
+    let include = repository().join("include");
+    c::cxx(&[&source], &[&include], &program, &flags.collect::<Vec<_>>())?;
+    run::output(without_settings(&program).arg(folder.path().join("state")))
 }
 
 /// Hosts in Python that end at any moment after a ping and never close their client.

@@ -211,6 +211,7 @@ pub const RINGS: &[Ring] = &[
                 .needs(&[tools::CMAKE, tools::MAKE, tools::PKG_CONFIG, tools::NM])
                 .after(&[RELEASE]),
             step("forked-loop", guests::forked_loop).needs(&[tools::GXX]).after(&[PROGRAMS]),
+            step("cxx-layer", guests::cxx_layer).needs(&[tools::GXX]).after(&[PROGRAMS]),
             step("python-exit", guests::python_exit).needs(&[tools::PYTHON]).after(&[PROGRAMS]),
             step("headers", headers::standards).needs(COMPILERS),
             step("examples", headers::examples).needs(COMPILERS),

@@ -1,0 +1,90 @@
+// What seatlock.hpp adds to C: moving, an empty client, values, time, and a wake that is any callable.
+//
+//     layer STATE_FOLDER
+#include <seatlock.hpp>
+
+#include <atomic>
+#include <cstdio>
+#include <thread>
+
+namespace {
+
+int wrong = 0;
+
+void check(bool good, const char *what) {
+    std::printf("%-4s %s\n", good ? "ok" : "BAD", what);
+    wrong += good ? 0 : 1;
+}
+
+seatlock::options options_at(const std::string &folder) {
+    seatlock::options options;
+    options.product("com.example.bridge").server("http://127.0.0.1:9").state_folder(folder);
+    options.machine_id("a-test-machine-of-ours");
+    options.root_key("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
+    return options;
+}
+
+void without_client() {
+    using seatlock::code;
+    seatlock::client none;
+    check(!none && !none.status().licensed(), "an empty client is locked");
+    check(none.status().reason == code::null_pointer, "and says why");
+    check(!none.status().valid_until, "and has no time");
+    check(none.release().error().code == code::null_pointer, "every call of it is refused");
+    check(none.preflight().error().code == code::null_pointer, "with no token too");
+    check(none.next_event().error().code == code::null_pointer, "it has no events");
+    check(none.text(seatlock::text::plan).empty(), "and no texts");
+    check(none.close() == code::ok, "closing it is fine");
+    check(seatlock::compatible() && seatlock::version() == std::string(SEATLOCK_VERSION), "version");
+    check(seatlock::machine_id("com.example.bridge", "a-test-machine").value_or("").size() == 46, "id");
+    auto refused = seatlock::machine_id("no spaces");
+    check(refused.error().code == code::invalid_argument, "a refused machine id");
+    check(refused.value_or("another") == "another", "value_or");
+    check(seatlock::message(code::token_unknown)[0] != '\0', "the text of a code");
+}
+
+void consents() {
+    using seatlock::consent;
+    consent both = consent::terms | consent::remember;
+    check((both & consent::terms) == consent::terms, "both include the terms");
+    check((consent::terms & consent::remember) == consent::none, "terms alone remember nothing");
+    both &= consent::remember;
+    check(both == consent::remember, "what is left");
+}
+
+void with_client(const std::string &folder) {
+    auto woken = std::make_shared<std::atomic<int>>(0);
+    seatlock::client client;
+    {
+        seatlock::options options = options_at(folder);
+        options.wake([woken] { ++*woken; });
+        auto opened = seatlock::client::open(options);
+        check(static_cast<bool>(opened), "opened");
+        if (!opened)
+            return;
+        client = *std::move(opened);
+    } // the client keeps what its wake function uses
+    check(client && client.text(seatlock::text::machine_id).size() == 46, "moved into a member");
+    seatlock::client moved = std::move(client);
+    client = std::move(moved);
+    check(client && !moved, "moved away and back");
+    check(client.ping(seatlock::intent::renew).value_or(0) != 0, "a ping has a number");
+    auto end = client.next_event(std::chrono::seconds{20});
+    check(end && end->has_value(), "an event came");
+    for (int turns = 0; *woken == 0 && turns < 200; turns++)
+        std::this_thread::sleep_for(std::chrono::milliseconds{100});
+    check(*woken > 0, "the callable was called");
+    check(client.close(std::chrono::seconds{20}) == seatlock::code::ok, "closed");
+    check(woken.use_count() == 1, "and lets go of the callable");
+}
+
+} // namespace
+
+int main(int count, char **arguments) {
+    if (count != 2)
+        return 2;
+    without_client();
+    consents();
+    with_client(arguments[1]);
+    return wrong == 0 ? 0 : 1;
+}
