@@ -22,6 +22,9 @@
 #include <optional>
 #include <string>
 #include <utility>
+#ifdef __GLIBCXX__
+#include <cxxabi.h>
+#endif
 
 #include "seatlock.h"
 
@@ -239,8 +242,24 @@ inline std::uint32_t plain(intent value) noexcept { return static_cast<std::uint
 
 using wake = std::function<void()>;
 
-/// One that leaves by an exception ends the process; one whose thread the host ends harms nobody.
-inline void SEATLOCK_CALL call(void *context) { (*static_cast<wake *>(context))(); }
+/// The library could not catch what a callable throws. A host that ends the thread passes through.
+inline void SEATLOCK_CALL call(void *context) {
+    wake &callable = *static_cast<wake *>(context);
+#ifdef __cpp_exceptions
+    try {
+        callable();
+    }
+#ifdef __GLIBCXX__
+    catch (abi::__forced_unwind &) {
+        throw;
+    }
+#endif
+    catch (...) {
+    }
+#else
+    callable();
+#endif
+}
 
 } // namespace detail
 
@@ -306,8 +325,8 @@ public:
         return set(seatlock_options_set_account_folder, path);
     }
     /// Called when an event is waiting, on a thread of the library, as in
-    /// `wake([this] { post_to_my_loop(); })`. Clients that are opened with it keep it alive. An
-    /// exception that leaves it ends the process.
+    /// `wake([this] { post_to_my_loop(); })`. Clients that are opened with it keep it alive. What
+    /// it throws is dropped.
     options &wake(std::function<void()> function) {
         auto kept = std::make_shared<detail::wake>(std::move(function));
         void *context = kept.get();

@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <cstdio>
+#include <memory>
+#include <pthread.h>
 #include <thread>
 
 namespace {
@@ -78,6 +80,41 @@ void with_client(const std::string &folder) {
     check(woken.use_count() == 1, "and lets go of the callable");
 }
 
+#ifdef __cpp_exceptions
+void with_a_wake_that_throws(const std::string &folder) {
+    auto woken = std::make_shared<std::atomic<int>>(0);
+    seatlock::options options = options_at(folder);
+    options.wake([woken] {
+        ++*woken;
+        throw 7;
+    });
+    auto client = seatlock::client::open(options);
+    check(client && (*client).ping(seatlock::intent::renew).value_or(0) != 0, "a ping has a number");
+    for (int turns = 0; *woken == 0 && turns < 200; turns++)
+        std::this_thread::sleep_for(std::chrono::milliseconds{100});
+    check(*woken > 0, "the callable was called, and the host lives");
+    auto end = (*client).next_event(std::chrono::seconds{20});
+    check(end && end->has_value(), "its event is there");
+}
+#endif
+
+void with_a_thread_that_is_ended(const std::string &folder) {
+    auto woken = std::make_shared<std::atomic<int>>(0);
+    seatlock::options options = options_at(folder);
+    options.wake([woken] {
+        if (++*woken == 1)
+            pthread_exit(nullptr);
+    });
+    auto client = seatlock::client::open(options);
+    for (int turns = 0; client && *woken < 2 && turns < 200; turns++) {
+        check((*client).ping(seatlock::intent::renew).value_or(0) != 0, "a ping has a number");
+        auto end = (*client).next_event(std::chrono::seconds{20});
+        check(end && end->has_value(), "its event is there");
+        std::this_thread::sleep_for(std::chrono::milliseconds{100});
+    }
+    check(*woken > 1, "another thread called it again");
+}
+
 } // namespace
 
 int main(int count, char **arguments) {
@@ -86,5 +123,9 @@ int main(int count, char **arguments) {
     without_client();
     consents();
     with_client(arguments[1]);
+#ifdef __cpp_exceptions
+    with_a_wake_that_throws(arguments[1]);
+#endif
+    with_a_thread_that_is_ended(arguments[1]);
     return wrong == 0 ? 0 : 1;
 }
