@@ -1,6 +1,13 @@
 use crate::{address::Url, is_invisible};
 use core::net::IpAddr;
 use ipnet::IpNet;
+use zeroize::Zeroizing;
+
+/// Where requests are sent through by the word of the environment, as curl and others read it. All addresses beyond this
+/// computer are https.
+const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+/// What is reached without a proxy all the same.
+const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 /// Why a text is not the address of a proxy. Repeats nothing of it, because a password may stand in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +45,26 @@ pub fn proxy(text: &str) -> Result<Url, ProxyError> {
     let named =
         url.host_str().is_some_and(|host| !host.is_empty() && !host.contains(['"', '\'', ';', ',', '(']));
     if bare && named { Ok(url) } else { Err(ProxyError::Form) }
+}
+
+/// The proxy that the environment names, after the variable that does, and what is reached without it. `None` when none is
+/// named. `said` tells what a variable is set to; the first that is set decides.
+///
+/// # Errors
+/// What `said` answers, and what `unusable` makes of a variable that names no proxy: there is no way around the one that was
+/// meant.
+pub fn of_variables<E>(
+    said: impl Fn(&'static str) -> Result<Option<Zeroizing<String>>, E>,
+    unusable: impl FnOnce(&'static str, ProxyError) -> E,
+) -> Result<Option<(&'static str, Url, NoProxy)>, E> {
+    let first = |names: &[&'static str]| {
+        let mut found = names.iter().map(|name| said(name).map(|text| text.map(|text| (*name, text))));
+        found.find_map(Result::transpose).transpose()
+    };
+    let Some((name, text)) = first(&PROXIES)? else { return Ok(None) };
+    let through = proxy(&text).map_err(|error| unusable(name, error))?;
+    let except = first(&EXCEPTIONS)?.map(|(_, list)| NoProxy::read(&list)).unwrap_or_default();
+    Ok(Some((name, through, except)))
 }
 
 /// The hosts that are reached without a proxy, as `NO_PROXY` lists them: names, which hold for everything below them,
@@ -169,5 +196,44 @@ mod tests {
             let url = Url::parse(url).unwrap();
             assert_eq!(NoProxy::read(list).holds(&url), direct, "{list:?} {url}");
         }
+    }
+
+    #[test]
+    fn the_first_variable_that_is_set_decides() {
+        let of = |set: &[(&str, &str)]| {
+            let said = |name: &'static str| {
+                let found = set.iter().find(|(other, _)| *other == name);
+                match found.and_then(|(_, text)| crate::setting(text)) {
+                    Some("?") => Err(format!("{name} is not UTF-8")),
+                    text => Ok(text.map(|text| Zeroizing::new(text.to_owned()))),
+                }
+            };
+            let url = Url::parse("https://login.example.com/x").unwrap();
+            of_variables(said, |name, error| format!("{name}: {error}")).map(|found| {
+                found.and_then(|(_, through, except)| (!except.holds(&url)).then(|| through.to_string()))
+            })
+        };
+        let through = |host: &str| Ok(Some(format!("http://{host}:3128/")));
+        for (what, set, found) in [
+            ("nothing", &[][..], Ok(None)),
+            ("as it is", &[("HTTPS_PROXY", "http://a:3128")], through("a")),
+            ("in quotes, with a line end", &[("HTTPS_PROXY", "\"http://a:3128\"\n")], through("a")),
+            ("without a scheme", &[("HTTPS_PROXY", "a:3128")], through("a")),
+            ("the first of two", &[("HTTPS_PROXY", "a:3128"), ("https_proxy", "b:3128")], through("a")),
+            ("the first that is set", &[("HTTPS_PROXY", " "), ("https_proxy", "b:3128")], through("b")),
+            ("for everything", &[("ALL_PROXY", "c:3128")], through("c")),
+            ("for plain http", &[("HTTP_PROXY", "d:3128")], Ok(None)),
+            ("but not this host", &[("HTTPS_PROXY", "a:3128"), ("NO_PROXY", "*.example.com")], Ok(None)),
+            ("but not that host", &[("HTTPS_PROXY", "a:3128"), ("NO_PROXY", "example.net")], through("a")),
+        ] {
+            assert_eq!(of(set), found, "{what}");
+        }
+        for bad in
+            ["socks5://a", "http://u:p#sesame@h", "PROXY a; DIRECT", "http://DOMAIN\\u:sesame@h:1", "?"]
+        {
+            let said = of(&[("HTTPS_PROXY", bad), ("ALL_PROXY", "c:3128")]).unwrap_err();
+            assert!(said.contains("HTTPS_PROXY") && !said.contains("sesame"), "{said}");
+        }
+        assert!(of(&[("all_proxy", "c:3128"), ("no_proxy", "?")]).unwrap_err().contains("no_proxy"));
     }
 }
