@@ -199,7 +199,7 @@ pub unsafe extern "C" fn seatlock_client_has_entitlement(
     // SAFETY: the caller's promises in the header.
     unsafe {
         with_client(client, std::ptr::null_mut(), |client| {
-            let entitled = client.has_entitlement(boundary::text(entitlement)?)?;
+            let entitled = client.entitlement(boundary::text(entitlement)?)?.included;
             Ok(if entitled { Code::Ok } else { Code::Nothing })
         })
     }
