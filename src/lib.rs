@@ -24,8 +24,8 @@ mod scarcity;
 pub mod store;
 
 pub use client::{
-    Client, Consent, Event, EventKind, Failure, LicenseDetails, OperationId, Options, Status, Text, Wake,
-    machine_identity,
+    Client, Consent, Event, EventKind, Failure, ForeignWake, Handle, LicenseDetails, OperationId, Options,
+    Status, Text, Wake, machine_identity,
 };
 pub use license::{Entitlement, LockState};
 pub use seatlock_protocol::{self as protocol, Code, api::Intent};

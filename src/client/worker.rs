@@ -328,6 +328,9 @@ impl Worker {
         if intent == Intent::Renew && !self.is_due() {
             return Outcome::of(self.standing_code());
         }
+        if intent == Intent::Launch && self.keeper.credential.is_none() {
+            return Outcome::of(Code::NotActivated); // a host that starts has asked for nothing yet
+        }
         if let Err(trouble) = self.prepare().await {
             return self.unprepared(SeatCall::Ping, trouble);
         }
