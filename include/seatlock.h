@@ -48,8 +48,8 @@
  * its own. No signal handler of yours ever runs on a thread of the library.
  *
  * Process. No state that reaches beyond this library, no signal handlers, no output, no environment
- * changes. After fork() the child gets SEATLOCK_ERROR_FORKED from the parent's clients and opens its
- * own. Memory comes from the system's allocator; when there is none left, the process ends.
+ * changes. After fork() the child gets SEATLOCK_ERROR_FORKED from the parent's clients and opens
+ * its own. Memory comes from the system's allocator; when there is none left, the process ends.
  *
  * Linking. Define SEATLOCK_STATIC when the static library is linked; CMake and pkg-config do.
  *
@@ -266,6 +266,18 @@ SEATLOCK_API const char *SEATLOCK_CALL seatlock_code_text(seatlock_result code);
 
 /** What a user can do about a code. Static UTF-8, never NULL. [any thread] */
 SEATLOCK_API const char *SEATLOCK_CALL seatlock_code_remedy(seatlock_result code);
+
+/** Address of the page that explains a code; the server's answers name the same one. Static, never
+ *  NULL; "unknown" for a number that is not a code. [any thread] */
+SEATLOCK_API const char *SEATLOCK_CALL seatlock_code_url(seatlock_result code);
+
+/** How many codes this library has, for tables of them, such as a translator's. [any thread] */
+SEATLOCK_API uint32_t SEATLOCK_CALL seatlock_code_count(void);
+
+/** Answers one of the `seatlock_code_count` codes: SEATLOCK_OK first, errors after what is none.
+ *  Errors: SEATLOCK_ERROR_INVALID_ARGUMENT when `index` is not below the count. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_code_at(
+    uint32_t index, seatlock_result *code);
 
 /** Derives this computer's machine id for `product` ("m1_" and 43 characters) without a client,
  *  file or network.

@@ -22,6 +22,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 #ifdef __GLIBCXX__
 #include <cxxabi.h>
 #endif
@@ -149,6 +150,19 @@ inline const char *message(code of) noexcept {
 }
 inline const char *remedy(code of) noexcept {
     return seatlock_code_remedy(static_cast<seatlock_result>(of));
+}
+
+/// Address of the page that explains it.
+inline const char *url(code of) noexcept {
+    return seatlock_code_url(static_cast<seatlock_result>(of));
+}
+/// Every code of the library that was found, for tables of them.
+inline std::vector<code> codes() {
+    std::vector<code> all;
+    seatlock_result number = 0;
+    for (std::uint32_t index = 0; seatlock_code_at(index, &number) == SEATLOCK_OK; index++)
+        all.push_back(code{number});
+    return all;
 }
 
 /// Version of the library that was found.

@@ -45,6 +45,14 @@ static void library_functions(void)
         REQUIRE(strcmp(seatlock_code_name(numbers[i]), "unknown") == 0);
         REQUIRE(seatlock_code_text(numbers[i]) != NULL && seatlock_code_remedy(numbers[i]) != NULL);
     }
+    seatlock_result code = 77;
+    REQUIRE(strcmp(seatlock_code_url(INT32_MIN), "unknown") == 0);
+    EXPECT(seatlock_code_at(0, NULL), NULL_POINTER);
+    EXPECT(seatlock_code_at(seatlock_code_count(), &code), INVALID);
+    EXPECT(seatlock_code_at(UINT32_MAX, &code), INVALID);
+    REQUIRE(code == 77);
+    EXPECT(seatlock_code_at(0, &code), NONE);
+    REQUIRE(code == SEATLOCK_OK);
     EXPECT(seatlock_machine_id(NULL, NULL, id, sizeof id, NULL, &detail), NULL_POINTER);
     EXPECT(seatlock_machine_id(NOT_UTF8, NULL, id, sizeof id, NULL, &detail), BAD_TEXT);
     EXPECT(seatlock_machine_id("", MACHINE, id, sizeof id, NULL, &detail), INVALID);
