@@ -517,8 +517,8 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_al
     seatlock_client *client, uint32_t allowed, seatlock_error *error);
 
 /** Copies a text about the client to `buffer`, with its NUL; `needed` (NULL allowed) receives its
- *  size. Pass a capacity of 0 to ask for the size. SEATLOCK_NO_VALUE when there is no such text now,
- *  such as a plan without a license. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL,
+ *  size. Pass a capacity of 0 to ask for the size. SEATLOCK_NO_VALUE when there is no such text
+ *  now, such as a plan without a license. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL,
  *  SEATLOCK_ERROR_INVALID_ARGUMENT. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_text(
     const seatlock_client *client, seatlock_text what, char *buffer, size_t capacity,

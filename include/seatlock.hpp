@@ -526,7 +526,8 @@ public:
     result<std::intptr_t> event_handle() {
         seatlock_error error = SEATLOCK_ERROR_INIT;
         std::intptr_t handle = -1;
-        if (seatlock_result number = seatlock_client_event_handle(raw_, &handle, &error); number < 0)
+        seatlock_result number = seatlock_client_event_handle(raw_, &handle, &error);
+        if (number < 0)
             return detail::fail(number, error);
         return handle;
     }
