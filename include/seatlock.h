@@ -242,8 +242,8 @@ typedef struct seatlock_error {
     uint32_t reserved;
     /** Unix seconds from which a new try makes sense, 0 when unknown. */
     int64_t available_at;
-    /** One or more sentences for a person: UTF-8, cut between characters if need be, always
-     *  NUL-terminated. */
+    /** One or more sentences for a person: UTF-8, always NUL-terminated. Where a long path leaves no
+     *  room, its middle is left out. */
     char message[512];
 } seatlock_error;
 #define SEATLOCK_ERROR_INIT {sizeof(seatlock_error), 0, 0, 0, 0, {0}}
@@ -353,9 +353,9 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_a
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_add_lease_key(
     seatlock_options *options, const char *x, seatlock_error *error);
 
-/** Sets the folder below which state is kept, an absolute path. The default is the user's state
- *  folder of the operating system; the environment variable SEATLOCK_STATE_DIR, an absolute path
- *  too, comes before both. [one thread at a time] */
+/** Sets the folder below which state is kept, an absolute path. The default is "seatlock" in
+ *  $XDG_STATE_HOME (~/.local/state), ~/Library/Application Support or %LOCALAPPDATA%; the environment
+ *  variable SEATLOCK_STATE_DIR, an absolute path too, comes before both. [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_state_folder(
     seatlock_options *options, const char *path, seatlock_error *error);
 
@@ -475,7 +475,8 @@ enum {
     SEATLOCK_TEXT_SIGN_IN_URL = 8,
     /** What to type on that page, when it is opened on another device. */
     SEATLOCK_TEXT_SIGN_IN_CODE = 9,
-    /** The whole message of the event that was taken last, which `seatlock_event` may have cut. */
+    /** The whole message of the event that was taken last, of which `seatlock_event` may lack some.
+     */
     SEATLOCK_TEXT_EVENT = 10,
 };
 
@@ -606,7 +607,9 @@ enum {
 };
 
 /** Submits a token. Returns at once; the outcome is an event of the operation whose number goes to
- *  `operation` (NULL allowed).
+ *  `operation` (NULL allowed). Operations are carried out in turn. One that asks the server ends
+ *  within 15 seconds of its turn, and within a minute where other processes of the plug-in ask too
+ *  or a sign-in is renewed. At most 64 wait; more are refused with SEATLOCK_ERROR_BUSY.
  *
  *  White space, quotes and zero-width characters around and in the token are removed. Refused at
  *  once and before any network request: SEATLOCK_ERROR_TOKEN_MALFORMED,
@@ -711,7 +714,11 @@ SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_cancel(
 
 /* ---- Events ---------------------------------------------------------------------------------- */
 
-/** Kind of an event. Ignore kinds that you do not know: later versions may add some. */
+/** Kind of an event. Ignore kinds that you do not know: later versions may add some.
+ *
+ *  What an operation changes is told first, by a SEATLOCK_EVENT_STATUS in the same words as its own
+ *  end. Show the status where the license is shown, and the end of an operation where the user has
+ *  asked for it; that of a ping needs to be shown nowhere. */
 typedef uint32_t seatlock_event_kind;
 
 enum {
@@ -741,8 +748,9 @@ typedef struct seatlock_event {
     uint32_t http_status;
     /** Unix seconds from which a new try makes sense, 0 when unknown. */
     int64_t available_at;
-    /** One or more sentences for a person: UTF-8, cut between characters if need be, always
-     *  NUL-terminated; SEATLOCK_TEXT_EVENT is the whole of it. Never holds a token. */
+    /** One or more sentences for a person: UTF-8, always NUL-terminated. Where a long path leaves no
+     *  room, the middle is left out; SEATLOCK_TEXT_EVENT is the whole of it. Never holds a token.
+     */
     char message[512];
 } seatlock_event;
 #define SEATLOCK_EVENT_INIT {sizeof(seatlock_event), 0, 0, 0, 0, 0, {0}}

@@ -541,10 +541,10 @@ private:
 
     event taken(const seatlock_event &from) const {
         std::string message = from.message;
-        // Where it may have been cut, the whole of it is asked for.
-        if (message.size() + 4 >= sizeof from.message) {
+        // Where some of it may be left out, the whole of it is asked for, as long as it is the last.
+        if (message.size() + 8 >= sizeof from.message) {
             std::string whole = text(seatlock::text::event);
-            if (whole.compare(0, message.size(), message) == 0)
+            if (whole.size() > message.size() && whole.compare(0, 200, message, 0, 200) == 0)
                 message = std::move(whole);
         }
         return {event_kind{from.kind},

@@ -32,7 +32,7 @@ pub enum seatlock_text_value {
     SEATLOCK_TEXT_SIGN_IN_URL = 8,
     /// What to type on that page, when it is opened on another device.
     SEATLOCK_TEXT_SIGN_IN_CODE = 9,
-    /// The whole message of the event that was taken last, which `seatlock_event` may have cut.
+    /// The whole message of the event that was taken last, of which `seatlock_event` may lack some.
     SEATLOCK_TEXT_EVENT = 10,
 }
 

@@ -276,7 +276,9 @@ static void long_texts(seatlock_client *c)
     REQUIRE(event.operation == operation && strlen(event.message) == sizeof event.message - 1);
     EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_EVENT, message, sizeof message, &needed), NONE);
     REQUIRE(needed > sizeof path && strlen(message) == needed - 1 && strstr(message, path) != NULL);
-    REQUIRE(strncmp(message, event.message, sizeof event.message - 1) == 0);
+    /* What is left out is the middle: what is wrong stands at the end. */
+    REQUIRE(strncmp(message, event.message, 200) == 0);
+    REQUIRE(strcmp(message + needed - 201, event.message + sizeof event.message - 201) == 0);
 }
 
 /* What was a client once, and what never was one. */
