@@ -242,8 +242,8 @@ typedef struct seatlock_error {
     uint32_t reserved;
     /** Unix seconds from which a new try makes sense, 0 when unknown. */
     int64_t available_at;
-    /** One or more sentences for a person: UTF-8, always NUL-terminated. Where a long path leaves no
-     *  room, its middle is left out. */
+    /** One or more sentences for a person: UTF-8, always NUL-terminated. Where a long path leaves
+     *  no room, its middle is left out. */
     char message[512];
 } seatlock_error;
 #define SEATLOCK_ERROR_INIT {sizeof(seatlock_error), 0, 0, 0, 0, {0}}
@@ -354,8 +354,9 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_a
     seatlock_options *options, const char *x, seatlock_error *error);
 
 /** Sets the folder below which state is kept, an absolute path. The default is "seatlock" in
- *  $XDG_STATE_HOME (~/.local/state), ~/Library/Application Support or %LOCALAPPDATA%; the environment
- *  variable SEATLOCK_STATE_DIR, an absolute path too, comes before both. [one thread at a time] */
+ *  $XDG_STATE_HOME (~/.local/state), ~/Library/Application Support or %LOCALAPPDATA%. The variable
+ *  SEATLOCK_STATE_DIR of the environment, an absolute path too, comes before both.
+ *  [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_state_folder(
     seatlock_options *options, const char *path, seatlock_error *error);
 
@@ -748,9 +749,8 @@ typedef struct seatlock_event {
     uint32_t http_status;
     /** Unix seconds from which a new try makes sense, 0 when unknown. */
     int64_t available_at;
-    /** One or more sentences for a person: UTF-8, always NUL-terminated. Where a long path leaves no
-     *  room, the middle is left out; SEATLOCK_TEXT_EVENT is the whole of it. Never holds a token.
-     */
+    /** One or more sentences for a person: UTF-8, always NUL-terminated. Where a long path leaves
+     *  no room, the middle is left out; SEATLOCK_TEXT_EVENT is the whole. Never holds a token. */
     char message[512];
 } seatlock_event;
 #define SEATLOCK_EVENT_INIT {sizeof(seatlock_event), 0, 0, 0, 0, 0, {0}}

@@ -44,8 +44,8 @@ pub struct seatlock_event {
     pub http_status: u32,
     /// Unix seconds from which a new try makes sense, 0 when unknown.
     pub available_at: i64,
-    /// One or more sentences for a person: UTF-8, always NUL-terminated. Where a long path leaves no
-    /// room, the middle is left out; SEATLOCK_TEXT_EVENT is the whole of it. Never holds a token.
+    /// One or more sentences for a person: UTF-8, always NUL-terminated. Where a long path leaves
+    /// no room, the middle is left out; SEATLOCK_TEXT_EVENT is the whole. Never holds a token.
     pub message: [c_char; 512],
 }
 

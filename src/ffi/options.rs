@@ -141,8 +141,9 @@ pub unsafe extern "C" fn seatlock_options_add_lease_key(
 }
 
 /// Sets the folder below which state is kept, an absolute path. The default is "seatlock" in
-/// $XDG_STATE_HOME (~/.local/state), ~/Library/Application Support or %LOCALAPPDATA%; the environment
-/// variable SEATLOCK_STATE_DIR, an absolute path too, comes before both. [one thread at a time]
+/// $XDG_STATE_HOME (~/.local/state), ~/Library/Application Support or %LOCALAPPDATA%. The variable
+/// SEATLOCK_STATE_DIR of the environment, an absolute path too, comes before both.
+/// [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_state_folder(
     options: *mut seatlock_options,
