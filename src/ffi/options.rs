@@ -141,9 +141,10 @@ pub unsafe extern "C" fn seatlock_options_add_lease_key(
     unsafe { set(options, error, |o| o.add_lease_key(boundary::text(x)?)) }
 }
 
-/// Sets the folder below which state is kept, an absolute path. The default is the user's state
-/// folder of the operating system; the environment variable SEATLOCK_STATE_DIR, an absolute path
-/// too, comes before both. [one thread at a time]
+/// Sets the folder below which state is kept, an absolute path. The default is "seatlock" in
+/// $XDG_STATE_HOME (~/.local/state), ~/Library/Application Support or %LOCALAPPDATA%. The variable
+/// SEATLOCK_STATE_DIR of the environment, an absolute path too, comes before both.
+/// [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_state_folder(
     options: *mut seatlock_options,
