@@ -169,6 +169,7 @@ enum {
     SEATLOCK_ERROR_TERMS_REQUIRED = -33,
     /** The server wants a newer plug-in. */
     SEATLOCK_ERROR_CLIENT_TOO_OLD = -34,
+    SEATLOCK_ERROR_UPDATE_NOT_INCLUDED = -35,
     /** The offline period ended. */
     SEATLOCK_ERROR_LEASE_EXPIRED = -40,
     /** The stored lease belongs to another computer. */
@@ -385,6 +386,14 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_a
  *  [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_host(
     seatlock_options *options, const char *name, const char *version, seatlock_error *error);
+
+/** Names the version of your plug-in, 1 to 64 characters beginning with a number such as "2.4.1",
+ *  and the Unix time in seconds at which that version was released; compile both in. A license may
+ *  ask for a later version (SEATLOCK_ERROR_CLIENT_TOO_OLD), and include no version that was
+ *  released after its updates ended (SEATLOCK_ERROR_UPDATE_NOT_INCLUDED, also without a network).
+ *  0 in `released_at`: every license includes this version. [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_plugin(
+    seatlock_options *options, const char *version, int64_t released_at, seatlock_error *error);
 
 /** Sets the version of the license terms that the host shows, such as "2026-01".
  *  [one thread at a time] */

@@ -62,6 +62,7 @@ enum class code : std::int32_t {
     plan_not_entitled = SEATLOCK_ERROR_PLAN_NOT_ENTITLED,
     terms_required = SEATLOCK_ERROR_TERMS_REQUIRED,
     client_too_old = SEATLOCK_ERROR_CLIENT_TOO_OLD,
+    update_not_included = SEATLOCK_ERROR_UPDATE_NOT_INCLUDED,
     lease_expired = SEATLOCK_ERROR_LEASE_EXPIRED,
     machine_mismatch = SEATLOCK_ERROR_MACHINE_MISMATCH,
     machine_id_unavailable = SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE,
@@ -321,6 +322,9 @@ public:
     }
     options &host(const std::string &name, const std::string &version) {
         return set(seatlock_options_set_host, name, version);
+    }
+    options &plugin(const std::string &version, std::int64_t released_at) {
+        return set(seatlock_options_set_plugin, version, released_at);
     }
     options &terms(const std::string &version) { return set(seatlock_options_set_terms, version); }
     options &background(bool enabled) { return set(seatlock_options_set_background, enabled); }

@@ -126,6 +126,9 @@ codes! {
         "Read the terms and tick that you agree.";
     ClientTooOld = 34, "client_too_old", 426, "Please update the plug-in.",
         "Install the newest version of the plug-in.";
+    UpdateNotIncluded = 35, "update_not_included", 403,
+        "This version of the plug-in is newer than your license's updates. They ended on {date}.",
+        "Install a version that was released by then, or ask the account owner to extend the updates.";
 
     LeaseExpired = 40, "lease_expired", 0, "The offline period ended on {date}. Connect once.",
         "Connect to the network and start the plug-in again.";

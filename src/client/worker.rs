@@ -11,7 +11,7 @@ use crate::net::oauth::Issuer;
 use crate::store::StoreError;
 use seatlock_protocol::{
     Code, Token, UnixTime,
-    api::{ClientInfo, Intent, SeatCall},
+    api::{ClientInfo, Intent, Plugin, SeatCall},
 };
 use std::collections::BTreeMap;
 use std::io;
@@ -81,6 +81,7 @@ pub(super) struct Worker {
     pub(super) issuer: Option<Arc<Issuer>>,
     pub(super) access: Option<Access>,
     pub(super) client: ClientInfo,
+    pub(super) plugin: Option<Plugin>,
     pub(super) source: seatlock_protocol::MachineSource,
     pub(super) terms: Option<String>,
     pub(super) background: bool,
@@ -345,7 +346,7 @@ impl Worker {
     }
 
     pub(super) fn publish(&self) {
-        self.shared.publish(&self.keeper.state, self.shared.clock.read());
+        self.shared.publish(&self.keeper.state, &self.keeper.rules, self.shared.clock.read());
     }
 
     fn complain(&self, complaint: Complaint) {

@@ -200,7 +200,7 @@ pub unsafe extern "C" fn seatlock_client_entitlement(
     unsafe {
         with_client(client, std::ptr::null_mut(), |client| {
             boundary::check_struct(entitlement)?;
-            let included = client.has_entitlement(boundary::text(name)?)?;
+            let included = client.entitlement(boundary::text(name)?)?.included;
             let value = seatlock_entitlement { struct_size: 0, included: u32::from(included) };
             boundary::write_struct(value, entitlement)
         })

@@ -100,6 +100,14 @@ static void setters(seatlock_options *o)
     EXPECT(seatlock_options_set_host(o, "x", NULL, &detail), NULL_POINTER);
     EXPECT(seatlock_options_set_host(o, NOT_UTF8, "1", &detail), BAD_TEXT);
     EXPECT(seatlock_options_set_host(o, "x", NOT_UTF8, &detail), BAD_TEXT);
+    EXPECT(seatlock_options_set_plugin(NULL, "2.4.1", 0, &detail), NULL_POINTER);
+    EXPECT(seatlock_options_set_plugin(o, NULL, 0, &detail), NULL_POINTER);
+    EXPECT(seatlock_options_set_plugin(o, NOT_UTF8, 0, &detail), BAD_TEXT);
+    EXPECT(seatlock_options_set_plugin(o, "", 0, &detail), INVALID);
+    EXPECT(seatlock_options_set_plugin(o, "v2", 0, &detail), INVALID);
+    EXPECT(seatlock_options_set_plugin(o, "2\n", 0, &detail), INVALID);
+    EXPECT(seatlock_options_set_plugin(o, "2.4.1", -1, &detail), INVALID);
+    EXPECT(seatlock_options_set_plugin(o, "2.4.1", INT64_MAX, &detail), INVALID);
     EXPECT(seatlock_options_add_ca_certificates(NULL, (const uint8_t *)"x", 1, &detail), NULL_POINTER);
     EXPECT(seatlock_options_add_ca_certificates(o, NULL, 1, &detail), NULL_POINTER);
     EXPECT(seatlock_options_add_ca_certificates(o, (const uint8_t *)"", 0, &detail), INVALID);
