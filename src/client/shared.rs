@@ -1,12 +1,12 @@
 use super::board::Board;
 use super::event::{Event, EventKind, Mailbox, OperationId};
+use super::lock;
 use super::snapshot::{Snapshot, Status};
-use super::{lock, words};
 use crate::license::{LockState, Reading, Standing, State, Terms};
 use crate::machine::clock::{Clock, Seconds};
 use crate::net::oauth::Prompt;
+use crate::words::{Language, Message};
 use seatlock_protocol::Code;
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
@@ -17,6 +17,7 @@ pub(super) struct Shared {
     terms: Board<{ Terms::NUMBERS }>,
     seconds: Seconds,
     pub(super) clock: Clock,
+    pub(super) language: Arc<Language>,
     snapshot: Mutex<Arc<Snapshot>>,
     pub(super) mailbox: Mailbox,
     closing: AtomicBool,
@@ -33,12 +34,19 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(snapshot: Snapshot, mailbox: Mailbox, network: bool, clock: Clock) -> Self {
+    pub(super) fn new(
+        snapshot: Snapshot,
+        mailbox: Mailbox,
+        network: bool,
+        clock: Clock,
+        language: Arc<Language>,
+    ) -> Self {
         let standing = snapshot.standing(clock.since_boot());
         Self {
             terms: Board::new(snapshot.terms.to_numbers()),
             seconds: Seconds::default(),
             clock,
+            language,
             snapshot: Mutex::new(Arc::new(snapshot)),
             mailbox,
             closing: AtomicBool::new(false),
@@ -65,16 +73,16 @@ impl Shared {
         self.snapshot().standing(self.clock.since_boot())
     }
 
-    /// The status in words for a person.
-    pub(super) fn words(&self, reading: Reading) -> String {
-        self.snapshot().words(reading.since_boot, reading.wall)
+    /// What a person is to be told of the status.
+    pub(super) fn message(&self, reading: Reading) -> Message {
+        self.snapshot().message(reading.since_boot, reading.wall)
     }
 
     /// Publishes the state, and posts an event when the host would be told something else than before.
     pub(super) fn publish(&self, state: &State, reading: Reading) {
         let snapshot = Snapshot::of(state, reading);
         let standing = snapshot.standing(reading.since_boot);
-        let message = snapshot.words(reading.since_boot, reading.wall);
+        let message = snapshot.message(reading.since_boot, reading.wall);
         let available_at = snapshot.terms.next_try;
 
         let now = (standing.lock_state, standing.reason);
@@ -85,9 +93,14 @@ impl Shared {
         *told = now;
         drop(told);
         if changed {
-            let event = Event::new(EventKind::Status, standing.reason, message);
+            let event = self.event(EventKind::Status, standing.reason, message);
             self.post(Event { available_at, ..event });
         }
+    }
+
+    /// An event of which only kind, code and message are known.
+    pub(super) fn event(&self, kind: EventKind, code: Code, message: Message) -> Event {
+        Event { values: message.values.clone(), ..Event::new(kind, code, self.language.say(&message)) }
     }
 
     pub(super) fn post(&self, event: Event) {
@@ -96,8 +109,7 @@ impl Shared {
 
     /// Ends an operation without an outcome of its own.
     fn end(&self, operation: OperationId, code: Code) {
-        let message = words::sentence(code, &BTreeMap::new());
-        let event = Event::new(EventKind::Operation, code, message);
+        let event = self.event(EventKind::Operation, code, code.into());
         self.post(Event { operation: Some(operation), ..event });
     }
 

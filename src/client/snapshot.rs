@@ -1,7 +1,6 @@
-use super::words;
 use crate::license::{License, LockState, Reading, Standing, State, Terms};
+use crate::words::{Message, Phrase, Values};
 use seatlock_protocol::{Code, UnixTime, claims::LeaseClaims, plain};
-use std::collections::BTreeMap;
 
 /// What a status call answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +37,7 @@ pub(super) struct Snapshot {
     pub(super) plan: Option<String>,
     pub(super) entitlements: Vec<String>,
     /// Signed words of the verdict that locks the client.
-    params: BTreeMap<String, String>,
+    params: Values,
 }
 
 impl Snapshot {
@@ -49,7 +48,7 @@ impl Snapshot {
         };
         let params = match &state.license {
             License::Dropped(verdict) => verdict.claims.params.clone(),
-            _ => BTreeMap::new(),
+            _ => Values::new(),
         };
         Self {
             terms: Terms::of(state, reading),
@@ -64,23 +63,18 @@ impl Snapshot {
         self.terms.at(self.terms.now(since_boot))
     }
 
-    /// The status in words for a person.
-    pub(super) fn words(&self, since_boot: u64, wall: Option<UnixTime>) -> String {
+    /// What a person is to be told of the status.
+    pub(super) fn message(&self, since_boot: u64, wall: Option<UnixTime>) -> Message {
         let standing = self.standing(since_boot);
-        let mut params = self.params.clone();
-        let mut say = |name: &str, value: String| {
-            params.insert(name.to_owned(), value);
-        };
+        let message = Message::of(standing.reason, self.params.clone());
         match (standing.reason, wall, self.terms.lease_end()) {
-            (Code::ClockError, Some(wall), _) => say("date", words::date(wall)),
-            (Code::ClockError, None, _) => say("date", "it cannot be read".to_owned()),
+            (Code::ClockError, Some(wall), _) => message.with("date", wall.seconds()),
+            (Code::ClockError, None, _) => message.because("date", Phrase::CLOCK_UNREADABLE.into()),
             (_, _, Some(end)) => {
                 let days = end.since(self.terms.now(since_boot)) / (24 * 3600);
-                say("n", days.to_string());
-                say("date", words::date(end));
+                message.with("n", days).with("date", end.seconds())
             }
-            _ => {}
+            _ => message,
         }
-        words::sentence(standing.reason, &params)
     }
 }
