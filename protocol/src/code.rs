@@ -28,6 +28,15 @@ pub struct Row {
     pub text: &'static str,
     /// What a person can do about it.
     pub remedy: &'static str,
+    /// The page that explains it, for people and as the `type` of problem documents.
+    pub url: &'static str,
+}
+
+/// Begins the address of every code's page: `docs/codes.md`.
+macro_rules! page {
+    ($name:literal) => {
+        concat!("https://github.com/seatlock/seatlock/blob/main/docs/codes.md#", $name)
+    };
 }
 
 macro_rules! codes {
@@ -42,7 +51,7 @@ macro_rules! codes {
         impl Code {
             /// Every row, by number.
             pub const TABLE: &[Row] = &[
-                $(Row { code: Self::$variant, number: $number, name: $name, http: $http, text: $text, remedy: $remedy },)+
+                $(Row { code: Self::$variant, number: $number, name: $name, http: $http, text: $text, remedy: $remedy, url: page!($name) },)+
             ];
 
             /// This code's row.
@@ -51,6 +60,7 @@ macro_rules! codes {
                 match self {
                     $(Self::$variant => &Row {
                         code: Self::$variant, number: $number, name: $name, http: $http, text: $text, remedy: $remedy,
+                        url: page!($name),
                     },)+
                 }
             }
@@ -62,7 +72,12 @@ codes! {
     Ok = 0, "ok", 200, "Licensed.", "Nothing to do.";
     OkOffline = 1, "ok_offline", 0, "Working offline. Connect before {date}.", "Connect to the network before that date.";
     OkWarn = 2, "ok_warn", 0, "License check overdue, {n} days left.", "Connect to the network once.";
-    Nothing = 3, "nothing", 0, "Nothing new.", "Ask again later.";
+    NoEvent = 3, "no_event", 0, "Nothing has happened.", "Nothing to do.";
+    Pending = 4, "pending", 0, "It has not ended yet.", "Wait longer, or cancel it.";
+    NoValue = 5, "no_value", 0, "There is no such value now.", "Ask again when there is a license.";
+    NotActivated = 6, "not_activated", 0, "This computer is not activated yet.", "Enter a token, or sign in.";
+    StillRunning = 7, "still_running", 0, "A function of the host is still running.",
+        "Keep what it uses, and the library, in memory.";
 
     NoToken = 10, "no_token", 0, "Enter your license token.",
         "Paste the integration token that you were given; the account owner creates it in Seat Management.";
@@ -112,6 +127,9 @@ codes! {
         "Read the terms and tick that you agree.";
     ClientTooOld = 34, "client_too_old", 426, "Please update the plug-in.",
         "Install the newest version of the plug-in.";
+    UpdateNotIncluded = 35, "update_not_included", 403,
+        "This version of the plug-in is newer than your license's updates. They ended on {date}.",
+        "Install a version that was released by then, or ask the account owner to extend the updates.";
 
     LeaseExpired = 40, "lease_expired", 0, "The offline period ended on {date}. Connect once.",
         "Connect to the network and start the plug-in again.";

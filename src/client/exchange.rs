@@ -217,6 +217,7 @@ impl Worker {
             have,
             ks: state.keys().map_or(0, |keys| keys.seq),
             client: self.client.clone(),
+            plugin: self.plugin.clone(),
             offline: state.launches.unreported(),
             clock: ClockReport {
                 wall: reading.wall.unwrap_or(UnixTime::MIN),

@@ -1,18 +1,22 @@
 use super::event::Wake;
 use super::failure::Failure;
+use super::handle::Handle;
 use super::registration::Registration;
 use crate::license::Trust;
 use crate::machine::clock::Clock;
 use crate::net::{Certificate, ProxyChoice, certificates};
 use crate::words::Language;
 use reqwest::Url;
-use seatlock_protocol::{Code, PublicKey, address, is_invisible, proxy};
+use seatlock_protocol::{Code, PublicKey, UnixTime, address, api::Plugin, is_invisible, is_plain, proxy};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Most keys of both kinds that can be pinned.
 const MOST_KEYS: usize = 8;
+
+/// A wake function that is told which client has an event.
+pub type ForeignWake = Arc<dyn Fn(Handle) + Send + Sync>;
 
 /// How a client is to be opened. Setters check their arguments at once.
 #[derive(Clone, Default)]
@@ -28,12 +32,13 @@ pub struct Options {
     pub(super) extra_ca: Vec<Certificate>,
     pub(super) host: String,
     pub(super) host_version: String,
+    pub(super) plugin: Option<Plugin>,
     pub(super) terms: Option<String>,
     pub(super) background: bool,
     pub(super) offline: bool,
     pub(super) account_folder: Option<PathBuf>,
     pub(super) registration: Registration,
-    pub(super) wake: Option<Wake>,
+    pub(super) wake: Option<ForeignWake>,
     pub(super) clock: Clock,
     pub(super) language: Arc<Language>,
 }
@@ -176,6 +181,22 @@ impl Options {
         Ok(())
     }
 
+    /// Names the version of the vendor's plug-in, 1 to 64 characters beginning with a number such as `2.4.1` or
+    /// `2027.1-beta`, and the moment at which that version was released. Both are compiled in. A license may ask for a
+    /// version of at least so much, and end its updates at a date: without `released_at` every license includes this
+    /// version.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`].
+    pub fn set_plugin(&mut self, version: &str, released_at: Option<UnixTime>) -> Result<(), Failure> {
+        let fits = version.starts_with(|c: char| c.is_ascii_digit()) && is_plain(version);
+        if !fits || version.chars().count() > 64 {
+            return Err(invalid("the plug-in's version has 1 to 64 characters and begins with a number"));
+        }
+        self.plugin = Some(Plugin { version: Some(version.to_owned()), released: released_at });
+        Ok(())
+    }
+
     /// Sets the version of the terms that the host shows.
     ///
     /// # Errors
@@ -251,12 +272,15 @@ impl Options {
     /// Sets what to call when an event is waiting. A panic in it ends that call and nothing else.
     pub fn set_wake(&mut self, wake: Option<Wake>) {
         self.set_foreign_wake(
-            wake.map(|wake| Arc::new(move || drop(catch_unwind(AssertUnwindSafe(|| wake())))) as Wake),
+            wake.map(|wake| {
+                Arc::new(move |_| drop(catch_unwind(AssertUnwindSafe(|| wake())))) as ForeignWake
+            }),
         );
     }
 
-    /// As [`set_wake`](Self::set_wake), for a function that may end its thread: no frame may catch what unwinds it.
-    pub(crate) fn set_foreign_wake(&mut self, wake: Option<Wake>) {
+    /// As [`set_wake`](Self::set_wake), for a function that may end its thread: no frame may catch what unwinds it. It is
+    /// told which client has the event.
+    pub fn set_foreign_wake(&mut self, wake: Option<ForeignWake>) {
         self.wake = wake;
     }
 

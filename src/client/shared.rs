@@ -1,9 +1,9 @@
-use super::board::Board;
 use super::event::{Event, EventKind, Mailbox, OperationId};
+use super::handle::Reservation;
 use super::lock;
 use super::snapshot::{Snapshot, Status};
-use crate::license::{LockState, Reading, Standing, State, Terms};
-use crate::machine::clock::{Clock, Seconds};
+use crate::license::{LockState, Reading, Rules, Standing, State};
+use crate::machine::clock::Clock;
 use crate::net::oauth::Prompt;
 use crate::words::{Language, Message};
 use seatlock_protocol::Code;
@@ -13,9 +13,7 @@ use tokio::sync::watch;
 
 /// What host threads and the worker share.
 pub(super) struct Shared {
-    /// The terms alone, for those who ask in every frame.
-    terms: Board<{ Terms::NUMBERS }>,
-    seconds: Seconds,
+    pub(super) reservation: Reservation,
     pub(super) clock: Clock,
     pub(super) language: Arc<Language>,
     snapshot: Mutex<Arc<Snapshot>>,
@@ -35,6 +33,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(
+        reservation: Reservation,
         snapshot: Snapshot,
         mailbox: Mailbox,
         network: bool,
@@ -42,9 +41,9 @@ impl Shared {
         language: Arc<Language>,
     ) -> Self {
         let standing = snapshot.standing(clock.since_boot());
+        reservation.front().write(&snapshot.terms);
         Self {
-            terms: Board::new(snapshot.terms.to_numbers()),
-            seconds: Seconds::default(),
+            reservation,
             clock,
             language,
             snapshot: Mutex::new(Arc::new(snapshot)),
@@ -60,9 +59,7 @@ impl Shared {
 
     /// What holds now. No lock, no allocation, and in most calls no system clock.
     pub(super) fn status(&self) -> Status {
-        let (generation, numbers) = self.terms.read();
-        let since_boot = self.clock.since_boot_held(&self.seconds);
-        Status::at(&Terms::from_numbers(numbers), since_boot, generation)
+        self.reservation.front().status(&self.clock)
     }
 
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
@@ -79,15 +76,15 @@ impl Shared {
     }
 
     /// Publishes the state, and posts an event when the host would be told something else than before.
-    pub(super) fn publish(&self, state: &State, reading: Reading) {
-        let snapshot = Snapshot::of(state, reading);
+    pub(super) fn publish(&self, state: &State, rules: &Rules, reading: Reading) {
+        let snapshot = Snapshot::of(state, rules, reading);
         let standing = snapshot.standing(reading.since_boot);
         let message = snapshot.message(reading.since_boot, reading.wall);
         let available_at = snapshot.terms.next_try;
 
         let now = (standing.lock_state, standing.reason);
         let mut told = lock(&self.told);
-        self.terms.write(snapshot.terms.to_numbers());
+        self.reservation.front().write(&snapshot.terms);
         *lock(&self.snapshot) = Arc::new(snapshot);
         let changed = *told != now;
         *told = now;
@@ -115,6 +112,7 @@ impl Shared {
 
     pub(super) fn begin_closing(&self) {
         self.closing.store(true, Ordering::Release);
+        self.mailbox.close();
         self.interrupt.send_replace(());
     }
 

@@ -12,7 +12,7 @@ use crate::store::StoreError;
 use crate::words::{Message, Phrase};
 use seatlock_protocol::{
     Code, Token, UnixTime,
-    api::{ClientInfo, Intent, SeatCall},
+    api::{ClientInfo, Intent, Plugin, SeatCall},
 };
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -77,6 +77,7 @@ pub(super) struct Worker {
     pub(super) issuer: Option<Arc<Issuer>>,
     pub(super) access: Option<Access>,
     pub(super) client: ClientInfo,
+    pub(super) plugin: Option<Plugin>,
     pub(super) source: seatlock_protocol::MachineSource,
     pub(super) terms: Option<String>,
     pub(super) background: bool,
@@ -321,6 +322,9 @@ impl Worker {
         if intent == Intent::Renew && !self.is_due() {
             return Outcome::of(self.standing_code());
         }
+        if intent == Intent::Launch && self.keeper.credential.is_none() {
+            return Outcome::of(Code::NotActivated); // a host that starts has asked for nothing yet
+        }
         if let Err(trouble) = self.prepare().await {
             return self.unprepared(SeatCall::Ping, trouble);
         }
@@ -336,7 +340,7 @@ impl Worker {
     }
 
     pub(super) fn publish(&self) {
-        self.shared.publish(&self.keeper.state, self.shared.clock.read());
+        self.shared.publish(&self.keeper.state, &self.keeper.rules, self.shared.clock.read());
     }
 
     fn complain(&self, complaint: Complaint) {

@@ -54,7 +54,9 @@ unsafe fn start(
 }
 
 /// Submits a token. Returns at once; the outcome is an event of the operation whose number goes to
-/// `operation` (NULL allowed).
+/// `operation` (NULL allowed). Operations are carried out in turn. One that asks the server ends
+/// within 15 seconds of its turn, and within a minute where other processes of the plug-in ask too
+/// or a sign-in is renewed. At most 64 wait; more are refused with SEATLOCK_ERROR_BUSY.
 ///
 /// White space, quotes and zero-width characters around and in the token are removed. Refused at
 /// once and before any network request: SEATLOCK_ERROR_TOKEN_MALFORMED,
@@ -87,7 +89,9 @@ fn ticked(consent: seatlock_consent_flags) -> Result<Consent, Failure> {
 
 /// Tells the server that this machine uses its seat, and renews the lease. Returns at once; see
 /// `seatlock_client_activate`. A failure never takes the license away: only a signed verdict of the
-/// server, the end of the lease or the user does. [any thread]
+/// server, the end of the lease or the user does. A launch ping where there is neither
+/// a token nor a sign-in ends with SEATLOCK_NOT_ACTIVATED, which is no error, and sends nothing.
+/// [any thread]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_client_ping(
     client: *mut seatlock_client,

@@ -1,8 +1,10 @@
 use super::boundary;
+use super::client;
 use super::code::seatlock_result;
 use super::error::seatlock_error;
 use super::guard::guard;
-use crate::{Code, Failure, Options};
+use crate::protocol::UnixTime;
+use crate::{Code, Failure, ForeignWake, Options};
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
@@ -16,13 +18,21 @@ pub struct seatlock_options {
     pub(super) options: Options,
 }
 
-/// Called when an event is waiting, on a thread of the library that does nothing else; one call may
-/// stand for several events, and it may come before `seatlock_client_open` has returned. It may set
-/// a flag or post a message to the host's own loop. It must not block, call this library, or let an
-/// exception out: one that leaves it ends the process, as one that leaves the function of any
-/// thread does. A host that ends the thread itself, as Python does at its exit, harms nobody;
-/// another thread takes its place.
-pub type seatlock_wake = Option<unsafe extern "C-unwind" fn(context: *mut c_void)>;
+/// An open license of one product on one computer. Every function may be called from any thread at
+/// the same time, also while and after one of them closes the client: then it returns
+/// SEATLOCK_ERROR_CLOSED. It is not an address: never look into it.
+pub struct seatlock_client {
+    _private: (),
+}
+
+/// Called when an event of `client` is waiting, on a thread of the library that does nothing else;
+/// one call may stand for several events, and for one that somebody has taken already. It never
+/// comes before `seatlock_client_open` has written the client. It may set a flag or post a message
+/// to the host's own loop. It must not block, call this library, or let an exception out: one that
+/// leaves it ends the process, as one that leaves the function of any thread does. A host that ends
+/// the thread itself, as Python does at its exit, harms nobody; another thread takes its place.
+pub type seatlock_wake =
+    Option<unsafe extern "C-unwind" fn(client: *mut seatlock_client, context: *mut c_void)>;
 
 /// Makes options with nothing set. Free them with `seatlock_options_free`. [any thread]
 #[unsafe(no_mangle)]
@@ -131,9 +141,10 @@ pub unsafe extern "C" fn seatlock_options_add_lease_key(
     unsafe { set(options, error, |o| o.add_lease_key(boundary::text(x)?)) }
 }
 
-/// Sets the folder below which state is kept, an absolute path. The default is the user's state
-/// folder of the operating system; the environment variable SEATLOCK_STATE_DIR, an absolute path
-/// too, comes before both. [one thread at a time]
+/// Sets the folder below which state is kept, an absolute path. The default is "seatlock" in
+/// $XDG_STATE_HOME (~/.local/state), ~/Library/Application Support or %LOCALAPPDATA%. The variable
+/// SEATLOCK_STATE_DIR of the environment, an absolute path too, comes before both.
+/// [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_state_folder(
     options: *mut seatlock_options,
@@ -207,6 +218,29 @@ pub unsafe extern "C" fn seatlock_options_set_host(
 ) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe { set(options, error, |o| o.set_host(boundary::text(name)?, boundary::text(version)?)) }
+}
+
+/// Names the version of your plug-in, 1 to 64 characters beginning with a number such as "2.4.1",
+/// and the Unix time in seconds at which that version was released; compile both in. A license may
+/// ask for a later version (SEATLOCK_ERROR_CLIENT_TOO_OLD), and include no version that was
+/// released after its updates ended (SEATLOCK_ERROR_UPDATE_NOT_INCLUDED, also without a network).
+/// 0 in `released_at`: every license includes this version. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_plugin(
+    options: *mut seatlock_options,
+    version: *const c_char,
+    released_at: i64,
+    error: *mut seatlock_error,
+) -> seatlock_result {
+    let set_plugin = |options: &mut Options| {
+        let released = UnixTime::new(released_at)
+            .ok_or(Failure::new(Code::InvalidArgument, "the release time is Unix seconds in 0..2^53"))?;
+        // SAFETY: the caller's promises in the header.
+        let version = unsafe { boundary::text(version)? };
+        options.set_plugin(version, Some(released).filter(|released| *released > UnixTime::MIN))
+    };
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, set_plugin) }
 }
 
 /// Sets the version of the license terms that the host shows, such as "2026-01".
@@ -343,8 +377,8 @@ pub unsafe extern "C" fn seatlock_options_set_audience(
 }
 
 /// Sets the function to call when an event is waiting, or NULL for none. `context` is handed to it
-/// as it is and must stay valid until every client opened with these options is closed.
-/// [one thread at a time]
+/// as it is and must stay valid until `seatlock_client_close` has returned SEATLOCK_OK for every
+/// client that was opened with these options. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_wake(
     options: *mut seatlock_options,
@@ -361,12 +395,12 @@ pub unsafe extern "C" fn seatlock_options_set_wake(
     let change = |options: &mut Options| {
         let context = Context(context);
         options.set_foreign_wake(wake.map(|wake| {
-            let call = move || {
+            let call = move |handle| {
                 let context = &context;
                 // SAFETY: function and context are valid until the client is closed, by the caller's promise.
-                unsafe { wake(context.0) };
+                unsafe { wake(client::pointer(handle), context.0) };
             };
-            Arc::new(call) as crate::Wake
+            Arc::new(call) as ForeignWake
         }));
         Ok(())
     };
