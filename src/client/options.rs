@@ -284,6 +284,9 @@ impl Options {
         self.wake = wake;
     }
 
+    /// Largest catalogue, in bytes.
+    pub const LARGEST_CATALOGUE: usize = Language::LARGEST_CATALOGUE;
+
     /// Sets the texts of another language: a JSON object of ids and texts, as the files in `catalogues/` are, of at most 256
     /// KiB. What is missing in it is said in English, which is what is said without one; what it has beyond does not count.
     ///

@@ -5,9 +5,6 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// Largest catalogue, in bytes.
-const MOST: usize = 256 * 1024;
-
 /// How often a blank may stand in the text of a blank.
 const DEEPEST: usize = 3;
 
@@ -45,12 +42,15 @@ pub enum CatalogueError {
 }
 
 impl Language {
+    /// Largest catalogue, in bytes.
+    pub const LARGEST_CATALOGUE: usize = 256 * 1024;
+
     /// Takes the texts of a catalogue: a JSON object of ids and texts. Unknown members and empty texts do not count.
     ///
     /// # Errors
     /// See [`CatalogueError`]. Nothing has changed then.
     pub fn set_catalogue(&mut self, json: &[u8]) -> Result<(), CatalogueError> {
-        if json.len() > MOST {
+        if json.len() > Self::LARGEST_CATALOGUE {
             return Err(CatalogueError::TooLarge);
         }
         let mut members: BTreeMap<String, Value> = edited::object(json).map_err(|error| match error {
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_is_no_catalogue() {
-        let long = format!("{{\"x\":\"{}\"}}", "a".repeat(MOST));
+        let long = format!("{{\"x\":\"{}\"}}", "a".repeat(Language::LARGEST_CATALOGUE));
         // (what, catalogue, what is said of it)
         let rows: &[(&str, &[u8], &str)] = &[
             ("nothing", b"", "it is empty"),

@@ -4,8 +4,11 @@ use seatlock::words::{Language, Message, Phrase};
 use seatlock::{Code, protocol::is_plain};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::process::Command;
 use std::{env, fs};
-use xtask::repository;
+use xtask::{install::Install, plugin::Plugin, repository};
+
+const ROOT_KEY: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
 const LANGUAGES: [&str; 7] = ["de", "es", "fr", "ja", "ko", "pt", "zh-Hans"];
 
@@ -85,6 +88,73 @@ fn the_catalogues_are_made_of_the_table() {
             "{} is out of date: SEATLOCK_UPDATE=1 cargo test --test library catalogues",
             path.display()
         );
+    }
+}
+
+#[test]
+fn every_catalogue_is_installed() {
+    let install = Install { prefix: "/usr".into(), destdir: None, debug: true };
+    let installed = install.plan().unwrap();
+    for language in LANGUAGES.into_iter().chain(["en"]) {
+        let path = format!("/usr/share/seatlock/catalogues/{language}.json");
+        assert!(installed.contains(&PathBuf::from(&path)), "{path}");
+    }
+}
+
+/// The C example, with a server that nobody listens at.
+#[test]
+fn the_example_speaks_german_and_japanese() {
+    let plugin = Plugin::build().unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let said = |language: &str, arguments: &[&str]| {
+        let mut command = Command::new(plugin.program());
+        command.env_clear().env("EXAMPLE_PROXY", "").env("EXAMPLE_STATE_FOLDER", state.path());
+        command.env("SEATLOCK_MACHINE_ID", "catalogue-test");
+        command.args(arguments).args(["--server", "http://127.0.0.1:1", "--root-key", ROOT_KEY]);
+        command.arg("--catalogue").arg(path(&format!("{language}.json")));
+        let output = command.output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    let token = "sit_8uVq2ZtYw0LkSx7RmBnD4cJhPf3GaE1pDYNs";
+    for (language, arguments, sentences) in [
+        (
+            "de",
+            ["preflight", token],
+            [
+                "Der Lizenzserver ist nicht erreichbar. Die Verbindung wurde abgelehnt.",
+                "Prüfen Sie das Netzwerk, den Proxy und die Adresse des Servers.",
+            ],
+        ),
+        (
+            "de",
+            ["activate", "sit_8uVq"],
+            [
+                "Das Token ist unvollständig oder enthält Tippfehler. Kopieren Sie es noch einmal.",
+                "Geben Sie Ihr Lizenz-Token ein.",
+            ],
+        ),
+        (
+            "ja",
+            ["activate", token],
+            [
+                "ライセンスサーバーに接続できません。接続が拒否されました。",
+                "ライセンストークンを入力してください。",
+            ],
+        ),
+        (
+            "ja",
+            ["import-file", "/nowhere"],
+            [
+                "ファイル /nowhere を使用できません: 見つかりません。",
+                "ライセンストークンを入力してください。",
+            ],
+        ),
+        ("en", ["activate", "sit_8uVq"], ["The token looks incomplete", "Enter your license token."]),
+    ] {
+        let said = said(language, &arguments);
+        for sentence in sentences {
+            assert!(said.contains(sentence), "{language} {arguments:?}: {said}");
+        }
     }
 }
 
