@@ -583,7 +583,7 @@ private:
             name = value + std::strlen(value) + 1;
         }
         std::string message = from.message;
-        // Where some of it may be left out, the whole of it is asked for, as long as it is the last.
+        // Where some may be left out, the whole is asked for, as long as no later one was taken.
         if (message.size() + 8 >= sizeof from.message) {
             std::string whole = text(seatlock::text::event);
             if (whole.size() > message.size() && whole.compare(0, 200, message, 0, 200) == 0)
