@@ -17,11 +17,13 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <memory>
 #include <new>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 #ifdef __GLIBCXX__
 #include <cxxabi.h>
 #endif
@@ -152,6 +154,19 @@ inline const char *remedy(code of) noexcept {
     return seatlock_code_remedy(static_cast<seatlock_result>(of));
 }
 
+/// Address of the page that explains it.
+inline const char *url(code of) noexcept {
+    return seatlock_code_url(static_cast<seatlock_result>(of));
+}
+/// Every code of the library that was found, for tables of them.
+inline std::vector<code> codes() {
+    std::vector<code> all;
+    seatlock_result number = 0;
+    for (std::uint32_t index = 0; seatlock_code_at(index, &number) == SEATLOCK_OK; index++)
+        all.push_back(code{number});
+    return all;
+}
+
 /// Version of the library that was found.
 inline const char *version() noexcept { return seatlock_version(); }
 /// Whether the library that was found fits the header that this program was compiled with.
@@ -207,6 +222,8 @@ struct event {
     std::uint32_t http_status = 0;
     std::optional<time_point> available_at;
     std::string message;
+    /// What the message is about: see seatlock_event_value().
+    std::map<std::string, std::string> values;
 };
 
 namespace detail {
@@ -308,6 +325,12 @@ public:
     }
     options &host(const std::string &name, const std::string &version) {
         return set(seatlock_options_set_host, name, version);
+    }
+    options &catalogue(const std::string &json) {
+        return set(seatlock_options_set_catalogue, json.data(), json.size());
+    }
+    options &utc_offset(std::chrono::minutes ahead) {
+        return set(seatlock_options_set_utc_offset, static_cast<std::int32_t>(ahead.count()));
     }
     options &plugin(const std::string &version, std::int64_t released_at) {
         return set(seatlock_options_set_plugin, version, released_at);
@@ -439,6 +462,20 @@ public:
         return found;
     }
 
+    /// A value of what text::status says, empty when there is none: see seatlock_event_value().
+    std::string status_value(const std::string &name) const {
+        std::string found;
+        detail::read(found, [&](char *to, std::size_t capacity, std::size_t *needed) {
+            return seatlock_client_status_value(raw_, name.c_str(), to, capacity, needed);
+        });
+        return found;
+    }
+
+    /// As seatlock::message(), in the language of the client.
+    std::string message(code of) const { return said(of, seatlock_client_code_text); }
+    /// As seatlock::remedy(), in the language of the client.
+    std::string remedy(code of) const { return said(of, seatlock_client_code_remedy); }
+
     /// Forbids or allows all use of the network. False when SEATLOCK_OFFLINE keeps it off.
     bool allow_network(bool allowed) noexcept {
         return seatlock_client_allow_network(raw_, allowed ? 1U : 0U, nullptr) == SEATLOCK_OK;
@@ -516,7 +553,8 @@ public:
     result<std::intptr_t> event_handle() {
         seatlock_error error = SEATLOCK_ERROR_INIT;
         std::intptr_t handle = -1;
-        if (seatlock_result number = seatlock_client_event_handle(raw_, &handle, &error); number < 0)
+        seatlock_result number = seatlock_client_event_handle(raw_, &handle, &error);
+        if (number < 0)
             return detail::fail(number, error);
         return handle;
     }
@@ -528,12 +566,27 @@ private:
     client(seatlock_client *raw, std::shared_ptr<detail::wake> wake) noexcept
         : wake_(std::move(wake)), raw_(raw) {}
 
+    template <class Function> std::string said(code of, Function function) const {
+        std::string found;
+        auto number = static_cast<seatlock_result>(of);
+        detail::read(found, [&](char *to, std::size_t capacity, std::size_t *needed) {
+            return function(raw_, number, to, capacity, needed);
+        });
+        return found;
+    }
+
     event taken(const seatlock_event &from) const {
+        std::map<std::string, std::string> values;
+        for (const char *name = from.values; *name != '\0';) {
+            const char *value = name + std::strlen(name) + 1;
+            values.emplace(name, value);
+            name = value + std::strlen(value) + 1;
+        }
         std::string message = from.message;
-        // Where it may have been cut, the whole of it is asked for.
-        if (message.size() + 4 >= sizeof from.message) {
+        // Where some may be left out, the whole is asked for, as long as no later one was taken.
+        if (message.size() + 8 >= sizeof from.message) {
             std::string whole = text(seatlock::text::event);
-            if (whole.compare(0, message.size(), message) == 0)
+            if (whole.size() > message.size() && whole.compare(0, 200, message, 0, 200) == 0)
                 message = std::move(whole);
         }
         return {event_kind{from.kind},
@@ -541,7 +594,8 @@ private:
                 code{from.code},
                 from.http_status,
                 detail::time(from.available_at),
-                std::move(message)};
+                std::move(message),
+                std::move(values)};
     }
 
     template <class Function, class... Arguments>

@@ -47,7 +47,7 @@ pub mod token;
 
 pub use access_token::{AccessToken, AccessTokenError, Identity};
 pub use bytes::{Nonce, ParseBytesError, RenewalHash, TokenHash};
-pub use code::{Act, Code};
+pub use code::{Act, Code, filled};
 pub use jws::{JwsError, Typ};
 pub use key::{KeyError, PublicKey, SigningKey};
 pub use machine_id::{MachineId, MachineSource};

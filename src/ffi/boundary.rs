@@ -54,6 +54,26 @@ pub(super) fn flag(value: u32) -> Result<bool, Failure> {
     }
 }
 
+/// Borrows bytes, of which there are at most `most`: more stand for a size that was never set.
+///
+/// # Safety
+/// `pointer` is NULL or has `size` readable bytes that live for `'a`.
+pub(super) unsafe fn bytes<'a>(
+    pointer: *const u8,
+    size: usize,
+    most: usize,
+    too_many: &'static str,
+) -> Result<&'a [u8], Failure> {
+    if pointer.is_null() {
+        return Err(Failure::of(Code::NullPointer));
+    }
+    if size > most {
+        return Err(Failure::new(Code::InvalidArgument, too_many));
+    }
+    // SAFETY: not NULL, and `size` bytes by the caller's promise.
+    Ok(unsafe { std::slice::from_raw_parts(pointer, size) })
+}
+
 /// Borrows what a pointer argument points to.
 ///
 /// # Safety
@@ -107,11 +127,20 @@ pub(super) unsafe fn write_text(
     Ok(Code::Ok)
 }
 
-/// A text for a field of fixed size, cut between characters, always NUL-terminated.
+/// A text for a field of fixed size, always NUL-terminated. Of one that is too long the middle is left out, which is that
+/// of a path as a rule: what is wrong with it stands at the end.
 pub(super) fn fixed_text<const N: usize>(text: &str) -> [c_char; N] {
+    const LEFT_OUT: &str = "\u{2026}";
+    let room = N.saturating_sub(1);
+    let half = room.saturating_sub(LEFT_OUT.len()) / 2;
+    let (begin, end) =
+        (text.floor_char_boundary(half), text.ceil_char_boundary(text.len().saturating_sub(half)));
+    let parts = match (text.get(..begin), text.get(end..)) {
+        (Some(begin), Some(end)) if text.len() > room => [begin, LEFT_OUT, end],
+        _ => [text, "", ""],
+    };
     let mut field = [0; N];
-    let end = text.floor_char_boundary(N.saturating_sub(1));
-    let bytes = text.bytes().take(end);
+    let bytes = parts.into_iter().flat_map(str::bytes).take(room);
     field.iter_mut().zip(bytes).for_each(|(to, byte)| *to = c_char::from_ne_bytes([byte]));
     field
 }
@@ -163,10 +192,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fixed_texts_are_cut_between_characters_and_terminated() {
+    fn fixed_texts_are_shortened_between_characters_and_terminated() {
         let bytes = |field: [c_char; 8]| field.map(|c| c.to_ne_bytes()[0]);
         assert_eq!(&bytes(fixed_text("abc")), b"abc\0\0\0\0\0");
-        assert_eq!(&bytes(fixed_text("abcdefghij")), b"abcdefg\0");
-        assert_eq!(&bytes(fixed_text("abcdef€")), b"abcdef\0\0");
+        assert_eq!(&bytes(fixed_text("abcdefg")), b"abcdefg\0");
+        assert_eq!(&bytes(fixed_text("abcdefghij")), "ab\u{2026}ij\0".as_bytes());
+        assert_eq!(&bytes(fixed_text("abcdef€")), "ab\u{2026}\0\0\0".as_bytes());
+        assert_eq!(&bytes(fixed_text("€abcdef")), "\u{2026}ef\0\0\0".as_bytes());
     }
 }

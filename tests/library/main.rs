@@ -13,6 +13,7 @@ mod answers_and_calls;
 mod architecture;
 #[cfg(all(feature = "capi", unix))]
 mod bad_input;
+mod catalogues;
 mod causes;
 mod clock_properties;
 #[cfg(unix)]
