@@ -387,6 +387,24 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_a
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_host(
     seatlock_options *options, const char *name, const char *version, seatlock_error *error);
 
+/** Sets the texts of another language, such as one of the files that are installed in
+ *  share/seatlock/catalogues: embed it in the plug-in, or read it. German, Spanish, French,
+ *  Japanese, Korean, Portuguese and Simplified Chinese come with the library, and en.json to make
+ *  others from. The text is JSON in UTF-8 of at most 256 KiB, an object of ids and texts; `size` is
+ *  without a NUL. What it lacks is said in English, and what it has beyond that does not count, so
+ *  one of another version does no harm. Without one everything is said in English. What is wrong
+ *  with arguments, variables and files of the vendor is said in English in any case.
+ *  Errors: SEATLOCK_ERROR_INVALID_ARGUMENT for what is no catalogue, has a text with a blank that
+ *  the English one has not, or a control character. [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_catalogue(
+    seatlock_options *options, const char *json, size_t size, seatlock_error *error);
+
+/** Sets the time zone in which messages say moments, in minutes ahead of UTC: -840 to 840, such as
+ *  60, and "2026-11-22 10:00 UTC+1" is said. The default is UTC, and says so: the computer's own
+ *  zone may be what is wrong with its clock. [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_utc_offset(
+    seatlock_options *options, int32_t minutes, seatlock_error *error);
+
 /** Names the version of your plug-in, 1 to 64 characters beginning with a number such as "2.4.1",
  *  and the Unix time in seconds at which that version was released; compile both in. A license may
  *  ask for a later version (SEATLOCK_ERROR_CLIENT_TOO_OLD), and include no version that was
@@ -540,6 +558,24 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_al
  *  SEATLOCK_ERROR_INVALID_ARGUMENT. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_text(
     const seatlock_client *client, seatlock_text what, char *buffer, size_t capacity,
+    size_t *needed);
+
+/** Copies a value of what SEATLOCK_TEXT_STATUS says, by its name, as `seatlock_event_value` does
+ *  for an event. SEATLOCK_NO_VALUE when it has none of that name. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_status_value(
+    const seatlock_client *client, const char *name, char *buffer, size_t capacity, size_t *needed);
+
+/** Copies what to tell a user of a code, as `seatlock_code_text` has it, in the language of the
+ *  client. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL, SEATLOCK_ERROR_INVALID_ARGUMENT for a number
+ *  that is no code. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_code_text(
+    const seatlock_client *client, seatlock_result code, char *buffer, size_t capacity,
+    size_t *needed);
+
+/** Copies what a user can do about a code, as `seatlock_code_remedy` has it, in the language of the
+ *  client. Otherwise as `seatlock_client_code_text`. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_code_remedy(
+    const seatlock_client *client, seatlock_result code, char *buffer, size_t capacity,
     size_t *needed);
 
 /** What the license says of an entitlement. Initialise it with SEATLOCK_ENTITLEMENT_INIT. */
@@ -798,8 +834,22 @@ typedef struct seatlock_event {
     /** One or more sentences for a person: UTF-8, always NUL-terminated. Where a long path leaves
      *  no room, the middle is left out; SEATLOCK_TEXT_EVENT is the whole. Never holds a token. */
     char message[512];
+    /** What the message is about: names and values, each with its NUL, and another NUL at the end.
+     *  `seatlock_event_value` reads one. */
+    char values[480];
 } seatlock_event;
-#define SEATLOCK_EVENT_INIT {sizeof(seatlock_event), 0, 0, 0, 0, 0, {0}}
+#define SEATLOCK_EVENT_INIT {sizeof(seatlock_event), 0, 0, 0, 0, 0, {0}, {0}}
+
+/** Copies a value of what an event's message says, by its name, to `buffer`, with its NUL, so that
+ *  nobody has to read sentences; `needed` (NULL allowed) receives its size. Pass a capacity of 0 to
+ *  ask for the size. Names are those of the blanks of `seatlock_code_text`, and of the blanks of
+ *  what stands in them: "date" and "time" are Unix seconds, or a day such as 2026-11-22; "reason"
+ *  and "fault" are ids, such as "net_refused", which the catalogues have; "n", "machine", "path",
+ *  "scope", "status", "window", "url", "code" and others are as the message shows them.
+ *  SEATLOCK_NO_VALUE when it has none of that name, or had no room for it. Errors:
+ *  SEATLOCK_ERROR_BUFFER_TOO_SMALL. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_event_value(
+    const seatlock_event *event, const char *name, char *buffer, size_t capacity, size_t *needed);
 
 /** Takes the oldest event that no other thread waits for in `seatlock_client_wait`. A timeout of 0
  *  never blocks: call it so from a timer of the host until it returns SEATLOCK_NO_EVENT. Of events

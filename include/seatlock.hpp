@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <memory>
 #include <new>
 #include <optional>
@@ -242,6 +243,8 @@ struct event {
     std::uint32_t http_status = 0;
     std::optional<time_point> available_at;
     std::string message;
+    /// What the message is about: see seatlock_event_value().
+    std::map<std::string, std::string> values;
 };
 
 namespace detail {
@@ -343,6 +346,12 @@ public:
     }
     options &host(const std::string &name, const std::string &version) {
         return set(seatlock_options_set_host, name, version);
+    }
+    options &catalogue(const std::string &json) {
+        return set(seatlock_options_set_catalogue, json.data(), json.size());
+    }
+    options &utc_offset(std::chrono::minutes ahead) {
+        return set(seatlock_options_set_utc_offset, static_cast<std::int32_t>(ahead.count()));
     }
     options &plugin(const std::string &version, std::int64_t released_at) {
         return set(seatlock_options_set_plugin, version, released_at);
@@ -474,6 +483,20 @@ public:
         return found;
     }
 
+    /// A value of what text::status says, empty when there is none: see seatlock_event_value().
+    std::string status_value(const std::string &name) const {
+        std::string found;
+        detail::read(found, [&](char *to, std::size_t capacity, std::size_t *needed) {
+            return seatlock_client_status_value(raw_, name.c_str(), to, capacity, needed);
+        });
+        return found;
+    }
+
+    /// As seatlock::message(), in the language of the client.
+    std::string message(code of) const { return said(of, seatlock_client_code_text); }
+    /// As seatlock::remedy(), in the language of the client.
+    std::string remedy(code of) const { return said(of, seatlock_client_code_remedy); }
+
     /// Forbids or allows all use of the network. False when SEATLOCK_OFFLINE keeps it off.
     bool allow_network(bool allowed) noexcept {
         return seatlock_client_allow_network(raw_, allowed ? 1U : 0U, nullptr) == SEATLOCK_OK;
@@ -581,7 +604,22 @@ private:
     client(seatlock_client *raw, std::shared_ptr<detail::wake> wake) noexcept
         : wake_(std::move(wake)), raw_(raw) {}
 
+    template <class Function> std::string said(code of, Function function) const {
+        std::string found;
+        auto number = static_cast<seatlock_result>(of);
+        detail::read(found, [&](char *to, std::size_t capacity, std::size_t *needed) {
+            return function(raw_, number, to, capacity, needed);
+        });
+        return found;
+    }
+
     event taken(const seatlock_event &from) const {
+        std::map<std::string, std::string> values;
+        for (const char *name = from.values; *name != '\0';) {
+            const char *value = name + std::strlen(name) + 1;
+            values.emplace(name, value);
+            name = value + std::strlen(value) + 1;
+        }
         std::string message = from.message;
         // Where some may be left out, the whole is asked for, as long as no later one was taken.
         if (message.size() + 8 >= sizeof from.message) {
@@ -594,7 +632,8 @@ private:
                 code{from.code},
                 from.http_status,
                 detail::time(from.available_at),
-                std::move(message)};
+                std::move(message),
+                std::move(values)};
     }
 
     template <class Function, class... Arguments>

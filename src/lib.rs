@@ -22,6 +22,8 @@ pub mod net;
 mod scarcity;
 /// Keeps: state and token on disk.
 pub mod store;
+/// Says: what a person is told, in their language.
+pub mod words;
 
 pub use client::{
     Client, Consent, Event, EventKind, Failure, ForeignWake, Handle, LicenseDetails, OperationId, Options,

@@ -1,10 +1,9 @@
-use std::borrow::Cow;
+use crate::words::{Message, Phrase};
 use std::io::{self, ErrorKind};
 
-/// What the operating system, or the host's own limits, had too little of, in words for a person; `None` for every other
-/// error. It passes: whatever was refused is tried again, and says nothing about a license, a file or a computer.
+/// What the operating system, or the host's own limits, had too little of, `None` for every other error. It passes: whatever was refused is tried again, and says nothing about a license, a file or a computer.
 #[must_use]
-pub fn scarce(error: &io::Error) -> Option<&'static str> {
+pub fn scarce(error: &io::Error) -> Option<Phrase> {
     let Some(code) = error.raw_os_error() else {
         return error.get_ref()?.downcast_ref().and_then(scarce);
     };
@@ -14,32 +13,33 @@ pub fn scarce(error: &io::Error) -> Option<&'static str> {
 /// Why the operating system refused something, in words for a person: its own are for programmers, and a library's error
 /// may hold whatever that library has seen.
 #[must_use]
-pub fn reason(error: &io::Error) -> Cow<'static, str> {
-    let words = match error.kind() {
-        _ if scarce(error).is_some() => scarce(error).unwrap_or_default(),
-        ErrorKind::NotFound => "it is not there",
-        ErrorKind::PermissionDenied => "this user has no right to it",
-        ErrorKind::ReadOnlyFilesystem => "its disk is read-only",
-        ErrorKind::StorageFull => "its disk is full",
-        ErrorKind::QuotaExceeded => "this user has no room left on its disk",
-        ErrorKind::FileTooLarge => "it is too large",
-        ErrorKind::IsADirectory => "it is a folder",
-        ErrorKind::NotADirectory => "its path leads through what is no folder",
-        ErrorKind::InvalidData => "it is not text in UTF-8",
-        ErrorKind::InvalidInput => "it is no ordinary file",
-        ErrorKind::InvalidFilename => "its name is too long or not allowed",
-        ErrorKind::ResourceBusy | ErrorKind::ExecutableFileBusy => "another program uses it",
-        ErrorKind::StaleNetworkFileHandle | ErrorKind::TimedOut => "its network drive does not answer",
+pub fn reason(error: &io::Error) -> Message {
+    if let Some(short) = scarce(error) {
+        return short.into();
+    }
+    let phrase = match error.kind() {
+        ErrorKind::NotFound => Phrase::OS_NOT_FOUND,
+        ErrorKind::PermissionDenied => Phrase::OS_NO_RIGHT,
+        ErrorKind::ReadOnlyFilesystem => Phrase::OS_READ_ONLY,
+        ErrorKind::StorageFull => Phrase::OS_FULL,
+        ErrorKind::QuotaExceeded => Phrase::OS_QUOTA,
+        ErrorKind::FileTooLarge => Phrase::OS_TOO_LARGE,
+        ErrorKind::IsADirectory => Phrase::OS_FOLDER,
+        ErrorKind::NotADirectory => Phrase::OS_NO_FOLDER,
+        ErrorKind::InvalidData => Phrase::OS_NOT_UTF8,
+        ErrorKind::InvalidInput => Phrase::OS_NO_FILE,
+        ErrorKind::InvalidFilename => Phrase::OS_NAME,
+        ErrorKind::ResourceBusy | ErrorKind::ExecutableFileBusy => Phrase::OS_IN_USE,
+        ErrorKind::StaleNetworkFileHandle | ErrorKind::TimedOut => Phrase::OS_DRIVE,
         _ => {
-            return error
-                .raw_os_error()
-                .map_or(UNKNOWN.into(), |code| format!("{UNKNOWN} (error {code})").into());
+            return match error.raw_os_error() {
+                Some(number) => Message::from(Phrase::OS_REFUSED_ERROR).with("number", number),
+                None => Phrase::OS_REFUSED.into(),
+            };
         }
     };
-    words.into()
+    phrase.into()
 }
-
-const UNKNOWN: &str = "the operating system refuses it";
 
 /// The error of a thread that could not be made, for libraries that do not hand it on.
 #[must_use]
@@ -54,17 +54,17 @@ pub fn no_thread() -> io::Error {
 
 /// What is short at this moment, if the room for one more open file is; for libraries that do not tell their errors.
 #[must_use]
-pub fn shortage() -> Option<&'static str> {
+pub fn shortage() -> Option<Phrase> {
     // Any folder can be opened on Unix; elsewhere files are not counted.
     if cfg!(unix) { std::fs::File::open("/").err().as_ref().and_then(scarce) } else { None }
 }
 
-const FILES: &str = "The host application has too many files open";
-const ALL_FILES: &str = "This computer has too many files open";
-const MEMORY: &str = "This computer has no memory or threads left";
+const FILES: Phrase = Phrase::SHORT_OF_FILES;
+const ALL_FILES: Phrase = Phrase::SHORT_OF_ALL_FILES;
+const MEMORY: Phrase = Phrase::SHORT_OF_MEMORY;
 
 #[cfg(unix)]
-const SHORTAGES: [(&[i32], &str); 3] = [
+const SHORTAGES: [(&[i32], Phrase); 3] = [
     (&[libc::EMFILE], FILES),
     (&[libc::ENFILE], ALL_FILES),
     // What pthread_create, mmap and socket say when there is no room for one more.
@@ -74,7 +74,7 @@ const SHORTAGES: [(&[i32], &str); 3] = [
 /// ERROR_TOO_MANY_OPEN_FILES, WSAEMFILE; ERROR_NOT_ENOUGH_MEMORY, ERROR_OUTOFMEMORY, ERROR_MAX_THRDS_REACHED,
 /// ERROR_NO_SYSTEM_RESOURCES, ERROR_COMMITMENT_LIMIT, WSAENOBUFS.
 #[cfg(not(unix))]
-const SHORTAGES: [(&[i32], &str); 3] =
+const SHORTAGES: [(&[i32], Phrase); 3] =
     [(&[4, 10024], FILES), (&[], ALL_FILES), (&[8, 14, 164, 1450, 1455, 10055], MEMORY)];
 
 #[cfg(test)]
@@ -95,11 +95,11 @@ mod tests {
             (io::Error::from_raw_os_error(libc::EISDIR), "it is a folder"),
             (io::Error::from_raw_os_error(libc::ENOTDIR), "its path leads through what is no folder"),
             (io::Error::from_raw_os_error(libc::ENAMETOOLONG), "its name is too long or not allowed"),
-            (io::Error::from_raw_os_error(libc::EMFILE), FILES),
+            (io::Error::from_raw_os_error(libc::EMFILE), FILES.english),
             (io::Error::from_raw_os_error(libc::EIO), "the operating system refuses it (error 5)"),
             (odd, "the operating system refuses it"),
         ] {
-            assert_eq!(reason(&error), expected);
+            assert_eq!(reason(&error).to_string(), expected);
         }
     }
 

@@ -17,18 +17,26 @@
 /* How the program ends: a script can tell a lock from a mistake. */
 enum { LICENSED = 0, FAILED = 1, USAGE = 2, LOCKED = 3 };
 
+/* A text of at most 512 bytes in the language of the client; in English without a client. */
+static const char *remedy(const seatlock_client *client, seatlock_result code)
+{
+    static char text[512];
+    return seatlock_client_code_remedy(client, code, text, sizeof text, NULL) == SEATLOCK_OK ? text
+                                                                                          : seatlock_code_remedy(code);
+}
+
 /* What happened, the code for support, and what a person can do about it. */
-static int explain(const char *what, seatlock_result code, const char *message)
+static int explain(const seatlock_client *client, const char *what, seatlock_result code, const char *message)
 {
     fprintf(stderr, "%s: %s (%s)\n", what, message[0] ? message : seatlock_code_text(code), seatlock_code_name(code));
-    fprintf(stderr, "%s: %s\n", what, seatlock_code_remedy(code));
+    fprintf(stderr, "%s: %s\n", what, remedy(client, code));
     return FAILED;
 }
 
 /* Every failed call leaves its detail in a struct of ours; the library allocates nothing for it. */
-static int fail(const char *what, seatlock_result code, const seatlock_error *error)
+static int fail(const seatlock_client *client, const char *what, seatlock_result code, const seatlock_error *error)
 {
-    return explain(what, code, error->message);
+    return explain(client, what, code, error->message);
 }
 
 static void show_text(const seatlock_client *client, const char *label, seatlock_text what)
@@ -71,7 +79,7 @@ static int show_status(const seatlock_client *client)
     printf("%-14s%s (%s)\n", "license", name, seatlock_code_name(status.reason));
     show_text(client, "", SEATLOCK_TEXT_STATUS);
     if (state == SEATLOCK_STATE_LOCKED)
-        printf("%-14s%s\n", "what to do", seatlock_code_remedy(status.reason));
+        printf("%-14s%s\n", "what to do", remedy(client, status.reason));
     show_time("valid until", status.valid_until);
     show_time("confirmed", status.confirmed_at);
     show_time(state == SEATLOCK_STATE_LOCKED ? "try again" : "next ping", status.next_try);
@@ -89,14 +97,14 @@ static int show_status(const seatlock_client *client)
     return state == SEATLOCK_STATE_LOCKED ? LOCKED : LICENSED;
 }
 
-static int ended(const seatlock_event *event, const char *what, const char *done)
+static int ended(const seatlock_client *client, const seatlock_event *event, const char *what, const char *done)
 {
     char when[32];
     if (event->code >= 0) {
         printf("%s: %s\n", what, event->code == SEATLOCK_NOT_ACTIVATED ? event->message : done);
         return LICENSED;
     }
-    explain(what, event->code, event->message);
+    explain(client, what, event->code, event->message);
     if (event->available_at != 0 && iso_time(event->available_at, when, sizeof when))
         fprintf(stderr, "%s: not before %s\n", what, when);
     return FAILED;
@@ -113,7 +121,7 @@ static int finish(seatlock_client *client, seatlock_operation operation, const s
         return FAILED;
     }
     /* What it returns is how the operation ended; the event says more. */
-    return event.operation == operation ? ended(&event, what, done) : explain(what, code, "");
+    return event.operation == operation ? ended(client, &event, what, done) : explain(client, what, code, "");
 }
 
 static int machine_id(const settings *set)
@@ -122,7 +130,7 @@ static int machine_id(const settings *set)
     seatlock_error error = SEATLOCK_ERROR_INIT;
     seatlock_result code = seatlock_machine_id(set->product, NULL, id, sizeof id, NULL, &error);
     if (code < 0)
-        return fail("machine-id", code, &error);
+        return fail(NULL, "machine-id", code, &error);
     puts(id);
     return LICENSED;
 }
@@ -140,7 +148,7 @@ static int activate(seatlock_client *client, const settings *set)
     seatlock_operation operation = 0;
     seatlock_result code = seatlock_client_activate(client, set->token, consent(set), &operation, &error);
     if (code < 0) { /* A mistyped token never leaves the computer. */
-        fail("activate", code, &error);
+        fail(client, "activate", code, &error);
         return show_status(client) == LOCKED ? LOCKED : FAILED;
     }
     int result = finish(client, operation, set, "activate", "this computer has the seat");
@@ -159,7 +167,7 @@ static int sign_in(seatlock_client *client, const settings *set)
                        ? seatlock_client_sign_in_device(client, consent(set), 0, &operation, &error)
                        : seatlock_client_sign_in_browser(client, consent(set), set->place == PLACE_BROWSER, 0, &operation, &error);
     if (code < 0)
-        return fail("sign-in", code, &error);
+        return fail(client, "sign-in", code, &error);
     do {
         code = seatlock_client_next_event(client, 1000, &event);
         if (code == SEATLOCK_OK && event.kind == SEATLOCK_EVENT_SIGN_IN) {
@@ -169,7 +177,7 @@ static int sign_in(seatlock_client *client, const settings *set)
             fflush(stdout);
         }
     } while (code >= 0 && (code == SEATLOCK_NO_EVENT || event.operation != operation));
-    result = code < 0 ? fail("sign-in", code, &error) : ended(&event, "sign-in", "this computer has the seat");
+    result = code < 0 ? fail(client, "sign-in", code, &error) : ended(client, &event, "sign-in", "this computer has the seat");
     shown = show_status(client);
     return shown == LOCKED ? LOCKED : result;
 }
@@ -179,7 +187,7 @@ static int sign_out(seatlock_client *client, const settings *set)
     seatlock_error error = SEATLOCK_ERROR_INIT;
     seatlock_operation operation = 0;
     seatlock_result code = seatlock_client_sign_out(client, &operation, &error);
-    int result = code < 0 ? fail("sign-out", code, &error) : finish(client, operation, set, "sign-out", "nothing is kept here any more");
+    int result = code < 0 ? fail(client, "sign-out", code, &error) : finish(client, operation, set, "sign-out", "nothing is kept here any more");
     show_status(client);
     return result;
 }
@@ -190,7 +198,7 @@ static int preflight(seatlock_client *client, const settings *set)
     seatlock_operation operation = 0;
     seatlock_result code = seatlock_client_preflight(client, set->token, &operation, &error);
     if (code < 0)
-        return fail("preflight", code, &error);
+        return fail(client, "preflight", code, &error);
     return finish(client, operation, set, "preflight", "activating would work");
 }
 
@@ -200,7 +208,7 @@ static int ping(seatlock_client *client, const settings *set)
     seatlock_operation operation = 0;
     seatlock_result code = seatlock_client_ping(client, SEATLOCK_INTENT_LAUNCH, &operation, &error);
     if (code < 0)
-        fail("ping", code, &error);
+        fail(client, "ping", code, &error);
     else
         finish(client, operation, set, "ping", "the server was told");
     /* A ping that fails takes nothing away, so what counts is the status. */
@@ -212,7 +220,7 @@ static int release(seatlock_client *client, const settings *set)
     seatlock_error error = SEATLOCK_ERROR_INIT;
     seatlock_operation operation = 0;
     seatlock_result code = seatlock_client_release(client, &operation, &error);
-    int result = code < 0 ? fail("release", code, &error) : finish(client, operation, set, "release", "the seat is free");
+    int result = code < 0 ? fail(client, "release", code, &error) : finish(client, operation, set, "release", "the seat is free");
     show_status(client);
     return result;
 }
@@ -226,16 +234,16 @@ static int carried(seatlock_client *client, const settings *set)
     int result, shown;
     if (set->verb == VERB_REQUEST_FILE) {
         code = seatlock_client_request_file(client, set->token, consent(set), set->path, &operation, &error);
-        return code < 0 ? fail("request-file", code, &error)
+        return code < 0 ? fail(client, "request-file", code, &error)
                         : finish(client, operation, set, "request-file", "bring the file to the server");
     }
     if (set->verb == VERB_RELEASE_FILE) {
         code = seatlock_client_release_file(client, set->path, &operation, &error);
-        return code < 0 ? fail("release-file", code, &error)
+        return code < 0 ? fail(client, "release-file", code, &error)
                         : finish(client, operation, set, "release-file", "bring the file to the server");
     }
     code = seatlock_client_import_file(client, set->path, &operation, &error);
-    result = code < 0 ? fail("import-file", code, &error)
+    result = code < 0 ? fail(client, "import-file", code, &error)
                       : finish(client, operation, set, "import-file", "this computer has the seat");
     shown = show_status(client);
     return shown == LOCKED ? LOCKED : result;
@@ -246,7 +254,7 @@ static int forget(seatlock_client *client, const settings *set)
     seatlock_error error = SEATLOCK_ERROR_INIT;
     seatlock_operation operation = 0;
     seatlock_result code = seatlock_client_forget(client, &operation, &error);
-    int result = code < 0 ? fail("forget", code, &error) : finish(client, operation, set, "forget", "nothing is kept here any more");
+    int result = code < 0 ? fail(client, "forget", code, &error) : finish(client, operation, set, "forget", "nothing is kept here any more");
     show_status(client);
     return result;
 }
@@ -310,7 +318,12 @@ static seatlock_result fill(seatlock_options *options, const settings *set, seat
     if (code == SEATLOCK_OK && set->proxy != NULL)
         code = seatlock_options_set_proxy(options, set->proxy, error);
     if (code == SEATLOCK_OK && set->ca != NULL)
-        code = seatlock_options_add_ca_certificates(options, set->ca, set->ca_size, error);
+        code = seatlock_options_add_ca_certificates(options, (const uint8_t *)set->ca, set->ca_size, error);
+    /* A plug-in knows the language of its host, and embeds the catalogue or reads it from its own folder. */
+    if (code == SEATLOCK_OK && set->catalogue != NULL)
+        code = seatlock_options_set_catalogue(options, set->catalogue, set->catalogue_size, error);
+    if (code == SEATLOCK_OK)
+        code = seatlock_options_set_utc_offset(options, set->utc_offset, error);
     if (code == SEATLOCK_OK)
         code = seatlock_options_set_host(options, "seatlock_plugin", SEATLOCK_VERSION, error);
     /* Blender, for one, lets its user forbid network access; when the switch changes, call seatlock_client_allow_network. */
@@ -388,7 +401,7 @@ int main(int argc, char **argv)
         /* Reads two small files; the lock state is known when it returns, network or not. */
         if (code == SEATLOCK_OK)
             code = seatlock_client_open(options, &client, &error);
-        result = code == SEATLOCK_OK ? run(client, &set) : fail("open", code, &error);
+        result = code == SEATLOCK_OK ? run(client, &set) : fail(NULL, "open", code, &error);
         /* Always frees, and returns within the time given even when the network hangs. */
         seatlock_client_close(client, 2000);
         seatlock_options_free(options);

@@ -43,6 +43,8 @@ static const char HELP[] =
     "  --proxy URL           EXAMPLE_PROXY          \"\" for none; default: the system's\n"
     "  --ca FILE             EXAMPLE_CA             further certificate authorities, PEM\n"
     "  --account-folder DIR  EXAMPLE_ACCOUNT_FOLDER where rpd_account.json or credentials.json may lie\n"
+    "  --catalogue FILE      EXAMPLE_CATALOGUE      texts of another language, such as catalogues/de.json\n"
+    "  --utc-offset MINUTES  EXAMPLE_UTC_OFFSET     time zone of what is said, such as 60; default: UTC\n"
     "  --timeout MS          EXAMPLE_TIMEOUT        wait that long for an answer, default 20000\n"
     "  --no-remember                                keep nothing on disk\n"
     "  --no-network                               behave as if the host had switched networking off\n"
@@ -94,17 +96,17 @@ static bool read_number(const char *text, long largest, long *number)
     return true;
 }
 
-static bool read_file(const char *path, settings *set)
+static bool read_file(const char *path, char **content, size_t *size)
 {
     enum { LARGEST = 1024 * 1024 };
     FILE *file = fopen(path, "rb");
     if (file == NULL)
         return false;
-    free(set->ca); /* the option comes after the environment */
-    set->ca = malloc(LARGEST);
-    set->ca_size = set->ca != NULL ? fread(set->ca, 1, LARGEST, file) : 0;
+    free(*content); /* the option comes after the environment */
+    *content = malloc(LARGEST);
+    *size = *content != NULL ? fread(*content, 1, LARGEST, file) : 0;
     fclose(file);
-    return set->ca_size > 0;
+    return *size > 0;
 }
 
 static bool read_token(settings *set)
@@ -138,7 +140,17 @@ static settings_result take(settings *set, const char *name, const char *value)
     else if (strcmp(name, "--proxy") == 0)
         set->proxy = value;
     else if (strcmp(name, "--ca") == 0)
-        return read_file(value, set) ? SETTINGS_GOOD : wrong("this certificate file can not be read", value);
+        return read_file(value, &set->ca, &set->ca_size) ? SETTINGS_GOOD
+                                                         : wrong("this certificate file cannot be read", value);
+    else if (strcmp(name, "--catalogue") == 0)
+        return read_file(value, &set->catalogue, &set->catalogue_size) ? SETTINGS_GOOD
+                                                                       : wrong("this catalogue cannot be read", value);
+    else if (strcmp(name, "--utc-offset") == 0) {
+        bool west = value[0] == '-';
+        if (strcmp(value, "0") != 0 && !read_number(value + west, 840, &number))
+            return wrong("not a number of minutes from -840 to 840", value);
+        set->utc_offset = (int32_t)(west ? -number : number);
+    }
     else if (strcmp(name, "--timeout") == 0) {
         if (!read_number(value, 600000, &number))
             return wrong("not a number of milliseconds up to 600000", value);
@@ -156,7 +168,8 @@ static settings_result take_environment(settings *set)
         {"--state-folder", "EXAMPLE_STATE_FOLDER"}, {"--proxy", "EXAMPLE_PROXY"},
         {"--ca", "EXAMPLE_CA"},           {"--timeout", "EXAMPLE_TIMEOUT"},
         {"--account-folder", "EXAMPLE_ACCOUNT_FOLDER"}, {"--issuer-url", "EXAMPLE_ISSUER_URL"},
-        {"--client-id", "EXAMPLE_CLIENT_ID"},
+        {"--client-id", "EXAMPLE_CLIENT_ID"}, {"--catalogue", "EXAMPLE_CATALOGUE"},
+        {"--utc-offset", "EXAMPLE_UTC_OFFSET"},
     };
     size_t i;
     for (i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
@@ -262,7 +275,8 @@ void clear_settings(settings *set)
         secret[i] = 0;
     set->token = NULL;
     free(set->ca);
-    set->ca = NULL;
+    free(set->catalogue);
+    set->ca = set->catalogue = NULL;
 }
 
 bool iso_time(int64_t seconds, char *text, size_t size)

@@ -37,8 +37,11 @@ typedef struct settings {
     const char *state_folder;
     const char *account_folder;
     const char *proxy;
-    unsigned char *ca; /* PEM, or NULL */
+    char *ca; /* PEM, or NULL */
     size_t ca_size;
+    char *catalogue; /* texts of another language, or NULL */
+    size_t catalogue_size;
+    int32_t utc_offset; /* minutes */
     bool terms;
     bool remember;
     bool network;

@@ -1,5 +1,6 @@
 use crate::plain;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 
 /// What a verdict does to the stored lease. Nothing else takes rights away before the lease ends.
@@ -214,22 +215,28 @@ impl Code {
     /// The user's text with its blanks filled. A sentence whose blank has no value is left out.
     #[must_use]
     pub fn text<'a>(self, value_of: impl Fn(&str) -> Option<&'a str>) -> String {
-        let sentences =
-            self.row().text.split_inclusive(". ").filter_map(|sentence| fill(sentence, &value_of));
-        let text: String = sentences.collect();
-        let text = text.trim_end();
-        if text.is_empty() { self.name().replace('_', " ") } else { text.to_owned() }
+        let text = filled(self.row().text, |name| value_of(name).map(Cow::Borrowed));
+        if text.is_empty() { self.name().replace('_', " ") } else { text }
     }
 }
 
+/// A text of any language with its blanks filled. A sentence whose blank has no value is left out, and all of them may be.
+#[must_use]
+pub fn filled<'a>(text: &str, value_of: impl Fn(&str) -> Option<Cow<'a, str>>) -> String {
+    let sentences = text.split_inclusive(". ").flat_map(|part| part.split_inclusive('\u{3002}'));
+    let mut text: String = sentences.filter_map(|sentence| fill(sentence, &value_of)).collect();
+    text.truncate(text.trim_end().len());
+    text
+}
+
 /// `None` when a blank has no value. A value is a word or two from a verified answer or from this computer.
-fn fill<'a>(sentence: &str, value_of: &impl Fn(&str) -> Option<&'a str>) -> Option<String> {
+fn fill<'a>(sentence: &str, value_of: &impl Fn(&str) -> Option<Cow<'a, str>>) -> Option<String> {
     let mut filled = String::new();
     let mut rest = sentence;
     while let Some((before, after)) = rest.split_once('{') {
         let (name, after) = after.split_once('}')?;
         filled.push_str(before);
-        filled.push_str(&plain(value_of(name)?));
+        filled.push_str(&plain(&value_of(name)?));
         rest = after;
     }
     filled.push_str(rest);
@@ -250,7 +257,7 @@ impl Serialize for Code {
 
 impl<'de> Deserialize<'de> for Code {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let name = Cow::<'de, str>::deserialize(deserializer)?;
         Self::from_name(&name).ok_or_else(|| serde::de::Error::custom("unknown code"))
     }
 }
@@ -283,5 +290,8 @@ mod tests {
         let hostile = |_: &str| Some("3\r\n\u{1b}]0;free\u{7}\u{202e}");
         assert_eq!(Code::SeatLimitReached.text(hostile), "All 3   ]0;free  seats are in use.");
         assert_eq!(Code::TokenRevoked.text(|_| None), Code::TokenRevoked.row().text);
+        let japanese = "{machine} \u{3067}\u{3059}\u{3002}{time} \u{304b}\u{3089}\u{3002}{date}\u{3002}";
+        let text = filled(japanese, |name| known(name).map(Cow::Borrowed));
+        assert_eq!(text, "YBWE-SEZM \u{3067}\u{3059}\u{3002}2026-11-20\u{3002}");
     }
 }

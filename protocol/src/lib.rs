@@ -23,7 +23,7 @@ pub mod edited;
 /// Request and lease files of machines without a network.
 pub mod file;
 /// Strict JSON: refuses duplicate members at any depth.
-mod json;
+pub mod json;
 /// Compact JWS over Ed25519, with nothing left to choose.
 pub mod jws;
 /// Ed25519 keys: pinned public keys and the server's signing keys.
@@ -47,7 +47,7 @@ pub mod token;
 
 pub use access_token::{AccessToken, AccessTokenError, Identity};
 pub use bytes::{Nonce, ParseBytesError, RenewalHash, TokenHash};
-pub use code::{Act, Code};
+pub use code::{Act, Code, filled};
 pub use jws::{JwsError, Typ};
 pub use key::{KeyError, PublicKey, SigningKey};
 pub use machine_id::{MachineId, MachineSource};

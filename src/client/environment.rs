@@ -3,6 +3,7 @@ use super::options::{Options, invalid};
 use super::out_of;
 use crate::environment;
 use crate::scarcity::{reason, scarce};
+use crate::words::Phrase;
 use reqwest::Url;
 use seatlock_protocol::{
     Code, Token, TokenKind,
@@ -57,10 +58,10 @@ pub(super) fn is_offline() -> Result<bool, Failure> {
 }
 
 /// Who has switched networking off.
-pub(super) fn who_is_offline() -> &'static str {
+pub(super) fn who_is_offline() -> Phrase {
     match is_offline() {
-        Ok(false) => "The host application has switched it off",
-        Ok(true) | Err(_) => "The environment variable SEATLOCK_OFFLINE is set",
+        Ok(false) => Phrase::OFFLINE_BY_HOST,
+        Ok(true) | Err(_) => Phrase::OFFLINE_BY_ENVIRONMENT,
     }
 }
 
@@ -132,7 +133,7 @@ fn read_account(path: &Path) -> Result<Option<Account>, Failure> {
         Err(error) => Err(error),
     };
     let bytes = bytes.map_err(|error| match scarce(&error) {
-        Some(words) => out_of(words),
+        Some(short) => out_of(short),
         None => unusable(&format!("it cannot be read: {}", reason(&error))),
     })?;
     edited::object(&bytes).map(Some).map_err(|error| match error {

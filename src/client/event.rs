@@ -1,5 +1,6 @@
 use super::lock;
 use crate::machine::{Readiness, Waker};
+use crate::words::Values;
 use seatlock_protocol::{Code, UnixTime};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -50,14 +51,24 @@ pub struct Event {
     pub http_status: Option<u16>,
     /// When a new try makes sense.
     pub available_at: Option<UnixTime>,
-    /// Sentences for a person.
+    /// Sentences for a person, in the language of the client.
     pub message: String,
+    /// What the message is about, by the names of its blanks.
+    pub values: Values,
 }
 
 impl Event {
     /// An event of which only kind, code and words are known.
     pub(super) fn new(kind: EventKind, code: Code, message: String) -> Self {
-        Self { kind, operation: None, code, http_status: None, available_at: None, message }
+        Self {
+            kind,
+            operation: None,
+            code,
+            http_status: None,
+            available_at: None,
+            message,
+            values: Values::new(),
+        }
     }
 }
 

@@ -55,7 +55,7 @@ impl From<IdentityError> for Failure {
         let code = match error {
             IdentityError::SuppliedInvalid(_) => Code::InvalidArgument,
             IdentityError::Unavailable { .. } => Code::MachineIdUnavailable,
-            IdentityError::Scarce(words) => return super::out_of(words),
+            IdentityError::Scarce(short) => return super::out_of(short),
         };
         Self::new(code, error.to_string())
     }

@@ -3,12 +3,13 @@ use super::worker::Worker;
 use crate::license::{Effect, HandedBack, Input, License, Outcome, Requested, Signed, SignedObject, step};
 use crate::scarcity::reason;
 use crate::store::{read_carried, write_carried};
+use crate::words::{Message, Phrase};
 use seatlock_protocol::{
     Code, Nonce, Token, TokenHash,
     api::{Have, Intent, SeatCall, SeatRequest},
-    file::{CarriedFile, FileCall, LeaseFile, MAX_FILE, RequestFile},
+    edited::EditedError,
+    file::{CarriedFile, FileCall, FileError, LeaseFile, MAX_FILE, RequestFile},
 };
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What machines without a network do by files that a person carries. Nothing here waits, or sends anything.
@@ -34,11 +35,11 @@ impl Worker {
     pub(super) fn import_file(&mut self, path: &Path) -> Outcome {
         let bytes = match read_carried(path, MAX_FILE) {
             Ok(bytes) => bytes,
-            Err(error) => return unusable(path, &reason(&error)),
+            Err(error) => return unusable(path, reason(&error)),
         };
         let LeaseFile { lease, renewal, keyset } = match LeaseFile::parse(&bytes) {
             Ok(file) => file,
-            Err(error) => return unusable(path, &error.to_string()),
+            Err(error) => return unusable(path, fault(&error)),
         };
         let signed = Signed {
             object: SignedObject::Lease(lease),
@@ -110,13 +111,34 @@ impl Worker {
         let written = file.to_bytes().map_err(Into::into).and_then(|bytes| write_carried(path, &bytes));
         match written {
             Ok(()) => Outcome::of(Code::Ok),
-            Err(error) => unusable(path, &reason(&error)),
+            Err(error) => unusable(path, reason(&error)),
         }
     }
 }
 
-fn unusable(path: &Path, reason: &str) -> Outcome {
-    let params = [("path", path.display().to_string()), ("reason", reason.to_owned())];
-    let params: BTreeMap<_, _> = params.map(|(name, value)| (name.to_owned(), value)).into();
-    Outcome { params, ..Outcome::of(Code::FileUnusable) }
+fn unusable(path: &Path, reason: Message) -> Outcome {
+    let message = Message::from(Code::FileUnusable).because("reason", reason).with("path", path.display());
+    Outcome { params: message.values, ..Outcome::of(Code::FileUnusable) }
+}
+
+/// What is wrong with a file.
+fn fault(error: &FileError) -> Message {
+    let at = |phrase: Phrase, line, column| Message::from(phrase).with("line", line).with("column", column);
+    match *error {
+        FileError::TooLarge => Phrase::FILE_TOO_LARGE.into(),
+        FileError::OtherFormat(format) => Message::from(Phrase::FILE_OTHER_FORMAT).with("format", format),
+        FileError::Newer(version) => Message::from(Phrase::FILE_NEWER).with("version", version),
+        FileError::Unreadable(EditedError::Utf16) => Phrase::FILE_UTF16.into(),
+        FileError::Unreadable(EditedError::Empty) => Phrase::FILE_EMPTY.into(),
+        FileError::Unreadable(EditedError::NotUtf8(line)) => {
+            Message::from(Phrase::FILE_NOT_UTF8).with("line", line)
+        }
+        FileError::Unreadable(EditedError::MoreLines(line)) => at(Phrase::FILE_GOES_ON, line, 1),
+        FileError::Unreadable(EditedError::GoesOn { line, column }) => at(Phrase::FILE_GOES_ON, line, column),
+        FileError::Unreadable(EditedError::NotJson { line, column }) => {
+            at(Phrase::FILE_NOT_JSON, line, column)
+        }
+        FileError::Unreadable(EditedError::OtherShape { line, column })
+        | FileError::Damaged { line, column } => at(Phrase::FILE_DAMAGED, line, column),
+    }
 }

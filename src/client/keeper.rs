@@ -3,6 +3,7 @@ use crate::license::{
 };
 use crate::machine::{Process, clock::Clock};
 use crate::store::{Asker, Folder, Loaded, StoreError, Turn, Uptime};
+use crate::words::Phrase;
 use seatlock_protocol::{Identity, Token, TokenHash};
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -49,7 +50,7 @@ pub(super) enum Complaint {
 
 impl Complaint {
     /// What there was too little of to read what is stored.
-    pub(super) fn scarce(&self) -> Option<&'static str> {
+    pub(super) fn scarce(&self) -> Option<Phrase> {
         match self {
             Self::Store(error) => error.scarce(),
             Self::Corrupt(_) => None,

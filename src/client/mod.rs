@@ -29,8 +29,6 @@ mod sign_in;
 mod snapshot;
 /// The worker's thread, from its start to its end.
 mod thread;
-/// Sentences for people.
-mod words;
 /// What the one thread does.
 mod worker;
 
@@ -45,6 +43,7 @@ use crate::machine::{self, Identity};
 use crate::net::{Http, Route};
 use crate::scarcity::{reason, scarce};
 use crate::store::{Folder, Seal};
+use crate::words::{Message, Phrase};
 use environment::Provision;
 use event::Mailbox;
 use handle::Reservation;
@@ -167,21 +166,32 @@ impl Client {
         let released = options.plugin.as_ref().and_then(|plugin| plugin.released);
         let rules = Rules { trust: required.trust, machine: identity.id.clone(), released };
         let registration = Registration::of_environment()?.or(options.registration.clone());
-        let issuer = registration.issuer(options.proxy.clone(), options.extra_ca.clone())?;
+        let issuer = registration.issuer(
+            options.proxy.clone(),
+            options.extra_ca.clone(),
+            Arc::clone(&options.language),
+        )?;
         let machine = issuer.as_ref().filter(|issuer| issuer.client_secret.is_some());
         let provisioned =
             provision.token.map(Credential::Token).or(machine.map(|_| Credential::Machine(None)));
         let clock = options.clock.clone();
         let (keeper, complaints) = Keeper::open(rules, folder, provisioned, Uuid::new_v4(), clock.clone());
-        if let Some(words) = complaints.iter().find_map(Complaint::scarce) {
+        if let Some(short) = complaints.iter().find_map(Complaint::scarce) {
             // What lies there is not known, so it can not be said that there is no license.
-            return Err(out_of(words));
+            return Err(out_of(short));
         }
         let snapshot = Snapshot::of(&keeper.state, &keeper.rules, clock.read());
         let network = !environment::is_offline()? && !options.offline;
         let handle = reservation.handle();
         let wake = options.wake.clone().map(|wake| Arc::new(move || wake(handle)) as Wake);
-        let shared = Arc::new(Shared::new(reservation, snapshot, Mailbox::new(wake), network, clock));
+        let shared = Arc::new(Shared::new(
+            reservation,
+            snapshot,
+            Mailbox::new(wake),
+            network,
+            clock,
+            Arc::clone(&options.language),
+        ));
         let route = Route {
             server: required.server,
             proxy: options.proxy.clone(),
@@ -422,7 +432,7 @@ impl Client {
             Text::Seat => snapshot.seat.clone(),
             Text::Plan => snapshot.plan(),
             Text::Entitlements => snapshot.entitlements(self.shared.clock.since_boot()),
-            Text::Status => Some(self.shared.words(self.shared.clock.read())),
+            Text::Status => Some(self.shared.language.say(&self.shared.message(self.shared.clock.read()))),
             Text::StateFolder => self.state_folder.clone(),
             Text::SignInUrl => self.shared.prompt().map(|prompt| prompt.url),
             Text::SignInCode => self.shared.prompt().and_then(|prompt| prompt.code),
@@ -431,6 +441,50 @@ impl Client {
             Text::Email => self.license()?.map(|license| license.email),
             Text::Data => self.license()?.and_then(|license| license.data),
         })
+    }
+
+    /// A value of what [`Text::Status`] says, by the name of its blank; `None` when it has none of that name.
+    ///
+    /// # Errors
+    /// [`Code::Forked`].
+    pub fn status_value(&self, name: &str) -> Result<Option<String>, Failure> {
+        self.same_process()?;
+        Ok(self.shared.message(self.shared.clock.read()).values.remove(name))
+    }
+
+    /// The text of a code in the language of the client, with its blanks.
+    ///
+    /// # Errors
+    /// [`Code::Forked`].
+    pub fn code_text(&self, code: Code) -> Result<&str, Failure> {
+        self.same_process()?;
+        Ok(self.shared.language.text(code.into()))
+    }
+
+    /// What a person can do about a code, in the language of the client.
+    ///
+    /// # Errors
+    /// [`Code::Forked`].
+    pub fn code_remedy(&self, code: Code) -> Result<&str, Failure> {
+        self.same_process()?;
+        Ok(self.shared.language.remedy(code))
+    }
+
+    /// A failure of a call in the language of the client. What is wrong with an argument, with a variable or with a file
+    /// beside the plug-in is for those who made it, and stays in English.
+    #[must_use]
+    pub fn in_words(&self, failure: Failure) -> Failure {
+        let Failure { code, message, .. } = &failure;
+        let said = match code {
+            _ if self.shared.language.is_english() => return failure,
+            Code::NetworkDisallowed => {
+                Message::from(*code).because("reason", Phrase::OFFLINE_BY_ENVIRONMENT.into())
+            }
+            Code::TokenWrongKind => (*code).into(),
+            _ if message == code.row().text => (*code).into(),
+            _ => return failure,
+        };
+        Failure { message: self.shared.language.say(&said).into(), ..failure }
     }
 
     /// What the license says of an entitlement right now. Nothing is included while the plug-in is locked. Needs no
@@ -517,7 +571,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// What the operating system does not give.
 fn refused(error: &std::io::Error) -> Failure {
     match scarce(error) {
-        Some(words) => out_of(words),
+        Some(short) => out_of(short),
         None => {
             let why = reason(error);
             Failure::new(Code::Internal, format!("the library does not get what it needs to run: {why}"))
@@ -526,8 +580,8 @@ fn refused(error: &std::io::Error) -> Failure {
 }
 
 /// What there is too little of, for the moment.
-fn out_of(words: &'static str) -> Failure {
-    Failure::new(Code::Internal, format!("{words}. Close what is not needed and try again."))
+fn out_of(short: Phrase) -> Failure {
+    Failure::new(Code::Internal, format!("{short}. Close what is not needed and try again."))
 }
 
 fn client_info(options: &Options) -> ClientInfo {

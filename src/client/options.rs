@@ -5,6 +5,7 @@ use super::registration::Registration;
 use crate::license::Trust;
 use crate::machine::clock::Clock;
 use crate::net::{Certificate, ProxyChoice, certificates};
+use crate::words::Language;
 use reqwest::Url;
 use seatlock_protocol::{Code, PublicKey, UnixTime, address, api::Plugin, is_invisible, is_plain, proxy};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -39,6 +40,7 @@ pub struct Options {
     pub(super) registration: Registration,
     pub(super) wake: Option<ForeignWake>,
     pub(super) clock: Clock,
+    pub(super) language: Arc<Language>,
 }
 
 impl Options {
@@ -280,6 +282,30 @@ impl Options {
     /// told which client has the event.
     pub fn set_foreign_wake(&mut self, wake: Option<ForeignWake>) {
         self.wake = wake;
+    }
+
+    /// Largest catalogue, in bytes.
+    pub const LARGEST_CATALOGUE: usize = Language::LARGEST_CATALOGUE;
+
+    /// Sets the texts of another language: a JSON object of ids and texts, as the files in `catalogues/` are, of at most 256
+    /// KiB. What is missing in it is said in English, which is what is said without one; what it has beyond does not count.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`] for what is none, or has other blanks than the English texts.
+    pub fn set_catalogue(&mut self, json: &[u8]) -> Result<(), Failure> {
+        let set = Arc::make_mut(&mut self.language).set_catalogue(json);
+        set.map_err(|error| invalid(format!("the catalogue: {error}")))
+    }
+
+    /// Sets in which time zone moments are said, in minutes ahead of UTC: -840 to 840. UTC by default.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`].
+    pub fn set_utc_offset(&mut self, minutes: i32) -> Result<(), Failure> {
+        let offset = i16::try_from(minutes).ok().filter(|minutes| minutes.unsigned_abs() <= 14 * 60);
+        let offset = offset.ok_or(invalid("a time zone is at most 840 minutes from UTC"))?;
+        Arc::make_mut(&mut self.language).set_utc_offset(offset);
+        Ok(())
     }
 
     /// What every client needs; `provisioned` is the server that was set up beside the plug-in and comes first. It does

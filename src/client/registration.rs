@@ -3,7 +3,9 @@ use super::failure::Failure;
 use super::options::{invalid, not_empty, safe_address};
 use crate::net::oauth::Issuer;
 use crate::net::{Certificate, ProxyChoice};
+use crate::words::Language;
 use seatlock_protocol::address::spelled;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// How the product, or this machine, is registered at an issuer, as far as one source says it.
@@ -86,12 +88,22 @@ impl Registration {
         self,
         proxy: ProxyChoice,
         extra_ca: Vec<Certificate>,
+        language: Arc<Language>,
     ) -> Result<Option<Issuer>, Failure> {
         let Self { issuer_url, client_id, client_secret, scopes, audience } = self;
         match (issuer_url, client_id) {
             (Some(url), Some(client_id)) => {
                 let scopes = scopes.unwrap_or_default();
-                Ok(Some(Issuer { url, client_id, client_secret, scopes, audience, proxy, extra_ca }))
+                Ok(Some(Issuer {
+                    url,
+                    client_id,
+                    client_secret,
+                    scopes,
+                    audience,
+                    proxy,
+                    extra_ca,
+                    language,
+                }))
             }
             (None, None) if client_secret.is_none() && scopes.is_none() && audience.is_none() => Ok(None),
             (Some(_), None) => Err(invalid("the client id is missing: set it, or SEATLOCK_CLIENT_ID")),
@@ -141,7 +153,8 @@ mod tests {
             ((theirs, "", "s2"), ("", "", ""), (nobody, "", "")),
         ];
         for (environment, plugin, expected) in cases {
-            let made = said(*environment).or(said(*plugin)).issuer(ProxyChoice::Direct, Vec::new());
+            let made =
+                said(*environment).or(said(*plugin)).issuer(ProxyChoice::Direct, Vec::new(), Arc::default());
             let found = match &made {
                 Ok(Some(issuer)) => {
                     let secret = issuer.client_secret.as_ref().map_or("", |secret| secret.as_str());
@@ -152,7 +165,10 @@ mod tests {
             };
             assert_eq!(found, *expected, "{environment:?} {plugin:?}");
         }
-        assert!(matches!(Registration::default().issuer(ProxyChoice::Direct, Vec::new()), Ok(None)));
+        assert!(matches!(
+            Registration::default().issuer(ProxyChoice::Direct, Vec::new(), Arc::default()),
+            Ok(None)
+        ));
     }
 
     #[test]

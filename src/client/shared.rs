@@ -1,12 +1,12 @@
 use super::event::{Event, EventKind, Mailbox, OperationId};
 use super::handle::Reservation;
+use super::lock;
 use super::snapshot::{Snapshot, Status};
-use super::{lock, words};
 use crate::license::{LockState, Reading, Rules, Standing, State};
 use crate::machine::clock::Clock;
 use crate::net::oauth::Prompt;
+use crate::words::{Language, Message};
 use seatlock_protocol::Code;
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
@@ -15,6 +15,7 @@ use tokio::sync::watch;
 pub(super) struct Shared {
     pub(super) reservation: Reservation,
     pub(super) clock: Clock,
+    pub(super) language: Arc<Language>,
     snapshot: Mutex<Arc<Snapshot>>,
     pub(super) mailbox: Mailbox,
     closing: AtomicBool,
@@ -37,12 +38,14 @@ impl Shared {
         mailbox: Mailbox,
         network: bool,
         clock: Clock,
+        language: Arc<Language>,
     ) -> Self {
         let standing = snapshot.standing(clock.since_boot());
         reservation.front().write(&snapshot.terms);
         Self {
             reservation,
             clock,
+            language,
             snapshot: Mutex::new(Arc::new(snapshot)),
             mailbox,
             closing: AtomicBool::new(false),
@@ -67,16 +70,16 @@ impl Shared {
         self.snapshot().standing(self.clock.since_boot())
     }
 
-    /// The status in words for a person.
-    pub(super) fn words(&self, reading: Reading) -> String {
-        self.snapshot().words(reading.since_boot, reading.wall)
+    /// What a person is to be told of the status.
+    pub(super) fn message(&self, reading: Reading) -> Message {
+        self.snapshot().message(reading.since_boot, reading.wall)
     }
 
     /// Publishes the state, and posts an event when the host would be told something else than before.
     pub(super) fn publish(&self, state: &State, rules: &Rules, reading: Reading) {
         let snapshot = Snapshot::of(state, rules, reading);
         let standing = snapshot.standing(reading.since_boot);
-        let message = snapshot.words(reading.since_boot, reading.wall);
+        let message = snapshot.message(reading.since_boot, reading.wall);
         let available_at = snapshot.terms.next_try;
 
         let now = (standing.lock_state, standing.reason);
@@ -87,9 +90,14 @@ impl Shared {
         *told = now;
         drop(told);
         if changed {
-            let event = Event::new(EventKind::Status, standing.reason, message);
+            let event = self.event(EventKind::Status, standing.reason, message);
             self.post(Event { available_at, ..event });
         }
+    }
+
+    /// An event of which only kind, code and message are known.
+    pub(super) fn event(&self, kind: EventKind, code: Code, message: Message) -> Event {
+        Event { values: message.values.clone(), ..Event::new(kind, code, self.language.say(&message)) }
     }
 
     pub(super) fn post(&self, event: Event) {
@@ -98,8 +106,7 @@ impl Shared {
 
     /// Ends an operation without an outcome of its own.
     fn end(&self, operation: OperationId, code: Code) {
-        let message = words::sentence(code, &BTreeMap::new());
-        let event = Event::new(EventKind::Operation, code, message);
+        let event = self.event(EventKind::Operation, code, code.into());
         self.post(Event { operation: Some(operation), ..event });
     }
 

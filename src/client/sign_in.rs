@@ -1,4 +1,4 @@
-use super::event::{Event, EventKind};
+use super::event::EventKind;
 use super::shared::Shared;
 use super::worker::Worker;
 use super::{Consent, OperationId};
@@ -6,6 +6,7 @@ use crate::license::{Credential, License, Outcome, RefreshToken, SignIn, Trouble
 use crate::machine;
 use crate::net::oauth::{Denied, Grant, Issuer, Prompt};
 use crate::store::StoreError;
+use crate::words::{Message, Phrase};
 use seatlock_protocol::api::{Intent, SeatCall};
 use seatlock_protocol::{AccessToken, Code, UnixTime};
 use std::pin::Pin;
@@ -101,11 +102,11 @@ impl Worker {
         let Asked { place, consent, timeout } = asked;
         let issuer = match &self.issuer {
             _ if !self.shared.mailbox.is_running(operation) => return,
-            _ if pending.is_some() => return self.end(operation, Outcome::of(Code::Busy), ""),
+            _ if pending.is_some() => return self.end(operation, Outcome::of(Code::Busy), Code::Ok.into()),
             _ if !self.shared.has_network() => {
-                return self.end(operation, Outcome::of(Code::NetworkDisallowed), "");
+                return self.end(operation, Outcome::of(Code::NetworkDisallowed), Code::Ok.into());
             }
-            None => return self.end(operation, Outcome::of(Code::InvalidArgument), ""),
+            None => return self.end(operation, Outcome::of(Code::InvalidArgument), Code::Ok.into()),
             Some(issuer) => issuer.clone(),
         };
         let shared = Arc::clone(&self.shared);
@@ -145,7 +146,7 @@ impl Worker {
             }
         };
         self.publish();
-        self.end(operation, outcome, Code::Ok.row().text);
+        self.end(operation, outcome, Code::Ok.into());
     }
 
     async fn take_seat(&mut self, grant: Grant, consent: Consent) -> Outcome {
@@ -169,7 +170,7 @@ impl Worker {
         {
             let revoked = tokio::time::timeout(SIGN_OUT_TIMEOUT, issuer.revoke(&refresh)).await;
             if !matches!(revoked, Ok(Ok(()) | Err(Denied::Ended))) {
-                self.notice(Code::IssuerUnusable, NOT_TOLD.to_owned());
+                self.notice(Code::IssuerUnusable, Phrase::SIGN_OUT_UNTOLD.into());
             }
         }
         outcome
@@ -216,8 +217,7 @@ impl Worker {
             () = shared.network_disallowed() => Err(Trouble::of(Code::NetworkDisallowed)),
             renewed = self.renewed() => renewed,
             () = shared.clock.sleep(RENEWAL_TIMEOUT) => {
-                let detail = Some("It did not answer in time".to_owned());
-                Err(Trouble { detail, ..Trouble::of(Code::IssuerUnusable) })
+                Err(Trouble::because(Code::IssuerUnusable, Phrase::OIDC_LATE))
             }
         }
     }
@@ -253,8 +253,7 @@ impl Worker {
             }
             match issuer.renew(&refresh).await {
                 Ok(grant) if *grant.access.identity() != sign_in.identity => {
-                    let detail = Some("It answered for somebody else".to_owned());
-                    return Err(Trouble { detail, ..Trouble::of(Code::IssuerUnusable) });
+                    return Err(Trouble::because(Code::IssuerUnusable, Phrase::OIDC_SOMEBODY_ELSE));
                 }
                 Ok(grant) => {
                     self.keep_rotated(grant.refresh.clone());
@@ -287,36 +286,33 @@ impl Worker {
     }
 }
 
-const NOT_TOLD: &str =
-    "The sign-in service could not be told that you signed out here, and keeps the sign-in until it ends.";
-
 fn nobody_came() -> Denied {
-    let detail = Some("Nobody signed in in time".to_owned());
-    Denied::Trouble(Trouble { detail, ..Trouble::of(Code::SignInRefused) })
+    Denied::Trouble(Trouble::because(Code::SignInRefused, Phrase::OIDC_NOBODY_CAME))
 }
 
 async fn grant(issuer: &Issuer, place: Place, shared: &Shared) -> Result<Grant, Denied> {
-    let show = |prompt: Prompt, message: String| {
+    let show = |prompt: Prompt, message: Message| {
         shared.set_prompt(Some(prompt));
-        shared.post(Event::new(EventKind::SignIn, Code::SignInRequired, message));
+        shared.post(shared.event(EventKind::SignIn, Code::SignInRequired, message));
     };
     match place {
         Place::Browser { open } => {
             let show = |prompt: Prompt| {
                 let opened = open && machine::open_browser(&prompt.url);
-                let message = match (open, opened) {
-                    (true, true) => "Sign in on the page that your browser shows.",
-                    (true, false) => "No browser could be opened. Open the sign-in page yourself.",
-                    (false, _) => "Sign in on the page that is to be opened in your browser.",
+                let phrase = match (open, opened) {
+                    (true, true) => Phrase::SIGN_IN_SHOWN,
+                    (true, false) => Phrase::SIGN_IN_NO_BROWSER,
+                    (false, _) => Phrase::SIGN_IN_TO_OPEN,
                 };
-                show(prompt, message.to_owned());
+                show(prompt, phrase.into());
             };
             issuer.browser(show).await
         }
         Place::Device => {
             let show = |prompt: Prompt| {
                 let code = prompt.code.clone().unwrap_or_default();
-                let message = format!("Open {} on any device and enter the code {code} there.", prompt.url);
+                let message =
+                    Message::from(Phrase::SIGN_IN_DEVICE).with("url", &prompt.url).with("code", code);
                 show(prompt, message);
             };
             issuer.device(show, |time| shared.clock.sleep(time)).await

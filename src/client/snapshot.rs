@@ -1,7 +1,6 @@
-use super::words;
 use crate::license::{Contents, Entitlement, License, LockState, Reading, Rules, Standing, State, Terms};
+use crate::words::{Message, Phrase, Values};
 use seatlock_protocol::{Code, UnixTime, claims::Licensee, plain};
-use std::collections::BTreeMap;
 
 /// What a status call answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,15 +52,22 @@ pub(super) struct Snapshot {
     pub(super) seat: Option<String>,
     contents: Option<Contents>,
     /// Signed words of the verdict that locks the client.
-    params: BTreeMap<String, String>,
+    params: Values,
 }
 
 impl Snapshot {
     pub(super) fn of(state: &State, rules: &Rules, reading: Reading) -> Self {
         let (seat, params) = match &state.license {
-            License::Lease(lease) => (Some(lease.claims.sub.to_string()), BTreeMap::new()),
-            License::Dropped(verdict) => (None, verdict.claims.params.clone()),
-            _ => (None, BTreeMap::new()),
+            License::Lease(lease) => (Some(lease.claims.sub.to_string()), Values::new()),
+            License::Dropped(verdict) => {
+                let message = Message::of(verdict.claims.code, verdict.claims.params.clone());
+                let message = match verdict.claims.avail {
+                    Some(at) => message.with("time", at.seconds()),
+                    None => message,
+                };
+                (None, message.values)
+            }
+            _ => (None, Values::new()),
         };
         Self { terms: Terms::of(state, rules, reading), seat, contents: Contents::of(state), params }
     }
@@ -101,27 +107,24 @@ impl Snapshot {
         self.terms.at(self.terms.now(since_boot))
     }
 
-    /// The status in words for a person.
-    pub(super) fn words(&self, since_boot: u64, wall: Option<UnixTime>) -> String {
+    /// What a person is to be told of the status.
+    pub(super) fn message(&self, since_boot: u64, wall: Option<UnixTime>) -> Message {
         let standing = self.standing(since_boot);
-        let mut params = self.params.clone();
-        let mut say = |name: &str, value: String| {
-            params.insert(name.to_owned(), value);
-        };
+        let message = Message::of(standing.reason, self.params.clone());
         match (standing.reason, wall, self.terms.lease_end()) {
-            (Code::ClockError, Some(wall), _) => say("date", words::date(wall)),
-            (Code::ClockError, None, _) => say("date", "it cannot be read".to_owned()),
+            (Code::ClockError, Some(wall), _) => message.with("date", wall.seconds()),
+            (Code::ClockError, None, _) => message.because("date", Phrase::CLOCK_UNREADABLE.into()),
             (Code::UpdateNotIncluded, _, _) => {
-                let end = self.contents.as_ref().and_then(|contents| contents.licensee.updates_until);
-                end.into_iter().for_each(|end| say("date", words::date(end)));
+                match self.contents.as_ref().and_then(|contents| contents.licensee.updates_until) {
+                    Some(end) => message.with("date", end.seconds()),
+                    None => message,
+                }
             }
             (_, _, Some(end)) => {
                 let days = end.since(self.terms.now(since_boot)) / (24 * 3600);
-                say("n", days.to_string());
-                say("date", words::date(end));
+                message.with("n", days).with("date", end.seconds())
             }
-            _ => {}
+            _ => message,
         }
-        words::sentence(standing.reason, &params)
     }
 }

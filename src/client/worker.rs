@@ -3,17 +3,17 @@ use super::exchange::Waited;
 use super::keeper::{Complaint, Keeper};
 use super::shared::Shared;
 use super::sign_in::{Access, Asked as SignInAsked, Pending};
-use super::{Consent, OperationId, words};
+use super::{Consent, OperationId};
 use crate::client::event::{Event, EventKind};
 use crate::license::{Credential, Effect, Input, License, Outcome, step};
 use crate::net::Http;
 use crate::net::oauth::Issuer;
 use crate::store::StoreError;
+use crate::words::{Message, Phrase};
 use seatlock_protocol::{
     Code, Token, UnixTime,
     api::{ClientInfo, Intent, Plugin, SeatCall},
 };
-use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -56,19 +56,15 @@ pub(super) enum Work {
 
 impl Work {
     /// What a user is told when it is done.
-    fn success(&self) -> &'static str {
+    fn success(&self) -> Phrase {
         match self {
-            Self::Activate { .. } | Self::Ping(_) | Self::ImportFile(_) | Self::SignIn(_) => {
-                Code::Ok.row().text
-            }
-            Self::RequestFile { .. } => "The request was written. Import the file that is made from it.",
-            Self::ReleaseFile(_) => {
-                "The license was given up. The seat is free once the file was brought back."
-            }
-            Self::Release => "The seat was given back.",
-            Self::Preflight(_) => "Activating would succeed.",
-            Self::SignOut => "You are signed out on this computer.",
-            Self::Forget => "Token and license were forgotten on this computer.",
+            Self::Activate { .. } | Self::Ping(_) | Self::ImportFile(_) | Self::SignIn(_) => Code::Ok.into(),
+            Self::RequestFile { .. } => Phrase::REQUEST_WRITTEN,
+            Self::ReleaseFile(_) => Phrase::LICENSE_GIVEN_UP,
+            Self::Release => Phrase::SEAT_GIVEN_BACK,
+            Self::Preflight(_) => Phrase::WOULD_SUCCEED,
+            Self::SignOut => Phrase::SIGNED_OUT,
+            Self::Forget => Phrase::FORGOTTEN,
         }
     }
 }
@@ -184,20 +180,18 @@ impl Worker {
     }
 
     /// Tells the host how an operation ended.
-    pub(super) fn end(&self, operation: OperationId, outcome: Outcome, success: &str) {
-        let Outcome { code, http_status, available_at, mut params } = outcome;
-        if code == Code::NetworkDisallowed {
-            params.insert("reason".to_owned(), who_is_offline().to_owned());
-        }
-        if let Some(at) = available_at {
-            params.entry("time".to_owned()).or_insert_with(|| words::date(at));
-        }
-        let message = match code {
-            Code::Ok => success.to_owned(),
-            Code::OkOffline | Code::OkWarn => self.shared.words(self.shared.clock.read()),
-            _ => words::sentence(code, &params),
+    pub(super) fn end(&self, operation: OperationId, outcome: Outcome, success: Phrase) {
+        let Outcome { code, http_status, available_at, params } = outcome;
+        let mut message = match code {
+            Code::Ok => success.into(),
+            Code::OkOffline | Code::OkWarn => self.shared.message(self.shared.clock.read()),
+            Code::NetworkDisallowed => Message::from(code).because("reason", who_is_offline().into()),
+            _ => Message::of(code, params),
         };
-        let event = Event::new(EventKind::Operation, code, message);
+        if let Some(at) = available_at {
+            message = message.with("time", at.seconds());
+        }
+        let event = self.shared.event(EventKind::Operation, code, message);
         self.shared.post(Event { operation: Some(operation), http_status, available_at, ..event });
     }
 
@@ -353,8 +347,8 @@ impl Worker {
         match complaint {
             Complaint::Store(error) => self.note(Err(error)),
             Complaint::Corrupt(path) => {
-                let params = BTreeMap::from([("path".to_owned(), path.display().to_string())]);
-                self.notice(Code::StoreCorrupt, words::sentence(Code::StoreCorrupt, &params));
+                let message = Message::from(Code::StoreCorrupt).with("path", path.display());
+                self.notice(Code::StoreCorrupt, message);
             }
         }
     }
@@ -362,11 +356,11 @@ impl Worker {
     /// A disk that fails is told to the host; the license in memory is not touched by it.
     pub(super) fn note(&self, done: Result<(), StoreError>) {
         if let Err(error) = done {
-            self.notice(Code::StoreUnwritable, format!("{error}."));
+            self.notice(Code::StoreUnwritable, error.message());
         }
     }
 
-    pub(super) fn notice(&self, code: Code, message: String) {
-        self.shared.post(Event::new(EventKind::Notice, code, message));
+    pub(super) fn notice(&self, code: Code, message: Message) {
+        self.shared.post(self.shared.event(EventKind::Notice, code, message));
     }
 }

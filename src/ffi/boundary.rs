@@ -54,6 +54,26 @@ pub(super) fn flag(value: u32) -> Result<bool, Failure> {
     }
 }
 
+/// Borrows bytes, of which there are at most `most`: more stand for a size that was never set.
+///
+/// # Safety
+/// `pointer` is NULL or has `size` readable bytes that live for `'a`.
+pub(super) unsafe fn bytes<'a>(
+    pointer: *const u8,
+    size: usize,
+    most: usize,
+    too_many: &'static str,
+) -> Result<&'a [u8], Failure> {
+    if pointer.is_null() {
+        return Err(Failure::of(Code::NullPointer));
+    }
+    if size > most {
+        return Err(Failure::new(Code::InvalidArgument, too_many));
+    }
+    // SAFETY: not NULL, and `size` bytes by the caller's promise.
+    Ok(unsafe { std::slice::from_raw_parts(pointer, size) })
+}
+
 /// Borrows what a pointer argument points to.
 ///
 /// # Safety

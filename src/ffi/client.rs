@@ -1,5 +1,5 @@
 use super::boundary::{self, Outcome};
-use super::code::seatlock_result;
+use super::code::{self, seatlock_result};
 use super::error::seatlock_error;
 use super::guard::guard;
 pub(super) use super::options::seatlock_client;
@@ -65,7 +65,7 @@ pub(super) unsafe fn with_client(
     error: *mut seatlock_error,
     body: impl FnOnce(&Client) -> Outcome,
 ) -> seatlock_result {
-    guard(error, || handle(client)?.with(body))
+    guard(error, || handle(client)?.with(|client| body(client).map_err(|failure| client.in_words(failure))))
 }
 
 /// Opens a client: derives the machine id, reads and verifies the stored license, and starts one
@@ -180,6 +180,64 @@ fn which_text(what: seatlock_text) -> Result<Text, Failure> {
     .find(|(number, _)| *number as u32 == what)
     .map(|(_, text)| text)
     .ok_or(Failure::new(Code::InvalidArgument, "no such text"))
+}
+
+/// Copies a value of what SEATLOCK_TEXT_STATUS says, by its name, as `seatlock_event_value` does
+/// for an event. SEATLOCK_NO_VALUE when it has none of that name. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_status_value(
+    client: *const seatlock_client,
+    name: *const c_char,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+) -> seatlock_result {
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        with_client(client, std::ptr::null_mut(), |client| {
+            match client.status_value(boundary::text(name)?)? {
+                Some(value) => boundary::write_text(&value, buffer, capacity, needed),
+                None => Ok(Code::NoValue),
+            }
+        })
+    }
+}
+
+/// Copies what to tell a user of a code, as `seatlock_code_text` has it, in the language of the
+/// client. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL, SEATLOCK_ERROR_INVALID_ARGUMENT for a number
+/// that is no code. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_code_text(
+    client: *const seatlock_client,
+    code: seatlock_result,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+) -> seatlock_result {
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        with_client(client, std::ptr::null_mut(), |client| {
+            boundary::write_text(client.code_text(code::known(code)?)?, buffer, capacity, needed)
+        })
+    }
+}
+
+/// Copies what a user can do about a code, as `seatlock_code_remedy` has it, in the language of the
+/// client. Otherwise as `seatlock_client_code_text`. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_code_remedy(
+    client: *const seatlock_client,
+    code: seatlock_result,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+) -> seatlock_result {
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        with_client(client, std::ptr::null_mut(), |client| {
+            boundary::write_text(client.code_remedy(code::known(code)?)?, buffer, capacity, needed)
+        })
+    }
 }
 
 /// What the license says of an entitlement. Initialise it with SEATLOCK_ENTITLEMENT_INIT.

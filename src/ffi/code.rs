@@ -1,4 +1,4 @@
-use crate::Code;
+use crate::{Code, Failure};
 
 /// What functions return, and what events and the status report. Zero is success, a positive number
 /// means that nothing is wrong but there is nothing to give or something to notice, a negative
@@ -130,6 +130,12 @@ pub enum seatlock_result_value {
 pub(super) fn number(code: Code) -> seatlock_result {
     let number = i32::from(code.number());
     if number < 10 { number } else { -number }
+}
+
+/// The code that a host means.
+pub(super) fn known(code: seatlock_result) -> Result<Code, Failure> {
+    let found = Code::TABLE.iter().map(|row| row.code).find(|known| number(*known) == code);
+    found.ok_or(Failure::new(Code::InvalidArgument, "no such code"))
 }
 
 #[cfg(test)]

@@ -2,8 +2,11 @@ use super::boundary::{self, intptr_t};
 use super::client::{seatlock_client, with_client};
 use super::code::{self, seatlock_result};
 use super::error::seatlock_error;
+use super::guard::guard;
 use super::operation::seatlock_operation;
-use crate::{Code, Event, EventKind, OperationId};
+use crate::protocol::plain;
+use crate::{Code, Event, EventKind, Failure, OperationId};
+use std::collections::BTreeMap;
 use std::ffi::c_char;
 use std::time::Duration;
 
@@ -47,11 +50,14 @@ pub struct seatlock_event {
     /// One or more sentences for a person: UTF-8, always NUL-terminated. Where a long path leaves
     /// no room, the middle is left out; SEATLOCK_TEXT_EVENT is the whole. Never holds a token.
     pub message: [c_char; 512],
+    /// What the message is about: names and values, each with its NUL, and another NUL at the end.
+    /// `seatlock_event_value` reads one.
+    pub values: [c_char; 480],
 }
 
 // SAFETY: `repr(C)`, and begins with `struct_size: u32`.
 unsafe impl boundary::Sized32 for seatlock_event {
-    const FIRST_SIZE: u32 = 544;
+    const FIRST_SIZE: u32 = 1024;
 }
 
 impl seatlock_event {
@@ -69,8 +75,68 @@ impl seatlock_event {
             http_status: event.http_status.map_or(0, u32::from),
             available_at: event.available_at.map_or(0, |time| time.seconds()),
             message: boundary::fixed_text(&event.message),
+            values: packed(&event.values),
         }
     }
+}
+
+/// Names and values one after another. One that has no room is left out.
+fn packed<const N: usize>(values: &BTreeMap<String, String>) -> [c_char; N] {
+    let mut bytes = Vec::with_capacity(N);
+    for (name, value) in values {
+        let value = plain(value);
+        if bytes.len() + name.len() + value.len() + 3 <= N {
+            bytes.extend(
+                [name.as_bytes(), value.as_bytes()].into_iter().flat_map(|text| [text, b"\0"].concat()),
+            );
+        }
+    }
+    let mut field = [0; N];
+    field.iter_mut().zip(bytes).for_each(|(to, byte)| *to = c_char::from_ne_bytes([byte]));
+    field
+}
+
+/// The value of a name.
+fn unpacked<'a>(bytes: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
+    let mut texts = bytes.split(|byte| *byte == 0);
+    loop {
+        let (name, value) = (texts.next().filter(|name| !name.is_empty())?, texts.next()?);
+        if name == wanted.as_bytes() {
+            return Some(value);
+        }
+    }
+}
+
+/// Copies a value of what an event's message says, by its name, to `buffer`, with its NUL, so that
+/// nobody has to read sentences; `needed` (NULL allowed) receives its size. Pass a capacity of 0 to
+/// ask for the size. Names are those of the blanks of `seatlock_code_text`, and of the blanks of
+/// what stands in them: "date" and "time" are Unix seconds, or a day such as 2026-11-22; "reason"
+/// and "fault" are ids, such as "net_refused", which the catalogues have; "n", "machine", "path",
+/// "scope", "status", "window", "url", "code" and others are as the message shows them.
+/// SEATLOCK_NO_VALUE when it has none of that name, or had no room for it. Errors:
+/// SEATLOCK_ERROR_BUFFER_TOO_SMALL. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_event_value(
+    event: *const seatlock_event,
+    name: *const c_char,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+) -> seatlock_result {
+    guard(std::ptr::null_mut(), || {
+        // SAFETY: the caller's promises in the header; the size is checked before anything else is read.
+        let (values, name) = unsafe {
+            boundary::check_struct(event)?;
+            (&(*event).values, boundary::text(name)?)
+        };
+        let bytes: Vec<u8> = values.iter().flat_map(|byte| byte.to_ne_bytes()).collect();
+        match unpacked(&bytes, name).map(std::str::from_utf8) {
+            // SAFETY: the caller's promises in the header.
+            Some(Ok(value)) => unsafe { boundary::write_text(value, buffer, capacity, needed) },
+            Some(Err(_)) => Err(Failure::of(Code::InvalidUtf8)),
+            None => Ok(Code::NoValue),
+        }
+    })
 }
 
 /// Takes the oldest event that no other thread waits for in `seatlock_client_wait`. A timeout of 0
@@ -145,5 +211,33 @@ pub unsafe extern "C" fn seatlock_client_event_handle(
             out.write(client.event_handle()?);
             Ok(Code::Ok)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_by_name() {
+        let long = "x".repeat(100);
+        let values =
+            [("date", "1795338000"), ("long", &long), ("n", "3\n4"), ("reason", "net_none"), ("z", "")];
+        let values: BTreeMap<_, _> = values.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let bytes = packed::<64>(&values).map(|byte| byte.to_ne_bytes()[0]);
+        for (name, value) in [
+            ("date", Some("1795338000")),
+            ("long", None),
+            ("n", Some("3 4")),
+            ("reason", Some("net_none")),
+            ("z", Some("")),
+            ("net_none", None),
+            ("", None),
+        ] {
+            assert_eq!(unpacked(&bytes, name), value.map(str::as_bytes), "{name}");
+        }
+        assert_eq!(unpacked(&[], "n"), None);
+        assert_eq!(unpacked(b"n", "n"), None, "cut off");
+        assert_eq!(unpacked(&[b'n'; 64], "n"), None, "without an end");
     }
 }

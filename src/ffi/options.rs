@@ -193,18 +193,9 @@ pub unsafe extern "C" fn seatlock_options_add_ca_certificates(
     size: usize,
     error: *mut seatlock_error,
 ) -> seatlock_result {
-    let add = |options: &mut Options| {
-        if pem.is_null() {
-            return Err(Failure::of(Code::NullPointer));
-        }
-        if size > MOST_PEM {
-            return Err(Failure::new(Code::InvalidArgument, "the certificates have more than 1 MiB"));
-        }
-        // SAFETY: not NULL, and `size` bytes by the caller's promise.
-        options.add_ca_certificates(unsafe { std::slice::from_raw_parts(pem, size) })
-    };
+    let too_many = "the certificates have more than 1 MiB";
     // SAFETY: the caller's promises in the header.
-    unsafe { set(options, error, add) }
+    unsafe { set(options, error, |o| o.add_ca_certificates(boundary::bytes(pem, size, MOST_PEM, too_many)?)) }
 }
 
 /// Names the host application, such as "blender" and "5.0", for the owner's seat page.
@@ -218,6 +209,44 @@ pub unsafe extern "C" fn seatlock_options_set_host(
 ) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe { set(options, error, |o| o.set_host(boundary::text(name)?, boundary::text(version)?)) }
+}
+
+/// Sets the texts of another language, such as one of the files that are installed in
+/// share/seatlock/catalogues: embed it in the plug-in, or read it. German, Spanish, French,
+/// Japanese, Korean, Portuguese and Simplified Chinese come with the library, and en.json to make
+/// others from. The text is JSON in UTF-8 of at most 256 KiB, an object of ids and texts; `size` is
+/// without a NUL. What it lacks is said in English, and what it has beyond that does not count, so
+/// one of another version does no harm. Without one everything is said in English. What is wrong
+/// with arguments, variables and files of the vendor is said in English in any case.
+/// Errors: SEATLOCK_ERROR_INVALID_ARGUMENT for what is no catalogue, has a text with a blank that
+/// the English one has not, or a control character. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_catalogue(
+    options: *mut seatlock_options,
+    json: *const c_char,
+    size: usize,
+    error: *mut seatlock_error,
+) -> seatlock_result {
+    let too_many = "the catalogue: it is larger than 256 KiB";
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        set(options, error, |o| {
+            o.set_catalogue(boundary::bytes(json.cast(), size, Options::LARGEST_CATALOGUE, too_many)?)
+        })
+    }
+}
+
+/// Sets the time zone in which messages say moments, in minutes ahead of UTC: -840 to 840, such as
+/// 60, and "2026-11-22 10:00 UTC+1" is said. The default is UTC, and says so: the computer's own
+/// zone may be what is wrong with its clock. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_utc_offset(
+    options: *mut seatlock_options,
+    minutes: i32,
+    error: *mut seatlock_error,
+) -> seatlock_result {
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, |o| o.set_utc_offset(minutes)) }
 }
 
 /// Names the version of your plug-in, 1 to 64 characters beginning with a number such as "2.4.1",

@@ -1,3 +1,4 @@
+use crate::words::Message;
 use seatlock_protocol::{Code, Nonce, TokenHash, api::SeatCall};
 
 /// The request that a reply belongs to.
@@ -51,14 +52,20 @@ pub struct Trouble {
     pub http_status: Option<u16>,
     /// Seconds that an unsigned 429 or 503 asked to wait.
     pub retry_after: Option<u64>,
-    /// Technical detail without secrets, such as the certificate's fault.
-    pub detail: Option<String>,
+    /// Why, as far as it is known: without secrets, such as the certificate's fault.
+    pub reason: Option<Message>,
 }
 
 impl Trouble {
     /// A failure of which only the code is known.
     #[must_use]
     pub fn of(code: Code) -> Self {
-        Self { code, http_status: None, retry_after: None, detail: None }
+        Self { code, http_status: None, retry_after: None, reason: None }
+    }
+
+    /// A failure for a reason.
+    #[must_use]
+    pub fn because(code: Code, reason: impl Into<Message>) -> Self {
+        Self { reason: Some(reason.into()), ..Self::of(code) }
     }
 }

@@ -5,6 +5,7 @@ use crate::license::pacing::{HOUR, MINUTE, Pacing, asked_wait};
 use crate::license::reply::{Asked, Reply, Signed, SignedObject, Trouble};
 use crate::license::state::{License, State};
 use crate::license::trust::{Held, Trust};
+use crate::words::{Message, Phrase};
 use seatlock_protocol::{
     Code, MachineId, UnixTime,
     api::SeatCall,
@@ -83,10 +84,14 @@ impl Outcome {
     /// What a failure on the way looks like to a person.
     #[must_use]
     pub fn of_trouble(trouble: &Trouble) -> Self {
-        let status = trouble.http_status.map(|status| ("status".to_owned(), status.to_string()));
-        let reason = trouble.detail.clone().map(|detail| ("reason".to_owned(), detail));
-        let params = status.into_iter().chain(reason).collect();
-        Self { http_status: trouble.http_status, params, ..Self::of(trouble.code) }
+        let mut message = Message::from(trouble.code);
+        if let Some(reason) = trouble.reason.clone() {
+            message = message.because("reason", reason);
+        }
+        if let Some(status) = trouble.http_status {
+            message = message.with("status", status);
+        }
+        Self { http_status: trouble.http_status, params: message.values, ..Self::of(trouble.code) }
     }
 }
 
@@ -179,7 +184,7 @@ fn imported(
         _ => None,
     };
     let Some(Requested { nonce, token }) = state.requested.or(held) else {
-        return report(unusable(OTHER_REQUEST));
+        return report(unusable(Phrase::FILE_OTHER_REQUEST));
     };
     let asked = Asked { call: SeatCall::Offline, nonce, token };
     let mut after = state.clone();
@@ -190,7 +195,9 @@ fn imported(
         Judgement::Lease(lease) if lease.claims.exp <= now => report(Outcome::of(Code::LeaseExpired)),
         Judgement::Lease(lease) => {
             // Without it the seat could not be given back by a file.
-            let Some(renewal) = renewal_of(signed, &lease.claims) else { return report(unusable(CHANGED)) };
+            let Some(renewal) = renewal_of(signed, &lease.claims) else {
+                return report(unusable(Phrase::FILE_CHANGED));
+            };
             after.clock.signed = after.clock.signed.max(lease.claims.iat);
             after.pacing =
                 Pacing { not_before: lease.claims.iat.plus(lease.claims.renew), ..Default::default() };
@@ -201,19 +208,18 @@ fn imported(
             effects.push(Effect::Report(Outcome::of(Code::Ok)));
             Some(after)
         }
-        Judgement::Distrusted(Code::ReplayedResponse) => report(unusable(OTHER_REQUEST)),
+        Judgement::Distrusted(Code::ReplayedResponse) => report(unusable(Phrase::FILE_OTHER_REQUEST)),
         Judgement::Distrusted(code) => report(Outcome::of(code)),
-        Judgement::Early(_) | Judgement::Keep(_) | Judgement::Drop(_) => report(unusable(OTHER_REQUEST)),
+        Judgement::Early(_) | Judgement::Keep(_) | Judgement::Drop(_) => {
+            report(unusable(Phrase::FILE_OTHER_REQUEST))
+        }
     }
 }
 
-const OTHER_REQUEST: &str = "it does not answer the last request of this computer";
-const CHANGED: &str = "something in it was changed after it was made";
-
 /// Why a file is of no use; which one is known to whoever read it.
-fn unusable(reason: &str) -> Outcome {
-    let params = BTreeMap::from([("reason".to_owned(), reason.to_owned())]);
-    Outcome { params, ..Outcome::of(Code::FileUnusable) }
+fn unusable(reason: Phrase) -> Outcome {
+    let message = Message::from(Code::FileUnusable).because("reason", reason.into());
+    Outcome { params: message.values, ..Outcome::of(Code::FileUnusable) }
 }
 
 /// Gives the lease up for good, before anybody is told: a confirmation is worth nothing while the lease still works.

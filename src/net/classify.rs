@@ -2,6 +2,7 @@ use super::lenient::fitting;
 use super::tls::{Untrusted, in_words};
 use crate::license::{Reply, Signed, SignedObject, Trouble};
 use crate::scarcity::{scarce, shortage};
+use crate::words::{Message, Phrase};
 use rustls::CertificateError;
 use seatlock_protocol::{
     Code, UnixTime,
@@ -25,29 +26,19 @@ pub fn answer(status: u16, content_type: Option<&str>, retry_after: Option<u64>,
     let (code, reason) = match status {
         429 => return failed(Code::RateLimited, status, retry_after.or(Some(USUAL_WAIT))),
         503 if retry_after.is_some() => return failed(Code::Maintenance, status, retry_after),
-        511 => (Code::NotOurServer, "The network wants you to sign in"),
-        404 | 405 if is_problem => (
-            Code::Unreachable,
-            "A server answers there, but has nothing at this address; HTTP status: {status}",
-        ),
+        511 => (Code::NotOurServer, Phrase::NET_SIGN_IN),
+        404 | 405 if is_problem => (Code::Unreachable, Phrase::NET_NOTHING_THERE),
         500..=599 if is_problem => return failed(Code::ServerError, status, None),
-        _ if is_problem => {
-            (Code::ServerError, "It refused the request without a signed answer; HTTP status: {status}")
-        }
+        _ if is_problem => (Code::ServerError, Phrase::NET_UNSIGNED),
         // Of a gateway, and of those that networks in front of servers have made up.
-        502..=504 | 520..=527 => {
-            (Code::ServerError, "What stands in front of it cannot reach it; HTTP status: {status}")
-        }
-        301 | 308 => {
-            (Code::Unreachable, "Its address has moved, says what answers there; HTTP status: {status}")
-        }
-        300..=399 => (Code::NotOurServer, "It sends on to another page"),
-        _ if body.is_empty() => (Code::NotOurServer, "The answer was empty"),
-        _ if is_page(content_type) => (Code::NotOurServer, "The answer was a web page"),
-        _ => (Code::NotOurServer, "The answer was none of a license server"),
+        502..=504 | 520..=527 => (Code::ServerError, Phrase::NET_GATEWAY),
+        301 | 308 => (Code::Unreachable, Phrase::NET_MOVED),
+        300..=399 => (Code::NotOurServer, Phrase::NET_SENT_ON),
+        _ if body.is_empty() => (Code::NotOurServer, Phrase::NET_EMPTY),
+        _ if is_page(content_type) => (Code::NotOurServer, Phrase::NET_PAGE),
+        _ => (Code::NotOurServer, Phrase::NET_FOREIGN),
     };
-    let detail = Some(reason.replace("{status}", &status.to_string()));
-    Reply::Failed(Trouble { http_status: Some(status), detail, ..Trouble::of(code) })
+    Reply::Failed(Trouble { http_status: Some(status), ..Trouble::because(code, reason) })
 }
 
 /// Seconds to wait when too much was asked, and nobody said how long.
@@ -118,7 +109,7 @@ pub fn retry_after(text: &str, now: UnixTime) -> Option<u64> {
 
 /// Nobody answered within the limit.
 pub(super) fn too_late() -> Trouble {
-    unreachable("There was no answer in time")
+    unreachable(Phrase::NET_LATE)
 }
 
 /// Sorts a failure below HTTP. The outermost cause that is recognised counts: it says most about where things failed.
@@ -128,10 +119,10 @@ pub(super) fn transport(error: &reqwest::Error) -> Trouble {
     }
     let first: Option<&(dyn Error + 'static)> = error.source();
     let mut causes = std::iter::successors(first, |cause| (*cause).source());
-    if let Some(words) = causes.clone().find_map(|cause| cause.downcast_ref().and_then(scarce)) {
-        return unreachable(words);
+    if let Some(short) = causes.clone().find_map(|cause| cause.downcast_ref().and_then(scarce)) {
+        return unreachable(short);
     }
-    causes.find_map(recognised).unwrap_or_else(|| unreachable("The answer could not be read"))
+    causes.find_map(recognised).unwrap_or_else(|| unreachable(Phrase::NET_UNREADABLE))
 }
 
 fn recognised(cause: &(dyn Error + 'static)) -> Option<Trouble> {
@@ -145,31 +136,27 @@ fn recognised(cause: &(dyn Error + 'static)) -> Option<Trouble> {
             return Some(Trouble { http_status: Some(407), ..Trouble::of(Code::ProxyAuthRequired) });
         }
         "tunnel error: unsuccessful" => {
-            return Some(because(
-                Code::NotOurServer,
-                "The proxy does not let the plug-in through to the server",
-            ));
+            return Some(Trouble::because(Code::NotOurServer, Phrase::NET_TUNNEL_REFUSED));
         }
         "tunnel error: failed to create underlying connection" => {
-            return Some(unreachable("The proxy can not be reached"));
+            return Some(unreachable(Phrase::NET_PROXY_UNREACHABLE));
         }
         "connection closed before message completed" => {
-            return Some(unreachable("The connection was closed without an answer"));
+            return Some(unreachable(Phrase::NET_CLOSED));
         }
         // The system's resolver does not say that it could not open its own files.
         "dns error" => {
-            let words = shortage().unwrap_or("The server's name, or the proxy's, was not found");
-            return Some(unreachable(words));
+            return Some(unreachable(shortage().unwrap_or(Phrase::NET_NAME_UNKNOWN)));
         }
         _ => {}
     }
     let reason = match cause.downcast_ref::<std::io::Error>()?.kind() {
-        ErrorKind::ConnectionRefused => "The connection was refused",
+        ErrorKind::ConnectionRefused => Phrase::NET_REFUSED,
         ErrorKind::ConnectionReset
         | ErrorKind::ConnectionAborted
         | ErrorKind::BrokenPipe
-        | ErrorKind::UnexpectedEof => "The connection was broken off",
-        ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable => "There is no network",
+        | ErrorKind::UnexpectedEof => Phrase::NET_BROKEN,
+        ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable => Phrase::NET_NONE,
         _ => return None,
     };
     Some(unreachable(reason))
@@ -182,23 +169,16 @@ fn tls(error: &rustls::Error) -> Trouble {
                 CertificateError::Other(other) => other.0.downcast_ref::<Untrusted>(),
                 _ => None,
             };
-            untrusted(named.map_or_else(|| in_words(fault).to_owned(), Untrusted::to_string))
+            let reason = named.map_or_else(|| in_words(fault).into(), |named| named.0.clone());
+            Trouble::because(Code::TlsUntrusted, reason)
         }
-        rustls::Error::InvalidMessage(_) => because(Code::NotOurServer, "It does not speak TLS"),
-        _ => unreachable("No secure connection could be made"),
+        rustls::Error::InvalidMessage(_) => Trouble::because(Code::NotOurServer, Phrase::NET_NO_TLS),
+        _ => unreachable(Phrase::NET_INSECURE),
     }
 }
 
-fn untrusted(reason: String) -> Trouble {
-    Trouble { detail: Some(reason), ..Trouble::of(Code::TlsUntrusted) }
-}
-
-pub(super) fn unreachable(reason: &str) -> Trouble {
-    because(Code::Unreachable, reason)
-}
-
-fn because(code: Code, reason: &str) -> Trouble {
-    Trouble { detail: Some(reason.to_owned()), ..Trouble::of(code) }
+pub(super) fn unreachable(reason: impl Into<Message>) -> Trouble {
+    Trouble::because(Code::Unreachable, reason)
 }
 
 /// What an I/O error carries, which may be another I/O error. Its `source` would step over the first of them.
@@ -212,6 +192,7 @@ fn unwrapped<'a>(mut error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'stat
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::license::Outcome;
 
     const LEASE: &str = r#"{"lease":"x","renewal":"r","seat":{"id":"00000000-0000-4000-8000-000000000000","lock_status":"in_use"}}"#;
     const VERDICT: &str = r#"{"verdict":"x"}"#;
@@ -284,7 +265,11 @@ mod tests {
         for (status, content_type, retry_after, body, expected, reason) in cases {
             let (found, said) = match answer(*status, Some(content_type), *retry_after, body.as_bytes()) {
                 Reply::Signed(_) => ("signed", None),
-                Reply::Failed(trouble) => (trouble.code.name(), trouble.detail),
+                Reply::Failed(trouble) => {
+                    let values = Outcome::of_trouble(&trouble).params;
+                    let said = trouble.reason.map(|reason| Message { values, ..reason }.to_string());
+                    (trouble.code.name(), said)
+                }
             };
             assert_eq!(found, *expected, "{status} {content_type} {body}");
             let said = said.unwrap_or_default();

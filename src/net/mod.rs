@@ -15,6 +15,7 @@ mod tls;
 mod way;
 
 use crate::license::{Reply, Trouble};
+use crate::words::Phrase;
 use once_cell::unsync::OnceCell;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, ClientBuilder, Proxy, Url, redirect};
@@ -139,16 +140,12 @@ impl Http {
     }
 }
 
-/// What is secret would go to a proxy as it is.
-const IN_THE_CLEAR: &str =
-    "Its address begins with http, and nothing secret is sent to a proxy without https";
-
 fn builder(route: &Route) -> Result<ClientBuilder, Trouble> {
     let secure = route.server.scheme() == "https";
     let stays_here = is_loopback(&route.server);
     let explicit = matches!(route.proxy, ProxyChoice::Explicit(_));
     if !secure && (explicit || !stays_here) {
-        return Err(classify::unreachable(IN_THE_CLEAR));
+        return Err(classify::unreachable(Phrase::NET_IN_THE_CLEAR));
     }
     let tls = tls::configuration(secure, &route.extra_ca).map_err(|_| {
         // A certificate store that could not be opened looks like an empty one.
@@ -175,7 +172,7 @@ fn builder(route: &Route) -> Result<ClientBuilder, Trouble> {
             Ok(Some(proxy)) => builder.proxy(proxy),
             // The operating system may have one.
             Ok(None) => builder,
-            Err(reason) => return Err(classify::unreachable(&reason)),
+            Err(reason) => return Err(classify::unreachable(reason)),
         },
     })
 }
@@ -191,7 +188,5 @@ fn out_of_means() -> Option<Trouble> {
 
 /// Nothing else can be wrong with a configuration whose extra authorities were looked at.
 fn no_authorities() -> Trouble {
-    let reason = "this computer has no list of certificate authorities; install its package ca-certificates, or name \
-                  their file with SSL_CERT_FILE";
-    Trouble { detail: Some(reason.to_owned()), ..Trouble::of(Code::TlsUntrusted) }
+    Trouble::because(Code::TlsUntrusted, Phrase::NET_NO_AUTHORITIES)
 }

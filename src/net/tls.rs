@@ -1,3 +1,4 @@
+use crate::words::{Message, Phrase};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
 use rustls::{
@@ -66,11 +67,8 @@ fn verifier(
 
 /// Why a certificate is not trusted, in words, with the name of its issuer: it tells a company's proxy from an attacker.
 #[derive(Debug, thiserror::Error)]
-#[error("{fault}; the certificate is by {issuer}")]
-pub(super) struct Untrusted {
-    fault: &'static str,
-    issuer: String,
-}
+#[error("{0}")]
+pub(super) struct Untrusted(pub(super) Message);
 
 /// The platform's verifier, which does not say who issued what it refuses.
 #[derive(Debug)]
@@ -88,7 +86,11 @@ impl ServerCertVerifier for Naming {
         let verified = self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         verified.map_err(|error| match error {
             Error::InvalidCertificate(fault) => {
-                let untrusted = Untrusted { fault: in_words(&fault), issuer: issuer(end_entity) };
+                let by = match issuer(end_entity) {
+                    Some(issuer) => Message::from(Phrase::CERT_BY).with("issuer", issuer),
+                    None => Phrase::CERT_BY_NOBODY.into(),
+                };
+                let untrusted = Untrusted(by.because("fault", in_words(&fault).into()));
                 Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(untrusted))))
             }
             other => other,
@@ -119,21 +121,21 @@ impl ServerCertVerifier for Naming {
 }
 
 /// The TLS library's own words are for programmers.
-pub(super) fn in_words(fault: &CertificateError) -> &'static str {
+pub(super) fn in_words(fault: &CertificateError) -> Phrase {
     use CertificateError as Fault;
     match fault {
-        Fault::UnknownIssuer => "unknown issuer",
-        Fault::Expired | Fault::ExpiredContext { .. } => "expired",
-        Fault::NotValidYet | Fault::NotValidYetContext { .. } => "not valid yet",
-        Fault::NotValidForName | Fault::NotValidForNameContext { .. } => "made for another name",
-        Fault::Revoked => "revoked",
-        Fault::BadEncoding => "damaged",
-        Fault::BadSignature => "its signature is wrong",
-        Fault::InvalidPurpose | Fault::InvalidPurposeContext { .. } => "made for another purpose",
+        Fault::UnknownIssuer => Phrase::CERT_UNKNOWN_ISSUER,
+        Fault::Expired | Fault::ExpiredContext { .. } => Phrase::CERT_EXPIRED,
+        Fault::NotValidYet | Fault::NotValidYetContext { .. } => Phrase::CERT_NOT_YET,
+        Fault::NotValidForName | Fault::NotValidForNameContext { .. } => Phrase::CERT_OTHER_NAME,
+        Fault::Revoked => Phrase::CERT_REVOKED,
+        Fault::BadEncoding => Phrase::CERT_DAMAGED,
+        Fault::BadSignature => Phrase::CERT_SIGNATURE,
+        Fault::InvalidPurpose | Fault::InvalidPurposeContext { .. } => Phrase::CERT_PURPOSE,
         Fault::UnknownRevocationStatus
         | Fault::ExpiredRevocationList
-        | Fault::ExpiredRevocationListContext { .. } => "nobody says whether it was revoked",
-        _ => "refused by the rules of this computer",
+        | Fault::ExpiredRevocationListContext { .. } => Phrase::CERT_REVOCATION,
+        _ => Phrase::CERT_REFUSED,
     }
 }
 
@@ -141,11 +143,11 @@ pub(super) fn in_words(fault: &CertificateError) -> &'static str {
 const LONGEST_NAME: usize = 64;
 
 /// The issuer's name as its certificate tells it, unverified.
-fn issuer(certificate: &CertificateDer<'_>) -> String {
+fn issuer(certificate: &CertificateDer<'_>) -> Option<String> {
     let parsed = Parsed::from_der(certificate).ok();
     let name = parsed.as_ref().and_then(|parsed| shown(parsed.tbs_certificate().issuer()));
     let name: String = plain(&name.unwrap_or_default()).chars().take(LONGEST_NAME).collect();
-    if name.trim().is_empty() { "nobody who is named".to_owned() } else { format!("\"{name}\"") }
+    Some(name).filter(|name| !name.trim().is_empty())
 }
 
 fn shown(name: &Name) -> Option<String> {

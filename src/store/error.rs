@@ -1,19 +1,17 @@
 use crate::scarcity::{reason, scarce, shortage};
+use crate::words::{Message, Phrase};
 use std::{
     io,
     path::{Path, PathBuf},
 };
 
-/// Why the folder could not be used. Each text names the file and what a person can do; none holds file contents.
+/// Why the folder could not be used. Each message names the file and what a person can do; none holds file contents.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.message())]
 pub enum StoreError {
     /// The environment does not say where this user's files are.
-    #[error(
-        "no folder for license files: set HOME to an absolute path, or name a folder with SEATLOCK_STATE_DIR"
-    )]
     NoHome,
     /// Nothing can be written, and nothing was changed.
-    #[error("{} can not be written ({}); check that its folder belongs to you and the disk has room", path.display(), reason(source))]
     Unwritable {
         /// The file or folder.
         path: PathBuf,
@@ -21,7 +19,6 @@ pub enum StoreError {
         source: io::Error,
     },
     /// A file is there but can not be read; it was left as it is.
-    #[error("{} can not be read ({}); check its owner and permissions", path.display(), reason(source))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -29,13 +26,11 @@ pub enum StoreError {
         source: io::Error,
     },
     /// Another process has held the lock for too long.
-    #[error("{} is in use by another process; close other copies of the host and try again", path.display())]
     Busy {
         /// The lock file.
         path: PathBuf,
     },
     /// A newer version of the library wrote the file; it was left as it is.
-    #[error("{} was written by a newer version (format {format}); update this plug-in", path.display())]
     NewerFormat {
         /// The state file.
         path: PathBuf,
@@ -43,7 +38,6 @@ pub enum StoreError {
         format: u64,
     },
     /// The stored token can not be opened: damaged, or sealed by another user or computer. It was left as it is.
-    #[error("{} holds no token that this user can open; enter the token again", path.display())]
     TokenUnusable {
         /// The token file.
         path: PathBuf,
@@ -59,9 +53,30 @@ impl StoreError {
         Self::Unreadable { path: path.as_ref().to_owned(), source }
     }
 
+    /// What a person is told.
+    #[must_use]
+    pub fn message(&self) -> Message {
+        let message: Message = match self {
+            Self::NoHome => Phrase::STORE_NO_HOME.into(),
+            Self::Unwritable { source, .. } => {
+                Message::from(Phrase::STORE_NO_WRITE).because("reason", reason(source))
+            }
+            Self::Unreadable { source, .. } => {
+                Message::from(Phrase::STORE_NO_READ).because("reason", reason(source))
+            }
+            Self::Busy { .. } => Phrase::STORE_BUSY.into(),
+            Self::NewerFormat { format, .. } => Message::from(Phrase::STORE_NEWER).with("format", format),
+            Self::TokenUnusable { .. } => Phrase::STORE_NO_TOKEN.into(),
+        };
+        match self.path() {
+            Some(path) => message.with("path", path.display()),
+            None => message,
+        }
+    }
+
     /// What there was too little of, if that was the reason: then the same may succeed in a moment.
     #[must_use]
-    pub fn scarce(&self) -> Option<&'static str> {
+    pub fn scarce(&self) -> Option<Phrase> {
         match self {
             // The crate for temporary files hides the operating system's number.
             Self::Unwritable { source, .. } | Self::Unreadable { source, .. } => {

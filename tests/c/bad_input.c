@@ -112,6 +112,22 @@ static void setters(seatlock_options *o)
     EXPECT(seatlock_options_add_ca_certificates(o, NULL, 1, &detail), NULL_POINTER);
     EXPECT(seatlock_options_add_ca_certificates(o, (const uint8_t *)"", 0, &detail), INVALID);
     EXPECT(seatlock_options_add_ca_certificates(o, (const uint8_t *)"not PEM", 7, &detail), INVALID);
+    EXPECT(seatlock_options_set_catalogue(NULL, "{}", 2, &detail), NULL_POINTER);
+    EXPECT(seatlock_options_set_catalogue(o, NULL, 2, &detail), NULL_POINTER);
+    EXPECT(seatlock_options_set_catalogue(o, "", 0, &detail), INVALID);
+    EXPECT(seatlock_options_set_catalogue(o, "{}", (size_t)-1, &detail), INVALID);
+    EXPECT(seatlock_options_set_catalogue(o, "{}", 3, &detail), INVALID);
+    EXPECT(seatlock_options_set_catalogue(o, "[]", 2, &detail), INVALID);
+    EXPECT(seatlock_options_set_catalogue(o, "{\"ok\":1}", 8, &detail), INVALID);
+    EXPECT(seatlock_options_set_catalogue(o, "{\"busy\":\"{x}\"}", 14, &detail), INVALID);
+    EXPECT(seatlock_options_set_catalogue(o, NOT_UTF8, 3, &detail), INVALID);
+    EXPECT(seatlock_options_set_catalogue(o, "{\"of another version\":1}", 24, &detail), NONE);
+    EXPECT(seatlock_options_set_catalogue(o, "{}", 2, NULL), NONE);
+    EXPECT(seatlock_options_set_utc_offset(NULL, 0, &detail), NULL_POINTER);
+    EXPECT(seatlock_options_set_utc_offset(o, 841, &detail), INVALID);
+    EXPECT(seatlock_options_set_utc_offset(o, -841, &detail), INVALID);
+    EXPECT(seatlock_options_set_utc_offset(o, INT32_MIN, &detail), INVALID);
+    EXPECT(seatlock_options_set_utc_offset(o, -840, &detail), NONE);
     EXPECT(seatlock_options_set_background(NULL, 1, &detail), NULL_POINTER);
     EXPECT(seatlock_options_set_background(o, 2, &detail), INVALID);
     EXPECT(seatlock_options_set_background(o, UINT32_MAX, &detail), INVALID);
@@ -182,6 +198,9 @@ static void without_client(void)
     uint64_t operation = 77;
     char text[64];
     EXPECT(seatlock_client_text(NULL, SEATLOCK_TEXT_SEAT, text, sizeof text, NULL), NULL_POINTER);
+    EXPECT(seatlock_client_status_value(NULL, "date", text, sizeof text, NULL), NULL_POINTER);
+    EXPECT(seatlock_client_code_text(NULL, 0, text, sizeof text, NULL), NULL_POINTER);
+    EXPECT(seatlock_client_code_remedy(NULL, 0, text, sizeof text, NULL), NULL_POINTER);
     EXPECT(seatlock_client_entitlement(NULL, "cad", &entitlement), NULL_POINTER);
     EXPECT(seatlock_client_event_handle(NULL, &watched, &detail), NULL_POINTER);
     EXPECT(seatlock_client_activate(NULL, TOKEN, 1, &operation, &detail), NULL_POINTER);
@@ -245,6 +264,15 @@ static void reading(seatlock_client *c)
     EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_MACHINE_ID, text, 46, &needed), SEATLOCK_ERROR_BUFFER_TOO_SMALL);
     REQUIRE(needed == 47 && strcmp(text, "untouched") == 0);
     EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_PLAN, text, sizeof text, &needed), SEATLOCK_NO_VALUE);
+    EXPECT(seatlock_client_status_value(c, NULL, text, sizeof text, NULL), NULL_POINTER);
+    EXPECT(seatlock_client_status_value(c, NOT_UTF8, text, sizeof text, NULL), BAD_TEXT);
+    EXPECT(seatlock_client_status_value(c, "date", text, sizeof text, &needed), SEATLOCK_NO_VALUE);
+    EXPECT(seatlock_client_code_text(c, 8, text, sizeof text, NULL), INVALID);
+    EXPECT(seatlock_client_code_text(c, INT32_MIN, text, sizeof text, NULL), INVALID);
+    EXPECT(seatlock_client_code_text(c, SEATLOCK_OK, NULL, 64, NULL), NULL_POINTER);
+    EXPECT(seatlock_client_code_remedy(c, 10, text, sizeof text, NULL), INVALID);
+    EXPECT(seatlock_client_code_remedy(c, SEATLOCK_ERROR_BUSY, text, 4, &needed), SEATLOCK_ERROR_BUFFER_TOO_SMALL);
+    REQUIRE(needed == strlen(seatlock_code_remedy(SEATLOCK_ERROR_BUSY)) + 1 && strcmp(text, "untouched") == 0);
     EXPECT(seatlock_client_next_event(c, 0, NULL), NULL_POINTER);
     EXPECT(seatlock_client_wait(c, 1, 0, NULL), SEATLOCK_ERROR_UNKNOWN_OPERATION);
     EXPECT(seatlock_client_wait(c, 0, 0, &event), SEATLOCK_ERROR_UNKNOWN_OPERATION);
@@ -277,6 +305,36 @@ static void entitlements(seatlock_client *c)
     EXPECT(seatlock_client_entitlement(c, "", &entitlement), NONE);
     entitlement.struct_size = 8;
     EXPECT(seatlock_client_entitlement(c, "cad", &entitlement), BAD_SIZE);
+}
+
+/* What an event is about. Memory that no event was written to has no end, and no text. */
+static void values(seatlock_client *c)
+{
+    char text[64] = "untouched";
+    size_t needed = 0;
+    uint64_t operation = 0;
+    seatlock_event event = SEATLOCK_EVENT_INIT;
+    EXPECT(seatlock_event_value(NULL, "path", text, sizeof text, NULL), NULL_POINTER);
+    EXPECT(seatlock_event_value(&event, NULL, text, sizeof text, NULL), NULL_POINTER);
+    EXPECT(seatlock_event_value(&event, NOT_UTF8, text, sizeof text, NULL), BAD_TEXT);
+    EXPECT(seatlock_event_value(&event, "path", text, sizeof text, NULL), SEATLOCK_NO_VALUE);
+    EXPECT(seatlock_client_import_file(c, "/nowhere/at/all", &operation, &detail), NONE);
+    EXPECT(seatlock_client_wait(c, operation, 60000, &event), SEATLOCK_ERROR_FILE_UNUSABLE);
+    EXPECT(seatlock_event_value(&event, "path", NULL, 64, NULL), NULL_POINTER);
+    EXPECT(seatlock_event_value(&event, "path", text, 15, &needed), SEATLOCK_ERROR_BUFFER_TOO_SMALL);
+    REQUIRE(needed == 16 && strcmp(text, "untouched") == 0);
+    EXPECT(seatlock_event_value(&event, "path", text, sizeof text, &needed), NONE);
+    REQUIRE(strcmp(text, "/nowhere/at/all") == 0);
+    EXPECT(seatlock_event_value(&event, "reason", text, sizeof text, NULL), NONE);
+    REQUIRE(strcmp(text, "os_not_found") == 0);
+    EXPECT(seatlock_event_value(&event, "", text, sizeof text, NULL), SEATLOCK_NO_VALUE);
+    EXPECT(seatlock_event_value(&event, "os_not_found", text, sizeof text, NULL), SEATLOCK_NO_VALUE);
+    memset(event.values, 'x', sizeof event.values);
+    EXPECT(seatlock_event_value(&event, "x", text, sizeof text, NULL), SEATLOCK_NO_VALUE);
+    memcpy(event.values, "path\0\xff", 7);
+    EXPECT(seatlock_event_value(&event, "path", text, sizeof text, NULL), BAD_TEXT);
+    event.struct_size = 0;
+    EXPECT(seatlock_event_value(&event, "path", text, sizeof text, NULL), BAD_SIZE);
 }
 
 /* A path that is longer than an event's message is told whole on request. */
@@ -352,6 +410,7 @@ int main(int argc, char **argv)
     reading(client);
     status_sizes(client);
     entitlements(client);
+    values(client);
     long_texts(client);
     EXPECT(seatlock_client_close(client, 20000), NONE);
     no_client(client);

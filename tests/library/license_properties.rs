@@ -11,6 +11,7 @@ use seatlock::protocol::{
     api::SeatCall,
     claims::{LeaseClaims, VerdictClaims},
 };
+use seatlock::words::{Message, Phrase};
 
 /// Length of the leases here, short enough for histories to get past their end.
 const LEASE: i64 = 7 * DAY;
@@ -344,9 +345,10 @@ fn replies() -> impl Strategy<Value = Reply> {
             Reply::Signed(Signed { object, key_set, renewal, http_status })
         },
     );
-    let failed = (codes(), any::<Option<u16>>(), any::<Option<u64>>(), prop::option::of(".{0,9}")).prop_map(
-        |(code, http_status, retry_after, detail)| {
-            Reply::Failed(Trouble { code, http_status, retry_after, detail })
+    let reasons = prop::option::of(prop::sample::select(Phrase::TABLE).prop_map(Message::from));
+    let failed = (codes(), any::<Option<u16>>(), any::<Option<u64>>(), reasons).prop_map(
+        |(code, http_status, retry_after, reason)| {
+            Reply::Failed(Trouble { code, http_status, retry_after, reason })
         },
     );
     prop_oneof![signed, failed]

@@ -13,6 +13,7 @@ mod answers_and_calls;
 mod architecture;
 #[cfg(all(feature = "capi", unix))]
 mod bad_input;
+mod catalogues;
 mod causes;
 mod clock_properties;
 #[cfg(unix)]
@@ -23,6 +24,7 @@ mod exports;
 mod header;
 #[cfg(feature = "capi")]
 mod ledger;
+mod license_contents;
 mod license_files;
 mod license_properties;
 mod license_rules;

@@ -138,6 +138,10 @@ fn files(from: &Libraries, version: &str) -> Result<Vec<(PathBuf, Content)>> {
     for header in ["seatlock.h", "seatlock.hpp"] {
         files.push((format!("include/{header}"), Content::Copy(root.join("include").join(header))));
     }
+    for language in ["de", "en", "es", "fr", "ja", "ko", "pt", "zh-Hans"] {
+        let name = format!("catalogues/{language}.json");
+        files.push((format!("share/seatlock/{name}"), Content::Copy(root.join(name))));
+    }
     for (template, folder) in [
         ("seatlock.pc.in", "lib/pkgconfig"),
         ("seatlock-shared.pc.in", "lib/pkgconfig"),

@@ -15,6 +15,7 @@ mod validate;
 
 pub use validate::Refusal;
 
+use crate::words::Phrase;
 use seatlock_protocol::{MachineId, MachineSource};
 use std::fmt;
 
@@ -53,7 +54,7 @@ pub enum IdentityError {
     },
     /// The operating system had no means to look, which says nothing about this computer.
     #[error("{0}")]
-    Scarce(&'static str),
+    Scarce(Phrase),
     /// The host or `SEATLOCK_MACHINE_ID` supplied a text that can not stand for one computer.
     #[error("the supplied machine id {0}")]
     SuppliedInvalid(Refusal),
@@ -107,7 +108,7 @@ fn from_answers(
         match answer.and_then(|text| validate::canonical(&text)) {
             Ok(canonical) => return Ok(MachineId::derive(product, os_tag, &canonical)),
             // The next source may hold another identifier, and this one is as good as before in a moment.
-            Err(Refusal::Scarce(words)) => return Err(IdentityError::Scarce(words)),
+            Err(Refusal::Scarce(short)) => return Err(IdentityError::Scarce(short)),
             Err(why) => reasons.push(Refused { place, why }),
         }
     }

@@ -1,4 +1,5 @@
 use crate::scarcity::{reason, scarce};
+use crate::words::Phrase;
 use seatlock_protocol::is_invisible;
 use std::error::Error;
 use std::io;
@@ -9,9 +10,9 @@ pub enum Refusal {
     /// The source could not be read, and why.
     #[error("can not be read ({0})")]
     Unreadable(String),
-    /// There were no means to read the source, in words for a person.
+    /// There were no means to read the source: what was short.
     #[error("can not be read ({0})")]
-    Scarce(&'static str),
+    Scarce(Phrase),
     /// Nothing but white space.
     #[error("is empty")]
     Empty,
@@ -38,7 +39,7 @@ impl Refusal {
         let Some(error) = error.downcast_ref::<io::Error>() else {
             return Self::Unreadable("the operating system does not tell it".to_owned());
         };
-        scarce(error).map_or_else(|| Self::Unreadable(reason(error).into_owned()), Self::Scarce)
+        scarce(error).map_or_else(|| Self::Unreadable(reason(error).to_string()), Self::Scarce)
     }
 }
 

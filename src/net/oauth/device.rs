@@ -2,6 +2,7 @@ use super::discovery::safe;
 use super::wire::Denied;
 use super::{Grant, Issuer, Prompt, lasting};
 use crate::net::lenient::{fitting, seconds};
+use crate::words::Phrase;
 use reqwest::Url;
 use seatlock_protocol::plain;
 use serde::Deserialize;
@@ -27,7 +28,7 @@ struct Codes {
 impl Codes {
     fn page(&self) -> Result<Url, Denied> {
         let page = self.verification_uri.as_deref().or(self.verification_url.as_deref());
-        safe(page.ok_or(Denied::because("It does not say where to enter the code"))?)
+        safe(page.ok_or(Denied::because(Phrase::OIDC_NO_CODE_PAGE))?)
     }
 }
 

@@ -1,5 +1,6 @@
 use super::wire::Denied;
 use crate::net::lenient::{fitting, texts};
+use crate::words::Phrase;
 use reqwest::Url;
 use seatlock_protocol::address::{is_loopback, is_same_issuer};
 use serde::Deserialize;
@@ -31,28 +32,24 @@ pub(super) fn document(issuer: &str) -> String {
 impl Provider {
     /// Reads a description. It must name the issuer that was asked, or one issuer could pass for another.
     pub(super) fn read(body: &[u8], issuer: &str) -> Result<Self, Denied> {
-        let provider: Self = serde_json::from_slice(body).map_err(|_| {
-            Denied::because("What it says of itself at .well-known/openid-configuration can not be used")
-        })?;
+        let provider: Self =
+            serde_json::from_slice(body).map_err(|_| Denied::because(Phrase::OIDC_NO_DESCRIPTION))?;
         if !is_same_issuer(&provider.issuer, issuer) {
-            return Err(Denied::because("It calls itself by another address than the one that was asked"));
+            return Err(Denied::because(Phrase::OIDC_OTHER_ISSUER));
         }
         Ok(provider)
     }
 
     pub(super) fn token(&self) -> Result<Url, Denied> {
-        wanted(self.token_endpoint.as_deref(), "It does not say where access tokens come from")
+        wanted(self.token_endpoint.as_deref(), Phrase::OIDC_NO_TOKEN)
     }
 
     pub(super) fn authorization(&self) -> Result<Url, Denied> {
-        wanted(self.authorization_endpoint.as_deref(), "It does not let people sign in with a browser")
+        wanted(self.authorization_endpoint.as_deref(), Phrase::OIDC_NO_BROWSER)
     }
 
     pub(super) fn device_authorization(&self) -> Result<Url, Denied> {
-        wanted(
-            self.device_authorization_endpoint.as_deref(),
-            "It does not let people sign in at another device",
-        )
+        wanted(self.device_authorization_endpoint.as_deref(), Phrase::OIDC_NO_DEVICE)
     }
 
     pub(super) fn revocation(&self) -> Result<Option<Url>, Denied> {
@@ -71,7 +68,7 @@ impl Provider {
     }
 }
 
-fn wanted(address: Option<&str>, without: &str) -> Result<Url, Denied> {
+fn wanted(address: Option<&str>, without: Phrase) -> Result<Url, Denied> {
     safe(address.ok_or_else(|| Denied::because(without))?)
 }
 
@@ -79,7 +76,7 @@ fn wanted(address: Option<&str>, without: &str) -> Result<Url, Denied> {
 pub(super) fn safe(address: &str) -> Result<Url, Denied> {
     let url = Url::parse(address).ok();
     let url = url.filter(|url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url)));
-    url.ok_or(Denied::because("It names an address that does not begin with https"))
+    url.ok_or(Denied::because(Phrase::OIDC_INSECURE))
 }
 
 #[cfg(test)]

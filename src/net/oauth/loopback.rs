@@ -1,6 +1,7 @@
 use super::wire::Denied;
 use crate::license::Trouble;
 use crate::scarcity::scarce;
+use crate::words::{Language, Phrase};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::Url;
 use seatlock_protocol::{Code, address::is_same_issuer};
@@ -8,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
 use std::io;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -41,13 +43,14 @@ const MOST_CONNECTIONS: usize = 16;
 pub(super) struct Listener {
     listener: TcpListener,
     url: Url,
+    language: Arc<Language>,
 }
 
 /// What a browser brought back.
 type Brought = Result<String, Denied>;
 
 /// The browser that came back, which is shown what became of the sign-in. It waits meanwhile.
-pub(super) struct Waiting(Option<TcpStream>);
+pub(super) struct Waiting(Option<TcpStream>, Arc<Language>);
 
 /// What a browser is shown.
 #[derive(Clone, Copy)]
@@ -58,16 +61,12 @@ enum Shown {
 }
 
 impl Listener {
-    pub(super) async fn bind() -> Result<Self, Denied> {
-        let none = |error: io::Error| {
-            Denied::because(
-                scarce(&error).unwrap_or("This computer has no port for the browser to come back to"),
-            )
-        };
+    pub(super) async fn bind(language: Arc<Language>) -> Result<Self, Denied> {
+        let none = |error: io::Error| Denied::because(scarce(&error).unwrap_or(Phrase::OIDC_NO_PORT));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(none)?;
         let port = listener.local_addr().map_err(none)?.port();
         let url = Url::parse(&format!("http://127.0.0.1:{port}{PATH}"));
-        Ok(Self { listener, url: url.map_err(|_| Denied::Trouble(Trouble::of(Code::Internal)))? })
+        Ok(Self { listener, language, url: url.map_err(|_| Denied::Trouble(Trouble::of(Code::Internal)))? })
     }
 
     pub(super) fn url(&self) -> &Url {
@@ -88,13 +87,14 @@ impl Listener {
                         continue;
                     };
                     let (state, issuer) = (state.to_owned(), issuer.to_owned());
+                    let language = Arc::clone(&self.language);
                     connections.spawn(async move {
-                        tokio::time::timeout(PATIENCE, served(stream, &state, &issuer)).await.ok().flatten()
+                        tokio::time::timeout(PATIENCE, served(stream, &state, &issuer, &language)).await.ok().flatten()
                     });
                 }
                 Some(served) = connections.join_next() => {
                     if let Ok(Some((brought, stream))) = served {
-                        return (brought, Waiting(Some(stream)));
+                        return (brought, Waiting(Some(stream), self.language));
                     }
                 }
             }
@@ -108,7 +108,7 @@ impl Waiting {
         let Some(mut stream) = self.0.take() else { return };
         let shown = if signed_in { Shown::SignedIn } else { Shown::NotSignedIn };
         // Whether the page is seen or not, the sign-in has ended.
-        let _ = tokio::time::timeout(GOOD_BYE, answer(&mut stream, shown)).await;
+        let _ = tokio::time::timeout(GOOD_BYE, answer(&mut stream, shown, &self.1)).await;
     }
 }
 
@@ -117,13 +117,18 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         if let Some(stream) = self.0.take() {
             // All of it fits into the connection's buffer.
-            let _ = stream.try_write(written(Shown::NotSignedIn).as_bytes());
+            let _ = stream.try_write(written(Shown::NotSignedIn, &self.1).as_bytes());
         }
     }
 }
 
 /// Reads one request. Who brings back what was asked for waits on; everybody else is told that nothing is here.
-async fn served(mut stream: TcpStream, state: &str, issuer: &str) -> Option<(Brought, TcpStream)> {
+async fn served(
+    mut stream: TcpStream,
+    state: &str,
+    issuer: &str,
+    language: &Language,
+) -> Option<(Brought, TcpStream)> {
     let mut request = Vec::new();
     while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < LONGEST_REQUEST {
         if stream.read_buf(&mut request).await.ok()? == 0 {
@@ -133,36 +138,29 @@ async fn served(mut stream: TcpStream, state: &str, issuer: &str) -> Option<(Bro
     match brought(&String::from_utf8_lossy(&request), state, issuer) {
         Some(brought) => Some((brought, stream)),
         None => {
-            let _ = answer(&mut stream, Shown::Nothing).await;
+            let _ = answer(&mut stream, Shown::Nothing, language).await;
             None
         }
     }
 }
 
-async fn answer(stream: &mut TcpStream, shown: Shown) -> io::Result<()> {
-    stream.write_all(written(shown).as_bytes()).await?;
+async fn answer(stream: &mut TcpStream, shown: Shown, language: &Language) -> io::Result<()> {
+    stream.write_all(written(shown, language).as_bytes()).await?;
     stream.shutdown().await
 }
 
 /// A whole answer of HTTP. The page needs nothing else, and may load nothing.
-fn written(shown: Shown) -> String {
+fn written(shown: Shown, language: &Language) -> String {
     let (status, class, title, words) = match shown {
-        Shown::SignedIn => (
-            "200 OK",
-            "good",
-            "You are signed in",
-            "You may close this window and go back to the application.",
-        ),
-        Shown::NotSignedIn => (
-            "200 OK",
-            "bad",
-            "You are not signed in",
-            "You may close this window. The application says why, and lets you try again.",
-        ),
-        Shown::Nothing => ("404 Not Found", "bad", "There is nothing here", "You may close this window."),
+        Shown::SignedIn => ("200 OK", "good", Phrase::PAGE_SIGNED_IN, Phrase::PAGE_SIGNED_IN_THEN),
+        Shown::NotSignedIn => ("200 OK", "bad", Phrase::PAGE_NOT_SIGNED_IN, Phrase::PAGE_NOT_SIGNED_IN_THEN),
+        Shown::Nothing => ("404 Not Found", "bad", Phrase::PAGE_NOTHING, Phrase::PAGE_NOTHING_THEN),
     };
+    // A catalogue is the vendor's, and may hold what HTML reads otherwise.
+    let text = |phrase| language.text(phrase).replace('&', "&amp;").replace('<', "&lt;");
+    let (title, words, tag) = (text(title), text(words), language.tag());
     let page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">\
+        "<!doctype html>\n<html lang=\"{tag}\">\n<head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"light dark\"><title>{title}</title><style>{STYLE}</style></head>\n\
          <body><main class=\"{class}\"><h1>{title}</h1><p>{words}</p></main></body>\n</html>\n"
@@ -193,7 +191,7 @@ fn brought(request: &str, state: &str, issuer: &str) -> Option<Brought> {
         return Some(Err(Denied::Error(error.into_owned())));
     }
     let code = value("code").filter(|code| !code.is_empty());
-    Some(code.map(Cow::into_owned).ok_or(Denied::because("It sent the browser back without a code")))
+    Some(code.map(Cow::into_owned).ok_or(Denied::because(Phrase::OIDC_NO_CODE)))
 }
 
 #[cfg(test)]
@@ -226,7 +224,7 @@ mod tests {
             let found = match brought(line, "s1", issuer) {
                 None => String::new(),
                 Some(Ok(code)) => code,
-                Some(Err(denied)) => denied.into_trouble().detail.unwrap(),
+                Some(Err(denied)) => denied.into_trouble().reason.unwrap().to_string(),
             };
             assert!(found.contains(expected) && found.is_empty() == expected.is_empty(), "{line}: {found}");
         }
@@ -248,7 +246,7 @@ mod tests {
     #[test]
     fn strangers_do_not_end_a_sign_in() {
         run(async {
-            let listener = Listener::bind().await.unwrap();
+            let listener = Listener::bind(Arc::default()).await.unwrap();
             let address = listener.listener.local_addr().unwrap();
             let _silent = TcpStream::connect(address).await.unwrap();
             let browser = async {
@@ -278,7 +276,7 @@ mod tests {
             (None, "GET /callback?code=c1&state=s1 HTTP/1.1", "You are not signed in"),
         ] {
             run(async {
-                let listener = Listener::bind().await.unwrap();
+                let listener = Listener::bind(Arc::default()).await.unwrap();
                 let address = listener.listener.local_addr().unwrap();
                 let exchange = async {
                     let (_, browser) = listener.code("s1", "https://login.example").await;
@@ -306,7 +304,7 @@ mod tests {
     #[test]
     fn the_browser_waits_for_the_exchange() {
         run(async {
-            let listener = Listener::bind().await.unwrap();
+            let listener = Listener::bind(Arc::default()).await.unwrap();
             let address = listener.listener.local_addr().unwrap();
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(b"GET /callback?code=c1&state=s1 HTTP/1.1\r\n\r\n").await.unwrap();

@@ -16,11 +16,13 @@ mod wire;
 
 use super::{Certificate, ProxyChoice, Route};
 use crate::license::{RefreshToken, Trouble};
+use crate::words::{Language, Phrase};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use discovery::Provider;
 use reqwest::Url;
 use seatlock_protocol::{AccessToken, Code};
 use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
 use wire::Wire;
 use zeroize::Zeroizing;
 
@@ -43,6 +45,8 @@ pub struct Issuer {
     pub proxy: ProxyChoice,
     /// As for the license server.
     pub extra_ca: Vec<Certificate>,
+    /// Of the page that the browser shows in the end.
+    pub language: Arc<Language>,
 }
 
 /// What an issuer grants.
@@ -104,7 +108,7 @@ impl Issuer {
     /// See [`Denied`]. Waits without a limit.
     pub async fn browser(&self, show: impl FnOnce(Prompt)) -> Result<Grant, Denied> {
         let (wire, provider) = self.provider().await?;
-        let listener = loopback::Listener::bind().await?;
+        let listener = loopback::Listener::bind(Arc::clone(&self.language)).await?;
         let redirect = listener.url().clone();
         let (verifier, state, scope) = (random()?, random()?, self.scopes(Some(&provider)));
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
@@ -163,7 +167,7 @@ impl Issuer {
     }
 
     async fn provider(&self) -> Result<(Wire, Provider), Denied> {
-        let server = Url::parse(&self.url).map_err(|_| Denied::because("Its address is not valid"))?;
+        let server = Url::parse(&self.url).map_err(|_| Denied::because(Phrase::OIDC_ADDRESS))?;
         let route = Route { server, proxy: self.proxy.clone(), extra_ca: self.extra_ca.clone() };
         let wire = Wire::new(route)?;
         let provider = Provider::read(&wire.get(discovery::document(&self.url)).await?, &self.url)?;

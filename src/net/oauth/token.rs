@@ -3,7 +3,8 @@ use super::wire::{Answer, Client, Denied, Wire};
 use super::{Grant, Issuer, Parameter};
 use crate::license::RefreshToken;
 use crate::net::lenient::{fitting, seconds};
-use seatlock_protocol::AccessToken;
+use crate::words::Phrase;
+use seatlock_protocol::{AccessToken, AccessTokenError};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -40,8 +41,13 @@ impl Issuer {
 
     fn granted(&self, answer: &Answer) -> Result<Grant, Denied> {
         let Granted { access_token, expires_in, refresh_token } = answer.read()?;
-        let access = AccessToken::read(&access_token)
-            .map_err(|error| Denied::because(&format!("It answered, but {error}")))?;
+        let access = AccessToken::read(&access_token).map_err(|error| {
+            Denied::because(match error {
+                AccessTokenError::TooLong => Phrase::OIDC_TOKEN_LONG,
+                AccessTokenError::NotJwt => Phrase::OIDC_TOKEN_NO_JWT,
+                AccessTokenError::NoIdentity => Phrase::OIDC_TOKEN_NOBODY,
+            })
+        })?;
         let refresh = refresh_token.and_then(|token| RefreshToken::new(&token, &self.url, &self.client_id));
         Ok(Grant { access, lifetime: expires_in, refresh })
     }

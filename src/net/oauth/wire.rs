@@ -1,6 +1,7 @@
 use super::Parameter;
 use crate::license::Trouble;
 use crate::net::{CALL_TIMEOUT, Route, builder, classify, unusable};
+use crate::words::{Message, Phrase};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use form_urlencoded::{Serializer, byte_serialize};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -24,43 +25,41 @@ pub enum Denied {
 const LONGEST_NAME: usize = 40;
 
 impl Denied {
-    /// The issuer can not be used, for a reason that begins with a capital letter and has no full stop.
-    pub(super) fn because(reason: &str) -> Self {
-        Self::Trouble(Trouble { detail: Some(reason.to_owned()), ..Trouble::of(Code::IssuerUnusable) })
+    /// The issuer cannot be used, for a reason that begins with a capital letter and has no full stop.
+    pub(super) fn because(reason: impl Into<Message>) -> Self {
+        Self::Trouble(Trouble::because(Code::IssuerUnusable, reason))
     }
 
     /// What is to be reported. Of an error only the name is shown: whatever else an issuer writes may repeat what it was sent.
     #[must_use]
     pub fn into_trouble(self) -> Trouble {
-        let (code, words, name) = match &self {
+        let (code, phrase, name) = match &self {
             Self::Trouble(trouble) => return trouble.clone(),
             Self::Ended => return Trouble::of(Code::SignInRequired),
             Self::Error(name) => {
-                let (code, words) = meaning(name);
-                (code, words, name)
+                let (code, phrase) = meaning(name);
+                (code, phrase, name)
             }
         };
         let fits = |c: &char| c.is_ascii_lowercase() || *c == '_';
         let name: String = name.chars().filter(fits).take(LONGEST_NAME).collect();
-        Trouble { detail: Some(format!("{words} ({name})")), ..Trouble::of(code) }
+        Trouble::because(code, Message::from(phrase).with("error", name))
     }
 }
 
-fn meaning(error: &str) -> (Code, &'static str) {
-    let words = match error {
-        "access_denied" => "It was not allowed",
-        "expired_token" => "The code was not used in time",
-        "invalid_client" | "unauthorized_client" => "The issuer does not accept this client id or its secret",
-        "invalid_grant" => "The issuer does not take this answer any more",
-        "invalid_scope" => "The issuer does not know a permission that is asked for",
-        "invalid_target" => "The issuer does not know the license server by this audience",
-        "mixed_up" => "The answer came from another issuer",
-        "server_error" | "temporarily_unavailable" => {
-            return (Code::IssuerUnusable, "It has a problem of its own");
-        }
-        _ => "The issuer said no",
+fn meaning(error: &str) -> (Code, Phrase) {
+    let phrase = match error {
+        "access_denied" => Phrase::OIDC_DENIED,
+        "expired_token" => Phrase::OIDC_EXPIRED,
+        "invalid_client" | "unauthorized_client" => Phrase::OIDC_CLIENT,
+        "invalid_grant" => Phrase::OIDC_GRANT,
+        "invalid_scope" => Phrase::OIDC_SCOPE,
+        "invalid_target" => Phrase::OIDC_TARGET,
+        "mixed_up" => Phrase::OIDC_MIXED_UP,
+        "server_error" | "temporarily_unavailable" => return (Code::IssuerUnusable, Phrase::OIDC_PROBLEM),
+        _ => Phrase::OIDC_NO,
     };
-    (Code::SignInRefused, words)
+    (Code::SignInRefused, phrase)
 }
 
 /// How a client shows who it is (RFC 6749, section 2.3.1): id and secret.
@@ -169,7 +168,7 @@ async fn read(request: RequestBuilder) -> Result<(u16, Zeroizing<Vec<u8>>), Deni
     let mut body = Zeroizing::new(Vec::new());
     while let Some(chunk) = answer.chunk().await.map_err(lost)? {
         if body.len() + chunk.len() > MAX_BODY {
-            return Err(Denied::because("Its answer is too long"));
+            return Err(Denied::because(Phrase::OIDC_LONG));
         }
         body.extend_from_slice(&chunk);
     }
@@ -177,20 +176,19 @@ async fn read(request: RequestBuilder) -> Result<(u16, Zeroizing<Vec<u8>>), Deni
 }
 
 fn not_understood(status: u16) -> Denied {
-    Denied::because(&format!("What answered can not be understood. HTTP status: {status}"))
+    Denied::because(Message::from(Phrase::OIDC_NOT_UNDERSTOOD).with("status", status))
 }
 
 /// What stands between here and the issuer. A proxy that asks for a password is the same fault as before the license server.
 fn unreached(trouble: Trouble) -> Denied {
-    let detail = trouble.detail.as_deref();
-    match trouble.code {
-        Code::ProxyAuthRequired => Denied::Trouble(trouble),
-        Code::TlsUntrusted => Denied::because(&format!(
-            "Its certificate is not trusted ({})",
-            detail.unwrap_or("no reason is known")
-        )),
-        Code::NotOurServer => Denied::because("A proxy or login page answered in its place"),
-        _ => Denied::because(detail.unwrap_or("It can not be reached")),
+    match (trouble.code, &trouble.reason) {
+        (Code::ProxyAuthRequired, _) => Denied::Trouble(trouble),
+        (Code::TlsUntrusted, Some(reason)) => {
+            Denied::because(Message::from(Phrase::OIDC_UNTRUSTED).because("detail", reason.clone()))
+        }
+        (Code::NotOurServer, _) => Denied::because(Phrase::OIDC_LOGIN_PAGE),
+        (_, Some(reason)) => Denied::because(reason.clone()),
+        (_, None) => Denied::because(Phrase::OIDC_UNREACHABLE),
     }
 }
 
@@ -208,9 +206,9 @@ mod tests {
             (&"x".repeat(999), Code::SignInRefused, "The issuer said no (xxxxxxxxxx"),
         ] {
             let trouble = Denied::Error(name.to_owned()).into_trouble();
-            let detail = trouble.detail.unwrap();
+            let reason = trouble.reason.unwrap().to_string();
             assert_eq!(trouble.code, code, "{name:.20}");
-            assert!(detail.contains(words) && detail.len() < 120, "{detail}");
+            assert!(reason.contains(words) && reason.len() < 120, "{reason}");
         }
     }
 }
