@@ -579,7 +579,7 @@ public:
     result<event> wait(operation which, milliseconds timeout) {
         seatlock_event end = SEATLOCK_EVENT_INIT;
         seatlock_result number = seatlock_client_wait(raw_, which, timeout.count(), &end);
-        if (number == SEATLOCK_PENDING || end.operation != which)
+        if (end.kind == 0) // no event was handed over
             return detail::fail(number);
         event ended = taken(end);
         if (number < 0)

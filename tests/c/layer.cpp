@@ -82,6 +82,8 @@ void with_client(const std::string &folder) {
     auto failed = client.wait(client.ping(seatlock::intent::renew).value_or(0), std::chrono::seconds{20});
     check(failed.error().code == seatlock::code::no_token, "what failed is a failure");
     check(!failed.error().message.empty(), "in words");
+    auto unknown = client.wait(0, std::chrono::seconds{20});
+    check(unknown.error().code == seatlock::code::unknown_operation, "0 is no operation");
     auto quiet = client.wait(client.ping(seatlock::intent::launch).value_or(0), std::chrono::seconds{20});
     check(quiet && quiet->code == seatlock::code::not_activated, "a launch before a token is none");
     std::string path = "/" + std::string(1000, 'x');
