@@ -5,7 +5,10 @@ use std::{collections::HashSet, fmt};
 ///
 /// Parsers disagree on which of two equal members counts (RFC 8259, section 4); a signed text must mean one thing.
 /// Anything but an object is refused here because serde would take an array of a struct's values for the struct.
-pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
+///
+/// # Errors
+/// What is wrong, and where.
+pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
     if !bytes.trim_ascii_start().starts_with(b"{") {
         return Err(serde::de::Error::custom("not an object"));
     }

@@ -23,7 +23,7 @@ pub mod edited;
 /// Request and lease files of machines without a network.
 pub mod file;
 /// Strict JSON: refuses duplicate members at any depth.
-mod json;
+pub mod json;
 /// Compact JWS over Ed25519, with nothing left to choose.
 pub mod jws;
 /// Ed25519 keys: pinned public keys and the server's signing keys.

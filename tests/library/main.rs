@@ -24,6 +24,7 @@ mod exports;
 mod header;
 #[cfg(feature = "capi")]
 mod ledger;
+mod license_contents;
 mod license_files;
 mod license_properties;
 mod license_rules;

@@ -1,15 +1,15 @@
 use super::access::{Access, Place};
 use super::output::Output;
-use super::units::{End, duration, in_words};
+use super::units::{End, duration, entitlement, in_words};
 use anyhow::{Context as _, bail};
 use clap::{
     Args, Subcommand,
     builder::{PossibleValuesParser, TypedValueParser as _},
 };
-use seatlock_protocol::{UnixTime, claims::ClockAction};
+use seatlock_protocol::{UnixTime, claims::ClockAction, json};
 use seatlock_server::{
     rules::{ClonePolicy, ReleaseMode},
-    view::{ClockSettings, LicenseSettings, LicenseView, Timestamp},
+    view::{ClockSettings, EntitlementView, EntitlementsView, LicenseSettings, LicenseView, Timestamp},
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -56,9 +56,10 @@ pub(super) struct Settings {
     /// Plan, see "plan list"; "starter" carries no seats [default: pro]
     #[arg(long, value_name = "NAME")]
     plan: Option<String>,
-    /// Entitlement such as "cad" beside those of the plan; may be repeated
-    #[arg(long = "entitlement", value_name = "NAME")]
-    entitlements: Vec<String>,
+    /// Entitlement beside those of the plan: "cad", "export.max=25" with a value, "trial@2027-01-31" with an end; may be
+    /// repeated. What is named takes the place of all those before
+    #[arg(long = "entitlement", value_name = "NAME[=NUMBER][@DATE]", value_parser = entitlement)]
+    entitlements: Vec<(String, EntitlementView)>,
     /// Version of the terms that must be accepted; "" for none
     #[arg(long, value_name = "VERSION")]
     terms: Option<String>,
@@ -119,7 +120,7 @@ fn vendor_data(text: &str) -> Result<VendorData, String> {
     if text.is_empty() {
         return Ok(VendorData(None));
     }
-    let read = serde_json::from_str(text).map(|data| VendorData(Some(data)));
+    let read = json::from_slice(text.as_bytes()).map(|data| VendorData(Some(data)));
     read.map_err(|_| {
         "write a JSON object, such as {\"rack\":7}, in quotes that your shell takes away".to_owned()
     })
@@ -143,7 +144,8 @@ impl Settings {
         LicenseSettings {
             products: words(self.products),
             plan: self.plan,
-            entitlements: words(self.entitlements),
+            entitlements: Some(self.entitlements.into_iter().collect())
+                .filter(|named: &EntitlementsView| !named.is_empty()),
             seats_max: self.seats,
             offline_ttl: self.offline_ttl,
             airgap_ttl: self.airgap_ttl,

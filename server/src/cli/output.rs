@@ -1,5 +1,9 @@
 use anyhow::{Context as _, bail};
 use seatlock_protocol::{plain, plain_lines};
+use seatlock_server::{
+    rules::entitlement_text,
+    view::{EntitlementView, EntitlementsView},
+};
 use serde::Serialize;
 use serde_json::Value;
 use std::io::{IsTerminal as _, Write as _};
@@ -66,6 +70,12 @@ pub(super) fn cell(value: &Value, name: &str) -> String {
         Some(Value::Bool(true)) => "yes".to_owned(),
         _ => "-".to_owned(),
     }
+}
+
+/// Entitlements as people write them, with blanks between them.
+pub(super) fn entitlements(view: &EntitlementsView) -> String {
+    let text = |(name, granted): (&String, &EntitlementView)| entitlement_text(name, &(*granted).into());
+    view.iter().map(text).collect::<Vec<_>>().join(" ")
 }
 
 /// What somebody should know beside the result, on standard error.

@@ -1,8 +1,9 @@
 use super::access::{Access, Place};
-use super::output::Output;
+use super::output::{Output, entitlements};
+use super::units::entitlement;
 use anyhow::Context as _;
 use clap::Subcommand;
-use seatlock_server::view::PlanView;
+use seatlock_server::view::{EntitlementView, PlanView};
 
 #[derive(Subcommand)]
 pub(super) enum PlanCommand {
@@ -15,9 +16,10 @@ pub(super) enum PlanCommand {
         /// It carries no seats: nobody can make tokens for plug-ins
         #[arg(long)]
         no_seats: bool,
-        /// Entitlement that comes with it, such as "cad"; may be repeated
-        #[arg(long = "entitlement", value_name = "NAME")]
-        entitlements: Vec<String>,
+        /// Entitlement that comes with it: "cad", "export.max=25" with a value, "trial@2027-01-31" with an end; may be
+        /// repeated
+        #[arg(long = "entitlement", value_name = "NAME[=NUMBER][@DATE]", value_parser = entitlement)]
+        entitlements: Vec<(String, EntitlementView)>,
     },
 }
 
@@ -33,9 +35,10 @@ impl PlanCommand {
         match self {
             Self::List => output.table(&access.plans().await?, ["PLAN", "SEATS", "ENTITLEMENTS"], |plan| {
                 let seats = if plan.carries_seats { "yes" } else { "no" };
-                [plan.name.clone(), seats.to_owned(), plan.entitlements.join(" ")]
+                [plan.name.clone(), seats.to_owned(), entitlements(&plan.entitlements)]
             }),
             Self::Set { name, no_seats, entitlements } => {
+                let entitlements = entitlements.into_iter().collect();
                 let plan = PlanView { name: name.clone(), carries_seats: !no_seats, entitlements };
                 let plan = access.set_plan(plan).await;
                 let plan = plan.with_context(|| format!("plan {} was not set", name.escape_debug()))?;

@@ -4,6 +4,7 @@ use seatlock_protocol::{
     UnixTime,
     address::{AddressError, address, public_address, spelled},
 };
+use seatlock_server::view::{EntitlementView, Timestamp};
 use std::net::{IpAddr, SocketAddr};
 use tracing::Level;
 
@@ -98,9 +99,55 @@ impl std::str::FromStr for End {
     }
 }
 
+/// `cad`, `export.max=25`, `trial@2027-01-31`: a name, a whole number, and a day or time as [`End`] reads it.
+pub(super) fn entitlement(text: &str) -> Result<(String, EntitlementView), String> {
+    let (rest, end) = text.split_once('@').map_or((text, None), |(rest, end)| (rest, Some(end)));
+    let (name, value) = rest.split_once('=').map_or((rest, None), |(name, value)| (name, Some(value)));
+    if name.is_empty() {
+        return Err("write a name first, such as export.max=25@2027-01-31".to_owned());
+    }
+    let value = value.map(str::parse::<i64>).transpose();
+    let value = value.map_err(|_| "write a whole number after =, such as export.max=25")?;
+    let until = match end.map(str::parse::<End>).transpose() {
+        Ok(Some(End(None))) | Err(_) => {
+            return Err(
+                "write a day or a time after @: trial@2027-01-31, trial@2027-01-31T12:00:00Z".to_owned()
+            );
+        }
+        Ok(end) => end.and_then(|end| end.0).map(Timestamp),
+    };
+    Ok((name.to_owned(), EntitlementView { value, until }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn entitlements() {
+        let day = UnixTime::new(1_798_761_600).map(Timestamp);
+        for (text, found) in [
+            ("cad", Some(("cad", None, None))),
+            ("export.max=25", Some(("export.max", Some(25), None))),
+            ("export.max=-9223372036854775808", Some(("export.max", Some(i64::MIN), None))),
+            ("trial@2027-01-01", Some(("trial", None, day))),
+            ("a=1@2027-01-01T00:00:00Z", Some(("a", Some(1), day))),
+            ("", None),
+            ("=1", None),
+            ("a=", None),
+            ("a=1.5", None),
+            ("a=9223372036854775808", None),
+            ("a=x", None),
+            ("a@", None),
+            ("a@never", None),
+            ("a@tomorrow", None),
+            ("a@2027-01-01=1", None),
+        ] {
+            let read = entitlement(text).ok();
+            let read = read.as_ref().map(|(name, view)| (name.as_str(), view.value, view.until));
+            assert_eq!(read, found, "{text}");
+        }
+    }
 
     #[test]
     fn durations_and_ends() {

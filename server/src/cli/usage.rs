@@ -1,5 +1,5 @@
 use super::access::{Access, Place};
-use super::output::{Output, note};
+use super::output::{Output, entitlements, note};
 use clap::Args;
 use seatlock_server::view::UsageList;
 
@@ -26,7 +26,7 @@ impl Usage {
                 usage.in_use.to_string(),
                 usage.tokens.to_string(),
                 usage.seats_max.to_string(),
-                usage.entitlements.join(" "),
+                entitlements(&usage.entitlements),
             ]
         })
     }

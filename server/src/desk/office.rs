@@ -8,9 +8,6 @@ use crate::store::{Account, AuditState, NewUser, Store, User, UserChange};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// A century; longer is a slip of the finger.
-const LONGEST: u64 = 100 * 365 * 86_400;
-
 /// A user whose first password is shown now, and never again.
 pub struct Invited {
     /// The user.
@@ -89,7 +86,7 @@ impl<S: Store> Desk<'_, S> {
     /// See [`Refused`].
     pub async fn create_license(&self, license: License) -> Result<License, Refused> {
         self.admins_only()?;
-        check(&license)?;
+        license.check().map_err(invalid)?;
         Ok(self.store.add_license(license, self.actor()).await?)
     }
 
@@ -109,7 +106,7 @@ impl<S: Store> Desk<'_, S> {
     /// See [`Refused`]; [`StoreError::Conflict`] when somebody else has changed it meanwhile.
     pub async fn change_license(&self, old: License, new: License) -> Result<License, Refused> {
         self.admins_only()?;
-        check(&new)?;
+        new.check().map_err(invalid)?;
         Ok(self.store.change_license(old, new, self.actor()).await?)
     }
 
@@ -136,40 +133,12 @@ impl<S: Store> Desk<'_, S> {
     /// See [`Refused`].
     pub async fn set_plan(&self, plan: Plan) -> Result<(), Refused> {
         self.admins_only()?;
-        check_names("name", std::slice::from_ref(&plan.name))?;
-        check_names("entitlements", &plan.entitlements)?;
+        plan.check().map_err(invalid)?;
         Ok(self.store.set_plan(plan, self.actor()).await?)
     }
 }
 
-/// Plans, products and entitlements are names: what has a blank in it would be two of them.
-fn check_names(field: &'static str, names: &[String]) -> Result<(), Refused> {
-    match names.iter().find(|name| name.is_empty() || name.contains(char::is_whitespace)) {
-        Some(name) => Err(Refused::invalid(field, format!("{name:?} is not a name without blanks"))),
-        None => Ok(()),
-    }
-}
-
-fn check(license: &License) -> Result<(), Refused> {
-    check_names("products", &license.products)?;
-    check_names("entitlements", &license.entitlements)?;
-    if license.products.is_empty() {
-        return Err(Refused::invalid("products", "a license needs a product"));
-    }
-    let durations = [
-        ("offline_ttl", license.offline_ttl),
-        ("airgap_ttl", license.airgap_ttl),
-        ("auto_release", license.auto_release),
-        ("renew", license.renew),
-        ("warn", license.warn),
-        ("release_window", license.release_window),
-        ("clock_tolerance", license.clock.tol),
-    ];
-    if let Some((field, _)) = durations.iter().find(|(_, seconds)| !(1..=LONGEST).contains(seconds)) {
-        return Err(Refused::invalid(field, "1 second to 36500 days are needed"));
-    }
-    if license.auto_release < 2 {
-        return Err(Refused::invalid("auto_release", "2 seconds or more, so that a lease can end before it"));
-    }
-    Ok(())
+/// A member of a license or a plan that can not be so.
+fn invalid((field, reason): (&'static str, String)) -> Refused {
+    Refused::invalid(field, reason)
 }

@@ -44,7 +44,7 @@ pub struct LicenseCard {
     pub products: Vec<String>,
     /// When its subscription ends, in words, if that is soon.
     pub ends_in: Option<String>,
-    /// What it and its plan entitle to.
+    /// What it and its plan entitle to, in words.
     pub entitlements: Vec<String>,
     /// Seats in use.
     pub in_use: u32,
@@ -54,6 +54,8 @@ pub struct LicenseCard {
     pub tokens: u32,
     /// End of the subscription.
     pub expires_at: Option<Moment>,
+    /// End of the updates.
+    pub updates_until: Option<Moment>,
     /// Whether it serves plug-ins now.
     pub state: LicenseState,
 }

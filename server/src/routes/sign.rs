@@ -3,7 +3,7 @@ use crate::rules::{LeaseTerms, License, Seat, Verdict};
 use seatlock_protocol::{
     RenewalHash, TokenHash, Typ, UnixTime, VERSION,
     api::{LeaseAnswer, SeatRequest, SeatView},
-    claims::{Entitlement, LeaseClaims, Licensee, VerdictClaims},
+    claims::{LeaseClaims, Licensee, VerdictClaims},
 };
 use uuid::Uuid;
 
@@ -37,7 +37,7 @@ impl Signer<'_> {
             tkh: self.token,
             nonce: self.request.nonce,
             plan: license.plan.name.clone(),
-            ent: license.granted().into_iter().map(|name| (name, Entitlement::default())).collect(),
+            ent: license.granted(),
             lic: Licensee {
                 account: license.licensee.clone(),
                 email: seat.shared_with.clone(),

@@ -1,3 +1,4 @@
+use super::entitlements::{self, Entitlements};
 use super::{LicenseChange, Plan, plan::is_word};
 use seatlock_protocol::{
     UnixTime,
@@ -60,7 +61,7 @@ pub struct License {
     /// The plan.
     pub plan: Plan,
     /// Entitlements such as `cad` that were bought beside those of the plan.
-    pub entitlements: Vec<String>,
+    pub entitlements: Entitlements,
     /// Products that may be activated.
     pub products: Vec<String>,
     /// How many seats may be in use, and how many tokens may exist.
@@ -116,7 +117,7 @@ impl License {
             account,
             licensee: String::new(),
             plan: Plan::named("pro".to_owned()),
-            entitlements: Vec::new(),
+            entitlements: Entitlements::new(),
             products: Vec::new(),
             seats_max: 1,
             in_use: 0,
@@ -149,11 +150,10 @@ impl License {
         if self.products.is_empty() {
             return Err(("products", "a license needs a product".to_owned()));
         }
-        for (name, words) in [("products", &self.products), ("entitlements", &self.entitlements)] {
-            if words.len() > WORDS_MAX || !words.iter().all(|word| is_word(word)) {
-                return Err((name, format!("at most {WORDS_MAX} names, without blanks in them")));
-            }
+        if self.products.len() > WORDS_MAX || !self.products.iter().all(|word| is_word(word)) {
+            return Err(("products", format!("at most {WORDS_MAX} names, without blanks in them")));
         }
+        entitlements::check(&self.entitlements).map_err(|reason| ("entitlements", reason))?;
         for (name, text) in [("terms", &self.terms), ("min_plugin", &self.min_plugin)] {
             let fits =
                 |text: &str| !text.is_empty() && text.len() <= WORD_MAX && !text.contains(char::is_control);
@@ -189,15 +189,11 @@ impl License {
         Ok(())
     }
 
-    /// What every lease carries: the plan's entitlements and those beside it, each once.
+    /// What every lease carries: the plan's entitlements and those beside it. Of the same name the license's own counts.
     #[must_use]
-    pub fn granted(&self) -> Vec<String> {
-        let mut granted = Vec::new();
-        for name in self.plan.entitlements.iter().chain(&self.entitlements) {
-            if !granted.contains(name) {
-                granted.push(name.clone());
-            }
-        }
+    pub fn granted(&self) -> Entitlements {
+        let mut granted = self.plan.entitlements.clone();
+        granted.extend(self.entitlements.clone());
         granted
     }
 
@@ -226,6 +222,7 @@ fn can_be_signed(data: &Map<String, Value>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use seatlock_protocol::claims::Entitlement;
 
     #[test]
     fn what_no_license_can_be() {
@@ -236,12 +233,21 @@ mod tests {
             License { products: vec!["p".to_owned()], ..License::usual(Uuid::nil(), Uuid::nil(), true) };
         assert_eq!((ephemeral.check(), ephemeral.renew), (Ok(()), 600));
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-        let rows: [(&str, License); 11] = [
+        let named = |name: &str| Entitlements::from([(name.to_owned(), Entitlement::default())]);
+        let data = |json: &str| Some(serde_json::from_str(json).unwrap());
+        let text = |length: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(length - 8));
+        let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        for data in [data("{}"), data(&text(2048)), data(&nested(125))] {
+            assert_eq!(License { data, ..usual.clone() }.check(), Ok(()));
+        }
+        let rows = [
             ("products", License { products: Vec::new(), ..usual.clone() }),
             ("products", License { products: words(&["a b"]), ..usual.clone() }),
             ("products", License { products: words(&[""]), ..usual.clone() }),
-            ("entitlements", License { entitlements: words(&["cad\n"]), ..usual.clone() }),
-            ("entitlements", License { entitlements: vec!["e".to_owned(); 101], ..usual.clone() }),
+            ("entitlements", License { entitlements: named("cad\n"), ..usual.clone() }),
+            ("data", License { data: data(&text(2049)), ..usual.clone() }),
+            ("data", License { data: data(&nested(126)), ..usual.clone() }),
+            ("min_plugin", License { min_plugin: Some("v2".to_owned()), ..usual.clone() }),
             ("terms", License { terms: Some(String::new()), ..usual.clone() }),
             ("min_plugin", License { min_plugin: Some("1\u{1b}".to_owned()), ..usual.clone() }),
             ("seats_max", License { seats_max: SEATS_MAX + 1, ..usual.clone() }),

@@ -14,6 +14,8 @@ mod decide;
 mod decision;
 /// E-mail addresses: what is taken for one.
 mod email;
+/// What licenses and plans include.
+mod entitlements;
 /// What can happen to a seat.
 mod event;
 /// Checks that come before any look at the seat's machine, in the protocol's order.
@@ -44,6 +46,7 @@ pub use clock::{Clocks, Doubt, PAUSE, SET_BACK};
 pub use decide::{decide, issues_no_tokens, token_unknown};
 pub use decision::{Answer, Audit, AuditEvent, Decision, LicenseChange, Verdict};
 pub use email::check_email;
+pub use entitlements::{ENTITLEMENTS_MAX, Entitlements, entitlement_text};
 pub use event::{Call, Caller, Event, OwnerAct};
 pub use lease::{LeaseTerms, guard, terms};
 pub use license::{ClonePolicy, LONGEST, License, ReleaseMode, SEATS_MAX, WORD_MAX, WORDS_MAX};

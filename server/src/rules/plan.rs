@@ -1,4 +1,5 @@
-use super::license::{WORD_MAX, WORDS_MAX};
+use super::entitlements::{self, Entitlements};
+use super::license::WORD_MAX;
 use serde::{Serialize, Serializer};
 
 /// What a subscription of this name contains.
@@ -9,14 +10,14 @@ pub struct Plan {
     /// Whether it carries seats for plug-ins, and so tokens. `starter` does not.
     pub carries_seats: bool,
     /// Entitlements that come with it.
-    pub entitlements: Vec<String>,
+    pub entitlements: Entitlements,
 }
 
 impl Plan {
     /// A plan of which only the name is known yet; the store knows what it contains.
     #[must_use]
     pub fn named(name: String) -> Self {
-        Self { name, carries_seats: true, entitlements: Vec::new() }
+        Self { name, carries_seats: true, entitlements: Entitlements::new() }
     }
 
     /// Why there can not be such a plan.
@@ -27,10 +28,7 @@ impl Plan {
         if !is_word(&self.name) {
             return Err(("name", format!("1 to {WORD_MAX} bytes, without blanks in them")));
         }
-        if self.entitlements.len() > WORDS_MAX || !self.entitlements.iter().all(|word| is_word(word)) {
-            return Err(("entitlements", format!("at most {WORDS_MAX} names, without blanks in them")));
-        }
-        Ok(())
+        entitlements::check(&self.entitlements).map_err(|reason| ("entitlements", reason))
     }
 }
 

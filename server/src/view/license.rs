@@ -1,4 +1,4 @@
-use super::Timestamp;
+use super::{EntitlementsView, Timestamp, entitlement::entitlements_view};
 use crate::rules::{ClonePolicy, License, ReleaseMode};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatlock_protocol::claims::{ClockAction, ClockPolicy};
@@ -17,8 +17,8 @@ pub struct LicenseView {
     pub account: Uuid,
     /// Name of its plan.
     pub plan: String,
-    /// Entitlements such as `cad` that were bought beside those of the plan.
-    pub entitlements: Vec<String>,
+    /// Entitlements such as `cad` that were bought beside those of the plan, by name.
+    pub entitlements: EntitlementsView,
     /// Products that may be activated.
     pub products: Vec<String>,
     /// How many seats may be in use, and how many tokens may exist.
@@ -73,7 +73,7 @@ impl From<&License> for LicenseView {
             id: license.id,
             account: license.account,
             plan: license.plan.name,
-            entitlements: license.entitlements,
+            entitlements: entitlements_view(&license.entitlements),
             products: license.products,
             seats_max: license.seats_max,
             in_use: license.in_use,
@@ -138,8 +138,8 @@ pub struct UsageView {
     pub account: Uuid,
     /// Name of its plan.
     pub plan: String,
-    /// What every lease carries: the plan's entitlements and those beside it.
-    pub entitlements: Vec<String>,
+    /// What every lease carries, by name: the plan's entitlements and those beside it.
+    pub entitlements: EntitlementsView,
     /// How many seats may be in use, and how many tokens may exist.
     pub seats_max: u32,
     /// Seats in use.
@@ -154,7 +154,7 @@ impl From<&License> for UsageView {
             license: license.id,
             account: license.account,
             plan: license.plan.name.clone(),
-            entitlements: license.granted(),
+            entitlements: entitlements_view(&license.granted()),
             seats_max: license.seats_max,
             in_use: license.in_use,
             tokens: license.tokens,

@@ -1,5 +1,6 @@
+use super::entitlement::entitlements_of;
 use super::license::clock_action;
-use super::{Timestamp, named};
+use super::{EntitlementsView, Timestamp, named};
 use crate::rules::{ClonePolicy, License, Plan, ReleaseMode};
 use seatlock_protocol::UnixTime;
 use seatlock_protocol::claims::{ClockAction, ClockPolicy};
@@ -39,10 +40,10 @@ macro_rules! with_settings {
             #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
             #[schema(nullable = false)]
             pub plan: Option<String>,
-            /// Entitlements such as `cad` beside those of the plan.
+            /// Entitlements such as `cad` beside those of the plan, by name.
             #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
-            #[schema(nullable = false, max_items = 100)]
-            pub entitlements: Option<Vec<String>>,
+            #[schema(nullable = false)]
+            pub entitlements: Option<EntitlementsView>,
             /// How many seats may be in use, and how many tokens may exist.
             #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
             #[schema(nullable = false, minimum = 0, maximum = 10_000_000)]
@@ -216,7 +217,7 @@ impl LicenseSettings {
         let changed = License {
             products: self.products.unwrap_or(license.products),
             plan: self.plan.map_or(license.plan, Plan::named),
-            entitlements: self.entitlements.unwrap_or(license.entitlements),
+            entitlements: self.entitlements.map_or(license.entitlements, entitlements_of),
             seats_max: self.seats_max.unwrap_or(license.seats_max),
             offline_ttl: self.offline_ttl.unwrap_or(license.offline_ttl),
             airgap_ttl: self.airgap_ttl.unwrap_or(license.airgap_ttl),

@@ -6,6 +6,8 @@
 mod audit;
 /// Seats as a table for spreadsheets.
 pub mod csv;
+/// What licenses and plans include.
+mod entitlement;
 /// Sign-in services whose access tokens are accepted.
 mod issuer;
 /// Licenses, and how much of them is used.
@@ -32,6 +34,7 @@ mod shown;
 mod timestamp;
 
 pub use audit::{AuditStateView, AuditView};
+pub use entitlement::{EntitlementView, EntitlementsView, entitlements_of};
 pub use issuer::{ChangedIssuerView, IssuerChange, IssuerView, NewIssuer, RemovedIssuerView};
 pub use license::{ClockView, LicenseView, UsageView, license_version};
 pub use license_settings::{ClockSettings, LicenseChange, LicenseSettings, NewLicense};

@@ -1,3 +1,4 @@
+use super::{EntitlementsView, entitlement::entitlements_view};
 use crate::rules::Plan;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,8 +10,8 @@ pub struct PlanView {
     pub name: String,
     /// Whether it carries seats for plug-ins, and so tokens.
     pub carries_seats: bool,
-    /// Entitlements that come with it.
-    pub entitlements: Vec<String>,
+    /// Entitlements that come with it, by name.
+    pub entitlements: EntitlementsView,
 }
 
 impl From<&Plan> for PlanView {
@@ -18,7 +19,7 @@ impl From<&Plan> for PlanView {
         Self {
             name: plan.name.clone(),
             carries_seats: plan.carries_seats,
-            entitlements: plan.entitlements.clone(),
+            entitlements: entitlements_view(&plan.entitlements),
         }
     }
 }
@@ -26,11 +27,10 @@ impl From<&Plan> for PlanView {
 /// What a plan is to contain.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({ "carries_seats": true, "entitlements": ["cad"] }))]
+#[schema(example = json!({ "carries_seats": true, "entitlements": { "cad": {} } }))]
 pub struct PlanContent {
     /// Whether it carries seats for plug-ins, and so tokens.
     pub carries_seats: bool,
-    /// Entitlements that come with it.
-    #[schema(max_items = 100)]
-    pub entitlements: Vec<String>,
+    /// Entitlements that come with it, by name.
+    pub entitlements: EntitlementsView,
 }

@@ -1,12 +1,13 @@
 use super::{DAY, PRODUCT, database::Database, machine};
 use seatlock_protocol::{
     MachineId, Token, TokenKind,
-    claims::{ClockAction, ClockPolicy},
+    claims::{ClockAction, ClockPolicy, Entitlement},
 };
 use seatlock_server::{
     desk::Desk,
     rules::{
-        Answer, Call, Caller, ClonePolicy, License, OwnerAct, Plan, Presented, ReleaseMode, Role, Verdict,
+        Answer, Call, Caller, ClonePolicy, Entitlements, License, OwnerAct, Plan, Presented, ReleaseMode,
+        Role, Verdict,
     },
     store::{
         Account, Actor, Answered, AnyStore, ApiToken, Made, NewApiToken, NewSeat, NewSession, NewUser,
@@ -33,7 +34,7 @@ pub fn license(account: Uuid, seats_max: u32) -> License {
         account,
         licensee: String::new(),
         plan: plan("pro"),
-        entitlements: Vec::new(),
+        entitlements: Entitlements::new(),
         products: vec![PRODUCT.to_owned()],
         seats_max,
         in_use: 0,
@@ -58,8 +59,13 @@ pub fn license(account: Uuid, seats_max: u32) -> License {
     }
 }
 
+/// Entitlements without value and end.
+pub fn granted(names: &[&str]) -> Entitlements {
+    names.iter().map(|name| ((*name).to_owned(), Entitlement::default())).collect()
+}
+
 pub fn plan(name: &str) -> Plan {
-    Plan { name: name.to_owned(), carries_seats: true, entitlements: Vec::new() }
+    Plan { name: name.to_owned(), carries_seats: true, entitlements: Entitlements::new() }
 }
 
 pub fn token() -> Token {

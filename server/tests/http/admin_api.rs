@@ -195,7 +195,7 @@ async fn what_is_described_is_answered() {
     assert_eq!(change(json!({ "seats_max": 4 })).await.ok()["seats_max"], 4);
     let late = change(json!({ "seats_max": 5, "version": "old" })).await.refusal();
     assert_eq!(late, (409, "conflict".to_owned()));
-    let plan = json!({ "carries_seats": true, "entitlements": ["cad", "sim"] });
+    let plan = json!({ "carries_seats": true, "entitlements": { "cad": {}, "sim": { "value": 2, "until": "2027-01-31T00:00:00Z" } } });
     assert_eq!(admin.ask("PUT /plans/studio").token(root).json(&plan).send().await.ok()["name"], "studio");
 
     assert_eq!(admin.post(root, "/issuers", issuer).await.refusal(), (409, "conflict".to_owned()));
@@ -328,7 +328,7 @@ async fn owners_see_and_change_what_is_theirs() {
         (format!("POST /users/{owner_id}/password"), json!({})),
         ("POST /licenses".to_owned(), json!({ "account": account, "products": ["p"] })),
         (format!("PATCH /licenses/{}", site.license), json!({ "seats_max": 1000 })),
-        ("PUT /plans/pro".to_owned(), json!({ "carries_seats": true, "entitlements": ["all"] })),
+        ("PUT /plans/pro".to_owned(), json!({ "carries_seats": true, "entitlements": { "all": {} } })),
         ("POST /issuers".to_owned(), json!({ "issuer": "https://login.example.com", "audience": "x" })),
         (format!("PATCH /issuers/{UNKNOWN}"), json!({ "audience": "x" })),
         (format!("DELETE /issuers/{UNKNOWN}"), json!({})),
@@ -639,7 +639,7 @@ async fn hostile_texts_are_texts() {
         assert_eq!(refused.refusal(), (400, "invalid_argument".to_owned()), "{path} {body}");
     }
     let long = "p".repeat(256);
-    let content = json!({ "carries_seats": true, "entitlements": [] });
+    let content = json!({ "carries_seats": true, "entitlements": {} });
     for name in ["a%20b", "%00", "%ff", long.as_str()] {
         let refused = admin.ask(&format!("PUT /plans/{name}")).token(root).json(&content).send().await;
         assert_eq!(refused.status, 400, "{name}: {}", refused.text);

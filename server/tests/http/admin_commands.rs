@@ -105,7 +105,11 @@ async fn everything_can_be_done_by_the_api() {
     assert_eq!(run(&["user", "role", "owner@example.com", "admin"])["role"], "admin");
     assert!(run(&["user", "disable", "owner@example.com"])["disabled_at"].is_string());
     assert!(run(&["user", "enable", "owner@example.com"])["disabled_at"].is_null());
-    assert_eq!(run(&["plan", "set", "studio", "--entitlement", "cad"])["entitlements"][0], "cad");
+    let studio = run(&["plan", "set", "studio", "--entitlement", "cad=3@2027-01-31"]);
+    assert_eq!(
+        studio["entitlements"],
+        serde_json::json!({ "cad": { "value": 3, "until": "2027-01-31T00:00:00Z" } })
+    );
     let made = run(&[
         "license",
         "create",

@@ -64,10 +64,15 @@ fn license(number: u128, state: LicenseState) -> LicenseCard {
         plan: "Enterprise".to_owned(),
         products: vec!["Example Bridge".to_owned()],
         ends_in: None,
-        entitlements: vec!["cad".to_owned(), "render-farm".to_owned()],
+        entitlements: vec![
+            "cad".to_owned(),
+            "export.max: 25 until 2027-01-31".to_owned(),
+            "render-farm".to_owned(),
+        ],
         in_use: 5,
         seats_max: 12,
         tokens: 9,
+        updates_until: Some(at(120 * DAY)),
         expires_at: Some(at(240 * DAY)),
         state,
     }
@@ -318,6 +323,7 @@ fn samples() -> Vec<(&'static str, String)> {
         LicenseCard {
             plan: "Pro".to_owned(),
             entitlements: vec![],
+            updates_until: None,
             expires_at: None,
             ..license(102, LicenseState::Active)
         },

@@ -7,7 +7,7 @@ use seatlock_server::rules::{
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-pub use crate::harness::{DAY, PRODUCT, machine};
+pub use crate::harness::{DAY, PRODUCT, machine, store::granted};
 
 /// One license with its seats: what a store keeps, in memory, so that decisions can follow one another.
 pub struct World {
@@ -40,7 +40,7 @@ pub fn lease(answer: &Answer) -> LeaseTerms {
 }
 
 pub fn plan(name: &str, carries_seats: bool) -> Plan {
-    Plan { name: name.to_owned(), carries_seats, entitlements: vec!["bridge".to_owned()] }
+    Plan { name: name.to_owned(), carries_seats, entitlements: granted(&["bridge"]) }
 }
 
 impl World {
@@ -48,7 +48,7 @@ impl World {
         let license = License {
             id: Uuid::from_u128(1),
             plan: plan("pro", true),
-            entitlements: vec!["cad".to_owned()],
+            entitlements: granted(&["cad"]),
             ..store::license(Uuid::from_u128(2), seats_max)
         };
         // 2026-11-22T09:00:00Z

@@ -1,7 +1,7 @@
 //! Every row of the protocol's table of transitions, and the order of refusals.
 
 use crate::rules_support::*;
-use seatlock_protocol::{Act, Code, Identity, UnixTime};
+use seatlock_protocol::{Act, Code, Identity, UnixTime, claims::Entitlement};
 use seatlock_server::rules::{
     Answer, AuditEvent, Call, Caller, ClonePolicy, Event, OwnerAct, Presented, ReleaseMode, SeatState,
     decide, guard, terms, token_unknown,
@@ -644,20 +644,28 @@ fn a_released_machine_without_a_network_keeps_its_place_until_its_lease_ends() {
 
 #[test]
 fn a_lease_carries_what_plan_and_add_ons_grant_each_once() {
-    for (plan, beside, granted) in [
-        (&[][..], &[][..], &[][..]),
-        (&["cad"], &[], &["cad"]),
-        (&[], &["cad"], &["cad"]),
-        (&["cad"], &["cad"], &["cad"]),
-        (&["cad", "farm"], &["farm", "usd", "cad"], &["cad", "farm", "usd"]),
-        (&[], &["usd", "usd", "cad", "usd"], &["usd", "cad"]),
-        (&["cad", "cad"], &["usd"], &["cad", "usd"]),
+    let at = |value| Entitlement { value: Some(value), until: None };
+    for (plan, beside, expected) in [
+        (granted(&[]), granted(&[]), granted(&[])),
+        (granted(&["cad"]), granted(&[]), granted(&["cad"])),
+        (granted(&[]), granted(&["cad"]), granted(&["cad"])),
+        (granted(&["cad", "farm"]), granted(&["farm", "usd"]), granted(&["cad", "farm", "usd"])),
+        // Of the same name the license's own counts, more or less as it is.
+        (
+            [("max".to_owned(), at(5))].into(),
+            [("max".to_owned(), at(25))].into(),
+            [("max".to_owned(), at(25))].into(),
+        ),
+        (
+            [("max".to_owned(), at(5))].into(),
+            [("max".to_owned(), at(1))].into(),
+            [("max".to_owned(), at(1))].into(),
+        ),
+        ([("max".to_owned(), at(5))].into(), granted(&["max"]), granted(&["max"])),
     ] {
-        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let mut license = World::new(1).license;
-        license.plan.entitlements = names(plan);
-        license.entitlements = names(beside);
-        assert_eq!(license.granted(), granted, "{plan:?} and {beside:?}");
+        (license.plan.entitlements, license.entitlements) = (plan, beside);
+        assert_eq!(license.granted(), expected, "{license:?}");
     }
 }
 

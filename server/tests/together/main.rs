@@ -25,6 +25,7 @@ mod keys;
 #[cfg(unix)]
 mod keys_page;
 mod launches;
+mod license_contents;
 mod network_gate;
 #[cfg(unix)]
 mod operations_page;

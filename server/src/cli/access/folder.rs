@@ -2,6 +2,7 @@ use super::{Trouble, Typed, Wanted};
 use crate::cli::seat::refusal;
 use anyhow::{Context as _, bail};
 use seatlock_protocol::{Token, TokenKind};
+use seatlock_server::view::entitlements_of;
 use seatlock_server::{
     checkpoint,
     desk::{Again, Issuers, Memory},
@@ -219,7 +220,7 @@ impl Folder {
 
     pub(super) async fn set_plan(&self, plan: PlanView) -> anyhow::Result<PlanView> {
         let PlanView { name, carries_seats, entitlements } = plan;
-        let plan = Plan { name, carries_seats, entitlements };
+        let plan = Plan { name, carries_seats, entitlements: entitlements_of(entitlements) };
         plan.check().map_err(invalid)?;
         self.store.set_plan(plan.clone(), Actor::Console).await?;
         Ok((&plan).into())

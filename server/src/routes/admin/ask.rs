@@ -7,7 +7,7 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
-use seatlock_protocol::{Token, TokenError, TokenKind, api::JSON};
+use seatlock_protocol::{Token, TokenError, TokenKind, api::JSON, json};
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
 use utoipa::IntoParams;
@@ -143,7 +143,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(Failure::invalid("body", "a JSON object is needed"));
         }
-        serde_json::from_slice(&bytes).map(Self).map_err(|error| unreadable(&error))
+        json::from_slice(&bytes).map(Self).map_err(|error| unreadable(&error))
     }
 }
 

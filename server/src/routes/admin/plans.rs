@@ -4,7 +4,7 @@ use super::{Answer, Endpoints, shown};
 use crate::routes::{AppState, admin::failure::Failure};
 use crate::rules::Plan;
 use crate::store::Store;
-use crate::view::{List, PlanContent, PlanView};
+use crate::view::{List, PlanContent, PlanView, entitlements_of};
 use axum::extract::{Path, State};
 use std::sync::Arc;
 
@@ -41,7 +41,8 @@ async fn set_plan<S: Store>(
     Body(content): Body<PlanContent>,
 ) -> Answer {
     let Path(name) = name.map_err(|_| Failure::invalid("name", "it is not UTF-8"))?;
-    let plan = Plan { name, carries_seats: content.carries_seats, entitlements: content.entitlements };
+    let entitlements = entitlements_of(content.entitlements);
+    let plan = Plan { name, carries_seats: content.carries_seats, entitlements };
     plan.check().map_err(|(field, reason)| Failure::invalid(field, &reason))?;
     who.desk(&state).set_plan(plan.clone()).await?;
     shown(&PlanView::from(&plan))

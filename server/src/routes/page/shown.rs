@@ -4,9 +4,9 @@ use super::visit::Visit;
 use crate::page::{
     AuditActor, AuditEntry, Id, LicenseCard, LicenseState, Moment, SeatName, SeatRow, StatusBadge,
 };
-use crate::rules::{License, Seat, SeatState};
+use crate::rules::{License, Seat, SeatState, date};
 use crate::store::{AuditRow, ListedSeat, Store};
-use seatlock_protocol::{MachineId, UnixTime};
+use seatlock_protocol::{MachineId, UnixTime, claims::Entitlement};
 use std::collections::{HashMap, hash_map::Entry};
 use uuid::Uuid;
 
@@ -73,13 +73,28 @@ pub(super) fn card<S>(state: &AppState<S>, license: &License, now: UnixTime) -> 
         plan: plan(license),
         products: products(state, license),
         ends_in: license.expires_at.and_then(|end| ends_in(end, now)),
-        entitlements: license.granted(),
+        entitlements: license
+            .granted()
+            .iter()
+            .map(|(name, granted)| entitlement(name, granted, now))
+            .collect(),
         in_use: license.in_use,
         seats_max: license.seats_max,
         tokens: license.tokens,
         expires_at: license.expires_at.map(Moment::from),
+        updates_until: license.updates_until.map(Moment::from),
         state: license_state(license, now),
     }
+}
+
+/// `cad`, `export.max: 25`, `trial until 2027-01-31`, `trial ended on 2026-01-31`.
+fn entitlement(name: &str, granted: &Entitlement, now: UnixTime) -> String {
+    let value = granted.value.map(|value| format!(": {value}")).unwrap_or_default();
+    let end = granted.until.map(|end| {
+        let word = if end > now { "until" } else { "ended on" };
+        format!(" {word} {}", date(end))
+    });
+    format!("{name}{value}{}", end.unwrap_or_default())
 }
 
 /// Whether a license serves plug-ins. What ended is told before what is only paused.

@@ -2,7 +2,7 @@ use super::audit::{Entry, append};
 use super::dialect::{Arguments, Db};
 use super::orders::license_of;
 use super::people::AddAccount;
-use super::rows::{action_name, integer, mode_name, policy_name};
+use super::rows::{action_name, entitlement_words, integer, mode_name, policy_name};
 use super::writer::{Tx, Write};
 use crate::rules::License;
 use crate::store::{Actor, ServerInfo, StoreError, StoredKeySet};
@@ -119,7 +119,7 @@ fn settings<'q>(query: Query<'q, Db, Arguments>, license: &License) -> Query<'q,
     query
         .bind(license.id.to_string())
         .bind(license.plan.name.clone())
-        .bind(license.entitlements.join(" "))
+        .bind(entitlement_words(&license.entitlements))
         .bind(license.products.join(" "))
         .bind(i64::from(license.seats_max))
         .bind(integer(license.offline_ttl))

@@ -1,7 +1,7 @@
 use super::audit::{Entry, append};
 use super::dialect::BackEnd;
 use super::dialect::{DbRow, locked};
-use super::rows::{moment, parsed, time, words};
+use super::rows::{entitlement_words, entitlements, moment, parsed, time};
 use super::writer::{Tx, Write};
 use crate::rules::{Plan, Role};
 use crate::store::{Account, Actor, NewUser, PasswordHash, StoreError, User, UserChange};
@@ -62,7 +62,7 @@ impl Write for SetPlan {
         )
         .bind(&plan.name)
         .bind(plan.carries_seats)
-        .bind(plan.entitlements.join(" "))
+        .bind(entitlement_words(&plan.entitlements))
         .execute(tx.conn())
         .await?;
         // It is about every account that has the plan, so it is written into the trail of none.
@@ -179,7 +179,7 @@ impl BackEnd {
                 Ok(Plan {
                     name: row.try_get("name")?,
                     carries_seats: row.try_get("carries_seats")?,
-                    entitlements: words(row, "entitlements")?,
+                    entitlements: entitlements(row, "entitlements")?,
                 })
             })
             .collect()

@@ -1,9 +1,11 @@
 use super::dialect::DbRow;
-use crate::rules::{ClonePolicy, Holding, Install, License, Overlap, Plan, ReleaseMode, Seat, SeatState};
+use crate::rules::{
+    ClonePolicy, Entitlements, Holding, Install, License, Overlap, Plan, ReleaseMode, Seat, SeatState,
+};
 use crate::store::{Hash, ListedSeat, StoreError};
 use seatlock_protocol::{
     Identity, UnixTime,
-    claims::{ClockAction, ClockPolicy},
+    claims::{ClockAction, ClockPolicy, Entitlement},
 };
 use serde_json::{Map, Value};
 use sqlx::Row as _;
@@ -50,9 +52,9 @@ pub(super) fn license(row: &DbRow) -> Read<License> {
         plan: Plan {
             name: row.try_get("plan")?,
             carries_seats: row.try_get("plan_carries_seats")?,
-            entitlements: words(row, "plan_entitlements")?,
+            entitlements: entitlements(row, "plan_entitlements")?,
         },
-        entitlements: words(row, "entitlements")?,
+        entitlements: entitlements(row, "entitlements")?,
         products: words(row, "products")?,
         seats_max: count(row, "seats_max")?,
         in_use: count(row, "in_use")?,
@@ -202,8 +204,31 @@ pub(super) fn optional<T: std::str::FromStr>(row: &DbRow, name: &'static str) ->
     row.try_get::<Option<&str>, _>(name)?.map(|_| parsed(row, name)).transpose()
 }
 
-pub(super) fn words(row: &DbRow, name: &'static str) -> Read<Vec<String>> {
+fn words(row: &DbRow, name: &'static str) -> Read<Vec<String>> {
     Ok(row.try_get::<&str, _>(name)?.split_whitespace().map(str::to_owned).collect())
+}
+
+/// As [`entitlement_words`] writes them.
+pub(super) fn entitlements(row: &DbRow, name: &'static str) -> Read<Entitlements> {
+    let read = |word: String| {
+        let (rest, until) =
+            word.split_once('@').map_or((word.as_str(), None), |(rest, end)| (rest, Some(end)));
+        let (title, value) = rest.split_once('=').map_or((rest, None), |(title, value)| (title, Some(value)));
+        let value = value.map(str::parse).transpose().ok()?;
+        let until = until.map(|end| end.parse().ok().and_then(UnixTime::new).ok_or(())).transpose().ok()?;
+        Some((title.to_owned(), Entitlement { value, until }))
+    };
+    words(row, name)?.into_iter().map(read).collect::<Option<_>>().ok_or(StoreError::Unexpected(name))
+}
+
+/// `cad export.max=25@1798761600`: no name has a blank, = or @ in it.
+pub(super) fn entitlement_words(entitlements: &Entitlements) -> String {
+    let word = |(name, granted): (&String, &Entitlement)| {
+        let value = granted.value.map(|value| format!("={value}")).unwrap_or_default();
+        let until = granted.until.map(|end| format!("@{}", end.seconds())).unwrap_or_default();
+        format!("{name}{value}{until}")
+    };
+    entitlements.iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// The vendor's own data of a license.

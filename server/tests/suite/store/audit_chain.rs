@@ -7,8 +7,8 @@ use crate::{
         database::Database,
         machine,
         store::{
-            act, another_account, api_token, call, license, new_seat, no_password, now, plan, seat, session,
-            token, user, word,
+            act, another_account, api_token, call, granted, license, new_seat, no_password, now, plan, seat,
+            session, token, user, word,
         },
     },
 };
@@ -174,10 +174,10 @@ async fn a_row_says_who_did_what_to_what() {
     assert_eq!(last().await, row("user_added", "console", other.id, None, None, None));
     session(&db, &eve).await.unwrap();
     assert_eq!(last().await, row("signed_in", "user eve@example.com", other.id, None, None, None));
-    let plan = Plan { name: "gold".to_owned(), carries_seats: true, entitlements: vec!["cad".to_owned()] };
+    let plan = Plan { name: "gold".to_owned(), carries_seats: true, entitlements: granted(&["cad"]) };
     db.store().set_plan(plan, Actor::User("root (API token x)".to_owned())).await.unwrap();
     assert_eq!(last().await, row("plan_set", "user root (API token x)", Uuid::nil(), None, None, None));
-    assert_eq!(newest(&db).await.detail.unwrap()["entitlements"], json!(["cad"]));
+    assert_eq!(newest(&db).await.detail.unwrap()["entitlements"], json!({ "cad": {} }));
 
     let (id, token) = seat(&db, &license, "bob@example.com").await;
     let row = |event, actor, epoch, machine| row(event, actor, account.id, Some(id), Some(epoch), machine);

@@ -7,8 +7,8 @@ use crate::{
         database::Database,
         join_all, machine,
         store::{
-            self, AT_ONCE, another_account, call, contains, desk, license, plan, seat, signed_in, tally,
-            token, user,
+            self, AT_ONCE, another_account, call, contains, desk, granted, license, plan, seat, signed_in,
+            tally, token, user,
         },
     },
 };
@@ -278,7 +278,7 @@ async fn names_that_would_be_two_are_refused() {
         ("gold", &["cad", ""], "invalid entitlements"),
         ("gold", &["cad\n"], "invalid entitlements"),
     ] {
-        let plan = Plan { entitlements: names(entitlements), ..plan(name) };
+        let plan = Plan { entitlements: granted(entitlements), ..plan(name) };
         assert_eq!(word(desk.set_plan(plan).await), wanted, "{name:?} {entitlements:?}");
     }
     for (products, entitlements, auto_release, wanted) in [
@@ -293,7 +293,7 @@ async fn names_that_would_be_two_are_refused() {
     ] {
         let new = License {
             products: names(products),
-            entitlements: names(entitlements),
+            entitlements: granted(entitlements),
             auto_release,
             ..license(account.id, 1)
         };

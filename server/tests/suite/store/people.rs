@@ -7,8 +7,8 @@ use crate::{
         database::Database,
         join_all,
         store::{
-            AT_ONCE, act, another_account, api_token, call, earlier, license, new_seat, no_password, now,
-            plan, random_hash, seat, session, session_by, tally, token, user, word,
+            AT_ONCE, act, another_account, api_token, call, earlier, granted, license, new_seat, no_password,
+            now, plan, random_hash, seat, session, session_by, tally, token, user, word,
         },
     },
 };
@@ -68,7 +68,13 @@ async fn what_a_license_or_a_user_belongs_to_must_be_there() {
 #[tokio::test]
 async fn plans_are_made_and_replaced_for_every_license_that_has_them() {
     let db = Database::new(ENGINE).await;
-    let row = |plan: &Plan| (plan.name.clone(), plan.carries_seats, plan.entitlements.join(" "));
+    let row = |plan: &Plan| {
+        (
+            plan.name.clone(),
+            plan.carries_seats,
+            plan.entitlements.keys().cloned().collect::<Vec<_>>().join(" "),
+        )
+    };
     let all = async || db.store().plans().await.unwrap().iter().map(row).collect::<Vec<_>>();
     let text = str::to_owned;
     assert_eq!(
@@ -82,18 +88,18 @@ async fn plans_are_made_and_replaced_for_every_license_that_has_them() {
     let gold = |carries_seats, entitlements: &[&str]| Plan {
         name: "gold".to_owned(),
         carries_seats,
-        entitlements: entitlements.iter().map(|name| text(name)).collect(),
+        entitlements: granted(entitlements),
     };
     db.store().set_plan(gold(true, &["cad", "farm"]), Actor::Console).await.unwrap();
     let (account, _) = db.first().await;
     let mut new = license(account.id, 1);
     new.plan = plan("gold");
     let old = db.store().add_license(new, Actor::Console).await.unwrap();
-    assert_eq!(old.granted(), ["cad", "farm"]);
+    assert_eq!(old.granted(), granted(&["cad", "farm"]));
     db.store().set_plan(gold(false, &[]), Actor::Console).await.unwrap();
     let licenses = db.store().licenses(None).await.unwrap();
     let found = licenses.into_iter().find(|license| license.id == old.id).unwrap();
-    assert_eq!((found.plan.carries_seats, found.granted()), (false, Vec::new()));
+    assert_eq!((found.plan.carries_seats, found.granted()), (false, granted(&[])));
     // Who read the license before has decided by something else.
     let changed = db.store().change_license(old.clone(), old, Actor::Console).await;
     assert_eq!(word(&changed), "conflict");
