@@ -470,8 +470,8 @@ impl Client {
         Ok(self.shared.language.remedy(code))
     }
 
-    /// A failure of a call in the language of the client. What is wrong with an argument, with a variable or with a file
-    /// beside the plug-in is for those who made it, and stays in English.
+    /// A failure of a call in the language of the client. What is wrong with an argument is for those who wrote the call,
+    /// and stays in English.
     #[must_use]
     pub fn in_words(&self, failure: Failure) -> Failure {
         let Failure { code, message, .. } = &failure;
