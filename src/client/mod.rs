@@ -156,7 +156,7 @@ impl Client {
             // What lies there is not known, so it can not be said that there is no license.
             return Err(out_of(words));
         }
-        let snapshot = Snapshot::of(&keeper.state, clock.read());
+        let snapshot = Snapshot::of(keeper.state(), clock.read());
         let network = !environment::is_offline()? && !options.offline;
         let shared = Arc::new(Shared::new(snapshot, Mailbox::new(options.wake.clone()), network, clock));
         let route = Route {

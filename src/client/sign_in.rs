@@ -2,7 +2,7 @@ use super::event::{Event, EventKind};
 use super::shared::Shared;
 use super::worker::Worker;
 use super::{Consent, OperationId};
-use crate::license::{Credential, License, Outcome, RefreshToken, SignIn, Trouble, credential};
+use crate::license::{Credential, License, Outcome, RefreshToken, SignIn, Submission, Trouble, credential};
 use crate::machine;
 use crate::net::oauth::{Denied, Grant, Issuer, Prompt};
 use crate::store::StoreError;
@@ -154,12 +154,13 @@ impl Worker {
         let credential = Credential::Person(SignIn { identity, refresh: grant.refresh.clone() });
         self.access = Some(Access::of(grant, self.now(), self.shared.clock.since_boot()));
         let _turn = self.turn(false).await;
-        self.exchange(SeatCall::Activate, &credential, Intent::Launch, Some(consent)).await
+        let submission = Submission::Person { remember: consent.remember };
+        self.exchange(SeatCall::Activate, &credential, Intent::Launch, submission).await
     }
 
     /// Forgets sign-in and license on this computer, and tells the issuer, if it can be told.
     pub(super) async fn sign_out(&mut self) -> Outcome {
-        let refresh = match &self.keeper.credential {
+        let refresh = match self.keeper.credential() {
             Some(Credential::Person(sign_in)) => sign_in.refresh.clone(),
             _ => None,
         };
@@ -190,7 +191,7 @@ impl Worker {
 
     /// Sees to it that the credential in use can be shown to the server.
     pub(super) async fn prepare(&mut self) -> Result<(), Trouble> {
-        match self.keeper.credential.clone() {
+        match self.keeper.credential().cloned() {
             Some(credential) if !self.is_prepared(&credential) => {
                 // Two processes that use one refresh token look like a thief and his victim.
                 let shares = matches!(credential, Credential::Person(_));
@@ -224,7 +225,7 @@ impl Worker {
 
     async fn renewed(&mut self) -> Result<(), Trouble> {
         let issuer = self.issuer.clone().ok_or(Trouble::of(Code::SignInRequired))?;
-        let grant = match self.keeper.credential {
+        let grant = match self.keeper.credential() {
             Some(Credential::Machine(_)) => issuer.machine().await.map_err(Denied::into_trouble)?,
             Some(Credential::Person(_)) => self.renewed_sign_in(&issuer).await?,
             Some(Credential::Token(_)) | None => return Ok(()),
@@ -238,7 +239,7 @@ impl Worker {
         let mut used = None;
         loop {
             self.keeper.refresh();
-            let Some(Credential::Person(sign_in)) = self.keeper.credential.clone() else {
+            let Some(Credential::Person(sign_in)) = self.keeper.credential().cloned() else {
                 return Err(Trouble::of(Code::SignInRequired));
             };
             // One of another issuer or client stays for the day on which that is set up again.
@@ -281,7 +282,7 @@ impl Worker {
 
     /// Whether the license in memory belongs to nobody who is signed in.
     pub(super) fn nobody(&self) -> Outcome {
-        let handed_back = matches!(self.keeper.state.license, License::HandedBack(_));
+        let handed_back = matches!(self.keeper.state().license, License::HandedBack(_));
         let code = if self.issuer.is_some() && !handed_back { Code::SignInRequired } else { Code::NoToken };
         Outcome::of(code)
     }

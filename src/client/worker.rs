@@ -5,7 +5,7 @@ use super::shared::Shared;
 use super::sign_in::{Access, Asked as SignInAsked, Pending};
 use super::{Consent, OperationId, words};
 use crate::client::event::{Event, EventKind};
-use crate::license::{Credential, Effect, Input, License, Outcome, step};
+use crate::license::{Credential, Effect, Input, License, Outcome, Submission};
 use crate::net::Http;
 use crate::net::oauth::Issuer;
 use crate::store::StoreError;
@@ -100,7 +100,7 @@ pub(super) fn run(
     complaints: Vec<Complaint>,
 ) {
     complaints.into_iter().for_each(|complaint| worker.complain(complaint));
-    let launched = worker.keeper.launch(worker.shared.clock.read());
+    let launched = worker.keeper.launch();
     worker.note(launched);
     worker.publish();
     let shared = Arc::clone(&worker.shared);
@@ -155,7 +155,7 @@ impl Worker {
                     Some(Command { operation, work: Work::SignIn(asked) }) => {
                         self.begin_sign_in(operation, asked, &mut signing_in);
                     }
-                    Some(command) => self.carry_out(command).await,
+                    Some(command) => self.operate(command).await,
                     None => break,
                 },
                 ended = Pending::ended(&mut signing_in) => self.signed_in(ended).await,
@@ -167,7 +167,7 @@ impl Worker {
         }
     }
 
-    async fn carry_out(&mut self, Command { operation, work }: Command) {
+    async fn operate(&mut self, Command { operation, work }: Command) {
         let shared = Arc::clone(&self.shared);
         if !shared.mailbox.is_running(operation) {
             return; // cancelled while it waited for its turn
@@ -206,7 +206,8 @@ impl Worker {
             Work::Activate { token, consent } => {
                 let _turn = self.turn(false).await;
                 let token = Credential::Token(token);
-                self.exchange(SeatCall::Activate, &token, Intent::Launch, Some(consent)).await
+                let submission = Submission::Person { remember: consent.remember };
+                self.exchange(SeatCall::Activate, &token, Intent::Launch, submission).await
             }
             // It waits for a person beside everything else; see `run`.
             Work::SignIn(_) => Outcome::of(Code::Internal),
@@ -220,7 +221,8 @@ impl Worker {
             }
             Work::Release => self.release().await,
             Work::Preflight(Some(token)) => {
-                self.exchange(SeatCall::Status, &Credential::Token(token), Intent::Renew, None).await
+                let (token, nobody) = (Credential::Token(token), Submission::Nobody);
+                self.exchange(SeatCall::Status, &token, Intent::Renew, nobody).await
             }
             Work::Preflight(None) => match self.prepare().await {
                 Ok(()) => self.with_credential(SeatCall::Status, Intent::Renew).await,
@@ -279,8 +281,8 @@ impl Worker {
 
     /// Takes what needs no answer.
     fn take(&mut self, input: Input<'_>) {
-        let (state, effects) = step(&self.keeper.state, input, self.shared.clock.read(), &self.keeper.rules);
-        self.keeper.state = state;
+        let (state, effects) = self.keeper.step(input);
+        self.keeper.take(state);
         let owed = self.keeper.owes();
         if owed || effects.contains(&Effect::Save) {
             let saved = self.keeper.save();
@@ -293,8 +295,8 @@ impl Worker {
 
     /// Whether the lease is kept alive without being asked.
     fn renews(&self) -> bool {
-        let has_lease = matches!(self.keeper.state.license, License::Lease(_));
-        self.background && self.shared.has_network() && has_lease && self.keeper.credential.is_some()
+        let has_lease = matches!(self.keeper.state().license, License::Lease(_));
+        self.background && self.shared.has_network() && has_lease && self.keeper.credential().is_some()
     }
 
     /// When the passing of time is looked at next, in milliseconds since the computer was started.
@@ -304,17 +306,17 @@ impl Worker {
 
     /// When to look at the lease next, at the latest after a tick: waiting stands still while the computer sleeps.
     fn renewal(&self) -> u64 {
-        let wait = self.keeper.state.pacing.not_before.since(self.now()).max(1).saturating_mul(SECOND);
+        let wait = self.keeper.state().pacing.not_before.since(self.now()).max(1).saturating_mul(SECOND);
         let wait = if self.renews() { wait } else { TICK };
         self.shared.clock.since_boot_millis().saturating_add(wait)
     }
 
     pub(super) fn now(&self) -> UnixTime {
-        self.keeper.state.time(self.shared.clock.read()).now
+        self.keeper.state().time(self.shared.clock.read()).now
     }
 
     fn is_due(&self) -> bool {
-        self.now() >= self.keeper.state.pacing.not_before
+        self.now() >= self.keeper.state().pacing.not_before
     }
 
     fn standing_code(&self) -> Code {
@@ -342,7 +344,7 @@ impl Worker {
     }
 
     pub(super) fn publish(&self) {
-        self.shared.publish(&self.keeper.state, self.shared.clock.read());
+        self.shared.publish(self.keeper.state(), self.shared.clock.read());
     }
 
     fn complain(&self, complaint: Complaint) {

@@ -45,7 +45,7 @@ pub enum StoreError {
     /// The stored token can not be opened: damaged, or sealed by another user or computer. It was left as it is.
     #[error("{} holds no token that this user can open; enter the token again", path.display())]
     TokenUnusable {
-        /// The token file.
+        /// The state file.
         path: PathBuf,
     },
 }
