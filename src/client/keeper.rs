@@ -236,7 +236,8 @@ impl Keeper {
         let writes = matches!(self.keeping, Keeping::OnDisk | Keeping::Due);
         let Some(folder) = self.folder.as_ref().filter(|_| writes) else { return Ok(()) };
         // Made anew, it would lie below a mount point, or hide that another process was told to forget.
-        let saved = self.has_its_disk(folder).and_then(|()| folder.update(|loaded| self.next(folder, loaded)));
+        let saved =
+            self.has_its_disk(folder).and_then(|()| folder.update(|loaded| self.next(folder, loaded)));
         match saved.and_then(|merged| merged) {
             Ok(Some(merged)) => {
                 if self.token == TokenOnDisk::Goes {

@@ -7,12 +7,8 @@ mod board;
 mod environment;
 /// Events, and the mailbox between worker and host.
 mod event;
-/// One request to the server, in its turn, and what its answer leads to.
-mod exchange;
 /// Why a call could not be carried out.
 mod failure;
-/// Requests and leases that a person carries.
-mod files;
 /// State and token, in memory and on disk.
 mod keeper;
 /// How a client is to be opened.
@@ -21,8 +17,6 @@ mod options;
 mod registration;
 /// What host threads and the worker share.
 mod shared;
-/// People and machines that sign in instead of entering a token.
-mod sign_in;
 /// What a status call answers.
 mod snapshot;
 /// The worker's thread, from its start to its end.
@@ -52,14 +46,13 @@ use seatlock_protocol::{
     plain,
 };
 use shared::Shared;
-use sign_in::{Asked, Place};
 use snapshot::Snapshot;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use thread::WorkerThread;
 use uuid::Uuid;
-use worker::{Command, Work, Worker};
+use worker::{Asked, Caller, Command, Place, Task, Work, Worker};
 
 /// What a time limit beyond the clock's range means.
 const LONGEST_CLOSE: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -122,7 +115,7 @@ pub struct Client {
 
 impl Client {
     /// Opens a client: derives the machine id, reads and verifies what is stored, and starts the worker. The status
-    /// is known when it returns. Two small files are read; the network is not touched.
+    /// is known when it returns. One small file is read; the network is not touched.
     ///
     /// # Errors
     /// [`Code::InvalidArgument`] when something required is not set, [`Code::MachineIdUnavailable`],
@@ -164,18 +157,11 @@ impl Client {
             proxy: options.proxy.clone(),
             extra_ca: options.extra_ca.clone(),
         };
-        let worker = Worker {
-            shared: Arc::clone(&shared),
-            keeper,
-            http: Http::new(route),
-            issuer: issuer.map(Arc::new),
-            access: None,
-            client: client_info(options),
-            source: identity.source,
-            terms: options.terms.clone(),
-            background: options.background,
-        };
-        let has_issuer = worker.issuer.is_some();
+        let caller =
+            Caller { client: client_info(options), source: identity.source, terms: options.terms.clone() };
+        let has_issuer = issuer.is_some();
+        let (shared_with, http) = (Arc::clone(&shared), Http::new(route));
+        let worker = Worker::new(shared_with, keeper, http, issuer, caller, options.background);
         let thread = WorkerThread::start(Arc::clone(&shared), move |commands| {
             worker::run(worker, &runtime, commands, complaints)
         })?;
@@ -272,7 +258,7 @@ impl Client {
             return Err(Failure::of(Code::TermsRequired));
         }
         let timeout = timeout.unwrap_or(SIGN_IN_TIMEOUT);
-        self.start(Work::SignIn(Asked { place, consent, timeout }))
+        self.start(Task::SignIn(Asked { place, consent, timeout }))
     }
 
     /// Forgets sign-in and license on this computer, as [`Client::forget`] does, and tells the issuer that the sign-in is
@@ -430,13 +416,14 @@ impl Client {
         if consent.terms { Ok(token) } else { Err(Failure::of(Code::TermsRequired)) }
     }
 
-    fn start(&self, work: Work) -> Result<OperationId, Failure> {
+    fn start(&self, task: impl Into<Task>) -> Result<OperationId, Failure> {
         self.same_process()?;
         if self.shared.is_broken() {
             return Err(Failure::of(Code::Internal));
         }
         let operation = self.shared.mailbox.begin().ok_or(Failure::of(Code::Busy))?;
-        let sent = self.thread.as_ref().map(|thread| thread.commands.send(Command { operation, work }));
+        let sent =
+            self.thread.as_ref().map(|thread| thread.commands.send(Command { operation, task: task.into() }));
         if matches!(sent, Some(Ok(()))) { Ok(operation) } else { Err(Failure::of(Code::Internal)) }
     }
 

@@ -107,6 +107,12 @@ impl Credential {
         }
     }
 
+    /// Whether it is an integration token, which nobody signs in with.
+    #[must_use]
+    pub fn is_a_token(&self) -> bool {
+        matches!(self, Self::Token(_))
+    }
+
     /// Whether leases for the one are leases for the other. Of one identity, refresh tokens come and go.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {

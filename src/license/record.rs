@@ -192,7 +192,8 @@ mod tests {
 
     #[test]
     fn what_others_keep_beside_it_stays() {
-        let binding = Binding { machine: seatlock_protocol::MachineId::derive("f", "linux", "x"), token: None };
+        let binding =
+            Binding { machine: seatlock_protocol::MachineId::derive("f", "linux", "x"), token: None };
         let mut state = State::new(Uuid::from_u128(6), &binding);
         let (install_id, at) = (Uuid::from_u128(6), UnixTime::MIN);
         state.seats.put(Seat { token: TOKEN, install_id, at, renewal: None });

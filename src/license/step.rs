@@ -72,7 +72,9 @@ impl Effect {
     /// How an operation ended that led to `effects`.
     #[must_use]
     pub fn reported(effects: &[Self]) -> Option<&Outcome> {
-        effects.iter().find_map(|effect| if let Self::Report(outcome) = effect { Some(outcome) } else { None })
+        effects
+            .iter()
+            .find_map(|effect| if let Self::Report(outcome) = effect { Some(outcome) } else { None })
     }
 }
 

@@ -86,8 +86,8 @@ fn kept(computer: &Computer) -> BTreeMap<&'static str, Option<Value>> {
     let state: Value = state.map_or(Value::Null, |bytes| serde_json::from_slice(&bytes).unwrap());
     let of_the_product = ["lease", "requested", "handed_back"]
         .map(|name| (name, state.pointer(&format!("/state/products/com.example.bridge/{name}")).cloned()));
-    let of_the_computer = ["token", "key_set", "seats"]
-        .map(|name| (name, state.pointer(&format!("/state/{name}")).cloned()));
+    let of_the_computer =
+        ["token", "key_set", "seats"].map(|name| (name, state.pointer(&format!("/state/{name}")).cloned()));
     of_the_product.into_iter().chain(of_the_computer).collect()
 }
 

@@ -57,7 +57,11 @@ fn a_corrupt_state_is_set_aside_and_reported() {
     computer.file("state.previous.json").map(fs::remove_file);
     let client = computer.open(&server);
     let status = client.status().unwrap();
-    assert_eq!((status.lock_state, status.reason), (LockState::Locked, Code::NoToken), "token and lease are one");
+    assert_eq!(
+        (status.lock_state, status.reason),
+        (LockState::Locked, Code::NoToken),
+        "token and lease are one"
+    );
     let notice = client.next_event(crate::support::PATIENCE).unwrap().unwrap();
     assert_eq!(notice.code, Code::StoreCorrupt);
     assert!(notice.message.contains("state.json"), "{}", notice.message);

@@ -171,7 +171,10 @@ impl Bench {
         ensure!(aside.is_none(), "{aside:?} was set aside");
         let (code, said) = self.play(state, &["activate", "-"])?;
         ensure!(code == 0 && said.contains("unlocked (ok)"), "does not work on: {said}");
-        ensure!(stored(state, "/state/products/com.example.bridge/lease")?.is_some(), "does not save any more");
+        ensure!(
+            stored(state, "/state/products/com.example.bridge/lease")?.is_some(),
+            "does not save any more"
+        );
         Ok(())
     }
 

@@ -1,5 +1,5 @@
-use super::Consent;
-use super::worker::Worker;
+use super::Worker;
+use crate::client::Consent;
 use crate::license::{
     Asked, Credential, HandedBack, Input, License, Outcome, Requested, Signed, SignedObject, Submission,
 };

@@ -1,13 +1,12 @@
-use super::worker::Worker;
-use crate::license::{
-    Asked, Credential, Effect, Input, License, Outcome, Reply, State, Submission, Trouble,
-};
+use super::Worker;
+use crate::license::{Asked, Credential, Effect, Input, License, Outcome, Reply, State, Submission, Trouble};
 use crate::store::{Asking, Turn};
 use seatlock_protocol::{
     Code, Nonce, TokenHash, UnixTime,
     api::{ClockReport, Have, Intent, Machine, SeatCall, SeatRequest},
 };
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// For how many seconds other processes of the installation are waited for without any of them getting an answer. Longer
 /// than any request takes; after it this process asks all the same.
@@ -40,6 +39,12 @@ impl Answer {
     }
 }
 
+/// What goes into the `Authorization` header, and what answers to it carry.
+pub(super) struct Presented {
+    pub(super) text: Zeroizing<String>,
+    pub(super) hash: TokenHash,
+}
+
 /// Asking the server, and keeping what it answers.
 impl Worker {
     /// Waits until no other process of the installation is asking the server. Two that ask with the same renewal secret
@@ -68,6 +73,27 @@ impl Worker {
                 _ => return Waited::Turn(None),
             }
             tokio::time::sleep(TURN_PAUSE).await;
+        }
+    }
+
+    /// Sees to it that the credential in use can be shown to the server.
+    pub(super) async fn prepare(&mut self) -> Result<(), Trouble> {
+        if !self.keeper.credential().is_some_and(Credential::is_a_token) {
+            // Somebody may have signed in meanwhile, in another process.
+            self.keeper.refresh();
+        }
+        match self.keeper.credential().cloned() {
+            Some(Credential::Token(_)) | None => Ok(()),
+            Some(signed_in) => self.sign_in_again(&signed_in).await,
+        }
+    }
+
+    fn presented(&self, credential: &Credential) -> Option<Presented> {
+        match credential {
+            Credential::Token(token) => {
+                Some(Presented { text: token.expose_secret().to_owned().into(), hash: token.hash() })
+            }
+            signed_in => self.access_token(signed_in),
         }
     }
 
@@ -110,7 +136,8 @@ impl Worker {
         let again = match answer.code() {
             Some(Code::LeaseSuperseded) => self.has_other_renewal(&answer),
             // The issuer may have changed its keys since; for a person who has just signed in there is nothing to renew.
-            Some(Code::SignInRequired) if !submission.is_by_a_person() => match self.renew().await {
+            Some(Code::SignInRequired) if submission.is_by_a_person() || credential.is_a_token() => false,
+            Some(Code::SignInRequired) => match self.renew().await {
                 Ok(()) => true,
                 Err(trouble) if trouble.code == Code::SignInRequired => false,
                 Err(trouble) => return self.unprepared(call, trouble),
@@ -212,13 +239,13 @@ impl Worker {
         SeatRequest {
             nonce: asked.nonce,
             product: self.keeper.rules().trust.product.clone(),
-            machine: Machine { id: self.keeper.rules().machine.clone(), source: self.source },
+            machine: Machine { id: self.keeper.rules().machine.clone(), source: self.caller.source },
             install_id: state.install_id(asked.token),
             intent,
             renewal: state.seats.renewal(asked.token).map(str::to_owned),
             have,
             ks: state.keys().map_or(0, |keys| keys.seq),
-            client: self.client.clone(),
+            client: self.caller.client.clone(),
             offline: state.launches.unreported(),
             clock: ClockReport {
                 wall: reading.wall.unwrap_or(UnixTime::MIN),
@@ -226,7 +253,7 @@ impl Worker {
             },
             // A question is about what activating would say, which the terms decide too.
             terms: matches!(asked.call, SeatCall::Activate | SeatCall::Offline | SeatCall::Status)
-                .then(|| self.terms.clone())
+                .then(|| self.caller.terms.clone())
                 .flatten(),
         }
     }

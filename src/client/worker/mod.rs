@@ -1,18 +1,27 @@
+/// One request to the server, in its turn, and what its answer leads to.
+mod exchange;
+/// Requests and leases that a person carries.
+mod files;
+/// People and machines that sign in instead of entering a token.
+mod sign_in;
+
+pub(super) use sign_in::{Asked, Place};
+
 use super::environment::who_is_offline;
-use super::exchange::Waited;
 use super::keeper::{Complaint, Keeper};
 use super::shared::Shared;
-use super::sign_in::{Access, Asked as SignInAsked, Pending};
 use super::{Consent, OperationId, words};
 use crate::client::event::{Event, EventKind};
 use crate::license::{Credential, Effect, Input, License, Outcome, Submission};
 use crate::net::Http;
 use crate::net::oauth::Issuer;
 use crate::store::StoreError;
+use exchange::Waited;
 use seatlock_protocol::{
-    Code, Token, UnixTime,
+    Code, MachineSource, Token, UnixTime,
     api::{ClientInfo, Intent, SeatCall},
 };
+use sign_in::{Access, Pending};
 use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -37,16 +46,29 @@ const AFTER_DEFECT: Duration = Duration::from_secs(1);
 /// Work for the worker.
 pub(super) struct Command {
     pub(super) operation: OperationId,
-    pub(super) work: Work,
+    pub(super) task: Task,
 }
 
 /// What to do.
+pub(super) enum Task {
+    /// To wait for a person, beside everything else.
+    SignIn(Asked),
+    /// One after the other.
+    Work(Work),
+}
+
+impl From<Work> for Task {
+    fn from(work: Work) -> Self {
+        Self::Work(work)
+    }
+}
+
+/// What is done in its turn.
 pub(super) enum Work {
     Activate { token: Token, consent: Consent },
     Ping(Intent),
     Release,
     Preflight(Option<Token>),
-    SignIn(SignInAsked),
     SignOut,
     Forget,
     RequestFile { token: Token, consent: Consent, path: PathBuf },
@@ -58,9 +80,7 @@ impl Work {
     /// What a user is told when it is done.
     fn success(&self) -> &'static str {
         match self {
-            Self::Activate { .. } | Self::Ping(_) | Self::ImportFile(_) | Self::SignIn(_) => {
-                Code::Ok.row().text
-            }
+            Self::Activate { .. } | Self::Ping(_) | Self::ImportFile(_) => Code::Ok.row().text,
             Self::RequestFile { .. } => "The request was written. Import the file that is made from it.",
             Self::ReleaseFile(_) => {
                 "The license was given up. The seat is free once the file was brought back."
@@ -75,15 +95,20 @@ impl Work {
 
 /// What the worker is made of. It lives on one thread and nothing else touches it.
 pub(super) struct Worker {
-    pub(super) shared: Arc<Shared>,
-    pub(super) keeper: Keeper,
-    pub(super) http: Http,
-    pub(super) issuer: Option<Arc<Issuer>>,
-    pub(super) access: Option<Access>,
+    shared: Arc<Shared>,
+    keeper: Keeper,
+    http: Http,
+    issuer: Option<Arc<Issuer>>,
+    access: Option<Access>,
+    caller: Caller,
+    background: bool,
+}
+
+/// What every request says of the client.
+pub(super) struct Caller {
     pub(super) client: ClientInfo,
-    pub(super) source: seatlock_protocol::MachineSource,
+    pub(super) source: MachineSource,
     pub(super) terms: Option<String>,
-    pub(super) background: bool,
 }
 
 /// What the worker works with: made by the one who opens the client, who can be told when there are no means for it, and
@@ -143,6 +168,18 @@ impl Drop for Patient {
 }
 
 impl Worker {
+    /// With `background` it keeps a lease alive without being asked.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        keeper: Keeper,
+        http: Http,
+        issuer: Option<Issuer>,
+        caller: Caller,
+        background: bool,
+    ) -> Self {
+        Self { shared, keeper, http, issuer: issuer.map(Arc::new), access: None, caller, background }
+    }
+
     async fn serve(&mut self, commands: &mut UnboundedReceiver<Command>) {
         let shared = Arc::clone(&self.shared);
         let mut next_tick = self.next_tick();
@@ -152,10 +189,10 @@ impl Worker {
                 biased;
                 () = shared.closed() => break,
                 command = commands.recv() => match command {
-                    Some(Command { operation, work: Work::SignIn(asked) }) => {
+                    Some(Command { operation, task: Task::SignIn(asked) }) => {
                         self.begin_sign_in(operation, asked, &mut signing_in);
                     }
-                    Some(command) => self.operate(command).await,
+                    Some(Command { operation, task: Task::Work(work) }) => self.operate(operation, work).await,
                     None => break,
                 },
                 ended = Pending::ended(&mut signing_in) => self.signed_in(ended).await,
@@ -167,7 +204,7 @@ impl Worker {
         }
     }
 
-    async fn operate(&mut self, Command { operation, work }: Command) {
+    async fn operate(&mut self, operation: OperationId, work: Work) {
         let shared = Arc::clone(&self.shared);
         if !shared.mailbox.is_running(operation) {
             return; // cancelled while it waited for its turn
@@ -183,7 +220,7 @@ impl Worker {
     }
 
     /// Tells the host how an operation ended.
-    pub(super) fn end(&self, operation: OperationId, outcome: Outcome, success: &str) {
+    fn end(&self, operation: OperationId, outcome: Outcome, success: &str) {
         let Outcome { code, http_status, available_at, mut params } = outcome;
         if code == Code::NetworkDisallowed {
             params.insert("reason".to_owned(), who_is_offline().to_owned());
@@ -201,7 +238,10 @@ impl Worker {
     }
 
     async fn work(&mut self, work: Work) -> Outcome {
-        self.keeper.refresh();
+        // Whoever takes the turn looks then.
+        if !matches!(work, Work::Activate { .. } | Work::Ping(Intent::Launch)) {
+            self.keeper.refresh();
+        }
         match work {
             Work::Activate { token, consent } => {
                 let _turn = self.turn(false).await;
@@ -209,8 +249,6 @@ impl Worker {
                 let submission = Submission::Person { remember: consent.remember };
                 self.exchange(SeatCall::Activate, &token, Intent::Launch, submission).await
             }
-            // It waits for a person beside everything else; see `run`.
-            Work::SignIn(_) => Outcome::of(Code::Internal),
             Work::SignOut => self.sign_out().await,
             Work::Ping(intent) => {
                 let outcome = self.ping(intent).await;
@@ -249,7 +287,7 @@ impl Worker {
         }
     }
 
-    pub(super) fn forget(&mut self) -> Outcome {
+    fn forget(&mut self) -> Outcome {
         self.access = None;
         match self.keeper.forget_all(Uuid::new_v4()) {
             Ok(()) => Outcome::of(Code::Ok),
@@ -258,7 +296,7 @@ impl Worker {
     }
 
     /// The license is still on disk.
-    pub(super) fn not_given_up(&self, error: StoreError) -> Outcome {
+    fn not_given_up(&self, error: StoreError) -> Outcome {
         let path = error.path().map(|path| ("path".to_owned(), path.display().to_string()));
         self.note(Err(error));
         Outcome { params: path.into_iter().collect(), ..Outcome::of(Code::StoreUnwritable) }
@@ -311,7 +349,7 @@ impl Worker {
         self.shared.clock.since_boot_millis().saturating_add(wait)
     }
 
-    pub(super) fn now(&self) -> UnixTime {
+    fn now(&self) -> UnixTime {
         self.keeper.state().time(self.shared.clock.read()).now
     }
 
@@ -343,7 +381,7 @@ impl Worker {
         }
     }
 
-    pub(super) fn publish(&self) {
+    fn publish(&self) {
         self.shared.publish(self.keeper.state(), self.shared.clock.read());
     }
 
@@ -358,13 +396,13 @@ impl Worker {
     }
 
     /// A disk that fails is told to the host; the license in memory is not touched by it.
-    pub(super) fn note(&self, done: Result<(), StoreError>) {
+    fn note(&self, done: Result<(), StoreError>) {
         if let Err(error) = done {
             self.notice(Code::StoreUnwritable, format!("{error}."));
         }
     }
 
-    pub(super) fn notice(&self, code: Code, message: String) {
+    fn notice(&self, code: Code, message: String) {
         self.shared.post(Event::new(EventKind::Notice, code, message));
     }
 }
