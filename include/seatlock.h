@@ -4,8 +4,11 @@
  * Read this once; it holds for every function below.
  *
  * Calling. A seatlock_result is SEATLOCK_OK (0), a positive number when nothing is wrong but there
- * is nothing to give, or a negative number, which is an error. NULL, bad UTF-8 and unknown numbers
- * are errors, never crashes. Out parameters come last and are left alone on failure.
+ * is nothing to give, or a negative number, which is an error. NULL, bad UTF-8, unknown numbers and
+ * clients that are closed are errors, never crashes. Out parameters come last and are left alone on
+ * failure. Of two functions, what they found is not the result: seatlock_client_wait returns how an
+ * operation has ended and fills the event all the same; seatlock_client_entitlement says in its
+ * struct whether something is included.
  *
  * Details. Calls that set, open, derive, allow or start something take a seatlock_error, the last
  * parameter, which may be NULL. It is filled when the call fails and left alone when it does not.
@@ -26,7 +29,8 @@
  *     texts and bytes you pass   you                   you like, after the call   a copy
  *     structs and buffers        you                   you like, after the call   nothing
  *     answers of const char *    the library           never: they are constants  -
- *     context of the wake        you                   every client is closed     the pointer
+ *     context of the wake        you                   close says SEATLOCK_OK     the pointer
+ *     event handle               the library           never: close ends it       -
  *
  * Letting go.
  *
@@ -39,12 +43,13 @@
  * Threads. [any thread]: may be called from any thread at any time, and never blocks unless it says
  * so. [one thread at a time]: the same object must not be used by two threads at once. [blocks]:
  * may take as long as its timeout. Work is done by one worker thread per client and is reported by
- * events that you take. Only the wake function is ever called by the library, on a thread of its
- * own. No signal handler of yours ever runs on a thread of the library.
+ * events that you take: from a timer, when the wake function was called, or when the event handle
+ * is readable in a poll loop. Only the wake function is ever called by the library, on a thread of
+ * its own. No signal handler of yours ever runs on a thread of the library.
  *
- * Process. No global state, no signal handlers, no output, no environment changes. After fork() the
- * child gets SEATLOCK_ERROR_FORKED from the parent's clients and opens its own. Memory comes from
- * the system's allocator; when there is none left, the process ends.
+ * Process. No state that reaches beyond this library, no signal handlers, no output, no environment
+ * changes. After fork() the child gets SEATLOCK_ERROR_FORKED from the parent's clients and opens its
+ * own. Memory comes from the system's allocator; when there is none left, the process ends.
  *
  * Linking. Define SEATLOCK_STATIC when the static library is linked; CMake and pkg-config do.
  *
@@ -114,8 +119,16 @@ enum {
     SEATLOCK_OK_OFFLINE = 1,
     /** Licensed, but the offline period ends soon. */
     SEATLOCK_OK_WARN = 2,
-    /** No event, not finished yet, or no such text. */
-    SEATLOCK_NOTHING = 3,
+    /** No event is waiting. */
+    SEATLOCK_NO_EVENT = 3,
+    /** The operation has not ended in the time given. */
+    SEATLOCK_PENDING = 4,
+    /** There is no such text or value now. */
+    SEATLOCK_NO_VALUE = 5,
+    /** A launch ping found no token to activate this computer with; nothing was sent. */
+    SEATLOCK_NOT_ACTIVATED = 6,
+    /** The client is closed, but the wake function or a call of another thread has not returned. */
+    SEATLOCK_STILL_RUNNING = 7,
     /** No token was entered on this computer. */
     SEATLOCK_ERROR_NO_TOKEN = -10,
     /** The token is incomplete or mistyped; nothing was sent. */
@@ -204,7 +217,7 @@ enum {
     SEATLOCK_ERROR_INTERNAL = -65,
     /** The client was opened by the parent of this process. */
     SEATLOCK_ERROR_FORKED = -66,
-    /** Reserved: the client is closed. */
+    /** The client is closed. */
     SEATLOCK_ERROR_CLOSED = -67,
     /** The operation was cancelled. */
     SEATLOCK_ERROR_CANCELLED = -68,
@@ -273,13 +286,18 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_machine_i
  *  it from one thread at a time. */
 typedef struct seatlock_options seatlock_options;
 
-/** Called when an event is waiting, on a thread of the library that does nothing else; one call may
- *  stand for several events, and it may come before `seatlock_client_open` has returned. It may set
- *  a flag or post a message to the host's own loop. It must not block, call this library, or let an
- *  exception out: one that leaves it ends the process, as one that leaves the function of any
- *  thread does. A host that ends the thread itself, as Python does at its exit, harms nobody;
- *  another thread takes its place. */
-typedef void (SEATLOCK_CALL *seatlock_wake)(void *context);
+/** An open license of one product on one computer. Every function may be called from any thread at
+ *  the same time, also while and after one of them closes the client: then it returns
+ *  SEATLOCK_ERROR_CLOSED. It is not an address: never look into it. */
+typedef struct seatlock_client seatlock_client;
+
+/** Called when an event of `client` is waiting, on a thread of the library that does nothing else;
+ *  one call may stand for several events, and for one that somebody has taken already. It never
+ *  comes before `seatlock_client_open` has written the client. It may set a flag or post a message
+ *  to the host's own loop. It must not block, call this library, or let an exception out: one that
+ *  leaves it ends the process, as one that leaves the function of any thread does. A host that ends
+ *  the thread itself, as Python does at its exit, harms nobody; another thread takes its place. */
+typedef void (SEATLOCK_CALL *seatlock_wake)(seatlock_client *client, void *context);
 
 /** Makes options with nothing set. Free them with `seatlock_options_free`. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_new(
@@ -416,16 +434,12 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
     seatlock_options *options, const char *audience, seatlock_error *error);
 
 /** Sets the function to call when an event is waiting, or NULL for none. `context` is handed to it
- *  as it is and must stay valid until every client opened with these options is closed.
- *  [one thread at a time] */
+ *  as it is and must stay valid until `seatlock_client_close` has returned SEATLOCK_OK for every
+ *  client that was opened with these options. [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_wake(
     seatlock_options *options, seatlock_wake wake, void *context, seatlock_error *error);
 
 /* ---- Client: an open license ----------------------------------------------------------------- */
-
-/** An open license of one product on one computer. Every function may be called from any thread at
- *  the same time, except `seatlock_client_close`, which must be the last. */
-typedef struct seatlock_client seatlock_client;
 
 /** Which text `seatlock_client_text` answers. */
 typedef uint32_t seatlock_text;
@@ -449,6 +463,8 @@ enum {
     SEATLOCK_TEXT_SIGN_IN_URL = 8,
     /** What to type on that page, when it is opened on another device. */
     SEATLOCK_TEXT_SIGN_IN_CODE = 9,
+    /** The whole message of the event that was taken last, which `seatlock_event` may have cut. */
+    SEATLOCK_TEXT_EVENT = 10,
 };
 
 /** Opens a client: derives the machine id, reads and verifies the stored license, and starts one
@@ -459,18 +475,24 @@ enum {
  *  A stored license that cannot be used is no error here: the status says why. The image that holds
  *  the library stays loaded from now on, because unloading code that has run threads is not sound.
  *  Errors: SEATLOCK_ERROR_INVALID_ARGUMENT when something required is not set,
- *  SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE; SEATLOCK_ERROR_INTERNAL when the operating system refuses
+ *  SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE, SEATLOCK_ERROR_BUSY when 1024 clients are open;
+ *  SEATLOCK_ERROR_INTERNAL when the operating system refuses
  *  a file descriptor, a thread or memory, and the message says which: close what is not needed and
  *  open again. An open client that is refused one of them goes on: what it was about to do has
  *  failed, and is tried again. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_open(
     const seatlock_options *options, seatlock_client **client, seatlock_error *error);
 
-/** Closes a client and frees it, whatever happens; NULL does nothing. No callback begins any more;
- *  one that is running is waited for within the time limit. Network work is cancelled, operations
- *  that wait are given up, and it returns within `timeout_ms` even when the network or name
- *  resolution hangs. Call it from any thread but the one that runs the wake function, as the last
- *  use of the client. In a child process after fork() it only frees. [one thread, blocks] */
+/** Closes a client, whatever other threads do with it; NULL does nothing. Calls that sleep in
+ *  `seatlock_client_next_event` or `seatlock_client_wait` return SEATLOCK_ERROR_CLOSED before this
+ *  one returns, and so does every later use of the client, a second closing too. The wake function
+ *  is not called any more. Network work is cancelled, operations that wait are given up.
+ *
+ *  Returns within `timeout_ms`, even when the network or name resolution hangs: SEATLOCK_OK, or
+ *  SEATLOCK_STILL_RUNNING when the wake function, or a call on another thread, has not returned.
+ *  The client is closed all the same, and is freed when they do; the context of the wake function,
+ *  and the library in memory, have to stay until then. Called by the wake function itself, it does
+ *  not wait for that. In a child process after fork() it does nothing. [any thread, blocks] */
 SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_close(
     seatlock_client *client, uint32_t timeout_ms);
 
@@ -483,17 +505,26 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_al
     seatlock_client *client, uint32_t allowed, seatlock_error *error);
 
 /** Copies a text about the client to `buffer`, with its NUL; `needed` (NULL allowed) receives its
- *  size. Pass a capacity of 0 to ask for the size. SEATLOCK_NOTHING when there is no such text now,
+ *  size. Pass a capacity of 0 to ask for the size. SEATLOCK_NO_VALUE when there is no such text now,
  *  such as a plan without a license. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL,
  *  SEATLOCK_ERROR_INVALID_ARGUMENT. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_text(
     const seatlock_client *client, seatlock_text what, char *buffer, size_t capacity,
     size_t *needed);
 
-/** Asks whether the license includes an entitlement, such as "cad", right now: SEATLOCK_OK when it
- *  does, SEATLOCK_NOTHING when it does not or when the client is locked. [any thread] */
-SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_has_entitlement(
-    const seatlock_client *client, const char *entitlement);
+/** Whether the license includes an entitlement. Initialise it with SEATLOCK_ENTITLEMENT_INIT. */
+typedef struct seatlock_entitlement {
+    /** Size of the struct, set by the caller; after a call, how much of it was filled. */
+    uint32_t struct_size;
+    /** 1 when the license includes it now; 0 when it does not, and when the client is locked. */
+    uint32_t included;
+} seatlock_entitlement;
+#define SEATLOCK_ENTITLEMENT_INIT {sizeof(seatlock_entitlement), 0}
+
+/** Asks for an entitlement by its name, such as "cad". The answer is in `entitlement`, not in the
+ *  result: that is SEATLOCK_OK for a name that nobody knows, too. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_entitlement(
+    const seatlock_client *client, const char *name, seatlock_entitlement *entitlement);
 
 /* ---- Status: what is known of the license now ------------------------------------------------ */
 
@@ -575,7 +606,9 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_ac
 
 /** Tells the server that this machine uses its seat, and renews the lease. Returns at once; see
  *  `seatlock_client_activate`. A failure never takes the license away: only a signed verdict of the
- *  server, the end of the lease or the user does. [any thread] */
+ *  server, the end of the lease or the user does. A launch ping where there is neither
+ *  a token nor a sign-in ends with SEATLOCK_NOT_ACTIVATED, which is no error, and sends nothing.
+ *  [any thread] */
 SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_ping(
     seatlock_client *client, seatlock_intent intent, seatlock_operation *operation,
     seatlock_error *error);
@@ -696,24 +729,37 @@ typedef struct seatlock_event {
     uint32_t http_status;
     /** Unix seconds from which a new try makes sense, 0 when unknown. */
     int64_t available_at;
-    /** One or more sentences for a person: UTF-8, NUL-terminated. Never holds a token. */
+    /** One or more sentences for a person: UTF-8, cut between characters if need be, always
+     *  NUL-terminated; SEATLOCK_TEXT_EVENT is the whole of it. Never holds a token. */
     char message[512];
 } seatlock_event;
 #define SEATLOCK_EVENT_INIT {sizeof(seatlock_event), 0, 0, 0, 0, 0, {0}}
 
-/** Takes the oldest event. A timeout of 0 never blocks: call it so from a timer of the host until
- *  it returns SEATLOCK_NOTHING. Of events that nobody takes the newest 256 are kept.
- *  [any thread, blocks] */
+/** Takes the oldest event that no other thread waits for in `seatlock_client_wait`. A timeout of 0
+ *  never blocks: call it so from a timer of the host until it returns SEATLOCK_NO_EVENT. Of events
+ *  that nobody takes the newest 256 are kept. Errors: SEATLOCK_ERROR_CLOSED when the client is
+ *  closed meanwhile. [any thread, blocks] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_next_event(
     seatlock_client *client, uint32_t timeout_ms, seatlock_event *event);
 
-/** Waits until an operation has ended and takes its event, which `seatlock_client_next_event` then
- *  never shows. An event is taken once: while one thread waits here, no other should take events.
- *  For programs without a UI thread. SEATLOCK_NOTHING when the time went by first. Errors:
- *  SEATLOCK_ERROR_UNKNOWN_OPERATION. [any thread, blocks] */
+/** Waits until an operation has ended, and returns how: its own code, SEATLOCK_OK when it did what
+ *  it was for. For programs without a UI thread. SEATLOCK_PENDING when the time went by first; then
+ *  it goes on. The event of the operation belongs to the thread that waits, and goes to `event`
+ *  (NULL allowed) whatever the code is; `seatlock_client_next_event` shows it to no other thread.
+ *  Errors of the call itself leave `event` alone: SEATLOCK_ERROR_UNKNOWN_OPERATION,
+ *  SEATLOCK_ERROR_CLOSED when the client is closed meanwhile. [any thread, blocks] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_wait(
     seatlock_client *client, seatlock_operation operation, uint32_t timeout_ms,
     seatlock_event *event);
+
+/** Answers what a poll loop can watch in place of a wake function: a file descriptor that is
+ *  readable, on Windows a HANDLE that is signalled, for as long as `seatlock_client_next_event` has
+ *  something to return. For poll(2), GLib, Qt, asyncio or WaitForMultipleObjects. It is the same in
+ *  every call and belongs to the client: never read, reset or close it, and take it out of the loop
+ *  before the client is closed. Errors: SEATLOCK_ERROR_INTERNAL when the operating system refuses
+ *  one. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_event_handle(
+    seatlock_client *client, ptrdiff_t *handle, seatlock_error *error);
 
 #ifdef __cplusplus
 }

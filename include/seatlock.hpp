@@ -36,7 +36,11 @@ enum class code : std::int32_t {
     ok = SEATLOCK_OK,
     ok_offline = SEATLOCK_OK_OFFLINE,
     ok_warn = SEATLOCK_OK_WARN,
-    nothing = SEATLOCK_NOTHING,
+    no_event = SEATLOCK_NO_EVENT,
+    pending = SEATLOCK_PENDING,
+    no_value = SEATLOCK_NO_VALUE,
+    not_activated = SEATLOCK_NOT_ACTIVATED,
+    still_running = SEATLOCK_STILL_RUNNING,
     no_token = SEATLOCK_ERROR_NO_TOKEN,
     token_malformed = SEATLOCK_ERROR_TOKEN_MALFORMED,
     token_wrong_kind = SEATLOCK_ERROR_TOKEN_WRONG_KIND,
@@ -113,6 +117,7 @@ enum class text : std::uint32_t {
     state_folder = SEATLOCK_TEXT_STATE_FOLDER,
     sign_in_url = SEATLOCK_TEXT_SIGN_IN_URL,
     sign_in_code = SEATLOCK_TEXT_SIGN_IN_CODE,
+    event = SEATLOCK_TEXT_EVENT,
 };
 
 /// The two check boxes beside the token.
@@ -130,7 +135,7 @@ constexpr consent operator&(consent a, consent b) noexcept {
 constexpr consent &operator|=(consent &a, consent b) noexcept { return a = a | b; }
 constexpr consent &operator&=(consent &a, consent b) noexcept { return a = a & b; }
 
-/// Number of an operation; its outcome is an event with the same number. 0 is never one.
+/// Number of an operation; its end is an event with the same number. 0 is never one.
 using operation = seatlock_operation;
 using milliseconds = std::chrono::duration<std::uint32_t, std::milli>;
 using time_point = std::chrono::time_point<std::chrono::system_clock, std::chrono::seconds>;
@@ -197,7 +202,7 @@ struct status {
 struct event {
     event_kind kind = event_kind::operation;
     seatlock::operation operation = 0;
-    seatlock::code code = seatlock::code::nothing;
+    seatlock::code code = seatlock::code::no_event;
     std::uint32_t http_status = 0;
     std::optional<time_point> available_at;
     std::string message;
@@ -217,10 +222,6 @@ inline failure fail(seatlock_result number, const seatlock_error &error = SEATLO
     return {code{number}, error.http_status, time(error.available_at), message};
 }
 
-inline event taken(const seatlock_event &from) {
-    return {event_kind{from.kind}, from.operation,          code{from.code},
-            from.http_status,      time(from.available_at), from.message};
-}
 
 /// Asks until the text fits: it may grow between two calls.
 template <class Ask> seatlock_result read(std::string &found, Ask ask) {
@@ -243,7 +244,7 @@ inline std::uint32_t plain(intent value) noexcept { return static_cast<std::uint
 using wake = std::function<void()>;
 
 /// The library could not catch what a callable throws. A host that ends the thread passes through.
-inline void SEATLOCK_CALL call(void *context) {
+inline void SEATLOCK_CALL call(seatlock_client *, void *context) {
     wake &callable = *static_cast<wake *>(context);
 #ifdef __cpp_exceptions
     try {
@@ -362,9 +363,10 @@ private:
     seatlock_result first_ = SEATLOCK_OK;
 };
 
-/// An open license. Its functions may be called from any thread; it is closed when the object dies,
-/// which takes at most close_timeout even when the network hangs. One that was not opened is
-/// locked, and every other call reports code::null_pointer.
+/// An open license. Its functions may be called from any thread, also while one of them calls
+/// close(): then they report code::closed. It is closed when the object dies, which takes at most
+/// close_timeout even when the network hangs. One that was not opened is locked, and every other
+/// call reports code::null_pointer.
 class client {
 public:
     static constexpr milliseconds close_timeout{2000};
@@ -390,16 +392,19 @@ public:
         return client(raw, from.wake_);
     }
 
+    /// Whether it was opened.
     explicit operator bool() const noexcept { return raw_ != nullptr; }
 
-    /// Ends it earlier, or within another time.
+    /// Ends it earlier, or within another time; who sleeps in next_event() or wait() is told so.
+    /// code::still_running when the wake callable has not returned.
     seatlock::code close(milliseconds timeout = close_timeout) noexcept {
-        seatlock_client *raw = std::exchange(raw_, nullptr);
-        seatlock_result number = seatlock_client_close(raw, timeout.count());
-        // A wake function that was not seen to end keeps what it uses, for good.
-        if (number != SEATLOCK_OK && wake_)
+        seatlock_result number = seatlock_client_close(raw_, timeout.count());
+        // What a callable uses that has not returned is kept for good.
+        if (number == SEATLOCK_STILL_RUNNING && wake_)
             new (std::nothrow) std::shared_ptr<detail::wake>(wake_);
-        wake_.reset();
+        // Of several threads that close, one gets here.
+        if (number >= SEATLOCK_OK)
+            wake_.reset();
         return seatlock::code{number};
     }
 
@@ -435,8 +440,11 @@ public:
         return seatlock_client_allow_network(raw_, allowed ? 1U : 0U, nullptr) == SEATLOCK_OK;
     }
 
-    bool has_entitlement(const std::string &entitlement) const noexcept {
-        return seatlock_client_has_entitlement(raw_, entitlement.c_str()) == SEATLOCK_OK;
+    /// False when it is not included, when the client is locked, and when there is no answer.
+    bool has_entitlement(const std::string &name) const noexcept {
+        seatlock_entitlement found = SEATLOCK_ENTITLEMENT_INIT;
+        return seatlock_client_entitlement(raw_, name.c_str(), &found) == SEATLOCK_OK &&
+               found.included == 1;
     }
 
     result<operation> activate(const std::string &token, consent given) {
@@ -484,17 +492,29 @@ public:
         seatlock_result number = seatlock_client_next_event(raw_, timeout.count(), &next);
         if (number < 0)
             return detail::fail(number);
-        return number == SEATLOCK_OK ? std::optional<event>(detail::taken(next)) : std::nullopt;
+        return number == SEATLOCK_OK ? std::optional<event>(taken(next)) : std::nullopt;
     }
 
-    /// Waits until an operation has ended: for programs without a window. code::nothing when time
-    /// ran out.
+    /// Waits until an operation has ended: for programs without a window. A failure when it has
+    /// failed, and code::pending when time ran out.
     result<event> wait(operation which, milliseconds timeout) {
         seatlock_event end = SEATLOCK_EVENT_INIT;
         seatlock_result number = seatlock_client_wait(raw_, which, timeout.count(), &end);
-        if (number != SEATLOCK_OK)
+        if (number == SEATLOCK_PENDING || end.operation != which)
             return detail::fail(number);
-        return detail::taken(end);
+        event ended = taken(end);
+        if (number < 0)
+            return failure{ended.code, ended.http_status, ended.available_at, ended.message};
+        return ended;
+    }
+
+    /// What a poll loop can watch in place of a wake callable: a descriptor, on Windows a HANDLE.
+    result<std::intptr_t> event_handle() {
+        seatlock_error error = SEATLOCK_ERROR_INIT;
+        std::intptr_t handle = -1;
+        if (seatlock_result number = seatlock_client_event_handle(raw_, &handle, &error); number < 0)
+            return detail::fail(number, error);
+        return handle;
     }
 
     seatlock_client *get() noexcept { return raw_; }
@@ -503,6 +523,22 @@ public:
 private:
     client(seatlock_client *raw, std::shared_ptr<detail::wake> wake) noexcept
         : wake_(std::move(wake)), raw_(raw) {}
+
+    event taken(const seatlock_event &from) const {
+        std::string message = from.message;
+        // Where it may have been cut, the whole of it is asked for.
+        if (message.size() + 4 >= sizeof from.message) {
+            std::string whole = text(seatlock::text::event);
+            if (whole.compare(0, message.size(), message) == 0)
+                message = std::move(whole);
+        }
+        return {event_kind{from.kind},
+                from.operation,
+                code{from.code},
+                from.http_status,
+                detail::time(from.available_at),
+                std::move(message)};
+    }
 
     template <class Function, class... Arguments>
     result<operation> start(Function function, const Arguments &...given) {

@@ -24,7 +24,8 @@ mod scarcity;
 pub mod store;
 
 pub use client::{
-    Client, Consent, Event, EventKind, Failure, OperationId, Options, Status, Text, Wake, machine_identity,
+    Client, Consent, Event, EventKind, Failure, ForeignWake, Handle, OperationId, Options, Status, Text,
+    Wake, machine_identity,
 };
 pub use license::LockState;
 pub use seatlock_protocol::{self as protocol, Code, api::Intent};

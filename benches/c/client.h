@@ -36,10 +36,10 @@ static inline seatlock_client *open_client(const seatlock_options *options)
 static inline void finish(seatlock_client *client, uint64_t operation)
 {
     seatlock_event event = SEATLOCK_EVENT_INIT;
-    REQUIRE(seatlock_client_wait(client, operation, 20000, &event) == SEATLOCK_OK);
-    if (event.code != SEATLOCK_OK)
-        fprintf(stderr, "code %d: %s\n", (int)event.code, event.message);
-    REQUIRE(event.code == SEATLOCK_OK);
+    seatlock_result code = seatlock_client_wait(client, operation, 20000, &event);
+    if (code != SEATLOCK_OK)
+        fprintf(stderr, "code %d: %s\n", (int)code, event.message);
+    REQUIRE(code == SEATLOCK_OK);
 }
 
 static inline void activate(seatlock_client *client, const char *token, uint32_t consent)

@@ -35,7 +35,7 @@ static void show_text(const seatlock_client *client, const char *label, seatlock
 {
     size_t needed = 0;
     char *text;
-    /* A capacity of 0 asks for the size. SEATLOCK_NOTHING: there is no such text now, such as a plan without license. */
+    /* A capacity of 0 asks for the size. SEATLOCK_NO_VALUE: there is no such text now, such as a plan without license. */
     if (seatlock_client_text(client, what, NULL, 0, &needed) != SEATLOCK_ERROR_BUFFER_TOO_SMALL)
         return;
     text = malloc(needed);
@@ -86,7 +86,7 @@ static int ended(const seatlock_event *event, const char *what, const char *done
 {
     char when[32];
     if (event->code >= 0) {
-        printf("%s: %s\n", what, done);
+        printf("%s: %s\n", what, event->code == SEATLOCK_NOT_ACTIVATED ? event->message : done);
         return LICENSED;
     }
     explain(what, event->code, event->message);
@@ -95,21 +95,18 @@ static int ended(const seatlock_event *event, const char *what, const char *done
     return FAILED;
 }
 
-/* For a program without a window: wait for the event of an operation. A plug-in does not wait, see watch(). */
+/* For a program without a window: wait until an operation has ended. A plug-in does not wait, see watch(). */
 static int finish(seatlock_client *client, seatlock_operation operation, const settings *set, const char *what, const char *done)
 {
     seatlock_event event = SEATLOCK_EVENT_INIT;
-    seatlock_error error = SEATLOCK_ERROR_INIT;
-    seatlock_result code;
-    code = seatlock_client_wait(client, operation, set->timeout_ms, &event);
-    if (code < 0)
-        return fail(what, code, &error);
-    if (code == SEATLOCK_NOTHING) {
+    seatlock_result code = seatlock_client_wait(client, operation, set->timeout_ms, &event);
+    if (code == SEATLOCK_PENDING) {
         seatlock_client_cancel(client, operation);
         fprintf(stderr, "%s: no answer within %lu ms; trying again is safe\n", what, (unsigned long)set->timeout_ms);
         return FAILED;
     }
-    return ended(&event, what, done);
+    /* What it returns is how the operation ended; the event says more. */
+    return event.operation == operation ? ended(&event, what, done) : explain(what, code, "");
 }
 
 static int machine_id(const settings *set)
@@ -164,7 +161,7 @@ static int sign_in(seatlock_client *client, const settings *set)
             show_text(client, "code", SEATLOCK_TEXT_SIGN_IN_CODE);
             fflush(stdout);
         }
-    } while (code >= 0 && (code == SEATLOCK_NOTHING || event.operation != operation));
+    } while (code >= 0 && (code == SEATLOCK_NO_EVENT || event.operation != operation));
     result = code < 0 ? fail("sign-in", code, &error) : ended(&event, "sign-in", "this computer has the seat");
     shown = show_status(client);
     return shown == LOCKED ? LOCKED : result;
@@ -250,8 +247,9 @@ static int forget(seatlock_client *client, const settings *set)
 /* Set by the library's thread, read by the host's timer: no lock, no call back into the library. */
 static atomic_bool woken = true;
 
-static void SEATLOCK_CALL wake(void *context)
+static void SEATLOCK_CALL wake(seatlock_client *client, void *context)
 {
+    (void)client;
     (void)context;
     atomic_store(&woken, true);
 }

@@ -55,7 +55,7 @@ seatlock::event end_of(seatlock::client &client,
 // it.
 seatlock::event launch(seatlock::client &client, bool device) {
     seatlock::event end = end_of(client, client.ping(seatlock::intent::launch));
-    if (end.code != seatlock::code::sign_in_required)
+    if (end.code != seatlock::code::not_activated && end.code != seatlock::code::sign_in_required)
         return end;
     auto consent = seatlock::consent::terms | seatlock::consent::remember; // two check boxes
     return end_of(client, device ? client.sign_in_device(consent) : client.sign_in_browser(consent));

@@ -61,7 +61,12 @@ codes! {
     Ok = 0, "ok", 200, "Licensed.", "Nothing to do.";
     OkOffline = 1, "ok_offline", 0, "Working offline. Connect before {date}.", "Connect to the network before that date.";
     OkWarn = 2, "ok_warn", 0, "License check overdue, {n} days left.", "Connect to the network once.";
-    Nothing = 3, "nothing", 0, "Nothing new.", "Ask again later.";
+    NoEvent = 3, "no_event", 0, "Nothing has happened.", "Nothing to do.";
+    Pending = 4, "pending", 0, "It has not ended yet.", "Wait longer, or cancel it.";
+    NoValue = 5, "no_value", 0, "There is no such value now.", "Ask again when there is a license.";
+    NotActivated = 6, "not_activated", 0, "This computer is not activated yet.", "Enter a token, or sign in.";
+    StillRunning = 7, "still_running", 0, "A function of the host is still running.",
+        "Keep what it uses, and the library, in memory.";
 
     NoToken = 10, "no_token", 0, "Enter your license token.",
         "Paste the integration token that you were given; the account owner creates it in Seat Management.";

@@ -1,8 +1,9 @@
 use super::lock;
-use crate::machine::Waker;
+use crate::machine::{Readiness, Waker};
 use seatlock_protocol::{Code, UnixTime};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Number of an operation, unique within its client, never zero.
@@ -71,7 +72,7 @@ const MOST_EVENTS: usize = 256;
 /// Between the worker, which posts events, and the host, which takes them.
 pub(super) struct Mailbox {
     contents: Mutex<Contents>,
-    posted: Condvar,
+    changed: Condvar,
     waker: Option<Waker>,
 }
 
@@ -80,12 +81,45 @@ struct Contents {
     events: VecDeque<Event>,
     /// Operations that have not ended, and whether they are to be cancelled.
     running: BTreeMap<OperationId, bool>,
+    /// By how many threads an operation is waited for. Its event is theirs.
+    awaited: BTreeMap<OperationId, usize>,
     last: u64,
+    /// Nothing is handed out any more.
+    closed: bool,
+    readiness: Option<Readiness>,
+    /// What was last said by it.
+    ready: bool,
+    /// What the event said that was taken last.
+    message: Option<String>,
+}
+
+impl Contents {
+    /// The oldest event that is nobody's yet.
+    fn unclaimed(&self) -> Option<usize> {
+        let claimed =
+            |event: &Event| event.operation.is_some_and(|operation| self.awaited.contains_key(&operation));
+        self.events.iter().position(|event| !claimed(event))
+    }
+
+    fn take(&mut self, at: Option<usize>) -> Option<Event> {
+        let event = self.events.remove(at?)?;
+        self.message = Some(event.message.clone());
+        Some(event)
+    }
+
+    /// Says to whoever polls whether there is something to take.
+    fn show(&mut self) {
+        let ready = self.closed || self.unclaimed().is_some();
+        if let Some(readiness) = self.readiness.as_ref().filter(|_| ready != self.ready) {
+            readiness.set(ready);
+            self.ready = ready;
+        }
+    }
 }
 
 impl Mailbox {
     pub(super) fn new(wake: Option<Wake>) -> Self {
-        Self { contents: Mutex::default(), posted: Condvar::new(), waker: wake.map(Waker::new) }
+        Self { contents: Mutex::default(), changed: Condvar::new(), waker: wake.map(Waker::new) }
     }
 
     /// Numbers a new operation; `None` when too many are waiting.
@@ -137,12 +171,19 @@ impl Mailbox {
         }
         if contents.events.len() >= MOST_EVENTS {
             let idle = contents.events.iter().position(|event| event.operation.is_none());
-            contents.events.remove(idle.unwrap_or(0));
+            let oldest = idle.or_else(|| contents.unclaimed()).unwrap_or(0);
+            contents.events.remove(oldest);
         }
         contents.events.push_back(event);
+        contents.show();
         drop(contents);
-        self.posted.notify_all();
+        self.changed.notify_all();
         self.waker.iter().for_each(Waker::ring);
+    }
+
+    /// Lets the host be woken from now on, also for what was posted before.
+    pub(super) fn begin_waking(&self) {
+        self.waker.iter().for_each(Waker::begin);
     }
 
     /// Has the host woken for events of which it could not be told, because there was no thread to be had.
@@ -150,54 +191,92 @@ impl Mailbox {
         self.waker.iter().for_each(Waker::ring_again);
     }
 
-    /// Takes the oldest event, waiting for one if need be.
-    pub(super) fn take(&self, timeout: Duration) -> Option<Event> {
-        self.wait_for(timeout, |contents| contents.events.pop_front())
-    }
-
-    /// Takes the event of an operation, waiting for it if need be. `Err` when there is none to wait for.
-    pub(super) fn take_of(
-        &self,
-        operation: OperationId,
-        timeout: Duration,
-    ) -> Result<Option<Event>, Unknown> {
-        let found = self.wait_for(timeout, |contents| {
-            let at = contents.events.iter().position(|event| event.operation == Some(operation));
-            match at.and_then(|at| contents.events.remove(at)) {
-                Some(event) => Some(Ok(event)),
-                None if contents.running.contains_key(&operation) => None,
-                None => Some(Err(Unknown)),
-            }
+    /// Takes the oldest event that no other thread waits for, waiting for one if need be. [`Code::Closed`] once the
+    /// client closes.
+    pub(super) fn take(&self, timeout: Duration) -> Result<Option<Event>, Code> {
+        let (mut contents, found) = self.wait_for(lock(&self.contents), timeout, |contents| {
+            let at = contents.unclaimed();
+            contents.take(at).map(Ok)
         });
+        contents.show();
         found.transpose()
     }
 
-    fn wait_for<T>(&self, timeout: Duration, mut find: impl FnMut(&mut Contents) -> Option<T>) -> Option<T> {
+    /// Takes the event of an operation, waiting for it if need be; meanwhile no [`take`](Self::take) gets it.
+    /// [`Code::UnknownOperation`] when there is none to wait for, [`Code::Closed`] once the client closes.
+    pub(super) fn take_of(&self, operation: OperationId, timeout: Duration) -> Result<Option<Event>, Code> {
+        let mut contents = lock(&self.contents);
+        *contents.awaited.entry(operation).or_default() += 1;
+        let (mut contents, found) = self.wait_for(contents, timeout, |contents| {
+            let at = contents.events.iter().position(|event| event.operation == Some(operation));
+            match contents.take(at) {
+                Some(event) => Some(Ok(event)),
+                None if contents.running.contains_key(&operation) => None,
+                None => Some(Err(Code::UnknownOperation)),
+            }
+        });
+        match contents.awaited.get_mut(&operation) {
+            Some(others) if *others > 1 => *others -= 1,
+            _ => drop(contents.awaited.remove(&operation)),
+        }
+        contents.show();
+        found.transpose()
+    }
+
+    fn wait_for<'a, T>(
+        &'a self,
+        mut contents: MutexGuard<'a, Contents>,
+        timeout: Duration,
+        mut find: impl FnMut(&mut Contents) -> Option<Result<T, Code>>,
+    ) -> (MutexGuard<'a, Contents>, Option<Result<T, Code>>) {
         // Without a deadline that the clock can express, waiting goes on hour by hour.
         let deadline = Instant::now().checked_add(timeout);
         const HOUR: Duration = Duration::from_secs(3600);
-        let mut contents = lock(&self.contents);
         loop {
+            if contents.closed {
+                return (contents, Some(Err(Code::Closed)));
+            }
             let left = deadline.map_or(HOUR, |deadline| deadline.saturating_duration_since(Instant::now()));
             match find(&mut contents) {
                 None if !left.is_zero() => {
-                    let waited = self.posted.wait_timeout(contents, left);
+                    let waited = self.changed.wait_timeout(contents, left);
                     contents = waited.unwrap_or_else(PoisonError::into_inner).0;
                 }
-                found => return found,
+                found => return (contents, found),
             }
         }
     }
 
-    /// Lets no wake function be called from now on, and waits until a running one has returned, up to `deadline`.
-    pub(super) fn silence(&self, deadline: Instant) {
-        self.waker.iter().for_each(|waker| waker.silence(deadline));
+    /// What the event said that was taken last.
+    pub(super) fn message(&self) -> Option<String> {
+        lock(&self.contents).message.clone()
+    }
+
+    /// What a poll loop can watch: ready while there is an event to take, and when the client closes.
+    pub(super) fn readiness(&self) -> io::Result<isize> {
+        let mut contents = lock(&self.contents);
+        if contents.readiness.is_none() {
+            (contents.readiness, contents.ready) = (Some(Readiness::new()?), false);
+            contents.show();
+        }
+        Ok(contents.readiness.as_ref().map_or(-1, Readiness::handle))
+    }
+
+    /// Hands nothing out from now on: whoever waits is told so.
+    pub(super) fn close(&self) {
+        let mut contents = lock(&self.contents);
+        contents.closed = true;
+        contents.show();
+        drop(contents);
+        self.changed.notify_all();
+    }
+
+    /// Lets no wake function be called from now on, and waits until a running one has returned, up to `deadline`. False
+    /// when it has not.
+    pub(super) fn silence(&self, deadline: Instant) -> bool {
+        self.waker.as_ref().is_none_or(|waker| waker.silence(deadline))
     }
 }
-
-/// There is no such operation, or its event was already taken.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unknown;
 
 #[cfg(test)]
 mod tests {
@@ -209,6 +288,56 @@ mod tests {
         Event { operation, ..Event::new(kind, code, String::new()) }
     }
 
+    fn now(mailbox: &Mailbox) -> Option<Event> {
+        mailbox.take(Duration::ZERO).unwrap()
+    }
+
+    #[test]
+    fn the_event_of_an_operation_belongs_to_the_thread_that_waits_for_it() {
+        for _ in 0..200 {
+            let mailbox = Mailbox::new(None);
+            let operation = mailbox.begin().unwrap();
+            std::thread::scope(|scope| {
+                let waiter = scope.spawn(|| mailbox.take_of(operation, Duration::from_secs(60)));
+                while !lock(&mailbox.contents).awaited.contains_key(&operation) {
+                    std::thread::yield_now();
+                }
+                let thief = scope.spawn(|| mailbox.take(Duration::from_secs(60)));
+                mailbox.post(event(Some(operation), Code::Ok));
+                assert_eq!(waiter.join().unwrap().unwrap().unwrap().operation, Some(operation));
+                mailbox.post(event(None, Code::Ok));
+                assert_eq!(thief.join().unwrap().unwrap().unwrap().operation, None);
+            });
+        }
+    }
+
+    #[test]
+    fn an_event_that_is_waited_for_no_longer_is_anybodys() {
+        let mailbox = Mailbox::new(None);
+        let operation = mailbox.begin().unwrap();
+        assert_eq!(mailbox.take_of(operation, Duration::from_millis(10)), Ok(None));
+        mailbox.post(event(Some(operation), Code::Ok));
+        assert_eq!(now(&mailbox).unwrap().operation, Some(operation));
+        assert!(lock(&mailbox.contents).awaited.is_empty());
+    }
+
+    #[test]
+    fn closing_ends_whoever_waits() {
+        let mailbox = Mailbox::new(None);
+        let operation = mailbox.begin().unwrap();
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| mailbox.take_of(operation, Duration::MAX));
+            let taker = scope.spawn(|| mailbox.take(Duration::MAX));
+            std::thread::sleep(Duration::from_millis(20));
+            mailbox.close();
+            assert_eq!(waiter.join().unwrap(), Err(Code::Closed));
+            assert_eq!(taker.join().unwrap(), Err(Code::Closed));
+        });
+        mailbox.post(event(Some(operation), Code::Ok));
+        assert_eq!(mailbox.take(Duration::ZERO), Err(Code::Closed));
+        assert_eq!(mailbox.take_of(operation, Duration::ZERO), Err(Code::Closed));
+    }
+
     #[test]
     fn an_operation_is_waited_for_once() {
         let mailbox = Mailbox::new(None);
@@ -217,10 +346,14 @@ mod tests {
         mailbox.post(event(Some(second), Code::Ok));
         mailbox.post(event(Some(first), Code::Unreachable));
         assert_eq!(mailbox.take_of(first, Duration::ZERO).unwrap().unwrap().code, Code::Unreachable);
-        assert_eq!(mailbox.take_of(first, Duration::MAX / 4), Err(Unknown), "its event was taken");
-        assert_eq!(mailbox.take(Duration::ZERO).unwrap().operation, Some(second));
-        assert_eq!(mailbox.take(Duration::ZERO), None);
-        assert_eq!(mailbox.take_of(OperationId(99), Duration::ZERO), Err(Unknown));
+        assert_eq!(
+            mailbox.take_of(first, Duration::MAX / 4),
+            Err(Code::UnknownOperation),
+            "its event was taken"
+        );
+        assert_eq!(now(&mailbox).unwrap().operation, Some(second));
+        assert_eq!(now(&mailbox), None);
+        assert_eq!(mailbox.take_of(OperationId(99), Duration::ZERO), Err(Code::UnknownOperation));
     }
 
     #[test]
@@ -231,15 +364,11 @@ mod tests {
         mailbox.post(event(Some(operations[0]), Code::Ok));
         assert!(mailbox.begin().is_some(), "an ended operation makes room");
         (0..10 * MOST_EVENTS).for_each(|_| mailbox.post(event(None, Code::Ok)));
-        let taken: Vec<_> = std::iter::from_fn(|| mailbox.take(Duration::ZERO)).collect();
+        let taken: Vec<_> = std::iter::from_fn(|| now(&mailbox)).collect();
         assert_eq!(taken.len(), MOST_EVENTS);
         assert_eq!(taken[0].operation, Some(operations[0]));
         (0..10 * MOST_EVENTS).for_each(|_| mailbox.post(event(mailbox.begin(), Code::Ok)));
-        assert_eq!(
-            std::iter::from_fn(|| mailbox.take(Duration::ZERO)).count(),
-            MOST_EVENTS,
-            "nobody took them"
-        );
+        assert_eq!(std::iter::from_fn(|| now(&mailbox)).count(), MOST_EVENTS, "nobody took them");
     }
 
     #[test]
@@ -250,10 +379,13 @@ mod tests {
             counter.fetch_add(1, Ordering::Relaxed);
         })));
         mailbox.post(event(None, Code::Ok));
+        std::thread::sleep(Duration::from_millis(20));
+        assert_eq!(count.load(Ordering::Relaxed), 0, "the host does not know the client yet");
+        mailbox.begin_waking();
         while count.load(Ordering::Relaxed) == 0 {
             std::thread::yield_now();
         }
-        mailbox.silence(Instant::now() + Duration::from_secs(60));
+        assert!(mailbox.silence(Instant::now() + Duration::from_secs(60)));
         mailbox.post(event(None, Code::Ok));
         assert_eq!(count.load(Ordering::Relaxed), 1);
     }

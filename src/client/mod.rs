@@ -9,6 +9,8 @@ mod environment;
 mod event;
 /// Why a call could not be carried out.
 mod failure;
+/// Clients by numbers that outlast them.
+mod handle;
 /// State and token, in memory and on disk.
 mod keeper;
 /// How a client is to be opened.
@@ -28,16 +30,18 @@ mod worker;
 
 pub use event::{Event, EventKind, OperationId, Wake};
 pub use failure::Failure;
-pub use options::Options;
+pub use handle::Handle;
+pub use options::{ForeignWake, Options};
 pub use snapshot::Status;
 
 use crate::license::{Credential, LockState, Rules};
-use crate::machine::{self, ForkGuard, Identity};
+use crate::machine::{self, Identity};
 use crate::net::{Http, Route};
 use crate::scarcity::{reason, scarce};
 use crate::store::{Folder, Seal};
 use environment::Provision;
 use event::Mailbox;
+use handle::Reservation;
 use keeper::{Complaint, Keeper};
 use registration::Registration;
 use seatlock_protocol::{
@@ -48,6 +52,7 @@ use seatlock_protocol::{
 use shared::Shared;
 use snapshot::Snapshot;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use thread::WorkerThread;
@@ -91,6 +96,8 @@ pub enum Text {
     SignInUrl,
     /// What to type on that page, when it is opened on another device.
     SignInCode,
+    /// What the event said that was taken last.
+    Event,
 }
 
 /// Derives this computer's machine id for `product`; `supplied`, or `SEATLOCK_MACHINE_ID` before it, takes the place
@@ -109,8 +116,9 @@ pub struct Client {
     identity: Identity,
     state_folder: Option<String>,
     has_issuer: bool,
-    fork: ForkGuard,
-    thread: Option<WorkerThread>,
+    thread: Mutex<Option<WorkerThread>>,
+    /// Set when a call panicked: what it left behind is not to be trusted.
+    poisoned: AtomicBool,
 }
 
 impl Client {
@@ -120,14 +128,21 @@ impl Client {
     /// # Errors
     /// [`Code::InvalidArgument`] when something required is not set, [`Code::MachineIdUnavailable`],
     /// [`Code::Internal`] when the operating system refuses a file descriptor, a thread or memory. That passes: opening
-    /// again is a new try.
+    /// again is a new try; [`Code::Busy`] when 1024 clients are open.
     pub fn open(options: &Options) -> Result<Self, Failure> {
+        let client = Self::open_quiet(options)?;
+        client.shared.mailbox.begin_waking();
+        Ok(client)
+    }
+
+    /// Opens a client that calls no wake function yet.
+    fn open_quiet(options: &Options) -> Result<Self, Failure> {
         let provision = Provision::read(options.account_folder.as_deref())?;
         let required = options.required(provision.server.as_ref())?;
         let identity = machine_identity(&required.product, options.machine_id.as_deref())?;
         // Without the pin, unloading the library would pull code away under threads that have run it.
         machine::pin_image().map_err(|error| refused(&error))?;
-        let fork = ForkGuard::new().map_err(|error| refused(&error))?;
+        let reservation = Reservation::take()?;
         // Made before anything is promised: without it the worker could do nothing, and say so to nobody.
         let runtime = worker::runtime().map_err(|error| refused(&error))?;
 
@@ -151,7 +166,9 @@ impl Client {
         }
         let snapshot = Snapshot::of(keeper.state(), clock.read());
         let network = !environment::is_offline()? && !options.offline;
-        let shared = Arc::new(Shared::new(snapshot, Mailbox::new(options.wake.clone()), network, clock));
+        let handle = reservation.handle();
+        let wake = options.wake.clone().map(|wake| Arc::new(move || wake(handle)) as Wake);
+        let shared = Arc::new(Shared::new(reservation, snapshot, Mailbox::new(wake), network, clock));
         let route = Route {
             server: required.server,
             proxy: options.proxy.clone(),
@@ -165,7 +182,8 @@ impl Client {
         let thread = WorkerThread::start(Arc::clone(&shared), move |commands| {
             worker::run(worker, &runtime, commands, complaints)
         })?;
-        Ok(Self { shared, identity, state_folder, has_issuer, fork, thread: Some(thread) })
+        let (thread, poisoned) = (Mutex::new(Some(thread)), AtomicBool::new(false));
+        Ok(Self { shared, identity, state_folder, has_issuer, thread, poisoned })
     }
 
     /// The lock state now, a second ago at most. Never blocks, allocates nothing, touches neither disk nor network, and
@@ -340,22 +358,34 @@ impl Client {
     /// Takes the oldest event, waiting up to `timeout`; zero never blocks.
     ///
     /// # Errors
-    /// [`Code::Forked`], [`Code::Internal`].
+    /// [`Code::Forked`], [`Code::Internal`], [`Code::Closed`] when the client is closed meanwhile.
     pub fn next_event(&self, timeout: Duration) -> Result<Option<Event>, Failure> {
         self.same_process()?;
-        match self.shared.mailbox.take(timeout) {
+        match self.shared.mailbox.take(timeout).map_err(Failure::of)? {
             None if self.shared.is_broken() => Err(Failure::of(Code::Internal)),
             event => Ok(event),
         }
     }
 
-    /// Waits up to `timeout` for the end of an operation and takes its event.
+    /// Waits up to `timeout` for the end of an operation and takes its event, which [`Client::next_event`] shows to no
+    /// other thread meanwhile.
     ///
     /// # Errors
-    /// [`Code::UnknownOperation`].
+    /// [`Code::UnknownOperation`], [`Code::Closed`] when the client is closed meanwhile.
     pub fn wait(&self, operation: OperationId, timeout: Duration) -> Result<Option<Event>, Failure> {
         self.same_process()?;
-        self.shared.mailbox.take_of(operation, timeout).map_err(|_| Failure::of(Code::UnknownOperation))
+        self.shared.mailbox.take_of(operation, timeout).map_err(Failure::of)
+    }
+
+    /// What a poll loop can watch in place of a wake function: a descriptor that is readable, on Windows a `HANDLE` that is
+    /// signalled, while [`Client::next_event`] has something to answer. It is the client's: never read, reset or close it,
+    /// and do not watch it any longer than the client lives.
+    ///
+    /// # Errors
+    /// [`Code::Forked`], [`Code::Internal`] when the operating system refuses one.
+    pub fn event_handle(&self) -> Result<isize, Failure> {
+        self.same_process()?;
+        self.shared.mailbox.readiness().map_err(|error| refused(&error))
     }
 
     /// A text about the client; `None` when there is none now.
@@ -377,6 +407,7 @@ impl Client {
             Text::StateFolder => self.state_folder.clone(),
             Text::SignInUrl => self.shared.prompt().map(|prompt| prompt.url),
             Text::SignInCode => self.shared.prompt().and_then(|prompt| prompt.code),
+            Text::Event => self.shared.mailbox.message(),
         })
     }
 
@@ -391,23 +422,24 @@ impl Client {
         Ok(licensed && snapshot.entitlements.iter().any(|known| known == entitlement))
     }
 
-    /// Closes the client within `timeout`: no callback comes afterwards, network work is cancelled.
-    pub fn close(mut self, timeout: Duration) {
-        self.shut_down(timeout);
+    /// Closes the client within `timeout`: no call of the wake function begins afterwards, network work is cancelled.
+    /// Answers [`Code::StillRunning`] when a call that had begun has not returned, else [`Code::Ok`].
+    pub fn close(self, timeout: Duration) -> Code {
+        if self.shut_down(deadline(timeout)) { Code::Ok } else { Code::StillRunning }
     }
 
-    fn shut_down(&mut self, timeout: Duration) {
-        let Some(thread) = self.thread.take() else { return };
-        if self.fork.is_forked() {
+    /// Ends what runs, and those who wait. False when the wake function has not returned.
+    fn shut_down(&self, deadline: Instant) -> bool {
+        let Some(thread) = lock(&self.thread).take() else { return true };
+        if self.same_process().is_err() {
             // The worker exists in the parent only; whatever it held here stays as it is.
             std::mem::forget(thread);
-            return;
+            return true;
         }
-        let begin = Instant::now();
-        let deadline = begin.checked_add(timeout).unwrap_or(begin + LONGEST_CLOSE);
         self.shared.begin_closing();
-        self.shared.mailbox.silence(deadline);
+        let quiet = self.shared.mailbox.silence(deadline);
         thread.end(deadline);
+        quiet
     }
 
     fn submitted(&self, token: &str, consent: Consent) -> Result<Token, Failure> {
@@ -422,20 +454,29 @@ impl Client {
             return Err(Failure::of(Code::Internal));
         }
         let operation = self.shared.mailbox.begin().ok_or(Failure::of(Code::Busy))?;
-        let sent =
-            self.thread.as_ref().map(|thread| thread.commands.send(Command { operation, task: task.into() }));
-        if matches!(sent, Some(Ok(()))) { Ok(operation) } else { Err(Failure::of(Code::Internal)) }
+        let command = Command { operation, task: task.into() };
+        match lock(&self.thread).as_ref().map(|thread| thread.commands.send(command)) {
+            Some(Ok(())) => Ok(operation),
+            Some(Err(_)) => Err(Failure::of(Code::Internal)),
+            None => Err(Failure::of(Code::Closed)),
+        }
     }
 
     fn same_process(&self) -> Result<(), Failure> {
-        if self.fork.is_forked() { Err(Failure::of(Code::Forked)) } else { Ok(()) }
+        let forked = self.shared.reservation.front().is_forked();
+        if forked { Err(Failure::of(Code::Forked)) } else { Ok(()) }
     }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.shut_down(DROP_TIMEOUT);
+        self.shut_down(deadline(DROP_TIMEOUT));
     }
+}
+
+fn deadline(timeout: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(timeout).unwrap_or(now + LONGEST_CLOSE)
 }
 
 /// A panic elsewhere leaves the contents whole: every change under these locks is a single step.

@@ -1,5 +1,6 @@
 use super::event::Wake;
 use super::failure::Failure;
+use super::handle::Handle;
 use super::registration::Registration;
 use crate::license::Trust;
 use crate::machine::clock::Clock;
@@ -12,6 +13,9 @@ use std::sync::Arc;
 
 /// Most keys of both kinds that can be pinned.
 const MOST_KEYS: usize = 8;
+
+/// A wake function that is told which client has an event.
+pub type ForeignWake = Arc<dyn Fn(Handle) + Send + Sync>;
 
 /// How a client is to be opened. Setters check their arguments at once.
 #[derive(Clone, Default)]
@@ -32,7 +36,7 @@ pub struct Options {
     pub(super) offline: bool,
     pub(super) account_folder: Option<PathBuf>,
     pub(super) registration: Registration,
-    pub(super) wake: Option<Wake>,
+    pub(super) wake: Option<ForeignWake>,
     pub(super) clock: Clock,
 }
 
@@ -249,12 +253,15 @@ impl Options {
     /// Sets what to call when an event is waiting. A panic in it ends that call and nothing else.
     pub fn set_wake(&mut self, wake: Option<Wake>) {
         self.set_foreign_wake(
-            wake.map(|wake| Arc::new(move || drop(catch_unwind(AssertUnwindSafe(|| wake())))) as Wake),
+            wake.map(|wake| {
+                Arc::new(move |_| drop(catch_unwind(AssertUnwindSafe(|| wake())))) as ForeignWake
+            }),
         );
     }
 
-    /// As [`set_wake`](Self::set_wake), for a function that may end its thread: no frame may catch what unwinds it.
-    pub(crate) fn set_foreign_wake(&mut self, wake: Option<Wake>) {
+    /// As [`set_wake`](Self::set_wake), for a function that may end its thread: no frame may catch what unwinds it. It is
+    /// told which client has the event.
+    pub fn set_foreign_wake(&mut self, wake: Option<ForeignWake>) {
         self.wake = wake;
     }
 

@@ -1,9 +1,9 @@
-use super::board::Board;
 use super::event::{Event, EventKind, Mailbox, OperationId};
+use super::handle::Reservation;
 use super::snapshot::{Snapshot, Status};
 use super::{lock, words};
-use crate::license::{LockState, Reading, Standing, State, Terms};
-use crate::machine::clock::{Clock, Seconds};
+use crate::license::{LockState, Reading, Standing, State};
+use crate::machine::clock::Clock;
 use crate::net::oauth::Prompt;
 use seatlock_protocol::Code;
 use std::collections::BTreeMap;
@@ -13,9 +13,7 @@ use tokio::sync::watch;
 
 /// What host threads and the worker share.
 pub(super) struct Shared {
-    /// The terms alone, for those who ask in every frame.
-    terms: Board<{ Terms::NUMBERS }>,
-    seconds: Seconds,
+    pub(super) reservation: Reservation,
     pub(super) clock: Clock,
     snapshot: Mutex<Arc<Snapshot>>,
     pub(super) mailbox: Mailbox,
@@ -33,11 +31,17 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(snapshot: Snapshot, mailbox: Mailbox, network: bool, clock: Clock) -> Self {
+    pub(super) fn new(
+        reservation: Reservation,
+        snapshot: Snapshot,
+        mailbox: Mailbox,
+        network: bool,
+        clock: Clock,
+    ) -> Self {
         let standing = snapshot.standing(clock.since_boot());
+        reservation.front().write(&snapshot.terms);
         Self {
-            terms: Board::new(snapshot.terms.to_numbers()),
-            seconds: Seconds::default(),
+            reservation,
             clock,
             snapshot: Mutex::new(Arc::new(snapshot)),
             mailbox,
@@ -52,9 +56,7 @@ impl Shared {
 
     /// What holds now. No lock, no allocation, and in most calls no system clock.
     pub(super) fn status(&self) -> Status {
-        let (generation, numbers) = self.terms.read();
-        let since_boot = self.clock.since_boot_held(&self.seconds);
-        Status::at(&Terms::from_numbers(numbers), since_boot, generation)
+        self.reservation.front().status(&self.clock)
     }
 
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
@@ -79,7 +81,7 @@ impl Shared {
 
         let now = (standing.lock_state, standing.reason);
         let mut told = lock(&self.told);
-        self.terms.write(snapshot.terms.to_numbers());
+        self.reservation.front().write(&snapshot.terms);
         *lock(&self.snapshot) = Arc::new(snapshot);
         let changed = *told != now;
         *told = now;
@@ -103,6 +105,7 @@ impl Shared {
 
     pub(super) fn begin_closing(&self) {
         self.closing.store(true, Ordering::Release);
+        self.mailbox.close();
         self.interrupt.send_replace(());
     }
 

@@ -5,6 +5,9 @@ use std::path::Path;
 /// Larger sizes are taken for uninitialised memory, not for a struct of a later version.
 const LARGEST_STRUCT: u32 = 64 * 1024;
 
+/// As C calls it.
+pub(super) type intptr_t = isize;
+
 /// Result of an export's body: a code that is not an error, or a failure.
 pub(super) type Outcome = Result<Code, Failure>;
 

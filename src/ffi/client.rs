@@ -2,25 +2,11 @@ use super::boundary::{self, Outcome};
 use super::code::seatlock_result;
 use super::error::seatlock_error;
 use super::guard::guard;
+pub(super) use super::options::seatlock_client;
 use super::options::seatlock_options;
-use crate::{Client, Code, Failure, Text};
+use crate::{Client, Code, Failure, Handle, Text};
 use std::ffi::c_char;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-/// An open license of one product on one computer. Every function may be called from any thread at
-/// the same time, except `seatlock_client_close`, which must be the last.
-pub struct seatlock_client {
-    client: Client,
-    /// Set when a call panicked: what it left behind is not to be trusted.
-    poisoned: AtomicBool,
-}
-
-/// The header lets any thread use a client.
-const _: fn() = || {
-    fn usable_from_any_thread<T: Send + Sync>() {}
-    usable_from_any_thread::<seatlock_client>();
-};
 
 /// Which text `seatlock_client_text` answers.
 pub type seatlock_text = u32;
@@ -46,37 +32,34 @@ pub enum seatlock_text_value {
     SEATLOCK_TEXT_SIGN_IN_URL = 8,
     /// What to type on that page, when it is opened on another device.
     SEATLOCK_TEXT_SIGN_IN_CODE = 9,
+    /// The whole message of the event that was taken last, which `seatlock_event` may have cut.
+    SEATLOCK_TEXT_EVENT = 10,
+}
+
+/// The client that a host means. What it holds is no address but a number.
+pub(super) fn handle(client: *const seatlock_client) -> Result<Handle, Failure> {
+    if client.is_null() {
+        Err(Failure::of(Code::NullPointer))
+    } else {
+        Ok(Handle::from_number(client.addr()))
+    }
+}
+
+/// A handle as C knows it.
+pub(super) fn pointer(handle: Handle) -> *mut seatlock_client {
+    std::ptr::without_provenance_mut(handle.number())
 }
 
 /// Body of every export that uses a client.
 ///
 /// # Safety
-/// `client` is NULL or live.
+/// `error` is NULL or the caller's struct.
 pub(super) unsafe fn with_client(
     client: *const seatlock_client,
     error: *mut seatlock_error,
     body: impl FnOnce(&Client) -> Outcome,
 ) -> seatlock_result {
-    guard(error, || {
-        // SAFETY: the caller's promise.
-        let handle = unsafe { boundary::reference(client) }?;
-        if handle.poisoned.load(Ordering::Relaxed) {
-            return Err(Failure::of(Code::Internal));
-        }
-        let sentry = Sentry(&handle.poisoned);
-        let outcome = body(&handle.client);
-        std::mem::forget(sentry);
-        outcome
-    })
-}
-
-/// Poisons the client when it is dropped, which happens only while unwinding.
-struct Sentry<'a>(&'a AtomicBool);
-
-impl Drop for Sentry<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
+    guard(error, || handle(client)?.with(body))
 }
 
 /// Opens a client: derives the machine id, reads and verifies the stored license, and starts one
@@ -87,7 +70,8 @@ impl Drop for Sentry<'_> {
 /// A stored license that cannot be used is no error here: the status says why. The image that holds
 /// the library stays loaded from now on, because unloading code that has run threads is not sound.
 /// Errors: SEATLOCK_ERROR_INVALID_ARGUMENT when something required is not set,
-/// SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE; SEATLOCK_ERROR_INTERNAL when the operating system refuses
+/// SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE, SEATLOCK_ERROR_BUSY when 1024 clients are open;
+/// SEATLOCK_ERROR_INTERNAL when the operating system refuses
 /// a file descriptor, a thread or memory, and the message says which: close what is not needed and
 /// open again. An open client that is refused one of them goes on: what it was about to do has
 /// failed, and is tried again. [any thread]
@@ -101,31 +85,30 @@ pub unsafe extern "C" fn seatlock_client_open(
         let out = boundary::writable(client)?;
         // SAFETY: NULL or live, by the caller's promise.
         let options = unsafe { boundary::reference(options) }?;
-        let client = Client::open(&options.options)?;
-        let handle = Box::new(seatlock_client { client, poisoned: AtomicBool::new(false) });
         // SAFETY: not NULL, and writable by the caller's promise.
-        unsafe { out.write(Box::into_raw(handle)) };
+        Handle::open(&options.options, |opened| unsafe { out.write(pointer(opened)) })?;
         Ok(Code::Ok)
     })
 }
 
-/// Closes a client and frees it, whatever happens; NULL does nothing. No callback begins any more;
-/// one that is running is waited for within the time limit. Network work is cancelled, operations
-/// that wait are given up, and it returns within `timeout_ms` even when the network or name
-/// resolution hangs. Call it from any thread but the one that runs the wake function, as the last
-/// use of the client. In a child process after fork() it only frees. [one thread, blocks]
+/// Closes a client, whatever other threads do with it; NULL does nothing. Calls that sleep in
+/// `seatlock_client_next_event` or `seatlock_client_wait` return SEATLOCK_ERROR_CLOSED before this
+/// one returns, and so does every later use of the client, a second closing too. The wake function
+/// is not called any more. Network work is cancelled, operations that wait are given up.
+///
+/// Returns within `timeout_ms`, even when the network or name resolution hangs: SEATLOCK_OK, or
+/// SEATLOCK_STILL_RUNNING when the wake function, or a call on another thread, has not returned.
+/// The client is closed all the same, and is freed when they do; the context of the wake function,
+/// and the library in memory, have to stay until then. Called by the wake function itself, it does
+/// not wait for that. In a child process after fork() it does nothing. [any thread, blocks]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_client_close(
     client: *mut seatlock_client,
     timeout_ms: u32,
 ) -> seatlock_result {
-    guard(std::ptr::null_mut(), || {
-        if !client.is_null() {
-            // SAFETY: made by `seatlock_client_open` and given up by the caller.
-            let handle = unsafe { Box::from_raw(client) };
-            handle.client.close(Duration::from_millis(timeout_ms.into()));
-        }
-        Ok(Code::Ok)
+    guard(std::ptr::null_mut(), || match handle(client) {
+        Ok(client) => client.close(Duration::from_millis(timeout_ms.into())),
+        Err(_) => Ok(Code::Ok),
     })
 }
 
@@ -150,7 +133,7 @@ pub unsafe extern "C" fn seatlock_client_allow_network(
 }
 
 /// Copies a text about the client to `buffer`, with its NUL; `needed` (NULL allowed) receives its
-/// size. Pass a capacity of 0 to ask for the size. SEATLOCK_NOTHING when there is no such text now,
+/// size. Pass a capacity of 0 to ask for the size. SEATLOCK_NO_VALUE when there is no such text now,
 /// such as a plan without a license. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL,
 /// SEATLOCK_ERROR_INVALID_ARGUMENT. [any thread]
 #[unsafe(no_mangle)]
@@ -165,7 +148,7 @@ pub unsafe extern "C" fn seatlock_client_text(
     unsafe {
         with_client(client, std::ptr::null_mut(), |client| match client.text(which_text(what)?)? {
             Some(text) => boundary::write_text(&text, buffer, capacity, needed),
-            None => Ok(Code::Nothing),
+            None => Ok(Code::NoValue),
         })
     }
 }
@@ -182,6 +165,7 @@ fn which_text(what: seatlock_text) -> Result<Text, Failure> {
         (SEATLOCK_TEXT_STATE_FOLDER, Text::StateFolder),
         (SEATLOCK_TEXT_SIGN_IN_URL, Text::SignInUrl),
         (SEATLOCK_TEXT_SIGN_IN_CODE, Text::SignInCode),
+        (SEATLOCK_TEXT_EVENT, Text::Event),
     ]
     .into_iter()
     .find(|(number, _)| *number as u32 == what)
@@ -189,18 +173,36 @@ fn which_text(what: seatlock_text) -> Result<Text, Failure> {
     .ok_or(Failure::new(Code::InvalidArgument, "no such text"))
 }
 
-/// Asks whether the license includes an entitlement, such as "cad", right now: SEATLOCK_OK when it
-/// does, SEATLOCK_NOTHING when it does not or when the client is locked. [any thread]
+/// Whether the license includes an entitlement. Initialise it with SEATLOCK_ENTITLEMENT_INIT.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct seatlock_entitlement {
+    /// Size of the struct, set by the caller; after a call, how much of it was filled.
+    pub struct_size: u32,
+    /// 1 when the license includes it now; 0 when it does not, and when the client is locked.
+    pub included: u32,
+}
+
+// SAFETY: `repr(C)`, and begins with `struct_size: u32`.
+unsafe impl boundary::Sized32 for seatlock_entitlement {
+    const FIRST_SIZE: u32 = 8;
+}
+
+/// Asks for an entitlement by its name, such as "cad". The answer is in `entitlement`, not in the
+/// result: that is SEATLOCK_OK for a name that nobody knows, too. [any thread]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn seatlock_client_has_entitlement(
+pub unsafe extern "C" fn seatlock_client_entitlement(
     client: *const seatlock_client,
-    entitlement: *const c_char,
+    name: *const c_char,
+    entitlement: *mut seatlock_entitlement,
 ) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe {
         with_client(client, std::ptr::null_mut(), |client| {
-            let entitled = client.has_entitlement(boundary::text(entitlement)?)?;
-            Ok(if entitled { Code::Ok } else { Code::Nothing })
+            boundary::check_struct(entitlement)?;
+            let included = client.has_entitlement(boundary::text(name)?)?;
+            let value = seatlock_entitlement { struct_size: 0, included: u32::from(included) };
+            boundary::write_struct(value, entitlement)
         })
     }
 }

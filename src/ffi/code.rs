@@ -16,8 +16,16 @@ pub enum seatlock_result_value {
     SEATLOCK_OK_OFFLINE = 1,
     /// Licensed, but the offline period ends soon.
     SEATLOCK_OK_WARN = 2,
-    /// No event, not finished yet, or no such text.
-    SEATLOCK_NOTHING = 3,
+    /// No event is waiting.
+    SEATLOCK_NO_EVENT = 3,
+    /// The operation has not ended in the time given.
+    SEATLOCK_PENDING = 4,
+    /// There is no such text or value now.
+    SEATLOCK_NO_VALUE = 5,
+    /// A launch ping found no token to activate this computer with; nothing was sent.
+    SEATLOCK_NOT_ACTIVATED = 6,
+    /// The client is closed, but the wake function or a call of another thread has not returned.
+    SEATLOCK_STILL_RUNNING = 7,
 
     /// No token was entered on this computer.
     SEATLOCK_ERROR_NO_TOKEN = -10,
@@ -107,7 +115,7 @@ pub enum seatlock_result_value {
     SEATLOCK_ERROR_INTERNAL = -65,
     /// The client was opened by the parent of this process.
     SEATLOCK_ERROR_FORKED = -66,
-    /// Reserved: the client is closed.
+    /// The client is closed.
     SEATLOCK_ERROR_CLOSED = -67,
     /// The operation was cancelled.
     SEATLOCK_ERROR_CANCELLED = -68,

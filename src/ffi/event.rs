@@ -1,6 +1,7 @@
-use super::boundary;
+use super::boundary::{self, intptr_t};
 use super::client::{seatlock_client, with_client};
 use super::code::{self, seatlock_result};
+use super::error::seatlock_error;
 use super::operation::seatlock_operation;
 use crate::{Code, Event, EventKind, OperationId};
 use std::ffi::c_char;
@@ -39,7 +40,8 @@ pub struct seatlock_event {
     pub http_status: u32,
     /// Unix seconds from which a new try makes sense, 0 when unknown.
     pub available_at: i64,
-    /// One or more sentences for a person: UTF-8, NUL-terminated. Never holds a token.
+    /// One or more sentences for a person: UTF-8, cut between characters if need be, always
+    /// NUL-terminated; SEATLOCK_TEXT_EVENT is the whole of it. Never holds a token.
     pub message: [c_char; 512],
 }
 
@@ -67,21 +69,10 @@ impl seatlock_event {
     }
 }
 
-/// Fills the caller's struct, or says that there is nothing.
-///
-/// # Safety
-/// As [`boundary::write_struct`].
-unsafe fn hand_over(taken: Option<Event>, event: *mut seatlock_event) -> boundary::Outcome {
-    match taken {
-        // SAFETY: the caller's promise.
-        Some(taken) => unsafe { boundary::write_struct(seatlock_event::of(&taken), event) },
-        None => Ok(Code::Nothing),
-    }
-}
-
-/// Takes the oldest event. A timeout of 0 never blocks: call it so from a timer of the host until
-/// it returns SEATLOCK_NOTHING. Of events that nobody takes the newest 256 are kept.
-/// [any thread, blocks]
+/// Takes the oldest event that no other thread waits for in `seatlock_client_wait`. A timeout of 0
+/// never blocks: call it so from a timer of the host until it returns SEATLOCK_NO_EVENT. Of events
+/// that nobody takes the newest 256 are kept. Errors: SEATLOCK_ERROR_CLOSED when the client is
+/// closed meanwhile. [any thread, blocks]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_client_next_event(
     client: *mut seatlock_client,
@@ -92,15 +83,20 @@ pub unsafe extern "C" fn seatlock_client_next_event(
     unsafe {
         with_client(client, std::ptr::null_mut(), |client| {
             boundary::check_struct(event)?;
-            hand_over(client.next_event(Duration::from_millis(timeout_ms.into()))?, event)
+            match client.next_event(Duration::from_millis(timeout_ms.into()))? {
+                Some(taken) => boundary::write_struct(seatlock_event::of(&taken), event),
+                None => Ok(Code::NoEvent),
+            }
         })
     }
 }
 
-/// Waits until an operation has ended and takes its event, which `seatlock_client_next_event` then
-/// never shows. An event is taken once: while one thread waits here, no other should take events.
-/// For programs without a UI thread. SEATLOCK_NOTHING when the time went by first. Errors:
-/// SEATLOCK_ERROR_UNKNOWN_OPERATION. [any thread, blocks]
+/// Waits until an operation has ended, and returns how: its own code, SEATLOCK_OK when it did what
+/// it was for. For programs without a UI thread. SEATLOCK_PENDING when the time went by first; then
+/// it goes on. The event of the operation belongs to the thread that waits, and goes to `event`
+/// (NULL allowed) whatever the code is; `seatlock_client_next_event` shows it to no other thread.
+/// Errors of the call itself leave `event` alone: SEATLOCK_ERROR_UNKNOWN_OPERATION,
+/// SEATLOCK_ERROR_CLOSED when the client is closed meanwhile. [any thread, blocks]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_client_wait(
     client: *mut seatlock_client,
@@ -111,9 +107,39 @@ pub unsafe extern "C" fn seatlock_client_wait(
     // SAFETY: the caller's promises in the header.
     unsafe {
         with_client(client, std::ptr::null_mut(), |client| {
-            boundary::check_struct(event)?;
+            if !event.is_null() {
+                boundary::check_struct(event)?;
+            }
             let operation = OperationId::from_number(operation);
-            hand_over(client.wait(operation, Duration::from_millis(timeout_ms.into()))?, event)
+            let Some(end) = client.wait(operation, Duration::from_millis(timeout_ms.into()))? else {
+                return Ok(Code::Pending);
+            };
+            if !event.is_null() {
+                boundary::write_struct(seatlock_event::of(&end), event)?;
+            }
+            Ok(end.code)
+        })
+    }
+}
+
+/// Answers what a poll loop can watch in place of a wake function: a file descriptor that is
+/// readable, on Windows a HANDLE that is signalled, for as long as `seatlock_client_next_event` has
+/// something to return. For poll(2), GLib, Qt, asyncio or WaitForMultipleObjects. It is the same in
+/// every call and belongs to the client: never read, reset or close it, and take it out of the loop
+/// before the client is closed. Errors: SEATLOCK_ERROR_INTERNAL when the operating system refuses
+/// one. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_event_handle(
+    client: *mut seatlock_client,
+    handle: *mut intptr_t,
+    error: *mut seatlock_error,
+) -> seatlock_result {
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        with_client(client, error, |client| {
+            let out = boundary::writable(handle)?;
+            out.write(client.event_handle()?);
+            Ok(Code::Ok)
         })
     }
 }

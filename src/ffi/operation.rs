@@ -87,7 +87,9 @@ fn ticked(consent: seatlock_consent_flags) -> Result<Consent, Failure> {
 
 /// Tells the server that this machine uses its seat, and renews the lease. Returns at once; see
 /// `seatlock_client_activate`. A failure never takes the license away: only a signed verdict of the
-/// server, the end of the lease or the user does. [any thread]
+/// server, the end of the lease or the user does. A launch ping where there is neither
+/// a token nor a sign-in ends with SEATLOCK_NOT_ACTIVATED, which is no error, and sends nothing.
+/// [any thread]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_client_ping(
     client: *mut seatlock_client,

@@ -1,8 +1,9 @@
 use super::boundary;
+use super::client;
 use super::code::seatlock_result;
 use super::error::seatlock_error;
 use super::guard::guard;
-use crate::{Code, Failure, Options};
+use crate::{Code, Failure, ForeignWake, Options};
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
@@ -16,13 +17,21 @@ pub struct seatlock_options {
     pub(super) options: Options,
 }
 
-/// Called when an event is waiting, on a thread of the library that does nothing else; one call may
-/// stand for several events, and it may come before `seatlock_client_open` has returned. It may set
-/// a flag or post a message to the host's own loop. It must not block, call this library, or let an
-/// exception out: one that leaves it ends the process, as one that leaves the function of any
-/// thread does. A host that ends the thread itself, as Python does at its exit, harms nobody;
-/// another thread takes its place.
-pub type seatlock_wake = Option<unsafe extern "C-unwind" fn(context: *mut c_void)>;
+/// An open license of one product on one computer. Every function may be called from any thread at
+/// the same time, also while and after one of them closes the client: then it returns
+/// SEATLOCK_ERROR_CLOSED. It is not an address: never look into it.
+pub struct seatlock_client {
+    _private: (),
+}
+
+/// Called when an event of `client` is waiting, on a thread of the library that does nothing else;
+/// one call may stand for several events, and for one that somebody has taken already. It never
+/// comes before `seatlock_client_open` has written the client. It may set a flag or post a message
+/// to the host's own loop. It must not block, call this library, or let an exception out: one that
+/// leaves it ends the process, as one that leaves the function of any thread does. A host that ends
+/// the thread itself, as Python does at its exit, harms nobody; another thread takes its place.
+pub type seatlock_wake =
+    Option<unsafe extern "C-unwind" fn(client: *mut seatlock_client, context: *mut c_void)>;
 
 /// Makes options with nothing set. Free them with `seatlock_options_free`. [any thread]
 #[unsafe(no_mangle)]
@@ -343,8 +352,8 @@ pub unsafe extern "C" fn seatlock_options_set_audience(
 }
 
 /// Sets the function to call when an event is waiting, or NULL for none. `context` is handed to it
-/// as it is and must stay valid until every client opened with these options is closed.
-/// [one thread at a time]
+/// as it is and must stay valid until `seatlock_client_close` has returned SEATLOCK_OK for every
+/// client that was opened with these options. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_wake(
     options: *mut seatlock_options,
@@ -361,12 +370,12 @@ pub unsafe extern "C" fn seatlock_options_set_wake(
     let change = |options: &mut Options| {
         let context = Context(context);
         options.set_foreign_wake(wake.map(|wake| {
-            let call = move || {
+            let call = move |handle| {
                 let context = &context;
                 // SAFETY: function and context are valid until the client is closed, by the caller's promise.
-                unsafe { wake(context.0) };
+                unsafe { wake(client::pointer(handle), context.0) };
             };
-            Arc::new(call) as crate::Wake
+            Arc::new(call) as ForeignWake
         }));
         Ok(())
     };

@@ -4,8 +4,11 @@
  * Read this once; it holds for every function below.
  *
  * Calling. A seatlock_result is SEATLOCK_OK (0), a positive number when nothing is wrong but there
- * is nothing to give, or a negative number, which is an error. NULL, bad UTF-8 and unknown numbers
- * are errors, never crashes. Out parameters come last and are left alone on failure.
+ * is nothing to give, or a negative number, which is an error. NULL, bad UTF-8, unknown numbers and
+ * clients that are closed are errors, never crashes. Out parameters come last and are left alone on
+ * failure. Of two functions, what they found is not the result: seatlock_client_wait returns how an
+ * operation has ended and fills the event all the same; seatlock_client_entitlement says in its
+ * struct whether something is included.
  *
  * Details. Calls that set, open, derive, allow or start something take a seatlock_error, the last
  * parameter, which may be NULL. It is filled when the call fails and left alone when it does not.
@@ -26,7 +29,8 @@
  *     texts and bytes you pass   you                   you like, after the call   a copy
  *     structs and buffers        you                   you like, after the call   nothing
  *     answers of const char *    the library           never: they are constants  -
- *     context of the wake        you                   every client is closed     the pointer
+ *     context of the wake        you                   close says SEATLOCK_OK     the pointer
+ *     event handle               the library           never: close ends it       -
  *
  * Letting go.
  *
@@ -39,12 +43,13 @@
  * Threads. [any thread]: may be called from any thread at any time, and never blocks unless it says
  * so. [one thread at a time]: the same object must not be used by two threads at once. [blocks]:
  * may take as long as its timeout. Work is done by one worker thread per client and is reported by
- * events that you take. Only the wake function is ever called by the library, on a thread of its
- * own. No signal handler of yours ever runs on a thread of the library.
+ * events that you take: from a timer, when the wake function was called, or when the event handle
+ * is readable in a poll loop. Only the wake function is ever called by the library, on a thread of
+ * its own. No signal handler of yours ever runs on a thread of the library.
  *
- * Process. No global state, no signal handlers, no output, no environment changes. After fork() the
- * child gets SEATLOCK_ERROR_FORKED from the parent's clients and opens its own. Memory comes from
- * the system's allocator; when there is none left, the process ends.
+ * Process. No state that reaches beyond this library, no signal handlers, no output, no environment
+ * changes. After fork() the child gets SEATLOCK_ERROR_FORKED from the parent's clients and opens its
+ * own. Memory comes from the system's allocator; when there is none left, the process ends.
  *
  * Linking. Define SEATLOCK_STATIC when the static library is linked; CMake and pkg-config do.
  *

@@ -1,6 +1,7 @@
 use super::boundary;
-use super::client::{seatlock_client, with_client};
+use super::client::{self, seatlock_client};
 use super::code::{self, seatlock_result};
+use super::guard::guard;
 use crate::LockState;
 
 /// Whether a client is licensed. Take a number that you do not know for locked.
@@ -53,26 +54,26 @@ pub unsafe extern "C" fn seatlock_client_status(
     client: *const seatlock_client,
     status: *mut seatlock_status,
 ) -> seatlock_result {
-    // SAFETY: the caller's promises in the header.
-    unsafe {
-        with_client(client, std::ptr::null_mut(), |client| {
-            boundary::check_struct(status)?;
-            let now = client.status()?;
-            let value = seatlock_status {
-                struct_size: 0,
-                state: match now.lock_state {
-                    LockState::Unlocked => seatlock_state_value::SEATLOCK_STATE_UNLOCKED,
-                    LockState::Grace => seatlock_state_value::SEATLOCK_STATE_GRACE,
-                    LockState::Locked => seatlock_state_value::SEATLOCK_STATE_LOCKED,
-                } as u32,
-                reason: code::number(now.reason),
-                warn: u32::from(now.warn),
-                valid_until: now.valid_until.map_or(0, |time| time.seconds()),
-                next_try: now.next_try.map_or(0, |time| time.seconds()),
-                confirmed_at: now.confirmed_at.map_or(0, |time| time.seconds()),
-                generation: now.generation,
-            };
-            boundary::write_struct(value, status)
-        })
-    }
+    guard(std::ptr::null_mut(), || {
+        let client = client::handle(client)?;
+        // SAFETY: the caller's promises in the header.
+        unsafe { boundary::check_struct(status) }?;
+        let now = client.status()?;
+        let value = seatlock_status {
+            struct_size: 0,
+            state: match now.lock_state {
+                LockState::Unlocked => seatlock_state_value::SEATLOCK_STATE_UNLOCKED,
+                LockState::Grace => seatlock_state_value::SEATLOCK_STATE_GRACE,
+                LockState::Locked => seatlock_state_value::SEATLOCK_STATE_LOCKED,
+            } as u32,
+            reason: code::number(now.reason),
+            warn: u32::from(now.warn),
+            valid_until: now.valid_until.map_or(0, |time| time.seconds()),
+            next_try: now.next_try.map_or(0, |time| time.seconds()),
+            confirmed_at: now.confirmed_at.map_or(0, |time| time.seconds()),
+            generation: now.generation,
+        };
+        // SAFETY: as above.
+        unsafe { boundary::write_struct(value, status) }
+    })
 }

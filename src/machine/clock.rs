@@ -166,6 +166,12 @@ pub struct Seconds {
 }
 
 impl Seconds {
+    /// Nothing is held yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { held: AtomicU64::new(0) }
+    }
+
     fn since_boot(&self) -> u64 {
         let exact = || since_boot_millis() / 1000;
         coarse_seconds().map_or_else(exact, |coarse| self.held_or(coarse, exact))

@@ -1,6 +1,7 @@
 #[cfg(target_os = "linux")]
-use super::fork_page::Page;
-use std::{io, process};
+use super::fork_page;
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Tells a forked child from the process that made the guard.
 ///
@@ -8,42 +9,51 @@ use std::{io, process};
 /// ever, so every call in a child has to be answered at once with a code.
 ///
 /// On Linux 4.14 and later the check is one load from memory; elsewhere getpid(2), which macOS answers without
-/// entering the kernel. Windows has no fork. Dropping the guard frees its page, in parent and child alike.
-#[derive(Debug)]
-pub struct ForkGuard {
-    #[cfg(target_os = "linux")]
-    page: Option<Page>,
-    process: u32,
-}
+/// entering the kernel. Windows has no fork.
+#[derive(Debug, Default)]
+pub struct ForkGuard(AtomicU64);
 
 impl ForkGuard {
-    /// Marks the calling process as the parent.
-    ///
-    /// # Errors
-    /// The error of mmap(2) when the page can not be had. A kernel without `MADV_WIPEONFORK` is not an error.
-    pub fn new() -> io::Result<Self> {
-        Ok(Self {
-            #[cfg(target_os = "linux")]
-            page: Page::new()?,
-            process: process::id(),
-        })
+    /// A guard of no process yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(AtomicU64::new(0))
     }
 
-    /// Whether this process is a child of the one that called [`new`](Self::new). Any thread, never blocks, and safe
-    /// in a child of a process with several threads.
+    /// Marks the calling process as the parent.
+    pub fn mark(&self) {
+        #[cfg(target_os = "linux")]
+        fork_page::make();
+        self.0.store(current(), Ordering::Relaxed);
+    }
+
+    /// Whether this process is a child of the one that was marked. Any thread, never blocks, and safe in a child of a
+    /// process with several threads.
     #[must_use]
     pub fn is_forked(&self) -> bool {
-        #[cfg(target_os = "linux")]
-        if let Some(page) = &self.page {
-            return page.is_wiped();
-        }
-        cfg!(unix) && process::id() != self.process
+        cfg!(unix) && self.0.load(Ordering::Relaxed) != current()
     }
+}
+
+/// What no process shares with its children.
+fn current() -> u64 {
+    #[cfg(target_os = "linux")]
+    if let Some(mark) = fork_page::read() {
+        return mark.into();
+    }
+    u64::from(process::id()) | 1 << 32
 }
 
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use std::io;
+
+    fn marked() -> ForkGuard {
+        let guard = ForkGuard::new();
+        guard.mark();
+        guard
+    }
 
     /// What `check` says in a forked child.
     fn in_child(check: impl Fn() -> bool) -> bool {
@@ -64,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_child_is_forked_and_its_parent_is_not() {
-        let guard = ForkGuard::new().unwrap();
+        let guard = marked();
         assert!(!guard.is_forked());
         assert!(in_child(|| guard.is_forked()));
         assert!(!guard.is_forked());
@@ -72,14 +82,8 @@ mod tests {
 
     #[test]
     fn a_guard_made_in_the_child_belongs_to_the_child() {
-        assert!(!in_child(|| ForkGuard::new().is_ok_and(|guard| guard.is_forked())));
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn kernels_that_can_not_wipe_compare_the_process() {
-        let guard = ForkGuard { page: None, process: process::id() };
-        assert!(!guard.is_forked());
-        assert!(in_child(|| guard.is_forked()));
+        let parents = marked();
+        assert!(!in_child(|| marked().is_forked()));
+        assert!(in_child(|| !marked().is_forked() && parents.is_forked()));
     }
 }

@@ -1,94 +1,56 @@
-use std::{
-    io,
-    ptr::{self, NonNull},
-    sync::atomic::{AtomicU8, Ordering},
-};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-/// One page of private memory, marked in this process and zero in every child.
-#[derive(Debug)]
-pub struct Page(NonNull<AtomicU8>);
+/// The largest page of the kernels that there are, in bytes.
+const LARGEST_PAGE: usize = 64 * 1024;
+const NUMBERS: usize = 2 * LARGEST_PAGE / size_of::<u32>();
 
-/// mmap, madvise and munmap all round this up to a whole page, whatever its size is on this kernel.
-const LEN: usize = 1;
+/// Memory of this image in which one whole page lies, wherever it begins. It is never given back, so whoever reads the
+/// mark needs no permission; the image takes it along when it is unloaded.
+static ROOM: [AtomicU32; NUMBERS] = [const { AtomicU32::new(0) }; NUMBERS];
 
-impl Page {
-    /// `None` when the kernel is older than `MADV_WIPEONFORK` (Linux 4.14, madvise(2)).
-    pub fn new() -> io::Result<Option<Self>> {
-        // SAFETY: a new anonymous mapping at an address of the kernel's choice touches no existing memory.
-        let address = unsafe {
-            libc::mmap(
-                ptr::null_mut(),
-                LEN,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-                -1,
-                0,
-            )
-        };
-        if address == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
+/// The first number of that page, once the kernel wipes it in children.
+static MARK: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
+
+/// How many processes of this line of descent have had a mark.
+static MARKED: AtomicU32 = AtomicU32::new(0);
+
+/// The mark of this process, made if need be; `None` when the kernel is older than `MADV_WIPEONFORK` (Linux 4.14,
+/// madvise(2)). Takes no lock, so it is safe in a child of a process with several threads.
+pub fn make() -> Option<u32> {
+    // SAFETY: sysconf has no preconditions.
+    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).ok()?;
+    let skipped = ROOM.as_ptr().align_offset(page) * usize::from(page <= LARGEST_PAGE);
+    let first = ROOM.get(skipped..).filter(|_| page <= LARGEST_PAGE)?.first()?;
+    if MARK.load(Ordering::Relaxed).is_null() {
+        let address = std::ptr::from_ref(first).cast_mut().cast();
+        // SAFETY: the page is aligned and lies in `ROOM` as a whole; its contents are zero or a mark and stay as they are.
+        if unsafe { libc::madvise(address, page, libc::MADV_WIPEONFORK) } != 0 {
+            return None;
         }
-        let Some(mark) = NonNull::new(address.cast::<AtomicU8>()) else {
-            return Err(io::ErrorKind::OutOfMemory.into());
-        };
-        let page = Self(mark);
-        // SAFETY: the range is exactly the mapping made above.
-        if unsafe { libc::madvise(address, LEN, libc::MADV_WIPEONFORK) } != 0 {
-            return Ok(None);
-        }
-        page.mark().store(1, Ordering::Relaxed);
-        Ok(Some(page))
+        MARK.store(std::ptr::from_ref(first).cast_mut(), Ordering::Relaxed);
     }
-
-    /// Whether this is the memory of a child.
-    pub fn is_wiped(&self) -> bool {
-        self.mark().load(Ordering::Relaxed) == 0
+    if first.load(Ordering::Relaxed) == 0 {
+        let new = MARKED.fetch_add(1, Ordering::Relaxed).wrapping_add(1).max(1);
+        // Another thread may have been first; its mark is as good.
+        let _ = first.compare_exchange(0, new, Ordering::Relaxed, Ordering::Relaxed);
     }
-
-    fn mark(&self) -> &AtomicU8 {
-        // SAFETY: the page stays mapped, readable and writable until drop, is aligned, and zero is a valid AtomicU8.
-        unsafe { self.0.as_ref() }
-    }
+    Some(first.load(Ordering::Relaxed))
 }
 
-impl Drop for Page {
-    fn drop(&mut self) {
-        // SAFETY: the mapping is ours alone and no reference into it outlives `self`.
-        unsafe { libc::munmap(self.0.as_ptr().cast(), LEN) };
-    }
+/// The mark of this process, 0 in a child that has not made one; `None` where there are no marks.
+pub fn read() -> Option<u32> {
+    // SAFETY: NULL, or a number in `ROOM`.
+    unsafe { MARK.load(Ordering::Relaxed).as_ref() }.map(|mark| mark.load(Ordering::Relaxed))
 }
-
-// SAFETY: the page is owned by this value and only ever accessed through an atomic.
-unsafe impl Send for Page {}
-// SAFETY: as above; shared access is by atomic operations.
-unsafe impl Sync for Page {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn mapped(address: usize) -> bool {
-        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-        maps.lines().any(|line| {
-            let (start, end) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
-            let bound = |text| usize::from_str_radix(text, 16).unwrap();
-            (bound(start)..bound(end)).contains(&address)
-        })
-    }
-
     #[test]
-    fn the_page_is_marked_while_it_lives_and_unmapped_afterwards() {
-        let Some(page) = Page::new().unwrap() else { return };
-        assert!(!page.is_wiped());
-        let address = page.0.as_ptr() as usize;
-        assert!(mapped(address));
-        // Other tests map memory at the same time and may be given the freed address, hence several tries.
-        let freed = (0..20).any(|_| {
-            let page = Page::new().unwrap().unwrap();
-            let address = page.0.as_ptr() as usize;
-            drop(page);
-            !mapped(address)
-        });
-        assert!(freed);
+    fn the_mark_stays_and_is_read() {
+        let Some(mark) = make() else { return };
+        assert_ne!(mark, 0);
+        assert_eq!((make(), read()), (Some(mark), Some(mark)));
     }
 }

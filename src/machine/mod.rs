@@ -32,6 +32,14 @@ mod image;
 mod image;
 /// Whether another process has ended.
 mod process;
+/// What a poll loop of the host watches, on Unix systems.
+#[cfg(unix)]
+#[path = "readiness_unix.rs"]
+mod readiness;
+/// What a poll loop of the host watches, on Windows.
+#[cfg(windows)]
+#[path = "readiness_windows.rs"]
+mod readiness;
 /// Ties a secret to the user's account, where the operating system offers that without asking the user.
 #[cfg(windows)]
 #[path = "seal_windows.rs"]
@@ -50,5 +58,6 @@ pub use fork::ForkGuard;
 pub use id::{Identity, IdentityError, Refusal, Refused, identify};
 pub use image::pin_image;
 pub use process::Process;
+pub use readiness::Readiness;
 pub use signals::without_signals;
 pub use waker::Waker;

@@ -30,8 +30,12 @@ struct Line {
 
 #[derive(Default)]
 struct State {
+    /// Nothing is called yet.
+    held: bool,
     /// There is something to call for.
     rung: bool,
+    /// The function has not returned.
+    calling: bool,
     /// Nothing is called any more.
     silenced: bool,
     /// The thread that calls, until its very end.
@@ -40,10 +44,17 @@ struct State {
 }
 
 impl Waker {
-    /// Starts nothing yet.
+    /// Calls nothing before [`begin`](Self::begin).
     #[must_use]
     pub fn new(call: Function) -> Self {
-        Self { line: Arc::new(Line { call, state: Mutex::default(), changed: Condvar::new() }) }
+        let state = Mutex::new(State { held: true, ..State::default() });
+        Self { line: Arc::new(Line { call, state, changed: Condvar::new() }) }
+    }
+
+    /// Calls from now on, at once where it was rung before.
+    pub fn begin(&self) {
+        self.line.state().held = false;
+        self.ring_again();
     }
 
     /// Has the function called soon; a call that has not begun yet will do. Any thread, never waits for the function.
@@ -62,8 +73,8 @@ impl Waker {
     }
 
     /// Lets no call begin from now on, and waits until a running one has returned or its thread has ended, up to
-    /// `deadline`; not at all when it is asked by that call itself.
-    pub fn silence(&self, deadline: Instant) {
+    /// `deadline`; not at all when it is asked by that call itself. False when one is still running.
+    pub fn silence(&self, deadline: Instant) -> bool {
         let mut state = self.line.state();
         state.silenced = true;
         self.line.changed.notify_all();
@@ -77,6 +88,7 @@ impl Waker {
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let (thread, ended) = (state.thread.take(), !state.alive);
+        let quiet = ended || !state.calling;
         drop(state);
         match thread {
             // What is left of it takes no time.
@@ -84,12 +96,13 @@ impl Waker {
             Some(thread) => thread.leave(),
             None => {}
         }
+        quiet
     }
 }
 
 impl Drop for Waker {
     fn drop(&mut self) {
-        self.silence(Instant::now());
+        let _ = self.silence(Instant::now());
     }
 }
 
@@ -100,7 +113,7 @@ impl Line {
 
     /// Sees to it that there is a thread, and that it looks.
     fn attend(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        if state.alive || state.silenced {
+        if state.alive || state.silenced || state.held {
             self.changed.notify_all();
             return;
         }
@@ -118,11 +131,13 @@ impl Line {
     /// Waits until there is something to call for; false when there never will be.
     fn is_wanted(&self) -> bool {
         let mut state = self.state();
+        state.calling = false;
         loop {
             if state.silenced {
                 return false;
             }
             if std::mem::take(&mut state.rung) {
+                state.calling = true;
                 return true;
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -136,7 +151,7 @@ struct Held(Arc<Line>);
 impl Drop for Held {
     fn drop(&mut self) {
         let mut state = self.0.state();
-        state.alive = false;
+        (state.alive, state.calling) = (false, false);
         if state.rung {
             // It was ended between a ring and the call.
             self.0.attend(state);
@@ -193,6 +208,7 @@ mod tests {
             counter.fetch_add(1, Ordering::SeqCst);
             then();
         }));
+        waker.begin();
         (waker, count)
     }
 
@@ -203,7 +219,7 @@ mod tests {
             waker.ring();
             until(|| count.load(Ordering::SeqCst) >= number);
         }
-        waker.silence(Instant::now() + Duration::from_secs(60));
+        assert!(waker.silence(Instant::now() + Duration::from_secs(60)));
         waker.ring();
         assert!(!waker.line.state().alive && waker.line.state().thread.is_none());
         assert_eq!(count.load(Ordering::SeqCst), 20);
@@ -218,7 +234,7 @@ mod tests {
             waker.ring();
             until(|| count.load(Ordering::SeqCst) >= number);
         }
-        waker.silence(Instant::now() + Duration::from_secs(60));
+        assert!(waker.silence(Instant::now() + Duration::from_secs(60)));
         assert!(!waker.line.state().alive);
         until(|| Arc::strong_count(&waker.line) == 1);
     }
@@ -235,7 +251,7 @@ mod tests {
         waker.ring();
         until(|| INSIDE.load(Ordering::SeqCst));
         let begin = Instant::now();
-        waker.silence(begin + Duration::from_millis(50));
+        assert!(!waker.silence(begin + Duration::from_millis(50)));
         assert!(begin.elapsed() >= Duration::from_millis(50) && INSIDE.load(Ordering::SeqCst));
         GO.store(true, Ordering::SeqCst);
         until(|| Arc::strong_count(&waker.line) == 1);
@@ -247,7 +263,7 @@ mod tests {
         });
         waker.ring();
         until(|| INSIDE.load(Ordering::SeqCst));
-        waker.silence(Instant::now() + Duration::from_secs(60));
+        assert!(waker.silence(Instant::now() + Duration::from_secs(60)));
         assert!(!INSIDE.load(Ordering::SeqCst));
     }
 
@@ -258,7 +274,7 @@ mod tests {
         let (waker, _) = counting(|| {
             let waker = WAKER.lock().unwrap().take();
             if let Some(waker) = waker {
-                waker.silence(Instant::now() + Duration::from_secs(3600));
+                assert!(!waker.silence(Instant::now() + Duration::from_secs(3600)), "it is running itself");
                 drop(waker);
                 DONE.store(true, Ordering::SeqCst);
             }

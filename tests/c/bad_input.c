@@ -40,7 +40,7 @@ static void library_functions(void)
     size_t needed = 0;
     REQUIRE(seatlock_version()[0] != '\0');
     REQUIRE(seatlock_abi_version() == SEATLOCK_ABI_VERSION);
-    int32_t numbers[] = {INT32_MIN, -71, -1, 4, 10, 70, INT32_MAX};
+    int32_t numbers[] = {INT32_MIN, -71, -1, 8, 10, 70, INT32_MAX};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         REQUIRE(strcmp(seatlock_code_name(numbers[i]), "unknown") == 0);
         REQUIRE(seatlock_code_text(numbers[i]) != NULL && seatlock_code_remedy(numbers[i]) != NULL);
@@ -161,10 +161,13 @@ static void without_client(void)
 {
     seatlock_status status = SEATLOCK_STATUS_INIT;
     seatlock_event event = SEATLOCK_EVENT_INIT;
+    seatlock_entitlement entitlement = SEATLOCK_ENTITLEMENT_INIT;
+    intptr_t watched = 77;
     uint64_t operation = 77;
     char text[64];
     EXPECT(seatlock_client_text(NULL, SEATLOCK_TEXT_SEAT, text, sizeof text, NULL), NULL_POINTER);
-    EXPECT(seatlock_client_has_entitlement(NULL, "cad"), NULL_POINTER);
+    EXPECT(seatlock_client_entitlement(NULL, "cad", &entitlement), NULL_POINTER);
+    EXPECT(seatlock_client_event_handle(NULL, &watched, &detail), NULL_POINTER);
     EXPECT(seatlock_client_activate(NULL, TOKEN, 1, &operation, &detail), NULL_POINTER);
     EXPECT(seatlock_client_ping(NULL, 1, &operation, &detail), NULL_POINTER);
     EXPECT(seatlock_client_release(NULL, &operation, &detail), NULL_POINTER);
@@ -175,7 +178,7 @@ static void without_client(void)
     EXPECT(seatlock_client_wait(NULL, 1, 0, &event), NULL_POINTER);
     EXPECT(seatlock_client_status(NULL, &status), NULL_POINTER);
     EXPECT(seatlock_client_close(NULL, 0), NONE);
-    REQUIRE(operation == 77);
+    REQUIRE(operation == 77 && watched == 77);
 }
 
 static void operations(seatlock_client *c)
@@ -211,9 +214,6 @@ static void operations(seatlock_client *c)
     EXPECT(seatlock_client_allow_network(c, 2, &detail), INVALID);
     EXPECT(seatlock_client_allow_network(c, 0, NULL), NONE);
     EXPECT(seatlock_client_allow_network(c, 1, NULL), NONE);
-    EXPECT(seatlock_client_has_entitlement(c, NULL), NULL_POINTER);
-    EXPECT(seatlock_client_has_entitlement(c, NOT_UTF8), BAD_TEXT);
-    EXPECT(seatlock_client_has_entitlement(c, "cad"), SEATLOCK_NOTHING);
     REQUIRE(operation == 77);
 }
 
@@ -223,17 +223,67 @@ static void reading(seatlock_client *c)
     size_t needed = 0;
     seatlock_event event = SEATLOCK_EVENT_INIT;
     EXPECT(seatlock_client_text(c, 0, text, sizeof text, NULL), INVALID);
-    EXPECT(seatlock_client_text(c, 10, text, sizeof text, NULL), INVALID);
+    EXPECT(seatlock_client_text(c, 11, text, sizeof text, NULL), INVALID);
     EXPECT(seatlock_client_text(c, UINT32_MAX, text, sizeof text, NULL), INVALID);
     EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_MACHINE_ID, NULL, 64, NULL), NULL_POINTER);
     EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_MACHINE_ID, text, 46, &needed), SEATLOCK_ERROR_BUFFER_TOO_SMALL);
     REQUIRE(needed == 47 && strcmp(text, "untouched") == 0);
-    EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_PLAN, text, sizeof text, &needed), SEATLOCK_NOTHING);
+    EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_PLAN, text, sizeof text, &needed), SEATLOCK_NO_VALUE);
     EXPECT(seatlock_client_next_event(c, 0, NULL), NULL_POINTER);
-    EXPECT(seatlock_client_wait(c, 1, 0, NULL), NULL_POINTER);
+    EXPECT(seatlock_client_wait(c, 1, 0, NULL), SEATLOCK_ERROR_UNKNOWN_OPERATION);
     EXPECT(seatlock_client_wait(c, 0, 0, &event), SEATLOCK_ERROR_UNKNOWN_OPERATION);
     EXPECT(seatlock_client_wait(c, UINT64_MAX, 0, &event), SEATLOCK_ERROR_UNKNOWN_OPERATION);
     EXPECT(seatlock_client_status(c, NULL), NULL_POINTER);
+    EXPECT(seatlock_client_event_handle(c, NULL, &detail), NULL_POINTER);
+    EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_EVENT, text, sizeof text, &needed), SEATLOCK_NO_VALUE);
+}
+
+/* Locked, so nothing is included, whatever was there before. */
+static void entitlements(seatlock_client *c)
+{
+    seatlock_entitlement entitlement = SEATLOCK_ENTITLEMENT_INIT;
+    EXPECT(seatlock_client_entitlement(c, NULL, &entitlement), NULL_POINTER);
+    EXPECT(seatlock_client_entitlement(c, NOT_UTF8, &entitlement), BAD_TEXT);
+    EXPECT(seatlock_client_entitlement(c, "cad", NULL), NULL_POINTER);
+    REQUIRE(entitlement.included == 0);
+    entitlement.included = 77;
+    EXPECT(seatlock_client_entitlement(c, "cad", &entitlement), NONE);
+    REQUIRE(entitlement.included == 0 && entitlement.struct_size == sizeof entitlement);
+    EXPECT(seatlock_client_entitlement(c, "", &entitlement), NONE);
+    entitlement.struct_size = 4;
+    EXPECT(seatlock_client_entitlement(c, "cad", &entitlement), BAD_SIZE);
+}
+
+/* A path that is longer than an event's message is told whole on request. */
+static void long_texts(seatlock_client *c)
+{
+    static char path[2000], message[4096];
+    seatlock_event event = SEATLOCK_EVENT_INIT;
+    uint64_t operation = 0;
+    size_t needed = 0;
+    memset(path, 'x', sizeof path - 1);
+    path[0] = '/';
+    EXPECT(seatlock_client_import_file(c, path, &operation, &detail), NONE);
+    EXPECT(seatlock_client_wait(c, operation, 60000, &event), SEATLOCK_ERROR_FILE_UNUSABLE);
+    REQUIRE(event.operation == operation && strlen(event.message) == sizeof event.message - 1);
+    EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_EVENT, message, sizeof message, &needed), NONE);
+    REQUIRE(needed > sizeof path && strlen(message) == needed - 1 && strstr(message, path) != NULL);
+    REQUIRE(strncmp(message, event.message, sizeof event.message - 1) == 0);
+}
+
+/* What was a client once, and what never was one. */
+static void no_client(seatlock_client *closed)
+{
+    seatlock_client *others[] = {closed, (seatlock_client *)(intptr_t)1, (seatlock_client *)(intptr_t)-1,
+                                 (seatlock_client *)(intptr_t)&failures};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        seatlock_status status = SEATLOCK_STATUS_INIT;
+        seatlock_event event = SEATLOCK_EVENT_INIT;
+        EXPECT(seatlock_client_status(others[i], &status), SEATLOCK_ERROR_CLOSED);
+        EXPECT(seatlock_client_next_event(others[i], UINT32_MAX, &event), SEATLOCK_ERROR_CLOSED);
+        EXPECT(seatlock_client_ping(others[i], SEATLOCK_INTENT_RENEW, NULL, &detail), SEATLOCK_ERROR_CLOSED);
+        EXPECT(seatlock_client_close(others[i], 0), SEATLOCK_ERROR_CLOSED);
+    }
 }
 
 static void status_sizes(seatlock_client *c)
@@ -274,7 +324,10 @@ int main(int argc, char **argv)
     operations(client);
     reading(client);
     status_sizes(client);
-    EXPECT(seatlock_client_close(client, 2000), NONE);
+    entitlements(client);
+    long_texts(client);
+    EXPECT(seatlock_client_close(client, 20000), NONE);
+    no_client(client);
     printf("%d wrong\n", failures);
     return failures == 0 ? 0 : 1;
 }

@@ -82,10 +82,8 @@ static struct guest enter(const char *path, const char *product, const char *fol
 
 static void use(struct guest *guest) {
     uint64_t operation = 0;
-    seatlock_event event = SEATLOCK_EVENT_INIT;
     REQUIRE(CALL(guest, seatlock_client_activate)(guest->client, TOKEN, SEATLOCK_CONSENT_TERMS, &operation, NULL) == SEATLOCK_OK);
-    REQUIRE(CALL(guest, seatlock_client_wait)(guest->client, operation, 30000, &event) == SEATLOCK_OK);
-    REQUIRE(event.code == SEATLOCK_ERROR_UNREACHABLE);
+    REQUIRE(CALL(guest, seatlock_client_wait)(guest->client, operation, 30000, NULL) == SEATLOCK_ERROR_UNREACHABLE);
     /* Errors on purpose, which a careless library would print. */
     REQUIRE(CALL(guest, seatlock_client_activate)(guest->client, "nonsense", 0, NULL, NULL) == SEATLOCK_ERROR_TOKEN_MALFORMED);
 }

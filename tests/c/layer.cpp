@@ -76,7 +76,26 @@ void with_client(const std::string &folder) {
     for (int turns = 0; *woken == 0 && turns < 200; turns++)
         std::this_thread::sleep_for(std::chrono::milliseconds{100});
     check(*woken > 0, "the callable was called");
+    auto failed = client.wait(client.ping(seatlock::intent::renew).value_or(0), std::chrono::seconds{20});
+    check(failed.error().code == seatlock::code::no_token, "what failed is a failure");
+    check(!failed.error().message.empty(), "in words");
+    auto quiet = client.wait(client.ping(seatlock::intent::launch).value_or(0), std::chrono::seconds{20});
+    check(quiet && quiet->code == seatlock::code::not_activated, "a launch before a token is none");
+    std::string path = "/" + std::string(1000, 'x');
+    auto far = client.wait(client.import_file(path).value_or(0), std::chrono::seconds{20});
+    check(far.error().message.find(path) != std::string::npos, "long messages are whole");
+    check(!client.has_entitlement("cad"), "nothing is included while it is locked");
+    check(client.event_handle().value_or(-1) >= 0, "there is something to watch");
+    while (client.next_event().value_or(std::nullopt))
+        continue;
+    seatlock::code told = seatlock::code::ok;
+    std::thread sleeper([&] { told = client.next_event(std::chrono::hours{1}).error().code; });
+    std::this_thread::sleep_for(std::chrono::milliseconds{50});
     check(client.close(std::chrono::seconds{20}) == seatlock::code::ok, "closed");
+    sleeper.join();
+    check(told == seatlock::code::closed, "who sleeps in it is told");
+    check(client.close() == seatlock::code::closed, "a second time is noticed");
+    check(client.status().reason == seatlock::code::closed, "and every later call");
     check(woken.use_count() == 1, "and lets go of the callable");
 }
 

@@ -18,7 +18,6 @@ int plugin_life(const char *folder)
     seatlock_client *client = NULL;
     seatlock_status status = SEATLOCK_STATUS_INIT;
     uint64_t operation = 0;
-    seatlock_event event = SEATLOCK_EVENT_INIT;
     int32_t failed = 0;
     failed |= seatlock_options_new(&options);
     failed |= seatlock_options_set_product(options, "com.example.bridge", NULL);
@@ -29,8 +28,8 @@ int plugin_life(const char *folder)
     failed |= seatlock_client_open(options, &client, NULL);
     failed |= seatlock_client_status(client, &status);
     failed |= seatlock_client_preflight(client, "sit_8uVq2ZtYw0LkSx7RmBnD4cJhPf3GaE1pDYNs", &operation, NULL);
-    failed |= seatlock_client_wait(client, operation, 60000, &event);
+    failed |= seatlock_client_wait(client, operation, 60000, NULL) != SEATLOCK_ERROR_UNREACHABLE;
     failed |= seatlock_client_close(client, 20000);
     seatlock_options_free(options);
-    return failed != 0 || status.state != SEATLOCK_STATE_LOCKED || event.code != SEATLOCK_ERROR_UNREACHABLE;
+    return failed != 0 || status.state != SEATLOCK_STATE_LOCKED;
 }

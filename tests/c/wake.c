@@ -18,6 +18,7 @@ typedef struct host {
     enum { EXIT, CANCEL, RETURN } how;
     /* How long the function takes before it ends its thread. */
     long pause_ms;
+    seatlock_client *client;
     atomic_int begun;
 } host;
 
@@ -34,9 +35,11 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void wake(void *context)
+static void SEATLOCK_CALL wake(seatlock_client *client, void *context)
 {
     host *called = context;
+    /* It never comes before the client is known. */
+    REQUIRE(client != NULL && client == called->client);
     atomic_fetch_add(&called->begun, 1);
     if (called->pause_ms > 0)
         pause_ms(called->pause_ms);
@@ -51,7 +54,7 @@ static void wake(void *context)
 static seatlock_client *open_client(host *context, const char *folder)
 {
     seatlock_options *options = NULL;
-    seatlock_client *client = NULL;
+    context->client = NULL;
     REQUIRE(seatlock_options_new(&options) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_product(options, PRODUCT, NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_server(options, NOBODY, NULL) == SEATLOCK_OK);
@@ -59,9 +62,9 @@ static seatlock_client *open_client(host *context, const char *folder)
     REQUIRE(seatlock_options_add_root_key(options, ROOT_KEY, NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_state_folder(options, folder, NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_wake(options, wake, context, NULL) == SEATLOCK_OK);
-    REQUIRE(seatlock_client_open(options, &client, NULL) == SEATLOCK_OK);
+    REQUIRE(seatlock_client_open(options, &context->client, NULL) == SEATLOCK_OK);
     seatlock_options_free(options);
-    return client;
+    return context->client;
 }
 
 /* Something that ends with an event. */
@@ -98,7 +101,7 @@ static void goes_on(host *called, const char *folder)
         atomic_store(&called->begun, 0);
         for (int count = 1; count <= OPERATIONS; count++) {
             seatlock_event event = SEATLOCK_EVENT_INIT;
-            REQUIRE(seatlock_client_wait(client, begin(client), 60000, &event) == SEATLOCK_OK);
+            REQUIRE(seatlock_client_wait(client, begin(client), 60000, &event) == SEATLOCK_ERROR_UNREACHABLE);
             REQUIRE(event.code == SEATLOCK_ERROR_UNREACHABLE);
             until_begun(called, count);
         }
@@ -127,6 +130,24 @@ static void closes_meanwhile(host *called, const char *folder)
     called->pause_ms = 0;
 }
 
+/* Closing says so when the wake function has not returned. */
+static void closes_too_early(host *called, const char *folder)
+{
+    long threads = entries("/proc/self/task");
+    seatlock_client *client = open_client(called, folder);
+    called->pause_ms = 500;
+    atomic_store(&called->begun, 0);
+    begin(client);
+    until_begun(called, 1);
+    REQUIRE(seatlock_client_close(client, 50) == SEATLOCK_STILL_RUNNING);
+    REQUIRE(seatlock_client_close(client, 0) == SEATLOCK_ERROR_CLOSED);
+    REQUIRE(threads_in_the_end(threads) == threads);
+    called->pause_ms = 0;
+    client = open_client(called, folder);
+    REQUIRE(seatlock_client_close(client, 0) == SEATLOCK_OK);
+    REQUIRE(threads_in_the_end(threads) == threads);
+}
+
 int main(int argc, char **argv)
 {
     static host called;
@@ -134,6 +155,7 @@ int main(int argc, char **argv)
     called.how = strcmp(argv[1], "exit") == 0 ? EXIT : strcmp(argv[1], "cancel") == 0 ? CANCEL : RETURN;
     goes_on(&called, argv[2]);
     closes_meanwhile(&called, argv[2]);
+    closes_too_early(&called, argv[2]);
     printf("%s: %d clients with %d events each, and %d closed in mid-call\n", argv[1], CLIENTS, OPERATIONS, CLIENTS);
     return 0;
 }

@@ -10,7 +10,7 @@ fn play(name: &str) -> String {
     let source = repository().join("tests/c").join(format!("{name}.c"));
     let link = c::link_with(&build::shared_library(false).unwrap()).unwrap();
     let flags: Vec<&str> =
-        c::C_WARNINGS.iter().copied().chain(["-g"]).chain(link.iter().map(String::as_str)).collect();
+        c::C_WARNINGS.iter().copied().chain(["-g", "-pthread"]).chain(link.iter().map(String::as_str)).collect();
     c::compile(&[&source], &[&repository().join("include")], &program, &flags).unwrap();
     // The variable would come before what the program sets.
     let mut command = Command::new(program);
@@ -28,6 +28,11 @@ fn every_bad_argument_has_its_code() {
     assert!(said.ends_with("\n0 wrong\n"));
     let calls = said.lines().filter(|line| line.starts_with("ok")).count();
     assert!(calls > 100, "only {calls} calls were made");
+}
+
+#[test]
+fn a_poll_loop_can_watch_a_client() {
+    println!("{}", play("poll"));
 }
 
 #[test]

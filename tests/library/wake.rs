@@ -38,6 +38,11 @@ fn a_host_thread_that_is_cancelled_inside_wake_harms_nobody() {
 }
 
 #[test]
+fn a_client_may_be_closed_under_32_threads() {
+    println!("{}", play("closing", "50"));
+}
+
+#[test]
 fn no_handler_of_the_host_runs_on_a_thread_of_the_library() {
     println!("{}", play("signals", "200"));
 }

@@ -11,12 +11,12 @@ import time
 # Hosts put arguments of their own before.
 library, folder, milliseconds = sys.argv[-3:]
 seatlock = ctypes.CDLL(library)
-Wake = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+Wake = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 count = 0
 
 
 @Wake
-def wake(_):
+def wake(_client, _context):
     global count
     count += 1
 

@@ -191,7 +191,7 @@ fn a_refused_access_token_is_renewed_once() {
 fn a_person_signs_in_once_and_later_launches_are_quiet() {
     let scene = Scene::new("person");
     let client = scene.person();
-    assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::SignInRequired);
+    assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::NotActivated);
     let operation = client.sign_in_browser(AGREED, false, None).unwrap();
     let page = page_of(&client);
     assert!(page.contains("code_challenge_method=S256") && page.contains("state="), "{page}");

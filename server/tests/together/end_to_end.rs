@@ -105,7 +105,7 @@ fn one_seat_serves_one_computer_until_it_is_released() {
     let leases =
         here.files().into_values().filter(|bytes| String::from_utf8_lossy(bytes).contains("\"lease\""));
     assert_eq!(leases.count(), 0, "nor is the lease left in the previous generation");
-    assert_eq!(end_of(&first, first.ping(Intent::Launch)).code, Code::NoToken);
+    assert_eq!(end_of(&first, first.ping(Intent::Launch)).code, Code::NotActivated);
     assert_eq!(end_of(&second, second.activate(&seat.token, AGREED)).code, Code::Ok);
 
     let again = end_of(&second, second.release());
@@ -321,7 +321,7 @@ fn what_one_process_does_the_others_take_over() {
 
     // Forgotten in one process is forgotten in all, and nothing is written again.
     assert_eq!(end_of(&second, second.forget()).code, Code::Ok);
-    assert_eq!(end_of(&first, first.ping(Intent::Launch)).code, Code::NoToken);
+    assert_eq!(end_of(&first, first.ping(Intent::Launch)).code, Code::NotActivated);
     assert_eq!(standing(&first), locked(Code::NoToken));
     drop((first, second));
     assert!(computer.stored_token().is_none() && computer.stored_lease().is_none());

@@ -78,10 +78,6 @@ impl Worker {
 
     /// Sees to it that the credential in use can be shown to the server.
     pub(super) async fn prepare(&mut self) -> Result<(), Trouble> {
-        if !self.keeper.credential().is_some_and(Credential::is_a_token) {
-            // Somebody may have signed in meanwhile, in another process.
-            self.keeper.refresh();
-        }
         match self.keeper.credential().cloned() {
             Some(Credential::Token(_)) | None => Ok(()),
             Some(signed_in) => self.sign_in_again(&signed_in).await,

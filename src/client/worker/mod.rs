@@ -238,8 +238,9 @@ impl Worker {
     }
 
     async fn work(&mut self, work: Work) -> Outcome {
-        // Whoever takes the turn looks then.
-        if !matches!(work, Work::Activate { .. } | Work::Ping(Intent::Launch)) {
+        // With a token the one that takes the turn looks then.
+        let looks_later = matches!(work, Work::Activate { .. } | Work::Ping(Intent::Launch));
+        if !(looks_later && self.keeper.credential().is_some_and(Credential::is_a_token)) {
             self.keeper.refresh();
         }
         match work {
@@ -366,6 +367,9 @@ impl Worker {
     async fn ping(&mut self, intent: Intent) -> Outcome {
         if intent == Intent::Renew && !self.is_due() {
             return Outcome::of(self.standing_code());
+        }
+        if intent == Intent::Launch && self.keeper.credential().is_none() {
+            return Outcome::of(Code::NotActivated); // a host that starts has asked for nothing yet
         }
         if let Err(trouble) = self.prepare().await {
             return self.unprepared(SeatCall::Ping, trouble);

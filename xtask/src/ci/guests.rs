@@ -109,6 +109,34 @@ pub fn python_exit() -> Result<String> {
     Ok(format!("{ENDS} hosts ended by themselves"))
 }
 
+/// A host in Python that watches a client's descriptor from its own loop.
+pub fn python_loop() -> Result<String> {
+    let folder = tempfile::tempdir()?;
+    let mut host = without_settings(Path::new("python3"));
+    host.arg(repository().join("tests/python/loop.py"));
+    host.args([build::shared_library(false)?, folder.path().join("state")]);
+    Ok(run::output(&mut host)?.trim().to_owned())
+}
+
+/// How often a client is closed under 32 threads, by itself and with the compiler's checks for memory.
+const CLOSINGS: &str = "1000";
+
+/// 32 threads in every call while one closes the client.
+pub fn closing() -> Result<String> {
+    let mut said = String::new();
+    for checked in [None, Some("-fsanitize=address,undefined")] {
+        let folder = tempfile::tempdir()?;
+        let program = folder.path().join("closing");
+        let link = c::link_with(&build::shared_library(false)?)?;
+        let flags = c::C_WARNINGS.iter().copied().chain(["-g", "-pthread"]).chain(checked);
+        let flags: Vec<&str> = flags.chain(link.iter().map(String::as_str)).collect();
+        let source = repository().join("tests/c/closing.c");
+        c::compile(&[&source], &[&repository().join("include")], &program, &flags)?;
+        said = run::output(without_settings(&program).arg(CLOSINGS).arg(folder.path().join("state")))?;
+    }
+    Ok(said.trim().to_owned())
+}
+
 /// The settings of whoever runs this would come before what the program sets.
 fn without_settings(program: &Path) -> Command {
     let mut command = Command::new(program);

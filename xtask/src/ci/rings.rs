@@ -193,6 +193,7 @@ pub const RINGS: &[Ring] = &[
         steps: &[
             step("valgrind", valgrind::lifecycle).needs(&[tools::VALGRIND]).after(&[PROGRAMS]),
             step("sanitizers", consumers::sanitizers).needs(&[tools::GCC]).after(&[PROGRAMS]).processors(0),
+            step("closing", guests::closing).needs(&[tools::GCC]).after(&[PROGRAMS]).processors(2),
             step("core-dump", secrets::memory)
                 .needs(&[tools::GCORE])
                 .after(&[PROGRAMS, RELEASE])
@@ -213,6 +214,7 @@ pub const RINGS: &[Ring] = &[
             step("forked-loop", guests::forked_loop).needs(&[tools::GXX]).after(&[PROGRAMS]),
             step("cxx-layer", guests::cxx_layer).needs(&[tools::GXX]).after(&[PROGRAMS]),
             step("python-exit", guests::python_exit).needs(&[tools::PYTHON]).after(&[PROGRAMS]),
+            step("python-loop", guests::python_loop).needs(&[tools::PYTHON]).after(&[PROGRAMS]),
             step("headers", headers::standards).needs(COMPILERS),
             step("examples", headers::examples).needs(COMPILERS),
             step("symbols", symbols::exports).needs(&[tools::NM]).after(&[RELEASE]),
