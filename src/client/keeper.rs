@@ -272,11 +272,12 @@ impl Keeper {
     ) -> (Change<Record>, Result<Option<State>, StoreError>) {
         let lost = matches!(loaded, Loaded::Corrupt { .. });
         let stored = loaded.usable();
-        let overtaken = match stored.as_ref().map(|record| remembered(folder, record)) {
+        let there = stored.as_ref().map_or(Ok(None), |record| remembered(folder, record));
+        let overtaken = match &there {
             _ if self.credential.is_none() || self.token == TokenOnDisk::Submitted || lost => false,
-            Some(Ok(Some(other))) => !self.acts_as(&other),
-            Some(Ok(None)) | None => !self.provisioned,
-            Some(Err(_)) => false,
+            Ok(Some(other)) => !self.acts_as(other),
+            Ok(None) => !self.provisioned,
+            Err(_) => false,
         };
         if overtaken {
             return (Change::Nothing, Ok(None));
@@ -301,10 +302,16 @@ impl Keeper {
             }
             _ => {}
         }
-        // The generation before a verdict holds the lease that it took away.
+        // What was before holds the lease that a verdict took away, or a token that is not to come back.
         let ends = matches!(merged.license, License::Dropped(_) | License::HandedBack(_));
-        // What the token on disk was is worth nothing, or nobody's to keep.
-        let only = ends || self.token != TokenOnDisk::Stays;
+        let only = ends
+            || match self.token {
+                TokenOnDisk::Stays => false,
+                TokenOnDisk::Submitted => {
+                    there.is_ok_and(|there| there.is_some() && there != self.credential)
+                }
+                TokenOnDisk::Rotated | TokenOnDisk::Goes => true,
+            };
         (if only { Change::Only(record) } else { Change::Next(record) }, Ok(Some(merged)))
     }
 

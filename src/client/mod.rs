@@ -100,13 +100,13 @@ pub enum Text {
     Event,
 }
 
-/// Derives this computer's machine id for `product`; `supplied`, or `SEATLOCK_MACHINE_ID` before it, takes the place
+/// Derives this computer's machine id for `product`, or for the family that it belongs to; `supplied`, or `SEATLOCK_MACHINE_ID` before it, takes the place
 /// of the operating system's identifier. Any thread; no client, file of ours or network is involved.
 ///
 /// # Errors
 /// [`Code::MachineIdUnavailable`], [`Code::InvalidArgument`].
 pub fn machine_identity(product: &str, supplied: Option<&str>) -> Result<Identity, Failure> {
-    let product = options::check_product(product)?;
+    let product = options::check_name("the product", product)?;
     Ok(machine::identify(product, environment::machine_id(supplied)?.as_deref())?)
 }
 
@@ -139,7 +139,7 @@ impl Client {
     fn open_quiet(options: &Options) -> Result<Self, Failure> {
         let provision = Provision::read(options.account_folder.as_deref())?;
         let required = options.required(provision.server.as_ref())?;
-        let identity = machine_identity(&required.product, options.machine_id.as_deref())?;
+        let identity = machine_identity(&required.family, options.machine_id.as_deref())?;
         // Without the pin, unloading the library would pull code away under threads that have run it.
         machine::pin_image().map_err(|error| refused(&error))?;
         let reservation = Reservation::take()?;
@@ -149,7 +149,7 @@ impl Client {
         let seal = Seal { protect: machine::seal::protect, unprotect: machine::seal::unprotect };
         let root =
             environment::state_folder(options.state_folder.clone())?.or_else(|| Folder::default_root().ok());
-        let folder = root.map(|root| Folder::new(&root, &required.product, &identity.id, seal));
+        let folder = root.map(|root| Folder::new(&root, &required.family, &identity.id, seal));
         let state_folder = folder.as_ref().map(|folder| folder.path().display().to_string());
 
         let rules = Rules { trust: required.trust, machine: identity.id.clone() };

@@ -69,8 +69,8 @@ pub extern "C" fn seatlock_code_remedy(code: seatlock_result) -> *const c_char {
     static_text(code, |texts| &texts.remedy)
 }
 
-/// Derives this computer's machine id for `product` ("m1_" and 43 characters) without a client,
-/// file or network.
+/// Derives this computer's machine id for `product`, or for the family that it belongs to ("m1_" and
+/// 43 characters), without a client, file or network.
 ///
 /// `supplied` may be NULL; otherwise it is used in place of the operating system's identifier, as
 /// `seatlock_options_set_machine_id` would. The environment variable SEATLOCK_MACHINE_ID comes

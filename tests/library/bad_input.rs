@@ -9,8 +9,12 @@ fn play(name: &str) -> String {
     let program = folder.path().join(name);
     let source = repository().join("tests/c").join(format!("{name}.c"));
     let link = c::link_with(&build::shared_library(false).unwrap()).unwrap();
-    let flags: Vec<&str> =
-        c::C_WARNINGS.iter().copied().chain(["-g", "-pthread"]).chain(link.iter().map(String::as_str)).collect();
+    let flags: Vec<&str> = c::C_WARNINGS
+        .iter()
+        .copied()
+        .chain(["-g", "-pthread"])
+        .chain(link.iter().map(String::as_str))
+        .collect();
     c::compile(&[&source], &[&repository().join("include")], &program, &flags).unwrap();
     // The variable would come before what the program sets.
     let mut command = Command::new(program);

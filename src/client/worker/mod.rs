@@ -377,6 +377,7 @@ impl Worker {
         let turn = self.turn(true).await;
         match intent {
             _ if matches!(turn, Waited::Answered) => Outcome::of(self.standing_code()),
+            Intent::Launch if self.keeper.credential().is_none() => Outcome::of(Code::NotActivated),
             Intent::Renew if !self.is_due() => Outcome::of(self.standing_code()),
             Intent::Launch if self.keeper.has_unused_token() => {
                 self.with_credential(SeatCall::Activate, Intent::Launch).await
