@@ -4,7 +4,7 @@
 mod support;
 
 use anyhow::{Result, ensure};
-use seatlock::license::{Binding, LockState, Record, State, Terms, Trust};
+use seatlock::license::{Binding, LockState, Record, Rules, State, Terms, Trust};
 use seatlock::machine::{clock::Clock, seal};
 use seatlock::protocol::PublicKey;
 use seatlock::store::{Folder, Loaded, Seal};
@@ -23,7 +23,7 @@ const CALLS: u32 = 20;
 struct Checked {
     host: Host,
     folder: Folder,
-    trust: Trust,
+    rules: Rules,
     binding: Binding,
 }
 
@@ -41,7 +41,8 @@ impl Checked {
         let folder = Folder::new(&computer.state_folder(), &product, &identity.id, seal);
         let issuer = computer.server.issuer().to_owned();
         let trust = Trust { issuer, product, root_keys, lease_keys };
-        Ok(Self { host, folder, trust, binding: Binding { machine: identity.id, token: None } })
+        let rules = Rules { trust, machine: identity.id.clone(), released: None };
+        Ok(Self { host, folder, rules, binding: Binding { machine: identity.id, token: None } })
     }
 
     /// What `seatlock_client_open` does with the file, and `seatlock_client_status` with the result.
@@ -49,9 +50,9 @@ impl Checked {
         let Loaded::Current(record) = self.read()? else { anyhow::bail!("no state") };
         let token = record.token.as_ref().map(|sealed| self.folder.unseal(sealed)).transpose()?;
         let binding = Binding { token: token.and_then(|token| token.hash()), ..self.binding.clone() };
-        let state = State::from_record(record, &self.trust, &binding);
+        let state = State::from_record(record, &self.rules.trust, &binding);
         let reading = Clock::default().read();
-        let terms = Terms::of(&state, reading);
+        let terms = Terms::of(&state, &self.rules, reading);
         let standing = terms.at(terms.now(reading.since_boot));
         ensure!(standing.lock_state == LockState::Unlocked, "{:?}", standing.reason);
         Ok(())
@@ -60,13 +61,13 @@ impl Checked {
     /// The same again in a process that has verified these very texts: what the worker does before each request.
     fn check_again(&self, known: &State) -> Result<()> {
         let Loaded::Current(record) = self.read()? else { anyhow::bail!("no state") };
-        ensure!(known.is_stored_as(&record, &self.trust.product), "the file has changed");
+        ensure!(known.is_stored_as(&record, &self.rules.trust.product), "the file has changed");
         Ok(())
     }
 
     fn known(&self) -> Result<State> {
         let Loaded::Current(record) = self.read()? else { anyhow::bail!("no state") };
-        Ok(State::from_record(record, &self.trust, &self.binding))
+        Ok(State::from_record(record, &self.rules.trust, &self.binding))
     }
 
     fn read(&self) -> Result<Loaded<Record>> {

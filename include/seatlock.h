@@ -48,8 +48,8 @@
  * its own. No signal handler of yours ever runs on a thread of the library.
  *
  * Process. No state that reaches beyond this library, no signal handlers, no output, no environment
- * changes. After fork() the child gets SEATLOCK_ERROR_FORKED from the parent's clients and opens its
- * own. Memory comes from the system's allocator; when there is none left, the process ends.
+ * changes. After fork() the child gets SEATLOCK_ERROR_FORKED from the parent's clients and opens
+ * its own. Memory comes from the system's allocator; when there is none left, the process ends.
  *
  * Linking. Define SEATLOCK_STATIC when the static library is linked; CMake and pkg-config do.
  *
@@ -169,6 +169,7 @@ enum {
     SEATLOCK_ERROR_TERMS_REQUIRED = -33,
     /** The server wants a newer plug-in. */
     SEATLOCK_ERROR_CLIENT_TOO_OLD = -34,
+    SEATLOCK_ERROR_UPDATE_NOT_INCLUDED = -35,
     /** The offline period ended. */
     SEATLOCK_ERROR_LEASE_EXPIRED = -40,
     /** The stored lease belongs to another computer. */
@@ -242,8 +243,8 @@ typedef struct seatlock_error {
     uint32_t reserved;
     /** Unix seconds from which a new try makes sense, 0 when unknown. */
     int64_t available_at;
-    /** One or more sentences for a person: UTF-8, cut between characters if need be, always
-     *  NUL-terminated. */
+    /** One or more sentences for a person: UTF-8, always NUL-terminated. Where a long path leaves
+     *  no room, its middle is left out. */
     char message[512];
 } seatlock_error;
 #define SEATLOCK_ERROR_INIT {sizeof(seatlock_error), 0, 0, 0, 0, {0}}
@@ -266,6 +267,18 @@ SEATLOCK_API const char *SEATLOCK_CALL seatlock_code_text(seatlock_result code);
 
 /** What a user can do about a code. Static UTF-8, never NULL. [any thread] */
 SEATLOCK_API const char *SEATLOCK_CALL seatlock_code_remedy(seatlock_result code);
+
+/** Address of the page that explains a code; the server's answers name the same one. Static, never
+ *  NULL; "unknown" for a number that is not a code. [any thread] */
+SEATLOCK_API const char *SEATLOCK_CALL seatlock_code_url(seatlock_result code);
+
+/** How many codes this library has, for tables of them, such as a translator's. [any thread] */
+SEATLOCK_API uint32_t SEATLOCK_CALL seatlock_code_count(void);
+
+/** Answers one of the `seatlock_code_count` codes: SEATLOCK_OK first, errors after what is none.
+ *  Errors: SEATLOCK_ERROR_INVALID_ARGUMENT when `index` is not below the count. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_code_at(
+    uint32_t index, seatlock_result *code);
 
 /** Derives this computer's machine id for `product`, or for the family that it belongs to ("m1_" and
  *  43 characters), without a client, file or network.
@@ -351,9 +364,10 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_a
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_add_lease_key(
     seatlock_options *options, const char *x, seatlock_error *error);
 
-/** Sets the folder below which state is kept, an absolute path. The default is the user's state
- *  folder of the operating system; the environment variable SEATLOCK_STATE_DIR, an absolute path
- *  too, comes before both. [one thread at a time] */
+/** Sets the folder below which state is kept, an absolute path. The default is "seatlock" in
+ *  $XDG_STATE_HOME (~/.local/state), ~/Library/Application Support or %LOCALAPPDATA%. The variable
+ *  SEATLOCK_STATE_DIR of the environment, an absolute path too, comes before both.
+ *  [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_state_folder(
     seatlock_options *options, const char *path, seatlock_error *error);
 
@@ -382,6 +396,14 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_a
  *  [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_host(
     seatlock_options *options, const char *name, const char *version, seatlock_error *error);
+
+/** Names the version of your plug-in, 1 to 64 characters beginning with a number such as "2.4.1",
+ *  and the Unix time in seconds at which that version was released; compile both in. A license may
+ *  ask for a later version (SEATLOCK_ERROR_CLIENT_TOO_OLD), and include no version that was
+ *  released after its updates ended (SEATLOCK_ERROR_UPDATE_NOT_INCLUDED, also without a network).
+ *  0 in `released_at`: every license includes this version. [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_plugin(
+    seatlock_options *options, const char *version, int64_t released_at, seatlock_error *error);
 
 /** Sets the version of the license terms that the host shows, such as "2026-01".
  *  [one thread at a time] */
@@ -473,7 +495,8 @@ enum {
     SEATLOCK_TEXT_SIGN_IN_URL = 8,
     /** What to type on that page, when it is opened on another device. */
     SEATLOCK_TEXT_SIGN_IN_CODE = 9,
-    /** The whole message of the event that was taken last, which `seatlock_event` may have cut. */
+    /** The whole message of the event that was taken last, of which `seatlock_event` may lack some.
+     */
     SEATLOCK_TEXT_EVENT = 10,
 };
 
@@ -515,8 +538,8 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_al
     seatlock_client *client, uint32_t allowed, seatlock_error *error);
 
 /** Copies a text about the client to `buffer`, with its NUL; `needed` (NULL allowed) receives its
- *  size. Pass a capacity of 0 to ask for the size. SEATLOCK_NO_VALUE when there is no such text now,
- *  such as a plan without a license. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL,
+ *  size. Pass a capacity of 0 to ask for the size. SEATLOCK_NO_VALUE when there is no such text
+ *  now, such as a plan without a license. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL,
  *  SEATLOCK_ERROR_INVALID_ARGUMENT. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_text(
     const seatlock_client *client, seatlock_text what, char *buffer, size_t capacity,
@@ -604,7 +627,9 @@ enum {
 };
 
 /** Submits a token. Returns at once; the outcome is an event of the operation whose number goes to
- *  `operation` (NULL allowed).
+ *  `operation` (NULL allowed). Operations are carried out in turn. One that asks the server ends
+ *  within 15 seconds of its turn, and within a minute where other processes of the plug-in ask too
+ *  or a sign-in is renewed. At most 64 wait; more are refused with SEATLOCK_ERROR_BUSY.
  *
  *  White space, quotes and zero-width characters around and in the token are removed. Refused at
  *  once and before any network request: SEATLOCK_ERROR_TOKEN_MALFORMED,
@@ -709,7 +734,11 @@ SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_cancel(
 
 /* ---- Events ---------------------------------------------------------------------------------- */
 
-/** Kind of an event. Ignore kinds that you do not know: later versions may add some. */
+/** Kind of an event. Ignore kinds that you do not know: later versions may add some.
+ *
+ *  What an operation changes is told first, by a SEATLOCK_EVENT_STATUS in the same words as its own
+ *  end. Show the status where the license is shown, and the end of an operation where the user has
+ *  asked for it; that of a ping needs to be shown nowhere. */
 typedef uint32_t seatlock_event_kind;
 
 enum {
@@ -739,8 +768,8 @@ typedef struct seatlock_event {
     uint32_t http_status;
     /** Unix seconds from which a new try makes sense, 0 when unknown. */
     int64_t available_at;
-    /** One or more sentences for a person: UTF-8, cut between characters if need be, always
-     *  NUL-terminated; SEATLOCK_TEXT_EVENT is the whole of it. Never holds a token. */
+    /** One or more sentences for a person: UTF-8, always NUL-terminated. Where a long path leaves
+     *  no room, the middle is left out; SEATLOCK_TEXT_EVENT is the whole. Never holds a token. */
     char message[512];
 } seatlock_event;
 #define SEATLOCK_EVENT_INIT {sizeof(seatlock_event), 0, 0, 0, 0, 0, {0}}

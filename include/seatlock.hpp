@@ -22,6 +22,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 #ifdef __GLIBCXX__
 #include <cxxabi.h>
 #endif
@@ -61,6 +62,7 @@ enum class code : std::int32_t {
     plan_not_entitled = SEATLOCK_ERROR_PLAN_NOT_ENTITLED,
     terms_required = SEATLOCK_ERROR_TERMS_REQUIRED,
     client_too_old = SEATLOCK_ERROR_CLIENT_TOO_OLD,
+    update_not_included = SEATLOCK_ERROR_UPDATE_NOT_INCLUDED,
     lease_expired = SEATLOCK_ERROR_LEASE_EXPIRED,
     machine_mismatch = SEATLOCK_ERROR_MACHINE_MISMATCH,
     machine_id_unavailable = SEATLOCK_ERROR_MACHINE_ID_UNAVAILABLE,
@@ -149,6 +151,19 @@ inline const char *message(code of) noexcept {
 }
 inline const char *remedy(code of) noexcept {
     return seatlock_code_remedy(static_cast<seatlock_result>(of));
+}
+
+/// Address of the page that explains it.
+inline const char *url(code of) noexcept {
+    return seatlock_code_url(static_cast<seatlock_result>(of));
+}
+/// Every code of the library that was found, for tables of them.
+inline std::vector<code> codes() {
+    std::vector<code> all;
+    seatlock_result number = 0;
+    for (std::uint32_t index = 0; seatlock_code_at(index, &number) == SEATLOCK_OK; index++)
+        all.push_back(code{number});
+    return all;
 }
 
 /// Version of the library that was found.
@@ -308,6 +323,9 @@ public:
     }
     options &host(const std::string &name, const std::string &version) {
         return set(seatlock_options_set_host, name, version);
+    }
+    options &plugin(const std::string &version, std::int64_t released_at) {
+        return set(seatlock_options_set_plugin, version, released_at);
     }
     options &terms(const std::string &version) { return set(seatlock_options_set_terms, version); }
     options &background(bool enabled) { return set(seatlock_options_set_background, enabled); }
@@ -513,7 +531,8 @@ public:
     result<std::intptr_t> event_handle() {
         seatlock_error error = SEATLOCK_ERROR_INIT;
         std::intptr_t handle = -1;
-        if (seatlock_result number = seatlock_client_event_handle(raw_, &handle, &error); number < 0)
+        seatlock_result number = seatlock_client_event_handle(raw_, &handle, &error);
+        if (number < 0)
             return detail::fail(number, error);
         return handle;
     }
@@ -527,10 +546,10 @@ private:
 
     event taken(const seatlock_event &from) const {
         std::string message = from.message;
-        // Where it may have been cut, the whole of it is asked for.
-        if (message.size() + 4 >= sizeof from.message) {
+        // Where some may be left out, the whole is asked for, as long as no later one was taken.
+        if (message.size() + 8 >= sizeof from.message) {
             std::string whole = text(seatlock::text::event);
-            if (whole.compare(0, message.size(), message) == 0)
+            if (whole.size() > message.size() && whole.compare(0, 200, message, 0, 200) == 0)
                 message = std::move(whole);
         }
         return {event_kind{from.kind},

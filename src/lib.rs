@@ -24,10 +24,10 @@ mod scarcity;
 pub mod store;
 
 pub use client::{
-    Client, Consent, Event, EventKind, Failure, ForeignWake, Handle, OperationId, Options, Status, Text,
-    Wake, machine_identity,
+    Client, Consent, Event, EventKind, Failure, ForeignWake, Handle, LicenseDetails, OperationId, Options,
+    Status, Text, Wake, machine_identity,
 };
-pub use license::LockState;
+pub use license::{Entitlement, LockState};
 pub use seatlock_protocol::{self as protocol, Code, api::Intent};
 
 /// Whatever of a token the HTTP and TLS crates leave in memory that they have freed is wiped.

@@ -45,6 +45,7 @@ impl Bare {
             renewal: None,
             ks: 1,
             client: ClientInfo { lib: env!("CARGO_PKG_VERSION").to_owned(), ..ClientInfo::default() },
+            plugin: None,
             offline: None,
             clock: ClockReport { wall: now()?, anomaly: None },
             terms: Some("2026-01".to_owned()),

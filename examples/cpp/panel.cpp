@@ -8,6 +8,9 @@
 //     Qt    auto *timer = new QTimer(this);
 //           connect(timer, &QTimer::timeout, this, [this] { license.tick(); });
 //           timer->start(100);
+//
+// A host whose loop watches descriptors (Qt's QSocketNotifier, GLib's g_unix_fd_add) gives it
+// client.event_handle() and needs neither the timer nor the wake callable.
 #include <seatlock.hpp>
 
 #include <atomic>

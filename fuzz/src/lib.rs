@@ -7,8 +7,8 @@ use seatlock::protocol::{
     Act, Code, MachineId, Nonce, SigningKey, TokenHash, Typ, UnixTime, VERSION,
     api::SeatCall,
     claims::{
-        ClockAction, ClockPolicy, Curve, KeySetClaims, KeyType, LeaseClaims, LeaseKey, RevokedKey,
-        VerdictClaims,
+        ClockAction, ClockPolicy, Curve, Entitlement, KeySetClaims, KeyType, LeaseClaims, LeaseKey,
+        Licensee, RevokedKey, VerdictClaims,
     },
     jws,
 };
@@ -49,6 +49,7 @@ pub static RULES: LazyLock<Rules> = LazyLock::new(|| Rules {
         lease_keys: vec![LEASE_KEY.public()],
     },
     machine: MachineId::derive(PRODUCT, "linux", "mine"),
+    released: None,
 });
 
 pub fn binding() -> Binding {
@@ -69,7 +70,9 @@ fn lease(change: impl FnOnce(&mut LeaseClaims)) -> LeaseClaims {
         tkh: TOKEN,
         nonce: Nonce::new([1; 16]),
         plan: "pro".to_owned(),
-        ent: vec!["cad".to_owned()],
+        ent: [("cad".to_owned(), Entitlement::default())].into(),
+        lic: Licensee { account: "Studio".to_owned(), email: "ada@studio.example".to_owned(), ..Licensee::default() },
+        data: None,
         renew: 21_600,
         warn: 172_800,
         clk: ClockPolicy { tol: 26 * 3600, act: ClockAction::Lock },
@@ -188,7 +191,7 @@ pub fn stored_lease(state: &State) -> Option<String> {
 /// signed, for this computer, and it has not ended.
 pub fn apply(state: &State, input: Input<'_>, reading: Reading) -> (State, Vec<Effect>) {
     let (after, effects) = step(state, input, reading, &RULES);
-    let terms = Terms::of(&after, reading);
+    let terms = Terms::of(&after, &RULES, reading);
     let now = terms.now(reading.since_boot);
     let standing = terms.at(now);
     if standing.lock_state != LockState::Locked {

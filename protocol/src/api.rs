@@ -75,14 +75,17 @@ pub struct SeatRequest {
     /// Newest key set that the machine holds, 0 for none.
     #[serde(default)]
     pub ks: u64,
-    /// Software that asks, for the server's statistics and for `client_too_old`.
+    /// Software that asks. Nothing is decided by it.
     pub client: ClientInfo,
+    /// The vendor's plug-in, for `client_too_old` and `update_not_included`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<Plugin>,
     /// Launches that no answer has confirmed yet, the one that asks included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offline: Option<OfflineUse>,
     /// What the machine thinks of its clock.
     pub clock: ClockReport,
-    /// Version of the terms that the user accepted; activation needs it.
+    /// Version of the terms that the user accepted; activation needs it, and the question what it would say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<String>,
 }
@@ -136,6 +139,17 @@ pub struct ClientInfo {
     /// Processor architecture.
     #[serde(default)]
     pub arch: String,
+}
+
+/// The vendor's plug-in that asks, as it was compiled.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Plugin {
+    /// Its own version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// When that version was released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<UnixTime>,
 }
 
 /// Launches that no answer has confirmed yet, the one that asks included.
@@ -255,6 +269,4 @@ pub struct Discovery {
     /// Where to ask for help.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub support: Option<String>,
-    /// Oldest client library that the server accepts.
-    pub smallest_client: String,
 }

@@ -1,5 +1,6 @@
 use crate::{Act, Code, MachineId, Nonce, PublicKey, RenewalHash, TokenHash, UnixTime};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -30,8 +31,13 @@ pub struct LeaseClaims {
     pub nonce: Nonce,
     /// Name of the plan.
     pub plan: String,
-    /// Entitlements such as `cad`.
-    pub ent: Vec<String>,
+    /// Entitlements such as `cad`, by name.
+    pub ent: BTreeMap<String, Entitlement>,
+    /// Whose license it is, and until when.
+    pub lic: Licensee,
+    /// The vendor's own, as the vendor's server was told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Map<String, Value>>,
     /// Seconds until the next ping should be tried.
     pub renew: u64,
     /// Seconds before `exp` from which to warn.
@@ -43,6 +49,32 @@ pub struct LeaseClaims {
     /// The renewal secret that comes with it. Without this any secret of the right form counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rnh: Option<RenewalHash>,
+}
+
+/// What a lease says of one entitlement. Without an end it lasts as long as the lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Entitlement {
+    /// How much of it, for what is counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<i64>,
+    /// The moment from which it is no longer included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<UnixTime>,
+}
+
+/// Whose license a lease is of, and until when.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Licensee {
+    /// Name of the account.
+    pub account: String,
+    /// E-mail address of whoever has the seat, or what an issuer calls them.
+    pub email: String,
+    /// End of the subscription.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<UnixTime>,
+    /// Plug-ins that were released later are not included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updates_until: Option<UnixTime>,
 }
 
 /// How far a computer's clock may be set back, and what follows.

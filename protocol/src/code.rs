@@ -27,6 +27,15 @@ pub struct Row {
     pub text: &'static str,
     /// What a person can do about it.
     pub remedy: &'static str,
+    /// The page that explains it, for people and as the `type` of problem documents.
+    pub url: &'static str,
+}
+
+/// Begins the address of every code's page: `docs/codes.md`.
+macro_rules! page {
+    ($name:literal) => {
+        concat!("https://github.com/seatlock/seatlock/blob/main/docs/codes.md#", $name)
+    };
 }
 
 macro_rules! codes {
@@ -41,7 +50,7 @@ macro_rules! codes {
         impl Code {
             /// Every row, by number.
             pub const TABLE: &[Row] = &[
-                $(Row { code: Self::$variant, number: $number, name: $name, http: $http, text: $text, remedy: $remedy },)+
+                $(Row { code: Self::$variant, number: $number, name: $name, http: $http, text: $text, remedy: $remedy, url: page!($name) },)+
             ];
 
             /// This code's row.
@@ -50,6 +59,7 @@ macro_rules! codes {
                 match self {
                     $(Self::$variant => &Row {
                         code: Self::$variant, number: $number, name: $name, http: $http, text: $text, remedy: $remedy,
+                        url: page!($name),
                     },)+
                 }
             }
@@ -116,6 +126,9 @@ codes! {
         "Read the terms and tick that you agree.";
     ClientTooOld = 34, "client_too_old", 426, "Please update the plug-in.",
         "Install the newest version of the plug-in.";
+    UpdateNotIncluded = 35, "update_not_included", 403,
+        "This version of the plug-in is newer than your license's updates. They ended on {date}.",
+        "Install a version that was released by then, or ask the account owner to extend the updates.";
 
     LeaseExpired = 40, "lease_expired", 0, "The offline period ended on {date}. Connect once.",
         "Connect to the network and start the plug-in again.";

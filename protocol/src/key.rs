@@ -217,6 +217,7 @@ mod tests {
                 if verified { valid += 1 } else { invalid += 1 }
             }
         }
+        println!("Ed25519: {valid} valid, {invalid} invalid");
         assert!(valid > 50 && invalid > 50, "{valid} and {invalid}");
     }
 }

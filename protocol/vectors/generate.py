@@ -393,7 +393,8 @@ NONCE = b64(bytes(range(16)))
 def lease(**changes):
     claims = {"iss": "licenses.example.com", "aud": "com.example.bridge", "sub": SEAT, "jti": JTI, "iat": IAT,
               "exp": IAT + 7 * 86400, "ver": 1, "epoch": 7, "mid": MID, "tkh": TKH, "nonce": NONCE, "plan": "pro",
-              "ent": ["cad"], "renew": 21600, "warn": 172800, "clk": {"tol": 93600, "act": "freeze"}, "ks": 3}
+              "ent": {"cad": {}}, "lic": {"account": "Studio", "email": "ada@studio.example"}, "renew": 21600,
+              "warn": 172800, "clk": {"tol": 93600, "act": "freeze"}, "ks": 3}
     return {**claims, **changes}
 
 
@@ -530,8 +531,25 @@ def accepted_objects(row):
        lease(plan="\u682a\U0001f9ca"))
     longest = lease(iat=0, exp=MAX_TIME)
     ok("largest and smallest time", sign(head(), longest), longest, ours=True)
-    ok("no entitlements, lock", sign(head(), lease(ent=[], clk={"tol": 0, "act": "lock"})),
-       lease(ent=[], clk={"tol": 0, "act": "lock"}), ours=True)
+    ok("no entitlements, lock", sign(head(), lease(ent={}, clk={"tol": 0, "act": "lock"})),
+       lease(ent={}, clk={"tol": 0, "act": "lock"}), ours=True)
+    # Names in the order in which the crate writes them.
+    limits = {"cad": {}, "export.max": {"value": 25, "until": IAT + 30 * 86400}, "least": {"value": -2**63},
+              "most": {"value": 2**63 - 1}, "trial": {"until": MAX_TIME}}
+    ok("entitlements with values and ends", sign(head(), lease(ent=limits)), lease(ent=limits), ours=True)
+    dated = {"account": "", "email": "Ren\u00e9e", "ends": IAT + 90 * 86400, "updates_until": IAT + 30 * 86400}
+    ok("license with ends", sign(head(), lease(lic=dated)), lease(lic=dated), ours=True)
+    own = {"b": [1, -1, True, None, {"n": ""}], "rack": "\u682a"}
+    before_renew = lambda claims: {**{name: claims[name] for name in list(claims)[:14]}, "data": own,
+                                   **{name: claims[name] for name in list(claims)[14:]}}
+    ok("the vendor's own data", sign(head(), before_renew(lease())), lease(data=own), ours=True)
+    ok("the vendor's own data, none of it", sign(head(), lease(data=None)), lease())
+    ok("unknown members below are ignored",
+       sign(head(), lease(ent={"cad": {"future": 1}}, lic={**lease()["lic"], "future": [{}]},
+                          clk={"tol": 93600, "act": "freeze", "future": None})), lease())
+    ok("optional members of entitlement and license null",
+       sign(head(), lease(ent={"cad": {"value": None, "until": None}},
+                          lic={**lease()["lic"], "ends": None, "updates_until": None})), lease())
     ok("optional members null", sign(head("verdict"), verdict(sub=None, epoch=None, avail=None)), verdict(),
        "verdict")
     ok("exactly 8192 bytes", of_length(8192), lease())
@@ -680,8 +698,15 @@ def refused_claims(row):
     no("key exp 2^53", keyset(keys=[key_entry(LEASE_KEY, exp=2**53)]), "keyset")
     no("revoked since 2^53", keyset(revoked=[{"kid": "x", "since": 2**53}]), "keyset")
     for name, value in [("epoch", -1), ("epoch", 2**64), ("epoch", "7"), ("epoch", 7.0), ("renew", -1), ("warn", -1),
-                        ("ks", -1), ("ver", "1"), ("ver", -1), ("ver", 2**32), ("ent", "cad"), ("ent", [1]),
-                        ("ent", {"cad": True}), ("plan", None), ("aud", ["com.example.bridge"]), ("iss", 1),
+                        ("ks", -1), ("ver", "1"), ("ver", -1), ("ver", 2**32), ("ent", "cad"), ("ent", ["cad"]),
+                        ("ent", {"cad": True}), ("ent", {"cad": None}), ("ent", {"cad": {"value": "25"}}),
+                        ("ent", {"cad": {"value": 2.5}}), ("ent", {"cad": {"value": 2**63}}),
+                        ("ent", {"cad": {"value": -2**63 - 1}}), ("ent", {"cad": {"until": -1}}),
+                        ("ent", {"cad": {"until": "2027-01-01"}}), ("lic", "Studio"), ("lic", {"account": "Studio"}),
+                        ("lic", {"email": ""}), ("lic", {"account": 1, "email": ""}),
+                        ("lic", {"account": "", "email": "", "ends": -1}),
+                        ("lic", {"account": "", "email": "", "updates_until": 2**53}), ("data", []), ("data", "{}"),
+                        ("data", 1), ("plan", None), ("aud", ["com.example.bridge"]), ("iss", 1),
                         ("sub", "seat"), ("sub", ""), ("jti", "1"), ("mid", ""), ("mid", MID[:-1]),
                         ("mid", "m2" + MID[2:]), ("tkh", b64(bytes(15))), ("tkh", b64(bytes(17))), ("tkh", TKH + "=="),
                         ("nonce", ""), ("nonce", NONCE + "=="), ("nonce", b64(bytes(17))),
@@ -705,6 +730,8 @@ def refused_claims(row):
     no("exp twice, equal", text.replace("{", f'{{"exp":{lease()["exp"]},', 1))
     no("exp twice with an escape", text.replace("{", '{"\\u0065xp":1,', 1))
     no("unknown claim twice", text.replace("{", '{"x":1,"x":1,', 1))
+    no("entitlement twice", text.replace('"cad":{}', '"cad":{},"cad":{}'))
+    no("member twice in the vendor's data", text.replace("{", '{"data":{"a":{"b":1,"b":2}},', 1))
     no("member twice below", text.replace('"clk":{', '"clk":{"tol":0,'))
     no("member twice in a list below", text.replace("{", '{"x":[{"a":1,"a":1}],', 1))
     no("code twice", compact(verdict()).replace("{", '{"code":"token_revoked",', 1), "verdict")
@@ -754,6 +781,7 @@ def bodies():
                "renewal": "c2VjcmV0",
                "ks": 3, "client": {"lib": "0.1.0", "host": "blender", "host_version": "5.0", "os": "linux",
                                    "arch": "x86_64"},
+               "plugin": {"version": "2.4.1", "released": IAT - 86400},
                "offline": {"last_used_at": IAT - 7200, "launches": 12},
                "clock": {"wall": IAT, "anomaly": "rollback"}, "terms": "2026-01"}
     least = {"nonce": NONCE, "product": "p", "machine": {"id": MID, "source": "supplied"}, "install_id": install,
@@ -776,7 +804,9 @@ def bodies():
     row("request", "request with everything", request, request)
     row("request", "request with the least", least, least_read)
     row("request", "request with null for nothing", {**least, "have": None, "renewal": None, "offline": None,
-                                                     "terms": None}, least_read)
+                                                     "plugin": None, "terms": None}, least_read)
+    row("request", "request of a plug-in that says nothing of itself",
+        {**least, "plugin": {"version": None, "released": None}}, {**least_read, "plugin": {}})
     row("request", "request of a machine whose lease was taken away", {**least, "have": {"jti": None, "epoch": 7}},
         {**least_read, "have": {"epoch": 7}})
     row("request", "request of a machine that shows no lease", {**least, "have": {"jti": JTI, "epoch": 7, "lease": None}},
@@ -790,7 +820,8 @@ def bodies():
                         ("ks", "3"), ("machine", {"id": MID, "source": "guess"}), ("machine", {"id": "m1_x", "source": "os"}),
                         ("clock", {"wall": "2026-11-22T09:00:00Z"}), ("clock", {"wall": -1}),
                         ("offline", {"last_used_at": "2026-11-20T08:00:00Z", "launches": 12}),
-                        ("client", {"host": "blender"}), ("have", {"jti": JTI}), ("have", {"epoch": 7, "lease": 7}),
+                        ("client", {"host": "blender"}), ("plugin", "2.4.1"), ("plugin", {"version": 2}),
+                        ("plugin", {"released": "2026-11-20"}), ("plugin", {"released": -1}), ("have", {"jti": JTI}), ("have", {"epoch": 7, "lease": 7}),
                         ("have", {"epoch": 7, "lease": [jws]})]:
         row("request", f"request with {name} {compact(value)}", {**least, name: value})
     row("request", "request naming a member twice", compact(least).replace("{", '{"product":"q",', 1))
@@ -807,8 +838,7 @@ def bodies():
     row("problem", "problem with an unknown code", {**bare, "code": "made_up"})
     row("problem", "problem without code", without(bare, "code"))
     place = {"issuer": "licenses.example.com", "endpoints": {"activate": "/v1/seat/activate"},
-             "documentation": "https://licenses.example.com/docs", "support": "mailto:support@example.com",
-             "smallest_client": "0.1.0"}
+             "documentation": "https://licenses.example.com/docs", "support": "mailto:support@example.com"}
     row("discovery", "discovery with everything", place, place)
     row("discovery", "discovery with the least", without(without(place, "documentation"), "support"),
         without(without(place, "documentation"), "support"))

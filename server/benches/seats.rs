@@ -349,7 +349,7 @@ async fn make(
             machine: MachineId::derive(PRODUCT, "linux", &number.to_string()),
             token_revoked: false,
             product: PRODUCT.to_owned(),
-            client: "1.0.0".to_owned(),
+            plugin: seatlock_protocol::api::Plugin::default(),
             terms: None,
             epoch: None,
             gave_up: false,

@@ -229,3 +229,44 @@ impl Drop for Sentry<'_> {
         self.0.store(true, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_comes_twice_and_what_is_none_is_closed() {
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..100 {
+            let reservation = Reservation::take().unwrap();
+            assert_ne!(reservation.handle().number(), 0);
+            assert!(seen.insert(reservation.handle().number()), "each client has its own");
+        }
+        for number in seen.into_iter().chain([0, 1, SLOTS, usize::MAX, usize::MAX - 1]) {
+            let nobody = Handle::from_number(number);
+            assert_eq!(nobody.status().unwrap_err().code, Code::Closed, "{number}");
+            assert_eq!(nobody.with(|_| Ok(())).unwrap_err().code, Code::Closed, "{number}");
+            assert_eq!(nobody.close(Duration::ZERO).unwrap_err().code, Code::Closed, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_client_whose_call_panicked_is_used_no_more_but_closed() {
+        let mut options = Options::new();
+        options.set_product("com.example.bridge").unwrap();
+        options.set_server("http://127.0.0.1:9").unwrap();
+        options.add_root_key("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
+        options.set_machine_id("a-test-machine-of-ours").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        options.set_state_folder(folder.path().to_str().unwrap()).unwrap();
+        let mut opened = None;
+        Handle::open(&options, |handle| opened = Some(handle)).unwrap();
+        let client = opened.unwrap();
+        assert!(client.with(|client| client.ping(seatlock_protocol::api::Intent::Renew)).is_ok());
+        let call = || client.with(|_| -> Result<(), Failure> { panic!("a defect") });
+        assert!(std::panic::catch_unwind(call).is_err());
+        assert_eq!(client.with(|_| Ok(())).unwrap_err().code, Code::Internal);
+        assert!(client.status().is_ok(), "which is read elsewhere");
+        assert_eq!(client.close(Duration::from_secs(60)).unwrap(), Code::Ok);
+    }
+}

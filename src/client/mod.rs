@@ -32,9 +32,9 @@ pub use event::{Event, EventKind, OperationId, Wake};
 pub use failure::Failure;
 pub use handle::Handle;
 pub use options::{ForeignWake, Options};
-pub use snapshot::Status;
+pub use snapshot::{LicenseDetails, Status};
 
-use crate::license::{Credential, LockState, Rules};
+use crate::license::{Credential, Entitlement, Rules};
 use crate::machine::{self, Identity};
 use crate::net::{Http, Route};
 use crate::scarcity::{reason, scarce};
@@ -47,7 +47,6 @@ use registration::Registration;
 use seatlock_protocol::{
     Code, Token, TokenKind,
     api::{ClientInfo, Intent},
-    plain,
 };
 use shared::Shared;
 use snapshot::Snapshot;
@@ -86,7 +85,7 @@ pub enum Text {
     Seat,
     /// Name of the plan.
     Plan,
-    /// Entitlements, separated by single spaces.
+    /// The entitlements that are included now, separated by single spaces.
     Entitlements,
     /// The lock state in words.
     Status,
@@ -152,7 +151,8 @@ impl Client {
         let folder = root.map(|root| Folder::new(&root, &required.family, &identity.id, seal));
         let state_folder = folder.as_ref().map(|folder| folder.path().display().to_string());
 
-        let rules = Rules { trust: required.trust, machine: identity.id.clone() };
+        let released = options.plugin.as_ref().and_then(|plugin| plugin.released);
+        let rules = Rules { trust: required.trust, machine: identity.id.clone(), released };
         let registration = Registration::of_environment()?.or(options.registration.clone());
         let issuer = registration.issuer(options.proxy.clone(), options.extra_ca.clone())?;
         let machine = issuer.as_ref().filter(|issuer| issuer.client_secret.is_some());
@@ -164,7 +164,7 @@ impl Client {
             // What lies there is not known, so it can not be said that there is no license.
             return Err(out_of(words));
         }
-        let snapshot = Snapshot::of(keeper.state(), clock.read());
+        let snapshot = Snapshot::of(keeper.state(), keeper.rules(), clock.read());
         let network = !environment::is_offline()? && !options.offline;
         let handle = reservation.handle();
         let wake = options.wake.clone().map(|wake| Arc::new(move || wake(handle)) as Wake);
@@ -174,8 +174,12 @@ impl Client {
             proxy: options.proxy.clone(),
             extra_ca: options.extra_ca.clone(),
         };
-        let caller =
-            Caller { client: client_info(options), source: identity.source, terms: options.terms.clone() };
+        let caller = Caller {
+            client: client_info(options),
+            plugin: options.plugin.clone(),
+            source: identity.source,
+            terms: options.terms.clone(),
+        };
         let has_issuer = issuer.is_some();
         let (shared_with, http) = (Arc::clone(&shared), Http::new(route));
         let worker = Worker::new(shared_with, keeper, http, issuer, caller, options.background);
@@ -399,10 +403,8 @@ impl Client {
             Text::MachineId => Some(self.identity.id.to_string()),
             Text::MachineShort => Some(self.identity.id.short()),
             Text::Seat => snapshot.seat.clone(),
-            Text::Plan => snapshot.plan.clone(),
-            Text::Entitlements => {
-                snapshot.plan.as_ref().map(|_| plain(&snapshot.entitlements.join(" ")).into_owned())
-            }
+            Text::Plan => snapshot.plan(),
+            Text::Entitlements => snapshot.entitlements(self.shared.clock.since_boot()),
             Text::Status => Some(self.shared.words(self.shared.clock.read())),
             Text::StateFolder => self.state_folder.clone(),
             Text::SignInUrl => self.shared.prompt().map(|prompt| prompt.url),
@@ -411,15 +413,24 @@ impl Client {
         })
     }
 
-    /// Whether the license includes an entitlement right now.
+    /// What the license says of an entitlement right now. Nothing is included while the plug-in is locked. Needs no
+    /// network, and never blocks.
     ///
     /// # Errors
-    /// [`Code::Forked`], [`Code::Internal`].
-    pub fn has_entitlement(&self, entitlement: &str) -> Result<bool, Failure> {
+    /// [`Code::Forked`].
+    pub fn entitlement(&self, name: &str) -> Result<Entitlement, Failure> {
         self.same_process()?;
-        let snapshot = self.shared.snapshot();
-        let licensed = snapshot.standing(self.shared.clock.since_boot()).lock_state != LockState::Locked;
-        Ok(licensed && snapshot.entitlements.iter().any(|known| known == entitlement))
+        Ok(self.shared.snapshot().entitlement(name, self.shared.clock.since_boot()))
+    }
+
+    /// What the license says of itself; `None` when none is held. It says so when the plug-in is locked too, but for
+    /// the vendor's data. Needs no network, and never blocks.
+    ///
+    /// # Errors
+    /// [`Code::Forked`].
+    pub fn license(&self) -> Result<Option<LicenseDetails>, Failure> {
+        self.same_process()?;
+        Ok(self.shared.snapshot().license(self.shared.clock.since_boot()))
     }
 
     /// Closes the client within `timeout`: no call of the wake function begins afterwards, network work is cancelled.

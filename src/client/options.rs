@@ -6,7 +6,7 @@ use crate::license::Trust;
 use crate::machine::clock::Clock;
 use crate::net::{Certificate, ProxyChoice, certificates};
 use reqwest::Url;
-use seatlock_protocol::{Code, PublicKey, address, is_invisible, proxy};
+use seatlock_protocol::{Code, PublicKey, UnixTime, address, api::Plugin, is_invisible, is_plain, proxy};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,6 +32,7 @@ pub struct Options {
     pub(super) extra_ca: Vec<Certificate>,
     pub(super) host: String,
     pub(super) host_version: String,
+    pub(super) plugin: Option<Plugin>,
     pub(super) terms: Option<String>,
     pub(super) background: bool,
     pub(super) offline: bool,
@@ -186,6 +187,22 @@ impl Options {
             return Err(invalid("host name and version have at most 64 characters each"));
         }
         (self.host, self.host_version) = (name.to_owned(), version.to_owned());
+        Ok(())
+    }
+
+    /// Names the version of the vendor's plug-in, 1 to 64 characters beginning with a number such as `2.4.1` or
+    /// `2027.1-beta`, and the moment at which that version was released. Both are compiled in. A license may ask for a
+    /// version of at least so much, and end its updates at a date: without `released_at` every license includes this
+    /// version.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`].
+    pub fn set_plugin(&mut self, version: &str, released_at: Option<UnixTime>) -> Result<(), Failure> {
+        let fits = version.starts_with(|c: char| c.is_ascii_digit()) && is_plain(version);
+        if !fits || version.chars().count() > 64 {
+            return Err(invalid("the plug-in's version has 1 to 64 characters and begins with a number"));
+        }
+        self.plugin = Some(Plugin { version: Some(version.to_owned()), released: released_at });
         Ok(())
     }
 

@@ -2,7 +2,7 @@ use super::event::{Event, EventKind, Mailbox, OperationId};
 use super::handle::Reservation;
 use super::snapshot::{Snapshot, Status};
 use super::{lock, words};
-use crate::license::{LockState, Reading, Standing, State};
+use crate::license::{LockState, Reading, Rules, Standing, State};
 use crate::machine::clock::Clock;
 use crate::net::oauth::Prompt;
 use seatlock_protocol::Code;
@@ -73,8 +73,8 @@ impl Shared {
     }
 
     /// Publishes the state, and posts an event when the host would be told something else than before.
-    pub(super) fn publish(&self, state: &State, reading: Reading) {
-        let snapshot = Snapshot::of(state, reading);
+    pub(super) fn publish(&self, state: &State, rules: &Rules, reading: Reading) {
+        let snapshot = Snapshot::of(state, rules, reading);
         let standing = snapshot.standing(reading.since_boot);
         let message = snapshot.words(reading.since_boot, reading.wall);
         let available_at = snapshot.terms.next_try;

@@ -1,6 +1,6 @@
 use super::words;
-use crate::license::{License, LockState, Reading, Standing, State, Terms};
-use seatlock_protocol::{Code, UnixTime, claims::LeaseClaims, plain};
+use crate::license::{Contents, Entitlement, License, LockState, Reading, Rules, Standing, State, Terms};
+use seatlock_protocol::{Code, UnixTime, claims::Licensee, plain};
 use std::collections::BTreeMap;
 
 /// What a status call answers.
@@ -31,33 +31,70 @@ impl Status {
     }
 }
 
+/// What the license says of itself, as it was when the server was reached last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LicenseDetails {
+    /// Name of the account that holds it.
+    pub account: String,
+    /// E-mail address of whoever has the seat, or what their sign-in service calls them.
+    pub email: String,
+    /// End of the subscription; `None` when none is set.
+    pub ends: Option<UnixTime>,
+    /// Versions of the plug-in that were released later are not included; `None` when all are.
+    pub updates_until: Option<UnixTime>,
+    /// The vendor's own data, a JSON object of at most a few kilobytes. `None` when there is none, and while the
+    /// plug-in is locked.
+    pub data: Option<String>,
+}
+
 /// What the worker last published: the terms, and the texts that go with them.
 pub(super) struct Snapshot {
     pub(super) terms: Terms,
     pub(super) seat: Option<String>,
-    pub(super) plan: Option<String>,
-    pub(super) entitlements: Vec<String>,
+    contents: Option<Contents>,
     /// Signed words of the verdict that locks the client.
     params: BTreeMap<String, String>,
 }
 
 impl Snapshot {
-    pub(super) fn of(state: &State, reading: Reading) -> Self {
-        let lease: Option<&LeaseClaims> = match &state.license {
-            License::Lease(lease) => Some(&lease.claims),
-            _ => None,
+    pub(super) fn of(state: &State, rules: &Rules, reading: Reading) -> Self {
+        let (seat, params) = match &state.license {
+            License::Lease(lease) => (Some(lease.claims.sub.to_string()), BTreeMap::new()),
+            License::Dropped(verdict) => (None, verdict.claims.params.clone()),
+            _ => (None, BTreeMap::new()),
         };
-        let params = match &state.license {
-            License::Dropped(verdict) => verdict.claims.params.clone(),
-            _ => BTreeMap::new(),
-        };
-        Self {
-            terms: Terms::of(state, reading),
-            seat: lease.map(|lease| lease.sub.to_string()),
-            plan: lease.map(|lease| plain(&lease.plan).into_owned()),
-            entitlements: lease.map(|lease| lease.ent.clone()).unwrap_or_default(),
-            params,
-        }
+        Self { terms: Terms::of(state, rules, reading), seat, contents: Contents::of(state), params }
+    }
+
+    /// Name of the plan.
+    pub(super) fn plan(&self) -> Option<String> {
+        self.contents.as_ref().map(|contents| plain(&contents.plan).into_owned())
+    }
+
+    pub(super) fn entitlement(&self, name: &str, since_boot: u64) -> Entitlement {
+        let (standing, now) = (self.standing(since_boot), self.terms.now(since_boot));
+        self.contents
+            .as_ref()
+            .map_or_else(Entitlement::default, |said| said.entitlement(name, &standing, now))
+    }
+
+    /// Names of the entitlements that are included, with spaces between them; `None` without a lease.
+    pub(super) fn entitlements(&self, since_boot: u64) -> Option<String> {
+        let (standing, now) = (self.standing(since_boot), self.terms.now(since_boot));
+        let names = |said: &Contents| said.included(&standing, now).collect::<Vec<_>>().join(" ");
+        self.contents.as_ref().map(|said| plain(&names(said)).into_owned())
+    }
+
+    pub(super) fn license(&self, since_boot: u64) -> Option<LicenseDetails> {
+        let (contents, standing) = (self.contents.as_ref()?, self.standing(since_boot));
+        let Licensee { account, email, ends, updates_until } = &contents.licensee;
+        Some(LicenseDetails {
+            account: plain(account).into_owned(),
+            email: plain(email).into_owned(),
+            ends: *ends,
+            updates_until: *updates_until,
+            data: contents.data(&standing).map(str::to_owned),
+        })
     }
 
     pub(super) fn standing(&self, since_boot: u64) -> Standing {
@@ -74,6 +111,10 @@ impl Snapshot {
         match (standing.reason, wall, self.terms.lease_end()) {
             (Code::ClockError, Some(wall), _) => say("date", words::date(wall)),
             (Code::ClockError, None, _) => say("date", "it cannot be read".to_owned()),
+            (Code::UpdateNotIncluded, _, _) => {
+                let end = self.contents.as_ref().and_then(|contents| contents.licensee.updates_until);
+                end.into_iter().for_each(|end| say("date", words::date(end)));
+            }
             (_, _, Some(end)) => {
                 let days = end.since(self.terms.now(since_boot)) / (24 * 3600);
                 say("n", days.to_string());

@@ -107,11 +107,20 @@ pub(super) unsafe fn write_text(
     Ok(Code::Ok)
 }
 
-/// A text for a field of fixed size, cut between characters, always NUL-terminated.
+/// A text for a field of fixed size, always NUL-terminated. Of one that is too long the middle is left out, which is that
+/// of a path as a rule: what is wrong with it stands at the end.
 pub(super) fn fixed_text<const N: usize>(text: &str) -> [c_char; N] {
+    const LEFT_OUT: &str = "\u{2026}";
+    let room = N.saturating_sub(1);
+    let half = room.saturating_sub(LEFT_OUT.len()) / 2;
+    let (begin, end) =
+        (text.floor_char_boundary(half), text.ceil_char_boundary(text.len().saturating_sub(half)));
+    let parts = match (text.get(..begin), text.get(end..)) {
+        (Some(begin), Some(end)) if text.len() > room => [begin, LEFT_OUT, end],
+        _ => [text, "", ""],
+    };
     let mut field = [0; N];
-    let end = text.floor_char_boundary(N.saturating_sub(1));
-    let bytes = text.bytes().take(end);
+    let bytes = parts.into_iter().flat_map(str::bytes).take(room);
     field.iter_mut().zip(bytes).for_each(|(to, byte)| *to = c_char::from_ne_bytes([byte]));
     field
 }
@@ -163,10 +172,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fixed_texts_are_cut_between_characters_and_terminated() {
+    fn fixed_texts_are_shortened_between_characters_and_terminated() {
         let bytes = |field: [c_char; 8]| field.map(|c| c.to_ne_bytes()[0]);
         assert_eq!(&bytes(fixed_text("abc")), b"abc\0\0\0\0\0");
-        assert_eq!(&bytes(fixed_text("abcdefghij")), b"abcdefg\0");
-        assert_eq!(&bytes(fixed_text("abcdef€")), b"abcdef\0\0");
+        assert_eq!(&bytes(fixed_text("abcdefg")), b"abcdefg\0");
+        assert_eq!(&bytes(fixed_text("abcdefghij")), "ab\u{2026}ij\0".as_bytes());
+        assert_eq!(&bytes(fixed_text("abcdef€")), "ab\u{2026}\0\0\0".as_bytes());
+        assert_eq!(&bytes(fixed_text("€abcdef")), "\u{2026}ef\0\0\0".as_bytes());
     }
 }

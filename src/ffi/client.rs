@@ -32,7 +32,7 @@ pub enum seatlock_text_value {
     SEATLOCK_TEXT_SIGN_IN_URL = 8,
     /// What to type on that page, when it is opened on another device.
     SEATLOCK_TEXT_SIGN_IN_CODE = 9,
-    /// The whole message of the event that was taken last, which `seatlock_event` may have cut.
+    /// The whole message of the event that was taken last, of which `seatlock_event` may lack some.
     SEATLOCK_TEXT_EVENT = 10,
 }
 
@@ -133,8 +133,8 @@ pub unsafe extern "C" fn seatlock_client_allow_network(
 }
 
 /// Copies a text about the client to `buffer`, with its NUL; `needed` (NULL allowed) receives its
-/// size. Pass a capacity of 0 to ask for the size. SEATLOCK_NO_VALUE when there is no such text now,
-/// such as a plan without a license. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL,
+/// size. Pass a capacity of 0 to ask for the size. SEATLOCK_NO_VALUE when there is no such text
+/// now, such as a plan without a license. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL,
 /// SEATLOCK_ERROR_INVALID_ARGUMENT. [any thread]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_client_text(
@@ -200,7 +200,7 @@ pub unsafe extern "C" fn seatlock_client_entitlement(
     unsafe {
         with_client(client, std::ptr::null_mut(), |client| {
             boundary::check_struct(entitlement)?;
-            let included = client.has_entitlement(boundary::text(name)?)?;
+            let included = client.entitlement(boundary::text(name)?)?.included;
             let value = seatlock_entitlement { struct_size: 0, included: u32::from(included) };
             boundary::write_struct(value, entitlement)
         })

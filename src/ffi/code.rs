@@ -67,6 +67,7 @@ pub enum seatlock_result_value {
     SEATLOCK_ERROR_TERMS_REQUIRED = -33,
     /// The server wants a newer plug-in.
     SEATLOCK_ERROR_CLIENT_TOO_OLD = -34,
+    SEATLOCK_ERROR_UPDATE_NOT_INCLUDED = -35,
     /// The offline period ended.
     SEATLOCK_ERROR_LEASE_EXPIRED = -40,
     /// The stored lease belongs to another computer.

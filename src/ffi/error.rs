@@ -17,8 +17,8 @@ pub struct seatlock_error {
     pub reserved: u32,
     /// Unix seconds from which a new try makes sense, 0 when unknown.
     pub available_at: i64,
-    /// One or more sentences for a person: UTF-8, cut between characters if need be, always
-    /// NUL-terminated.
+    /// One or more sentences for a person: UTF-8, always NUL-terminated. Where a long path leaves
+    /// no room, its middle is left out.
     pub message: [c_char; 512],
 }
 

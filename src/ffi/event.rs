@@ -8,6 +8,10 @@ use std::ffi::c_char;
 use std::time::Duration;
 
 /// Kind of an event. Ignore kinds that you do not know: later versions may add some.
+///
+/// What an operation changes is told first, by a SEATLOCK_EVENT_STATUS in the same words as its own
+/// end. Show the status where the license is shown, and the end of an operation where the user has
+/// asked for it; that of a ping needs to be shown nowhere.
 pub type seatlock_event_kind = u32;
 
 #[repr(C)]
@@ -40,8 +44,8 @@ pub struct seatlock_event {
     pub http_status: u32,
     /// Unix seconds from which a new try makes sense, 0 when unknown.
     pub available_at: i64,
-    /// One or more sentences for a person: UTF-8, cut between characters if need be, always
-    /// NUL-terminated; SEATLOCK_TEXT_EVENT is the whole of it. Never holds a token.
+    /// One or more sentences for a person: UTF-8, always NUL-terminated. Where a long path leaves
+    /// no room, the middle is left out; SEATLOCK_TEXT_EVENT is the whole. Never holds a token.
     pub message: [c_char; 512],
 }
 

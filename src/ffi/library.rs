@@ -2,7 +2,7 @@ use super::boundary;
 use super::code::{number, seatlock_result};
 use super::error::seatlock_error;
 use super::guard::guard;
-use crate::Code;
+use crate::{Code, Failure};
 use std::ffi::c_char;
 
 fn row(number: i32) -> Option<&'static CStrings> {
@@ -18,6 +18,7 @@ struct CStrings {
     name: String,
     text: String,
     remedy: String,
+    url: String,
 }
 
 impl CStrings {
@@ -28,6 +29,7 @@ impl CStrings {
             name: terminated(row.name),
             text: terminated(row.text),
             remedy: terminated(row.remedy),
+            url: terminated(row.url),
         }
     }
 }
@@ -69,6 +71,33 @@ pub extern "C" fn seatlock_code_remedy(code: seatlock_result) -> *const c_char {
     static_text(code, |texts| &texts.remedy)
 }
 
+/// Address of the page that explains a code; the server's answers name the same one. Static, never
+/// NULL; "unknown" for a number that is not a code. [any thread]
+#[unsafe(no_mangle)]
+pub extern "C" fn seatlock_code_url(code: seatlock_result) -> *const c_char {
+    static_text(code, |texts| &texts.url)
+}
+
+/// How many codes this library has, for tables of them, such as a translator's. [any thread]
+#[unsafe(no_mangle)]
+pub extern "C" fn seatlock_code_count() -> u32 {
+    Code::TABLE.len() as u32
+}
+
+/// Answers one of the `seatlock_code_count` codes: SEATLOCK_OK first, errors after what is none.
+/// Errors: SEATLOCK_ERROR_INVALID_ARGUMENT when `index` is not below the count. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_code_at(index: u32, code: *mut seatlock_result) -> seatlock_result {
+    guard(std::ptr::null_mut(), || {
+        let out = boundary::writable(code)?;
+        let row = usize::try_from(index).ok().and_then(|index| Code::TABLE.get(index));
+        let row = row.ok_or(Failure::of(Code::InvalidArgument))?;
+        // SAFETY: not NULL, and writable by the caller's promise.
+        unsafe { out.write(number(row.code)) };
+        Ok(Code::Ok)
+    })
+}
+
 /// Derives this computer's machine id for `product`, or for the family that it belongs to ("m1_" and
 /// 43 characters), without a client, file or network.
 ///
@@ -108,9 +137,19 @@ mod tests {
             assert_eq!(read(seatlock_code_name(number(row.code))), row.name);
             assert_eq!(read(seatlock_code_text(number(row.code))), row.text);
             assert_eq!(read(seatlock_code_remedy(number(row.code))), row.remedy);
+            assert_eq!(read(seatlock_code_url(number(row.code))), row.url);
         }
         for other in [8, 9, -1, i32::MIN, i32::MAX] {
             assert_eq!(read(seatlock_code_name(other)), "unknown");
         }
+        let at = |index| {
+            let mut code = 77;
+            // SAFETY: `code` is writable.
+            let found = unsafe { seatlock_code_at(index, &raw mut code) };
+            (found, code)
+        };
+        let count = seatlock_code_count();
+        assert!((0..count).map(at).eq(Code::TABLE.iter().map(|row| (0, number(row.code)))));
+        assert_eq!(at(count), (number(Code::InvalidArgument), 77));
     }
 }

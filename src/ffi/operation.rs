@@ -54,7 +54,9 @@ unsafe fn start(
 }
 
 /// Submits a token. Returns at once; the outcome is an event of the operation whose number goes to
-/// `operation` (NULL allowed).
+/// `operation` (NULL allowed). Operations are carried out in turn. One that asks the server ends
+/// within 15 seconds of its turn, and within a minute where other processes of the plug-in ask too
+/// or a sign-in is renewed. At most 64 wait; more are refused with SEATLOCK_ERROR_BUSY.
 ///
 /// White space, quotes and zero-width characters around and in the token are removed. Refused at
 /// once and before any network request: SEATLOCK_ERROR_TOKEN_MALFORMED,

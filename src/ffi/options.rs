@@ -3,6 +3,7 @@ use super::client;
 use super::code::seatlock_result;
 use super::error::seatlock_error;
 use super::guard::guard;
+use crate::protocol::UnixTime;
 use crate::{Code, Failure, ForeignWake, Options};
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
@@ -158,9 +159,10 @@ pub unsafe extern "C" fn seatlock_options_add_lease_key(
     unsafe { set(options, error, |o| o.add_lease_key(boundary::text(x)?)) }
 }
 
-/// Sets the folder below which state is kept, an absolute path. The default is the user's state
-/// folder of the operating system; the environment variable SEATLOCK_STATE_DIR, an absolute path
-/// too, comes before both. [one thread at a time]
+/// Sets the folder below which state is kept, an absolute path. The default is "seatlock" in
+/// $XDG_STATE_HOME (~/.local/state), ~/Library/Application Support or %LOCALAPPDATA%. The variable
+/// SEATLOCK_STATE_DIR of the environment, an absolute path too, comes before both.
+/// [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_state_folder(
     options: *mut seatlock_options,
@@ -234,6 +236,29 @@ pub unsafe extern "C" fn seatlock_options_set_host(
 ) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe { set(options, error, |o| o.set_host(boundary::text(name)?, boundary::text(version)?)) }
+}
+
+/// Names the version of your plug-in, 1 to 64 characters beginning with a number such as "2.4.1",
+/// and the Unix time in seconds at which that version was released; compile both in. A license may
+/// ask for a later version (SEATLOCK_ERROR_CLIENT_TOO_OLD), and include no version that was
+/// released after its updates ended (SEATLOCK_ERROR_UPDATE_NOT_INCLUDED, also without a network).
+/// 0 in `released_at`: every license includes this version. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_plugin(
+    options: *mut seatlock_options,
+    version: *const c_char,
+    released_at: i64,
+    error: *mut seatlock_error,
+) -> seatlock_result {
+    let set_plugin = |options: &mut Options| {
+        let released = UnixTime::new(released_at)
+            .ok_or(Failure::new(Code::InvalidArgument, "the release time is Unix seconds in 0..2^53"))?;
+        // SAFETY: the caller's promises in the header.
+        let version = unsafe { boundary::text(version)? };
+        options.set_plugin(version, Some(released).filter(|released| *released > UnixTime::MIN))
+    };
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, set_plugin) }
 }
 
 /// Sets the version of the license terms that the host shows, such as "2026-01".

@@ -48,8 +48,8 @@
  * its own. No signal handler of yours ever runs on a thread of the library.
  *
  * Process. No state that reaches beyond this library, no signal handlers, no output, no environment
- * changes. After fork() the child gets SEATLOCK_ERROR_FORKED from the parent's clients and opens its
- * own. Memory comes from the system's allocator; when there is none left, the process ends.
+ * changes. After fork() the child gets SEATLOCK_ERROR_FORKED from the parent's clients and opens
+ * its own. Memory comes from the system's allocator; when there is none left, the process ends.
  *
  * Linking. Define SEATLOCK_STATIC when the static library is linked; CMake and pkg-config do.
  *

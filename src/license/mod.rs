@@ -8,6 +8,8 @@
 pub mod carried;
 /// Effective time: what time it is when the computer's clock can not be believed.
 pub mod clock;
+/// What a lease says beside whether the plug-in is locked.
+pub mod contents;
 /// What the client shows the license server, and for how long.
 pub mod credential;
 /// Judges the server's signed answers.
@@ -33,6 +35,7 @@ pub mod trust;
 
 pub use carried::{HandedBack, Requested};
 pub use clock::{Anomaly, ClockMemory, Reading, Time};
+pub use contents::{Contents, Entitlement};
 pub use credential::{Credential, RefreshToken, Sealed, SignIn};
 pub use launches::Launches;
 pub use pacing::Pacing;

@@ -170,7 +170,7 @@ mod tests {
         let mid = seatlock_protocol::MachineId::derive("family", "linux", "x");
         let claims: LeaseClaims = serde_json::from_value(json!({
             "iss": "i", "aud": "blender", "sub": Uuid::from_u128(1), "jti": Uuid::from_u128(2), "iat": 1000, "exp": 9000,
-            "ver": 1, "epoch": 7, "mid": mid, "tkh": token, "nonce": Nonce::new([1; 16]), "plan": "pro", "ent": [],
+            "ver": 1, "epoch": 7, "mid": mid, "tkh": token, "nonce": Nonce::new([1; 16]), "plan": "pro", "ent": {}, "lic": { "account": "a", "email": "e" },
             "renew": 100, "warn": 100, "clk": { "tol": 60, "act": "lock" }, "ks": 1,
         }))
         .unwrap();

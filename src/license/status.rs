@@ -1,5 +1,6 @@
 use crate::license::clock::{Anchor, Reading};
 use crate::license::state::{License, State};
+use crate::license::step::Rules;
 use crate::license::trust::end_of;
 use seatlock_protocol::{Code, UnixTime};
 
@@ -51,9 +52,12 @@ impl Terms {
 
     /// Derives the terms from the state at `reading`.
     #[must_use]
-    pub fn of(state: &State, reading: Reading) -> Self {
+    pub fn of(state: &State, rules: &Rules, reading: Reading) -> Self {
         let time = state.time(reading);
         let license = match &state.license {
+            License::Lease(lease) if came_too_late(rules.released, lease.claims.lic.updates_until) => {
+                Basis::Locked(Code::UpdateNotIncluded)
+            }
             License::Lease(_) if time.anomaly.is_some() => Basis::Locked(Code::ClockError),
             License::Lease(lease) => {
                 let ends_at = end_of(lease, state.keys(), state.key_set_at);
@@ -166,4 +170,10 @@ impl Terms {
             Basis::Locked(_) => None,
         }
     }
+}
+
+/// Whether the plug-in was released after the updates of its license had ended. One that does not say when is one of
+/// before that was asked.
+fn came_too_late(released: Option<UnixTime>, updates_until: Option<UnixTime>) -> bool {
+    released.zip(updates_until).is_some_and(|(released, end)| released > end)
 }

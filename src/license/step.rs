@@ -20,6 +20,8 @@ pub struct Rules {
     pub trust: Trust,
     /// This computer.
     pub machine: MachineId,
+    /// When this version of the plug-in was released, if it says so.
+    pub released: Option<UnixTime>,
 }
 
 /// Something that happened.

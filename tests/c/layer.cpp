@@ -42,6 +42,9 @@ void without_client() {
     auto refused = seatlock::machine_id("no spaces");
     check(refused.error().code == code::invalid_argument, "a refused machine id");
     check(refused.value_or("another") == "another", "value_or");
+    check(seatlock::codes().size() == seatlock_code_count(), "every code can be listed");
+    check(seatlock::codes().back() == code::busy, "to the last");
+    check(std::string(seatlock::url(code::busy)).find("#busy") != std::string::npos, "and has a page");
     check(seatlock::message(code::token_unknown)[0] != '\0', "the text of a code");
 }
 

@@ -70,7 +70,7 @@ int main(int argc, char **argv)
     /* Whoever polls is woken by the closing. */
     REQUIRE(pthread_create(&closing, NULL, close_soon, client) == 0);
     struct pollfd asked = {(int)watched, POLLIN, 0};
-    REQUIRE(poll(&asked, 1, 20000) == 1);
+    REQUIRE(poll(&asked, 1, 20000) == 1 && asked.revents == POLLIN);
     REQUIRE(pthread_join(closing, NULL) == 0);
     REQUIRE(seatlock_client_next_event(client, 0, &event) == SEATLOCK_ERROR_CLOSED);
     puts("100 rounds");

@@ -229,7 +229,7 @@ impl World {
     /// Time passes while the process runs. What it shows meanwhile follows from what it knew before.
     fn pass(&mut self, seconds: i64) {
         let reading = self.computer.reading();
-        let terms = Terms::of(&self.computer.state, reading);
+        let terms = Terms::of(&self.computer.state, &self.computer.rules, reading);
         let now = terms.now(reading.since_boot);
         let left = terms.at(now).valid_until.map_or(0, |end| i64::try_from(end.since(now)).unwrap());
         self.accepted += seconds.min(left);

@@ -392,7 +392,7 @@ proptest! {
                 });
                 let Some(input) = input else { continue };
                 state = step(&state, input, reading, &rules).0;
-                let terms = Terms::of(&state, reading);
+                let terms = Terms::of(&state, &rules, reading);
                 let standing = terms.at(terms.now(since_boot.wrapping_add(1)));
                 let licensed = matches!(state.license, License::Lease(_));
                 prop_assert!(licensed || standing.lock_state == LockState::Locked);

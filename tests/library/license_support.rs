@@ -8,8 +8,8 @@ use seatlock::protocol::{
     Act, Code, MachineId, Nonce, SigningKey, TokenHash, Typ, UnixTime, VERSION,
     api::SeatCall,
     claims::{
-        ClockAction, ClockPolicy, Curve, KeySetClaims, KeyType, LeaseClaims, LeaseKey, RevokedKey,
-        VerdictClaims,
+        ClockAction, ClockPolicy, Curve, Entitlement, KeySetClaims, KeyType, LeaseClaims, LeaseKey, Licensee,
+        RevokedKey, VerdictClaims,
     },
     jws,
 };
@@ -62,7 +62,7 @@ pub fn rules() -> Rules {
         root_keys: vec![key(ROOT).public()],
         lease_keys: vec![key(PINNED).public()],
     };
-    Rules { trust, machine: machine("mine") }
+    Rules { trust, machine: machine("mine"), released: None }
 }
 
 pub fn binding() -> Binding {
@@ -89,7 +89,13 @@ pub fn lease(change: impl FnOnce(&mut LeaseClaims)) -> LeaseClaims {
         tkh: TOKEN,
         nonce: Nonce::new([1; 16]),
         plan: "pro".to_owned(),
-        ent: vec!["cad".to_owned()],
+        ent: [("cad".to_owned(), Entitlement::default())].into(),
+        lic: Licensee {
+            account: "Studio".to_owned(),
+            email: "ada@studio.example".to_owned(),
+            ..Licensee::default()
+        },
+        data: None,
         renew: 6 * HOUR as u64,
         warn: 2 * DAY as u64,
         clk: ClockPolicy { tol: 26 * HOUR as u64, act: ClockAction::Lock },
@@ -270,7 +276,7 @@ impl Computer {
 
     pub fn standing(&self) -> Standing {
         let reading = self.reading();
-        let terms = Terms::of(&self.state, reading);
+        let terms = Terms::of(&self.state, &self.rules, reading);
         assert_eq!(
             Terms::from_numbers(terms.to_numbers()),
             terms,

@@ -3,6 +3,7 @@
 
 use crate::license_support::{self as support, PINNED, PRODUCT, RENEWAL, key, signed};
 use seatlock::protocol::api::{SeatCall, SeatRequest};
+use seatlock::protocol::claims::Entitlement;
 use seatlock::protocol::{Act, Code, Token, TokenHash, TokenKind, Typ, UnixTime, is_plain};
 use seatlock::{Client, Consent, Event, Intent, LockState, OperationId, Options, Text};
 use serde_json::json;
@@ -49,7 +50,9 @@ fn lease(asked: &SeatRequest, tkh: TokenHash) -> String {
     let claims = support::lease(|claims| {
         (claims.mid, claims.nonce, claims.tkh) = (asked.machine.id.clone(), asked.nonce, tkh);
         (claims.iat, claims.exp) = (now(), now().plus(7 * 24 * 3600));
-        (claims.plan, claims.ent) = (ODD.to_owned(), vec!["cad".to_owned(), ODD.to_owned()]);
+        claims.plan = ODD.to_owned();
+        claims.ent = ["cad", ODD].map(|name| (name.to_owned(), Entitlement::default())).into();
+        (claims.lic.account, claims.lic.email) = (ODD.to_owned(), ODD.to_owned());
     });
     json!({ "lease": signed(Typ::Lease, PINNED, &claims), "renewal": RENEWAL }).to_string()
 }
@@ -83,8 +86,10 @@ fn signed_texts_are_shown_plain() {
     assert_eq!(activated.code, Code::Ok, "{}", activated.message);
     let text = |what| client.text(what).unwrap().unwrap();
     assert_eq!(text(Text::Plan), SHOWN);
-    assert_eq!(text(Text::Entitlements), format!("cad {SHOWN}"));
-    assert!(client.has_entitlement(ODD).unwrap(), "for programs it is what was signed");
+    assert_eq!(text(Text::Entitlements), format!("{SHOWN} cad"));
+    let license = client.license().unwrap().unwrap();
+    assert_eq!((license.account.as_str(), license.email.as_str()), (SHOWN, SHOWN));
+    assert!(client.entitlement(ODD).unwrap().included, "for programs it is what was signed");
 
     let refused = end_of(&client, client.ping(Intent::Launch).unwrap());
     assert_eq!(refused.code, Code::SeatInUseElsewhere, "{}", refused.message);

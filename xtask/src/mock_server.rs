@@ -3,10 +3,10 @@ use seatlock_protocol::api::{
     LeaseAnswer, LockStatus, PROBLEM_JSON, Problem, SeatRequest, SeatView, VerdictAnswer,
 };
 use seatlock_protocol::claims::{
-    ClockAction, ClockPolicy, Curve, KeySetClaims, KeyType, LeaseClaims, LeaseKey, VerdictClaims,
+    ClockAction, ClockPolicy, Curve, KeySetClaims, KeyType, LeaseClaims, LeaseKey, Licensee, VerdictClaims,
 };
 use seatlock_protocol::{AccessToken, Act, Code, SigningKey, TokenHash, Typ, UnixTime, jws};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -184,7 +184,9 @@ fn lease(request: &SeatRequest, tkh: TokenHash) -> LeaseClaims {
         tkh,
         nonce: request.nonce,
         plan: "pro".to_owned(),
-        ent: Vec::new(),
+        ent: BTreeMap::new(),
+        lic: Licensee::default(),
+        data: None,
         renew: DAY,
         warn: DAY,
         clk: ClockPolicy { tol: DAY, act: ClockAction::Freeze },

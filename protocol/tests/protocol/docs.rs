@@ -41,6 +41,34 @@ fn the_table_of_codes_is_that_of_the_crate() {
     assert_eq!(written, table(), "run the test with SEATLOCK_UPDATE=1 to rewrite the table");
 }
 
+/// `docs/codes.md`: a section for each code, at the address that the code names.
+fn sections() -> String {
+    let mut page = "# Codes\n\nWhat a plug-in or a server says, and what to do about it. Written by \
+        `SEATLOCK_UPDATE=1 cargo test --test protocol`\nfrom the table of codes \
+        ([`protocol.md`](protocol.md), section 10).\n"
+        .to_owned();
+    for row in Code::TABLE {
+        let anchor = row.url.split_once("docs/codes.md#").unwrap().1;
+        assert_eq!(anchor, row.name, "the heading is the anchor");
+        let (sign, prefix) = if row.number < 10 { ("", "") } else { ("-", "ERROR_") };
+        let name = row.name.trim_end_matches("_error").to_uppercase();
+        let http = if row.http == 0 { String::new() } else { format!(", HTTP status {}", row.http) };
+        writeln!(page, "\n## {}\n\n`SEATLOCK_{prefix}{name}` ({sign}{}){http}\n", row.name, row.number)
+            .unwrap();
+        writeln!(page, "> {}\n\n{}", row.text, row.remedy).unwrap();
+    }
+    page
+}
+
+#[test]
+fn every_code_has_its_section() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/codes.md");
+    if env::var_os("SEATLOCK_UPDATE").is_some_and(|value| value == "1") {
+        fs::write(&path, sections()).unwrap();
+    }
+    assert_eq!(fs::read_to_string(path).unwrap(), sections(), "SEATLOCK_UPDATE=1 rewrites the page");
+}
+
 #[test]
 fn every_code_in_the_text_exists() {
     let page = page();

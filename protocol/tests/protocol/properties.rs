@@ -8,8 +8,8 @@ use seatlock_protocol::{
     UnixTime,
     api::SeatRequest,
     claims::{
-        ClockAction, ClockPolicy, Curve, KeySetClaims, KeyType, LeaseClaims, LeaseKey, RevokedKey,
-        VerdictClaims,
+        ClockAction, ClockPolicy, Curve, Entitlement, KeySetClaims, KeyType, LeaseClaims, LeaseKey, Licensee,
+        RevokedKey, VerdictClaims,
     },
     jws,
 };
@@ -70,15 +70,28 @@ fn machine() -> impl Strategy<Value = MachineId> {
         .prop_map(|(product, os, id)| MachineId::derive(&product, &os, &id))
 }
 
+fn entitlements() -> impl Strategy<Value = BTreeMap<String, Entitlement>> {
+    let entitlement = (option::of(any::<i64>()), option::of(time()));
+    let entitlement = entitlement.prop_map(|(value, until)| Entitlement { value, until });
+    proptest::collection::btree_map(any::<String>(), entitlement, 0..4)
+}
+
+fn licensee() -> impl Strategy<Value = Licensee> {
+    (any::<String>(), any::<String>(), option::of(time()), option::of(time()))
+        .prop_map(|(account, email, ends, updates_until)| Licensee { account, email, ends, updates_until })
+}
+
 fn lease() -> impl Strategy<Value = LeaseClaims> {
-    let names = (any::<String>(), any::<String>(), any::<String>(), vec(any::<String>(), 0..4));
+    let names = (any::<String>(), any::<String>(), any::<String>(), entitlements(), licensee());
     let ids = (uuid(), uuid(), machine(), any::<[u8; 16]>(), any::<[u8; 16]>());
     let numbers = (any::<u32>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
     let act = select(&[ClockAction::Freeze, ClockAction::Lock][..]);
     (names, ids, time(), time(), numbers, act).prop_map(|(names, ids, iat, exp, numbers, act)| {
-        let (iss, aud, plan, ent) = names;
+        let (iss, aud, plan, ent, lic) = names;
         let (sub, jti, mid, tkh, nonce) = ids;
         let (ver, epoch, renew, warn, tol, ks) = numbers;
+        let own = ent.keys().map(|name| (name.clone(), epoch.into())).collect();
+        let data = Some(own).filter(|_| ver % 2 == 0);
         let (tkh, nonce, clk) = (TokenHash::new(tkh), Nonce::new(nonce), ClockPolicy { tol, act });
         LeaseClaims {
             iss,
@@ -94,6 +107,8 @@ fn lease() -> impl Strategy<Value = LeaseClaims> {
             nonce,
             plan,
             ent,
+            lic,
+            data,
             renew,
             warn,
             clk,

@@ -11,6 +11,7 @@ use seatlock_server::{
     rules::{ClonePolicy, ReleaseMode},
     view::{ClockSettings, LicenseSettings, LicenseView, Timestamp},
 };
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 #[derive(Subcommand)]
@@ -95,12 +96,33 @@ pub(super) struct Settings {
     /// the server is reached [default: freeze]
     #[arg(long, value_parser = PossibleValuesParser::new(["freeze", "lock"]).map(clock_action))]
     clock_action: Option<ClockAction>,
-    /// Oldest client library that is served; "" for any
+    /// Oldest version of the plug-in that is served, such as 2.4.1; "" for any
     #[arg(long, value_name = "VERSION")]
-    min_client: Option<String>,
+    min_plugin: Option<String>,
     /// End of the subscription: a date, a time or "never" [default: never]
     #[arg(long, value_name = "DATE")]
     expires: Option<End>,
+    /// End of the updates: versions of the plug-in that were released later are not included. A date, a time or "never"
+    /// [default: never]
+    #[arg(long, value_name = "DATE")]
+    updates_until: Option<End>,
+    /// The vendor's own JSON object, which every lease carries: at most 2,048 bytes; "" for none
+    #[arg(long, value_name = "JSON", value_parser = vendor_data)]
+    vendor_data: Option<VendorData>,
+}
+
+/// The vendor's own data, or that there is none.
+#[derive(Clone)]
+struct VendorData(Option<Map<String, Value>>);
+
+fn vendor_data(text: &str) -> Result<VendorData, String> {
+    if text.is_empty() {
+        return Ok(VendorData(None));
+    }
+    let read = serde_json::from_str(text).map(|data| VendorData(Some(data)));
+    read.map_err(|_| {
+        "write a JSON object, such as {\"rack\":7}, in quotes that your shell takes away".to_owned()
+    })
 }
 
 fn clock_action(name: String) -> ClockAction {
@@ -134,8 +156,10 @@ impl Settings {
             clone_policy: self.clone_policy,
             clock: Some(clock).filter(|clock| *clock != ClockSettings::default()),
             terms: text(self.terms),
-            min_client: text(self.min_client),
+            min_plugin: text(self.min_plugin),
             expires_at: self.expires.map(|end| end.0.map(Timestamp)),
+            updates_until: self.updates_until.map(|end| end.0.map(Timestamp)),
+            data: self.vendor_data.map(|VendorData(data)| data),
             suspended: None,
         }
     }

@@ -1,7 +1,6 @@
 use super::AppState;
 use super::problem::{Refusal, RequestId};
-use crate::rules::version;
-use crate::store::{Store, Trouble};
+use crate::store::Store;
 use axum::{
     extract::State,
     http::header,
@@ -12,16 +11,6 @@ use std::{collections::BTreeMap, sync::Arc};
 
 /// Where things are, for people and programs. Nothing in it is a reason to trust anything.
 pub(super) async fn discovery<S: Store>(State(state): State<Arc<AppState<S>>>, id: RequestId) -> Response {
-    let licenses = match state.store.licenses(None).await {
-        Ok(licenses) => licenses,
-        Err(error) => {
-            let passing = error.trouble().map(Trouble::text);
-            return Refusal::failed(id, "discovery", &error, passing).respond(id);
-        }
-    };
-    // A client older than this is refused whatever its license.
-    let smallest = licenses.iter().map(|license| license.min_client.as_deref().unwrap_or("0"));
-    let smallest = smallest.map(version).min().unwrap_or_default();
     let body = Discovery {
         issuer: state.info.issuer.clone(),
         endpoints: BTreeMap::from([
@@ -34,7 +23,6 @@ pub(super) async fn discovery<S: Store>(State(state): State<Arc<AppState<S>>>, i
         ]),
         documentation: state.info.documentation.clone(),
         support: state.info.support.clone(),
-        smallest_client: smallest.map(|number| number.to_string()).join("."),
     };
     match serde_json::to_vec(&body) {
         Ok(body) => ([(header::CONTENT_TYPE, JSON)], body).into_response(),

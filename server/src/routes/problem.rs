@@ -47,6 +47,12 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
     }
 }
 
+/// The page of a code. What only the admin API says has none, and a name.
+pub(super) fn type_of(code: &str) -> String {
+    Code::from_name(code)
+        .map_or_else(|| format!("urn:seatlock:code:{code}"), |code| code.row().url.to_owned())
+}
+
 /// A refusal on its way to becoming a problem document.
 pub(super) struct Refusal {
     status: StatusCode,
@@ -160,7 +166,7 @@ impl Refusal {
     pub(super) fn respond(self, id: RequestId) -> Response {
         let text = self.code.text(|name| self.params.get(name).map(String::as_str));
         let problem = Problem {
-            type_uri: format!("urn:seatlock:code:{}", self.code),
+            type_uri: type_of(self.code.name()),
             title: self.code.name().replace('_', " "),
             status: self.status.as_u16(),
             detail: self.detail.unwrap_or(text),

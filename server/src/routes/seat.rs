@@ -204,7 +204,7 @@ pub(crate) fn caller(request: &SeatRequest, renewal: Presented, jitter: u16) -> 
         machine: request.machine.id.clone(),
         token_revoked: false,
         product: request.product.clone(),
-        client: request.client.lib.clone(),
+        plugin: request.plugin.clone().unwrap_or_default(),
         terms: request.terms.clone(),
         epoch: request.have.as_ref().map(|have| have.epoch),
         gave_up: request.have.as_ref().is_some_and(|have| have.jti.is_none()),

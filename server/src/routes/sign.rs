@@ -3,7 +3,7 @@ use crate::rules::{LeaseTerms, License, Seat, Verdict};
 use seatlock_protocol::{
     RenewalHash, TokenHash, Typ, UnixTime, VERSION,
     api::{LeaseAnswer, SeatRequest, SeatView},
-    claims::{LeaseClaims, VerdictClaims},
+    claims::{Entitlement, LeaseClaims, Licensee, VerdictClaims},
 };
 use uuid::Uuid;
 
@@ -37,7 +37,14 @@ impl Signer<'_> {
             tkh: self.token,
             nonce: self.request.nonce,
             plan: license.plan.name.clone(),
-            ent: license.granted(),
+            ent: license.granted().into_iter().map(|name| (name, Entitlement::default())).collect(),
+            lic: Licensee {
+                account: license.licensee.clone(),
+                email: seat.shared_with.clone(),
+                ends: license.expires_at,
+                updates_until: license.updates_until,
+            },
+            data: license.data.clone(),
             renew: terms.renew,
             warn: terms.warn,
             clk: license.clock,

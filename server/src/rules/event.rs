@@ -1,5 +1,8 @@
 use super::{Install, LostLease, Presented};
-use seatlock_protocol::{Identity, MachineId, UnixTime, api::Intent, api::SeatCall};
+use seatlock_protocol::{
+    Identity, MachineId, UnixTime,
+    api::{Intent, Plugin, SeatCall},
+};
 use uuid::Uuid;
 
 /// What can happen to a seat.
@@ -84,8 +87,8 @@ pub struct Caller {
     pub token_revoked: bool,
     /// The product that it is.
     pub product: String,
-    /// Version of its client library.
-    pub client: String,
+    /// What the vendor's plug-in says of itself.
+    pub plugin: Plugin,
     /// Terms that its user accepted with this call.
     pub terms: Option<String>,
     /// Epoch of the lease that it holds.

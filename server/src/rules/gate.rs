@@ -1,5 +1,5 @@
 use super::{Call, Caller, License, Seat, SeatState, Verdict, date};
-use seatlock_protocol::{Act, Code, UnixTime};
+use seatlock_protocol::{Act, Code, UnixTime, api::Plugin};
 
 /// Whether the call may go on to the seat: the first refusal in the protocol's order of precedence, if any.
 pub(super) fn gate(
@@ -21,9 +21,9 @@ pub(super) fn gate(
     if !license.plan.carries_seats || !license.products.contains(&caller.product) {
         return Err(Verdict::new(Code::PlanNotEntitled, Act::Keep));
     }
-    // An old client must be able to give its seat back.
-    if !matches!(call, Call::Release | Call::Confirm) && too_old(license, &caller.client) {
-        return Err(Verdict::new(Code::ClientTooOld, Act::Keep));
+    // Whatever the plug-in is, it must be able to give its seat back.
+    if !matches!(call, Call::Release | Call::Confirm) {
+        serves(license, &caller.plugin)?;
     }
     if call.submits_token() || call == Call::Status {
         terms_accepted(license, caller.terms.as_ref())?;
@@ -41,14 +41,24 @@ pub(super) fn terms_accepted(license: &License, accepted: Option<&String>) -> Re
     }
 }
 
-fn too_old(license: &License, client: &str) -> bool {
-    license.min_client.as_ref().is_some_and(|smallest| version(client) < version(smallest))
+/// Whether the license includes this version of the plug-in. One that does not say which it is, or of when, is older
+/// than the vendor's first that did. `Keep`: another version on the same computer may still be good.
+fn serves(license: &License, plugin: &Plugin) -> Result<(), Verdict> {
+    let has = version(plugin.version.as_deref().unwrap_or_default());
+    if license.min_plugin.as_ref().is_some_and(|smallest| has < version(smallest)) {
+        return Err(Verdict::new(Code::ClientTooOld, Act::Keep));
+    }
+    match license.updates_until {
+        Some(end) if plugin.released.is_some_and(|released| released > end) => {
+            Err(Verdict::new(Code::UpdateNotIncluded, Act::Keep).with("date", date(end)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The leading numbers of a version such as `1.12.0-beta`; what is not a number counts as 0.
-#[must_use]
-pub fn version(text: &str) -> [u64; 3] {
+fn version(text: &str) -> [u64; 4] {
     let release = text.split(['-', '+']).next().unwrap_or_default();
     let mut numbers = release.split('.').map(|part| part.parse().unwrap_or(0));
-    [(); 3].map(|()| numbers.next().unwrap_or(0))
+    [(); 4].map(|()| numbers.next().unwrap_or(0))
 }

@@ -4,6 +4,7 @@ use seatlock_protocol::{
     claims::{ClockAction, ClockPolicy},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 const MINUTE: u64 = 60;
@@ -15,6 +16,8 @@ pub const LONGEST: u64 = 36_500 * DAY;
 pub const SEATS_MAX: u32 = 10_000_000;
 /// Bytes of the longest name of a product, plan, entitlement or version.
 pub const WORD_MAX: usize = 255;
+/// Bytes of the vendor's own data, written without white space.
+pub const DATA_MAX: usize = 2048;
 /// Names of one kind that a license or a plan may have.
 pub const WORDS_MAX: usize = 100;
 
@@ -51,6 +54,9 @@ pub struct License {
     pub id: Uuid,
     /// Who holds it.
     pub account: Uuid,
+    /// Their name.
+    #[serde(skip)]
+    pub licensee: String,
     /// The plan.
     pub plan: Plan,
     /// Entitlements such as `cad` that were bought beside those of the plan.
@@ -85,12 +91,16 @@ pub struct License {
     pub clock: ClockPolicy,
     /// Version of the terms that must have been accepted.
     pub terms: Option<String>,
-    /// Oldest client library that is served.
-    pub min_client: Option<String>,
+    /// Oldest version of the plug-in that is served.
+    pub min_plugin: Option<String>,
     /// Since when the subscription is paused.
     pub suspended_at: Option<UnixTime>,
     /// End of the subscription.
     pub expires_at: Option<UnixTime>,
+    /// Versions of the plug-in that were released later are not included.
+    pub updates_until: Option<UnixTime>,
+    /// The vendor's own, which every lease carries.
+    pub data: Option<Map<String, Value>>,
     /// Last release by the owner or by a machine.
     pub last_manual_release_at: Option<UnixTime>,
 }
@@ -104,6 +114,7 @@ impl License {
         Self {
             id,
             account,
+            licensee: String::new(),
             plan: Plan::named("pro".to_owned()),
             entitlements: Vec::new(),
             products: Vec::new(),
@@ -121,9 +132,11 @@ impl License {
             clone_policy: ClonePolicy::Flag,
             clock: ClockPolicy { tol: 26 * HOUR, act: ClockAction::Freeze },
             terms: None,
-            min_client: None,
+            min_plugin: None,
             suspended_at: None,
             expires_at: None,
+            updates_until: None,
+            data: None,
             last_manual_release_at: None,
         }
     }
@@ -141,12 +154,18 @@ impl License {
                 return Err((name, format!("at most {WORDS_MAX} names, without blanks in them")));
             }
         }
-        for (name, text) in [("terms", &self.terms), ("min_client", &self.min_client)] {
+        for (name, text) in [("terms", &self.terms), ("min_plugin", &self.min_plugin)] {
             let fits =
                 |text: &str| !text.is_empty() && text.len() <= WORD_MAX && !text.contains(char::is_control);
             if !text.as_deref().is_none_or(fits) {
                 return Err((name, format!("1 to {WORD_MAX} bytes")));
             }
+        }
+        if !self.min_plugin.as_deref().is_none_or(|text| text.starts_with(|c: char| c.is_ascii_digit())) {
+            return Err(("min_plugin", "a version that begins with a number, such as 2.4.1".to_owned()));
+        }
+        if self.data.as_ref().is_some_and(|data| !can_be_signed(data)) {
+            return Err(("data", format!("a JSON object of at most {DATA_MAX} bytes without white space")));
         }
         if self.seats_max > SEATS_MAX {
             return Err(("seats_max", format!("at most {SEATS_MAX}")));
@@ -197,6 +216,13 @@ impl License {
     }
 }
 
+/// Whether a lease can carry `data`, and its reader, who goes down no deeper than this one, can read it.
+fn can_be_signed(data: &Map<String, Value>) -> bool {
+    let text = serde_json::to_string(data).unwrap_or_default();
+    let read = |claims: String| serde_json::from_str::<Value>(&claims).is_ok();
+    (1..=DATA_MAX).contains(&text.len()) && read(format!("[{text}]"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,7 +243,7 @@ mod tests {
             ("entitlements", License { entitlements: words(&["cad\n"]), ..usual.clone() }),
             ("entitlements", License { entitlements: vec!["e".to_owned(); 101], ..usual.clone() }),
             ("terms", License { terms: Some(String::new()), ..usual.clone() }),
-            ("min_client", License { min_client: Some("1\u{1b}".to_owned()), ..usual.clone() }),
+            ("min_plugin", License { min_plugin: Some("1\u{1b}".to_owned()), ..usual.clone() }),
             ("seats_max", License { seats_max: SEATS_MAX + 1, ..usual.clone() }),
             ("warn", License { warn: 0, ..usual.clone() }),
             ("airgap_ttl", License { airgap_ttl: LONGEST + 1, ..usual.clone() }),

@@ -45,7 +45,6 @@ pub use decide::{decide, issues_no_tokens, token_unknown};
 pub use decision::{Answer, Audit, AuditEvent, Decision, LicenseChange, Verdict};
 pub use email::check_email;
 pub use event::{Call, Caller, Event, OwnerAct};
-pub use gate::version;
 pub use lease::{LeaseTerms, guard, terms};
 pub use license::{ClonePolicy, LONGEST, License, ReleaseMode, SEATS_MAX, WORD_MAX, WORDS_MAX};
 pub use limit::{RATE_MAX, Rate};

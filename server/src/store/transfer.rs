@@ -43,8 +43,8 @@ pub(super) const TABLES: &[Table] = &[
         ("offline_ttl", Integer), ("airgap_ttl", Integer), ("auto_release", Integer), ("renew", Integer),
         ("warn", Integer), ("release_window", Integer), ("release_mode", Text), ("relaunch_rebinds", Boolean),
         ("clone_policy", Text), ("clock_tolerance", Integer), ("clock_action", Text), ("terms", Text),
-        ("min_client", Text), ("suspended_at", Integer), ("expires_at", Integer), ("last_manual_release_at", Integer),
-        ("created_at", Integer),
+        ("min_plugin", Text), ("suspended_at", Integer), ("expires_at", Integer), ("updates_until", Integer),
+        ("data", Text), ("last_manual_release_at", Integer), ("created_at", Integer),
     ] },
     Table { name: "seat", order: "id", columns: &[
         ("id", Text), ("license_id", Text), ("shared_with", Text), ("epoch", Integer), ("state", Text),

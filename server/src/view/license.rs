@@ -3,6 +3,7 @@ use crate::rules::{ClonePolicy, License, ReleaseMode};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatlock_protocol::claims::{ClockAction, ClockPolicy};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -48,12 +49,16 @@ pub struct LicenseView {
     pub clock: ClockView,
     /// Version of the terms that must have been accepted.
     pub terms: Option<String>,
-    /// Oldest client library that is served.
-    pub min_client: Option<String>,
+    /// Oldest version of the plug-in that is served.
+    pub min_plugin: Option<String>,
     /// Since when the subscription is paused.
     pub suspended_at: Option<Timestamp>,
     /// End of the subscription.
     pub expires_at: Option<Timestamp>,
+    /// Versions of the plug-in that were released later are not included.
+    pub updates_until: Option<Timestamp>,
+    /// The vendor's own JSON object, which every lease carries.
+    pub data: Option<Map<String, Value>>,
     /// Last release by the owner or by a machine.
     pub last_manual_release_at: Option<Timestamp>,
     /// Another one after each change by a person. A change that names it is refused when somebody else was faster.
@@ -84,9 +89,11 @@ impl From<&License> for LicenseView {
             clone_policy: license.clone_policy,
             clock: license.clock.into(),
             terms: license.terms,
-            min_client: license.min_client,
+            min_plugin: license.min_plugin,
             suspended_at: license.suspended_at.map(Timestamp),
             expires_at: license.expires_at.map(Timestamp),
+            updates_until: license.updates_until.map(Timestamp),
+            data: license.data,
             last_manual_release_at: license.last_manual_release_at.map(Timestamp),
         }
     }

@@ -4,6 +4,7 @@ use crate::rules::{ClonePolicy, License, Plan, ReleaseMode};
 use seatlock_protocol::UnixTime;
 use seatlock_protocol::claims::{ClockAction, ClockPolicy};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -90,14 +91,22 @@ macro_rules! with_settings {
             #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
             #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
             pub terms: Option<Option<String>>,
-            /// Oldest client library that is served; null for any.
+            /// Oldest version of the plug-in that is served, which begins with a number; null for any.
             #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
             #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
-            pub min_client: Option<Option<String>>,
+            pub min_plugin: Option<Option<String>>,
             /// End of the subscription; null for none.
             #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
             #[schema(value_type = Option<Timestamp>)]
             pub expires_at: Option<Option<Timestamp>>,
+            /// Versions of the plug-in that were released later are not included; null when all are.
+            #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
+            #[schema(value_type = Option<Timestamp>)]
+            pub updates_until: Option<Option<Timestamp>>,
+            /// The vendor's own JSON object, which every lease carries: at most 2,048 bytes; null for none.
+            #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
+            #[schema(value_type = Option<Object>)]
+            pub data: Option<Option<Map<String, Value>>>,
             /// Whether the subscription is paused: every call is refused, and machines forget their leases.
             #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
             #[schema(nullable = false)]
@@ -156,8 +165,10 @@ macro_rules! settings_of {
                     clone_policy: settings.clone_policy,
                     clock: settings.clock,
                     terms: settings.terms,
-                    min_client: settings.min_client,
+                    min_plugin: settings.min_plugin,
                     expires_at: settings.expires_at,
+                    updates_until: settings.updates_until,
+                    data: settings.data,
                     suspended: settings.suspended,
                 }
             }
@@ -181,8 +192,10 @@ macro_rules! settings_of {
                     clone_policy: from.clone_policy,
                     clock: from.clock,
                     terms: from.terms,
-                    min_client: from.min_client,
+                    min_plugin: from.min_plugin,
                     expires_at: from.expires_at,
+                    updates_until: from.updates_until,
+                    data: from.data,
                     suspended: from.suspended,
                 }
             }
@@ -219,8 +232,12 @@ impl LicenseSettings {
                 act: clock.act.unwrap_or(license.clock.act),
             },
             terms: self.terms.unwrap_or(license.terms),
-            min_client: self.min_client.unwrap_or(license.min_client),
+            min_plugin: self.min_plugin.unwrap_or(license.min_plugin),
             expires_at: self.expires_at.map_or(license.expires_at, |end| end.map(|Timestamp(end)| end)),
+            updates_until: self
+                .updates_until
+                .map_or(license.updates_until, |end| end.map(|Timestamp(end)| end)),
+            data: self.data.unwrap_or(license.data),
             suspended_at: match self.suspended {
                 Some(true) => license.suspended_at.or(Some(now)),
                 Some(false) => None,

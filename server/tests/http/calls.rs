@@ -132,17 +132,14 @@ fn signer(body: &str) -> Value {
 
 #[tokio::test]
 async fn the_server_says_where_things_are_and_how_it_is() {
-    let site = Site::new(&["--documentation", "https://docs.example.com", "--min-client", "0.2"]);
+    let site = Site::new(&["--documentation", "https://docs.example.com"]);
     let server = site.serve();
     let http = crate::harness::http_client();
     let body: Value =
         http.get(format!("{}/.well-known/seatlock", server.url)).send().await.unwrap().json().await.unwrap();
     assert_eq!(body["issuer"], crate::harness::ISSUER);
     assert_eq!(body["endpoints"]["activate"], "/v1/seat/activate");
-    assert_eq!(
-        (&body["documentation"], &body["smallest_client"]),
-        (&json!("https://docs.example.com"), &json!("0.2.0"))
-    );
+    assert_eq!(body["documentation"], "https://docs.example.com");
     let state =
         async |path: &str| http.get(format!("{}{path}", server.url)).send().await.unwrap().status().as_u16();
     assert_eq!((state("/healthz").await, state("/readyz").await), (200, 200));

@@ -71,9 +71,14 @@ async fn every_code_has_a_request_that_produces_it() {
 
     let other = ada.with(json!({ "terms": "2026-01", "product": "com.example.other" }));
     seen.signed(&server.call("ping", &other).await, Code::PlanNotEntitled, Act::Keep);
-    site.change(&["--min-client", "1.0.1"]);
+    site.change(&["--min-plugin", "1.0.1"]);
     seen.signed(&server.call("ping", &ada).await, Code::ClientTooOld, Act::Keep);
-    site.change(&["--min-client", "", "--suspend"]);
+    site.change(&["--min-plugin", "", "--updates-until", "2026-01-31"]);
+    let newer = json!({ "terms": "2026-01", "plugin": { "version": "2.4.1", "released": 1_795_338_000 } });
+    let not_included = server.call("ping", &ada.with(newer)).await;
+    seen.signed(&not_included, Code::UpdateNotIncluded, Act::Keep);
+    assert_eq!(not_included.refusal().params["date"], "2026-01-31");
+    site.change(&["--updates-until", "never", "--suspend"]);
     seen.signed(&server.call("ping", &ada).await, Code::LicenseSuspended, Act::Drop);
     site.change(&["--resume", "--expires", "2026-01-31"]);
     let expired = server.call("ping", &ada).await;

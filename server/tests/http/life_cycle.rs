@@ -1,9 +1,11 @@
 //! Seats from the first activation to the end, through the real program.
 
-use crate::harness::{Plugin, Site, join_all, logged};
+use crate::harness::{ISSUER, Plugin, Site, join_all, logged};
+use seatlock_protocol::claims::{Entitlement, LeaseClaims};
 use seatlock_protocol::{Act, Code, UnixTime};
 use seatlock_server::rules::timestamp;
 use serde_json::json;
+use std::collections::BTreeMap;
 
 #[tokio::test]
 async fn a_lease_carries_plan_and_add_ons_and_a_seat_says_when_it_was_used_offline() {
@@ -12,10 +14,12 @@ async fn a_lease_carries_plan_and_add_ons_and_a_seat_says_when_it_was_used_offli
     let server = site.serve();
     let mut plugin = Plugin::new(&token, "a");
     let (_, lease) = server.lease("activate", &mut plugin).await;
-    assert_eq!(lease.ent, ["cad", "usd"], "the plan's first, each once");
+    let names = |lease: &LeaseClaims| lease.ent.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&lease), ["cad", "usd"], "each once");
+    assert_eq!((lease.lic.account.as_str(), lease.lic.email.as_str()), (ISSUER, "ada@example.com"));
     site.cli(&["plan", "set", "enterprise", "--entitlement", "farm"]).json();
     let (_, lease) = server.lease("ping", &mut plugin).await;
-    assert_eq!(lease.ent, ["farm", "usd", "cad"], "a plan that was changed is changed at once");
+    assert_eq!(names(&lease), ["cad", "farm", "usd"], "a plan that was changed is changed at once");
 
     let now = lease.iat.seconds();
     for reported in [now - 600, now - 60, now + 86_400] {
@@ -42,7 +46,7 @@ async fn a_seat_is_activated_used_given_back_taken_back_and_revoked() {
     );
     assert_eq!(
         (lease.ent, lease.exp.since(lease.iat), lease.warn),
-        (vec!["cad".to_owned()], 604_800, 172_800)
+        (BTreeMap::from([("cad".to_owned(), Entitlement::default())]), 604_800, 172_800)
     );
 
     let (status, again) = server.lease("activate", &mut plugin).await;

@@ -93,6 +93,59 @@ fn what_is_read_of_the_claims() {
     assert_eq!(client(json!({ "client_id": null, "cid": "c" })).as_deref(), Some("c"));
 }
 
+/// The shapes in which project Wycheproof spoils a JSON Web Signature, and some more.
+#[test]
+fn only_a_whole_compact_signature_is_believed() {
+    let strangers = [Key::rsa("k", true), Key::p256("k"), Key::ed25519("k")];
+    for (key, stranger) in [Key::rsa("k", false), Key::p256("k"), Key::ed25519("k")].iter().zip(strangers) {
+        let good = key.access_token(&claims());
+        let is_believed = |text: &str| AccessToken::read(text).is_ok() && judge(text, &[key], None).is_ok();
+        assert!(is_believed(&good));
+        let parts: Vec<&str> = good.split('.').collect();
+        let [header, payload, signature] = parts[..] else { panic!("{good}") };
+        let other = key.access_token(&with(claims(), json!({ "sub": "bob" })));
+        let others = other.split('.').nth(1).unwrap();
+        let unsigned = key.token(&json!({ "alg": "none", "kid": "k" }), &claims());
+        let (unsigned, _) = unsigned.rsplit_once('.').unwrap();
+        let own = stranger.jwk();
+        let alg = if own["kty"] == "EC" {
+            "ES256"
+        } else if own["kty"] == "RSA" {
+            "RS256"
+        } else {
+            "EdDSA"
+        };
+        let embedded = stranger.token(&json!({ "alg": alg, "kid": "k", "jwk": own }), &claims());
+        let one = json!({ "protected": header, "signature": signature });
+        for (what, text) in [
+            ("another signature", format!("{header}.{payload}.A{}", &signature[1..])),
+            ("a signature that is cut", format!("{header}.{payload}.{}", &signature[..signature.len() - 4])),
+            ("a longer signature", format!("{header}.{payload}.{signature}AAAA")),
+            ("no signature", format!("{header}.{payload}.")),
+            ("no signature and no dot", format!("{header}.{payload}")),
+            ("another payload", format!("{header}.{others}.{signature}")),
+            ("no payload", format!("{header}..{signature}")),
+            ("no payload and no dot", format!("{header}.{signature}")),
+            ("no header", format!(".{payload}.{signature}")),
+            ("no header and no dot", format!("{payload}.{signature}")),
+            ("the payload alone", payload.to_owned()),
+            ("the payload between dots", format!(".{payload}.")),
+            ("nothing", String::new()),
+            ("a dot more", format!("{good}.")),
+            ("a part more", format!("{good}.{signature}")),
+            ("padding", format!("{good}=")),
+            ("white space", format!(" {good}\n")),
+            ("none, without a signature", format!("{unsigned}.")),
+            ("none, with a signature", format!("{unsigned}.{signature}")),
+            ("a key of its own under the issuer's name", embedded),
+            ("as JSON", json!({ "payload": payload, "signatures": [one] }).to_string()),
+            ("as flat JSON", with(one.clone(), json!({ "payload": payload })).to_string()),
+        ] {
+            assert!(!is_believed(&text), "{alg}, {what}: {text}");
+        }
+    }
+}
+
 #[test]
 fn what_is_believed_of_header_and_signature() {
     use Rejected::{Header, Signature, UnknownKey};

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use seatlock_protocol::{
     Act, Code, MachineId, MachineSource, Nonce, SigningKey, TokenHash, Typ, UnixTime,
     api::{ClientInfo, ClockReport, Have, Intent, Machine, SeatRequest},
-    claims::{ClockAction, ClockPolicy, Curve, KeySetClaims, KeyType, LeaseClaims, LeaseKey, RevokedKey},
+    claims::{
+        ClockAction, ClockPolicy, Curve, KeySetClaims, KeyType, LeaseClaims, LeaseKey, Licensee, RevokedKey,
+    },
     jws,
 };
 use seatlock_server::rules::{
@@ -310,7 +312,9 @@ fn only_a_lease_that_was_signed_here_in_the_lost_time_proves_anything() {
         tkh: token,
         nonce: Nonce::new([1; Nonce::LEN]),
         plan: "pro".to_owned(),
-        ent: Vec::new(),
+        ent: BTreeMap::new(),
+        lic: Licensee::default(),
+        data: None,
         renew: 60,
         warn: 60,
         clk: ClockPolicy { tol: 1, act: ClockAction::Freeze },
@@ -327,6 +331,7 @@ fn only_a_lease_that_was_signed_here_in_the_lost_time_proves_anything() {
         renewal: None,
         ks: 1,
         client: ClientInfo::default(),
+        plugin: None,
         offline: None,
         clock: ClockReport { wall: at(0), anomaly: None },
         terms: None,

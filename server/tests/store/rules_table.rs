@@ -356,11 +356,13 @@ fn refusals_come_in_the_order_of_the_protocol() {
     world.license.suspended_at = Some(world.now);
     world.license.expires_at = Some(world.now);
     world.license.plan = plan("starter", false);
-    world.license.min_client = Some("2.0.0".to_owned());
+    world.license.min_plugin = Some("2.0.0".to_owned());
+    world.license.updates_until = Some(world.now);
     let mut caller = world.caller(seat, "a");
     caller.token_revoked = true;
     caller.product = "com.example.other".to_owned();
     caller.terms = None;
+    caller.plugin.released = Some(world.now.plus(1));
     let expect = |world: &mut World, caller: &_, expected| {
         let event = Event::Call(Call::Activate, Box::new(Clone::clone(caller)));
         assert_eq!(code(&world.apply(seat, &event)).0, expected);
@@ -376,7 +378,9 @@ fn refusals_come_in_the_order_of_the_protocol() {
     expect(&mut world, &caller, Code::PlanNotEntitled);
     caller.product = PRODUCT.to_owned();
     expect(&mut world, &caller, Code::ClientTooOld);
-    caller.client = "2.0.0".to_owned();
+    caller.plugin.version = Some("2.0.0".to_owned());
+    expect(&mut world, &caller, Code::UpdateNotIncluded);
+    caller.plugin.released = Some(world.now);
     expect(&mut world, &caller, Code::TermsRequired);
     caller.terms = Some("1".to_owned());
     expect(&mut world, &caller, Code::SeatInUseElsewhere);
@@ -390,7 +394,7 @@ fn an_old_client_may_still_give_its_seat_back() {
     let mut world = World::new(1);
     let seat = world.create();
     world.call(seat, Call::Activate, "a");
-    world.license.min_client = Some("9.0.0".to_owned());
+    world.license.min_plugin = Some("9.0.0".to_owned());
     assert_eq!(code(&world.call(seat, Call::Renew, "a")), (Code::ClientTooOld, Act::Keep));
     assert_eq!(code(&world.call(seat, Call::Release, "a")), (Code::Ok, Act::Drop));
 }

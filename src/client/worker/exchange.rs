@@ -242,6 +242,7 @@ impl Worker {
             have,
             ks: state.keys().map_or(0, |keys| keys.seq),
             client: self.caller.client.clone(),
+            plugin: self.caller.plugin.clone(),
             offline: state.launches.unreported(),
             clock: ClockReport {
                 wall: reading.wall.unwrap_or(UnixTime::MIN),

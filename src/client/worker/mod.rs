@@ -19,7 +19,7 @@ use crate::store::StoreError;
 use exchange::Waited;
 use seatlock_protocol::{
     Code, MachineSource, Token, UnixTime,
-    api::{ClientInfo, Intent, SeatCall},
+    api::{ClientInfo, Intent, Plugin, SeatCall},
 };
 use sign_in::{Access, Pending};
 use std::collections::BTreeMap;
@@ -107,6 +107,7 @@ pub(super) struct Worker {
 /// What every request says of the client.
 pub(super) struct Caller {
     pub(super) client: ClientInfo,
+    pub(super) plugin: Option<Plugin>,
     pub(super) source: MachineSource,
     pub(super) terms: Option<String>,
 }
@@ -387,7 +388,7 @@ impl Worker {
     }
 
     fn publish(&self) {
-        self.shared.publish(self.keeper.state(), self.shared.clock.read());
+        self.shared.publish(self.keeper.state(), self.keeper.rules(), self.shared.clock.read());
     }
 
     fn complain(&self, complaint: Complaint) {

@@ -1,5 +1,5 @@
 use anyhow::{Context as _, bail};
-use seatlock_protocol::{MachineId, Token, TokenKind};
+use seatlock_protocol::{MachineId, Token, TokenKind, api::Plugin};
 use seatlock_server::{
     rules::{Answer, Call, Caller, License, OwnerAct, Presented},
     store::{
@@ -73,7 +73,7 @@ async fn activate(
         machine: MachineId::derive(product, "sample", computer),
         token_revoked: false,
         product: product.clone(),
-        client: env!("CARGO_PKG_VERSION").to_owned(),
+        plugin: Plugin::default(),
         terms: None,
         epoch: None,
         gave_up: false,

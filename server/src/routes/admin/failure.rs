@@ -6,7 +6,7 @@ use crate::password::PasswordError;
 use crate::routes::{
     access,
     frame::Told,
-    problem::{RETRY_AFTER, RequestId},
+    problem::{RETRY_AFTER, RequestId, type_of},
 };
 use crate::rules::Verdict;
 use crate::store::{StoreError, Trouble};
@@ -130,7 +130,7 @@ impl Failure {
             tracing::error!(request = %id, %cause, "a request of the admin API failed");
         }
         let problem = ProblemView {
-            type_uri: format!("urn:seatlock:code:{}", self.code),
+            type_uri: type_of(self.code),
             title: self.code.replace('_', " "),
             status: self.status.as_u16(),
             detail: self.detail,

@@ -63,10 +63,10 @@ impl Write for AddLicense {
         let insert = sqlx::query(
             "INSERT INTO license (id, plan, entitlements, products, seats_max, offline_ttl, auto_release, renew, \
              warn, release_window, release_mode, relaunch_rebinds, clone_policy, clock_tolerance, clock_action, \
-             terms, min_client, suspended_at, expires_at, airgap_ttl, in_use_ceiling, in_use, tokens, created_at, \
-             account_id) \
+             terms, min_plugin, suspended_at, expires_at, airgap_ttl, updates_until, data, in_use_ceiling, in_use, \
+             tokens, created_at, account_id) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
-             $5, 0, 0, $21, $22)",
+             $21, $22, $5, 0, 0, $23, $24)",
         );
         let insert = settings(insert, &self.0).bind(tx.now.seconds()).bind(self.0.account.to_string());
         insert.execute(tx.conn()).await.map_err(|error| match error.as_database_error() {
@@ -105,7 +105,7 @@ impl Write for ChangeLicense {
             "UPDATE license SET plan = $2, entitlements = $3, products = $4, seats_max = $5, offline_ttl = $6, \
              auto_release = $7, renew = $8, warn = $9, release_window = $10, release_mode = $11, \
              relaunch_rebinds = $12, clone_policy = $13, clock_tolerance = $14, clock_action = $15, terms = $16, \
-             min_client = $17, suspended_at = $18, expires_at = $19, airgap_ttl = $20, \
+             min_plugin = $17, suspended_at = $18, expires_at = $19, airgap_ttl = $20, updates_until = $21, data = $22, \
              in_use_ceiling = CASE WHEN in_use > $5 THEN in_use ELSE $5 END \
              WHERE id = $1",
         );
@@ -114,7 +114,7 @@ impl Write for ChangeLicense {
     }
 }
 
-/// Binds the parameters 1 to 20, which both statements above share.
+/// Binds the parameters 1 to 22, which both statements above share.
 fn settings<'q>(query: Query<'q, Db, Arguments>, license: &License) -> Query<'q, Db, Arguments> {
     query
         .bind(license.id.to_string())
@@ -133,10 +133,12 @@ fn settings<'q>(query: Query<'q, Db, Arguments>, license: &License) -> Query<'q,
         .bind(integer(license.clock.tol))
         .bind(action_name(license.clock.act))
         .bind(license.terms.clone())
-        .bind(license.min_client.clone())
+        .bind(license.min_plugin.clone())
         .bind(license.suspended_at.map(UnixTime::seconds))
         .bind(license.expires_at.map(UnixTime::seconds))
         .bind(integer(license.airgap_ttl))
+        .bind(license.updates_until.map(UnixTime::seconds))
+        .bind(license.data.as_ref().and_then(|data| serde_json::to_string(data).ok()))
 }
 
 impl Write for Publish {

@@ -5,17 +5,18 @@ use seatlock_protocol::{
     Identity, UnixTime,
     claims::{ClockAction, ClockPolicy},
 };
+use serde_json::{Map, Value};
 use sqlx::Row as _;
 
 /// Columns that [`license`] reads; the table is called `l`.
 macro_rules! license_columns {
     () => {
-        "l.id AS license_id, l.account_id, l.plan, \
+        "l.id AS license_id, l.account_id, (SELECT a.name FROM account a WHERE a.id = l.account_id) AS licensee, l.plan, \
          (SELECT p.carries_seats FROM plan p WHERE p.name = l.plan) AS plan_carries_seats, \
          (SELECT p.entitlements FROM plan p WHERE p.name = l.plan) AS plan_entitlements, l.entitlements, l.products, l.seats_max, l.in_use, l.tokens, l.offline_ttl, \
          l.airgap_ttl, l.auto_release, l.renew, l.warn, l.release_window, l.release_mode, l.relaunch_rebinds, l.clone_policy, \
-         l.clock_tolerance, l.clock_action, l.terms AS license_terms, l.min_client, l.suspended_at, l.expires_at, \
-         l.last_manual_release_at"
+         l.clock_tolerance, l.clock_action, l.terms AS license_terms, l.min_plugin, l.suspended_at, l.expires_at, \
+         l.updates_until, l.data, l.last_manual_release_at"
     };
 }
 
@@ -45,6 +46,7 @@ pub(super) fn license(row: &DbRow) -> Read<License> {
     Ok(License {
         id: parsed(row, "license_id")?,
         account: parsed(row, "account_id")?,
+        licensee: row.try_get("licensee")?,
         plan: Plan {
             name: row.try_get("plan")?,
             carries_seats: row.try_get("plan_carries_seats")?,
@@ -69,9 +71,11 @@ pub(super) fn license(row: &DbRow) -> Read<License> {
             act: named(row, "clock_action", &[ClockAction::Freeze, ClockAction::Lock], action_name)?,
         },
         terms: row.try_get("license_terms")?,
-        min_client: row.try_get("min_client")?,
+        min_plugin: row.try_get("min_plugin")?,
         suspended_at: time(row, "suspended_at")?,
         expires_at: time(row, "expires_at")?,
+        updates_until: time(row, "updates_until")?,
+        data: data(row)?,
         last_manual_release_at: time(row, "last_manual_release_at")?,
     })
 }
@@ -200,6 +204,12 @@ pub(super) fn optional<T: std::str::FromStr>(row: &DbRow, name: &'static str) ->
 
 pub(super) fn words(row: &DbRow, name: &'static str) -> Read<Vec<String>> {
     Ok(row.try_get::<&str, _>(name)?.split_whitespace().map(str::to_owned).collect())
+}
+
+/// The vendor's own data of a license.
+fn data(row: &DbRow) -> Read<Option<Map<String, Value>>> {
+    let text: Option<&str> = row.try_get("data")?;
+    text.map(serde_json::from_str).transpose().map_err(|_| StoreError::Unexpected("data"))
 }
 
 fn named<T: Copy>(row: &DbRow, column: &'static str, all: &[T], name: fn(T) -> &'static str) -> Read<T> {
