@@ -87,12 +87,12 @@ pub unsafe extern "C" fn seatlock_options_set_product(
 }
 
 /// Sets the family of the product, such as "com.example", written as a product is: the plug-ins of
-/// one vendor on one computer, each a product of its own. They share machine id, seat and remembered
-/// token, so a token that was entered in one is enough for all; each gets its own lease with its
-/// first `seatlock_client_ping`. All of them name the same server and keys. A release in one locks
-/// the others when they next look at the file, within a minute; forgetting the token, or activating
-/// without SEATLOCK_CONSENT_REMEMBER, forgets it and the licenses of the whole family. Not set, it
-/// is the product alone. [one thread at a time]
+/// one vendor on one computer, each a product of its own. They share machine id, seat and
+/// remembered token, so a token that was entered in one is enough for all; each gets its own lease
+/// with its first `seatlock_client_ping`. All of them name the same server and keys. A release in
+/// one locks the others when they next look at the file, within a minute; forgetting the token, or
+/// activating without SEATLOCK_CONSENT_REMEMBER, forgets it and the licenses of the whole family.
+/// Not set, it is the product alone. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_family(
     options: *mut seatlock_options,
