@@ -506,6 +506,13 @@ enum {
     /** The whole message of the event that was taken last, of which `seatlock_event` may lack some.
      */
     SEATLOCK_TEXT_EVENT = 10,
+    /** Name of the account that holds the license. */
+    SEATLOCK_TEXT_ACCOUNT = 11,
+    /** E-mail address of whoever has the seat, or what their sign-in service calls them. */
+    SEATLOCK_TEXT_EMAIL = 12,
+    /** Your own data in the license, a JSON object, signed by the server. None while it is locked.
+     */
+    SEATLOCK_TEXT_DATA = 13,
 };
 
 /** Opens a client: derives the machine id, reads and verifies the stored license, and starts one
@@ -553,37 +560,67 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_te
     const seatlock_client *client, seatlock_text what, char *buffer, size_t capacity,
     size_t *needed);
 
-/** Copies a value of what SEATLOCK_TEXT_STATUS says, by its name, as `seatlock_event_value` does of an
- *  event. SEATLOCK_NO_VALUE when it has none of that name. [any thread] */
+/** Copies a value of what SEATLOCK_TEXT_STATUS says, by its name, as `seatlock_event_value` does
+ *  for an event. SEATLOCK_NO_VALUE when it has none of that name. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_status_value(
     const seatlock_client *client, const char *name, char *buffer, size_t capacity, size_t *needed);
 
-/** Copies what to tell a user of a code, as `seatlock_code_text` does, in the language of the client.
- *  Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL, SEATLOCK_ERROR_INVALID_ARGUMENT for a number that is no
- *  code. [any thread] */
+/** Copies what to tell a user of a code, as `seatlock_code_text` has it, in the language of the
+ *  client. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL, SEATLOCK_ERROR_INVALID_ARGUMENT for a number
+ *  that is no code. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_code_text(
     const seatlock_client *client, seatlock_result code, char *buffer, size_t capacity,
     size_t *needed);
 
-/** Copies what a user can do about a code, as `seatlock_code_remedy` does, in the language of the
+/** Copies what a user can do about a code, as `seatlock_code_remedy` has it, in the language of the
  *  client. Otherwise as `seatlock_client_code_text`. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_code_remedy(
     const seatlock_client *client, seatlock_result code, char *buffer, size_t capacity,
     size_t *needed);
 
-/** Whether the license includes an entitlement. Initialise it with SEATLOCK_ENTITLEMENT_INIT. */
+/** What the license says of an entitlement. Initialise it with SEATLOCK_ENTITLEMENT_INIT. */
 typedef struct seatlock_entitlement {
     /** Size of the struct, set by the caller; after a call, how much of it was filled. */
     uint32_t struct_size;
     /** 1 when the license includes it now; 0 when it does not, and when the client is locked. */
     uint32_t included;
+    /** 1 when it has a value, such as a limit; 0 when it has none, and when it is not included. */
+    uint32_t has_value;
+    /** Always 0. */
+    uint32_t reserved;
+    /** The value, 0 when it has none. */
+    int64_t value;
+    /** Unix seconds from which it is no longer included, which may have passed; 0 when it lasts as
+     *  long as the license, and when the client is locked. */
+    int64_t valid_until;
 } seatlock_entitlement;
-#define SEATLOCK_ENTITLEMENT_INIT {sizeof(seatlock_entitlement), 0}
+#define SEATLOCK_ENTITLEMENT_INIT {sizeof(seatlock_entitlement), 0, 0, 0, 0, 0}
 
-/** Asks for an entitlement by its name, such as "cad". The answer is in `entitlement`, not in the
- *  result: that is SEATLOCK_OK for a name that nobody knows, too. [any thread] */
+/** Asks for an entitlement by its name, such as "cad" or "export.max". The answer is in
+ *  `entitlement`, not in the result: that is SEATLOCK_OK for a name that nobody knows, too.
+ *  [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_entitlement(
     const seatlock_client *client, const char *name, seatlock_entitlement *entitlement);
+
+/** What the license says of itself, beside SEATLOCK_TEXT_ACCOUNT, _EMAIL and _DATA. Initialise it
+ *  with SEATLOCK_LICENSE_INIT. */
+typedef struct seatlock_license {
+    /** Size of the struct, set by the caller; after a call, how much of it was filled. */
+    uint32_t struct_size;
+    /** Always 0. */
+    uint32_t reserved;
+    /** Unix seconds at which the subscription ends, 0 when it has no end. */
+    int64_t subscription_end;
+    /** Unix seconds; versions of the plug-in that were released later are not included. 0: all are.
+     */
+    int64_t updates_until;
+} seatlock_license;
+#define SEATLOCK_LICENSE_INIT {sizeof(seatlock_license), 0, 0, 0}
+
+/** Reads what the server said of the license when it was last reached, also while the client is
+ *  locked. SEATLOCK_NO_VALUE when there is no license here. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_license(
+    const seatlock_client *client, seatlock_license *license);
 
 /* ---- Status: what is known of the license now ------------------------------------------------ */
 

@@ -26,6 +26,11 @@ fn main() {
         "sit_8uVq2ZtYw0LkSx7RmBnD4cJhPf3GaE1pDYNt",
     ];
     tokens.iter().enumerate().for_each(|(number, text)| write("token", number, text.as_bytes()));
+    let catalogues = [
+        r#"{"language":"de","busy":"Zu viel.","busy.remedy":"Warten.","unreachable":"Weg. {reason}.","net_none":"Kein Netz","x":[7]}"#,
+        "{\"store_no_write\":\"{reason} {path}\",\"seat_in_use_elsewhere\":\"\u{3002}{date}\u{3002}{machine}{time}\u{3002}\",\"days\":\"{number} Tage\"}",
+    ];
+    catalogues.iter().enumerate().for_each(|(number, text)| write("catalogue", number, text.as_bytes()));
     let signed: Vec<&String> = LEASES.iter().chain(&*VERDICTS).collect();
     signed.iter().enumerate().for_each(|(number, text)| write("jws", number, text.as_bytes()));
     KEY_SETS.iter().enumerate().for_each(|(number, text)| write("key_set", number, text.as_bytes()));

@@ -116,6 +116,7 @@ pub const RINGS: &[Ring] = &[
         about: "what parses what somebody else wrote, each target for a minute",
         steps: &[
             step("answer", || fuzz::a_minute("answer")).after(&[FUZZ]),
+            step("catalogue", || fuzz::a_minute("catalogue")).after(&[FUZZ]),
             step("jws", || fuzz::a_minute("jws")).after(&[FUZZ]),
             step("key_set", || fuzz::a_minute("key_set")).after(&[FUZZ]),
             step("request_file", || fuzz::a_minute("request_file")).after(&[FUZZ]),
