@@ -18,8 +18,9 @@
  * the rest. Later versions only add members at the end: a call fills what caller and library both
  * know, and writes to struct_size how much that is.
  *
- * Texts are UTF-8 and end with NUL. Times are Unix seconds in 64 bits, 0 for none. Every duration
- * is in milliseconds, as its name says. A switch is 0 or 1.
+ * Texts are UTF-8 and end with NUL. Those for people are English, unless a catalogue is set
+ * (seatlock_options_set_catalogue). Times are Unix seconds in 64 bits, 0 for none. Every duration is
+ * in milliseconds, as its name says. A switch is 0 or 1.
  *
  * Ownership.
  *
@@ -392,8 +393,8 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
  *  Japanese, Korean, Portuguese and Simplified Chinese come with the library, and en.json to make
  *  others from. The text is JSON in UTF-8 of at most 256 KiB, an object of ids and texts; `size` is
  *  without a NUL. What it lacks is said in English, and what it has beyond that does not count, so
- *  one of another version does no harm. Without one everything is said in English. What is wrong
- *  with arguments, variables and files of the vendor is said in English in any case.
+ *  one of another version does no harm. Without one everything is said in English; so is in any case
+ *  what is wrong with an argument, and what keeps a client from being opened.
  *  Errors: SEATLOCK_ERROR_INVALID_ARGUMENT for what is no catalogue, has a text with a blank that
  *  the English one has not, or a control character. [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_catalogue(
@@ -553,19 +554,19 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_te
     const seatlock_client *client, seatlock_text what, char *buffer, size_t capacity,
     size_t *needed);
 
-/** Copies a value of what SEATLOCK_TEXT_STATUS says, by its name, as `seatlock_event_value` does of an
- *  event. SEATLOCK_NO_VALUE when it has none of that name. [any thread] */
+/** Copies a value of what SEATLOCK_TEXT_STATUS says, by its name, as `seatlock_event_value` does
+ *  for an event. SEATLOCK_NO_VALUE when it has none of that name. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_status_value(
     const seatlock_client *client, const char *name, char *buffer, size_t capacity, size_t *needed);
 
-/** Copies what to tell a user of a code, as `seatlock_code_text` does, in the language of the client.
- *  Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL, SEATLOCK_ERROR_INVALID_ARGUMENT for a number that is no
+/** Copies what to tell a user of a code, as `seatlock_code_text` has it, in the language of the
+ *  client. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL, SEATLOCK_ERROR_INVALID_ARGUMENT for a number that is no
  *  code. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_code_text(
     const seatlock_client *client, seatlock_result code, char *buffer, size_t capacity,
     size_t *needed);
 
-/** Copies what a user can do about a code, as `seatlock_code_remedy` does, in the language of the
+/** Copies what a user can do about a code, as `seatlock_code_remedy` has it, in the language of the
  *  client. Otherwise as `seatlock_client_code_text`. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_code_remedy(
     const seatlock_client *client, seatlock_result code, char *buffer, size_t capacity,

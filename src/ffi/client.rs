@@ -195,8 +195,8 @@ pub unsafe extern "C" fn seatlock_client_status_value(
 }
 
 /// Copies what to tell a user of a code, as `seatlock_code_text` has it, in the language of the
-/// client. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL, SEATLOCK_ERROR_INVALID_ARGUMENT for a number that is no
-/// code. [any thread]
+/// client. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL, SEATLOCK_ERROR_INVALID_ARGUMENT for a number
+/// that is no code. [any thread]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_client_code_text(
     client: *const seatlock_client,
