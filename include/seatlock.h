@@ -19,8 +19,8 @@
  * know, and writes to struct_size how much that is.
  *
  * Texts are UTF-8 and end with NUL. Those for people are English, unless a catalogue is set
- * (seatlock_options_set_catalogue). Times are Unix seconds in 64 bits, 0 for none. Every duration is
- * in milliseconds, as its name says. A switch is 0 or 1.
+ * (seatlock_options_set_catalogue). Times are Unix seconds in 64 bits, 0 for none. Every duration
+ * is in milliseconds, as its name says. A switch is 0 or 1.
  *
  * Ownership.
  *
@@ -393,10 +393,10 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
  *  Japanese, Korean, Portuguese and Simplified Chinese come with the library, and en.json to make
  *  others from. The text is JSON in UTF-8 of at most 256 KiB, an object of ids and texts; `size` is
  *  without a NUL. What it lacks is said in English, and what it has beyond that does not count, so
- *  one of another version does no harm. Without one everything is said in English; so is in any case
- *  what is wrong with an argument, and what keeps a client from being opened.
- *  Errors: SEATLOCK_ERROR_INVALID_ARGUMENT for what is no catalogue, has a text with a blank that
- *  the English one has not, or a control character. [one thread at a time] */
+ *  one of another version does no harm. Without one everything is said in English; in any case so
+ *  is what is wrong with an argument, and what keeps a client from being opened.
+ *  Errors: SEATLOCK_ERROR_INVALID_ARGUMENT for what is no catalogue, or has a text with a control
+ *  character or with a blank that the English one has not. [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_catalogue(
     seatlock_options *options, const char *json, size_t size, seatlock_error *error);
 
@@ -507,6 +507,13 @@ enum {
     /** The whole message of the event that was taken last, of which `seatlock_event` may lack some.
      */
     SEATLOCK_TEXT_EVENT = 10,
+    /** Name of the account that holds the license. */
+    SEATLOCK_TEXT_ACCOUNT = 11,
+    /** E-mail address of whoever has the seat, or what their sign-in service calls them. */
+    SEATLOCK_TEXT_EMAIL = 12,
+    /** Your own data in the license, a JSON object, signed by the server. None while it is locked.
+     */
+    SEATLOCK_TEXT_DATA = 13,
 };
 
 /** Opens a client: derives the machine id, reads and verifies the stored license, and starts one
@@ -560,8 +567,8 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_st
     const seatlock_client *client, const char *name, char *buffer, size_t capacity, size_t *needed);
 
 /** Copies what to tell a user of a code, as `seatlock_code_text` has it, in the language of the
- *  client. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL, SEATLOCK_ERROR_INVALID_ARGUMENT for a number that is no
- *  code. [any thread] */
+ *  client. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL, SEATLOCK_ERROR_INVALID_ARGUMENT for a number
+ *  that is no code. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_code_text(
     const seatlock_client *client, seatlock_result code, char *buffer, size_t capacity,
     size_t *needed);
@@ -572,19 +579,49 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_co
     const seatlock_client *client, seatlock_result code, char *buffer, size_t capacity,
     size_t *needed);
 
-/** Whether the license includes an entitlement. Initialise it with SEATLOCK_ENTITLEMENT_INIT. */
+/** What the license says of an entitlement. Initialise it with SEATLOCK_ENTITLEMENT_INIT. */
 typedef struct seatlock_entitlement {
     /** Size of the struct, set by the caller; after a call, how much of it was filled. */
     uint32_t struct_size;
     /** 1 when the license includes it now; 0 when it does not, and when the client is locked. */
     uint32_t included;
+    /** 1 when it has a value, such as a limit; 0 when it has none, and when it is not included. */
+    uint32_t has_value;
+    /** Always 0. */
+    uint32_t reserved;
+    /** The value, 0 when it has none. */
+    int64_t value;
+    /** Unix seconds from which it is no longer included, which may have passed; 0 when it lasts as
+     *  long as the license, and when the client is locked. */
+    int64_t valid_until;
 } seatlock_entitlement;
-#define SEATLOCK_ENTITLEMENT_INIT {sizeof(seatlock_entitlement), 0}
+#define SEATLOCK_ENTITLEMENT_INIT {sizeof(seatlock_entitlement), 0, 0, 0, 0, 0}
 
-/** Asks for an entitlement by its name, such as "cad". The answer is in `entitlement`, not in the
- *  result: that is SEATLOCK_OK for a name that nobody knows, too. [any thread] */
+/** Asks for an entitlement by its name, such as "cad" or "export.max". The answer is in
+ *  `entitlement`, not in the result: that is SEATLOCK_OK for a name that nobody knows, too.
+ *  [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_entitlement(
     const seatlock_client *client, const char *name, seatlock_entitlement *entitlement);
+
+/** What the license says of itself, beside SEATLOCK_TEXT_ACCOUNT, _EMAIL and _DATA. Initialise it
+ *  with SEATLOCK_LICENSE_INIT. */
+typedef struct seatlock_license {
+    /** Size of the struct, set by the caller; after a call, how much of it was filled. */
+    uint32_t struct_size;
+    /** Always 0. */
+    uint32_t reserved;
+    /** Unix seconds at which the subscription ends, 0 when it has no end. */
+    int64_t subscription_end;
+    /** Unix seconds; versions of the plug-in that were released later are not included. 0: all are.
+     */
+    int64_t updates_until;
+} seatlock_license;
+#define SEATLOCK_LICENSE_INIT {sizeof(seatlock_license), 0, 0, 0}
+
+/** Reads what the server said of the license when it was last reached, also while the client is
+ *  locked. SEATLOCK_NO_VALUE when there is no license here. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_license(
+    const seatlock_client *client, seatlock_license *license);
 
 /* ---- Status: what is known of the license now ------------------------------------------------ */
 

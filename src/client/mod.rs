@@ -103,6 +103,12 @@ pub enum Text {
     SignInCode,
     /// What the event said that was taken last.
     Event,
+    /// Name of the account that holds the license.
+    Account,
+    /// E-mail address of whoever has the seat.
+    Email,
+    /// The vendor's own data, a JSON object.
+    Data,
 }
 
 /// Derives this computer's machine id for `product`; `supplied`, or `SEATLOCK_MACHINE_ID` before it, takes the place
@@ -431,6 +437,9 @@ impl Client {
             Text::SignInUrl => self.shared.prompt().map(|prompt| prompt.url),
             Text::SignInCode => self.shared.prompt().and_then(|prompt| prompt.code),
             Text::Event => self.shared.mailbox.message(),
+            Text::Account => self.license()?.map(|license| license.account),
+            Text::Email => self.license()?.map(|license| license.email),
+            Text::Data => self.license()?.and_then(|license| license.data),
         })
     }
 

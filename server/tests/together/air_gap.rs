@@ -111,6 +111,7 @@ fn a_machine_without_a_network_takes_a_seat_by_two_files() {
     assert_eq!(scene.status(), "in_use");
     let said = scene.import(&vault, &lease, 0);
     assert!(said.contains("unlocked (ok)") && said.contains(&scene.seat.id), "{said}");
+    assert!(said.contains("vault@example.com"), "whose seat it is, without a network: {said}");
     assert!(scene.plug_in(&vault, &["status"], 0).contains("unlocked (ok)"), "after a restart");
     assert!(scene.import(&vault, &lease, 0).contains("unlocked (ok)"), "twice is as good as once");
     let days = |text: &str| {
