@@ -281,8 +281,8 @@ SEATLOCK_API uint32_t SEATLOCK_CALL seatlock_code_count(void);
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_code_at(
     uint32_t index, seatlock_result *code);
 
-/** Derives this computer's machine id for `product` ("m1_" and 43 characters) without a client,
- *  file or network.
+/** Derives this computer's machine id for `product`, or for the family that it belongs to, without
+ *  a client, file or network: "m1_" and 43 characters.
  *
  *  `supplied` may be NULL; otherwise it is used in place of the operating system's identifier, as
  *  `seatlock_options_set_machine_id` would. The environment variable SEATLOCK_MACHINE_ID comes
@@ -322,10 +322,20 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_n
 SEATLOCK_API void SEATLOCK_CALL seatlock_options_free(seatlock_options *options);
 
 /** Sets the product, such as "com.example.bridge": 1 to 128 characters of a-z, A-Z, 0-9, '.', '-',
- *  '_'. Required. Machine ids and state folders of two products never meet. [one thread at a time]
- */
+ *  '_'. Required. Machine ids and state folders of two products never meet, unless they are of one
+ *  family. [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_product(
     seatlock_options *options, const char *product, seatlock_error *error);
+
+/** Sets the family of the product, such as "com.example", written as a product is: the plug-ins of
+ *  one vendor on one computer, each a product of its own. They share machine id, seat and
+ *  remembered token, so a token that was entered in one is enough for all; each gets its own lease
+ *  with its first `seatlock_client_ping`. All of them name the same server and keys. A release in
+ *  one locks the others when they next look at the file, within a minute; forgetting the token, or
+ *  activating without SEATLOCK_CONSENT_REMEMBER, forgets it and the licenses of the whole family.
+ *  Not set, it is the product alone. [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_family(
+    seatlock_options *options, const char *family, seatlock_error *error);
 
 /** Sets the server's base address, such as "https://license.example.com". Required. Plain http is
  *  accepted for loopback addresses only; an address without a scheme, with user or password, "?" or

@@ -331,6 +331,7 @@ public:
     }
 
     options &product(const std::string &name) { return set(seatlock_options_set_product, name); }
+    options &family(const std::string &name) { return set(seatlock_options_set_family, name); }
     options &server(const std::string &url) { return set(seatlock_options_set_server, url); }
     options &issuer(const std::string &name) { return set(seatlock_options_set_issuer, name); }
     options &root_key(const std::string &x) { return set(seatlock_options_add_root_key, x); }

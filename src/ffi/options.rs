@@ -74,7 +74,8 @@ unsafe fn set(
 }
 
 /// Sets the product, such as "com.example.bridge": 1 to 128 characters of a-z, A-Z, 0-9, '.', '-',
-/// '_'. Required. Machine ids and state folders of two products never meet. [one thread at a time]
+/// '_'. Required. Machine ids and state folders of two products never meet, unless they are of one
+/// family. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_product(
     options: *mut seatlock_options,
@@ -83,6 +84,23 @@ pub unsafe extern "C" fn seatlock_options_set_product(
 ) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe { set(options, error, |o| o.set_product(boundary::text(product)?)) }
+}
+
+/// Sets the family of the product, such as "com.example", written as a product is: the plug-ins of
+/// one vendor on one computer, each a product of its own. They share machine id, seat and
+/// remembered token, so a token that was entered in one is enough for all; each gets its own lease
+/// with its first `seatlock_client_ping`. All of them name the same server and keys. A release in
+/// one locks the others when they next look at the file, within a minute; forgetting the token, or
+/// activating without SEATLOCK_CONSENT_REMEMBER, forgets it and the licenses of the whole family.
+/// Not set, it is the product alone. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_family(
+    options: *mut seatlock_options,
+    family: *const c_char,
+    error: *mut seatlock_error,
+) -> seatlock_result {
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, |o| o.set_family(boundary::text(family)?)) }
 }
 
 /// Sets the server's base address, such as "https://license.example.com". Required. Plain http is

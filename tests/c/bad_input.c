@@ -77,6 +77,7 @@ static void setters(seatlock_options *o)
         const char *refused;
     } texts[] = {
         {"product", seatlock_options_set_product, "a/b"},
+        {"family", seatlock_options_set_family, "a b"},
         {"server", seatlock_options_set_server, "http://license.example.com"},
         {"issuer", seatlock_options_set_issuer, ""},
         {"root_key", seatlock_options_add_root_key, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},

@@ -106,7 +106,8 @@ fn observe(folder: &Path, stop: &AtomicBool) -> (u64, u64) {
     while !stop.load(Ordering::Relaxed) {
         let bytes = fs::read(&state).expect("it is there at every moment");
         let value: serde_json::Value = serde_json::from_slice(&bytes).expect("it is whole at every moment");
-        let lease = value.pointer("/state/lease").and_then(|lease| lease.as_str());
+        let lease =
+            value.pointer("/state/products/com.example.bridge/lease").and_then(|lease| lease.as_str());
         let lease = lease.unwrap_or_else(|| panic!("no license at one moment: {value}"));
         let claims = decoded(lease.split('.').nth(1).unwrap());
         let now = claims.get("epoch").unwrap().as_u64().unwrap();

@@ -210,7 +210,7 @@ fn lease(state: &Path) -> Option<String> {
 
 fn read_lease(path: &Path) -> Option<String> {
     let state: serde_json::Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
-    Some(state.pointer("/state/lease")?.as_str()?.to_owned())
+    Some(state.pointer("/state/products/com.example.bridge/lease")?.as_str()?.to_owned())
 }
 
 /// A loopback interface, names of our own, and a name server that knows no others.
