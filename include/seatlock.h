@@ -553,19 +553,19 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_te
     const seatlock_client *client, seatlock_text what, char *buffer, size_t capacity,
     size_t *needed);
 
-/** Copies a value of what SEATLOCK_TEXT_STATUS says, by its name, as `seatlock_event_value` does of an
- *  event. SEATLOCK_NO_VALUE when it has none of that name. [any thread] */
+/** Copies a value of what SEATLOCK_TEXT_STATUS says, by its name, as `seatlock_event_value` does
+ *  for an event. SEATLOCK_NO_VALUE when it has none of that name. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_status_value(
     const seatlock_client *client, const char *name, char *buffer, size_t capacity, size_t *needed);
 
-/** Copies what to tell a user of a code, as `seatlock_code_text` does, in the language of the client.
- *  Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL, SEATLOCK_ERROR_INVALID_ARGUMENT for a number that is no
+/** Copies what to tell a user of a code, as `seatlock_code_text` has it, in the language of the
+ *  client. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL, SEATLOCK_ERROR_INVALID_ARGUMENT for a number that is no
  *  code. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_code_text(
     const seatlock_client *client, seatlock_result code, char *buffer, size_t capacity,
     size_t *needed);
 
-/** Copies what a user can do about a code, as `seatlock_code_remedy` does, in the language of the
+/** Copies what a user can do about a code, as `seatlock_code_remedy` has it, in the language of the
  *  client. Otherwise as `seatlock_client_code_text`. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_code_remedy(
     const seatlock_client *client, seatlock_result code, char *buffer, size_t capacity,
