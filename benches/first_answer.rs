@@ -47,7 +47,7 @@ fn main() -> Result<ExitCode> {
     table.row("one Ed25519 verification (ring)", verify, "us");
     table.beside("dlopen, beside a library that does nothing", figure("load")?, "us", figure("empty_load")?);
     table.row("options", figure("set_options")?, "us");
-    table.beside("open: two files, two signatures, one thread", figure("open")?, "us", verify);
+    table.beside("open: one file, two signatures, one thread", figure("open")?, "us", verify);
     table.limit("dlopen to the answer", figure("answer")?, "us", LIMIT, 1.0);
     let empty = figure("empty_process")?;
     table.beside("fork to the answer, beside fork to dlopen", figure("process_answer")?, "us", empty);

@@ -18,8 +18,9 @@
  * the rest. Later versions only add members at the end: a call fills what caller and library both
  * know, and writes to struct_size how much that is.
  *
- * Texts are UTF-8 and end with NUL. Times are Unix seconds in 64 bits, 0 for none. Every duration
- * is in milliseconds, as its name says. A switch is 0 or 1.
+ * Texts are UTF-8 and end with NUL. Those for people are English, unless a catalogue is set
+ * (seatlock_options_set_catalogue). Times are Unix seconds in 64 bits, 0 for none. Every duration is
+ * in milliseconds, as its name says. A switch is 0 or 1.
  *
  * Ownership.
  *
@@ -280,8 +281,8 @@ SEATLOCK_API uint32_t SEATLOCK_CALL seatlock_code_count(void);
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_code_at(
     uint32_t index, seatlock_result *code);
 
-/** Derives this computer's machine id for `product` ("m1_" and 43 characters) without a client,
- *  file or network.
+/** Derives this computer's machine id for `product`, or for the family that it belongs to, without
+ *  a client, file or network: "m1_" and 43 characters.
  *
  *  `supplied` may be NULL; otherwise it is used in place of the operating system's identifier, as
  *  `seatlock_options_set_machine_id` would. The environment variable SEATLOCK_MACHINE_ID comes
@@ -321,10 +322,20 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_n
 SEATLOCK_API void SEATLOCK_CALL seatlock_options_free(seatlock_options *options);
 
 /** Sets the product, such as "com.example.bridge": 1 to 128 characters of a-z, A-Z, 0-9, '.', '-',
- *  '_'. Required. Machine ids and state folders of two products never meet. [one thread at a time]
- */
+ *  '_'. Required. Machine ids and state folders of two products never meet, unless they are of one
+ *  family. [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_product(
     seatlock_options *options, const char *product, seatlock_error *error);
+
+/** Sets the family of the product, such as "com.example", written as a product is: the plug-ins of
+ *  one vendor on one computer, each a product of its own. They share machine id, seat and
+ *  remembered token, so a token that was entered in one is enough for all; each gets its own lease
+ *  with its first `seatlock_client_ping`. All of them name the same server and keys. A release in
+ *  one locks the others when they next look at the file, within a minute; forgetting the token, or
+ *  activating without SEATLOCK_CONSENT_REMEMBER, forgets it and the licenses of the whole family.
+ *  Not set, it is the product alone. [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_family(
+    seatlock_options *options, const char *family, seatlock_error *error);
 
 /** Sets the server's base address, such as "https://license.example.com". Required. Plain http is
  *  accepted for loopback addresses only; an address without a scheme, with user or password, "?" or
@@ -392,8 +403,8 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
  *  Japanese, Korean, Portuguese and Simplified Chinese come with the library, and en.json to make
  *  others from. The text is JSON in UTF-8 of at most 256 KiB, an object of ids and texts; `size` is
  *  without a NUL. What it lacks is said in English, and what it has beyond that does not count, so
- *  one of another version does no harm. Without one everything is said in English. What is wrong
- *  with arguments, variables and files of the vendor is said in English in any case.
+ *  one of another version does no harm. Without one everything is said in English; so is in any case
+ *  what is wrong with an argument, and what keeps a client from being opened.
  *  Errors: SEATLOCK_ERROR_INVALID_ARGUMENT for what is no catalogue, has a text with a blank that
  *  the English one has not, or a control character. [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_catalogue(
@@ -506,6 +517,13 @@ enum {
     /** The whole message of the event that was taken last, of which `seatlock_event` may lack some.
      */
     SEATLOCK_TEXT_EVENT = 10,
+    /** Name of the account that holds the license. */
+    SEATLOCK_TEXT_ACCOUNT = 11,
+    /** E-mail address of whoever has the seat, or what their sign-in service calls them. */
+    SEATLOCK_TEXT_EMAIL = 12,
+    /** Your own data in the license, a JSON object, signed by the server. None while it is locked.
+     */
+    SEATLOCK_TEXT_DATA = 13,
 };
 
 /** Opens a client: derives the machine id, reads and verifies the stored license, and starts one
@@ -559,8 +577,8 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_st
     const seatlock_client *client, const char *name, char *buffer, size_t capacity, size_t *needed);
 
 /** Copies what to tell a user of a code, as `seatlock_code_text` has it, in the language of the
- *  client. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL, SEATLOCK_ERROR_INVALID_ARGUMENT for a number that is no
- *  code. [any thread] */
+ *  client. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL, SEATLOCK_ERROR_INVALID_ARGUMENT for a number
+ *  that is no code. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_code_text(
     const seatlock_client *client, seatlock_result code, char *buffer, size_t capacity,
     size_t *needed);
@@ -571,19 +589,49 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_co
     const seatlock_client *client, seatlock_result code, char *buffer, size_t capacity,
     size_t *needed);
 
-/** Whether the license includes an entitlement. Initialise it with SEATLOCK_ENTITLEMENT_INIT. */
+/** What the license says of an entitlement. Initialise it with SEATLOCK_ENTITLEMENT_INIT. */
 typedef struct seatlock_entitlement {
     /** Size of the struct, set by the caller; after a call, how much of it was filled. */
     uint32_t struct_size;
     /** 1 when the license includes it now; 0 when it does not, and when the client is locked. */
     uint32_t included;
+    /** 1 when it has a value, such as a limit; 0 when it has none, and when it is not included. */
+    uint32_t has_value;
+    /** Always 0. */
+    uint32_t reserved;
+    /** The value, 0 when it has none. */
+    int64_t value;
+    /** Unix seconds from which it is no longer included, which may have passed; 0 when it lasts as
+     *  long as the license, and when the client is locked. */
+    int64_t valid_until;
 } seatlock_entitlement;
-#define SEATLOCK_ENTITLEMENT_INIT {sizeof(seatlock_entitlement), 0}
+#define SEATLOCK_ENTITLEMENT_INIT {sizeof(seatlock_entitlement), 0, 0, 0, 0, 0}
 
-/** Asks for an entitlement by its name, such as "cad". The answer is in `entitlement`, not in the
- *  result: that is SEATLOCK_OK for a name that nobody knows, too. [any thread] */
+/** Asks for an entitlement by its name, such as "cad" or "export.max". The answer is in
+ *  `entitlement`, not in the result: that is SEATLOCK_OK for a name that nobody knows, too.
+ *  [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_entitlement(
     const seatlock_client *client, const char *name, seatlock_entitlement *entitlement);
+
+/** What the license says of itself, beside SEATLOCK_TEXT_ACCOUNT, _EMAIL and _DATA. Initialise it
+ *  with SEATLOCK_LICENSE_INIT. */
+typedef struct seatlock_license {
+    /** Size of the struct, set by the caller; after a call, how much of it was filled. */
+    uint32_t struct_size;
+    /** Always 0. */
+    uint32_t reserved;
+    /** Unix seconds at which the subscription ends, 0 when it has no end. */
+    int64_t subscription_end;
+    /** Unix seconds; versions of the plug-in that were released later are not included. 0: all are.
+     */
+    int64_t updates_until;
+} seatlock_license;
+#define SEATLOCK_LICENSE_INIT {sizeof(seatlock_license), 0, 0, 0}
+
+/** Reads what the server said of the license when it was last reached, also while the client is
+ *  locked. SEATLOCK_NO_VALUE when there is no license here. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_license(
+    const seatlock_client *client, seatlock_license *license);
 
 /* ---- Status: what is known of the license now ------------------------------------------------ */
 

@@ -121,6 +121,9 @@ enum class text : std::uint32_t {
     sign_in_url = SEATLOCK_TEXT_SIGN_IN_URL,
     sign_in_code = SEATLOCK_TEXT_SIGN_IN_CODE,
     event = SEATLOCK_TEXT_EVENT,
+    account = SEATLOCK_TEXT_ACCOUNT,
+    email = SEATLOCK_TEXT_EMAIL,
+    data = SEATLOCK_TEXT_DATA,
 };
 
 /// The two check boxes beside the token.
@@ -213,6 +216,24 @@ struct status {
     std::optional<time_point> confirmed_at;
     std::uint64_t generation = 0;
     bool licensed() const noexcept { return state == state::unlocked || state == state::grace; }
+};
+
+/// Such as "cad", or "export.max" with a value.
+struct entitlement {
+    bool included = false;
+    std::optional<std::int64_t> value;
+    /// From then on it is not included any more, if there is such a time.
+    std::optional<time_point> valid_until;
+};
+
+struct license {
+    std::string account;
+    std::string email;
+    std::optional<time_point> subscription_end;
+    /// Versions of the plug-in that were released later are not included, if there is such a time.
+    std::optional<time_point> updates_until;
+    /// The vendor's own data, a JSON object; empty when there is none, and while it is locked.
+    std::string data;
 };
 
 struct event {
@@ -310,6 +331,7 @@ public:
     }
 
     options &product(const std::string &name) { return set(seatlock_options_set_product, name); }
+    options &family(const std::string &name) { return set(seatlock_options_set_family, name); }
     options &server(const std::string &url) { return set(seatlock_options_set_server, url); }
     options &issuer(const std::string &name) { return set(seatlock_options_set_issuer, name); }
     options &root_key(const std::string &x) { return set(seatlock_options_add_root_key, x); }
@@ -481,11 +503,28 @@ public:
         return seatlock_client_allow_network(raw_, allowed ? 1U : 0U, nullptr) == SEATLOCK_OK;
     }
 
-    /// False when it is not included, when the client is locked, and when there is no answer.
-    bool has_entitlement(const std::string &name) const noexcept {
+    /// Not included when the license does not name it, when the client is locked, and when there is
+    /// no answer.
+    seatlock::entitlement entitlement(const std::string &name) const noexcept {
         seatlock_entitlement found = SEATLOCK_ENTITLEMENT_INIT;
-        return seatlock_client_entitlement(raw_, name.c_str(), &found) == SEATLOCK_OK &&
-               found.included == 1;
+        seatlock::entitlement answer;
+        if (seatlock_client_entitlement(raw_, name.c_str(), &found) != SEATLOCK_OK)
+            return answer;
+        answer.included = found.included == 1;
+        if (found.has_value == 1)
+            answer.value = found.value;
+        answer.valid_until = detail::time(found.valid_until);
+        return answer;
+    }
+
+    /// What the license says of itself, when there is one.
+    std::optional<seatlock::license> license() const {
+        seatlock_license found = SEATLOCK_LICENSE_INIT;
+        if (seatlock_client_license(raw_, &found) != SEATLOCK_OK)
+            return std::nullopt;
+        return seatlock::license{text(seatlock::text::account), text(seatlock::text::email),
+                                 detail::time(found.subscription_end),
+                                 detail::time(found.updates_until), text(seatlock::text::data)};
     }
 
     result<operation> activate(const std::string &token, consent given) {
@@ -541,7 +580,7 @@ public:
     result<event> wait(operation which, milliseconds timeout) {
         seatlock_event end = SEATLOCK_EVENT_INIT;
         seatlock_result number = seatlock_client_wait(raw_, which, timeout.count(), &end);
-        if (number == SEATLOCK_PENDING || end.operation != which)
+        if (end.kind == 0) // no event was handed over
             return detail::fail(number);
         event ended = taken(end);
         if (number < 0)

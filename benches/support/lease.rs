@@ -1,7 +1,6 @@
 use anyhow::{Context, Result, ensure};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::signature::{ED25519, UnparsedPublicKey};
-use seatlock::license::Record;
 use seatlock::store::{Folder, Loaded};
 use serde_json::Value;
 use xtask::server::Running;
@@ -23,11 +22,12 @@ pub struct StoredLease {
 impl StoredLease {
     /// Takes the lease from a state folder.
     pub fn read(folder: &Folder, key: &str) -> Result<Self> {
-        let Loaded::Current::<Record>(record) = folder.load()? else {
+        let Loaded::Current::<Value>(record) = folder.load()? else {
             anyhow::bail!("{} holds no state", folder.path().display())
         };
-        let record = serde_json::to_value(&record)?;
-        let lease = record.pointer("/lease").and_then(Value::as_str).context("a lease is stored")?;
+        let products = record.get("products").and_then(Value::as_object).context("no product")?;
+        let lease = products.values().find_map(|product| product.get("lease")?.as_str());
+        let lease = lease.context("a lease is stored")?;
         let (signed, signature) = lease.rsplit_once('.').context("a lease is a compact JWS")?;
         Ok(Self {
             signed: signed.to_owned(),

@@ -73,6 +73,7 @@ static seatlock_state lock_state(const seatlock_client *client, seatlock_status 
 static int show_status(const seatlock_client *client)
 {
     seatlock_status status;
+    seatlock_license license = SEATLOCK_LICENSE_INIT;
     seatlock_state state = lock_state(client, &status);
     const char *name = state == SEATLOCK_STATE_UNLOCKED ? "unlocked" : state == SEATLOCK_STATE_GRACE ? "grace" : "locked";
     printf("%-14s%s (%s)\n", "license", name, seatlock_code_name(status.reason));
@@ -84,6 +85,12 @@ static int show_status(const seatlock_client *client)
     show_time(state == SEATLOCK_STATE_LOCKED ? "try again" : "next ping", status.next_try);
     show_text(client, "plan", SEATLOCK_TEXT_PLAN);
     show_text(client, "includes", SEATLOCK_TEXT_ENTITLEMENTS);
+    if (seatlock_client_license(client, &license) == SEATLOCK_OK) {
+        show_text(client, "account", SEATLOCK_TEXT_ACCOUNT);
+        show_text(client, "seat of", SEATLOCK_TEXT_EMAIL);
+        show_time("paid until", license.subscription_end);
+        show_time("updates until", license.updates_until);
+    }
     show_text(client, "seat", SEATLOCK_TEXT_SEAT);
     show_text(client, "computer", SEATLOCK_TEXT_MACHINE_SHORT);
     show_text(client, "state folder", SEATLOCK_TEXT_STATE_FOLDER);

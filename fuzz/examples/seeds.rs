@@ -1,8 +1,8 @@
 //! Writes the seeds below `corpus/`: what is signed and well-formed, which mutation alone would never find. Run again
 //! after a format has changed: `cargo run --manifest-path fuzz/Cargo.toml --example seeds`.
 
-use seatlock_fuzz::{HELD, KEY_SETS, LEASES, NONCE, TOKEN, VERDICTS, licensed};
-use serde_json::json;
+use seatlock_fuzz::{HELD, KEY_SETS, LEASES, NONCE, PRODUCT, TOKEN, VERDICTS, licensed};
+use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 
@@ -26,19 +26,30 @@ fn main() {
         "sit_8uVq2ZtYw0LkSx7RmBnD4cJhPf3GaE1pDYNt",
     ];
     tokens.iter().enumerate().for_each(|(number, text)| write("token", number, text.as_bytes()));
+    let catalogues = [
+        r#"{"language":"de","busy":"Zu viel.","busy.remedy":"Warten.","unreachable":"Weg. {reason}.","net_none":"Kein Netz","x":[7]}"#,
+        "{\"store_no_write\":\"{reason} {path}\",\"seat_in_use_elsewhere\":\"\u{3002}{date}\u{3002}{machine}{time}\u{3002}\",\"days\":\"{number} Tage\"}",
+    ];
+    catalogues.iter().enumerate().for_each(|(number, text)| write("catalogue", number, text.as_bytes()));
     let signed: Vec<&String> = LEASES.iter().chain(&*VERDICTS).collect();
     signed.iter().enumerate().for_each(|(number, text)| write("jws", number, text.as_bytes()));
     KEY_SETS.iter().enumerate().for_each(|(number, text)| write("key_set", number, text.as_bytes()));
 
-    let mut states = vec![serde_json::to_value(licensed().to_record()).unwrap()];
+    let mut states = vec![serde_json::to_value(licensed().to_record(PRODUCT)).unwrap()];
     let install_id = "3b0f7d52-9f1f-4c9e-8a75-0f8d5c1f6b21";
-    states.push(json!({ "install_id": install_id, "verdict": VERDICTS[0], "key_set": KEY_SETS[0] }));
-    states.push(json!({ "install_id": install_id, "lease": LEASES[2], "key_set": KEY_SETS[1], "key_set_at": 1_800_000_000 }));
-    states.push(json!({ "install_id": install_id, "handed_back": {
-        "seat": install_id, "epoch": 7, "jti": install_id, "issued_at": 1_800_000_000, "token": TOKEN, "renewal": "r" } }));
-    states.push(json!({ "install_id": install_id, "lease": *HELD, "pacing": { "failures": 3, "not_before": 1_800_009_999 },
-        "offline": { "last_used_at": 1_800_000_000, "launches": 9 },
-        "clock": { "high_water": 1_800_500_000, "signed": 1_800_000_000, "since_boot": 100, "boot": 7 } }));
+    let of = |key_set: &str, product: Value| {
+        json!({ "install_id": install_id, "key_set": key_set, "key_set_at": 1_800_000_000,
+            "products": { PRODUCT: product, "another": { "lease": LEASES[1], "later": [1] } } })
+    };
+    states.push(of(&KEY_SETS[0], json!({ "verdict": VERDICTS[0] })));
+    states.push(of(&KEY_SETS[1], json!({ "lease": LEASES[2] })));
+    states.push(of("", json!({ "handed_back": {
+        "seat": install_id, "epoch": 7, "jti": install_id, "issued_at": 1_800_000_000, "token": TOKEN, "renewal": "r" } })));
+    states.push(json!({ "install_id": install_id, "token": "sit_", "seats": [{
+        "token": TOKEN, "install_id": install_id, "at": 1_800_000_000, "renewal": "A".repeat(54) }],
+        "clock": { "high_water": 1_800_500_000, "signed": 1_800_000_000, "since_boot": 100, "boot": 7 },
+        "products": { PRODUCT: { "lease": *HELD, "pacing": { "failures": 3, "not_before": 1_800_009_999 },
+            "launches": { "started": 9, "reported": 3 } } } }));
     for (number, state) in states.iter().enumerate() {
         write("state_file", number, &[&[0, 0, 0, 0], state.to_string().as_bytes()].concat());
     }

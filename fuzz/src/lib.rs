@@ -1,7 +1,7 @@
 //! A computer, and a server that signs the same few texts every time: whatever verifies must be one of these.
 
 use seatlock::license::{
-    Asked, Binding, Effect, Input, LockState, Reading, Record, Requested, Rules, State, Terms, Trust, step,
+    Asked, Binding, Effect, Input, LockState, Reading, Record, Requested, Rules, State, Submission, Terms, Trust, step,
 };
 use seatlock::protocol::{
     Act, Code, MachineId, Nonce, SigningKey, TokenHash, Typ, UnixTime, VERSION,
@@ -15,7 +15,8 @@ use seatlock::protocol::{
 use std::sync::LazyLock;
 use uuid::Uuid;
 
-const PRODUCT: &str = "com.example.bridge";
+/// The product whose license it is.
+pub const PRODUCT: &str = "com.example.bridge";
 const ISSUER: &str = "https://license.example.com";
 const BASE: i64 = 1_800_000_000;
 const DAY: i64 = 24 * 3600;
@@ -166,20 +167,24 @@ pub fn reading(minutes: u32) -> Reading {
 /// A stored state of a computer that holds [`HELD`], and waits for the answer to a request by file.
 pub fn licensed() -> State {
     let record = serde_json::json!({
-        "install_id": Uuid::from_u128(1000), "lease": HELD.as_str(), "renewal": "A".repeat(54),
-        "clock": { "high_water": BASE, "signed": BASE }, "requested": Requested { nonce: NONCE, token: TOKEN },
+        "install_id": Uuid::from_u128(1000),
+        "clock": { "high_water": BASE, "signed": BASE },
+        "seats": [{ "token": TOKEN, "install_id": Uuid::from_u128(1000), "at": BASE, "renewal": "A".repeat(54) }],
+        "products": { PRODUCT: {
+            "lease": HELD.as_str(), "requested": Requested { nonce: NONCE, token: TOKEN, sealed: None },
+        } },
     });
     let record: Record = serde_json::from_value(record).unwrap();
     State::from_record(record, &RULES.trust, &binding())
 }
 
 pub fn asked() -> Asked {
-    Asked { call: SeatCall::Ping, nonce: NONCE, token: TOKEN }
+    Asked { call: SeatCall::Ping, nonce: NONCE, token: TOKEN, submission: Submission::Nobody }
 }
 
 pub fn stored_lease(state: &State) -> Option<String> {
-    let record = serde_json::to_value(state.to_record()).unwrap();
-    record.get("lease").and_then(|text| text.as_str().map(str::to_owned))
+    let record = serde_json::to_value(state.to_record(PRODUCT)).unwrap();
+    record["products"][PRODUCT].get("lease").and_then(|text| text.as_str().map(str::to_owned))
 }
 
 /// Applies an input, and checks what holds for every state whatever came before: who is not locked holds a lease that was

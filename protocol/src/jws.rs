@@ -119,6 +119,13 @@ pub fn verify<T: DeserializeOwned>(
     Ok(Verified { claims, kid: header.kid })
 }
 
+/// The claims of a compact JWS that nobody has verified: good for ending something, never for allowing it.
+#[must_use]
+pub fn unverified<T: DeserializeOwned>(jws: &str) -> Option<T> {
+    let claims = jws.get(..jws.len().min(MAX_LEN))?.split('.').nth(1)?;
+    json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()
+}
+
 /// Members are read as strings first: serde alone would take `{"EdDSA":null}` for the name of an algorithm.
 fn read_header(bytes: &[u8]) -> Result<Header, serde_json::Error> {
     let members: BTreeMap<String, String> = json::from_slice(bytes)?;

@@ -1,27 +1,30 @@
 use crate::license::{
-    Binding, Credential, Input, License, Reading, Record, RefreshToken, Rules, State, step,
+    Binding, Credential, Effect, Input, License, Reading, Record, RefreshToken, Rules, Sealed, State,
+    Submission, step,
 };
 use crate::machine::{Process, clock::Clock};
-use crate::store::{Asker, Folder, Loaded, StoreError, Turn, Uptime};
+use crate::store::{Asker, Change, Folder, Loaded, StoreError, Turn, Uptime};
 use crate::words::Phrase;
-use seatlock_protocol::{Identity, Token, TokenHash};
+use seatlock_protocol::{Identity, Token};
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use uuid::Uuid;
 
 /// State and credential of one client, and where they are kept between launches, if the user wants that.
 pub(super) struct Keeper {
-    pub(super) rules: Rules,
-    pub(super) state: State,
-    pub(super) credential: Option<Credential>,
+    rules: Rules,
+    state: State,
+    credential: Option<Credential>,
     /// Whether that was set up beside the plug-in. Then it is never written down.
     provisioned: bool,
     folder: Option<Folder>,
     keeping: Keeping,
+    /// What the next save does with the token that is on disk.
+    token: TokenOnDisk,
     clock: Clock,
     /// The token whose lease was asked for by a file, and whether it may be kept once that comes.
     asked_for: Option<(Token, bool)>,
-    /// Whether the license in memory came from the server and is not on disk yet.
+    /// Whether what is in memory came from the server or the user and is not on disk yet.
     fresh: bool,
     /// The launch of this process, until it was counted on disk.
     uncounted: Option<Reading>,
@@ -32,12 +35,25 @@ pub(super) struct Keeper {
 enum Keeping {
     /// Nothing is there, and the user was not asked here. What another process writes is taken over.
     Undecided,
+    /// The next save writes for the first time; it is tried again with every save while there are no means to write.
+    Due,
     /// The user chose to use the token for future sessions.
     OnDisk,
-    /// The user chose not to, or the disk can not.
+    /// The user chose not to, or the disk cannot.
     InMemory,
-    /// As if the disk could not, because there were no means to write: it is tried again with every save.
-    Owed,
+}
+
+/// What becomes of the token that is on disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum TokenOnDisk {
+    /// It stays what it is.
+    Stays,
+    /// The one in use takes its place, whichever it is: somebody has just submitted it.
+    Submitted,
+    /// The sign-in in use, which has a new refresh token, takes its own place.
+    Rotated,
+    /// It goes, with every lease of its seat.
+    Goes,
 }
 
 /// What was wrong with the stored files, to be told to the host.
@@ -71,64 +87,80 @@ impl Keeper {
         clock: Clock,
     ) -> (Self, Vec<Complaint>) {
         let mut complaints = Vec::new();
-        let remembered = folder.as_ref().and_then(|folder| {
-            folder.read_token().map_err(|error| complaints.push(Complaint::Store(error))).ok().flatten()
-        });
-        let keeping = match (&remembered, &provisioned) {
-            (Some(remembered), Some(provisioned)) if !remembered.is_same(provisioned) => Keeping::InMemory,
-            (Some(_), _) => Keeping::OnDisk,
-            (None, _) => Keeping::Undecided,
+        let loaded = folder.as_ref().map_or(Ok(Loaded::Nothing), Folder::load::<Record>);
+        if let Ok(Loaded::Previous { corrupt: path, .. } | Loaded::Corrupt { path }) = &loaded {
+            complaints.push(Complaint::Corrupt(path.clone()));
+        }
+        let record = loaded.map_err(|error| complaints.push(Complaint::Store(error))).ok();
+        let record = record.and_then(Loaded::usable);
+        let remembered = match (&folder, &record) {
+            (Some(folder), Some(record)) => remembered(folder, record)
+                .map_err(|error| complaints.push(Complaint::Store(error)))
+                .ok()
+                .flatten(),
+            _ => None,
+        };
+        let (keeping, record) = match (&remembered, &provisioned) {
+            (Some(remembered), Some(provisioned)) if !remembered.is_same(provisioned) => {
+                (Keeping::InMemory, None)
+            }
+            _ if record.is_some() => (Keeping::OnDisk, record),
+            _ => (Keeping::Undecided, None),
         };
         let (provisioned, credential) = (provisioned.is_some(), provisioned.or(remembered));
-        let state = State::new(install_id, &binding(&rules, credential.as_ref()));
-        let mut keeper = Self {
+        let binding = binding(&rules, credential.as_ref());
+        let state = match record {
+            Some(record) => State::from_record(record, &rules.trust, &binding),
+            None => State::new(install_id, &binding),
+        };
+        let keeper = Self {
             rules,
             state,
             credential,
             provisioned,
             folder,
             keeping,
+            token: TokenOnDisk::Stays,
             clock,
             asked_for: None,
             fresh: false,
             uncounted: None,
         };
-        if keeping == Keeping::InMemory {
-            return (keeper, complaints);
-        }
-        match keeper.folder.as_ref().map(Folder::load) {
-            Some(Ok(loaded)) => {
-                if let Loaded::Previous { corrupt: path, .. } | Loaded::Corrupt { path } = &loaded {
-                    complaints.push(Complaint::Corrupt(path.clone()));
-                }
-                if let Some(stored) = keeper.verify(loaded) {
-                    keeper.state = stored;
-                    keeper.keeping = Keeping::OnDisk;
-                }
-            }
-            Some(Err(error)) => complaints.push(Complaint::Store(error)),
-            None => {}
-        }
         (keeper, complaints)
     }
 
-    fn verify(&self, loaded: Loaded<Record>) -> Option<State> {
-        match loaded {
-            Loaded::Current(record) | Loaded::Previous { state: record, .. } => Some(State::from_record(
-                record,
-                &self.rules.trust,
-                &binding(&self.rules, self.credential.as_ref()),
-            )),
-            Loaded::Nothing | Loaded::Corrupt { .. } => None,
-        }
+    /// What is known.
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// What does not change.
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// What is shown to the server.
+    pub(super) fn credential(&self) -> Option<&Credential> {
+        self.credential.as_ref()
+    }
+
+    /// What an input leads to. Nothing has changed yet.
+    pub(super) fn step(&self, input: Input<'_>) -> (State, Vec<Effect>) {
+        step(&self.state, input, self.clock.read(), &self.rules)
     }
 
     /// Counts a launch and moves remembered time; written only if there is a lease to protect. Files that were copied
     /// from another computer stay as they are.
-    pub(super) fn launch(&mut self, reading: Reading) -> Result<(), StoreError> {
-        let (state, _) = step(&self.state, Input::Launched, reading, &self.rules);
-        (self.state, self.uncounted) = (state, Some(reading));
+    pub(super) fn launch(&mut self) -> Result<(), StoreError> {
+        let (state, _) = self.step(Input::Launched);
+        (self.state, self.uncounted) = (state, Some(self.clock.read()));
         if matches!(self.state.license, License::Lease(_)) { self.save() } else { Ok(()) }
+    }
+
+    /// Takes the state that a step has led to, and answers the one before it. It still has to be saved.
+    pub(super) fn take(&mut self, state: State) -> State {
+        self.fresh |= state.license != self.state.license || state.requested != self.state.requested;
+        std::mem::replace(&mut self.state, state)
     }
 
     /// Takes over what other processes of this installation have stored meanwhile: a newer lease, another token or
@@ -136,117 +168,157 @@ impl Keeper {
     pub(super) fn refresh(&mut self) {
         let shares = matches!(self.keeping, Keeping::Undecided | Keeping::OnDisk);
         let Some(folder) = self.folder.as_ref().filter(|_| shares) else { return };
-        let (Ok(remembered), Ok(loaded)) = (folder.read_token(), folder.load()) else { return };
-        let nothing = remembered.is_none() && matches!(loaded, Loaded::Nothing);
-        let credential = match remembered {
-            // Nobody else's token takes the place of the one that was set up for this process.
-            Some(other) if self.provisioned && !self.acts_as(&other) => return,
-            _ if self.provisioned => self.credential.clone(),
-            remembered => remembered,
-        };
-        if nothing {
-            // Forgetting leaves the folder. Without it a disk went away, which costs no license.
-            if self.keeping == Keeping::OnDisk && folder.exists() {
-                self.start_anew(self.state.install_id);
+        let (record, whole) = match folder.load::<Record>() {
+            Ok(Loaded::Current(record)) => (record, true),
+            Ok(Loaded::Previous { state, .. }) => (state, false),
+            Ok(Loaded::Nothing) => {
+                // Forgetting leaves the folder. Without it a disk went away, which costs no license.
+                if self.keeping == Keeping::OnDisk && folder.exists() {
+                    self.start_anew(self.state.install_id);
+                }
+                return;
             }
-            return;
-        }
-        let same = match &credential {
-            Some(credential) => self.provisioned || self.acts_as(credential),
+            // What is known here still holds.
+            Ok(Loaded::Corrupt { .. }) | Err(_) => return,
+        };
+        let Ok(remembered) = remembered(folder, &record) else { return };
+        let same = match &remembered {
+            // Nobody else's token takes the place of the one that was set up for this process.
+            Some(other) if self.provisioned && !self.acts_as(other) => return,
+            _ if self.provisioned => true,
+            Some(other) => self.acts_as(other),
             None => self.credential.is_none(),
         };
+        let keeps_its_own = self.provisioned || same && self.token == TokenOnDisk::Rotated;
+        let credential = if keeps_its_own { self.credential.clone() } else { remembered };
         if same
+            && whole
             && self.credential == credential
-            && matches!(&loaded, Loaded::Current(record) if self.state.is_stored_as(record))
+            && self.state.is_stored_as(&record, &self.rules.trust.product)
         {
             return;
         }
-        let before = std::mem::replace(&mut self.credential, credential);
-        match self.verify(loaded) {
-            Some(stored) if same => {
-                let license = stored.license.clone();
-                self.state = self.merged(stored);
-                self.fresh &= self.state.license != license;
-            }
-            // Another process is between its two writes, or the file is damaged: what is known here still holds.
-            None | Some(State { license: License::Unusable { .. }, .. }) if same => return,
-            None | Some(State { license: License::Unusable { .. }, .. }) => return self.credential = before,
-            Some(stored) => self.state = State { anchor: self.state.anchor, ..stored },
+        self.credential = credential;
+        let stored = self.verified(record);
+        if same {
+            let license = stored.license.clone();
+            self.state = self.merged(stored);
+            self.fresh &= self.state.license != license;
+        } else {
+            self.state = match (&stored.license, &self.state.license) {
+                // Another product of the family was given another token. The lease for the one before goes on until the
+                // next ping, which asks with the new one.
+                (License::Unusable { jws, .. }, License::Lease(lease)) if *jws == lease.jws => {
+                    let (license, pacing) = (self.state.license.clone(), Default::default());
+                    State { anchor: self.state.anchor, license, pacing, ..stored }
+                }
+                _ => State { anchor: self.state.anchor, ..stored },
+            };
         }
         self.keeping = Keeping::OnDisk;
     }
 
+    fn verified(&self, record: Record) -> State {
+        State::from_record(record, &self.rules.trust, &binding(&self.rules, self.credential.as_ref()))
+    }
+
     /// Takes the turn to ask the server, or tells that another process of this installation has it. `None` when nothing
     /// is kept here that another process could ask with.
-    pub(super) fn take_turn(&self, reading: Reading) -> Option<Turn> {
+    pub(super) fn take_turn(&self) -> Option<Turn> {
         let folder = self.folder.as_ref().filter(|_| self.keeping == Keeping::OnDisk)?;
-        let Process { id: process, space } = Process::current();
+        let (reading, Process { id: process, space }) = (self.clock.read(), Process::current());
         let is_gone = |asker: Asker| Process { id: asker.process, space: asker.space }.is_gone();
         let now = Uptime { boot: reading.boot, seconds: reading.since_boot };
         folder.take_turn(now, Asker { process, space }, is_gone)
     }
 
-    /// Writes the state, unless nothing may be written. Never undoes what another process has stored.
+    /// Writes state and token, once, unless nothing may be written. Never undoes what another process has stored.
     pub(super) fn save(&mut self) -> Result<(), StoreError> {
-        self.begin_keeping()?;
-        let Some(folder) = self.folder.as_ref().filter(|_| self.keeping == Keeping::OnDisk) else {
-            return Ok(());
-        };
+        let writes = matches!(self.keeping, Keeping::OnDisk | Keeping::Due);
+        let Some(folder) = self.folder.as_ref().filter(|_| writes) else { return Ok(()) };
         // Made anew, it would lie below a mount point, or hide that another process was told to forget.
-        self.has_its_disk(folder)?;
-        let merged = folder.update(|loaded| {
-            let overtaken = |remembered: Option<Credential>| match remembered {
-                None => !self.provisioned,
-                Some(remembered) => !self.acts_as(&remembered),
-            };
-            if self.credential.is_some() && folder.read_token().is_ok_and(overtaken) {
-                return (None, None);
-            }
-            let merged = match self.verify(loaded) {
-                Some(stored) => self.merged(self.counted(stored)),
-                None => self.state.clone(),
-            };
-            (Some(merged.to_record()), Some(merged))
-        })?;
-        match merged {
-            Some(merged) => {
-                // The generation before a verdict holds the lease that it took away.
-                let done = match merged.license {
-                    License::Dropped(_) | License::HandedBack(_) => folder.remove_previous(),
-                    _ => Ok(()),
-                };
+        let saved =
+            self.has_its_disk(folder).and_then(|()| folder.update(|loaded| self.next(folder, loaded)));
+        match saved.and_then(|merged| merged) {
+            Ok(Some(merged)) => {
+                if self.token == TokenOnDisk::Goes {
+                    self.credential = None;
+                }
                 (self.state, self.fresh, self.uncounted) = (merged, false, None);
-                done
+                (self.keeping, self.token) = (Keeping::OnDisk, TokenOnDisk::Stays);
+                Ok(())
             }
             // While this process waited for the server, another one was given another token, or told to forget.
-            None => {
+            Ok(None) => {
+                self.token = TokenOnDisk::Stays;
                 self.refresh();
                 Ok(())
             }
+            Err(error) => {
+                // Where nothing can be written the license lives in memory.
+                if self.keeping == Keeping::Due && error.scarce().is_none() {
+                    self.keeping = if self.provisioned { Keeping::Undecided } else { Keeping::InMemory };
+                }
+                Err(error)
+            }
         }
+    }
+
+    /// What takes the place of what is `loaded`, and the state that it leads to here; `None` when this process was
+    /// overtaken.
+    fn next(
+        &self,
+        folder: &Folder,
+        loaded: Loaded<Record>,
+    ) -> (Change<Record>, Result<Option<State>, StoreError>) {
+        let lost = matches!(loaded, Loaded::Corrupt { .. });
+        let stored = loaded.usable();
+        let there = stored.as_ref().map_or(Ok(None), |record| remembered(folder, record));
+        let overtaken = match &there {
+            _ if self.credential.is_none() || self.token == TokenOnDisk::Submitted || lost => false,
+            Ok(Some(other)) => !self.acts_as(other),
+            Ok(None) => !self.provisioned,
+            Err(_) => false,
+        };
+        if overtaken {
+            return (Change::Nothing, Ok(None));
+        }
+        let merged = match stored.clone() {
+            Some(record) => self.merged(self.counted(self.verified(record))),
+            None => self.state.clone(),
+        };
+        let mut record = merged.to_record(&self.rules.trust.product).beside(stored);
+        match (self.token, &self.credential) {
+            (TokenOnDisk::Goes, Some(used)) => {
+                used.hash().into_iter().for_each(|token| record.give_back(token));
+            }
+            (TokenOnDisk::Submitted | TokenOnDisk::Rotated, Some(credential)) => {
+                match folder.seal(credential) {
+                    Ok(sealed) => record.token = Some(sealed),
+                    Err(error) => return (Change::Nothing, Err(error)),
+                }
+            }
+            (TokenOnDisk::Stays, Some(credential)) if lost && !self.provisioned => {
+                record.token = folder.seal(credential).ok();
+            }
+            _ => {}
+        }
+        // What was before holds the lease that a verdict took away, or a token that is not to come back.
+        let ends = matches!(merged.license, License::Dropped(_) | License::HandedBack(_));
+        let only = ends
+            || match self.token {
+                TokenOnDisk::Stays => false,
+                TokenOnDisk::Submitted => {
+                    there.is_ok_and(|there| there.is_some() && there != self.credential)
+                }
+                TokenOnDisk::Rotated | TokenOnDisk::Goes => true,
+            };
+        (if only { Change::Only(record) } else { Change::Next(record) }, Ok(Some(merged)))
     }
 
     /// Whether something waits to be kept until there are means to write it.
     pub(super) fn owes(&self) -> bool {
-        self.keeping == Keeping::Owed
-    }
-
-    /// Does what there were no means for when the credential was adopted.
-    fn begin_keeping(&mut self) -> Result<(), StoreError> {
-        match (&self.folder, &self.credential) {
-            _ if !self.owes() => return Ok(()),
-            (Some(folder), Some(_)) if self.provisioned => folder.create()?,
-            (Some(folder), Some(credential)) => folder.write_token(credential)?,
-            _ => return Ok(()),
-        }
-        (self.keeping, self.fresh) = (Keeping::OnDisk, true);
-        Ok(())
-    }
-
-    /// Takes the state that an answer of the server has led to. It still has to be saved.
-    pub(super) fn answered(&mut self, state: State) {
-        self.fresh |= state.license != self.state.license;
-        self.state = state;
+        self.keeping == Keeping::Due
     }
 
     /// What is stored, with the launch of this process. Only under the lock is nobody else's lost who starts at the same time.
@@ -259,92 +331,84 @@ impl Keeper {
     /// What is known here and what is stored. Of two leases of the same second the stored one is the later, unless the one
     /// in memory has just come: only the holder of the turn gets one.
     fn merged(&self, stored: State) -> State {
-        let (mine, reading) = (self.state.clone(), self.clock.read());
-        if self.fresh {
+        let (mine, reading, install_id) = (self.state.clone(), self.clock.read(), stored.install_id);
+        let merged = if self.fresh {
             mine.merged_with(stored, reading)
         } else {
             State { anchor: mine.anchor, ..stored }.merged_with(mine, reading)
-        }
+        };
+        State { install_id, ..merged }
     }
 
     /// Whether leases for `other` are leases for the credential in use.
-    pub(super) fn acts_as(&self, other: &Credential) -> bool {
+    fn acts_as(&self, other: &Credential) -> bool {
         self.credential.as_ref().is_some_and(|credential| credential.is_same(other))
     }
 
-    /// Makes `credential` the one in use. With `remember` it is written down; without, nothing stays on disk.
-    pub(super) fn adopt(&mut self, credential: Credential, remember: bool) -> Result<(), StoreError> {
-        let done = match &self.folder {
-            // Written once more it could fail, for a folder that is busy at this moment, and this process would go on with
-            // a license in memory beside the one on disk: two copies of one installation.
-            Some(folder)
-                if remember && folder.read_token().is_ok_and(|kept| kept.as_ref() == Some(&credential)) =>
-            {
+    /// Makes the credential that was shown the one in use. One that a person wants to be remembered is written with the
+    /// next save; of one that they do not, nothing stays on disk. What was set up beside the plug-in is never written, but
+    /// its license is kept, so that a machine that is started again needs no network.
+    pub(super) fn adopt(
+        &mut self,
+        credential: Option<Credential>,
+        submission: Submission,
+    ) -> Result<(), StoreError> {
+        let done = match (submission, &self.folder) {
+            (Submission::Nobody, _) => return Ok(()),
+            (Submission::Provisioned, folder) => {
+                if folder.is_some() && self.keeping == Keeping::Undecided {
+                    self.keeping = Keeping::Due;
+                }
+                return Ok(());
+            }
+            (Submission::Person { remember: true }, Some(_)) => {
+                // Of a token that is remembered already the license stays on disk, even if that is busy at this moment:
+                // one in memory beside it would be a copy of the installation.
+                let known = self.keeping == Keeping::OnDisk && !self.provisioned;
+                if !known || self.credential != credential {
+                    self.keeping = Keeping::Due;
+                }
+                self.token = TokenOnDisk::Submitted;
                 Ok(())
             }
-            Some(folder) if remember => folder.write_token(&credential),
-            Some(folder) => folder.erase(),
-            None if remember => Err(StoreError::NoHome),
-            None => Ok(()),
+            (Submission::Person { remember }, folder) => {
+                self.keeping = Keeping::InMemory;
+                match folder {
+                    Some(folder) => folder.erase(),
+                    None if remember => Err(StoreError::NoHome),
+                    None => Ok(()),
+                }
+            }
         };
-        (self.credential, self.provisioned) = (Some(credential), false);
-        // Where the token can not be written nothing is: the license then lives in memory.
-        self.keeping = match &done {
-            Ok(()) if remember => Keeping::OnDisk,
-            Err(error) if remember && error.scarce().is_some() => Keeping::Owed,
-            _ => Keeping::InMemory,
-        };
+        (self.credential, self.provisioned, self.asked_for) = (credential, false, None);
         done
     }
 
-    /// Keeps the license of the provisioned token, so that a machine that is started again needs no network. The token
-    /// itself is never written.
-    pub(super) fn adopt_provisioned(&mut self) -> Result<(), StoreError> {
-        let Some(folder) = self.folder.as_ref().filter(|_| self.keeping == Keeping::Undecided) else {
-            return Ok(());
-        };
-        let done = folder.create();
-        match &done {
-            Ok(()) => self.keeping = Keeping::OnDisk,
-            Err(error) if error.scarce().is_some() => self.keeping = Keeping::Owed,
-            Err(_) => {}
-        }
-        done
-    }
-
-    /// Takes a state that has asked for a lease by a file. With `remember` request and token wait on disk, else in memory.
-    pub(super) fn requested(&mut self, state: State, token: Token, remember: bool) -> Result<(), StoreError> {
-        self.state = state;
-        self.fresh = true;
+    /// Remembers with which token a lease is asked for by a file, and whether it may be kept. Its sealed form goes with
+    /// the request.
+    pub(super) fn ask_for(&mut self, token: &Token, remember: bool) -> Result<Option<Sealed>, StoreError> {
         self.asked_for = Some((token.clone(), remember));
-        let Some(folder) = self.folder.as_ref().filter(|_| remember) else {
-            return if remember { Err(StoreError::NoHome) } else { Ok(()) };
-        };
-        folder.write_requested_token(&token)?;
-        if self.keeping == Keeping::Undecided {
-            self.keeping = Keeping::OnDisk;
+        if !remember {
+            return Ok(None);
         }
-        self.save()
+        let folder = self.folder.as_ref().ok_or(StoreError::NoHome)?;
+        if self.keeping == Keeping::Undecided {
+            self.keeping = Keeping::Due;
+        }
+        folder.seal(&Credential::Token(token.clone())).map(Some)
     }
 
     /// The token that waits for a lease, and whether it may be kept.
-    pub(super) fn waiting_token(&self, wanted: TokenHash) -> Option<(Token, bool)> {
-        let stored = || Some((self.folder.as_ref()?.read_requested_token().ok()??, true));
-        self.asked_for.clone().or_else(stored).filter(|(token, _)| token.hash() == wanted)
-    }
-
-    /// Takes a state whose lease came by a file; the token that waited for it is now the one in use.
-    pub(super) fn adopt_requested(
-        &mut self,
-        state: State,
-        token: Token,
-        remember: bool,
-    ) -> Result<(), StoreError> {
-        self.asked_for = None;
-        self.answered(state);
-        let adopted = self.adopt(Credential::Token(token), remember);
-        let removed = self.folder.as_ref().map_or(Ok(()), Folder::remove_requested_token);
-        adopted.and(removed).and(self.save())
+    pub(super) fn waiting_token(&self) -> Option<(Token, bool)> {
+        let requested = self.state.requested.as_ref()?;
+        let stored = || {
+            let Credential::Token(token) = self.folder.as_ref()?.unseal(requested.sealed.as_ref()?).ok()?
+            else {
+                return None;
+            };
+            Some((token, true))
+        };
+        self.asked_for.clone().or_else(stored).filter(|(token, _)| token.hash() == requested.token)
     }
 
     /// Whether the credential in use was set up beside the plug-in, and nothing is known of it yet.
@@ -371,35 +435,15 @@ impl Keeper {
     pub(super) fn rotate(&mut self, next: Option<RefreshToken>) -> Result<(), StoreError> {
         let Some(Credential::Person(sign_in)) = &mut self.credential else { return Ok(()) };
         sign_in.refresh = next;
-        let rotated = Credential::Person(sign_in.clone());
-        let done = match self.folder.as_ref().filter(|_| self.keeping == Keeping::OnDisk) {
-            // Another process may have signed in as somebody else, or out.
-            Some(folder) => folder.read_token().and_then(|kept| {
-                if kept.is_some_and(|kept| kept.is_same(&rotated)) {
-                    folder.write_token(&rotated)
-                } else {
-                    Ok(())
-                }
-            }),
-            None => Ok(()),
-        };
+        if self.token == TokenOnDisk::Stays && !self.provisioned {
+            self.token = TokenOnDisk::Rotated;
+        }
+        let done = self.save();
         if done.as_ref().is_err_and(|error| error.scarce().is_some()) {
             // The one on disk is worth nothing any more, and showing it again would look like theft.
-            self.keeping = Keeping::Owed;
+            self.keeping = Keeping::Due;
         }
         done
-    }
-
-    /// Forgets the token, after the seat was given back. A token that another process has remembered since stays.
-    fn forget_token(&mut self) -> Result<(), StoreError> {
-        if let (Some(used), Some(folder)) = (&self.credential, &self.folder) {
-            let is_others = |stored: Credential| !stored.is_same(used);
-            if !folder.read_token().is_ok_and(|stored| stored.is_some_and(is_others)) {
-                folder.remove_token()?;
-            }
-        }
-        self.credential = None;
-        Ok(())
     }
 
     /// Whether what is kept of the license could be taken from the disk.
@@ -414,42 +458,47 @@ impl Keeper {
     /// is full, everything is taken away. Not what failed decides, but what lies there in the end.
     pub(super) fn give_up(&mut self) -> Result<(), StoreError> {
         let used = self.credential.clone();
-        let (saved, forgotten) = (self.save(), self.forget_token());
+        self.token = TokenOnDisk::Goes;
+        let saved = self.save();
         if let (Some(used), Some(folder)) = (&used, &self.folder)
             && self.is_on_disk(used)?
         {
-            folder.erase().map_err(|error| saved.and(forgotten).err().unwrap_or(error))?;
+            folder.erase().map_err(|error| saved.err().unwrap_or(error))?;
         }
-        self.credential = None;
+        (self.credential, self.token) = (None, TokenOnDisk::Stays);
         Ok(())
     }
 
-    /// Takes a state in which the lease was given up, to be confirmed by a file, once that is on disk; again, as long as
-    /// something is left there.
-    pub(super) fn hand_back(&mut self, state: State) -> Result<(), StoreError> {
-        self.can_give_up()?;
-        let before = (self.state.clone(), self.fresh);
-        self.answered(state);
-        if let Err(error) = self.save() {
-            (self.state, self.fresh) = before;
+    /// As [`give_up`](Self::give_up), before anybody was told: what can not be taken away is as it was `before`.
+    pub(super) fn hand_back(&mut self, before: Option<State>) -> Result<(), StoreError> {
+        self.token = TokenOnDisk::Goes;
+        if let Err(error) = self.can_give_up().and_then(|()| self.save()) {
+            before.into_iter().for_each(|before| self.state = before);
+            self.token = TokenOnDisk::Stays;
             return Err(error);
         }
-        self.forget_token()
+        (self.credential, self.token) = (None, TokenOnDisk::Stays);
+        Ok(())
     }
 
     /// Whether token or lease of `used` lie on disk. Beside a token of somebody else its lease counts for nobody.
     fn is_on_disk(&self, used: &Credential) -> Result<bool, StoreError> {
         let Some(folder) = &self.folder else { return Ok(false) };
         self.has_its_disk(folder)?;
-        if let Some(kept) = folder.read_token()? {
-            return Ok(kept.is_same(used));
-        }
         let binding = binding(&self.rules, None);
-        let is_its = |record: Record| match State::from_record(record, &self.rules.trust, &binding).license {
-            License::Lease(lease) => used.hash().is_none_or(|used| used == lease.claims.tkh),
-            _ => false,
-        };
-        Ok(folder.generations()?.into_iter().any(is_its))
+        for record in folder.generations::<Record>()? {
+            let is_its = match remembered(folder, &record)? {
+                Some(kept) => kept.is_same(used),
+                None => match State::from_record(record, &self.rules.trust, &binding).license {
+                    License::Lease(lease) => used.hash().is_none_or(|used| used == lease.claims.tkh),
+                    _ => false,
+                },
+            };
+            if is_its {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// A folder that was there and is not any more went away with its disk, and what is in it comes back.
@@ -473,9 +522,13 @@ impl Keeper {
 
     fn start_anew(&mut self, install_id: Uuid) {
         (self.credential, self.provisioned, self.fresh, self.uncounted) = (None, false, false, None);
-        self.keeping = Keeping::Undecided;
+        (self.keeping, self.token, self.asked_for) = (Keeping::Undecided, TokenOnDisk::Stays, None);
         self.state = State::new(install_id, &binding(&self.rules, None));
     }
+}
+
+fn remembered(folder: &Folder, record: &Record) -> Result<Option<Credential>, StoreError> {
+    record.token.as_ref().map(|sealed| folder.unseal(sealed)).transpose()
 }
 
 fn binding(rules: &Rules, credential: Option<&Credential>) -> Binding {

@@ -7,12 +7,8 @@ mod board;
 mod environment;
 /// Events, and the mailbox between worker and host.
 mod event;
-/// One request to the server, in its turn, and what its answer leads to.
-mod exchange;
 /// Why a call could not be carried out.
 mod failure;
-/// Requests and leases that a person carries.
-mod files;
 /// Clients by numbers that outlast them.
 mod handle;
 /// State and token, in memory and on disk.
@@ -23,8 +19,6 @@ mod options;
 mod registration;
 /// What host threads and the worker share.
 mod shared;
-/// People and machines that sign in instead of entering a token.
-mod sign_in;
 /// What a status call answers.
 mod snapshot;
 /// The worker's thread, from its start to its end.
@@ -54,7 +48,6 @@ use seatlock_protocol::{
     api::{ClientInfo, Intent},
 };
 use shared::Shared;
-use sign_in::{Asked, Place};
 use snapshot::Snapshot;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -62,7 +55,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use thread::WorkerThread;
 use uuid::Uuid;
-use worker::{Command, Work, Worker};
+use worker::{Asked, Caller, Command, Place, Task, Work, Worker};
 
 /// What a time limit beyond the clock's range means.
 const LONGEST_CLOSE: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -103,15 +96,21 @@ pub enum Text {
     SignInCode,
     /// What the event said that was taken last.
     Event,
+    /// Name of the account that holds the license.
+    Account,
+    /// E-mail address of whoever has the seat.
+    Email,
+    /// The vendor's own data, a JSON object.
+    Data,
 }
 
-/// Derives this computer's machine id for `product`; `supplied`, or `SEATLOCK_MACHINE_ID` before it, takes the place
+/// Derives this computer's machine id for `product`, or for the family that it belongs to; `supplied`, or `SEATLOCK_MACHINE_ID` before it, takes the place
 /// of the operating system's identifier. Any thread; no client, file of ours or network is involved.
 ///
 /// # Errors
 /// [`Code::MachineIdUnavailable`], [`Code::InvalidArgument`].
 pub fn machine_identity(product: &str, supplied: Option<&str>) -> Result<Identity, Failure> {
-    let product = options::check_product(product)?;
+    let product = options::check_name("the product", product)?;
     Ok(machine::identify(product, environment::machine_id(supplied)?.as_deref())?)
 }
 
@@ -128,7 +127,7 @@ pub struct Client {
 
 impl Client {
     /// Opens a client: derives the machine id, reads and verifies what is stored, and starts the worker. The status
-    /// is known when it returns. Two small files are read; the network is not touched.
+    /// is known when it returns. One small file is read; the network is not touched.
     ///
     /// # Errors
     /// [`Code::InvalidArgument`] when something required is not set, [`Code::MachineIdUnavailable`],
@@ -144,7 +143,7 @@ impl Client {
     fn open_quiet(options: &Options) -> Result<Self, Failure> {
         let provision = Provision::read(options.account_folder.as_deref())?;
         let required = options.required(provision.server.as_ref())?;
-        let identity = machine_identity(&required.product, options.machine_id.as_deref())?;
+        let identity = machine_identity(&required.family, options.machine_id.as_deref())?;
         // Without the pin, unloading the library would pull code away under threads that have run it.
         machine::pin_image().map_err(|error| refused(&error))?;
         let reservation = Reservation::take()?;
@@ -154,7 +153,7 @@ impl Client {
         let seal = Seal { protect: machine::seal::protect, unprotect: machine::seal::unprotect };
         let root =
             environment::state_folder(options.state_folder.clone())?.or_else(|| Folder::default_root().ok());
-        let folder = root.map(|root| Folder::new(&root, &required.product, &identity.id, seal));
+        let folder = root.map(|root| Folder::new(&root, &required.family, &identity.id, seal));
         let state_folder = folder.as_ref().map(|folder| folder.path().display().to_string());
 
         let released = options.plugin.as_ref().and_then(|plugin| plugin.released);
@@ -174,7 +173,7 @@ impl Client {
             // What lies there is not known, so it can not be said that there is no license.
             return Err(out_of(short));
         }
-        let snapshot = Snapshot::of(&keeper.state, &keeper.rules, clock.read());
+        let snapshot = Snapshot::of(keeper.state(), keeper.rules(), clock.read());
         let network = !environment::is_offline()? && !options.offline;
         let handle = reservation.handle();
         let wake = options.wake.clone().map(|wake| Arc::new(move || wake(handle)) as Wake);
@@ -191,19 +190,15 @@ impl Client {
             proxy: options.proxy.clone(),
             extra_ca: options.extra_ca.clone(),
         };
-        let worker = Worker {
-            shared: Arc::clone(&shared),
-            keeper,
-            http: Http::new(route),
-            issuer: issuer.map(Arc::new),
-            access: None,
+        let caller = Caller {
             client: client_info(options),
             plugin: options.plugin.clone(),
             source: identity.source,
             terms: options.terms.clone(),
-            background: options.background,
         };
-        let has_issuer = worker.issuer.is_some();
+        let has_issuer = issuer.is_some();
+        let (shared_with, http) = (Arc::clone(&shared), Http::new(route));
+        let worker = Worker::new(shared_with, keeper, http, issuer, caller, options.background);
         let thread = WorkerThread::start(Arc::clone(&shared), move |commands| {
             worker::run(worker, &runtime, commands, complaints)
         })?;
@@ -301,7 +296,7 @@ impl Client {
             return Err(Failure::of(Code::TermsRequired));
         }
         let timeout = timeout.unwrap_or(SIGN_IN_TIMEOUT);
-        self.start(Work::SignIn(Asked { place, consent, timeout }))
+        self.start(Task::SignIn(Asked { place, consent, timeout }))
     }
 
     /// Forgets sign-in and license on this computer, as [`Client::forget`] does, and tells the issuer that the sign-in is
@@ -431,6 +426,9 @@ impl Client {
             Text::SignInUrl => self.shared.prompt().map(|prompt| prompt.url),
             Text::SignInCode => self.shared.prompt().and_then(|prompt| prompt.code),
             Text::Event => self.shared.mailbox.message(),
+            Text::Account => self.license()?.map(|license| license.account),
+            Text::Email => self.license()?.map(|license| license.email),
+            Text::Data => self.license()?.and_then(|license| license.data),
         })
     }
 
@@ -461,8 +459,8 @@ impl Client {
         Ok(self.shared.language.remedy(code))
     }
 
-    /// A failure of a call in the language of the client. What is wrong with an argument, with a variable or with a file
-    /// beside the plug-in is for those who made it, and stays in English.
+    /// A failure of a call in the language of the client. What is wrong with an argument is for those who wrote the call,
+    /// and stays in English.
     #[must_use]
     pub fn in_words(&self, failure: Failure) -> Failure {
         let Failure { code, message, .. } = &failure;
@@ -524,13 +522,14 @@ impl Client {
         if consent.terms { Ok(token) } else { Err(Failure::of(Code::TermsRequired)) }
     }
 
-    fn start(&self, work: Work) -> Result<OperationId, Failure> {
+    fn start(&self, task: impl Into<Task>) -> Result<OperationId, Failure> {
         self.same_process()?;
         if self.shared.is_broken() {
             return Err(Failure::of(Code::Internal));
         }
         let operation = self.shared.mailbox.begin().ok_or(Failure::of(Code::Busy))?;
-        match lock(&self.thread).as_ref().map(|thread| thread.commands.send(Command { operation, work })) {
+        let command = Command { operation, task: task.into() };
+        match lock(&self.thread).as_ref().map(|thread| thread.commands.send(command)) {
             Some(Ok(())) => Ok(operation),
             Some(Err(_)) => Err(Failure::of(Code::Internal)),
             None => Err(Failure::of(Code::Closed)),

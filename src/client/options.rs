@@ -22,6 +22,7 @@ pub type ForeignWake = Arc<dyn Fn(Handle) + Send + Sync>;
 #[derive(Clone, Default)]
 pub struct Options {
     pub(super) product: Option<String>,
+    pub(super) family: Option<String>,
     pub(super) server: Option<Url>,
     pub(super) issuer: Option<String>,
     pub(super) root_keys: Vec<PublicKey>,
@@ -55,7 +56,17 @@ impl Options {
     /// # Errors
     /// [`Code::InvalidArgument`].
     pub fn set_product(&mut self, product: &str) -> Result<(), Failure> {
-        self.product = Some(check_product(product)?.to_owned());
+        self.product = Some(check_name("the product", product)?.to_owned());
+        Ok(())
+    }
+
+    /// Sets the family of the product, written as a product is: one vendor's plug-ins that share machine id, seat and
+    /// remembered token on a computer. They have one server and pin the same keys. The product alone by default.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`].
+    pub fn set_family(&mut self, family: &str) -> Result<(), Failure> {
+        self.family = Some(check_name("the family", family)?.to_owned());
         Ok(())
     }
 
@@ -318,29 +329,27 @@ impl Options {
         }
         let named = self.server.as_ref().unwrap_or(&server);
         let issuer = self.issuer.clone().unwrap_or_else(|| address::spelled(named).to_owned());
-        let trust = Trust {
-            issuer,
-            product: product.clone(),
-            root_keys: self.root_keys.clone(),
-            lease_keys: self.lease_keys.clone(),
-        };
-        Ok(Required { product, server, trust })
+        let family = self.family.clone().unwrap_or_else(|| product.clone());
+        let trust =
+            Trust { issuer, product, root_keys: self.root_keys.clone(), lease_keys: self.lease_keys.clone() };
+        Ok(Required { family, server, trust })
     }
 }
 
 /// What every client needs.
 pub(super) struct Required {
-    pub(super) product: String,
+    pub(super) family: String,
     pub(super) server: Url,
     pub(super) trust: Trust,
 }
 
-pub(super) fn check_product(product: &str) -> Result<&str, Failure> {
+/// Of a product or a family.
+pub(super) fn check_name<'a>(what: &str, name: &'a str) -> Result<&'a str, Failure> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    if (1..=128).contains(&product.len()) && product.chars().all(fits) {
-        Ok(product)
+    if (1..=128).contains(&name.len()) && name.chars().all(fits) {
+        Ok(name)
     } else {
-        Err(invalid("the product has 1 to 128 characters of a-z, A-Z, 0-9, '.', '-', '_'"))
+        Err(invalid(format!("{what} has 1 to 128 characters of a-z, A-Z, 0-9, '.', '-', '_'")))
     }
 }
 
@@ -397,7 +406,13 @@ mod tests {
         options.set_server("https://license.example.com/").unwrap();
         assert!(missing(&options).unwrap().contains("key"));
         options.add_root_key("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
-        assert_eq!(options.required(None).unwrap().trust.issuer, "https://license.example.com");
+        let required = options.required(None).unwrap();
+        assert_eq!(required.trust.issuer, "https://license.example.com");
+        assert_eq!(required.family, "com.example.bridge", "the product alone");
+        options.set_family("com.example").unwrap();
+        let required = options.required(None).unwrap();
+        assert_eq!((&*required.family, &*required.trust.product), ("com.example", "com.example.bridge"));
+        assert!(options.set_family("").is_err() && options.set_family("a b").is_err());
     }
 
     #[test]

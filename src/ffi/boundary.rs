@@ -187,9 +187,90 @@ pub(super) unsafe fn write_struct<T: Sized32>(value: T, to: *mut T) -> Outcome {
     Ok(Code::Ok)
 }
 
+/// Buffers are as long as they must be and no longer, so that miri, which runs these in
+/// `tests/models`, sees a byte too many.
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::alloc::{Layout, alloc, dealloc};
+    use std::ptr::{null, null_mut};
+
+    #[test]
+    fn texts_are_borrowed_up_to_their_nul() {
+        for (what, bytes, expected) in [
+            ("as it is", Some(&b"abc\0"[..]), Ok("abc")),
+            ("empty", Some(b"\0"), Ok("")),
+            ("more behind its NUL", Some(b"ab\0c"), Ok("ab")),
+            ("of several bytes", Some("ä€\0".as_bytes()), Ok("ä€")),
+            ("Latin-1", Some(b"\xe4\0"), Err(Code::InvalidUtf8)),
+            ("cut within a character", Some(b"\xe2\x82\0"), Err(Code::InvalidUtf8)),
+            ("NULL", None, Err(Code::NullPointer)),
+        ] {
+            let bytes: Option<Box<[u8]>> = bytes.map(Into::into);
+            let pointer = bytes.as_ref().map_or(null(), |bytes| bytes.as_ptr().cast());
+            // SAFETY: NULL, or NUL-terminated and alive until the end of this round.
+            let (required, optional) = unsafe { (text(pointer), optional_text(pointer)) };
+            assert_eq!(required.map_err(|failure| failure.code), expected, "{what}");
+            let or_none = if bytes.is_none() { Ok(None) } else { expected.map(Some) };
+            assert_eq!(optional.map_err(|failure| failure.code), or_none, "{what}, if any");
+            let file = match expected {
+                Ok("") => Err(Code::InvalidArgument),
+                expected => expected.map(Path::new),
+            };
+            // SAFETY: as above.
+            assert_eq!(unsafe { path(pointer) }.map_err(|failure| failure.code), file, "{what}, a path");
+        }
+    }
+
+    #[test]
+    fn pointers_are_used_unless_they_are_null() {
+        let mut number = Box::new(7);
+        let pointer: *mut i32 = &mut *number;
+        // SAFETY: NULL, or the only way to a number that lives as long.
+        unsafe {
+            *reference_mut(pointer).unwrap() += 1;
+            assert_eq!(reference(pointer).copied(), Ok(8));
+            assert_eq!(reference::<i32>(null()).unwrap_err().code, Code::NullPointer);
+            assert_eq!(reference_mut::<i32>(null_mut()).unwrap_err().code, Code::NullPointer);
+        }
+        assert_eq!(writable(pointer), Ok(pointer));
+        assert_eq!(writable::<i32>(null_mut()).unwrap_err().code, Code::NullPointer);
+        assert_eq!([0, 1, 2].map(|value| flag(value).ok()), [Some(false), Some(true), None]);
+    }
+
+    #[test]
+    fn a_text_is_written_whole_or_not_at_all() {
+        const OLD: u8 = 0x55;
+        let (done, short) = (Ok(Code::Ok), Err(Code::BufferTooSmall));
+        for (text, capacity, expected, left) in [
+            ("abc", 5, done, &b"abc\0\x55"[..]),
+            ("abc", 4, done, b"abc\0"),
+            ("abc", 3, short, b"\x55\x55\x55"),
+            ("abc", 1, short, b"\x55"),
+            ("abc", 0, short, b""),
+            ("€", 4, done, b"\xe2\x82\xac\0"),
+            ("€", 3, short, b"\x55\x55\x55"),
+            ("", 1, done, b"\0"),
+            ("", 0, short, b""),
+        ] {
+            for asks in [false, true] {
+                let mut buffer = vec![OLD; capacity].into_boxed_slice();
+                let at = if capacity == 0 { null_mut() } else { buffer.as_mut_ptr().cast() };
+                let mut needed = Box::new(0);
+                let size = if asks { &mut *needed } else { null_mut() };
+                let text: Box<str> = text.into();
+                // SAFETY: `capacity` bytes, or NULL and zero; NULL, or a number.
+                let done = unsafe { write_text(&text, at, capacity, size) };
+                assert_eq!(done.map_err(|failure| failure.code), expected, "{text:?} in {capacity}");
+                assert_eq!(*buffer, *left, "{text:?} in {capacity}");
+                assert_eq!(*needed, if asks { text.len() + 1 } else { 0 }, "{text:?}");
+            }
+        }
+        let mut needed = 0;
+        // SAFETY: NULL is what is tried.
+        let done = unsafe { write_text("abc", null_mut(), 4, &mut needed) };
+        assert_eq!((done.unwrap_err().code, needed), (Code::NullPointer, 0));
+    }
 
     #[test]
     fn fixed_texts_are_shortened_between_characters_and_terminated() {
@@ -199,5 +280,66 @@ mod tests {
         assert_eq!(&bytes(fixed_text("abcdefghij")), "ab\u{2026}ij\0".as_bytes());
         assert_eq!(&bytes(fixed_text("abcdef€")), "ab\u{2026}\0\0\0".as_bytes());
         assert_eq!(&bytes(fixed_text("€abcdef")), "\u{2026}ef\0\0\0".as_bytes());
+    }
+
+    /// A struct that has grown since its first version, which ended after `code`.
+    #[repr(C)]
+    struct Grown {
+        struct_size: u32,
+        code: i32,
+        at: i64,
+        flag: u8,
+    }
+
+    // SAFETY: `repr(C)`, and begins with `struct_size: u32`.
+    unsafe impl Sized32 for Grown {
+        const FIRST_SIZE: u32 = 8;
+    }
+
+    /// Offers `length` bytes, each of them `OLD`, as a struct that says to have `size`, and tells
+    /// what came of it and what stands there then.
+    fn offered(length: usize, size: u32) -> (Result<Code, Code>, Vec<u8>) {
+        const OLD: u8 = 0x55;
+        let layout = Layout::from_size_align(length, align_of::<Grown>()).unwrap();
+        // SAFETY: made, filled, read within its length and freed here. What says to be longer than
+        // it is must be refused.
+        unsafe {
+            let memory = alloc(layout);
+            assert!(!memory.is_null());
+            memory.write_bytes(OLD, length);
+            memory.cast::<u32>().write(size);
+            let value = Grown { struct_size: 0, code: -7, at: 0x0102_0304_0506_0708, flag: 9 };
+            let done = write_struct(value, memory.cast::<Grown>());
+            // The bytes after `flag` are of no kind.
+            let known = length.min(17);
+            let mut bytes = std::slice::from_raw_parts(memory, known).to_vec();
+            bytes.extend((size_of::<Grown>()..length).map(|at| memory.add(at).read()));
+            dealloc(memory, layout);
+            (done.map_err(|failure| failure.code), bytes)
+        }
+    }
+
+    #[test]
+    fn a_struct_is_written_as_far_as_its_caller_knows_it() {
+        let whole = |size: u32| {
+            let (code, at) = ((-7i32).to_ne_bytes(), 0x0102_0304_0506_0708i64.to_ne_bytes());
+            [&size.to_ne_bytes()[..], &code, &at, &[9]].concat()
+        };
+        for (what, length, expected) in [
+            ("of the first version", 8, whole(8)[..8].to_vec()),
+            ("between two members", 12, whole(12)[..12].to_vec()),
+            ("of a version before", 16, whole(16)[..16].to_vec()),
+            ("of this version", 24, whole(24)),
+            ("of a version to come", 40, [&whole(24)[..], &[0x55; 16]].concat()),
+        ] {
+            assert_eq!(offered(length, length as u32), (Ok(Code::Ok), expected), "{what}");
+        }
+        for size in [0, 7, 64 * 1024 + 1, u32::MAX] {
+            let before = [&size.to_ne_bytes()[..], &[0x55; 4]].concat();
+            assert_eq!(offered(8, size), (Err(Code::StructSize), before), "{size}");
+        }
+        // SAFETY: NULL is what is tried.
+        let refused = unsafe { check_struct::<Grown>(null()) };
+        assert_eq!(refused.unwrap_err().code, Code::NullPointer);
     }
 }

@@ -4,7 +4,7 @@ use super::error::seatlock_error;
 use super::guard::guard;
 pub(super) use super::options::seatlock_client;
 use super::options::seatlock_options;
-use crate::{Client, Code, Failure, Handle, Text};
+use crate::{Client, Code, Entitlement, Failure, Handle, Text};
 use std::ffi::c_char;
 use std::time::Duration;
 
@@ -34,6 +34,12 @@ pub enum seatlock_text_value {
     SEATLOCK_TEXT_SIGN_IN_CODE = 9,
     /// The whole message of the event that was taken last, of which `seatlock_event` may lack some.
     SEATLOCK_TEXT_EVENT = 10,
+    /// Name of the account that holds the license.
+    SEATLOCK_TEXT_ACCOUNT = 11,
+    /// E-mail address of whoever has the seat, or what their sign-in service calls them.
+    SEATLOCK_TEXT_EMAIL = 12,
+    /// Your own data in the license, a JSON object, signed by the server. None while it is locked.
+    SEATLOCK_TEXT_DATA = 13,
 }
 
 /// The client that a host means. What it holds is no address but a number.
@@ -166,6 +172,9 @@ fn which_text(what: seatlock_text) -> Result<Text, Failure> {
         (SEATLOCK_TEXT_SIGN_IN_URL, Text::SignInUrl),
         (SEATLOCK_TEXT_SIGN_IN_CODE, Text::SignInCode),
         (SEATLOCK_TEXT_EVENT, Text::Event),
+        (SEATLOCK_TEXT_ACCOUNT, Text::Account),
+        (SEATLOCK_TEXT_EMAIL, Text::Email),
+        (SEATLOCK_TEXT_DATA, Text::Data),
     ]
     .into_iter()
     .find(|(number, _)| *number as u32 == what)
@@ -195,8 +204,8 @@ pub unsafe extern "C" fn seatlock_client_status_value(
 }
 
 /// Copies what to tell a user of a code, as `seatlock_code_text` has it, in the language of the
-/// client. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL, SEATLOCK_ERROR_INVALID_ARGUMENT for a number that is no
-/// code. [any thread]
+/// client. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL, SEATLOCK_ERROR_INVALID_ARGUMENT for a number
+/// that is no code. [any thread]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_client_code_text(
     client: *const seatlock_client,
@@ -231,7 +240,7 @@ pub unsafe extern "C" fn seatlock_client_code_remedy(
     }
 }
 
-/// Whether the license includes an entitlement. Initialise it with SEATLOCK_ENTITLEMENT_INIT.
+/// What the license says of an entitlement. Initialise it with SEATLOCK_ENTITLEMENT_INIT.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct seatlock_entitlement {
@@ -239,15 +248,25 @@ pub struct seatlock_entitlement {
     pub struct_size: u32,
     /// 1 when the license includes it now; 0 when it does not, and when the client is locked.
     pub included: u32,
+    /// 1 when it has a value, such as a limit; 0 when it has none, and when it is not included.
+    pub has_value: u32,
+    /// Always 0.
+    pub reserved: u32,
+    /// The value, 0 when it has none.
+    pub value: i64,
+    /// Unix seconds from which it is no longer included, which may have passed; 0 when it lasts as
+    /// long as the license, and when the client is locked.
+    pub valid_until: i64,
 }
 
 // SAFETY: `repr(C)`, and begins with `struct_size: u32`.
 unsafe impl boundary::Sized32 for seatlock_entitlement {
-    const FIRST_SIZE: u32 = 8;
+    const FIRST_SIZE: u32 = 32;
 }
 
-/// Asks for an entitlement by its name, such as "cad". The answer is in `entitlement`, not in the
-/// result: that is SEATLOCK_OK for a name that nobody knows, too. [any thread]
+/// Asks for an entitlement by its name, such as "cad" or "export.max". The answer is in
+/// `entitlement`, not in the result: that is SEATLOCK_OK for a name that nobody knows, too.
+/// [any thread]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_client_entitlement(
     client: *const seatlock_client,
@@ -258,9 +277,59 @@ pub unsafe extern "C" fn seatlock_client_entitlement(
     unsafe {
         with_client(client, std::ptr::null_mut(), |client| {
             boundary::check_struct(entitlement)?;
-            let included = client.entitlement(boundary::text(name)?)?.included;
-            let value = seatlock_entitlement { struct_size: 0, included: u32::from(included) };
-            boundary::write_struct(value, entitlement)
+            let Entitlement { included, value, until } = client.entitlement(boundary::text(name)?)?;
+            let said = seatlock_entitlement {
+                struct_size: 0,
+                included: u32::from(included),
+                has_value: u32::from(value.is_some()),
+                reserved: 0,
+                value: value.unwrap_or(0),
+                valid_until: until.map_or(0, |time| time.seconds()),
+            };
+            boundary::write_struct(said, entitlement)
+        })
+    }
+}
+
+/// What the license says of itself, beside SEATLOCK_TEXT_ACCOUNT, _EMAIL and _DATA. Initialise it
+/// with SEATLOCK_LICENSE_INIT.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct seatlock_license {
+    /// Size of the struct, set by the caller; after a call, how much of it was filled.
+    pub struct_size: u32,
+    /// Always 0.
+    pub reserved: u32,
+    /// Unix seconds at which the subscription ends, 0 when it has no end.
+    pub subscription_end: i64,
+    /// Unix seconds; versions of the plug-in that were released later are not included. 0: all are.
+    pub updates_until: i64,
+}
+
+// SAFETY: `repr(C)`, and begins with `struct_size: u32`.
+unsafe impl boundary::Sized32 for seatlock_license {
+    const FIRST_SIZE: u32 = 24;
+}
+
+/// Reads what the server said of the license when it was last reached, also while the client is
+/// locked. SEATLOCK_NO_VALUE when there is no license here. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_license(
+    client: *const seatlock_client,
+    license: *mut seatlock_license,
+) -> seatlock_result {
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        with_client(client, std::ptr::null_mut(), |client| {
+            boundary::check_struct(license)?;
+            let Some(details) = client.license()? else { return Ok(Code::NoValue) };
+            let said = seatlock_license {
+                struct_size: 0,
+                reserved: 0,
+                subscription_end: details.ends.map_or(0, |time| time.seconds()),
+                updates_until: details.updates_until.map_or(0, |time| time.seconds()),
+            };
+            boundary::write_struct(said, license)
         })
     }
 }

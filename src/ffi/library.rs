@@ -98,8 +98,8 @@ pub unsafe extern "C" fn seatlock_code_at(index: u32, code: *mut seatlock_result
     })
 }
 
-/// Derives this computer's machine id for `product` ("m1_" and 43 characters) without a client,
-/// file or network.
+/// Derives this computer's machine id for `product`, or for the family that it belongs to, without
+/// a client, file or network: "m1_" and 43 characters.
 ///
 /// `supplied` may be NULL; otherwise it is used in place of the operating system's identifier, as
 /// `seatlock_options_set_machine_id` would. The environment variable SEATLOCK_MACHINE_ID comes

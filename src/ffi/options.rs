@@ -74,7 +74,8 @@ unsafe fn set(
 }
 
 /// Sets the product, such as "com.example.bridge": 1 to 128 characters of a-z, A-Z, 0-9, '.', '-',
-/// '_'. Required. Machine ids and state folders of two products never meet. [one thread at a time]
+/// '_'. Required. Machine ids and state folders of two products never meet, unless they are of one
+/// family. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_product(
     options: *mut seatlock_options,
@@ -83,6 +84,23 @@ pub unsafe extern "C" fn seatlock_options_set_product(
 ) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe { set(options, error, |o| o.set_product(boundary::text(product)?)) }
+}
+
+/// Sets the family of the product, such as "com.example", written as a product is: the plug-ins of
+/// one vendor on one computer, each a product of its own. They share machine id, seat and
+/// remembered token, so a token that was entered in one is enough for all; each gets its own lease
+/// with its first `seatlock_client_ping`. All of them name the same server and keys. A release in
+/// one locks the others when they next look at the file, within a minute; forgetting the token, or
+/// activating without SEATLOCK_CONSENT_REMEMBER, forgets it and the licenses of the whole family.
+/// Not set, it is the product alone. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_family(
+    options: *mut seatlock_options,
+    family: *const c_char,
+    error: *mut seatlock_error,
+) -> seatlock_result {
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, |o| o.set_family(boundary::text(family)?)) }
 }
 
 /// Sets the server's base address, such as "https://license.example.com". Required. Plain http is
@@ -216,8 +234,8 @@ pub unsafe extern "C" fn seatlock_options_set_host(
 /// Japanese, Korean, Portuguese and Simplified Chinese come with the library, and en.json to make
 /// others from. The text is JSON in UTF-8 of at most 256 KiB, an object of ids and texts; `size` is
 /// without a NUL. What it lacks is said in English, and what it has beyond that does not count, so
-/// one of another version does no harm. Without one everything is said in English. What is wrong
-/// with arguments, variables and files of the vendor is said in English in any case.
+/// one of another version does no harm. Without one everything is said in English; so is in any case
+/// what is wrong with an argument, and what keeps a client from being opened.
 /// Errors: SEATLOCK_ERROR_INVALID_ARGUMENT for what is no catalogue, has a text with a blank that
 /// the English one has not, or a control character. [one thread at a time]
 #[unsafe(no_mangle)]

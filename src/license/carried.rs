@@ -1,15 +1,18 @@
-use crate::license::trust::Held;
-use seatlock_protocol::{Nonce, TokenHash, UnixTime, claims::LeaseClaims};
+use crate::license::credential::Sealed;
+use seatlock_protocol::{Nonce, TokenHash, UnixTime, claims::LeaseClaims, jws};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// A request for a lease that a person carries to the server; its answer may come in weeks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requested {
     /// What the lease will repeat.
     pub nonce: Nonce,
     /// The token that it will be for.
     pub token: TokenHash,
+    /// That token, if it may be kept: it waits here for its lease, while another one may be in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<Sealed>,
 }
 
 /// What is left of a lease that was given up here: enough to confirm it to the server, as often as the file is lost.
@@ -30,8 +33,13 @@ pub struct HandedBack {
 }
 
 impl HandedBack {
-    pub(super) fn of(lease: &Held<LeaseClaims>, renewal: Option<String>) -> Self {
-        let LeaseClaims { sub, epoch, jti, iat, tkh, .. } = lease.claims;
+    pub(super) fn of(lease: &LeaseClaims, renewal: Option<String>) -> Self {
+        let LeaseClaims { sub, epoch, jti, iat, tkh, .. } = *lease;
         Self { seat: sub, epoch, jti, issued_at: iat, token: tkh, renewal }
+    }
+
+    /// Of another product's lease, which is hers to verify: to end it needs no signature.
+    pub(super) fn of_text(lease: &str) -> Option<Self> {
+        jws::unverified::<LeaseClaims>(lease).map(|claims| Self::of(&claims, None))
     }
 }

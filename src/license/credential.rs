@@ -62,6 +62,31 @@ impl fmt::Debug for RefreshToken {
     }
 }
 
+/// A credential in the form in which it is kept: tied to the user's account, where the system can do that.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sealed(Zeroizing<String>);
+
+impl Sealed {
+    /// What the seal has made of a credential.
+    #[must_use]
+    pub fn new(text: Zeroizing<String>) -> Self {
+        Self(text)
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealed(secret)")
+    }
+}
+
 /// A sign-in as it is kept. An integration token is kept as it is, and never begins with a brace.
 #[derive(Serialize, Deserialize)]
 struct Stored {
@@ -82,6 +107,12 @@ impl Credential {
         }
     }
 
+    /// Whether it is an integration token, which nobody signs in with.
+    #[must_use]
+    pub fn is_a_token(&self) -> bool {
+        matches!(self, Self::Token(_))
+    }
+
     /// Whether leases for the one are leases for the other. Of one identity, refresh tokens come and go.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
@@ -90,16 +121,17 @@ impl Credential {
 
     /// The form in which it is kept; `None` for what is never written down.
     #[must_use]
-    pub fn to_stored(&self) -> Option<Zeroizing<Vec<u8>>> {
+    pub fn to_stored(&self) -> Option<Zeroizing<String>> {
         match self {
-            Self::Token(token) => Some(Zeroizing::new(token.expose_secret().as_bytes().to_vec())),
+            Self::Token(token) => Some(Zeroizing::new(token.expose_secret().to_owned())),
             Self::Person(SignIn { identity: Identity { issuer, subject }, refresh }) => {
                 let stored =
                     Stored { issuer: issuer.clone(), subject: subject.clone(), refresh: refresh.clone() };
                 // As long as it can become, because a buffer that grows leaves copies of the secret behind.
                 let mut text = Zeroizing::new(Vec::with_capacity(Self::MAX_STORED));
                 serde_json::to_writer(&mut *text, &stored).ok()?;
-                Some(text).filter(|text| text.len() <= Self::MAX_STORED)
+                let text = String::from_utf8(std::mem::take(&mut *text)).ok().map(Zeroizing::new)?;
+                (text.len() <= Self::MAX_STORED).then_some(text)
             }
             Self::Machine(_) => None,
         }
@@ -143,9 +175,9 @@ mod tests {
         let token = Credential::Token(Token::parse(TOKEN, TokenKind::Integration).unwrap());
         for kept in [token.clone(), person("alice", Some("r\"1")), person("alice", None)] {
             let text = kept.to_stored().unwrap();
-            assert_eq!(Credential::from_stored(std::str::from_utf8(&text).unwrap()), Some(kept));
+            assert_eq!(Credential::from_stored(&text), Some(kept));
         }
-        assert_eq!(&**token.to_stored().unwrap(), TOKEN.as_bytes());
+        assert_eq!(&**token.to_stored().unwrap(), TOKEN);
         assert_eq!(Credential::Machine(None).to_stored(), None);
         for text in ["", "{", "{}", "[]", &TOKEN[..39], r#"{"issuer":"i"}"#] {
             assert_eq!(Credential::from_stored(text), None, "{text}");

@@ -18,8 +18,12 @@ mod judge;
 pub mod launches;
 /// When the next ping may be tried.
 pub mod pacing;
+/// What is stored for a family of products, and read again.
+pub mod record;
 /// What the network brought, before anything of it is believed.
 pub mod reply;
+/// What the server has given this computer for a token.
+pub mod seats;
 /// What is known and kept.
 pub mod state;
 /// What the host is told: unlocked, grace or locked, until when and why.
@@ -32,11 +36,13 @@ pub mod trust;
 pub use carried::{HandedBack, Requested};
 pub use clock::{Anomaly, ClockMemory, Reading, Time};
 pub use contents::{Contents, Entitlement};
-pub use credential::{Credential, RefreshToken, SignIn};
+pub use credential::{Credential, RefreshToken, Sealed, SignIn};
 pub use launches::Launches;
 pub use pacing::Pacing;
-pub use reply::{Asked, Reply, Signed, SignedObject, Trouble};
-pub use state::{License, Record, State};
+pub use record::Record;
+pub use reply::{Asked, Reply, Signed, SignedObject, Submission, Trouble};
+pub use seats::{Seat, Seats};
+pub use state::{License, State};
 pub use status::{LockState, Standing, Terms};
 pub use step::{Effect, Input, Outcome, Rules, step};
 pub use trust::{Binding, Distrust, Held, Trust};

@@ -10,6 +10,30 @@ pub struct Asked {
     pub nonce: Nonce,
     /// The token that it carried.
     pub token: TokenHash,
+    /// Who has submitted that.
+    pub submission: Submission,
+}
+
+/// Who has submitted the credential that a request shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Submission {
+    /// Nobody: it is the one in use, or only asked about.
+    Nobody,
+    /// A person, just now, who wants it to be remembered or not.
+    Person {
+        /// "Use token for future sessions".
+        remember: bool,
+    },
+    /// Whoever set it up beside the plug-in.
+    Provisioned,
+}
+
+impl Submission {
+    /// Whether a person has just submitted it.
+    #[must_use]
+    pub fn is_by_a_person(self) -> bool {
+        matches!(self, Self::Person { .. })
+    }
 }
 
 /// What the network brought. Nothing in it is believed yet.

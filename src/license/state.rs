@@ -2,13 +2,12 @@ use crate::license::carried::{HandedBack, Requested};
 use crate::license::clock::{Anchor, ClockMemory, DEFAULT_POLICY, Reading, Time, effective};
 use crate::license::launches::Launches;
 use crate::license::pacing::Pacing;
-use crate::license::trust::{Binding, Distrust, Held, Trust, end_of};
+use crate::license::seats::Seats;
+use crate::license::trust::{Binding, Held, end_of};
 use seatlock_protocol::{
-    Code, UnixTime,
+    Code, TokenHash, UnixTime,
     claims::{KeySetClaims, LeaseClaims, VerdictClaims},
-    is_renewal,
 };
-use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use uuid::Uuid;
 
@@ -42,7 +41,7 @@ pub enum License {
 
 impl License {
     /// Nothing usable is stored.
-    fn none(binding: &Binding) -> Self {
+    pub(super) fn none(binding: &Binding) -> Self {
         if binding.token.is_some() { Self::Awaited } else { Self::Missing }
     }
 
@@ -99,8 +98,8 @@ pub struct State {
     pub key_set_at: UnixTime,
     /// The license.
     pub license: License,
-    /// Secret to be sent with the next ping.
-    pub renewal: Option<String>,
+    /// What the server has given this computer for each token.
+    pub seats: Seats,
     /// What is remembered of time.
     pub clock: ClockMemory,
     /// When the next ping may be tried.
@@ -113,33 +112,6 @@ pub struct State {
     pub anchor: Option<Anchor>,
 }
 
-/// The stored form of [`State`]. What is signed is stored as it came and verified at every load; there is no stored
-/// "licensed" flag to edit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
-    install_id: Uuid,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    key_set: Option<String>,
-    #[serde(default)]
-    key_set_at: UnixTime,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    lease: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    verdict: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    handed_back: Option<HandedBack>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    requested: Option<Requested>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    renewal: Option<String>,
-    #[serde(default)]
-    clock: ClockMemory,
-    #[serde(default)]
-    pacing: Pacing,
-    #[serde(default)]
-    launches: Launches,
-}
-
 impl State {
     /// What a new installation knows.
     #[must_use]
@@ -149,82 +121,13 @@ impl State {
             key_set: None,
             key_set_at: UnixTime::MIN,
             license: License::none(binding),
-            renewal: None,
+            seats: Seats::default(),
             clock: ClockMemory::default(),
             pacing: Pacing::default(),
             launches: Launches::default(),
             requested: None,
             anchor: None,
         }
-    }
-
-    /// Reads a stored state, believing of it only what verifies.
-    #[must_use]
-    pub fn from_record(record: Record, trust: &Trust, binding: &Binding) -> Self {
-        let key_set = record.key_set.and_then(|text| trust.key_set(&text).ok());
-        let keys = key_set.as_ref().map(|held| &held.claims);
-        let license = match (record.lease, record.verdict) {
-            (Some(jws), _) => match trust.bound(&jws, keys, binding) {
-                Ok(lease) => License::Lease(Box::new(lease)),
-                Err(distrust) => License::Unusable { jws, reason: unusable(&distrust) },
-            },
-            (None, Some(jws)) => match trust.bound(&jws, keys, binding) {
-                Ok(verdict) => License::Dropped(Box::new(verdict)),
-                Err(_) => License::none(binding),
-            },
-            (None, None) => match record.handed_back {
-                Some(given) => {
-                    let renewal = given.renewal.filter(|text| is_renewal(text));
-                    License::HandedBack(Box::new(HandedBack { renewal, ..given }))
-                }
-                None => License::none(binding),
-            },
-        };
-        Self {
-            install_id: record.install_id,
-            key_set,
-            key_set_at: record.key_set_at,
-            license,
-            renewal: record.renewal.filter(|text| is_renewal(text)),
-            clock: record.clock,
-            pacing: record.pacing,
-            launches: record.launches,
-            requested: record.requested,
-            anchor: None,
-        }
-    }
-
-    /// The stored form.
-    #[must_use]
-    pub fn to_record(&self) -> Record {
-        let (lease, verdict) = match &self.license {
-            License::Missing | License::Awaited | License::HandedBack(_) => (None, None),
-            License::Lease(lease) => (Some(lease.jws.clone()), None),
-            License::Unusable { jws, .. } => (Some(jws.clone()), None),
-            License::Dropped(verdict) => (None, Some(verdict.jws.clone())),
-        };
-        Record {
-            install_id: self.install_id,
-            key_set: self.key_set.as_ref().map(|held| held.jws.clone()),
-            key_set_at: self.key_set_at,
-            lease,
-            verdict,
-            handed_back: match &self.license {
-                License::HandedBack(lease) => Some((**lease).clone()),
-                _ => None,
-            },
-            requested: self.requested,
-            renewal: self.renewal.clone(),
-            clock: self.clock,
-            pacing: self.pacing,
-            launches: self.launches,
-        }
-    }
-
-    /// Whether `record` is this state's stored form. What is in it was verified already.
-    #[must_use]
-    pub fn is_stored_as(&self, record: &Record) -> bool {
-        self.to_record() == *record
     }
 
     /// Takes over what another process of this installation has stored meanwhile, as far as it is newer at `reading`,
@@ -251,10 +154,10 @@ impl State {
         // Of the same lease, who failed more often knows more: several processes do not each try the server in turn.
         let same = stored.license == self.license;
         let pacing = if same { stored.pacing.max_failures(self.pacing) } else { newer.pacing };
-        // The installation's id stays with the renewal secret that was given to it.
         Self {
             anchor: self.anchor,
-            requested: self.requested,
+            seats: self.seats.merged_with(&stored.seats, |at| credible(at, present)),
+            requested: self.requested.clone(),
             pacing,
             clock,
             launches: self.launches.merged_with(stored.launches),
@@ -262,6 +165,17 @@ impl State {
             key_set_at: keys.key_set_at,
             ..newer.clone()
         }
+    }
+
+    /// The installation that asks for `token`: the one that its renewal secret was given to.
+    #[must_use]
+    pub fn install_id(&self, token: TokenHash) -> Uuid {
+        self.seats.install_id(token).unwrap_or(self.install_id)
+    }
+
+    /// Whether there is anything to be stored that is not in `other`.
+    pub(super) fn differs_from(&self, other: &Self) -> bool {
+        Self { anchor: other.anchor, ..self.clone() } != *other
     }
 
     /// The claims of the newest key set.
@@ -289,15 +203,5 @@ impl State {
         // A lease says itself when it was issued, whatever has become of the rest of the file.
         let memory = ClockMemory { signed: self.clock.signed.max(issued), ..self.clock };
         effective(memory, self.anchor, reading, policy, self.lease_end())
-    }
-}
-
-/// What a user is told of a stored lease that is not valid here.
-fn unusable(distrust: &Distrust) -> Code {
-    match distrust {
-        Distrust::OtherMachine => Code::MachineMismatch,
-        // Of another token than the remembered one: connecting once brings the right one.
-        Distrust::OtherToken => Code::LeaseExpired,
-        _ => Code::BadSignature,
     }
 }

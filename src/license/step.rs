@@ -2,7 +2,8 @@ use crate::license::carried::{HandedBack, Requested};
 use crate::license::clock::{Anchor, ClockMemory, Reading};
 use crate::license::judge::{Judgement, judge, newest_key_set, renewal_of};
 use crate::license::pacing::{HOUR, MINUTE, Pacing, asked_wait};
-use crate::license::reply::{Asked, Reply, Signed, SignedObject, Trouble};
+use crate::license::reply::{Asked, Reply, Signed, SignedObject, Submission, Trouble};
+use crate::license::seats::Seat;
 use crate::license::state::{License, State};
 use crate::license::trust::{Held, Trust};
 use crate::words::{Message, Phrase};
@@ -36,7 +37,12 @@ pub enum Input<'a> {
     /// A request is to be written to a file.
     Requested(Requested),
     /// A file was brought that answers the request.
-    Imported(&'a Signed),
+    Imported {
+        /// What is in it.
+        signed: &'a Signed,
+        /// Whether the token of the request is still here, and then whether it may be remembered.
+        waiting: Option<bool>,
+    },
     /// The user gives the seat back without a network.
     HandedBack,
     /// A request was answered, or failed. `random` is uniform over its range and spreads the next try.
@@ -50,15 +56,29 @@ pub enum Input<'a> {
     },
 }
 
-/// What is to be done outside.
+/// What is to be done outside, in this order. The state that comes with it is the one to go on with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
+    /// The credential that was shown is the one in use from now on.
+    Adopt(Submission),
     /// The state to be stored has changed.
     Save,
-    /// The seat was given back from here: the token is no longer to be used.
+    /// The seat was given back from here, and the server knows it: token and license go from the disk, whatever it takes.
     ForgetToken,
+    /// The seat is to be given back without a network: token and license go from the disk, or nothing has happened.
+    HandBack,
     /// The operation ended so.
     Report(Outcome),
+}
+
+impl Effect {
+    /// How an operation ended that led to `effects`.
+    #[must_use]
+    pub fn reported(effects: &[Self]) -> Option<&Outcome> {
+        effects
+            .iter()
+            .find_map(|effect| if let Self::Report(outcome) = effect { Some(outcome) } else { None })
+    }
 }
 
 /// How an operation ended.
@@ -112,9 +132,9 @@ pub fn step(before: &State, input: Input<'_>, reading: Reading, rules: &Rules) -
             state.requested = Some(requested);
             state.launches = state.launches.requested();
         }
-        Input::Imported(signed) => {
+        Input::Imported { signed, waiting } => {
             // Only a lease that is taken changes anything, the key set that came with it included.
-            if let Some(imported) = imported(&state, &mut effects, signed, time.now, rules) {
+            if let Some(imported) = imported(&state, &mut effects, signed, waiting, time.now, rules) {
                 state = imported;
                 learn_when(&mut state, before, time.now);
             }
@@ -148,9 +168,11 @@ pub fn step(before: &State, input: Input<'_>, reading: Reading, rules: &Rules) -
     state.anchor = Some(Anchor { at: time.believed, since_boot: reading.since_boot, signed });
     // The clock may have been set back since the wait was written down.
     state.pacing = state.pacing.within(time.now, longest_wait(&state, time.now));
-    if state.to_record() != before.to_record() {
+    let saves = |effect: &Effect| matches!(effect, Effect::ForgetToken | Effect::HandBack);
+    if state.differs_from(before) && !effects.iter().any(saves) {
         effects.push(Effect::Save);
     }
+    effects.sort_by_key(|effect| matches!(effect, Effect::Report(_)));
     (state, effects)
 }
 
@@ -168,6 +190,7 @@ fn imported(
     state: &State,
     effects: &mut Vec<Effect>,
     signed: &Signed,
+    waiting: Option<bool>,
     now: UnixTime,
     rules: &Rules,
 ) -> Option<State> {
@@ -180,13 +203,14 @@ fn imported(
         return report(Outcome::of(Code::Ok));
     }
     let held = match &state.license {
-        License::Lease(held) => Some(Requested { nonce: held.claims.nonce, token: held.claims.tkh }),
+        License::Lease(held) => Some((held.claims.nonce, held.claims.tkh)),
         _ => None,
     };
-    let Some(Requested { nonce, token }) = state.requested.or(held) else {
+    let requested = state.requested.as_ref().map(|requested| (requested.nonce, requested.token));
+    let Some((nonce, token)) = requested.or(held) else {
         return report(unusable(Phrase::FILE_OTHER_REQUEST));
     };
-    let asked = Asked { call: SeatCall::Offline, nonce, token };
+    let asked = Asked { call: SeatCall::Offline, nonce, token, submission: Submission::Nobody };
     let mut after = state.clone();
     after.key_set = newest_key_set(&after, &rules.trust, signed.key_set.as_deref());
     match judge(&after, &rules.trust, &rules.machine, &asked, signed) {
@@ -198,13 +222,16 @@ fn imported(
             let Some(renewal) = renewal_of(signed, &lease.claims) else {
                 return report(unusable(Phrase::FILE_CHANGED));
             };
+            // Nor would it be found valid at the next start without its token.
+            let Some(remember) = waiting else { return report(Outcome::of(Code::NoToken)) };
             after.clock.signed = after.clock.signed.max(lease.claims.iat);
             after.pacing =
                 Pacing { not_before: lease.claims.iat.plus(lease.claims.renew), ..Default::default() };
-            after.renewal = Some(renewal);
+            keep_renewal(&mut after, &lease.claims, Some(renewal));
             after.launches = after.launches.imported();
             after.requested = None;
             after.license = License::Lease(lease);
+            effects.push(Effect::Adopt(Submission::Person { remember }));
             effects.push(Effect::Report(Outcome::of(Code::Ok)));
             Some(after)
         }
@@ -226,9 +253,10 @@ fn unusable(reason: Phrase) -> Outcome {
 fn hand_back(state: &mut State, effects: &mut Vec<Effect>) {
     let code = match &state.license {
         License::Lease(lease) => {
-            state.license = License::HandedBack(Box::new(HandedBack::of(lease, state.renewal.take())));
+            let renewal = state.seats.take(lease.claims.tkh);
+            state.license = License::HandedBack(Box::new(HandedBack::of(&lease.claims, renewal)));
             (state.launches, state.pacing) = (state.launches.answered(), Pacing::default());
-            effects.push(Effect::ForgetToken);
+            effects.push(Effect::HandBack);
             Code::Ok
         }
         License::HandedBack(_) => Code::Ok,
@@ -256,12 +284,16 @@ fn answered(
     };
     match judgement {
         Judgement::Lease(lease) => {
-            state.renewal = next_renewal(state, signed, &lease.claims);
+            let renewal = next_renewal(state, signed, &lease.claims);
+            keep_renewal(state, &lease.claims, renewal);
             know_the_time(state, lease.claims.iat, reading);
             state.pacing =
                 Pacing { not_before: lease.claims.iat.plus(lease.claims.renew), ..Default::default() };
             state.launches = state.launches.answered();
             state.license = License::Lease(lease);
+            if asked.submission != Submission::Nobody {
+                effects.push(Effect::Adopt(asked.submission));
+            }
             effects.push(Effect::Report(Outcome { http_status, ..Outcome::of(Code::Ok) }));
         }
         Judgement::Drop(verdict) => {
@@ -270,7 +302,7 @@ fn answered(
             if verdict.claims.code == Code::Ok {
                 effects.push(Effect::ForgetToken);
             }
-            state.renewal = None;
+            state.seats.spend(asked.token, verdict.claims.iat);
             state.launches = state.launches.answered();
             state.pacing = Pacing::default();
             state.license = License::Dropped(verdict);
@@ -308,11 +340,12 @@ fn tell(effects: &mut Vec<Effect>, verdict: &Held<VerdictClaims>, http_status: O
 /// The secret for the next request: the one that came, or the one that was sent, which stays good until a later one is
 /// shown.
 fn next_renewal(state: &State, signed: &Signed, lease: &LeaseClaims) -> Option<String> {
-    let sent = || match &state.license {
-        License::Lease(held) if held.claims.tkh == lease.tkh => state.renewal.clone(),
-        _ => None,
-    };
-    renewal_of(signed, lease).or_else(sent)
+    renewal_of(signed, lease).or_else(|| state.seats.renewal(lease.tkh).map(str::to_owned))
+}
+
+fn keep_renewal(state: &mut State, lease: &LeaseClaims, renewal: Option<String>) {
+    let install_id = state.install_id(lease.tkh);
+    state.seats.put(Seat { token: lease.tkh, install_id, at: lease.iat, renewal });
 }
 
 /// Only a ping says something about the lease that is held: a preflight or a mistyped token does not.

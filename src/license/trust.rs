@@ -1,5 +1,5 @@
 use seatlock_protocol::{
-    JwsError, MachineId, PublicKey, TokenHash, Typ, UnixTime, VERSION,
+    Code, JwsError, MachineId, PublicKey, TokenHash, Typ, UnixTime, VERSION,
     address::is_same_issuer,
     claims::{KeySetClaims, LeaseClaims, VerdictClaims},
     jws,
@@ -54,6 +54,18 @@ pub enum Distrust {
     KeyPeriod,
     /// Signed by a key that was revoked.
     KeyRevoked,
+}
+
+impl Distrust {
+    /// What a user is told of a stored lease that is not valid here.
+    pub(super) fn stored(&self) -> Code {
+        match self {
+            Self::OtherMachine => Code::MachineMismatch,
+            // Of another token than the remembered one: connecting once brings the right one.
+            Self::OtherToken => Code::LeaseExpired,
+            _ => Code::BadSignature,
+        }
+    }
 }
 
 impl From<JwsError> for Distrust {

@@ -6,16 +6,16 @@ use zeroize::Zeroizing;
 ///
 /// # Errors
 /// None on this system.
-pub fn protect(secret: &[u8]) -> io::Result<Vec<u8>> {
-    Ok(secret.to_vec())
+pub fn protect(secret: &str) -> io::Result<Zeroizing<String>> {
+    Ok(Zeroizing::new(secret.to_owned()))
 }
 
 /// Undoes [`protect`]. The answer is erased from memory when dropped.
 ///
 /// # Errors
 /// None on this system.
-pub fn unprotect(sealed: &[u8]) -> io::Result<Zeroizing<Vec<u8>>> {
-    Ok(Zeroizing::new(sealed.to_vec()))
+pub fn unprotect(sealed: &str) -> io::Result<Zeroizing<String>> {
+    Ok(Zeroizing::new(sealed.to_owned()))
 }
 
 #[cfg(test)]
@@ -24,7 +24,7 @@ mod tests {
 
     #[test]
     fn round_trip() {
-        let sealed = protect(b"a secret").unwrap();
-        assert_eq!(unprotect(&sealed).unwrap().as_slice(), b"a secret");
+        let sealed = protect("a secret").unwrap();
+        assert_eq!(unprotect(&sealed).unwrap().as_str(), "a secret");
     }
 }

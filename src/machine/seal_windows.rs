@@ -1,3 +1,4 @@
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::{io, ptr, slice};
 use windows_sys::Win32::{
     Foundation::LocalFree,
@@ -7,15 +8,16 @@ use windows_sys::Win32::{
 };
 use zeroize::{Zeroize as _, Zeroizing};
 
-/// Encrypts `secret` so that only this user's account on this computer can read it, without any dialog.
+/// Encrypts `secret` so that only this user's account on this computer can read it, without any dialog, and writes it as
+/// base64url.
 ///
 /// `CryptProtectData` (DPAPI) in user scope with `CRYPTPROTECT_UI_FORBIDDEN`. Any thread. May call the local
 /// security service, so it belongs on the worker.
 ///
 /// # Errors
 /// The system's error, for instance in an impersonated account without a loaded profile.
-pub fn protect(secret: &[u8]) -> io::Result<Vec<u8>> {
-    let input = blob(secret)?;
+pub fn protect(secret: &str) -> io::Result<Zeroizing<String>> {
+    let input = blob(secret.as_bytes())?;
     let mut output = CRYPT_INTEGER_BLOB { cbData: 0, pbData: ptr::null_mut() };
     // SAFETY: `input` describes `secret`, which outlives the call and is only read; `output` is writable; the other
     // pointers may be null.
@@ -33,8 +35,7 @@ pub fn protect(secret: &[u8]) -> io::Result<Vec<u8>> {
     if done == 0 {
         return Err(io::Error::last_os_error());
     }
-    let mut sealed = take(output);
-    Ok(std::mem::take(&mut *sealed))
+    Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(&*take(output))))
 }
 
 /// Undoes [`protect`] in the same user's account (`CryptUnprotectData`). The answer is erased from memory when
@@ -42,8 +43,9 @@ pub fn protect(secret: &[u8]) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// The system's error when the data are damaged or were sealed by another user or computer.
-pub fn unprotect(sealed: &[u8]) -> io::Result<Zeroizing<Vec<u8>>> {
-    let input = blob(sealed)?;
+pub fn unprotect(sealed: &str) -> io::Result<Zeroizing<String>> {
+    let sealed = URL_SAFE_NO_PAD.decode(sealed).map_err(|_| io::ErrorKind::InvalidData)?;
+    let input = blob(&sealed)?;
     let mut output = CRYPT_INTEGER_BLOB { cbData: 0, pbData: ptr::null_mut() };
     // SAFETY: as in `protect`; the description is not wanted.
     let done = unsafe {
@@ -57,7 +59,11 @@ pub fn unprotect(sealed: &[u8]) -> io::Result<Zeroizing<Vec<u8>>> {
             &raw mut output,
         )
     };
-    if done == 0 { Err(io::Error::last_os_error()) } else { Ok(take(output)) }
+    if done == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let opened = std::mem::take(&mut *take(output));
+    String::from_utf8(opened).map(Zeroizing::new).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
 fn blob(bytes: &[u8]) -> io::Result<CRYPT_INTEGER_BLOB> {
@@ -87,12 +93,12 @@ mod tests {
 
     #[test]
     fn round_trip_hides_the_secret_and_damage_is_an_error() {
-        let mut sealed = protect(b"a secret").unwrap();
-        assert!(!sealed.windows(8).any(|part| part == b"a secret"));
-        assert_eq!(unprotect(&sealed).unwrap().as_slice(), b"a secret");
-        let last = sealed.len() - 1;
-        sealed[last] ^= 1;
-        assert!(unprotect(&sealed).is_err());
-        assert!(unprotect(b"").is_err());
+        let sealed = protect("a secret").unwrap();
+        assert!(!sealed.contains("a secret"));
+        assert_eq!(unprotect(&sealed).unwrap().as_str(), "a secret");
+        let (first, rest) = sealed.split_at(1);
+        let other = if first == "A" { "B" } else { "A" };
+        assert!(unprotect(&format!("{other}{rest}")).is_err());
+        assert!(unprotect("").is_err());
     }
 }

@@ -118,8 +118,7 @@ fn write(path: &Path, mark: &Mark) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{folder, names};
-    use super::super::token::tests::token;
+    use super::super::tests::{folder, names, save};
     use super::*;
 
     const NOW: Uptime = Uptime { boot: 7, seconds: 1000 };
@@ -137,20 +136,20 @@ mod tests {
     fn one_has_the_turn_until_it_gives_it_back() {
         let (_root, folder) = folder();
         assert!(turn(&folder, NOW).is_none(), "nothing is kept here, so nobody else can be asking");
-        folder.write_token(&token()).unwrap();
+        save(&folder, 1);
         let first = turn(&folder, NOW);
         assert!(is_ours(&first));
         assert!(matches!(turn(&folder, NOW), Some(Turn::Others)));
-        folder.write_token(&token()).unwrap();
+        save(&folder, 1);
         drop(first);
-        assert_eq!(names(&folder), ["lock", "token"]);
+        assert!(!names(&folder).contains(&"asking".to_owned()));
         assert!(is_ours(&turn(&folder, NOW)));
     }
 
     #[test]
     fn the_mark_of_a_killed_process_ends_by_itself() {
         let (_root, folder) = folder();
-        folder.write_token(&token()).unwrap();
+        save(&folder, 1);
         // (what, boot, seconds, whether the old mark still counts)
         for (what, boot, seconds, counts) in [
             ("at once", 7, 1000, true),
@@ -177,7 +176,7 @@ mod tests {
     #[test]
     fn the_mark_of_a_process_that_is_gone_does_not_count() {
         let (_root, folder) = folder();
-        folder.write_token(&token()).unwrap();
+        save(&folder, 1);
         let _killed = turn(&folder, NOW);
         assert!(matches!(folder.take_turn(NOW, ME, |asker| asker != ME), Some(Turn::Others)));
         assert!(is_ours(&folder.take_turn(NOW, ME, |asker| asker == ME)));
@@ -186,7 +185,7 @@ mod tests {
     #[test]
     fn a_damaged_mark_is_none() {
         let (_root, folder) = folder();
-        folder.write_token(&token()).unwrap();
+        save(&folder, 1);
         for content in [&b""[..], b"{", b"{}", &[b'x'; 5000]] {
             fs::write(folder.path().join("asking"), content).unwrap();
             assert!(is_ours(&turn(&folder, NOW)));

@@ -39,7 +39,7 @@ pub enum StoreError {
     },
     /// The stored token can not be opened: damaged, or sealed by another user or computer. It was left as it is.
     TokenUnusable {
-        /// The token file.
+        /// The state file.
         path: PathBuf,
     },
 }

@@ -7,13 +7,11 @@ use std::{
 };
 use zeroize::Zeroizing;
 
-/// What a temporary file is going to be. Part of its name, so that forgetting a token finds its leftovers.
+/// What a temporary file is going to be. Part of its name, so that forgetting finds its leftovers.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
     /// A state file.
     State,
-    /// A token file.
-    Token,
     /// A file that a person carries.
     Carried,
 }
@@ -22,7 +20,6 @@ impl Kind {
     fn prefix(self) -> &'static str {
         match self {
             Self::State => ".state-",
-            Self::Token => ".token-",
             Self::Carried => ".seatlock-",
         }
     }

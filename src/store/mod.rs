@@ -1,6 +1,6 @@
-//! What stays on disk between two starts of the host: one small state file and, if the user wants it, the token.
+//! What stays on disk between two starts of the host: one small file, with the token in it if the user wants that.
 //!
-//! One folder per product and machine, because home directories roam and are shared over NFS. Every change is made
+//! One folder per family of products and machine, because home directories roam and are shared over NFS. Every change is made
 //! under a lock, as a new file that replaces the old one in one step; the generation before it is kept, and a file
 //! that can not be understood is set aside, never deleted. What is in the state is the caller's business.
 
@@ -14,11 +14,11 @@ mod error;
 mod file;
 /// The side file that keeps two processes from changing the folder at the same time.
 mod lock;
-/// Where the folder of a product and a machine lies.
+/// Where the folder of a family and a machine lies.
 mod place;
 /// The state file and its generations.
 mod state;
-/// The token file.
+/// The token, as it is kept in the state.
 mod token;
 
 /// The promises of the whole room, on real files.
@@ -28,7 +28,7 @@ mod tests;
 pub use asking::{Asker, Asking, Turn, Uptime};
 pub use carried::{read_carried, write_carried};
 pub use error::StoreError;
-pub use state::Loaded;
+pub use state::{Change, Loaded};
 
 use file::{Content, Kind};
 use lock::Lock;
@@ -40,16 +40,16 @@ use std::{
 };
 use zeroize::Zeroizing;
 
-/// How the token file's content is tied to the user's account. The functions are called on the caller's thread.
+/// How the token in the state file is tied to the user's account. The functions are called on the caller's thread.
 #[derive(Clone, Copy)]
 pub struct Seal {
     /// Seals a secret for storage.
-    pub protect: fn(&[u8]) -> io::Result<Vec<u8>>,
+    pub protect: fn(&str) -> io::Result<Zeroizing<String>>,
     /// Opens what `protect` sealed.
-    pub unprotect: fn(&[u8]) -> io::Result<Zeroizing<Vec<u8>>>,
+    pub unprotect: fn(&str) -> io::Result<Zeroizing<String>>,
 }
 
-/// The folder of one product on one machine.
+/// The folder of one family of products on one machine.
 ///
 /// Any thread may use it, and so may other processes and other copies of this library at the same time. Reading
 /// takes no lock and creates nothing. Changing waits up to two seconds for the lock, so it belongs on the worker.
@@ -73,11 +73,11 @@ impl Folder {
         place::default_root()
     }
 
-    /// The folder `root/<product>/<machine>`, the product spelled so that every file system can hold it and no two
-    /// products share a folder. Touches no disk.
+    /// The folder `root/<family>/<machine>`, the family spelled so that every file system can hold it and no two
+    /// families share a folder. Touches no disk.
     #[must_use]
-    pub fn new(root: &Path, product: &str, machine: &MachineId, seal: Seal) -> Self {
-        Self { path: root.join(place::folder_name(product)).join(machine.as_str()), seal }
+    pub fn new(root: &Path, family: &str, machine: &MachineId, seal: Seal) -> Self {
+        Self { path: root.join(place::folder_name(family)).join(machine.as_str()), seal }
     }
 
     /// Where it is, whether or not it exists.
@@ -92,14 +92,6 @@ impl Folder {
         self.path.join(Self::LOCK).is_file()
     }
 
-    /// Makes the folder, for its owner only, unless it is there.
-    ///
-    /// # Errors
-    /// [`StoreError::Busy`] or [`StoreError::Unwritable`].
-    pub fn create(&self) -> Result<(), StoreError> {
-        self.lock().map(drop)
-    }
-
     /// Whether what is kept here can be taken away, looked at by putting every file in its own place once more: not on a
     /// file system that is read-only or has gone away, nor where a file or the folder belongs to somebody else.
     ///
@@ -107,13 +99,10 @@ impl Folder {
     /// [`StoreError::Busy`], [`StoreError::Unreadable`] or [`StoreError::Unwritable`].
     pub fn check_replaceable(&self) -> Result<(), StoreError> {
         let Some(_lock) = self.lock_existing()? else { return Ok(()) };
-        for (name, kind) in
-            [(Self::TOKEN, Kind::Token), (Self::STATE, Kind::State), (Self::PREVIOUS, Kind::State)]
-        {
-            let path = self.path.join(name);
+        for path in self.generations_and_leftovers() {
             let done = match file::read(&path, state::LIMIT) {
                 Ok(Content::Absent) => Ok(()),
-                Ok(Content::Bytes(bytes)) => file::replace(&path, kind, &bytes, || Ok(())),
+                Ok(Content::Bytes(bytes)) => file::replace(&path, Kind::State, &bytes, || Ok(())),
                 Ok(Content::Foreign) => Err(io::ErrorKind::InvalidInput.into()),
                 Err(error) => return Err(StoreError::unreadable(path, error)),
             };
@@ -126,25 +115,19 @@ impl Folder {
         Ok(())
     }
 
-    /// Forgets: removes token, previous state and state, in this order, so that an interrupted call leaves the
-    /// newest state or nothing. Corrupt files that were set aside stay. A folder that does not exist is not created.
+    /// Forgets: removes what was set aside, the previous state and the state, in this order, so that an interrupted call
+    /// leaves the newest state or nothing. A folder that does not exist is not created.
     ///
     /// # Errors
     /// [`StoreError::Busy`] or [`StoreError::Unwritable`]; some of the files may be gone then.
     pub fn erase(&self) -> Result<(), StoreError> {
         let Some(_lock) = self.lock_existing()? else { return Ok(()) };
-        file::sweep(&self.path, Kind::Token, Duration::ZERO);
         file::sweep(&self.path, Kind::State, Duration::ZERO);
-        for name in [Self::ASKING, Self::REQUESTED, Self::TOKEN, Self::PREVIOUS, Self::STATE] {
-            self.remove(name)?;
+        for path in [self.path.join(Self::ASKING)].into_iter().chain(self.generations_and_leftovers()) {
+            file::remove(&path).map_err(|error| StoreError::unwritable(path, error))?;
         }
         file::sync_folder(&self.path);
         Ok(())
-    }
-
-    fn remove(&self, name: &str) -> Result<(), StoreError> {
-        let path = self.path.join(name);
-        file::remove(&path).map_err(|error| StoreError::unwritable(path, error))
     }
 
     /// Creates the folder if need be and locks it.

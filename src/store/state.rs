@@ -31,12 +31,37 @@ pub enum Loaded<T> {
     },
 }
 
+impl<T> Loaded<T> {
+    /// The newest state that can be used.
+    pub fn usable(self) -> Option<T> {
+        match self {
+            Self::Current(state) | Self::Previous { state, .. } => Some(state),
+            Self::Nothing | Self::Corrupt { .. } => None,
+        }
+    }
+}
+
+/// What becomes of the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change<T> {
+    /// It stays.
+    Nothing,
+    /// This one takes its place, and the one before it is kept.
+    Next(T),
+    /// This one takes its place, and nothing of what was before stays on disk.
+    Only(T),
+}
+
 /// The layout of the state file. A reader of an older library leaves a higher number alone.
 const FORMAT: u64 = 1;
-/// Some hundred times what a state needs; above it a file is not ours.
+/// Some fifty times what a product needs; above it a file is not ours.
 pub(super) const LIMIT: u64 = 256 * 1024;
 /// No write takes as long, so a temporary file of this age has lost its process.
 const ABANDONED: Duration = Duration::from_secs(3600);
+/// Begins the name of a file that was set aside.
+const ASIDE: &str = "state.corrupt-";
+/// Room for what is written, because a buffer that grows leaves copies of the token behind.
+const ROOM: usize = 32 * 1024;
 
 #[derive(Serialize, Deserialize)]
 struct Document<T> {
@@ -98,9 +123,9 @@ impl Folder {
         Ok(usable)
     }
 
-    /// Changes the state under the lock: sets unusable files aside, hands what is left to `change`, and saves its
-    /// answer if there is one; `None` writes nothing. The second part of the answer is passed through. `change`
-    /// must be quick, since other processes wait for the lock meanwhile, and must not change this folder.
+    /// Changes the state under the lock: sets unusable files aside, hands what is left to `change`, and saves what it
+    /// answers. The second part of the answer is passed through. `change` must be quick, since other processes wait for
+    /// the lock meanwhile, and must not change this folder.
     ///
     /// # Errors
     /// As [`load`](Self::load); [`StoreError::Busy`] after two seconds; [`StoreError::Unwritable`] when the folder,
@@ -108,7 +133,7 @@ impl Folder {
     /// `change` may have run.
     pub fn update<T: Serialize + DeserializeOwned, R>(
         &self,
-        change: impl FnOnce(Loaded<T>) -> (Option<T>, R),
+        change: impl FnOnce(Loaded<T>) -> (Change<T>, R),
     ) -> Result<R, StoreError> {
         let _lock = self.lock()?;
         let loaded = match self.load::<T>()? {
@@ -130,32 +155,47 @@ impl Folder {
             usable => usable,
         };
         let (changed, answer) = change(loaded);
-        if let Some(state) = changed {
-            self.save(&state)?;
+        match changed {
+            Change::Nothing => {}
+            Change::Next(state) => self.save(&state, ABANDONED, |newest| self.keep_previous(newest))?,
+            Change::Only(state) => self.save(&state, Duration::ZERO, |newest| self.remove_others(newest))?,
         }
         Ok(answer)
     }
 
-    /// Removes the previous generation, when what it holds must not come back.
-    ///
-    /// # Errors
-    /// [`StoreError::Busy`] or [`StoreError::Unwritable`].
-    pub fn remove_previous(&self) -> Result<(), StoreError> {
-        let Some(_lock) = self.lock_existing()? else { return Ok(()) };
-        self.remove(Self::PREVIOUS)
-    }
-
-    fn save<T: Serialize>(&self, state: &T) -> Result<(), StoreError> {
+    fn save<T: Serialize>(
+        &self,
+        state: &T,
+        abandoned: Duration,
+        before: impl FnOnce(&Path) -> io::Result<()>,
+    ) -> Result<(), StoreError> {
         let path = self.path.join(Self::STATE);
         let unwritable = |error| StoreError::unwritable(&path, error);
-        let bytes = serde_json::to_vec(&Document { format: FORMAT, state })
-            .map(Zeroizing::new)
+        let mut bytes = Zeroizing::new(Vec::with_capacity(ROOM));
+        serde_json::to_writer(&mut *bytes, &Document { format: FORMAT, state })
             .map_err(|error| unwritable(error.into()))?;
         if bytes.len() as u64 > LIMIT {
             return Err(unwritable(io::ErrorKind::FileTooLarge.into()));
         }
-        file::sweep(&self.path, Kind::State, ABANDONED);
-        file::replace(&path, Kind::State, &bytes, || self.keep_previous(&path)).map_err(unwritable)
+        file::sweep(&self.path, Kind::State, abandoned);
+        file::replace(&path, Kind::State, &bytes, || before(&path)).map_err(unwritable)
+    }
+
+    /// Everything that may hold a token or a lease, the newest state last.
+    pub(super) fn generations_and_leftovers(&self) -> Vec<PathBuf> {
+        let names = fs::read_dir(&self.path).into_iter().flatten().flatten().map(|entry| entry.file_name());
+        let aside = names.filter(|name| name.to_str().is_some_and(|name| name.starts_with(ASIDE)));
+        // What was never a file of ours is not ours to remove.
+        let is_ours = |path: &PathBuf| {
+            fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= LIMIT)
+        };
+        let files = aside.map(|name| self.path.join(name)).filter(is_ours);
+        files.chain([Self::PREVIOUS, Self::STATE].map(|name| self.path.join(name))).collect()
+    }
+
+    fn remove_others(&self, newest: &Path) -> io::Result<()> {
+        let others = self.generations_and_leftovers().into_iter().filter(|path| path != newest);
+        others.into_iter().try_for_each(|path| file::remove(&path))
     }
 
     /// Gives the newest file, which is usable or absent here, a second name. It keeps its first one until the new
@@ -183,7 +223,7 @@ impl Folder {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
         // A name that is taken, by a file of the same second or by a clock set back, must not be overwritten.
         let aside = (now..)
-            .map(|seconds| self.path.join(format!("state.corrupt-{seconds}.json")))
+            .map(|seconds| self.path.join(format!("{ASIDE}{seconds}.json")))
             .find(|aside| fs::symlink_metadata(aside).is_err())
             .ok_or(io::ErrorKind::AlreadyExists)?;
         file::patiently(file::MANY, || fs::rename(path, &aside))?;

@@ -33,8 +33,8 @@ pub enum CatalogueError {
     /// A member is no text.
     #[error("its member {0} is no text")]
     NoText(&'static str),
-    /// A text has a blank that its English one has not, or a brace that is none of a blank.
-    #[error("its text {0} has a blank that the English text has not")]
+    /// A text has a blank that its English one has not, or one of them twice, or a brace that is none of a blank.
+    #[error("its text {0} has a blank that the English text has not, or one twice")]
     Blank(&'static str),
     /// A text has a character that nobody sees.
     #[error("its text {0} has a control or invisible character in it")]
@@ -68,7 +68,10 @@ impl Language {
         let mut texts = BTreeMap::new();
         for phrase in phrases() {
             if let Some(text) = text(phrase.id, phrase.id)? {
-                let known = |blank: &str| phrase.english.contains(&format!("{{{blank}}}"));
+                let known = |blank: &str| {
+                    let blank = format!("{{{blank}}}");
+                    phrase.english.contains(&blank) && text.matches(&blank).count() == 1
+                };
                 if !blanks(&text).is_some_and(|blanks| blanks.into_iter().all(known)) {
                     return Err(CatalogueError::Blank(phrase.id));
                 }
@@ -224,6 +227,7 @@ mod tests {
             ("a number", br#"{"ok":8}"#, "its member ok is no text"),
             ("a remedy that is a list", br#"{"no_token.remedy":[]}"#, "its member no_token is no text"),
             ("a blank of its own", br#"{"busy":"{secret}"}"#, "its text busy has a blank"),
+            ("a blank twice", br#"{"rate_limited":"{time} {time}"}"#, "its text rate_limited has a blank"),
             ("half a blank", br#"{"rate_limited":"x {time"}"#, "its text rate_limited has a blank"),
             ("a brace", br#"{"rate_limited":"x}"}"#, "its text rate_limited has a blank"),
             ("a control character", br#"{"ok":"a\u001b[1m"}"#, "its text ok has a control"),

@@ -77,6 +77,7 @@ static void setters(seatlock_options *o)
         const char *refused;
     } texts[] = {
         {"product", seatlock_options_set_product, "a/b"},
+        {"family", seatlock_options_set_family, "a b"},
         {"server", seatlock_options_set_server, "http://license.example.com"},
         {"issuer", seatlock_options_set_issuer, ""},
         {"root_key", seatlock_options_add_root_key, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
@@ -258,7 +259,7 @@ static void reading(seatlock_client *c)
     size_t needed = 0;
     seatlock_event event = SEATLOCK_EVENT_INIT;
     EXPECT(seatlock_client_text(c, 0, text, sizeof text, NULL), INVALID);
-    EXPECT(seatlock_client_text(c, 11, text, sizeof text, NULL), INVALID);
+    EXPECT(seatlock_client_text(c, 14, text, sizeof text, NULL), INVALID);
     EXPECT(seatlock_client_text(c, UINT32_MAX, text, sizeof text, NULL), INVALID);
     EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_MACHINE_ID, NULL, 64, NULL), NULL_POINTER);
     EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_MACHINE_ID, text, 46, &needed), SEATLOCK_ERROR_BUFFER_TOO_SMALL);
@@ -286,15 +287,24 @@ static void reading(seatlock_client *c)
 static void entitlements(seatlock_client *c)
 {
     seatlock_entitlement entitlement = SEATLOCK_ENTITLEMENT_INIT;
+    seatlock_license license = SEATLOCK_LICENSE_INIT;
+    EXPECT(seatlock_client_license(NULL, &license), NULL_POINTER);
+    EXPECT(seatlock_client_license(c, NULL), NULL_POINTER);
+    EXPECT(seatlock_client_license(c, &license), SEATLOCK_NO_VALUE);
+    REQUIRE(license.struct_size == sizeof license);
+    license.struct_size = 16;
+    EXPECT(seatlock_client_license(c, &license), BAD_SIZE);
     EXPECT(seatlock_client_entitlement(c, NULL, &entitlement), NULL_POINTER);
     EXPECT(seatlock_client_entitlement(c, NOT_UTF8, &entitlement), BAD_TEXT);
     EXPECT(seatlock_client_entitlement(c, "cad", NULL), NULL_POINTER);
     REQUIRE(entitlement.included == 0);
-    entitlement.included = 77;
+    entitlement.included = entitlement.has_value = 77;
+    entitlement.value = entitlement.valid_until = 77;
     EXPECT(seatlock_client_entitlement(c, "cad", &entitlement), NONE);
     REQUIRE(entitlement.included == 0 && entitlement.struct_size == sizeof entitlement);
+    REQUIRE(entitlement.has_value == 0 && entitlement.value == 0 && entitlement.valid_until == 0);
     EXPECT(seatlock_client_entitlement(c, "", &entitlement), NONE);
-    entitlement.struct_size = 4;
+    entitlement.struct_size = 8;
     EXPECT(seatlock_client_entitlement(c, "cad", &entitlement), BAD_SIZE);
 }
 

@@ -29,11 +29,14 @@ static seatlock_result one(int kind)
     seatlock_status status = SEATLOCK_STATUS_INIT;
     seatlock_event event = SEATLOCK_EVENT_INIT;
     seatlock_entitlement entitlement = SEATLOCK_ENTITLEMENT_INIT;
+    seatlock_license license = SEATLOCK_LICENSE_INIT;
     intptr_t watched;
     char text[128];
     switch (kind) {
     case 0:
         return seatlock_client_text(client, SEATLOCK_TEXT_STATUS, text, sizeof text, NULL);
+    case 25:
+        return seatlock_client_license(client, &license);
     case 1:
         return seatlock_client_entitlement(client, "cad", &entitlement);
     case 2:

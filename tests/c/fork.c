@@ -47,6 +47,8 @@ static void in_child(seatlock_client *inherited, const char *folder)
     REQUIRE(seatlock_client_text(inherited, SEATLOCK_TEXT_MACHINE_ID, text, sizeof text, NULL) ==
             SEATLOCK_ERROR_FORKED);
     seatlock_entitlement entitlement = SEATLOCK_ENTITLEMENT_INIT;
+    seatlock_license license = SEATLOCK_LICENSE_INIT;
+    REQUIRE(seatlock_client_license(inherited, &license) == SEATLOCK_ERROR_FORKED);
     intptr_t watched = -1;
     REQUIRE(seatlock_client_entitlement(inherited, "cad", &entitlement) == SEATLOCK_ERROR_FORKED);
     REQUIRE(seatlock_client_event_handle(inherited, &watched, NULL) == SEATLOCK_ERROR_FORKED && watched == -1);

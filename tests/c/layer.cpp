@@ -82,12 +82,15 @@ void with_client(const std::string &folder) {
     auto failed = client.wait(client.ping(seatlock::intent::renew).value_or(0), std::chrono::seconds{20});
     check(failed.error().code == seatlock::code::no_token, "what failed is a failure");
     check(!failed.error().message.empty(), "in words");
+    auto unknown = client.wait(0, std::chrono::seconds{20});
+    check(unknown.error().code == seatlock::code::unknown_operation, "0 is no operation");
     auto quiet = client.wait(client.ping(seatlock::intent::launch).value_or(0), std::chrono::seconds{20});
     check(quiet && quiet->code == seatlock::code::not_activated, "a launch before a token is none");
     std::string path = "/" + std::string(1000, 'x');
     auto far = client.wait(client.import_file(path).value_or(0), std::chrono::seconds{20});
     check(far.error().message.find(path) != std::string::npos, "long messages are whole");
-    check(!client.has_entitlement("cad"), "nothing is included while it is locked");
+    check(!client.entitlement("cad").included, "nothing is included while it is locked");
+    check(!client.entitlement("cad").value && !client.license(), "and there is no license");
     check(client.event_handle().value_or(-1) >= 0, "there is something to watch");
     while (client.next_event().value_or(std::nullopt))
         continue;

@@ -76,7 +76,7 @@ fn an_answer_counts_for_its_call_only() {
         for (call, fate) in CALLS.into_iter().zip(fates) {
             let mut computer = Computer::licensed();
             computer.run(HOUR);
-            let (license, renewal) = (computer.state.license.clone(), computer.state.renewal.clone());
+            let (license, seats) = (computer.state.license.clone(), computer.state.seats.clone());
             let outcome = computer.answered(call, &reply(object.clone()));
             let expected = if fate == Foreign { Code::ReplayedResponse } else { code };
             assert_eq!(outcome.code, expected, "{what}, to {call:?}");
@@ -88,7 +88,7 @@ fn an_answer_counts_for_its_call_only() {
             match fate {
                 Foreign | Told => {
                     assert_eq!(computer.state.license, license, "{what}, to {call:?}");
-                    assert_eq!(computer.state.renewal, renewal, "{what}, to {call:?}");
+                    assert_eq!(computer.state.seats, seats, "{what}, to {call:?}");
                 }
                 Taken => {
                     let License::Lease(lease) = &computer.state.license else {

@@ -179,8 +179,7 @@ fn table_of_variables() {
 fn table_of_network_variables() {
     const PROXY: &str = "HTTPS_PROXY";
     let folder = tempfile::tempdir().unwrap();
-    let (asked, direct) =
-        ("The proxy can not be reached", "The server's name, or the proxy's, was not found");
+    let (asked, direct) = ("The proxy cannot be reached", "The server's name, or the proxy's, was not found");
     let by_variable = "The environment variable SEATLOCK_OFFLINE is set";
     let form = "The environment variable HTTPS_PROXY does not name a proxy: it is not like http://user:password@host";
     let kind = "The environment variable HTTPS_PROXY does not name a proxy: it is no HTTP proxy";

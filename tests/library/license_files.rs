@@ -1,10 +1,10 @@
 //! The rules of leases that a person carries: asked for by a file, taken from a file, given back by a file.
 
 use crate::license_support::*;
-use seatlock::license::{Effect, Input, License, LockState, Requested, Signed, SignedObject};
+use seatlock::license::{Effect, Input, License, LockState, Requested, Signed, SignedObject, Submission};
 use seatlock::protocol::{Code, Nonce, Typ, claims::LeaseClaims};
 
-const REQUESTED: Requested = Requested { nonce: Nonce::new([1; 16]), token: TOKEN };
+const REQUESTED: Requested = Requested { nonce: Nonce::new([1; 16]), token: TOKEN, sealed: None };
 
 fn file(object: SignedObject, key_set: Option<String>) -> Signed {
     Signed { object, key_set, renewal: Some(RENEWAL.to_owned()), http_status: 0 }
@@ -19,7 +19,7 @@ fn report(computer: &Computer) -> Code {
 }
 
 fn import(computer: &mut Computer, signed: &Signed) -> Code {
-    computer.apply(Input::Imported(signed));
+    computer.apply(Input::Imported { signed, waiting: Some(true) });
     report(computer)
 }
 
@@ -58,17 +58,20 @@ fn which_files_are_taken() {
     ];
     for (what, seed, keys, change, code) in rows {
         let mut computer = waiting();
-        let before = computer.state.to_record();
+        let before = computer.state.to_record(PRODUCT);
         let signed = file(lease_by(seed, &lease(change)), keys);
         assert_eq!(import(&mut computer, &signed), code, "{what}");
         if code == Code::Ok {
             assert_ne!(computer.lock().0, LockState::Locked, "{what}");
-            assert_eq!((computer.state.requested, computer.state.renewal.as_deref()), (None, Some(RENEWAL)));
+            assert_eq!(computer.state.requested, None);
+            assert_eq!(computer.state.seats.renewal(TOKEN), Some(RENEWAL));
+            let adopted = Effect::Adopt(Submission::Person { remember: true });
+            assert_eq!(computer.effects[..2], [adopted, Effect::Save], "{what}: in this order");
             assert_eq!(import(&mut computer, &signed), Code::Ok, "{what}: again");
             assert!(!computer.effects.contains(&Effect::Save), "{what}: again, without a change");
         } else {
             assert_eq!(
-                computer.state.to_record(),
+                computer.state.to_record(PRODUCT),
                 before,
                 "{what}: nothing stored changes, no key set either"
             );
@@ -80,6 +83,16 @@ fn which_files_are_taken() {
     computer.apply(Input::Requested(REQUESTED));
     assert_eq!(import(&mut computer, &file(SignedObject::Verdict(verdict), None)), Code::BadSignature);
     assert_eq!(computer.lock().0, LockState::Unlocked, "a file takes nothing away");
+}
+
+#[test]
+fn without_its_token_a_lease_is_not_taken() {
+    let mut computer = waiting();
+    let before = computer.state.to_record(PRODUCT);
+    let signed = file(lease_by(PINNED, &lease(|_| {})), None);
+    computer.apply(Input::Imported { signed: &signed, waiting: None });
+    assert_eq!((report(&computer), computer.effects.len()), (Code::NoToken, 1));
+    assert_eq!(computer.state.to_record(PRODUCT), before);
 }
 
 #[test]
@@ -115,7 +128,8 @@ fn giving_back_is_final_and_can_be_confirmed_again() {
     for again in [false, true] {
         computer.apply(Input::HandedBack);
         assert_eq!(report(&computer), Code::Ok);
-        assert_eq!(computer.effects.contains(&Effect::ForgetToken), !again);
+        assert_eq!(computer.effects.contains(&Effect::HandBack), !again);
+        assert!(!computer.effects.contains(&Effect::Save), "which saves by itself");
         assert_eq!(computer.lock(), (LockState::Locked, Code::NoToken));
     }
     let License::HandedBack(given) = &computer.state.license else { panic!("{:?}", computer.state.license) };

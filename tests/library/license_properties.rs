@@ -287,7 +287,7 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
 
 /// Names of the members of a stored record.
 const MEMBERS: [&str; 8] =
-    ["install_id", "key_set", "key_set_at", "verdict", "renewal", "clock", "pacing", "launches"];
+    ["install_id", "key_set", "key_set_at", "verdict", "seats", "clock", "pacing", "launches"];
 
 /// One of [`MEMBERS`] with something that may stand there, and at times with anything.
 fn member() -> impl Strategy<Value = (usize, serde_json::Value)> {
@@ -301,11 +301,15 @@ fn member() -> impl Strategy<Value = (usize, serde_json::Value)> {
         Just(at(7, serde_json::json!({"started": u64::MAX, "reported": 3, "offline": u64::MAX}))),
     ];
     let times = prop_oneof![Just(0i64), Just(UnixTime::MAX.seconds()), Just(BASE)];
+    let times2 = times.clone();
     prop_oneof![
         2 => object,
         2 => (prop_oneof![Just(1usize), Just(3)], texts()).prop_map(move |(name, text)| at(name, text.into())),
         1 => times.prop_map(move |time| at(2, time.into())),
-        1 => ".{0,20}".prop_map(move |text| at(4, text.into())),
+        1 => (times2, ".{0,60}").prop_map(move |(time, text)| at(4, serde_json::json!([
+            { "token": TOKEN, "install_id": SEAT, "at": time, "renewal": text },
+            { "token": OTHER_TOKEN, "install_id": OTHER_SEAT, "at": time },
+        ]))),
         2 => (0..MEMBERS.len(), json()),
     ]
 }
@@ -366,12 +370,14 @@ proptest! {
         replies in prop::collection::vec((replies(), any::<u16>()), 0..6),
         clocks in prop::collection::vec((any::<Option<i64>>(), any::<u64>()), 1..6),
     ) {
-        let mut text = serde_json::to_value(Computer::licensed().state.to_record()).unwrap();
+        let mut text = serde_json::to_value(Computer::licensed().state.to_record(PRODUCT)).unwrap();
         for (at, value) in members {
-            text[MEMBERS.get(at).unwrap()] = value;
+            let name = *MEMBERS.get(at).unwrap();
+            let of_the_product = ["verdict", "pacing", "launches"].contains(&name);
+            *(if of_the_product { &mut text["products"][PRODUCT][name] } else { &mut text[name] }) = value;
         }
         if let Some(lease) = lease {
-            text["lease"] = lease.into();
+            text["products"][PRODUCT]["lease"] = lease.into();
         }
         let record = serde_json::from_value::<Record>(text);
         prop_assume!(record.is_ok(), "no record");

@@ -540,7 +540,7 @@ fn many_launches_with_a_slow_clock_lose_no_time() {
 #[test]
 fn a_lease_from_the_future_of_a_clock_is_not_valid_for_ever() {
     let computer = Computer::licensed();
-    let mut record = serde_json::to_value(computer.state.to_record()).unwrap();
+    let mut record = serde_json::to_value(computer.state.to_record(PRODUCT)).unwrap();
     record.as_object_mut().unwrap().remove("clock");
     let record = serde_json::from_value(record).unwrap();
     let mut computer =
@@ -587,7 +587,7 @@ fn tombstones() {
         let mut computer = before();
         let claims = verdict(code, Act::Drop, |c| c.epoch = Some(8));
         computer.answered(SeatCall::Release, &reply(verdict_by(PINNED, &claims)));
-        assert_eq!(computer.state.renewal, None);
+        assert_eq!(computer.state.seats.renewal(TOKEN), None);
         computer.reboot_after(DAY);
         assert_eq!(computer.lock(), (LockState::Locked, reason), "{code}: after a restart");
         let lease_of = |epoch| reply(lease_by(PINNED, &lease(|c| c.epoch = epoch)));
@@ -618,12 +618,15 @@ fn records_from_elsewhere() {
     ];
     for (what, change_rules, change_binding, reason) in rows {
         let mut computer = Computer::licensed();
-        let stored = serde_json::to_vec(&computer.state.to_record()).unwrap();
         let mut binding = binding();
         change_rules(&mut computer.rules);
         change_binding(&mut binding);
+        let bytes = |computer: &Computer| {
+            serde_json::to_vec(&computer.state.to_record(&computer.rules.trust.product)).unwrap()
+        };
+        let stored = bytes(&computer);
         computer.state = reloaded(&computer.state, &computer.rules, &binding);
-        assert_eq!(serde_json::to_vec(&computer.state.to_record()).unwrap(), stored, "{what}: same bytes");
+        assert_eq!(bytes(&computer), stored, "{what}: same bytes");
         assert_eq!(computer.lock().1, *reason, "{what}");
     }
 }

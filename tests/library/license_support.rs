@@ -2,7 +2,7 @@
 
 use seatlock::license::{
     Asked, Binding, Effect, Input, LockState, Outcome, Reading, Record, Reply, Rules, Signed, SignedObject,
-    Standing, State, Terms, Trouble, Trust, step,
+    Standing, State, Submission, Terms, Trouble, Trust, step,
 };
 use seatlock::protocol::{
     Act, Code, MachineId, Nonce, SigningKey, TokenHash, Typ, UnixTime, VERSION,
@@ -71,7 +71,7 @@ pub fn binding() -> Binding {
 
 /// The `n`th request of this machine.
 pub fn asked(call: SeatCall, n: u8) -> Asked {
-    Asked { call, nonce: Nonce::new([n; 16]), token: TOKEN }
+    Asked { call, nonce: Nonce::new([n; 16]), token: TOKEN, submission: Submission::Nobody }
 }
 
 /// A lease of a week for the first request, issued at `BASE`.
@@ -174,13 +174,13 @@ pub fn failed(code: Code, retry_after: Option<u64>) -> Reply {
 
 /// The stored text of the lease, byte for byte.
 pub fn stored_lease(state: &State) -> Option<String> {
-    let record = serde_json::to_value(state.to_record()).unwrap();
-    record.get("lease").map(|text| text.as_str().unwrap().to_owned())
+    let record = serde_json::to_value(state.to_record(PRODUCT)).unwrap();
+    record["products"][PRODUCT].get("lease").map(|text| text.as_str().unwrap().to_owned())
 }
 
 /// What a disk does to a state.
 pub fn reloaded(state: &State, rules: &Rules, binding: &Binding) -> State {
-    let text = serde_json::to_vec(&state.to_record()).unwrap();
+    let text = serde_json::to_vec(&state.to_record(&rules.trust.product)).unwrap();
     let record: Record = serde_json::from_slice(&text).unwrap();
     State::from_record(record, &rules.trust, binding)
 }

@@ -55,17 +55,17 @@ fn the_secret_of_a_lease_that_is_not_its_own_is_absent() {
             Code::Ok,
             "{what}: the lease is as it was made"
         );
-        assert_eq!(computer.state.renewal.as_deref(), Some(RENEWAL), "{what}: the held one is still good");
+        assert_eq!(computer.state.seats.renewal(TOKEN), Some(RENEWAL), "{what}: the held one is still good");
         // Somebody who holds none has nothing to show with the next request.
         let mut new = Computer::new();
-        let before = new.state.to_record();
+        let before = new.state.to_record(PRODUCT);
         assert_eq!(new.answered(SeatCall::Activate, &reply).code, Code::NotOurServer, "{what}");
-        assert_eq!(new.state.to_record(), before, "{what}: nothing was kept of it");
+        assert_eq!(new.state.to_record(PRODUCT), before, "{what}: nothing was kept of it");
     }
     let mut computer = holding();
     let later = named(NEXT, |claims| claims.iat = at(BASE + HOUR));
     computer.answered(SeatCall::Ping, &Reply::Signed(with_renewal(&later, Some(NEXT))));
-    assert_eq!(computer.state.renewal.as_deref(), Some(NEXT));
+    assert_eq!(computer.state.seats.renewal(TOKEN), Some(NEXT));
 }
 
 /// Servers in other languages need not name it; then its form is all that can be looked at.
@@ -76,7 +76,7 @@ fn a_lease_that_names_no_secret_takes_any_of_the_form() {
         let later = lease(|claims| claims.iat = at(BASE + HOUR));
         computer.answered(SeatCall::Ping, &Reply::Signed(with_renewal(&later, renewal)));
         let expected = if has_the_form { renewal } else { Some(RENEWAL) };
-        assert_eq!(computer.state.renewal.as_deref(), expected, "{what}");
+        assert_eq!(computer.state.seats.renewal(TOKEN), expected, "{what}");
     }
 }
 
@@ -95,14 +95,16 @@ fn the_secret_of_another_token_does_not_stand_in() {
 
 #[test]
 fn a_file_with_another_secret_is_not_taken() {
-    let requested = Requested { nonce: Nonce::new([1; 16]), token: TOKEN };
+    let requested = Requested { nonce: Nonce::new([1; 16]), token: TOKEN, sealed: None };
     for (what, renewal, _) in OTHERS {
         let mut computer = Computer::new();
-        computer.apply(Input::Requested(requested));
-        let before = computer.state.to_record();
-        computer.apply(Input::Imported(&with_renewal(&named(NEXT, |_| {}), renewal)));
-        assert_eq!(computer.state.to_record(), before, "{what}: the seat could not be given back");
-        computer.apply(Input::Imported(&with_renewal(&named(NEXT, |_| {}), Some(NEXT))));
+        computer.apply(Input::Requested(requested.clone()));
+        let before = computer.state.to_record(PRODUCT);
+        let signed = with_renewal(&named(NEXT, |_| {}), renewal);
+        computer.apply(Input::Imported { signed: &signed, waiting: Some(true) });
+        assert_eq!(computer.state.to_record(PRODUCT), before, "{what}: the seat could not be given back");
+        let signed = with_renewal(&named(NEXT, |_| {}), Some(NEXT));
+        computer.apply(Input::Imported { signed: &signed, waiting: Some(true) });
         assert!(matches!(computer.state.license, License::Lease(_)), "{what}: the file as it was made");
     }
 }
@@ -112,17 +114,17 @@ fn a_file_with_another_secret_is_not_taken() {
 fn a_stored_secret_of_another_form_is_not_shown() {
     let computer = holding();
     for odd in [serde_json::json!("junk"), serde_json::json!("A".repeat(64_400)), serde_json::Value::Null] {
-        let mut record = serde_json::to_value(computer.state.to_record()).unwrap();
-        record["renewal"] = odd.clone();
+        let mut record = serde_json::to_value(computer.state.to_record(PRODUCT)).unwrap();
+        record["seats"][0]["renewal"] = odd.clone();
         let record = serde_json::from_value(record).unwrap();
         let state = seatlock::license::State::from_record(record, &computer.rules.trust, &binding());
-        assert_eq!(state.renewal, None, "{odd}");
+        assert_eq!(state.seats.renewal(TOKEN), None, "{odd}");
         assert_eq!(state.license, computer.state.license);
     }
     let mut computer = computer;
     computer.apply(Input::HandedBack);
-    let mut record = serde_json::to_value(computer.state.to_record()).unwrap();
-    record["handed_back"]["renewal"] = "junk".into();
+    let mut record = serde_json::to_value(computer.state.to_record(PRODUCT)).unwrap();
+    record["products"][PRODUCT]["handed_back"]["renewal"] = "junk".into();
     let record = serde_json::from_value(record).unwrap();
     let state = seatlock::license::State::from_record(record, &computer.rules.trust, &binding());
     assert!(
@@ -167,13 +169,13 @@ proptest! {
             };
             computer.answered(SeatCall::Ping, &Reply::Signed(Signed { object, key_set, renewal, http_status }));
             prop_assert!(matches!(computer.state.license, License::Lease(_)));
-            let shown = computer.state.renewal.clone();
+            let shown = computer.state.seats.renewal(TOKEN).map(str::to_owned);
             prop_assert!(shown.is_some_and(|shown| handed_out.contains(&shown)), "the next request is one of a copy");
             computer.run(MINUTE);
         }
         let honest = named(NEXT, |claims| claims.iat = at(computer.now));
         let outcome = computer.answered(SeatCall::Ping, &Reply::Signed(with_renewal(&honest, Some(NEXT))));
         prop_assert_eq!(outcome.code, Code::Ok);
-        prop_assert_eq!(computer.state.renewal.as_deref(), Some(NEXT));
+        prop_assert_eq!(computer.state.seats.renewal(TOKEN), Some(NEXT));
     }
 }

@@ -21,6 +21,7 @@ class Event(ctypes.Structure):
         ("http_status", ctypes.c_uint32),
         ("available_at", ctypes.c_int64),
         ("message", ctypes.c_char * 512),
+        ("values", ctypes.c_char * 480),
     ]
 
 

@@ -190,6 +190,22 @@ fn wycheproof_ed25519() {
     }
 }
 
+/// The signature is sound; the key has 1024 bits, for which project Wycheproof has no vectors of these algorithms.
+#[test]
+fn a_small_rsa_key_verifies_nothing() {
+    let n = "vSRZ2Vql8_GkRi_m1h1tj7AMHWs3ivQ_INUdmEMDNSkGb-dv1dIETGism97JrihKCOY7yzNmHJJ_GLlgjDPrkpGmgzkpxlOlyj\
+             BTXRuw6FjxRAybLKMd6D2rXaA2ucZJ8nYW3IpdpXJDfPtWIuA29rpynlmZb4jIm3lMJRF4meU";
+    let signature = "s8oRlk2ov8UBBuD-XG8uuxFC5JpYU1S0Y1HMuNNEFGWcZcwDt6bB7ZqHn6DZejFJ_vKmbFmBLmt1xTXrhtgGUxZcmJJob3\
+                     X3SqHHMhQb16q1v8fg-WhKnUy9epCDVaZHpn3F1SWEQnTYEi0GXGEcz0ZDGK3JUH6PDByjg77ldKo";
+    let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let modulus = URL_SAFE_NO_PAD.decode(n).unwrap();
+    let key = ring::signature::RsaPublicKeyComponents { n: modulus, e: vec![1, 0, 1] };
+    let old = &ring::signature::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY;
+    assert!(key.verify(old, b"a message", &signature).is_ok());
+    let keys = read(&json!({ "kty": "RSA", "n": n, "e": "AQAB" })).unwrap();
+    assert!(!keys.verifies(None, "RS256", b"a message", &signature));
+}
+
 /// A key of each kind, that of RFC 7515, appendix A.3, among them.
 fn p256() -> Value {
     json!({

@@ -116,9 +116,10 @@ fn only_a_whole_compact_signature_is_believed() {
             "EdDSA"
         };
         let embedded = stranger.token(&json!({ "alg": alg, "kid": "k", "jwk": own }), &claims());
+        let first = if signature.starts_with('A') { "B" } else { "A" };
         let one = json!({ "protected": header, "signature": signature });
         for (what, text) in [
-            ("another signature", format!("{header}.{payload}.A{}", &signature[1..])),
+            ("another signature", format!("{header}.{payload}.{first}{}", &signature[1..])),
             ("a signature that is cut", format!("{header}.{payload}.{}", &signature[..signature.len() - 4])),
             ("a longer signature", format!("{header}.{payload}.{signature}AAAA")),
             ("no signature", format!("{header}.{payload}.")),

@@ -91,8 +91,8 @@ fn nobody_listens(page: &str) -> bool {
     TcpStream::connect(format!("127.0.0.1:{}", port(page))).is_err()
 }
 
-fn token_file(computer: &Computer) -> String {
-    fs::read_to_string(computer.file("token").unwrap()).unwrap()
+fn kept_sign_in(computer: &Computer) -> String {
+    computer.stored_token().unwrap()
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_machine_signs_in_by_itself_and_keeps_its_license_offline() {
         let text = String::from_utf8_lossy(&bytes);
         assert!(!text.contains("farm-secret") && !text.contains(&seen[0].bearer), "{}", path.display());
     }
-    assert_eq!(scene.computer.file("token"), None);
+    assert_eq!(scene.computer.stored_token(), None);
 
     let client = scene.machine("farm-secret");
     assert_eq!(client.status().unwrap().lock_state, LockState::Unlocked, "before anything is asked");
@@ -206,7 +206,7 @@ fn a_person_signs_in_once_and_later_launches_are_quiet() {
     let seen = scene.server.seen();
     assert_eq!((seen[0].path.as_str(), subject(&seen[0].bearer).as_str()), ("/v1/seat/activate", MIRA));
     drop(client);
-    let first = token_file(&scene.computer);
+    let first = kept_sign_in(&scene.computer);
     assert!(!first.contains(&seen[0].bearer), "an access token is never kept");
 
     scene.computer.time.advance(HOUR);
@@ -215,7 +215,7 @@ fn a_person_signs_in_once_and_later_launches_are_quiet() {
     assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok);
     let seen = scene.server.seen();
     assert_eq!((seen[0].path.as_str(), subject(&seen[0].bearer).as_str()), ("/v1/seat/ping", MIRA));
-    assert_ne!(token_file(&scene.computer), first, "the refresh token was rotated");
+    assert_ne!(kept_sign_in(&scene.computer), first, "the refresh token was rotated");
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn a_sign_in_that_does_not_happen_changes_nothing() {
     client.close(PATIENCE);
     assert!(begin.elapsed() < PATIENCE / 4, "closing does not wait for a person");
     assert!(nobody_listens(&page));
-    assert!(token_file(&scene.computer).contains("refresh"), "whoever was signed in still is");
+    assert!(kept_sign_in(&scene.computer).contains("refresh"), "whoever was signed in still is");
     assert!(scene.computer.stored_lease().is_some());
 }
 
@@ -300,7 +300,7 @@ fn another_device_will_do() {
     let event = end_of(&client, Ok(accepted));
     assert_eq!(event.code, Code::Ok, "{} {}", event.message, mira.page);
     assert_eq!(subject(&scene.server.seen()[0].bearer), MIRA);
-    assert!(token_file(&scene.computer).contains("refresh"));
+    assert!(kept_sign_in(&scene.computer).contains("refresh"));
 }
 
 #[test]
@@ -344,14 +344,17 @@ fn an_access_token_that_ended_while_others_were_asking_is_still_shown() {
 #[test]
 fn a_refresh_token_that_was_used_twice_ends_the_sign_in_and_not_the_license() {
     let scene = Scene::new("reuse").signed_in();
-    let (file, stale) = (scene.computer.file("token").unwrap(), token_file(&scene.computer));
+    let stale = kept_sign_in(&scene.computer);
     let lease = scene.computer.stored_lease().unwrap();
     scene.computer.time.advance(HOUR);
     let client = scene.person();
     assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok);
     drop(client);
     // What a backup or a lost answer leaves behind.
-    fs::write(&file, stale).unwrap();
+    let file = scene.computer.file("state.json").unwrap();
+    let mut state: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    state["state"]["token"] = stale.into();
+    fs::write(&file, state.to_string()).unwrap();
     scene.computer.time.advance(HOUR);
     for _ in 0..2 {
         let client = scene.person();
@@ -359,7 +362,7 @@ fn a_refresh_token_that_was_used_twice_ends_the_sign_in_and_not_the_license() {
         assert_eq!(event.code, Code::SignInRequired, "{}", event.message);
         assert_eq!(client.status().unwrap().lock_state, LockState::Grace);
     }
-    assert!(!token_file(&scene.computer).contains("refresh"), "it is not shown again");
+    assert!(!kept_sign_in(&scene.computer).contains("refresh"), "it is not shown again");
     assert_ne!(scene.computer.stored_lease().unwrap(), lease, "renewed by the first ping, and kept");
 
     let client = scene.person();
@@ -372,11 +375,12 @@ fn a_refresh_token_that_was_used_twice_ends_the_sign_in_and_not_the_license() {
 #[test]
 fn signing_out_is_told_to_the_issuer() {
     let scene = Scene::new("out").signed_in();
-    let (file, kept) = (scene.computer.file("token").unwrap(), token_file(&scene.computer));
+    let file = scene.computer.file("state.json").unwrap();
+    let kept = fs::read(&file).unwrap();
     let client = scene.person();
     assert_eq!(end_of(&client, client.sign_out()).code, Code::Ok);
     assert_eq!(client.status().unwrap().lock_state, LockState::Locked);
-    assert!(scene.computer.file("token").is_none() && scene.computer.stored_lease().is_none());
+    assert!(scene.computer.stored_token().is_none() && scene.computer.stored_lease().is_none());
     drop(client);
     // Whoever has made a copy has nothing of it.
     fs::write(&file, kept).unwrap();

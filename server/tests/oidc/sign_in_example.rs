@@ -127,7 +127,7 @@ fn a_person_signs_in_with_a_browser_or_a_telephone_and_out_again() {
     assert!(!again.contains("page "), "nobody is asked again: {again}");
 
     let out = scene.alone(&["--sign-out"], LICENSED);
-    assert!(!out.contains("Licensed.") && scene.computer.file("token").is_none(), "{out}");
+    assert!(!out.contains("Licensed.") && scene.computer.stored_token().is_none(), "{out}");
     let signed_in = scene.with_person(&["--device"], LICENSED, |page, code| {
         let mut telephone = Person::default();
         telephone.visit(page).submit(&[("user_code", code)]).submit(&[]);

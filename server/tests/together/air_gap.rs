@@ -84,14 +84,11 @@ fn edited(path: &Path, change: impl FnOnce(&mut Value)) -> PathBuf {
 fn kept(computer: &Computer) -> BTreeMap<&'static str, Option<Value>> {
     let state = computer.file("state.json").map(|path| fs::read(path).unwrap());
     let state: Value = state.map_or(Value::Null, |bytes| serde_json::from_slice(&bytes).unwrap());
-    let mut kept: BTreeMap<_, _> = ["lease", "renewal", "requested", "key_set", "handed_back"]
-        .map(|name| (name, state.pointer(&format!("/state/{name}")).cloned()))
-        .into();
-    for name in ["token", "token.requested"] {
-        let text = computer.file(name).map(|path| Value::from(fs::read_to_string(path).unwrap()));
-        kept.insert(name, text);
-    }
-    kept
+    let of_the_product = ["lease", "requested", "handed_back"]
+        .map(|name| (name, state.pointer(&format!("/state/products/com.example.bridge/{name}")).cloned()));
+    let of_the_computer =
+        ["token", "key_set", "seats"].map(|name| (name, state.pointer(&format!("/state/{name}")).cloned()));
+    of_the_product.into_iter().chain(of_the_computer).collect()
 }
 
 #[test]
@@ -111,6 +108,7 @@ fn a_machine_without_a_network_takes_a_seat_by_two_files() {
     assert_eq!(scene.status(), "in_use");
     let said = scene.import(&vault, &lease, 0);
     assert!(said.contains("unlocked (ok)") && said.contains(&scene.seat.id), "{said}");
+    assert!(said.contains("vault@example.com"), "whose seat it is, without a network: {said}");
     assert!(scene.plug_in(&vault, &["status"], 0).contains("unlocked (ok)"), "after a restart");
     assert!(scene.import(&vault, &lease, 0).contains("unlocked (ok)"), "twice is as good as once");
     let days = |text: &str| {
@@ -126,7 +124,7 @@ fn a_machine_without_a_network_takes_a_seat_by_two_files() {
         assert!(!fs::read_to_string(file).unwrap().contains(body), "the token is in {}", file.display());
     }
     assert!(!fs::read_to_string(&request).unwrap().contains("renewal"), "a request carries no secret at all");
-    assert!(vault.file("token.requested").is_none() && vault.file("token").is_some());
+    assert!(kept(&vault)["requested"].is_none() && vault.stored_token().is_some());
 }
 
 #[test]
@@ -202,7 +200,7 @@ fn a_confirmation_frees_a_seat_that_its_owner_released_before() {
         scene.plug_in(&vault, &["release-file", out.to_str().unwrap()], 0);
         assert!(scene.plug_in(&vault, &["status"], LOCKED).contains("no_token"), "given up at once");
     }
-    assert!(vault.stored_lease().is_none() && vault.file("token").is_none());
+    assert!(vault.stored_lease().is_none() && vault.stored_token().is_none());
     let anywhere =
         vault.files().into_values().any(|bytes| String::from_utf8_lossy(&bytes).contains("\"lease\""));
     assert!(!anywhere, "nor in the previous generation");

@@ -125,7 +125,7 @@ fn no_issuer_locks_anybody_out() {
         ("too much", issuer(|_| (200, JSON, "x".repeat(70_000))), unusable, "too long"),
         ("a page for a token", issuer(grants(200, "text/html", "<html>")), unusable, "HTTP status: 200"),
         ("its own fault", issuer(grants(503, "text/html", "<html>")), unusable, "HTTP status: 503"),
-        ("no JSON", issuer(grants(200, JSON, "{")), unusable, "can not be understood. HTTP status: 200"),
+        ("no JSON", issuer(grants(200, JSON, "{")), unusable, "cannot be understood. HTTP status: 200"),
         (
             "an opaque token",
             issuer(grants(200, JSON, r#"{"access_token":"opaque-canary","token_type":"Bearer"}"#)),

@@ -94,14 +94,14 @@ fn one_seat_serves_one_computer_until_it_is_released() {
         "{}",
         refused.message
     );
-    assert!(there.files().keys().all(|path| !path.ends_with("token")), "a refused token is not remembered");
+    assert!(there.stored_token().is_none(), "a refused token is not remembered");
     let asked = end_of(&second, second.preflight(Some(&seat.token)));
     assert_eq!(asked.code, Code::SeatInUseElsewhere);
     assert_eq!(standing(&first), UNLOCKED);
 
     assert_eq!(end_of(&first, first.release()).code, Code::Ok);
     assert_eq!(standing(&first), locked(Code::NoToken));
-    assert!(here.file("token").is_none(), "the token is forgotten");
+    assert!(here.stored_token().is_none(), "the token is forgotten");
     let leases =
         here.files().into_values().filter(|bytes| String::from_utf8_lossy(bytes).contains("\"lease\""));
     assert_eq!(leases.count(), 0, "nor is the lease left in the previous generation");
@@ -142,10 +142,10 @@ fn nothing_is_written_without_the_users_consent() {
     // Unticking the box later removes what was written before.
     let client = computer.open(&server);
     assert_eq!(end_of(&client, client.activate(&seat.token, AGREED)).code, Code::Ok);
-    assert!(computer.file("token").is_some());
+    assert!(computer.stored_token().is_some());
     assert_eq!(end_of(&client, client.activate(&seat.token, AGREED_FOR_NOW)).code, Code::Ok);
     drop(client);
-    assert!(computer.file("token").is_none() && computer.file("state.json").is_none());
+    assert!(computer.stored_token().is_none() && computer.file("state.json").is_none());
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn forgetting_leaves_nothing_behind() {
     assert_eq!(end_of(&client, client.activate(&seat.token, AGREED)).code, Code::Ok);
     assert_eq!(end_of(&client, client.forget()).code, Code::Ok);
     assert_eq!(standing(&client), locked(Code::NoToken));
-    assert!(computer.file("token").is_none() && computer.stored_lease().is_none());
+    assert!(computer.stored_token().is_none() && computer.stored_lease().is_none());
 }
 
 #[test]
@@ -291,7 +291,7 @@ fn a_token_is_found_in_its_file_and_nowhere_else() {
     assert!(!server.log().contains(secret), "the server's log holds the token");
     let holds = |bytes: &[u8]| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
     for (path, bytes) in computer.files() {
-        assert_eq!(holds(&bytes), path.ends_with("token"), "{}", path.display());
+        assert_eq!(holds(&bytes), path.ends_with("state.json"), "{}", path.display());
     }
     for entry in
         fs::read_dir(server.data()).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file())
@@ -324,7 +324,7 @@ fn what_one_process_does_the_others_take_over() {
     assert_eq!(end_of(&first, first.ping(Intent::Launch)).code, Code::NotActivated);
     assert_eq!(standing(&first), locked(Code::NoToken));
     drop((first, second));
-    assert!(computer.file("token").is_none() && computer.stored_lease().is_none());
+    assert!(computer.stored_token().is_none() && computer.stored_lease().is_none());
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn suffer(case: &Case, upstream: &Arc<Upstream>) -> Took {
     let honest = computer.open(server);
     assert_eq!(end_of(&honest, honest.activate(&seat.token, AGREED)).code, Code::Ok, "{name}");
     drop(honest);
-    let (lease, token) = (computer.stored_lease().unwrap(), computer.file("token").unwrap());
+    let (lease, token) = (computer.stored_lease().unwrap(), computer.stored_token().unwrap());
 
     let proxy = FaultProxy::start(case, upstream).unwrap();
     let client = Client::open(&options(&computer, upstream, &proxy)).unwrap();
@@ -102,7 +102,7 @@ fn suffer(case: &Case, upstream: &Arc<Upstream>) -> Took {
         assert!(waits.contains(&wait), "{name}: the next try is in {wait} s");
         assert_eq!(computer.stored_lease().unwrap(), lease, "{name}");
     }
-    assert_eq!(computer.file("token").unwrap(), token, "{name}");
+    assert_eq!(computer.stored_token().unwrap(), token, "{name}");
 
     // Closing does not wait: neither when nothing happens, nor in the middle of a call.
     let first = closing(client);
@@ -136,7 +136,7 @@ fn begin(case: &Case, upstream: &Arc<Upstream>) -> Took {
         assert_eq!(status.lock_state, LockState::Unlocked, "{name}");
     } else {
         assert_eq!((status.lock_state, status.reason), (LockState::Locked, Code::NoToken), "{name}");
-        assert_eq!((computer.stored_lease(), computer.file("token")), (None, None), "{name}");
+        assert_eq!((computer.stored_lease(), computer.stored_token()), (None, None), "{name}");
     }
     let close = closing(client);
 

@@ -27,7 +27,7 @@ fn flagged(file: &Path, flag: &str) -> bool {
     Command::new("chattr").arg(flag).arg(file).output().is_ok_and(|done| done.status.success())
 }
 
-const OBSTACLES: [Obstacle; 7] = [
+const OBSTACLES: [Obstacle; 6] = [
     Obstacle {
         name: "the disk went away",
         put: |folder| fs::rename(folder, away(folder)).is_ok(),
@@ -68,11 +68,6 @@ const OBSTACLES: [Obstacle; 7] = [
         take: |folder| assert!(flagged(&folder.join("state.previous.json"), "-i")),
     },
     Obstacle {
-        name: "the token is immutable",
-        put: |folder| flagged(&folder.join("token"), "+i"),
-        take: |folder| assert!(flagged(&folder.join("token"), "-i")),
-    },
-    Obstacle {
         name: "the folder is immutable",
         put: |folder| flagged(folder, "+i"),
         take: |folder| assert!(flagged(folder, "-i")),
@@ -111,8 +106,11 @@ fn is_in_use(server: &Running, seat: &Seat) -> bool {
 }
 
 fn is_on_disk(computer: &Computer) -> bool {
-    let names_lease = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("\"lease\"");
-    computer.files().iter().any(|(path, bytes)| path.ends_with("token") || names_lease(bytes))
+    let holds = |bytes: &Vec<u8>| {
+        let text = String::from_utf8_lossy(bytes);
+        text.contains("\"lease\"") || text.contains("sit_")
+    };
+    computer.files().values().any(holds)
 }
 
 #[test]

@@ -57,7 +57,11 @@ fn a_corrupt_state_is_set_aside_and_reported() {
     computer.file("state.previous.json").map(fs::remove_file);
     let client = computer.open(&server);
     let status = client.status().unwrap();
-    assert_eq!((status.lock_state, status.reason), (LockState::Locked, Code::LeaseExpired), "connect once");
+    assert_eq!(
+        (status.lock_state, status.reason),
+        (LockState::Locked, Code::NoToken),
+        "token and lease are one"
+    );
     let notice = client.next_event(crate::support::PATIENCE).unwrap().unwrap();
     assert_eq!(notice.code, Code::StoreCorrupt);
     assert!(notice.message.contains("state.json"), "{}", notice.message);
@@ -147,7 +151,7 @@ fn forgetting_wins_over_an_answer_that_is_on_its_way() {
     assert_eq!(slow.status().unwrap().lock_state, LockState::Locked, "it was told to forget");
     drop((slow, client));
     assert!(
-        computer.stored_lease().is_none() && computer.file("token").is_none(),
+        computer.stored_lease().is_none() && computer.stored_token().is_none(),
         "nothing was written again"
     );
 }

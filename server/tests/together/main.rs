@@ -15,6 +15,8 @@ mod answers;
 mod bad_issuers;
 mod clones;
 mod end_to_end;
+#[cfg(unix)]
+mod family;
 mod fault_proxy;
 #[cfg(unix)]
 mod giving_up;

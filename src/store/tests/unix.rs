@@ -13,7 +13,6 @@ fn only_the_user_can_enter_the_folder_or_read_a_file() {
     let (root, folder) = folder();
     save(&folder, 1);
     save(&folder, 2);
-    folder.write_token(&token::tests::token()).unwrap();
     assert_eq!(mode(folder.path()), 0o700);
     assert_eq!(mode(folder.path().parent().unwrap()), 0o700);
     for name in names(&folder) {
@@ -80,7 +79,7 @@ fn foreign_things_in_the_place_of_the_state_are_set_aside_untouched() {
         let corrupt = folder
             .update(|loaded: Loaded<u32>| {
                 let Loaded::Previous { state: 1, corrupt } = loaded else { panic!("{what}: {loaded:?}") };
-                (Some(3), corrupt)
+                (Change::Next(3), corrupt)
             })
             .unwrap();
         assert_eq!(fs::symlink_metadata(corrupt).unwrap().ino(), put_there, "{what}");
@@ -101,34 +100,29 @@ fn foreign_things_in_the_place_of_the_previous_state_do_not_stop_a_save() {
 }
 
 #[test]
-fn foreign_things_in_the_place_of_token_and_lock_are_errors_and_never_block() {
-    for (what, put) in FOREIGN {
-        let (_root, folder) = folder();
-        save(&folder, 1);
-        put(&folder.path().join("token"));
-        let error = folder.read_token().unwrap_err();
-        assert!(matches!(error, StoreError::TokenUnusable { .. }), "{what}: {error}");
-    }
+fn foreign_things_in_the_place_of_the_lock_are_errors_and_never_block() {
     // An empty file of any size can be locked, so only the others are refused.
     for (what, put) in FOREIGN.into_iter().filter(|(what, _)| !what.contains("file")) {
         let (_root, folder) = folder();
         fs::create_dir_all(folder.path()).unwrap();
         put(&folder.path().join("lock"));
-        let error = folder.update(|_: Loaded<u32>| (Some(1), ())).unwrap_err();
+        let error = folder.update(|_: Loaded<u32>| (Change::Next(1), ())).unwrap_err();
         assert!(matches!(error, StoreError::Unwritable { .. }), "{what}: {error}");
     }
 }
 
 #[test]
-fn a_link_in_the_place_of_the_token_is_replaced_and_not_followed() {
+fn a_link_in_the_place_of_the_state_is_set_aside_and_not_followed() {
     let (root, folder) = folder();
     let other = root.path().join("other");
-    fs::write(&other, "untouched").unwrap();
+    fs::write(&other, r#"{"format":1,"state":7}"#).unwrap();
     fs::create_dir_all(folder.path()).unwrap();
-    symlink(&other, folder.path().join("token")).unwrap();
-    folder.write_token(&token::tests::token()).unwrap();
-    assert_eq!(fs::read(&other).unwrap(), b"untouched");
-    assert!(folder.read_token().unwrap().is_some());
+    symlink(&other, folder.path().join("state.json")).unwrap();
+    assert!(matches!(folder.load::<u32>().unwrap(), Loaded::Corrupt { .. }));
+    save(&folder, 1);
+    folder.erase().unwrap();
+    assert_eq!(fs::read(&other).unwrap(), br#"{"format":1,"state":7}"#);
+    assert!(names(&folder).iter().any(|name| name.starts_with("state.corrupt-")), "nor removed");
 }
 
 #[test]

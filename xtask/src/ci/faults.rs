@@ -12,7 +12,7 @@ use xtask::plugin::Plugin;
 use xtask::server::{Running, Seat, Setup};
 use xtask::{build, c, repository, run};
 
-/// System calls by which a save, a token or a forgetting can be interrupted.
+/// System calls by which a save or a forgetting can be interrupted.
 const CALLS: &str = "openat,write,ftruncate,fsync,fchmod,close,rename,renameat,renameat2,link,linkat,unlink,\
                      unlinkat,mkdir,mkdirat,flock,statx,newfstatat,getdents64";
 /// What a disk says when it fails, one after the other.
@@ -30,8 +30,8 @@ struct Verb {
 
 const VERBS: &[Verb] = &[
     Verb { name: "ping", licensed: true, found: LICENSED },
-    // Between the token and the lease: "connect once", and the next ping does.
-    Verb { name: "activate", licensed: false, found: &["(no_token)", "(lease_expired)", "unlocked (ok)"] },
+    // Token and lease come in one step.
+    Verb { name: "activate", licensed: false, found: &["(no_token)", "unlocked (ok)"] },
     Verb { name: "forget", licensed: true, found: &["(no_token)", "unlocked (ok)"] },
 ];
 
@@ -171,7 +171,10 @@ impl Bench {
         ensure!(aside.is_none(), "{aside:?} was set aside");
         let (code, said) = self.play(state, &["activate", "-"])?;
         ensure!(code == 0 && said.contains("unlocked (ok)"), "does not work on: {said}");
-        ensure!(stored(state, "/state/lease")?.is_some(), "does not save any more");
+        ensure!(
+            stored(state, "/state/products/com.example.bridge/lease")?.is_some(),
+            "does not save any more"
+        );
         Ok(())
     }
 
@@ -306,7 +309,7 @@ const CASES: &[Case] = &[
              setpriv --reuid $NOBODY --regid $NOBODY --clear-groups sh -c '\"$PLUGIN\" watch 1; \"$PLUGIN\" status' || true
              find \"$DISK\" -name 'state.json' -user 0 | grep .",
         )?;
-        says(&said, &["store_unwritable", "can not be read", "owner and permissions", "unlocked (ok)"])
+        says(&said, &["store_unwritable", "can not be read", "owner and permissions", "locked (no_token)"])
     }),
     ("a read-only state file", |bench| {
         let said = bench.script(
@@ -342,7 +345,7 @@ const CASES: &[Case] = &[
         let newer = "{\"format\":99,\"shape\":[]}";
         fs::write(&state, newer)?;
         let (_, said) = bench.play(home.path(), &["watch", "1"])?;
-        says(&said, &["newer", "unlocked (ok)"])?;
+        says(&said, &["newer", "locked (no_token)"])?;
         ensure!(fs::read_to_string(&state)? == newer, "it was changed");
         Ok(())
     }),
@@ -370,7 +373,7 @@ const CASES: &[Case] = &[
 /// Everything works on a file system that never carries a call out.
 fn without(bench: &Bench, calls: &str, error: &str) -> Result<()> {
     let home = bench.copy(true)?;
-    let before = stored(home.path(), "/state/renewal")?;
+    let before = stored(home.path(), "/state/seats/0/renewal")?;
     let log = bench.work.path().join("without");
     let mut command = bench.command(home.path());
     let inject = format!("inject={calls}:error={error}");
@@ -379,7 +382,7 @@ fn without(bench: &Bench, calls: &str, error: &str) -> Result<()> {
     ensure!(code == 0 && said.contains("unlocked (ok)"), "{said}");
     ensure!(fs::read_to_string(&log)?.contains("INJECTED"), "nothing was injected");
     // An fsync that fails means that the new file may be lost, so the old one stays.
-    let saved = stored(home.path(), "/state/renewal")? != before;
+    let saved = stored(home.path(), "/state/seats/0/renewal")? != before;
     ensure!(saved || calls == "fsync", "the new renewal secret was not saved");
     says(&bench.play(home.path(), &["ping"])?.1, &["unlocked (ok)"])
 }

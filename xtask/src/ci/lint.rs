@@ -7,10 +7,12 @@ use std::fs;
 use xtask::{build, repository, run};
 use yaml_rust2::{Yaml, YamlLoader};
 
-/// The sources, those of the fuzz targets too: a workspace of its own.
+/// The sources, those of the fuzz targets and models too: workspaces of their own.
 pub fn format() -> Result<String> {
     run::output(build::cargo().args(["fmt", "--all", "--check"]))?;
-    run::output(build::cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))?;
+    for own in ["fuzz/Cargo.toml", "tests/models/Cargo.toml"] {
+        run::output(build::cargo().args(["fmt", "--manifest-path", own, "--check"]))?;
+    }
     Ok("as rustfmt writes them".to_owned())
 }
 

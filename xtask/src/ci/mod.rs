@@ -41,6 +41,8 @@ mod lint;
 mod mail;
 /// What a server tells Prometheus.
 mod metrics;
+/// Single files of the library under loom and miri.
+mod models;
 /// Signing in in a plug-in, with a real OpenID provider and browser.
 #[cfg(unix)]
 mod oauth_client;

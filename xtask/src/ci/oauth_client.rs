@@ -62,11 +62,11 @@ pub fn signs_in() -> Result<String> {
     let given = inherited.lines().filter(|line| line.contains("socket:") || line.contains("pipe:"));
     let of_the_host: Vec<_> = given.filter(|line| !is_ours(line)).collect();
     ensure!(of_the_host.is_empty(), "it was given {of_the_host:?}");
-    let token = files(state.path())?
+    let kept = files(state.path())?
         .into_iter()
-        .find(|path| path.ends_with("token"))
+        .find(|path| path.ends_with("state.json"))
         .context("no sign-in is kept")?;
-    let mode = fs::metadata(&token)?.permissions().mode();
+    let mode = fs::metadata(&kept)?.permissions().mode();
     ensure!(mode & 0o777 == 0o600, "the sign-in's file has mode {mode:o}");
     Ok(said.lines().last().context("it said nothing")?.to_owned())
 }

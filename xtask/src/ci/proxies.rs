@@ -66,9 +66,9 @@ const CASES: &[(&str, &str, Told, Trusts, &str, &str)] = &[
     ("HTTPS_PROXY, no password",          HERE,    Environment("http://127.0.0.1:8888", ""),    Server, "proxy_auth_required", "asks for a password"),
     ("HTTPS_PROXY with the password",     HERE,    Environment("http://artist:sesame@127.0.0.1:8888", ""), Server, "ok", "licensed"),
     ("NO_PROXY names the server",         HERE,    Environment("http://127.0.0.1:1", "license.test"), Server, "ok", "licensed"),
-    ("NO_PROXY names another server",     HERE,    Environment("http://127.0.0.1:1", "other.test"), Server, "unreachable", "proxy can not be reached"),
-    ("a proxy that is not there",         HERE,    Opt("http://127.0.0.1:1"),                   Server, "unreachable", "proxy can not be reached"),
-    ("a proxy whose name is not found",   HERE,    Opt("http://proxy.invalid:3128"),            Server, "unreachable", "proxy can not be reached"),
+    ("NO_PROXY names another server",     HERE,    Environment("http://127.0.0.1:1", "other.test"), Server, "unreachable", "proxy cannot be reached"),
+    ("a proxy that is not there",         HERE,    Opt("http://127.0.0.1:1"),                   Server, "unreachable", "proxy cannot be reached"),
+    ("a proxy whose name is not found",   HERE,    Opt("http://proxy.invalid:3128"),            Server, "unreachable", "proxy cannot be reached"),
     ("mitmproxy, its authority trusted",  HERE,    Opt("http://127.0.0.1:8080"),                ResigningProxy, "ok", "licensed"),
     ("mitmproxy, not trusted",            HERE,    Opt("http://127.0.0.1:8080"),                Server, "tls_untrusted", "unknown issuer; the certificate is by \"mitmproxy\""),
     ("a name that is not found",          NOWHERE, Opt(""),                                     Server, "unreachable", "was not found"),
@@ -210,7 +210,7 @@ fn lease(state: &Path) -> Option<String> {
 
 fn read_lease(path: &Path) -> Option<String> {
     let state: serde_json::Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
-    Some(state.pointer("/state/lease")?.as_str()?.to_owned())
+    Some(state.pointer("/state/products/com.example.bridge/lease")?.as_str()?.to_owned())
 }
 
 /// A loopback interface, names of our own, and a name server that knows no others.

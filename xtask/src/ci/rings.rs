@@ -2,8 +2,8 @@
 
 use super::tools::{self, Tool};
 use super::{
-    api, browser, clock, consumers, dev, faults, fuzz, gate, guests, headers, lint, mail, metrics, programs,
-    python, races, resolver, secrets, sign_in, symbols, systemd, valgrind, windows,
+    api, browser, clock, consumers, dev, faults, fuzz, gate, guests, headers, lint, mail, metrics, models,
+    programs, python, races, resolver, secrets, sign_in, symbols, systemd, valgrind, windows,
 };
 #[cfg(unix)]
 use super::{oauth_client, proxies};
@@ -116,6 +116,7 @@ pub const RINGS: &[Ring] = &[
         about: "what parses what somebody else wrote, each target for a minute",
         steps: &[
             step("answer", || fuzz::a_minute("answer")).after(&[FUZZ]),
+            step("catalogue", || fuzz::a_minute("catalogue")).after(&[FUZZ]),
             step("jws", || fuzz::a_minute("jws")).after(&[FUZZ]),
             step("key_set", || fuzz::a_minute("key_set")).after(&[FUZZ]),
             step("request_file", || fuzz::a_minute("request_file")).after(&[FUZZ]),
@@ -189,8 +190,10 @@ pub const RINGS: &[Ring] = &[
     },
     Ring {
         name: "memory",
-        about: "leaks, bad accesses, and what is left after close",
+        about: "leaks, bad accesses, orders of events, and what is left after close",
         steps: &[
+            step("miri", models::miri).needs(&[tools::MIRI]),
+            step("loom", models::loom),
             step("valgrind", valgrind::lifecycle).needs(&[tools::VALGRIND]).after(&[PROGRAMS]),
             step("sanitizers", consumers::sanitizers).needs(&[tools::GCC]).after(&[PROGRAMS]).processors(0),
             step("closing", guests::closing).needs(&[tools::GCC]).after(&[PROGRAMS]).processors(2),

@@ -92,12 +92,11 @@ pub fn printed() -> Result<String> {
     let tokens = [&seat.token, &other.token].into_iter().map(String::as_str).chain(PASTED.iter().copied());
     let secrets: Vec<&str> = tokens.filter_map(|token| token.get(4..34)).collect();
     for (place, bytes) in &places {
-        let kept = place.ends_with("/token");
+        let kept = place.ends_with("/state.json") || place.ends_with("/state.previous.json");
         let found = secrets.iter().filter(|secret| holds(bytes, secret)).count();
         ensure!(kept || found == 0, "{found} tokens in {place}");
-        let state = place.ends_with("/state.json") || place.ends_with("/state.previous.json");
         let found = renewals.iter().filter(|secret| holds(bytes, secret)).count();
-        ensure!(state || found == 0, "{found} renewal secrets in {place}");
+        ensure!(kept || found == 0, "{found} renewal secrets in {place}");
     }
     Ok(format!("{runs} runs, {} places, {} secrets", places.len(), secrets.len() + renewals.len()))
 }
@@ -187,7 +186,7 @@ fn holds(bytes: &[u8], secret: &str) -> bool {
 
 /// The stored renewal secret, if any.
 fn renewal(state: &Path) -> Result<Option<String>> {
-    Ok(stored(state, "/state/renewal")?.and_then(|secret| secret.as_str().map(str::to_owned)))
+    Ok(stored(state, "/state/seats/0/renewal")?.and_then(|secret| secret.as_str().map(str::to_owned)))
 }
 
 /// Answers that repeat the request, `{}`. `{to}` is the mirror's own address.

@@ -25,6 +25,8 @@ enum Source {
     Target,
     /// A crate, in the version that was tried.
     Crate(&'static str),
+    /// Components of nightly Rust.
+    Nightly(&'static [&'static str]),
 }
 
 /// A program in the search path.
@@ -43,6 +45,9 @@ pub const GXX: Tool = program("g++", &["g++"]);
 pub const IP: Tool = program("ip", &["iproute2"]);
 pub const MAKE: Tool = program("make", &["make"]);
 pub const MINGW: Tool = program("x86_64-w64-mingw32-gcc", &["gcc-mingw-w64-x86-64-win32"]);
+pub const MIRI: Tool =
+    Tool { name: "cargo miri", from: Source::Nightly(MIRI_PARTS), is_there: |_| has_nightly(MIRI_PARTS) };
+const MIRI_PARTS: &[&str] = &["miri", "rust-src"];
 pub const NM: Tool = program("nm", &["binutils"]);
 pub const NODE: Tool = program("node", &["nodejs"]);
 pub const NPM: Tool = program("npm", &["npm"]);
@@ -75,6 +80,7 @@ impl Tool {
             Source::Debian(packages) => format!("Debian: {}", packages.join(" ")),
             Source::Target => "a target of Rust".to_owned(),
             Source::Crate(version) => format!("a crate, {version}"),
+            Source::Nightly(parts) => format!("nightly Rust: {}", parts.join(" ")),
         }
     }
 }
@@ -100,6 +106,9 @@ pub fn install(tools: &[Tool], dry_run: bool) -> Result<()> {
             let mut install = build::cargo();
             install.args(["install", "--quiet", "--locked", "--version", version, tool.name]);
             commands.push(install);
+        }
+        if let Source::Nightly(parts) = tool.from {
+            commands.push(with_nightly(parts));
         }
     }
     for command in &mut commands {
@@ -132,6 +141,35 @@ fn apt(arguments: &[&str]) -> Command {
         command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
     }
     command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments);
+    command
+}
+
+/// Whether nightly Rust is there with these components.
+fn has_nightly(parts: &[&str]) -> bool {
+    let mut list = Command::new("rustup");
+    let list = run::output(list.args(["component", "list", "--toolchain", "nightly", "--installed"]));
+    // Most have their platform behind their name.
+    let has = |list: &str, part: &str| list.lines().any(|line| line.starts_with(part));
+    list.is_ok_and(|list| parts.iter().all(|part| has(&list, part)))
+}
+
+/// Adds components to the nightly Rust that is there, or installs one that has them.
+fn with_nightly(parts: &[&str]) -> Command {
+    let mut command = Command::new("rustup");
+    if has_nightly(&[]) {
+        command.args(["component", "add", "--toolchain", "nightly"]).args(parts);
+    } else {
+        command.args([
+            "toolchain",
+            "install",
+            "nightly",
+            "--profile",
+            "minimal",
+            "--allow-downgrade",
+            "--no-self-update",
+        ]);
+        command.arg("--component").arg(parts.join(","));
+    }
     command
 }
 

@@ -102,7 +102,7 @@ pub const CASES: &[Case] = &[
     row("proxy-login", "a proxy that answers CONNECT with a sign-in page", Proxy("HTTP/1.1 302 Found\r\nLocation: http://portal.invalid/\r\nContent-Length: 0\r\n\r\n"), Code::NotOurServer, 0, "login page"),
     row("proxy-forbids", "a proxy that forbids the server", Proxy("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"), Code::NotOurServer, 0, "proxy"),
     row("proxy-lies", "a proxy that grants CONNECT and sends a page", Proxy("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n<html>Sign in</html>"), Code::NotOurServer, 0, "login page"),
-    row("proxy-gone", "a proxy that is not there", ProxyGone, Code::Unreachable, 0, "The proxy can not be reached"),
+    row("proxy-gone", "a proxy that is not there", ProxyGone, Code::Unreachable, 0, "The proxy cannot be reached"),
 
     // Unusual and right.
     row("http-1.0", "our answer in HTTP/1.0, ended by closing", Rewrites(rewrite::http_1_0), Code::Ok, 200, "Licensed"),

@@ -82,9 +82,19 @@ impl Computer {
 
     /// The stored lease, as it was signed.
     pub fn stored_lease(&self) -> Option<String> {
+        self.stored("/state/products/com.example.bridge/lease")
+    }
+
+    /// The remembered token.
+    pub fn stored_token(&self) -> Option<String> {
+        self.stored("/state/token")
+    }
+
+    /// A text in the state file.
+    pub fn stored(&self, pointer: &str) -> Option<String> {
         let state = fs::read(self.file("state.json")?).unwrap();
         let state: serde_json::Value = serde_json::from_slice(&state).unwrap();
-        Some(state.pointer("/state/lease")?.as_str().unwrap().to_owned())
+        Some(state.pointer(pointer)?.as_str().unwrap().to_owned())
     }
 }
 

@@ -231,7 +231,7 @@ impl<'a> Stage<'a> {
 
     /// The stored lease as it was signed.
     fn lease(&self) -> Result<Option<Value>> {
-        stored(&self.state(), "/state/lease")
+        stored(&self.state(), "/state/products/com.example.bridge/lease")
     }
 
     fn high_water(&self) -> Result<u64> {

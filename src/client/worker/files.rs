@@ -1,6 +1,8 @@
-use super::Consent;
-use super::worker::Worker;
-use crate::license::{Effect, HandedBack, Input, License, Outcome, Requested, Signed, SignedObject, step};
+use super::Worker;
+use crate::client::Consent;
+use crate::license::{
+    Asked, Credential, HandedBack, Input, License, Outcome, Requested, Signed, SignedObject, Submission,
+};
 use crate::scarcity::reason;
 use crate::store::{read_carried, write_carried};
 use crate::words::{Message, Phrase};
@@ -19,14 +21,17 @@ impl Worker {
         let Ok(request) = self.new_request(SeatCall::Offline, token.hash(), Intent::Launch) else {
             return Outcome::of(Code::Internal);
         };
-        let requested = Requested { nonce: request.nonce, token: token.hash() };
+        let nonce = request.nonce;
         // The secret proves nothing here, and files get lost.
         let request = SeatRequest { renewal: None, ..request };
         let written = self.write(path, FileCall::Lease, token.hash(), request);
         if written.code == Code::Ok {
-            let (state, _) = self.step(Input::Requested(requested));
-            let kept = self.keeper.requested(state, token.clone(), consent.remember);
-            self.note(kept);
+            let sealed = self.keeper.ask_for(token, consent.remember).unwrap_or_else(|error| {
+                self.note(Err(error));
+                None
+            });
+            let requested = Requested { nonce, token: token.hash(), sealed };
+            self.carry_out(self.keeper.step(Input::Requested(requested)), None);
         }
         written
     }
@@ -47,35 +52,23 @@ impl Worker {
             renewal: Some(renewal),
             http_status: 0,
         };
-        let (state, mut outcome) = self.step(Input::Imported(&signed));
+        let (token, waiting) = self.keeper.waiting_token().unzip();
+        let decided = self.keeper.step(Input::Imported { signed: &signed, waiting });
+        let mut outcome = self.carry_out(decided, token.map(Credential::Token));
         if outcome.code == Code::FileUnusable {
             outcome.params.insert("path".to_owned(), path.display().to_string());
-        }
-        match &state.license {
-            License::Lease(lease) if state.license != self.keeper.state.license => {
-                // Without its token the lease would not be found valid at the next start.
-                let Some((token, remember)) = self.keeper.waiting_token(lease.claims.tkh) else {
-                    return Outcome::of(Code::NoToken);
-                };
-                let adopted = self.keeper.adopt_requested(state, token, remember);
-                self.note(adopted);
-            }
-            _ => {}
         }
         outcome
     }
 
     /// Gives the lease up, and then writes the file that confirms it; again as often as it is asked for.
     pub(super) fn release_file(&mut self, path: &Path) -> Outcome {
-        let (state, outcome) = self.step(Input::HandedBack);
+        // While the disk still has the lease, confirming that it is gone would not be true.
+        let outcome = self.carry_out(self.keeper.step(Input::HandedBack), None);
         if outcome.code != Code::Ok {
             return outcome;
         }
-        // While the disk still has the lease, confirming that it is gone would not be true.
-        if let Err(error) = self.keeper.hand_back(state) {
-            return self.not_given_up(error);
-        }
-        let License::HandedBack(given) = self.keeper.state.license.clone() else {
+        let License::HandedBack(given) = self.keeper.state().license.clone() else {
             return Outcome::of(Code::NoToken); // another process has taken a lease meanwhile
         };
         let HandedBack { epoch, jti, token, renewal, .. } = *given;
@@ -89,24 +82,15 @@ impl Worker {
         }
     }
 
-    fn step(&self, input: Input<'_>) -> (crate::license::State, Outcome) {
-        let (state, effects) = step(&self.keeper.state, input, self.shared.clock.read(), &self.keeper.rules);
-        let reported = effects.into_iter().find_map(|effect| match effect {
-            Effect::Report(outcome) => Some(outcome),
-            _ => None,
-        });
-        (state, reported.unwrap_or_else(|| Outcome::of(Code::Ok)))
-    }
-
     fn new_request(&self, call: SeatCall, token: TokenHash, intent: Intent) -> Result<SeatRequest, Code> {
         let mut nonce = [0; Nonce::LEN];
         getrandom::fill(&mut nonce).map_err(|_| Code::Internal)?;
-        let asked = crate::license::Asked { call, nonce: Nonce::new(nonce), token };
+        let asked = Asked { call, nonce: Nonce::new(nonce), token, submission: Submission::Nobody };
         Ok(self.request(&asked, intent))
     }
 
     fn write(&self, path: &Path, call: FileCall, token_hash: TokenHash, request: SeatRequest) -> Outcome {
-        let issuer = self.keeper.rules.trust.issuer.clone();
+        let issuer = self.keeper.rules().trust.issuer.clone();
         let file = RequestFile { call, issuer, token_hash, request };
         let written = file.to_bytes().map_err(Into::into).and_then(|bytes| write_carried(path, &bytes));
         match written {

@@ -1,19 +1,28 @@
+/// One request to the server, in its turn, and what its answer leads to.
+mod exchange;
+/// Requests and leases that a person carries.
+mod files;
+/// People and machines that sign in instead of entering a token.
+mod sign_in;
+
+pub(super) use sign_in::{Asked, Place};
+
 use super::environment::who_is_offline;
-use super::exchange::Waited;
 use super::keeper::{Complaint, Keeper};
 use super::shared::Shared;
-use super::sign_in::{Access, Asked as SignInAsked, Pending};
 use super::{Consent, OperationId};
 use crate::client::event::{Event, EventKind};
-use crate::license::{Credential, Effect, Input, License, Outcome, step};
+use crate::license::{Credential, Effect, Input, License, Outcome, Submission};
 use crate::net::Http;
 use crate::net::oauth::Issuer;
 use crate::store::StoreError;
 use crate::words::{Message, Phrase};
+use exchange::Waited;
 use seatlock_protocol::{
-    Code, Token, UnixTime,
+    Code, MachineSource, Token, UnixTime,
     api::{ClientInfo, Intent, Plugin, SeatCall},
 };
+use sign_in::{Access, Pending};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -37,16 +46,29 @@ const AFTER_DEFECT: Duration = Duration::from_secs(1);
 /// Work for the worker.
 pub(super) struct Command {
     pub(super) operation: OperationId,
-    pub(super) work: Work,
+    pub(super) task: Task,
 }
 
 /// What to do.
+pub(super) enum Task {
+    /// To wait for a person, beside everything else.
+    SignIn(Asked),
+    /// One after the other.
+    Work(Work),
+}
+
+impl From<Work> for Task {
+    fn from(work: Work) -> Self {
+        Self::Work(work)
+    }
+}
+
+/// What is done in its turn.
 pub(super) enum Work {
     Activate { token: Token, consent: Consent },
     Ping(Intent),
     Release,
     Preflight(Option<Token>),
-    SignIn(SignInAsked),
     SignOut,
     Forget,
     RequestFile { token: Token, consent: Consent, path: PathBuf },
@@ -58,7 +80,7 @@ impl Work {
     /// What a user is told when it is done.
     fn success(&self) -> Phrase {
         match self {
-            Self::Activate { .. } | Self::Ping(_) | Self::ImportFile(_) | Self::SignIn(_) => Code::Ok.into(),
+            Self::Activate { .. } | Self::Ping(_) | Self::ImportFile(_) => Code::Ok.into(),
             Self::RequestFile { .. } => Phrase::REQUEST_WRITTEN,
             Self::ReleaseFile(_) => Phrase::LICENSE_GIVEN_UP,
             Self::Release => Phrase::SEAT_GIVEN_BACK,
@@ -71,16 +93,21 @@ impl Work {
 
 /// What the worker is made of. It lives on one thread and nothing else touches it.
 pub(super) struct Worker {
-    pub(super) shared: Arc<Shared>,
-    pub(super) keeper: Keeper,
-    pub(super) http: Http,
-    pub(super) issuer: Option<Arc<Issuer>>,
-    pub(super) access: Option<Access>,
+    shared: Arc<Shared>,
+    keeper: Keeper,
+    http: Http,
+    issuer: Option<Arc<Issuer>>,
+    access: Option<Access>,
+    caller: Caller,
+    background: bool,
+}
+
+/// What every request says of the client.
+pub(super) struct Caller {
     pub(super) client: ClientInfo,
     pub(super) plugin: Option<Plugin>,
-    pub(super) source: seatlock_protocol::MachineSource,
+    pub(super) source: MachineSource,
     pub(super) terms: Option<String>,
-    pub(super) background: bool,
 }
 
 /// What the worker works with: made by the one who opens the client, who can be told when there are no means for it, and
@@ -97,7 +124,7 @@ pub(super) fn run(
     complaints: Vec<Complaint>,
 ) {
     complaints.into_iter().for_each(|complaint| worker.complain(complaint));
-    let launched = worker.keeper.launch(worker.shared.clock.read());
+    let launched = worker.keeper.launch();
     worker.note(launched);
     worker.publish();
     let shared = Arc::clone(&worker.shared);
@@ -140,6 +167,18 @@ impl Drop for Patient {
 }
 
 impl Worker {
+    /// With `background` it keeps a lease alive without being asked.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        keeper: Keeper,
+        http: Http,
+        issuer: Option<Issuer>,
+        caller: Caller,
+        background: bool,
+    ) -> Self {
+        Self { shared, keeper, http, issuer: issuer.map(Arc::new), access: None, caller, background }
+    }
+
     async fn serve(&mut self, commands: &mut UnboundedReceiver<Command>) {
         let shared = Arc::clone(&self.shared);
         let mut next_tick = self.next_tick();
@@ -149,10 +188,10 @@ impl Worker {
                 biased;
                 () = shared.closed() => break,
                 command = commands.recv() => match command {
-                    Some(Command { operation, work: Work::SignIn(asked) }) => {
+                    Some(Command { operation, task: Task::SignIn(asked) }) => {
                         self.begin_sign_in(operation, asked, &mut signing_in);
                     }
-                    Some(command) => self.carry_out(command).await,
+                    Some(Command { operation, task: Task::Work(work) }) => self.operate(operation, work).await,
                     None => break,
                 },
                 ended = Pending::ended(&mut signing_in) => self.signed_in(ended).await,
@@ -164,7 +203,7 @@ impl Worker {
         }
     }
 
-    async fn carry_out(&mut self, Command { operation, work }: Command) {
+    async fn operate(&mut self, operation: OperationId, work: Work) {
         let shared = Arc::clone(&self.shared);
         if !shared.mailbox.is_running(operation) {
             return; // cancelled while it waited for its turn
@@ -180,7 +219,7 @@ impl Worker {
     }
 
     /// Tells the host how an operation ended.
-    pub(super) fn end(&self, operation: OperationId, outcome: Outcome, success: Phrase) {
+    fn end(&self, operation: OperationId, outcome: Outcome, success: Phrase) {
         let Outcome { code, http_status, available_at, params } = outcome;
         let mut message = match code {
             Code::Ok => success.into(),
@@ -196,15 +235,18 @@ impl Worker {
     }
 
     async fn work(&mut self, work: Work) -> Outcome {
-        self.keeper.refresh();
+        // With a token the one that takes the turn looks then.
+        let looks_later = matches!(work, Work::Activate { .. } | Work::Ping(Intent::Launch));
+        if !(looks_later && self.keeper.credential().is_some_and(Credential::is_a_token)) {
+            self.keeper.refresh();
+        }
         match work {
             Work::Activate { token, consent } => {
                 let _turn = self.turn(false).await;
                 let token = Credential::Token(token);
-                self.exchange(SeatCall::Activate, &token, Intent::Launch, Some(consent)).await
+                let submission = Submission::Person { remember: consent.remember };
+                self.exchange(SeatCall::Activate, &token, Intent::Launch, submission).await
             }
-            // It waits for a person beside everything else; see `run`.
-            Work::SignIn(_) => Outcome::of(Code::Internal),
             Work::SignOut => self.sign_out().await,
             Work::Ping(intent) => {
                 let outcome = self.ping(intent).await;
@@ -215,7 +257,8 @@ impl Worker {
             }
             Work::Release => self.release().await,
             Work::Preflight(Some(token)) => {
-                self.exchange(SeatCall::Status, &Credential::Token(token), Intent::Renew, None).await
+                let (token, nobody) = (Credential::Token(token), Submission::Nobody);
+                self.exchange(SeatCall::Status, &token, Intent::Renew, nobody).await
             }
             Work::Preflight(None) => match self.prepare().await {
                 Ok(()) => self.with_credential(SeatCall::Status, Intent::Renew).await,
@@ -242,7 +285,7 @@ impl Worker {
         }
     }
 
-    pub(super) fn forget(&mut self) -> Outcome {
+    fn forget(&mut self) -> Outcome {
         self.access = None;
         match self.keeper.forget_all(Uuid::new_v4()) {
             Ok(()) => Outcome::of(Code::Ok),
@@ -251,7 +294,7 @@ impl Worker {
     }
 
     /// The license is still on disk.
-    pub(super) fn not_given_up(&self, error: StoreError) -> Outcome {
+    fn not_given_up(&self, error: StoreError) -> Outcome {
         let path = error.path().map(|path| ("path".to_owned(), path.display().to_string()));
         self.note(Err(error));
         Outcome { params: path.into_iter().collect(), ..Outcome::of(Code::StoreUnwritable) }
@@ -274,8 +317,8 @@ impl Worker {
 
     /// Takes what needs no answer.
     fn take(&mut self, input: Input<'_>) {
-        let (state, effects) = step(&self.keeper.state, input, self.shared.clock.read(), &self.keeper.rules);
-        self.keeper.state = state;
+        let (state, effects) = self.keeper.step(input);
+        self.keeper.take(state);
         let owed = self.keeper.owes();
         if owed || effects.contains(&Effect::Save) {
             let saved = self.keeper.save();
@@ -288,8 +331,8 @@ impl Worker {
 
     /// Whether the lease is kept alive without being asked.
     fn renews(&self) -> bool {
-        let has_lease = matches!(self.keeper.state.license, License::Lease(_));
-        self.background && self.shared.has_network() && has_lease && self.keeper.credential.is_some()
+        let has_lease = matches!(self.keeper.state().license, License::Lease(_));
+        self.background && self.shared.has_network() && has_lease && self.keeper.credential().is_some()
     }
 
     /// When the passing of time is looked at next, in milliseconds since the computer was started.
@@ -299,17 +342,17 @@ impl Worker {
 
     /// When to look at the lease next, at the latest after a tick: waiting stands still while the computer sleeps.
     fn renewal(&self) -> u64 {
-        let wait = self.keeper.state.pacing.not_before.since(self.now()).max(1).saturating_mul(SECOND);
+        let wait = self.keeper.state().pacing.not_before.since(self.now()).max(1).saturating_mul(SECOND);
         let wait = if self.renews() { wait } else { TICK };
         self.shared.clock.since_boot_millis().saturating_add(wait)
     }
 
-    pub(super) fn now(&self) -> UnixTime {
-        self.keeper.state.time(self.shared.clock.read()).now
+    fn now(&self) -> UnixTime {
+        self.keeper.state().time(self.shared.clock.read()).now
     }
 
     fn is_due(&self) -> bool {
-        self.now() >= self.keeper.state.pacing.not_before
+        self.now() >= self.keeper.state().pacing.not_before
     }
 
     fn standing_code(&self) -> Code {
@@ -322,7 +365,7 @@ impl Worker {
         if intent == Intent::Renew && !self.is_due() {
             return Outcome::of(self.standing_code());
         }
-        if intent == Intent::Launch && self.keeper.credential.is_none() {
+        if intent == Intent::Launch && self.keeper.credential().is_none() {
             return Outcome::of(Code::NotActivated); // a host that starts has asked for nothing yet
         }
         if let Err(trouble) = self.prepare().await {
@@ -331,6 +374,7 @@ impl Worker {
         let turn = self.turn(true).await;
         match intent {
             _ if matches!(turn, Waited::Answered) => Outcome::of(self.standing_code()),
+            Intent::Launch if self.keeper.credential().is_none() => Outcome::of(Code::NotActivated),
             Intent::Renew if !self.is_due() => Outcome::of(self.standing_code()),
             Intent::Launch if self.keeper.has_unused_token() => {
                 self.with_credential(SeatCall::Activate, Intent::Launch).await
@@ -339,8 +383,8 @@ impl Worker {
         }
     }
 
-    pub(super) fn publish(&self) {
-        self.shared.publish(&self.keeper.state, &self.keeper.rules, self.shared.clock.read());
+    fn publish(&self) {
+        self.shared.publish(self.keeper.state(), self.keeper.rules(), self.shared.clock.read());
     }
 
     fn complain(&self, complaint: Complaint) {
@@ -354,13 +398,13 @@ impl Worker {
     }
 
     /// A disk that fails is told to the host; the license in memory is not touched by it.
-    pub(super) fn note(&self, done: Result<(), StoreError>) {
+    fn note(&self, done: Result<(), StoreError>) {
         if let Err(error) = done {
             self.notice(Code::StoreUnwritable, error.message());
         }
     }
 
-    pub(super) fn notice(&self, code: Code, message: Message) {
+    fn notice(&self, code: Code, message: Message) {
         self.shared.post(self.shared.event(EventKind::Notice, code, message));
     }
 }

@@ -1,8 +1,9 @@
-use super::event::EventKind;
-use super::shared::Shared;
-use super::worker::Worker;
-use super::{Consent, OperationId};
-use crate::license::{Credential, License, Outcome, RefreshToken, SignIn, Trouble, credential};
+use super::Worker;
+use super::exchange::Presented;
+use crate::client::event::EventKind;
+use crate::client::shared::Shared;
+use crate::client::{Consent, OperationId};
+use crate::license::{Credential, License, Outcome, RefreshToken, SignIn, Submission, Trouble, credential};
 use crate::machine;
 use crate::net::oauth::{Denied, Grant, Issuer, Prompt};
 use crate::store::StoreError;
@@ -23,7 +24,7 @@ const KEEPING_TRIES: u32 = 4;
 
 /// Where a person signs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(in crate::client) enum Place {
     /// In a browser of this computer, which is opened here or by the host.
     Browser { open: bool },
     /// At another device.
@@ -31,10 +32,10 @@ pub(super) enum Place {
 }
 
 /// A sign-in that somebody was asked for.
-pub(super) struct Asked {
-    pub(super) place: Place,
-    pub(super) consent: Consent,
-    pub(super) timeout: Duration,
+pub(in crate::client) struct Asked {
+    pub(in crate::client) place: Place,
+    pub(in crate::client) consent: Consent,
+    pub(in crate::client) timeout: Duration,
 }
 
 /// What came of it; `None` when the operation was cancelled meanwhile.
@@ -87,12 +88,6 @@ impl Access {
     fn is_for(&self, credential: &Credential) -> bool {
         credential.hash() == Some(self.token.identity().hash())
     }
-}
-
-/// What goes into the `Authorization` header, and what answers to it carry.
-pub(super) struct Presented {
-    pub(super) text: zeroize::Zeroizing<String>,
-    pub(super) hash: seatlock_protocol::TokenHash,
 }
 
 /// Signing in, and access tokens.
@@ -150,17 +145,17 @@ impl Worker {
     }
 
     async fn take_seat(&mut self, grant: Grant, consent: Consent) -> Outcome {
-        self.keeper.refresh();
         let identity = grant.access.identity().clone();
         let credential = Credential::Person(SignIn { identity, refresh: grant.refresh.clone() });
         self.access = Some(Access::of(grant, self.now(), self.shared.clock.since_boot()));
         let _turn = self.turn(false).await;
-        self.exchange(SeatCall::Activate, &credential, Intent::Launch, Some(consent)).await
+        let submission = Submission::Person { remember: consent.remember };
+        self.exchange(SeatCall::Activate, &credential, Intent::Launch, submission).await
     }
 
     /// Forgets sign-in and license on this computer, and tells the issuer, if it can be told.
     pub(super) async fn sign_out(&mut self) -> Outcome {
-        let refresh = match &self.keeper.credential {
+        let refresh = match self.keeper.credential() {
             Some(Credential::Person(sign_in)) => sign_in.refresh.clone(),
             _ => None,
         };
@@ -176,36 +171,25 @@ impl Worker {
         outcome
     }
 
-    /// What to show the server for `credential`. An access token that was fresh before other processes had their turn is
+    /// What to show the server for a sign-in. An access token that was fresh before other processes had their turn is
     /// shown whatever its age is now: a server that does not believe it says so, and then it is renewed.
-    pub(super) fn presented(&self, credential: &Credential) -> Option<Presented> {
-        let (text, hash) = match credential {
-            Credential::Token(token) => (token.expose_secret(), token.hash()),
-            signed_in => {
-                let access = self.access.as_ref().filter(|access| access.is_for(signed_in))?;
-                (access.token.expose_secret(), access.token.identity().hash())
-            }
-        };
+    pub(super) fn access_token(&self, signed_in: &Credential) -> Option<Presented> {
+        let access = self.access.as_ref().filter(|access| access.is_for(signed_in))?;
+        let (text, hash) = (access.token.expose_secret(), access.token.identity().hash());
         Some(Presented { text: text.to_owned().into(), hash })
     }
 
-    /// Sees to it that the credential in use can be shown to the server.
-    pub(super) async fn prepare(&mut self) -> Result<(), Trouble> {
-        match self.keeper.credential.clone() {
-            Some(credential) if !self.is_prepared(&credential) => {
-                // Two processes that use one refresh token look like a thief and his victim.
-                let shares = matches!(credential, Credential::Person(_));
-                let _turn = if shares { Some(self.turn(false).await) } else { None };
-                self.renew().await
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn is_prepared(&self, credential: &Credential) -> bool {
+    /// Sees to it that a sign-in can be shown to the server.
+    pub(super) async fn sign_in_again(&mut self, signed_in: &Credential) -> Result<(), Trouble> {
         let now = self.shared.clock.since_boot();
-        let fresh = |access: &Access| access.is_for(credential) && access.is_fresh(now);
-        matches!(credential, Credential::Token(_)) || self.access.as_ref().is_some_and(fresh)
+        let fresh = |access: &Access| access.is_for(signed_in) && access.is_fresh(now);
+        if self.access.as_ref().is_some_and(fresh) {
+            return Ok(());
+        }
+        // Two processes that use one refresh token look like a thief and his victim.
+        let shares = matches!(signed_in, Credential::Person(_));
+        let _turn = if shares { Some(self.turn(false).await) } else { None };
+        self.renew().await
     }
 
     /// Gets an access token for the sign-in in use. Whoever calls it has the turn.
@@ -224,10 +208,11 @@ impl Worker {
 
     async fn renewed(&mut self) -> Result<(), Trouble> {
         let issuer = self.issuer.clone().ok_or(Trouble::of(Code::SignInRequired))?;
-        let grant = match self.keeper.credential {
+        let grant = match self.keeper.credential() {
             Some(Credential::Machine(_)) => issuer.machine().await.map_err(Denied::into_trouble)?,
             Some(Credential::Person(_)) => self.renewed_sign_in(&issuer).await?,
-            Some(Credential::Token(_)) | None => return Ok(()),
+            // Another process was given a token meanwhile, or told to forget.
+            Some(Credential::Token(_)) | None => return Err(Trouble::of(Code::SignInRequired)),
         };
         self.keeper.is_machine(grant.access.identity().clone());
         self.access = Some(Access::of(grant, self.now(), self.shared.clock.since_boot()));
@@ -238,7 +223,7 @@ impl Worker {
         let mut used = None;
         loop {
             self.keeper.refresh();
-            let Some(Credential::Person(sign_in)) = self.keeper.credential.clone() else {
+            let Some(Credential::Person(sign_in)) = self.keeper.credential().cloned() else {
                 return Err(Trouble::of(Code::SignInRequired));
             };
             // One of another issuer or client stays for the day on which that is set up again.
@@ -280,7 +265,7 @@ impl Worker {
 
     /// Whether the license in memory belongs to nobody who is signed in.
     pub(super) fn nobody(&self) -> Outcome {
-        let handed_back = matches!(self.keeper.state.license, License::HandedBack(_));
+        let handed_back = matches!(self.keeper.state().license, License::HandedBack(_));
         let code = if self.issuer.is_some() && !handed_back { Code::SignInRequired } else { Code::NoToken };
         Outcome::of(code)
     }

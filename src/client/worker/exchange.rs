@@ -1,12 +1,12 @@
-use super::Consent;
-use super::worker::Worker;
-use crate::license::{Asked, Credential, Effect, Input, License, Outcome, Reply, State, Trouble, step};
+use super::Worker;
+use crate::license::{Asked, Credential, Effect, Input, License, Outcome, Reply, State, Submission, Trouble};
 use crate::store::{Asking, Turn};
 use seatlock_protocol::{
     Code, Nonce, TokenHash, UnixTime,
     api::{ClockReport, Have, Intent, Machine, SeatCall, SeatRequest},
 };
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// For how many seconds other processes of the installation are waited for without any of them getting an answer. Longer
 /// than any request takes; after it this process asks all the same.
@@ -23,30 +23,26 @@ pub(super) enum Waited {
     Answered,
 }
 
-/// Whose answer it was, when that is to be kept.
-enum Adopted {
-    /// Somebody submitted it just now.
-    Submitted(Credential, Consent),
-    /// It was set up beside the plug-in.
-    Provisioned,
-}
-
 /// A judged answer.
 struct Answer {
-    state: State,
-    effects: Vec<Effect>,
+    /// What it leads to.
+    decided: (State, Vec<Effect>),
+    /// The token that was shown.
+    token: TokenHash,
     /// The renewal secret that was sent.
     renewal: Option<String>,
 }
 
 impl Answer {
-    fn outcome(&self) -> Outcome {
-        let reported = self.effects.iter().find_map(|effect| match effect {
-            Effect::Report(outcome) => Some(outcome.clone()),
-            _ => None,
-        });
-        reported.unwrap_or_else(|| Outcome::of(Code::Internal))
+    fn code(&self) -> Option<Code> {
+        Effect::reported(&self.decided.1).map(|outcome| outcome.code)
     }
+}
+
+/// What goes into the `Authorization` header, and what answers to it carry.
+pub(super) struct Presented {
+    pub(super) text: Zeroizing<String>,
+    pub(super) hash: TokenHash,
 }
 
 /// Asking the server, and keeping what it answers.
@@ -55,20 +51,24 @@ impl Worker {
     /// look like two copies of one installation. The turn is given back when the value is dropped. With `shared`, a lease
     /// that another process gets meanwhile will do.
     pub(super) async fn turn(&mut self, shared: bool) -> Waited {
-        let held = |worker: &Self| match &worker.keeper.state.license {
+        let held = |worker: &Self| match &worker.keeper.state().license {
             License::Lease(lease) => Some(lease.claims.jti),
             _ => None,
         };
-        let (mut before, mut since) = (held(self), self.shared.clock.since_boot());
+        // Other products of the family get leases of their own.
+        let (mut seats, mut since) = (self.keeper.state().seats.clone(), self.shared.clock.since_boot());
+        let before = held(self);
         loop {
-            let turn = self.keeper.take_turn(self.shared.clock.read());
+            let turn = self.keeper.take_turn();
             self.keeper.refresh();
             let (now, time) = (held(self), self.shared.clock.since_boot());
             match turn {
                 Some(Turn::Ours(asking)) => return Waited::Turn(Some(asking)),
                 Some(Turn::Others) if shared && now.is_some() && now != before => return Waited::Answered,
                 // As long as others get leases, patience begins anew: there are many, and the server answers.
-                Some(Turn::Others) if now != before => (before, since) = (now, time),
+                Some(Turn::Others) if self.keeper.state().seats != seats => {
+                    (seats, since) = (self.keeper.state().seats.clone(), time);
+                }
                 Some(Turn::Others) if time.saturating_sub(since) < TURN_PATIENCE => {}
                 _ => return Waited::Turn(None),
             }
@@ -76,23 +76,45 @@ impl Worker {
         }
     }
 
+    /// Sees to it that the credential in use can be shown to the server.
+    pub(super) async fn prepare(&mut self) -> Result<(), Trouble> {
+        match self.keeper.credential().cloned() {
+            Some(Credential::Token(_)) | None => Ok(()),
+            Some(signed_in) => self.sign_in_again(&signed_in).await,
+        }
+    }
+
+    fn presented(&self, credential: &Credential) -> Option<Presented> {
+        match credential {
+            Credential::Token(token) => {
+                Some(Presented { text: token.expose_secret().to_owned().into(), hash: token.hash() })
+            }
+            signed_in => self.access_token(signed_in),
+        }
+    }
+
     pub(super) async fn with_credential(&mut self, call: SeatCall, intent: Intent) -> Outcome {
-        match self.keeper.credential.clone() {
-            Some(credential) => self.exchange(call, &credential, intent, None).await,
+        let submission = match call {
+            SeatCall::Activate => Submission::Provisioned,
+            _ => Submission::Nobody,
+        };
+        match self.keeper.credential().cloned() {
+            Some(credential) => self.exchange(call, &credential, intent, submission).await,
             None => self.nobody(),
         }
     }
 
     /// Nothing could be shown to the server: to the license that is the same as a server that can not be reached.
     pub(super) fn unprepared(&mut self, call: SeatCall, trouble: Trouble) -> Outcome {
-        let known = self.keeper.credential.as_ref().and_then(Credential::hash);
-        let nobody = TokenHash::new([0; TokenHash::LEN]);
-        let asked = Asked { call, nonce: Nonce::new([0; Nonce::LEN]), token: known.unwrap_or(nobody) };
         if trouble.code == Code::NetworkDisallowed {
             return Outcome::of(trouble.code);
         }
-        let answer = self.judged(&asked, &Reply::Failed(trouble), None);
-        self.keep(answer, None)
+        let known = self.keeper.credential().and_then(Credential::hash);
+        let token = known.unwrap_or(TokenHash::new([0; TokenHash::LEN]));
+        let nonce = Nonce::new([0; Nonce::LEN]);
+        let asked = Asked { call, nonce, token, submission: Submission::Nobody };
+        let decided = self.judged(&asked, &Reply::Failed(trouble));
+        self.carry_out(decided, None)
     }
 
     /// One request and its answer: the way down and the way back.
@@ -101,16 +123,17 @@ impl Worker {
         call: SeatCall,
         credential: &Credential,
         intent: Intent,
-        consent: Option<Consent>,
+        submission: Submission,
     ) -> Outcome {
-        let mut answer = match self.ask(call, credential, intent).await {
+        let mut answer = match self.ask(call, credential, intent, submission).await {
             Ok(answer) => answer,
             Err(code) => return Outcome::of(code),
         };
-        let again = match answer.outcome().code {
-            Code::LeaseSuperseded => self.has_other_renewal(&answer),
+        let again = match answer.code() {
+            Some(Code::LeaseSuperseded) => self.has_other_renewal(&answer),
             // The issuer may have changed its keys since; for a person who has just signed in there is nothing to renew.
-            Code::SignInRequired if consent.is_none() => match self.renew().await {
+            Some(Code::SignInRequired) if submission.is_by_a_person() || credential.is_a_token() => false,
+            Some(Code::SignInRequired) => match self.renew().await {
                 Ok(()) => true,
                 Err(trouble) if trouble.code == Code::SignInRequired => false,
                 Err(trouble) => return self.unprepared(call, trouble),
@@ -118,54 +141,58 @@ impl Worker {
             _ => false,
         };
         if again {
-            match self.ask(call, credential, intent).await {
+            match self.ask(call, credential, intent, submission).await {
                 Ok(again) => answer = again,
                 Err(code) => return Outcome::of(code),
             }
         }
         // From judging an answer to keeping it nothing waits, so cancelling can not come in between.
-        let adopted = match consent {
-            _ if answer.outcome().code != Code::Ok => None,
-            Some(consent) => Some(Adopted::Submitted(credential.clone(), consent)),
-            None if call == SeatCall::Activate => Some(Adopted::Provisioned),
-            None => None,
-        };
-        self.keep(answer, adopted)
+        self.carry_out(answer.decided, Some(credential.clone()))
     }
 
-    /// Keeps what an answer has led to, and whose answer it was.
-    fn keep(&mut self, answer: Answer, adopted: Option<Adopted>) -> Outcome {
-        let outcome = answer.outcome();
-        self.keeper.answered(answer.state);
-        let adopted = match adopted {
-            Some(Adopted::Submitted(credential, consent)) => self.keeper.adopt(credential, consent.remember),
-            Some(Adopted::Provisioned) => self.keeper.adopt_provisioned(),
-            None => Ok(()),
-        };
-        self.note(adopted);
-        if answer.effects.contains(&Effect::ForgetToken) {
-            // Done is what is done here too: with the lease on disk the license would be back at the next start.
-            return match self.keeper.give_up() {
-                Ok(()) => outcome,
-                Err(error) => Outcome { http_status: outcome.http_status, ..self.not_given_up(error) },
-            };
+    /// Carries out what a step has decided, in its order, and tells how that ended. `credential` is the one that was shown.
+    pub(super) fn carry_out(
+        &mut self,
+        (state, effects): (State, Vec<Effect>),
+        credential: Option<Credential>,
+    ) -> Outcome {
+        let before = self.keeper.take(state);
+        let (mut before, mut credential) = (Some(before), credential);
+        let (mut reported, mut kept) = (Outcome::of(Code::Ok), None);
+        for effect in effects {
+            match effect {
+                Effect::Adopt(submission) => {
+                    let adopted = self.keeper.adopt(credential.take(), submission);
+                    self.note(adopted);
+                }
+                Effect::Save => {
+                    let saved = self.keeper.save();
+                    self.note(saved);
+                }
+                // Done is what is done here too: with the lease on disk the license would be back at the next start.
+                Effect::ForgetToken => kept = self.keeper.give_up().err(),
+                Effect::HandBack => kept = self.keeper.hand_back(before.take()).err(),
+                Effect::Report(outcome) => reported = outcome,
+            }
         }
-        for effect in answer.effects {
-            let done = match effect {
-                Effect::Save => self.keeper.save(),
-                Effect::ForgetToken | Effect::Report(_) => Ok(()),
-            };
-            self.note(done);
+        match kept {
+            Some(error) => Outcome { http_status: reported.http_status, ..self.not_given_up(error) },
+            None => reported,
         }
-        outcome
     }
 
     /// Sends a request and judges its answer; nothing is kept yet.
-    async fn ask(&mut self, call: SeatCall, credential: &Credential, intent: Intent) -> Result<Answer, Code> {
+    async fn ask(
+        &mut self,
+        call: SeatCall,
+        credential: &Credential,
+        intent: Intent,
+        submission: Submission,
+    ) -> Result<Answer, Code> {
         let presented = self.presented(credential).ok_or(Code::SignInRequired)?;
         let mut nonce = [0; Nonce::LEN];
         getrandom::fill(&mut nonce).map_err(|_| Code::Internal)?;
-        let asked = Asked { call, nonce: Nonce::new(nonce), token: presented.hash };
+        let asked = Asked { call, nonce: Nonce::new(nonce), token: presented.hash, submission };
         let request = self.request(&asked, intent);
         let (now, clock) = (self.now(), &self.shared.clock);
         let reply = tokio::select! {
@@ -173,25 +200,24 @@ impl Worker {
             () = self.shared.network_disallowed() => return Err(Code::NetworkDisallowed),
             reply = self.http.call(call, &presented.text, &request, now, |time| clock.sleep(time)) => reply,
         };
-        Ok(self.judged(&asked, &reply, request.renewal))
+        Ok(Answer { decided: self.judged(&asked, &reply), token: asked.token, renewal: request.renewal })
     }
 
-    fn judged(&self, asked: &Asked, reply: &Reply, renewal: Option<String>) -> Answer {
+    fn judged(&self, asked: &Asked, reply: &Reply) -> (State, Vec<Effect>) {
         let random = getrandom::u32().map_or(0, |random| (random >> 16) as u16);
-        let input = Input::Answered { asked, reply, random };
-        let (state, effects) = step(&self.keeper.state, input, self.shared.clock.read(), &self.keeper.rules);
-        Answer { state, effects, renewal }
+        self.keeper.step(Input::Answered { asked, reply, random })
     }
 
     /// Whether another process has stored another renewal secret since the request: then the request was overtaken, on a
     /// file system without locks, and the installation was not copied.
     fn has_other_renewal(&mut self, answer: &Answer) -> bool {
         self.keeper.refresh();
-        self.keeper.state.renewal.is_some() && self.keeper.state.renewal != answer.renewal
+        let known = self.keeper.state().seats.renewal(answer.token);
+        known.is_some() && known != answer.renewal.as_deref()
     }
 
     pub(super) fn request(&self, asked: &Asked, intent: Intent) -> SeatRequest {
-        let state = &self.keeper.state;
+        let state = self.keeper.state();
         let reading = self.shared.clock.read();
         let have = match &state.license {
             License::Lease(lease) if lease.claims.tkh == asked.token => {
@@ -206,18 +232,17 @@ impl Worker {
             }
             _ => None,
         };
-        let holds_lease = have.as_ref().is_some_and(|have| have.jti.is_some());
         SeatRequest {
             nonce: asked.nonce,
-            product: self.keeper.rules.trust.product.clone(),
-            machine: Machine { id: self.keeper.rules.machine.clone(), source: self.source },
-            install_id: state.install_id,
+            product: self.keeper.rules().trust.product.clone(),
+            machine: Machine { id: self.keeper.rules().machine.clone(), source: self.caller.source },
+            install_id: state.install_id(asked.token),
             intent,
-            renewal: state.renewal.clone().filter(|_| holds_lease),
+            renewal: state.seats.renewal(asked.token).map(str::to_owned),
             have,
             ks: state.keys().map_or(0, |keys| keys.seq),
-            client: self.client.clone(),
-            plugin: self.plugin.clone(),
+            client: self.caller.client.clone(),
+            plugin: self.caller.plugin.clone(),
             offline: state.launches.unreported(),
             clock: ClockReport {
                 wall: reading.wall.unwrap_or(UnixTime::MIN),
@@ -225,7 +250,7 @@ impl Worker {
             },
             // A question is about what activating would say, which the terms decide too.
             terms: matches!(asked.call, SeatCall::Activate | SeatCall::Offline | SeatCall::Status)
-                .then(|| self.terms.clone())
+                .then(|| self.caller.terms.clone())
                 .flatten(),
         }
     }
