@@ -239,6 +239,23 @@ mod tests {
     }
 
     #[test]
+    fn bytes_are_borrowed_as_many_as_may_be() {
+        let held: Box<[u8]> = b"\0ab".as_slice().into();
+        for (what, pointer, size, expected) in [
+            ("as many as there may be", held.as_ptr(), 3, Ok(&b"\0ab"[..])),
+            ("fewer", held.as_ptr(), 1, Ok(b"\0")),
+            ("none", held.as_ptr(), 0, Ok(b"")),
+            ("too many", held.as_ptr(), 4, Err(Code::InvalidArgument)),
+            ("a size that was never set", held.as_ptr(), usize::MAX, Err(Code::InvalidArgument)),
+            ("NULL", null(), 0, Err(Code::NullPointer)),
+        ] {
+            // SAFETY: NULL, or three bytes; what says to have more must be refused.
+            let borrowed = unsafe { bytes(pointer, size, 3, "that is too much") };
+            assert_eq!(borrowed.map_err(|failure| failure.code), expected, "{what}");
+        }
+    }
+
+    #[test]
     fn a_text_is_written_whole_or_not_at_all() {
         const OLD: u8 = 0x55;
         let (done, short) = (Ok(Code::Ok), Err(Code::BufferTooSmall));
