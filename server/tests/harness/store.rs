@@ -1,6 +1,6 @@
 use super::{DAY, PRODUCT, database::Database, machine};
 use seatlock_protocol::{
-    MachineId, Token, TokenKind,
+    MachineId, Token, TokenKind, UnixTime,
     claims::{ClockAction, ClockPolicy, Entitlement},
 };
 use seatlock_server::{
@@ -29,12 +29,14 @@ pub fn contains(bytes: &[u8], secret: &str) -> bool {
 }
 
 pub fn license(account: Uuid, seats_max: u32) -> License {
+    let limited = Entitlement { value: Some(-25), until: UnixTime::new(4_102_444_801) };
+    let data = serde_json::json!({ "rack": 7, "names": ["株", null, 0.5] });
     License {
         id: Uuid::new_v4(),
         account,
         licensee: String::new(),
         plan: plan("pro"),
-        entitlements: Entitlements::new(),
+        entitlements: [("export.max".to_owned(), limited)].into(),
         products: vec![PRODUCT.to_owned()],
         seats_max,
         in_use: 0,
@@ -51,8 +53,8 @@ pub fn license(account: Uuid, seats_max: u32) -> License {
         clock: ClockPolicy { tol: 93_600, act: ClockAction::Freeze },
         terms: None,
         min_plugin: None,
-        updates_until: None,
-        data: None,
+        updates_until: UnixTime::new(4_102_444_800),
+        data: data.as_object().cloned(),
         suspended_at: None,
         expires_at: None,
         last_manual_release_at: None,

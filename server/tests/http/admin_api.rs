@@ -638,6 +638,41 @@ async fn hostile_texts_are_texts() {
         let refused = admin.post(root, path, body.clone()).await;
         assert_eq!(refused.refusal(), (400, "invalid_argument".to_owned()), "{path} {body}");
     }
+    let with = |name: &str, value: Value| {
+        let mut new = json!({ "account": town.account, "products": ["p"] });
+        new[name] = value;
+        new
+    };
+    for (name, value) in [
+        ("entitlements", json!(["cad"])),
+        ("entitlements", json!({ "a b": {} })),
+        ("entitlements", json!({ "a=1": {} })),
+        ("entitlements", json!({ "cad": null })),
+        ("entitlements", json!({ "cad": { "value": 1.5 } })),
+        ("entitlements", json!({ "cad": { "value": "1" } })),
+        ("entitlements", json!({ "cad": { "until": "2027-01-31" } })),
+        ("entitlements", json!({ "cad": { "amount": 1 } })),
+        ("updates_until", json!("tomorrow")),
+        ("min_plugin", json!("v2")),
+        ("data", json!([])),
+        ("data", json!("{}")),
+        ("data", json!({ "a": "x".repeat(2041) })),
+    ] {
+        let refused = admin.post(root, "/licenses", with(name, value.clone())).await;
+        assert_eq!(refused.refusal(), (400, "invalid_argument".to_owned()), "{name} {value}");
+    }
+    let full = json!({
+        "entitlements": { "export.max": { "value": 25, "until": "2027-01-31T00:00:00Z" }, "cad": {} },
+        "updates_until": "2027-01-31T00:00:00Z", "min_plugin": "2.4.1", "data": { "a": "x".repeat(2040) },
+    });
+    let mut new = json!({ "account": town.account, "products": ["p"] });
+    new.as_object_mut().unwrap().extend(full.as_object().unwrap().clone());
+    let made = admin.post(root, "/licenses", new).await.ok();
+    assert_eq!(made["entitlements"]["cad"], json!({ "value": null, "until": null }));
+    for member in ["updates_until", "min_plugin", "data"] {
+        assert_eq!(made[member], full[member]);
+    }
+    assert_eq!(made["entitlements"]["export.max"], full["entitlements"]["export.max"]);
     let long = "p".repeat(256);
     let content = json!({ "carries_seats": true, "entitlements": {} });
     for name in ["a%20b", "%00", "%ff", long.as_str()] {
