@@ -19,8 +19,8 @@
  * know, and writes to struct_size how much that is.
  *
  * Texts are UTF-8 and end with NUL. Those for people are English, unless a catalogue is set
- * (seatlock_options_set_catalogue). Times are Unix seconds in 64 bits, 0 for none. Every duration is
- * in milliseconds, as its name says. A switch is 0 or 1.
+ * (seatlock_options_set_catalogue). Times are Unix seconds in 64 bits, 0 for none. Every duration
+ * is in milliseconds, as its name says. A switch is 0 or 1.
  *
  * Ownership.
  *
@@ -403,10 +403,10 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
  *  Japanese, Korean, Portuguese and Simplified Chinese come with the library, and en.json to make
  *  others from. The text is JSON in UTF-8 of at most 256 KiB, an object of ids and texts; `size` is
  *  without a NUL. What it lacks is said in English, and what it has beyond that does not count, so
- *  one of another version does no harm. Without one everything is said in English; so is in any case
- *  what is wrong with an argument, and what keeps a client from being opened.
- *  Errors: SEATLOCK_ERROR_INVALID_ARGUMENT for what is no catalogue, has a text with a blank that
- *  the English one has not, or a control character. [one thread at a time] */
+ *  one of another version does no harm. Without one everything is said in English; in any case so
+ *  is what is wrong with an argument, and what keeps a client from being opened.
+ *  Errors: SEATLOCK_ERROR_INVALID_ARGUMENT for what is no catalogue, or has a text with a control
+ *  character or with a blank that the English one has not. [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_catalogue(
     seatlock_options *options, const char *json, size_t size, seatlock_error *error);
 

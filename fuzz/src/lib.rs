@@ -1,14 +1,15 @@
 //! A computer, and a server that signs the same few texts every time: whatever verifies must be one of these.
 
 use seatlock::license::{
-    Asked, Binding, Effect, Input, LockState, Reading, Record, Requested, Rules, State, Submission, Terms, Trust, step,
+    Asked, Binding, Effect, Input, LockState, Reading, Record, Requested, Rules, State, Submission, Terms,
+    Trust, step,
 };
 use seatlock::protocol::{
     Act, Code, MachineId, Nonce, SigningKey, TokenHash, Typ, UnixTime, VERSION,
     api::SeatCall,
     claims::{
-        ClockAction, ClockPolicy, Curve, Entitlement, KeySetClaims, KeyType, LeaseClaims, LeaseKey,
-        Licensee, RevokedKey, VerdictClaims,
+        ClockAction, ClockPolicy, Curve, Entitlement, KeySetClaims, KeyType, LeaseClaims, LeaseKey, Licensee,
+        RevokedKey, VerdictClaims,
     },
     jws,
 };
@@ -71,7 +72,11 @@ fn lease(change: impl FnOnce(&mut LeaseClaims)) -> LeaseClaims {
         nonce: Nonce::new([1; 16]),
         plan: "pro".to_owned(),
         ent: [("cad".to_owned(), Entitlement::default())].into(),
-        lic: Licensee { account: "Studio".to_owned(), email: "ada@studio.example".to_owned(), ..Licensee::default() },
+        lic: Licensee {
+            account: "Studio".to_owned(),
+            email: "ada@studio.example".to_owned(),
+            ..Licensee::default()
+        },
         data: None,
         renew: 21_600,
         warn: 172_800,

@@ -234,10 +234,10 @@ pub unsafe extern "C" fn seatlock_options_set_host(
 /// Japanese, Korean, Portuguese and Simplified Chinese come with the library, and en.json to make
 /// others from. The text is JSON in UTF-8 of at most 256 KiB, an object of ids and texts; `size` is
 /// without a NUL. What it lacks is said in English, and what it has beyond that does not count, so
-/// one of another version does no harm. Without one everything is said in English; so is in any case
-/// what is wrong with an argument, and what keeps a client from being opened.
-/// Errors: SEATLOCK_ERROR_INVALID_ARGUMENT for what is no catalogue, has a text with a blank that
-/// the English one has not, or a control character. [one thread at a time]
+/// one of another version does no harm. Without one everything is said in English; in any case so
+/// is what is wrong with an argument, and what keeps a client from being opened.
+/// Errors: SEATLOCK_ERROR_INVALID_ARGUMENT for what is no catalogue, or has a text with a control
+/// character or with a blank that the English one has not. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_catalogue(
     options: *mut seatlock_options,

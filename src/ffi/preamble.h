@@ -19,8 +19,8 @@
  * know, and writes to struct_size how much that is.
  *
  * Texts are UTF-8 and end with NUL. Those for people are English, unless a catalogue is set
- * (seatlock_options_set_catalogue). Times are Unix seconds in 64 bits, 0 for none. Every duration is
- * in milliseconds, as its name says. A switch is 0 or 1.
+ * (seatlock_options_set_catalogue). Times are Unix seconds in 64 bits, 0 for none. Every duration
+ * is in milliseconds, as its name says. A switch is 0 or 1.
  *
  * Ownership.
  *
