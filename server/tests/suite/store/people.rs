@@ -15,8 +15,8 @@ use crate::{
 use seatlock_protocol::Token;
 use seatlock_server::{
     rules::{
-        API_TOKENS, Answer, AttemptBy, Call, OwnerAct, Plan, REMEMBERED, Role, SESSION_IDLE, SESSION_LIFE,
-        SHARE_LIFE,
+        API_TOKENS, Answer, AttemptBy, Call, License, OwnerAct, Plan, REMEMBERED, Role, SESSION_IDLE,
+        SESSION_LIFE, SHARE_LIFE,
     },
     store::{
         Actor, Ending, Made, NewSeat, NewUser, OwnerOrder, PasswordHash, People as _, Remember, Share,
@@ -94,7 +94,12 @@ async fn plans_are_made_and_replaced_for_every_license_that_has_them() {
     let (account, _) = db.first().await;
     let mut new = license(account.id, 1);
     new.plan = plan("gold");
-    let old = db.store().add_license(new, Actor::Console).await.unwrap();
+    let old = db.store().add_license(new.clone(), Actor::Console).await.unwrap();
+    assert_eq!(
+        old,
+        License { licensee: account.name.clone(), plan: old.plan.clone(), ..new },
+        "read as written"
+    );
     assert_eq!(old.plan.entitlements, granted(&["cad", "farm"]));
     db.store().set_plan(gold(false, &[]), Actor::Console).await.unwrap();
     let licenses = db.store().licenses(None).await.unwrap();
@@ -565,7 +570,7 @@ async fn a_refused_request_is_not_remembered() {
     };
     let refused = now(db.store().create_seat(request()).await.unwrap());
     assert!(matches!(refused.answer, Answer::Verdict(_)) && refused.subject.is_none());
-    let larger = seatlock_server::rules::License { seats_max: 1, ..license.clone() };
+    let larger = License { seats_max: 1, ..license.clone() };
     db.store().change_license(license.clone(), larger, Actor::Console).await.unwrap();
     assert_eq!(now(db.store().create_seat(request()).await.unwrap()).answer, Answer::Done);
 }
