@@ -181,6 +181,8 @@ struct failure {
     std::uint32_t http_status = 0;
     std::optional<time_point> available_at;
     std::string message;
+    /// Of an operation that failed, what the message is about: see seatlock_event_value().
+    std::map<std::string, std::string> values{};
 };
 
 /// A value or a failure. `*` and `->` are for results that were found good.
@@ -244,7 +246,7 @@ struct event {
     std::optional<time_point> available_at;
     std::string message;
     /// What the message is about: see seatlock_event_value().
-    std::map<std::string, std::string> values;
+    std::map<std::string, std::string> values{};
 };
 
 namespace detail {
@@ -584,7 +586,8 @@ public:
             return detail::fail(number);
         event ended = taken(end);
         if (number < 0)
-            return failure{ended.code, ended.http_status, ended.available_at, ended.message};
+            return failure{ended.code, ended.http_status, ended.available_at,
+                           std::move(ended.message), std::move(ended.values)};
         return ended;
     }
 

@@ -105,6 +105,30 @@ void with_client(const std::string &folder) {
     check(woken.use_count() == 1, "and lets go of the callable");
 }
 
+void in_another_language(const std::string &folder) {
+    using seatlock::code;
+    seatlock::options options = options_at(folder);
+    options.catalogue("{\"no_token\":\"Bitte ein Token.\",\"no_token.remedy\":\"Eingeben.\"}");
+    options.utc_offset(std::chrono::hours{1});
+    auto client = seatlock::client::open(options);
+    check(static_cast<bool>(client), "opened with a catalogue");
+    if (!client)
+        return;
+    check((*client).text(seatlock::text::status) == "Bitte ein Token.", "the status in its words");
+    check((*client).message(code::no_token) == "Bitte ein Token.", "a code in its words");
+    check((*client).remedy(code::no_token) == "Eingeben.", "and what to do");
+    check((*client).message(code::busy) == seatlock::message(code::busy), "what it lacks is English");
+    check((*client).status_value("date").empty(), "no value of that name");
+    auto away = (*client).wait((*client).import_file("/nowhere").value_or(0), std::chrono::seconds{20});
+    auto values = away.error().values;
+    check(values["path"] == "/nowhere", "a value by its name");
+    check(values["reason"] == "os_not_found", "and an id");
+    auto refused = seatlock::client::open(options_at(folder).catalogue("[]"));
+    check(!refused && refused.error().code == code::invalid_argument, "no catalogue");
+    refused = seatlock::client::open(options_at(folder).utc_offset(std::chrono::hours{15}));
+    check(!refused && refused.error().code == code::invalid_argument, "no zone");
+}
+
 #ifdef __cpp_exceptions
 void with_a_wake_that_throws(const std::string &folder) {
     auto woken = std::make_shared<std::atomic<int>>(0);
@@ -148,6 +172,7 @@ int main(int count, char **arguments) {
     without_client();
     consents();
     with_client(arguments[1]);
+    in_another_language(arguments[1]);
 #ifdef __cpp_exceptions
     with_a_wake_that_throws(arguments[1]);
 #endif

@@ -119,7 +119,7 @@ fn no_issuer_locks_anybody_out() {
             unusable,
             "begin with https",
         ),
-        ("a web page", issuer(|_| (200, "text/html", "<html>".to_owned())), unusable, "can not be used"),
+        ("a web page", issuer(|_| (200, "text/html", "<html>".to_owned())), unusable, "cannot be used"),
         ("not found", issuer(|_| (404, "text/html", "<html>".to_owned())), unusable, "HTTP status: 404"),
         ("a redirect", issuer(|_| (302, "text/html", String::new())), unusable, "HTTP status: 302"),
         ("too much", issuer(|_| (200, JSON, "x".repeat(70_000))), unusable, "too long"),

@@ -242,6 +242,22 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
     }
 
+    #[test]
+    fn the_page_is_in_the_language_of_the_client() {
+        let mut language = Language::default();
+        let json =
+            r#"{"language":"de","page_signed_in":"Sie sind <b> & angemeldet","page_nothing":"Nichts"}"#;
+        language.set_catalogue(json.as_bytes()).unwrap();
+        let page = written(Shown::SignedIn, &language);
+        assert!(
+            page.contains("<html lang=\"de\">") && page.contains("<h1>Sie sind &lt;b> &amp; angemeldet</h1>")
+        );
+        assert!(page.contains("<p>You may close this window and go back to the application.</p>"), "{page}");
+        assert!(written(Shown::Nothing, &language).contains("<title>Nichts</title>"));
+        let (head, body) = page.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{head}");
+    }
+
     /// A page of another website can send a browser here, but does not know the state.
     #[test]
     fn strangers_do_not_end_a_sign_in() {

@@ -265,7 +265,7 @@ const CASES: &[Case] = &[
             "mount -t tmpfs none \"$DISK\"; cp -a \"$MASTER/.\" \"$DISK\"; mount -o remount,ro \"$DISK\"
              plugin status; plugin ping; plugin watch 1",
         )?;
-        says(&said, &["unlocked (ok)", "store_unwritable", "can not be written"])?;
+        says(&said, &["unlocked (ok)", "store_unwritable", "cannot be written"])?;
         ensure!(!said.contains("locked (l"), "{said}");
         Ok(())
     }),
@@ -309,7 +309,7 @@ const CASES: &[Case] = &[
              setpriv --reuid $NOBODY --regid $NOBODY --clear-groups sh -c '\"$PLUGIN\" watch 1; \"$PLUGIN\" status' || true
              find \"$DISK\" -name 'state.json' -user 0 | grep .",
         )?;
-        says(&said, &["store_unwritable", "can not be read", "owner and permissions", "locked (no_token)"])
+        says(&said, &["store_unwritable", "cannot be read", "owner and permissions", "locked (no_token)"])
     }),
     ("a read-only state file", |bench| {
         let said = bench.script(
