@@ -242,7 +242,7 @@ mod tests {
             assert_ne!(reservation.handle().number(), 0);
             assert!(seen.insert(reservation.handle().number()), "each client has its own");
         }
-        for number in seen.into_iter().chain([0, 1, SLOTS, usize::MAX, usize::MAX - 1]) {
+        for number in seen.into_iter().chain([0, 1, SLOTS - 1, usize::MAX, usize::MAX - 1]) {
             let nobody = Handle::from_number(number);
             assert_eq!(nobody.status().unwrap_err().code, Code::Closed, "{number}");
             assert_eq!(nobody.with(|_| Ok(())).unwrap_err().code, Code::Closed, "{number}");
