@@ -4,7 +4,7 @@
 mod support;
 
 use anyhow::{Result, ensure};
-use seatlock::license::{Binding, LockState, Record, Rules, State, Terms, Trust};
+use seatlock::license::{Binding, LockState, Record, Rules, State, StatusInputs, Trust};
 use seatlock::machine::{clock::Clock, seal};
 use seatlock::protocol::PublicKey;
 use seatlock::store::{Folder, Loaded, Seal};
@@ -52,7 +52,7 @@ impl Checked {
         let binding = Binding { token: token.and_then(|token| token.hash()), ..self.binding.clone() };
         let state = State::from_record(record, &self.rules.trust, &binding);
         let reading = Clock::default().read();
-        let terms = Terms::of(&state, &self.rules, reading);
+        let terms = StatusInputs::of(&state, &self.rules, reading);
         let standing = terms.at(terms.now(reading.since_boot));
         ensure!(standing.lock_state == LockState::Unlocked, "{:?}", standing.reason);
         Ok(())

@@ -149,7 +149,7 @@ enum {
     /** The server has no account for who signed in. */
     SEATLOCK_ERROR_IDENTITY_UNKNOWN = -18,
     /** The sign-in service does not answer, or not as it should. */
-    SEATLOCK_ERROR_ISSUER_UNUSABLE = -19,
+    SEATLOCK_ERROR_IDENTITY_PROVIDER_UNAVAILABLE = -19,
     /** Another computer holds the seat. */
     SEATLOCK_ERROR_SEAT_IN_USE_ELSEWHERE = -20,
     /** All seats of the license are in use. */
@@ -188,7 +188,7 @@ enum {
     /** No connection to the server. */
     SEATLOCK_ERROR_UNREACHABLE = -50,
     /** Something else answered in the server's place. */
-    SEATLOCK_ERROR_NOT_OUR_SERVER = -51,
+    SEATLOCK_ERROR_UNEXPECTED_RESPONSE = -51,
     /** The connection's certificate is not trusted. */
     SEATLOCK_ERROR_TLS_UNTRUSTED = -52,
     /** The server asked to wait. */
@@ -744,7 +744,7 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_pr
  *
  *  Returns at once; everything else goes on meanwhile, one sign-in at a time. The operation ends as
  *  an activation does, or with SEATLOCK_ERROR_SIGN_IN_REFUSED (not allowed, closed, too late) or
- *  SEATLOCK_ERROR_ISSUER_UNUSABLE. [any thread] */
+ *  SEATLOCK_ERROR_IDENTITY_PROVIDER_UNAVAILABLE. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_sign_in_browser(
     seatlock_client *client, seatlock_consent_flags consent, uint32_t open, uint32_t timeout_ms,
     seatlock_operation *operation, seatlock_error *error);

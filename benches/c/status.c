@@ -1,5 +1,5 @@
 /*
- * Asks for the status again and again, alone and from two threads, beside the clock call that it can not do without.
+ * Asks for the status again and again, alone and from two threads, beside the clock call that it cannot do without.
  * Counts what the library allocates meanwhile.
  *
  *     status SERVER ROOT_KEY LEASE_KEY MACHINE STATE_FOLDER     the token comes on standard input

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use seatlock::license::{Input, License, Reply, SignedObject};
+use seatlock::license::{Input, LeaseState, Reply, SignedObject};
 use seatlock::net::{answer, retry_after};
 use seatlock_fuzz::{HELD, LEASES, VERDICTS, apply, asked, licensed, reading, stored_lease};
 
@@ -24,12 +24,12 @@ fuzz_target!(|data: (u16, u8, Option<&str>, u16, &[u8])| {
 
     let signed = |texts: &[String], text: &str| texts.iter().any(|known| known == text);
     match (&reply, &after.license) {
-        (_, License::Lease(lease)) if lease.jws == *HELD => {}
-        (Reply::Signed(answer), License::Lease(lease)) => {
+        (_, LeaseState::Lease(lease)) if lease.jws == *HELD => {}
+        (Reply::Signed(answer), LeaseState::Lease(lease)) => {
             assert_eq!(answer.object, SignedObject::Lease(lease.jws.clone()));
             assert!(signed(&LEASES, &lease.jws));
         }
-        (Reply::Signed(answer), License::Dropped(verdict)) => {
+        (Reply::Signed(answer), LeaseState::Dropped(verdict)) => {
             assert_eq!(answer.object, SignedObject::Verdict(verdict.jws.clone()));
             assert!(signed(&VERDICTS, &verdict.jws));
         }

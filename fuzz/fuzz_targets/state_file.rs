@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use seatlock::license::{Input, License, Record, State};
+use seatlock::license::{Input, LeaseState, Record, State};
 use seatlock_fuzz::{PRODUCT, RULES, TOKEN, apply, binding, licensed, reading};
 
 fuzz_target!(|data: (u32, &[u8])| {
@@ -13,7 +13,7 @@ fuzz_target!(|data: (u32, &[u8])| {
     let mut record = state.to_record(PRODUCT).beside(Some(record));
     record.give_back(TOKEN);
     let given = State::from_record(record, &RULES.trust, &binding());
-    assert!(!matches!(given.license, License::Lease(_)), "a lease whose seat was given back");
+    assert!(!matches!(given.license, LeaseState::Lease(_)), "a lease whose seat was given back");
     let again = State::from_record(state.to_record(PRODUCT), &RULES.trust, &binding());
     assert_eq!(again.to_record(PRODUCT), state.to_record(PRODUCT), "what is written reads the same");
 

@@ -1,8 +1,8 @@
 //! A computer, and a server that signs the same few texts every time: whatever verifies must be one of these.
 
 use seatlock::license::{
-    Asked, Binding, Effect, Input, LockState, Reading, Record, Requested, Rules, State, Submission, Terms,
-    Trust, step,
+    Binding, Effect, Input, LockState, Reading, Record, Requested, Rules, SentRequest, State, StatusInputs,
+    Submission, Trust, step,
 };
 use seatlock::protocol::{
     Act, Code, MachineId, Nonce, SigningKey, TokenHash, Typ, UnixTime, VERSION,
@@ -183,8 +183,8 @@ pub fn licensed() -> State {
     State::from_record(record, &RULES.trust, &binding())
 }
 
-pub fn asked() -> Asked {
-    Asked { call: SeatCall::Ping, nonce: NONCE, token: TOKEN, submission: Submission::Nobody }
+pub fn asked() -> SentRequest {
+    SentRequest { call: SeatCall::Ping, nonce: NONCE, token: TOKEN, submission: Submission::Nobody }
 }
 
 pub fn stored_lease(state: &State) -> Option<String> {
@@ -196,7 +196,7 @@ pub fn stored_lease(state: &State) -> Option<String> {
 /// signed, for this computer, and it has not ended.
 pub fn apply(state: &State, input: Input<'_>, reading: Reading) -> (State, Vec<Effect>) {
     let (after, effects) = step(state, input, reading, &RULES);
-    let terms = Terms::of(&after, &RULES, reading);
+    let terms = StatusInputs::of(&after, &RULES, reading);
     let now = terms.now(reading.since_boot);
     let standing = terms.at(now);
     if standing.lock_state != LockState::Locked {
@@ -204,6 +204,6 @@ pub fn apply(state: &State, input: Input<'_>, reading: Reading) -> (State, Vec<E
         assert!(LEASES.contains(&lease), "licensed by {lease}");
         assert!(standing.valid_until.is_some_and(|end| now < end), "{standing:?}");
     }
-    assert_eq!(Terms::from_numbers(terms.to_numbers()), terms);
+    assert_eq!(StatusInputs::from_numbers(terms.to_numbers()), terms);
     (after, effects)
 }

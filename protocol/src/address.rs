@@ -7,7 +7,7 @@ pub enum AddressError {
     /// It begins without a scheme.
     #[error("https:// is missing before it")]
     NoScheme,
-    /// It can not be read.
+    /// It cannot be read.
     #[error("that is no address such as https://licenses.example.com")]
     Form,
     /// Browsers and libraries drop some of these, others do not.

@@ -71,7 +71,7 @@ macro_rules! base64url_bytes {
 }
 
 base64url_bytes! {
-    /// Random bytes of one request, repeated in its signed answer, so that an old answer can not be replayed.
+    /// Random bytes of one request, repeated in its signed answer, so that an old answer cannot be replayed.
     Nonce, 16
 }
 

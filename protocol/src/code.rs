@@ -99,7 +99,7 @@ codes! {
         "Ask whoever runs the sign-in service to grant that permission.";
     IdentityUnknown = 18, "identity_unknown", 403, "No account of the license server belongs to this sign-in.",
         "Sign in as somebody else, or ask the account owner to admit you.";
-    IssuerUnusable = 19, "issuer_unusable", 503, "The sign-in service cannot be used. {reason}.",
+    IdentityProviderUnavailable = 19, "identity_provider_unavailable", 503, "The sign-in service cannot be used. {reason}.",
         "Check the network and the address of the sign-in service, and try again later.";
 
     SeatInUseElsewhere = 20, "seat_in_use_elsewhere", 409,
@@ -134,7 +134,7 @@ codes! {
     LeaseExpired = 40, "lease_expired", 0, "The offline period ended on {date}. Connect once.",
         "Connect to the network and start the plug-in again.";
     MachineMismatch = 41, "machine_mismatch", 0, "This license belongs to another computer.",
-        "Enter a token on this computer; licenses can not be copied between computers.";
+        "Enter a token on this computer; licenses cannot be copied between computers.";
     MachineIdUnavailable = 42, "machine_id_unavailable", 0, "This computer has no stable identity.",
         "Give the operating system its machine id (on Linux: systemd-machine-id-setup), or set SEATLOCK_MACHINE_ID.";
     ClockError = 43, "clock_error", 0, "The computer's date is wrong ({date}). Fix it or connect.",
@@ -149,7 +149,7 @@ codes! {
 
     Unreachable = 50, "unreachable", 0, "The license server is not reachable. {reason}.",
         "Check the network, the proxy and the server's address.";
-    NotOurServer = 51, "not_our_server", 0,
+    UnexpectedResponse = 51, "unexpected_response", 0,
         "A proxy or login page answered instead of the license server. {reason}. HTTP status: {status}.",
         "Open a browser and sign in to the network, or ask for the license server to be allowed.";
     TlsUntrusted = 52, "tls_untrusted", 0, "The connection is not trusted ({reason}).",

@@ -1,7 +1,7 @@
 use crate::json;
 use serde::de::DeserializeOwned;
 
-/// Why a file that people edit can not be read. Tells where, and repeats nothing of its content.
+/// Why a file that people edit cannot be read. Tells where, and repeats nothing of its content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EditedError {
     /// Some editors save so when they are not told otherwise.

@@ -59,7 +59,7 @@ pub enum FileError {
     /// A member is missing or unusable.
     #[error("it is damaged at line {line}, column {column}")]
     Damaged {
-        /// Line, from 1; 0 when it can not be told.
+        /// Line, from 1; 0 when it cannot be told.
         line: usize,
         /// Column, from 1.
         column: usize,
@@ -100,7 +100,7 @@ pub trait CarriedFile: Serialize + DeserializeOwned {
     /// Writes the file's content.
     ///
     /// # Errors
-    /// When it can not be written as JSON, which no value of these types does.
+    /// When it cannot be written as JSON, which no value of these types does.
     fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
         let envelope = Written { format: Self::FORMAT, version: VERSION, body: self };
         let mut bytes = serde_json::to_vec_pretty(&envelope)?;

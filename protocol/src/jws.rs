@@ -66,7 +66,7 @@ pub enum JwsError {
 /// Signs `claims` as a compact JWS (RFC 7515, section 3.1).
 ///
 /// # Errors
-/// When `claims` can not be written as JSON.
+/// When `claims` cannot be written as JSON.
 pub fn sign<T: Serialize>(typ: Typ, key: &SigningKey, claims: &T) -> Result<String, serde_json::Error> {
     let header = Header { alg: Algorithm::EdDsa, typ, kid: key.kid().to_owned() };
     let mut jws = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header)?);

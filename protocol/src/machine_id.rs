@@ -23,7 +23,7 @@ pub struct ParseMachineIdError;
 
 /// Stable pseudonymous identifier of a computer, different for every product: `m1_` and 43 characters.
 ///
-/// The operating system's identifier can not be computed back from it, and the ids of two products can not be
+/// The operating system's identifier cannot be computed back from it, and the ids of two products cannot be
 /// matched with one another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]

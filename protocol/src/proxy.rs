@@ -73,7 +73,7 @@ pub fn of_variables<E>(
 pub struct NoProxy(Vec<String>);
 
 impl NoProxy {
-    /// Reads a list. What can not be meant holds for nobody.
+    /// Reads a list. What cannot be meant holds for nobody.
     #[must_use]
     pub fn read(text: &str) -> Self {
         let entries = text.split(|c: char| c == ',' || c == ';' || c.is_whitespace());

@@ -84,7 +84,7 @@ pub fn of_tls(error: &rustls::Error) -> &'static str {
                 "Its certificate is not valid yet, or this computer's clock is wrong"
             }
             Certificate::Revoked => "Its certificate was revoked",
-            _ => "Its certificate can not be used",
+            _ => "Its certificate cannot be used",
         },
         rustls::Error::InvalidMessage(_) => "What answers does not speak TLS",
         rustls::Error::AlertReceived(_) => "It refuses the secure connection",
@@ -141,7 +141,7 @@ fn of_sqlite(code: u32) -> Option<&'static str> {
         10 => "The disk failed",
         11 => "It is damaged",
         13 => "The disk is full",
-        14 => "It can not be opened",
+        14 => "It cannot be opened",
         19 => "That contradicts what is in it",
         26 => "It is not a database",
         _ => return None,
@@ -188,7 +188,7 @@ pub fn of_command(error: &anyhow::Error) -> String {
             said.push(of_database(error));
             break;
         } else if cause.is::<serde_json::Error>() {
-            said.push("What it holds can not be read".to_owned());
+            said.push("What it holds cannot be read".to_owned());
             break;
         } else {
             said.push(cause.to_string());

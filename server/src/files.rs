@@ -16,11 +16,11 @@ use zeroize::Zeroizing;
 /// What the group may in a folder that it shares.
 const SHARED: u32 = 0o070;
 
-/// Why a file that people edit can not be used. Repeats nothing of it, because a secret may stand in it.
+/// Why a file that people edit cannot be used. Repeats nothing of it, because a secret may stand in it.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// Nobody can read it.
-    #[error("{} can not be read: {}", path.display(), in_words(path, error))]
+    #[error("{} cannot be read: {}", path.display(), in_words(path, error))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -28,7 +28,7 @@ pub enum FileError {
         error: io::Error,
     },
     /// It holds something else.
-    #[error("{} can not be used: {error}", path.display())]
+    #[error("{} cannot be used: {error}", path.display())]
     Content {
         /// The file.
         path: PathBuf,
@@ -78,7 +78,7 @@ pub fn place_of(file: &Path) -> &Path {
 /// overwrites.
 ///
 /// # Errors
-/// When it is there already, or can not be made.
+/// When it is there already, or cannot be made.
 pub fn create_own(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
@@ -86,7 +86,7 @@ pub fn create_own(path: &Path) -> io::Result<File> {
 /// Makes a file for the owner of its folder only; also for the group, if that shares the folder. Never overwrites.
 ///
 /// # Errors
-/// When it is there already, or can not be made, or would be somebody's who is not the folder's owner.
+/// When it is there already, or cannot be made, or would be somebody's who is not the folder's owner.
 pub fn create(path: &Path) -> io::Result<File> {
     let folder = fs::metadata(place_of(path))?;
     let file = create_own(path)?;
@@ -142,7 +142,7 @@ fn give(made: &File, folder: &Metadata, mode: u32) -> io::Result<()> {
 /// Whether something is there. Unlike `exists`, it tells "no" from "nobody lets me look".
 ///
 /// # Errors
-/// When it can not be known.
+/// When it cannot be known.
 pub fn is_there(path: &Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
         Ok(_) => Ok(true),
@@ -163,7 +163,7 @@ pub fn in_words(path: &Path, error: &io::Error) -> String {
     }
 }
 
-/// To whom it belongs, or the first folder on the way to it that can not be entered.
+/// To whom it belongs, or the first folder on the way to it that cannot be entered.
 fn whose(path: &Path) -> Option<String> {
     let (found, metadata) = path.ancestors().find_map(|on_the_way| {
         let on_the_way = if on_the_way.as_os_str().is_empty() { Path::new(".") } else { on_the_way };

@@ -142,7 +142,7 @@ fn hash(password: &str) -> Result<PasswordHash, PasswordError> {
     Ok(PasswordHash(phc::PasswordHash { hash: Some(output), ..written }.to_string()))
 }
 
-/// Whether `password` is the one that was hashed. What can not be read is nobody's.
+/// Whether `password` is the one that was hashed. What cannot be read is nobody's.
 fn is_of(password: &str, hashed: &str) -> Result<bool, PasswordError> {
     let read = || {
         let hashed = phc::PasswordHash::new(hashed).ok()?;

@@ -60,7 +60,7 @@ impl fmt::Debug for Secret {
 /// Why something was not sealed or opened. Never holds what it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    /// Another key, another context, or changed bytes; which of them can not be told.
+    /// Another key, another context, or changed bytes; which of them cannot be told.
     #[error("the sealed bytes do not belong here, or were changed")]
     Closed,
     /// The operating system's random source failed.

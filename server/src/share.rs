@@ -48,7 +48,7 @@ pub fn open_token(
     Token::parse(text, TokenKind::Integration).map_err(|_| SealError::Closed)
 }
 
-/// A row can not be moved to another seat, nor prolonged.
+/// A row cannot be moved to another seat, nor prolonged.
 fn context(seat: Uuid, expires_at: UnixTime) -> Vec<u8> {
     [seat.as_bytes().as_slice(), &expires_at.seconds().to_be_bytes()].concat()
 }

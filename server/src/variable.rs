@@ -1,15 +1,15 @@
 //! What an operator sets in the environment.
 //!
 //! Every variable of the server is read here: without white space and one pair of quotes around it, and as not set when
-//! nothing is left. What can not be used is an error that names the variable. It never repeats the value, which may hold a
+//! nothing is left. What cannot be used is an error that names the variable. It never repeats the value, which may hold a
 //! password, and nothing else is used in its place.
 
 use std::{env, ffi::OsString};
 use zeroize::Zeroizing;
 
-/// Why a variable can not be used. Repeats nothing of its value.
+/// Why a variable cannot be used. Repeats nothing of its value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the variable {name} can not be used: {reason}")]
+#[error("the variable {name} cannot be used: {reason}")]
 pub struct VariableError {
     name: String,
     reason: String,
@@ -70,6 +70,6 @@ mod tests {
         }
         assert_eq!(read("NAME", None), Ok(None));
         let latin = read("NAME", Some(OsString::from_vec(b"sesam\xe9".to_vec()))).unwrap_err().to_string();
-        assert_eq!(latin, "the variable NAME can not be used: it is not text in UTF-8");
+        assert_eq!(latin, "the variable NAME cannot be used: it is not text in UTF-8");
     }
 }

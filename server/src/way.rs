@@ -10,7 +10,7 @@ use seatlock_protocol::{
 /// Has a client ask `url` as the environment says. What is on this computer is asked directly.
 ///
 /// # Errors
-/// When a variable can not be used: there is no way around the proxy that was meant.
+/// When a variable cannot be used: there is no way around the proxy that was meant.
 pub fn by_environment(builder: ClientBuilder, url: &Url) -> Result<ClientBuilder, VariableError> {
     let builder = builder.no_proxy();
     if url.scheme() != "https" || is_loopback(url) {

@@ -77,7 +77,7 @@ impl Provision {
     /// `credentials.json` in `folder`.
     ///
     /// # Errors
-    /// One that names the variable or file that is there and can not be used, so that nobody works with another token
+    /// One that names the variable or file that is there and cannot be used, so that nobody works with another token
     /// than the one that was meant. It never holds what was found there.
     pub(super) fn read(folder: Option<&Path>) -> Result<Self, Failure> {
         let mut found = Self {
@@ -160,7 +160,7 @@ mod tests {
         let api = format!(r#"{{"token":"{API}"}}"#);
         let (marked, longer) = (format!("\u{feff}{token}"), format!("{token}\nx"));
         let server = Some("https://license.example.com/");
-        // (what, rpd_account.json, credentials.json, whether a token is found, server or a part of the complaint)
+        // (what, rpd_account.json, credentials.json, whether a token is found, server or a part of the warning)
         type Row<'a> = (&'a str, Option<&'a str>, Option<&'a str>, Result<(bool, Option<&'a str>), &'a str>);
         let rows: &[Row<'_>] = &[
             ("none", None, None, Ok((false, None))),

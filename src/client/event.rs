@@ -284,8 +284,8 @@ impl Mailbox {
 
     /// Lets no wake function be called from now on, and waits until a running one has returned, up to `deadline`. False
     /// when it has not.
-    pub(super) fn silence(&self, deadline: Instant) -> bool {
-        self.waker.as_ref().is_none_or(|waker| waker.silence(deadline))
+    pub(super) fn disable_wake(&self, deadline: Instant) -> bool {
+        self.waker.as_ref().is_none_or(|waker| waker.disable_wake(deadline))
     }
 }
 
@@ -396,7 +396,7 @@ mod tests {
         while count.load(Ordering::Relaxed) == 0 {
             std::thread::yield_now();
         }
-        assert!(mailbox.silence(Instant::now() + Duration::from_secs(60)));
+        assert!(mailbox.disable_wake(Instant::now() + Duration::from_secs(60)));
         mailbox.post(event(None, Code::Ok));
         assert_eq!(count.load(Ordering::Relaxed), 1);
     }

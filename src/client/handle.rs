@@ -1,7 +1,7 @@
-use super::board::Board;
+use super::seq_lock::SeqLock;
 use super::snapshot::Status;
 use super::{Client, Failure, Options, lock};
-use crate::license::Terms;
+use crate::license::StatusInputs;
 use crate::machine::ForkGuard;
 use crate::machine::clock::{Clock, Seconds};
 use seatlock_protocol::Code;
@@ -40,7 +40,7 @@ struct Slot {
 /// What needs no lock.
 pub(super) struct Front {
     /// The terms alone, for those who ask in every frame.
-    terms: Board<{ Terms::NUMBERS }>,
+    terms: SeqLock<{ StatusInputs::NUMBERS }>,
     seconds: Seconds,
     fork: ForkGuard,
 }
@@ -58,7 +58,7 @@ impl Slot {
             count: AtomicUsize::new(0),
             handle: AtomicUsize::new(0),
             client: Mutex::new(None),
-            front: Front { terms: Board::new(), seconds: Seconds::new(), fork: ForkGuard::new() },
+            front: Front { terms: SeqLock::new(), seconds: Seconds::new(), fork: ForkGuard::new() },
         }
     }
 }
@@ -68,11 +68,11 @@ impl Front {
     pub(super) fn status(&self, clock: &Clock) -> Status {
         let (generation, numbers) = self.terms.read();
         let since_boot = clock.since_boot_held(&self.seconds);
-        Status::at(&Terms::from_numbers(numbers), since_boot, generation)
+        Status::at(&StatusInputs::from_numbers(numbers), since_boot, generation)
     }
 
     /// Replaces the terms. Callers take turns.
-    pub(super) fn write(&self, terms: &Terms) {
+    pub(super) fn write(&self, terms: &StatusInputs) {
         self.terms.write(terms.to_numbers());
     }
 
@@ -181,7 +181,7 @@ impl Handle {
         if client.poisoned.load(Ordering::Relaxed) {
             return Err(Failure::of(Code::Internal));
         }
-        let sentry = Sentry(&client.poisoned);
+        let sentry = PoisonGuard(&client.poisoned);
         let done = body(&client);
         std::mem::forget(sentry);
         done
@@ -222,9 +222,9 @@ impl Handle {
 }
 
 /// Poisons the client when it is dropped, which happens only while unwinding.
-struct Sentry<'a>(&'a AtomicBool);
+struct PoisonGuard<'a>(&'a AtomicBool);
 
-impl Drop for Sentry<'_> {
+impl Drop for PoisonGuard<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }

@@ -1,8 +1,6 @@
 //! Runs. A [`Client`] is one product's license on one computer: operations go in and return at once, one worker
 //! thread carries them out, events and a status snapshot come back.
 
-/// Numbers that any thread reads without a lock.
-mod board;
 /// What the person who runs the host decides, by the environment and by files.
 mod environment;
 /// Events, and the mailbox between worker and host.
@@ -12,11 +10,13 @@ mod failure;
 /// Clients by numbers that outlast them.
 mod handle;
 /// State and token, in memory and on disk.
-mod keeper;
+mod license_store;
 /// How a client is to be opened.
 mod options;
 /// How the product is known to an issuer.
 mod registration;
+/// Numbers that any thread reads without a lock.
+mod seq_lock;
 /// What host threads and the worker share.
 mod shared;
 /// What a status call answers.
@@ -41,7 +41,7 @@ use crate::words::{Message, Phrase};
 use environment::Provision;
 use event::Mailbox;
 use handle::Reservation;
-use keeper::{Complaint, Keeper};
+use license_store::{LicenseStore, LoadWarning};
 use registration::Registration;
 use seatlock_protocol::{
     Code, Token, TokenKind,
@@ -55,7 +55,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use thread::WorkerThread;
 use uuid::Uuid;
-use worker::{Asked, Caller, Command, Place, Task, Work, Worker};
+use worker::{Caller, Command, SignInMethod, SignInRequest, Task, Work, Worker};
 
 /// What a time limit beyond the clock's range means.
 const LONGEST_CLOSE: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -168,12 +168,12 @@ impl Client {
         let provisioned =
             provision.token.map(Credential::Token).or(machine.map(|_| Credential::Machine(None)));
         let clock = options.clock.clone();
-        let (keeper, complaints) = Keeper::open(rules, folder, provisioned, Uuid::new_v4(), clock.clone());
-        if let Some(short) = complaints.iter().find_map(Complaint::scarce) {
-            // What lies there is not known, so it can not be said that there is no license.
+        let (store, warnings) = LicenseStore::open(rules, folder, provisioned, Uuid::new_v4(), clock.clone());
+        if let Some(short) = warnings.iter().find_map(LoadWarning::scarce) {
+            // What lies there is not known, so it cannot be said that there is no license.
             return Err(out_of(short));
         }
-        let snapshot = Snapshot::of(keeper.state(), keeper.rules(), clock.read());
+        let snapshot = Snapshot::of(store.state(), store.rules(), clock.read());
         let network = !environment::is_offline()? && !options.offline;
         let handle = reservation.handle();
         let wake = options.wake.clone().map(|wake| Arc::new(move || wake(handle)) as Wake);
@@ -198,9 +198,9 @@ impl Client {
         };
         let has_issuer = issuer.is_some();
         let (shared_with, http) = (Arc::clone(&shared), Http::new(route));
-        let worker = Worker::new(shared_with, keeper, http, issuer, caller, options.background);
+        let worker = Worker::new(shared_with, store, http, issuer, caller, options.background);
         let thread = WorkerThread::start(Arc::clone(&shared), move |commands| {
-            worker::run(worker, &runtime, commands, complaints)
+            worker::run(worker, &runtime, commands, warnings)
         })?;
         let (thread, poisoned) = (Mutex::new(Some(thread)), AtomicBool::new(false));
         Ok(Self { shared, identity, state_folder, has_issuer, thread, poisoned })
@@ -259,14 +259,14 @@ impl Client {
     ///
     /// # Errors
     /// [`Code::InvalidArgument`] when no issuer is set, [`Code::TermsRequired`], [`Code::Busy`]. The operation ends as an
-    /// activation does, or with [`Code::SignInRefused`] or [`Code::IssuerUnusable`].
+    /// activation does, or with [`Code::SignInRefused`] or [`Code::IdentityProviderUnavailable`].
     pub fn sign_in_browser(
         &self,
         consent: Consent,
         open: bool,
         timeout: Option<Duration>,
     ) -> Result<OperationId, Failure> {
-        self.sign_in(Place::Browser { open }, consent, timeout)
+        self.sign_in(SignInMethod::Browser { open }, consent, timeout)
     }
 
     /// Lets a person sign in at another device, such as a telephone: an event of kind [`EventKind::SignIn`] says where, and
@@ -279,12 +279,12 @@ impl Client {
         consent: Consent,
         timeout: Option<Duration>,
     ) -> Result<OperationId, Failure> {
-        self.sign_in(Place::Device, consent, timeout)
+        self.sign_in(SignInMethod::Device, consent, timeout)
     }
 
     fn sign_in(
         &self,
-        place: Place,
+        place: SignInMethod,
         consent: Consent,
         timeout: Option<Duration>,
     ) -> Result<OperationId, Failure> {
@@ -296,7 +296,7 @@ impl Client {
             return Err(Failure::of(Code::TermsRequired));
         }
         let timeout = timeout.unwrap_or(SIGN_IN_TIMEOUT);
-        self.start(Task::SignIn(Asked { place, consent, timeout }))
+        self.start(Task::SignIn(SignInRequest { place, consent, timeout }))
     }
 
     /// Forgets sign-in and license on this computer, as [`Client::forget`] does, and tells the issuer that the sign-in is
@@ -320,7 +320,7 @@ impl Client {
     /// [`Client::import_file`] takes. A file at `path` is replaced. Returns at once; the present license stays as it is.
     ///
     /// # Errors
-    /// As [`Client::activate`]. The operation ends with [`Code::FileUnusable`] when the file can not be written.
+    /// As [`Client::activate`]. The operation ends with [`Code::FileUnusable`] when the file cannot be written.
     pub fn request_file(&self, token: &str, consent: Consent, path: &Path) -> Result<OperationId, Failure> {
         let token = self.submitted(token, consent)?;
         self.start(Work::RequestFile { token, consent, path: path.to_owned() })
@@ -341,7 +341,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Code::Busy`]. The operation ends with [`Code::NoToken`] when there is no license to give up, with
-    /// [`Code::StoreUnwritable`] when it can not be given up, and with [`Code::FileUnusable`] when it was and the file can
+    /// [`Code::StoreUnwritable`] when it cannot be given up, and with [`Code::FileUnusable`] when it was and the file can
     /// not be written.
     pub fn release_file(&self, path: &Path) -> Result<OperationId, Failure> {
         self.start(Work::ReleaseFile(path.to_owned()))
@@ -511,8 +511,8 @@ impl Client {
             return true;
         }
         self.shared.begin_closing();
-        let quiet = self.shared.mailbox.silence(deadline);
-        thread.end(deadline);
+        let quiet = self.shared.mailbox.disable_wake(deadline);
+        thread.join_until(deadline);
         quiet
     }
 

@@ -79,7 +79,7 @@ impl Options {
         Ok(())
     }
 
-    /// For tests, which can not wait: where the client takes the time from. C has no way to it.
+    /// For tests, which cannot wait: where the client takes the time from. C has no way to it.
     #[doc(hidden)]
     pub fn set_clock(&mut self, clock: Clock) {
         self.clock = clock;
@@ -145,7 +145,7 @@ impl Options {
     /// Supplies the machine's identity, for containers and farms: 8 to 256 printable characters.
     ///
     /// # Errors
-    /// [`Code::InvalidArgument`] for a text that can not stand for one computer.
+    /// [`Code::InvalidArgument`] for a text that cannot stand for one computer.
     pub fn set_machine_id(&mut self, id: &str) -> Result<(), Failure> {
         self.machine_id = Some(Self::checked_machine_id(id)?);
         Ok(())

@@ -22,7 +22,7 @@ impl Registration {
     /// What the person who runs the host says.
     ///
     /// # Errors
-    /// One that names the variable that can not be used, and never holds what was found there.
+    /// One that names the variable that cannot be used, and never holds what was found there.
     pub(super) fn of_environment() -> Result<Self, Failure> {
         let mut found = Self::default();
         let mut take = |name, set: fn(&mut Self, &str) -> Result<(), Failure>| {

@@ -1,4 +1,6 @@
-use crate::license::{Contents, Entitlement, License, LockState, Reading, Rules, Standing, State, Terms};
+use crate::license::{
+    Contents, Entitlement, LeaseState, LockState, Reading, Rules, Standing, State, StatusInputs,
+};
 use crate::words::{Message, Phrase, Values};
 use seatlock_protocol::{Code, UnixTime, claims::Licensee, plain};
 
@@ -23,9 +25,9 @@ pub struct Status {
 
 impl Status {
     /// What holds under `terms`, `since_boot` seconds after the computer was started.
-    pub(super) fn at(terms: &Terms, since_boot: u64, generation: u64) -> Self {
+    pub(super) fn at(terms: &StatusInputs, since_boot: u64, generation: u64) -> Self {
         let Standing { lock_state, reason, warn, valid_until } = terms.at(terms.now(since_boot));
-        let Terms { next_try, confirmed_at, .. } = *terms;
+        let StatusInputs { next_try, confirmed_at, .. } = *terms;
         Self { lock_state, reason, warn, valid_until, next_try, confirmed_at, generation }
     }
 }
@@ -48,7 +50,7 @@ pub struct LicenseDetails {
 
 /// What the worker last published: the terms, and the texts that go with them.
 pub(super) struct Snapshot {
-    pub(super) terms: Terms,
+    pub(super) terms: StatusInputs,
     pub(super) seat: Option<String>,
     contents: Option<Contents>,
     /// Signed words of the verdict that locks the client.
@@ -58,8 +60,8 @@ pub(super) struct Snapshot {
 impl Snapshot {
     pub(super) fn of(state: &State, rules: &Rules, reading: Reading) -> Self {
         let (seat, params) = match &state.license {
-            License::Lease(lease) => (Some(lease.claims.sub.to_string()), Values::new()),
-            License::Dropped(verdict) => {
+            LeaseState::Lease(lease) => (Some(lease.claims.sub.to_string()), Values::new()),
+            LeaseState::Dropped(verdict) => {
                 let message = Message::of(verdict.claims.code, verdict.claims.params.clone());
                 let message = match verdict.claims.avail {
                     Some(at) => message.with("time", at.seconds()),
@@ -69,7 +71,7 @@ impl Snapshot {
             }
             _ => (None, Values::new()),
         };
-        Self { terms: Terms::of(state, rules, reading), seat, contents: Contents::of(state), params }
+        Self { terms: StatusInputs::of(state, rules, reading), seat, contents: Contents::of(state), params }
     }
 
     /// Name of the plan.

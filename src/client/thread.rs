@@ -37,7 +37,7 @@ impl WorkerThread {
     }
 
     /// Waits for the worker until `deadline`; one that hangs in the file system is left to end by itself.
-    pub(super) fn end(self, deadline: Instant) {
+    pub(super) fn join_until(self, deadline: Instant) {
         drop(self.commands);
         let left = deadline.saturating_duration_since(Instant::now());
         let on_worker = self.handle.thread().id() == std::thread::current().id();

@@ -9,7 +9,7 @@ const LARGEST_STRUCT: u32 = 64 * 1024;
 pub(super) type intptr_t = isize;
 
 /// Result of an export's body: a code that is not an error, or a failure.
-pub(super) type Outcome = Result<Code, Failure>;
+pub(super) type CallResult = Result<Code, Failure>;
 
 /// Borrows a text argument.
 ///
@@ -107,7 +107,7 @@ pub(super) unsafe fn write_text(
     buffer: *mut c_char,
     capacity: usize,
     needed: *mut usize,
-) -> Outcome {
+) -> CallResult {
     let size = text.len() + 1;
     if buffer.is_null() && capacity > 0 {
         return Err(Failure::of(Code::NullPointer));
@@ -149,7 +149,7 @@ pub(super) fn fixed_text<const N: usize>(text: &str) -> [c_char; N] {
 ///
 /// # Safety
 /// Implemented only for `repr(C)` structs whose first member is `struct_size: u32`.
-pub(super) unsafe trait Sized32 {
+pub(super) unsafe trait VersionedStruct {
     /// Size in the first version of the interface. Structs only grow, at their end.
     const FIRST_SIZE: u32;
 }
@@ -159,11 +159,11 @@ pub(super) unsafe trait Sized32 {
 ///
 /// # Safety
 /// `to` is NULL or points to `struct_size` writable bytes.
-pub(super) unsafe fn check_struct<T: Sized32>(to: *const T) -> Result<usize, Failure> {
+pub(super) unsafe fn check_struct<T: VersionedStruct>(to: *const T) -> Result<usize, Failure> {
     if to.is_null() {
         return Err(Failure::of(Code::NullPointer));
     }
-    // SAFETY: not NULL, and the first member is a `u32` by `Sized32`.
+    // SAFETY: not NULL, and the first member is a `u32` by `VersionedStruct`.
     let size = unsafe { to.cast::<u32>().read() };
     if (T::FIRST_SIZE..=LARGEST_STRUCT).contains(&size) {
         Ok(size_of::<T>().min(size as usize))
@@ -176,7 +176,7 @@ pub(super) unsafe fn check_struct<T: Sized32>(to: *const T) -> Result<usize, Fai
 ///
 /// # Safety
 /// As [`check_struct`].
-pub(super) unsafe fn write_struct<T: Sized32>(value: T, to: *mut T) -> Outcome {
+pub(super) unsafe fn write_struct<T: VersionedStruct>(value: T, to: *mut T) -> CallResult {
     // SAFETY: the caller's promise.
     let size = unsafe { check_struct(to) }?;
     // SAFETY: `size` bytes are writable, `value` has at least as many, and the first four of them are the size.
@@ -309,7 +309,7 @@ mod tests {
     }
 
     // SAFETY: `repr(C)`, and begins with `struct_size: u32`.
-    unsafe impl Sized32 for Grown {
+    unsafe impl VersionedStruct for Grown {
         const FIRST_SIZE: u32 = 8;
     }
 

@@ -1,4 +1,4 @@
-use super::boundary::{self, Outcome};
+use super::boundary::{self, CallResult};
 use super::code::{self, seatlock_result};
 use super::error::seatlock_error;
 use super::guard::guard;
@@ -63,7 +63,7 @@ pub(super) fn pointer(handle: Handle) -> *mut seatlock_client {
 pub(super) unsafe fn with_client(
     client: *const seatlock_client,
     error: *mut seatlock_error,
-    body: impl FnOnce(&Client) -> Outcome,
+    body: impl FnOnce(&Client) -> CallResult,
 ) -> seatlock_result {
     guard(error, || handle(client)?.with(|client| body(client).map_err(|failure| client.in_words(failure))))
 }
@@ -260,7 +260,7 @@ pub struct seatlock_entitlement {
 }
 
 // SAFETY: `repr(C)`, and begins with `struct_size: u32`.
-unsafe impl boundary::Sized32 for seatlock_entitlement {
+unsafe impl boundary::VersionedStruct for seatlock_entitlement {
     const FIRST_SIZE: u32 = 32;
 }
 
@@ -307,7 +307,7 @@ pub struct seatlock_license {
 }
 
 // SAFETY: `repr(C)`, and begins with `struct_size: u32`.
-unsafe impl boundary::Sized32 for seatlock_license {
+unsafe impl boundary::VersionedStruct for seatlock_license {
     const FIRST_SIZE: u32 = 24;
 }
 

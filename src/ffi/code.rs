@@ -46,7 +46,7 @@ pub enum seatlock_result_value {
     /// The server has no account for who signed in.
     SEATLOCK_ERROR_IDENTITY_UNKNOWN = -18,
     /// The sign-in service does not answer, or not as it should.
-    SEATLOCK_ERROR_ISSUER_UNUSABLE = -19,
+    SEATLOCK_ERROR_IDENTITY_PROVIDER_UNAVAILABLE = -19,
     /// Another computer holds the seat.
     SEATLOCK_ERROR_SEAT_IN_USE_ELSEWHERE = -20,
     /// All seats of the license are in use.
@@ -85,7 +85,7 @@ pub enum seatlock_result_value {
     /// No connection to the server.
     SEATLOCK_ERROR_UNREACHABLE = -50,
     /// Something else answered in the server's place.
-    SEATLOCK_ERROR_NOT_OUR_SERVER = -51,
+    SEATLOCK_ERROR_UNEXPECTED_RESPONSE = -51,
     /// The connection's certificate is not trusted.
     SEATLOCK_ERROR_TLS_UNTRUSTED = -52,
     /// The server asked to wait.

@@ -23,7 +23,7 @@ pub struct seatlock_error {
 }
 
 // SAFETY: `repr(C)`, and begins with `struct_size: u32`.
-unsafe impl boundary::Sized32 for seatlock_error {
+unsafe impl boundary::VersionedStruct for seatlock_error {
     const FIRST_SIZE: u32 = 536;
 }
 

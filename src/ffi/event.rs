@@ -56,7 +56,7 @@ pub struct seatlock_event {
 }
 
 // SAFETY: `repr(C)`, and begins with `struct_size: u32`.
-unsafe impl boundary::Sized32 for seatlock_event {
+unsafe impl boundary::VersionedStruct for seatlock_event {
     const FIRST_SIZE: u32 = 1024;
 }
 

@@ -1,4 +1,4 @@
-use super::boundary::Outcome;
+use super::boundary::CallResult;
 use super::code::{self, seatlock_result};
 use super::error::seatlock_error;
 use crate::{Code, Failure};
@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// The panic hook of this image is silenced first, because the default one prints, and printing
 /// into a broken pipe kills a C host by SIGPIPE. A cdylib has a standard library of its own, so no
 /// other hook is touched.
-pub(super) fn guard(error: *mut seatlock_error, body: impl FnOnce() -> Outcome) -> seatlock_result {
+pub(super) fn guard(error: *mut seatlock_error, body: impl FnOnce() -> CallResult) -> seatlock_result {
     static SILENCE: std::sync::Once = std::sync::Once::new();
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         SILENCE.call_once(|| std::panic::set_hook(Box::new(|_| {})));

@@ -148,7 +148,7 @@ pub unsafe extern "C" fn seatlock_client_preflight(
 ///
 /// Returns at once; everything else goes on meanwhile, one sign-in at a time. The operation ends as
 /// an activation does, or with SEATLOCK_ERROR_SIGN_IN_REFUSED (not allowed, closed, too late) or
-/// SEATLOCK_ERROR_ISSUER_UNUSABLE. [any thread]
+/// SEATLOCK_ERROR_IDENTITY_PROVIDER_UNAVAILABLE. [any thread]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_client_sign_in_browser(
     client: *mut seatlock_client,

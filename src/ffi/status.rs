@@ -43,7 +43,7 @@ pub struct seatlock_status {
 }
 
 // SAFETY: `repr(C)`, and begins with `struct_size: u32`.
-unsafe impl boundary::Sized32 for seatlock_status {
+unsafe impl boundary::VersionedStruct for seatlock_status {
     const FIRST_SIZE: u32 = 48;
 }
 

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 /// What the computer's clocks say at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
-    /// The wall clock; `None` when it can not be read or is before 1970. Never taken for zero.
+    /// The wall clock; `None` when it cannot be read or is before 1970. Never taken for zero.
     pub wall: Option<UnixTime>,
     /// Whole seconds since the computer was started, those in which it slept included.
     pub since_boot: u64,
-    /// Which start of which computer that was; 0 when it can not be told.
+    /// Which start of which computer that was; 0 when it cannot be told.
     pub boot: u64,
 }
 
@@ -30,7 +30,7 @@ pub struct ClockMemory {
     pub boot: u64,
 }
 
-/// A moment that was believed, tied to the clock that can not be set.
+/// A moment that was believed, tied to the clock that cannot be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Anchor {
     /// The moment.
@@ -52,7 +52,7 @@ impl Anchor {
 /// What is wrong with the wall clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anomaly {
-    /// It can not be read.
+    /// It cannot be read.
     Unreadable,
     /// It was set back further than the lease tolerates.
     SetBack,
@@ -125,7 +125,7 @@ pub fn effective(
 }
 
 impl ClockMemory {
-    /// The high-water mark now. It moves on with the clock that can not be set, also between two launches, as long as
+    /// The high-water mark now. It moves on with the clock that cannot be set, also between two launches, as long as
     /// the computer is not started again. So setting the wall clock back before every launch does not stop time, and
     /// no number of launches carries the mark beyond the true time. Another start may be that of another computer,
     /// which shares this one's folder and has been running for months: its seconds say nothing.

@@ -1,4 +1,4 @@
-use crate::license::state::{License, State};
+use crate::license::state::{LeaseState, State};
 use crate::license::status::{LockState, Standing};
 use seatlock_protocol::{
     UnixTime,
@@ -35,7 +35,7 @@ impl Contents {
     /// What the held lease says; `None` when none is held.
     #[must_use]
     pub fn of(state: &State) -> Option<Self> {
-        let License::Lease(lease) = &state.license else { return None };
+        let LeaseState::Lease(lease) = &state.license else { return None };
         let LeaseClaims { plan, lic, ent, data, .. } = &lease.claims;
         Some(Self {
             plan: plan.clone(),

@@ -1,6 +1,6 @@
-use crate::license::reply::{Asked, Signed, SignedObject};
-use crate::license::state::{License, SERVER_CLOCK_SLACK, State};
-use crate::license::trust::{Binding, Distrust, Held, Trust};
+use crate::license::reply::{SentRequest, Signed, SignedObject};
+use crate::license::state::{LeaseState, SERVER_CLOCK_SLACK, State};
+use crate::license::trust::{Binding, Distrust, Trust, Verified};
 use seatlock_protocol::{
     Act, Code, MachineId, RenewalHash, UnixTime,
     api::SeatCall,
@@ -11,11 +11,11 @@ use seatlock_protocol::{
 /// What a signed answer means, cases 2 to 7 of the classification in `docs/protocol.md`.
 pub(super) enum Judgement {
     /// A lease that is to be taken.
-    Lease(Box<Held<LeaseClaims>>),
+    Lease(Box<Verified<LeaseClaims>>),
     /// A verdict that changes nothing stored.
-    Keep(Box<Held<VerdictClaims>>),
+    Keep(Box<Verified<VerdictClaims>>),
     /// A verdict that takes the lease away.
-    Drop(Box<Held<VerdictClaims>>),
+    Drop(Box<Verified<VerdictClaims>>),
     /// A sound lease from before the newest signed answer. The server's clock was ahead and is corrected now, so this
     /// one is not taken, but says what time it is; otherwise nobody could connect until that time has come.
     Early(UnixTime),
@@ -28,7 +28,7 @@ pub(super) fn newest_key_set(
     state: &State,
     trust: &Trust,
     offered: Option<&str>,
-) -> Option<Held<KeySetClaims>> {
+) -> Option<Verified<KeySetClaims>> {
     let held = state.key_set.as_ref();
     let sound = offered
         .and_then(|text| trust.key_set(text).ok())
@@ -41,7 +41,7 @@ pub(super) fn judge(
     state: &State,
     trust: &Trust,
     machine: &MachineId,
-    asked: &Asked,
+    asked: &SentRequest,
     signed: &Signed,
 ) -> Judgement {
     let binding = Binding { machine: machine.clone(), token: Some(asked.token) };
@@ -104,11 +104,11 @@ fn takes_away(state: &State, call: SeatCall, verdict: &VerdictClaims) -> bool {
     let epoch = verdict.sub.zip(verdict.epoch);
     let covers_known = epoch.is_some_and(|(seat, epoch)| epoch >= state.license.known_epoch(seat));
     let concerns_held = match &state.license {
-        License::Lease(lease) => lease.claims.tkh == verdict.tkh && covers_known,
-        License::Dropped(_) | License::HandedBack(_) => covers_known,
+        LeaseState::Lease(lease) => lease.claims.tkh == verdict.tkh && covers_known,
+        LeaseState::Dropped(_) | LeaseState::HandedBack(_) => covers_known,
         // It is nobody's to drop, but for the user who gives its seat back: the token is not to take it again.
-        License::Unusable { .. } => call == SeatCall::Release && verdict.code == Code::Ok,
-        License::Missing | License::Awaited => true,
+        LeaseState::Unusable { .. } => call == SeatCall::Release && verdict.code == Code::Ok,
+        LeaseState::Missing | LeaseState::Awaited => true,
     };
     verdict.act == Act::Drop && verdict.code != Code::TokenUnknown && concerns_held
 }

@@ -2,11 +2,11 @@
 //! thread or random source is touched here.
 //!
 //! A [`State`](crate::license::State) is what the computer knows, [`step`](crate::license::step()) is the only thing
-//! that changes it, and [`Terms`](crate::license::Terms) are what the host is told of it at a given moment.
+//! that changes it, and [`StatusInputs`](crate::license::StatusInputs) are what the host is told of it at a given moment.
 
 /// Leases that come and go by files that a person carries.
 pub mod carried;
-/// Effective time: what time it is when the computer's clock can not be believed.
+/// Effective time: what time it is when the computer's clock cannot be believed.
 pub mod clock;
 /// What a lease says beside whether the plug-in is locked.
 pub mod contents;
@@ -40,9 +40,9 @@ pub use credential::{Credential, RefreshToken, Sealed, SignIn};
 pub use launches::Launches;
 pub use pacing::Pacing;
 pub use record::Record;
-pub use reply::{Asked, Reply, Signed, SignedObject, Submission, Trouble};
+pub use reply::{Reply, RequestError, SentRequest, Signed, SignedObject, Submission};
 pub use seats::{Seat, Seats};
-pub use state::{License, State};
-pub use status::{LockState, Standing, Terms};
+pub use state::{LeaseState, State};
+pub use status::{LockState, Standing, StatusInputs};
 pub use step::{Effect, Input, Outcome, Rules, step};
-pub use trust::{Binding, Distrust, Held, Trust};
+pub use trust::{Binding, Distrust, Trust, Verified};

@@ -4,7 +4,7 @@ use crate::license::credential::Sealed;
 use crate::license::launches::Launches;
 use crate::license::pacing::Pacing;
 use crate::license::seats::Seats;
-use crate::license::state::{License, State};
+use crate::license::state::{LeaseState, State};
 use crate::license::trust::{Binding, Trust};
 use seatlock_protocol::{TokenHash, UnixTime, is_renewal};
 use serde::{Deserialize, Serialize};
@@ -89,19 +89,19 @@ impl State {
         let keys = key_set.as_ref().map(|held| &held.claims);
         let license = match (product.lease, product.verdict) {
             (Some(jws), _) => match trust.bound(&jws, keys, binding) {
-                Ok(lease) => License::Lease(Box::new(lease)),
-                Err(distrust) => License::Unusable { jws, reason: distrust.stored() },
+                Ok(lease) => LeaseState::Lease(Box::new(lease)),
+                Err(distrust) => LeaseState::Unusable { jws, reason: distrust.stored() },
             },
             (None, Some(jws)) => match trust.bound(&jws, keys, binding) {
-                Ok(verdict) => License::Dropped(Box::new(verdict)),
-                Err(_) => License::none(binding),
+                Ok(verdict) => LeaseState::Dropped(Box::new(verdict)),
+                Err(_) => LeaseState::none(binding),
             },
             (None, None) => match product.handed_back {
                 Some(given) => {
                     let renewal = given.renewal.filter(|text| is_renewal(text));
-                    License::HandedBack(Box::new(HandedBack { renewal, ..given }))
+                    LeaseState::HandedBack(Box::new(HandedBack { renewal, ..given }))
                 }
-                None => License::none(binding),
+                None => LeaseState::none(binding),
             },
         };
         Self {
@@ -123,11 +123,11 @@ impl State {
     pub fn to_record(&self, product: &str) -> Record {
         let (mut lease, mut verdict, mut handed_back) = (None, None, None);
         match &self.license {
-            License::Missing | License::Awaited => {}
-            License::Lease(held) => lease = Some(held.jws.clone()),
-            License::Unusable { jws, .. } => lease = Some(jws.clone()),
-            License::Dropped(held) => verdict = Some(held.jws.clone()),
-            License::HandedBack(given) => handed_back = Some((**given).clone()),
+            LeaseState::Missing | LeaseState::Awaited => {}
+            LeaseState::Lease(held) => lease = Some(held.jws.clone()),
+            LeaseState::Unusable { jws, .. } => lease = Some(jws.clone()),
+            LeaseState::Dropped(held) => verdict = Some(held.jws.clone()),
+            LeaseState::HandedBack(given) => handed_back = Some((**given).clone()),
         }
         let mine = Product {
             lease,

@@ -3,7 +3,7 @@ use seatlock_protocol::{Code, Nonce, TokenHash, api::SeatCall};
 
 /// The request that a reply belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct SentRequest {
     /// Which call.
     pub call: SeatCall,
     /// Its nonce.
@@ -42,7 +42,7 @@ pub enum Reply {
     /// A body of the protocol with a signed object in it.
     Signed(Signed),
     /// No usable answer: why, and what is known of it for a person.
-    Failed(Trouble),
+    Failed(RequestError),
 }
 
 /// The signed parts of a body, whatever its HTTP status was.
@@ -69,7 +69,7 @@ pub enum SignedObject {
 
 /// A failure on the way to the server or back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
+pub struct RequestError {
     /// What to report.
     pub code: Code,
     /// HTTP status, if one was received.
@@ -80,7 +80,7 @@ pub struct Trouble {
     pub reason: Option<Message>,
 }
 
-impl Trouble {
+impl RequestError {
     /// A failure of which only the code is known.
     #[must_use]
     pub fn of(code: Code) -> Self {

@@ -3,7 +3,7 @@ use crate::license::clock::{Anchor, ClockMemory, DEFAULT_POLICY, Reading, Time, 
 use crate::license::launches::Launches;
 use crate::license::pacing::Pacing;
 use crate::license::seats::Seats;
-use crate::license::trust::{Binding, Held, end_of};
+use crate::license::trust::{Binding, Verified, end_of};
 use seatlock_protocol::{
     Code, TokenHash, UnixTime,
     claims::{KeySetClaims, LeaseClaims, VerdictClaims},
@@ -19,13 +19,13 @@ const SLOW_ANSWER: u64 = 60;
 
 /// The license of this computer, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum License {
+pub enum LeaseState {
     /// None is known here.
     Missing,
     /// A token is remembered, but nothing is stored that belongs to it: the file was lost, or never written.
     Awaited,
     /// A verified lease.
-    Lease(Box<Held<LeaseClaims>>),
+    Lease(Box<Verified<LeaseClaims>>),
     /// A stored lease that is not valid here. It is kept as it is: only a verified answer may replace it.
     Unusable {
         /// The stored text.
@@ -34,19 +34,19 @@ pub enum License {
         reason: Code,
     },
     /// A verified verdict took the lease away and stays in its place.
-    Dropped(Box<Held<VerdictClaims>>),
+    Dropped(Box<Verified<VerdictClaims>>),
     /// The lease was given up here, to be confirmed to the server by a file.
     HandedBack(Box<HandedBack>),
 }
 
-impl License {
+impl LeaseState {
     /// Nothing usable is stored.
     pub(super) fn none(binding: &Binding) -> Self {
         if binding.token.is_some() { Self::Awaited } else { Self::Missing }
     }
 
     /// Whether this one takes the place of `other`. Of one seat the higher epoch counts, then the later answer. Of two
-    /// seats, or when a verdict names no seat, epochs can not be compared. At the same second a tombstone wins.
+    /// seats, or when a verdict names no seat, epochs cannot be compared. At the same second a tombstone wins.
     fn is_newer_than(&self, other: &Self, present: UnixTime) -> bool {
         let seat = |license: &Self| match license {
             Self::Lease(lease) => Some((lease.claims.sub, lease.claims.epoch)),
@@ -93,11 +93,11 @@ pub struct State {
     /// This installation; a new one begins with a new random id.
     pub install_id: Uuid,
     /// The newest key set.
-    pub key_set: Option<Held<KeySetClaims>>,
+    pub key_set: Option<Verified<KeySetClaims>>,
     /// When it was learned. A revoked key's lease lives on for a while from then.
     pub key_set_at: UnixTime,
     /// The license.
-    pub license: License,
+    pub license: LeaseState,
     /// What the server has given this computer for each token.
     pub seats: Seats,
     /// What is remembered of time.
@@ -120,7 +120,7 @@ impl State {
             install_id,
             key_set: None,
             key_set_at: UnixTime::MIN,
-            license: License::none(binding),
+            license: LeaseState::none(binding),
             seats: Seats::default(),
             clock: ClockMemory::default(),
             pacing: Pacing::default(),
@@ -188,7 +188,7 @@ impl State {
     #[must_use]
     pub fn lease_end(&self) -> Option<UnixTime> {
         match &self.license {
-            License::Lease(lease) => Some(end_of(lease, self.keys(), self.key_set_at)),
+            LeaseState::Lease(lease) => Some(end_of(lease, self.keys(), self.key_set_at)),
             _ => None,
         }
     }
@@ -197,7 +197,7 @@ impl State {
     #[must_use]
     pub fn time(&self, reading: Reading) -> Time {
         let (policy, issued) = match &self.license {
-            License::Lease(lease) => (lease.claims.clk, lease.claims.iat),
+            LeaseState::Lease(lease) => (lease.claims.clk, lease.claims.iat),
             _ => (DEFAULT_POLICY, UnixTime::MIN),
         };
         // A lease says itself when it was issued, whatever has become of the rest of the file.

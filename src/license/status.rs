@@ -1,5 +1,5 @@
 use crate::license::clock::{Anchor, Reading};
-use crate::license::state::{License, State};
+use crate::license::state::{LeaseState, State};
 use crate::license::step::Rules;
 use crate::license::trust::end_of;
 use seatlock_protocol::{Code, UnixTime};
@@ -31,7 +31,7 @@ pub struct Standing {
 /// The state as far as the passing of time can change what the host is told. Small and without pointers, so that a
 /// status call copies it and allocates nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
+pub struct StatusInputs {
     license: Basis,
     anchor: Anchor,
     /// When locked, the moment from which a new try makes sense; else, when the next ping is due.
@@ -46,7 +46,7 @@ enum Basis {
     Licensed { confirmed_until: UnixTime, warn_from: UnixTime, ends_at: UnixTime },
 }
 
-impl Terms {
+impl StatusInputs {
     /// How many numbers hold the terms.
     pub const NUMBERS: usize = 8;
 
@@ -55,11 +55,11 @@ impl Terms {
     pub fn of(state: &State, rules: &Rules, reading: Reading) -> Self {
         let time = state.time(reading);
         let license = match &state.license {
-            License::Lease(lease) if came_too_late(rules.released, lease.claims.lic.updates_until) => {
+            LeaseState::Lease(lease) if came_too_late(rules.released, lease.claims.lic.updates_until) => {
                 Basis::Locked(Code::UpdateNotIncluded)
             }
-            License::Lease(_) if time.anomaly.is_some() => Basis::Locked(Code::ClockError),
-            License::Lease(lease) => {
+            LeaseState::Lease(_) if time.anomaly.is_some() => Basis::Locked(Code::ClockError),
+            LeaseState::Lease(lease) => {
                 let ends_at = end_of(lease, state.keys(), state.key_set_at);
                 let in_touch = state.pacing.failures == 0;
                 Basis::Licensed {
@@ -72,18 +72,18 @@ impl Terms {
                     ends_at,
                 }
             }
-            License::Missing | License::HandedBack(_) => Basis::Locked(Code::NoToken),
+            LeaseState::Missing | LeaseState::HandedBack(_) => Basis::Locked(Code::NoToken),
             // "Connect once."
-            License::Awaited => Basis::Locked(Code::LeaseExpired),
-            License::Unusable { reason, .. } => Basis::Locked(*reason),
-            License::Dropped(verdict) => Basis::Locked(match verdict.claims.code {
+            LeaseState::Awaited => Basis::Locked(Code::LeaseExpired),
+            LeaseState::Unusable { reason, .. } => Basis::Locked(*reason),
+            LeaseState::Dropped(verdict) => Basis::Locked(match verdict.claims.code {
                 // The user gave the seat back here: nothing is wrong, a token is simply missing.
                 Code::Ok => Code::NoToken,
                 code => code,
             }),
         };
         let next_try = match &state.license {
-            License::Dropped(verdict) => verdict.claims.avail,
+            LeaseState::Dropped(verdict) => verdict.claims.avail,
             _ => Some(state.pacing.not_before),
         };
         Self {
@@ -94,7 +94,7 @@ impl Terms {
         }
     }
 
-    /// The terms as plain numbers, to be handed between threads one by one. [`Terms::from_numbers`] reads them.
+    /// The terms as plain numbers, to be handed between threads one by one. [`StatusInputs::from_numbers`] reads them.
     #[must_use]
     pub fn to_numbers(&self) -> [u64; Self::NUMBERS] {
         let seconds = |time: UnixTime| u64::try_from(time.seconds()).unwrap_or(0);
@@ -111,7 +111,7 @@ impl Terms {
         [locked, confirmed_until, warn_from, ends_at, seconds(at), since_boot, next_try, confirmed_at]
     }
 
-    /// Reads what [`Terms::to_numbers`] wrote.
+    /// Reads what [`StatusInputs::to_numbers`] wrote.
     #[must_use]
     pub fn from_numbers(numbers: [u64; Self::NUMBERS]) -> Self {
         let [locked, confirmed_until, warn_from, ends_at, at, since_boot, next_try, confirmed_at] = numbers;

@@ -2,10 +2,10 @@ use crate::license::carried::{HandedBack, Requested};
 use crate::license::clock::{Anchor, ClockMemory, Reading};
 use crate::license::judge::{Judgement, judge, newest_key_set, renewal_of};
 use crate::license::pacing::{HOUR, MINUTE, Pacing, asked_wait};
-use crate::license::reply::{Asked, Reply, Signed, SignedObject, Submission, Trouble};
+use crate::license::reply::{Reply, RequestError, SentRequest, Signed, SignedObject, Submission};
 use crate::license::seats::Seat;
-use crate::license::state::{License, State};
-use crate::license::trust::{Held, Trust};
+use crate::license::state::{LeaseState, State};
+use crate::license::trust::{Trust, Verified};
 use crate::words::{Message, Phrase};
 use seatlock_protocol::{
     Code, MachineId, UnixTime,
@@ -48,7 +48,7 @@ pub enum Input<'a> {
     /// A request was answered, or failed. `random` is uniform over its range and spreads the next try.
     Answered {
         /// The request.
-        asked: &'a Asked,
+        asked: &'a SentRequest,
         /// What came of it.
         reply: &'a Reply,
         /// Spreads the next try.
@@ -103,15 +103,15 @@ impl Outcome {
 
     /// What a failure on the way looks like to a person.
     #[must_use]
-    pub fn of_trouble(trouble: &Trouble) -> Self {
-        let mut message = Message::from(trouble.code);
-        if let Some(reason) = trouble.reason.clone() {
+    pub fn of_error(error: &RequestError) -> Self {
+        let mut message = Message::from(error.code);
+        if let Some(reason) = error.reason.clone() {
             message = message.because("reason", reason);
         }
-        if let Some(status) = trouble.http_status {
+        if let Some(status) = error.http_status {
             message = message.with("status", status);
         }
-        Self { http_status: trouble.http_status, params: message.values, ..Self::of(trouble.code) }
+        Self { http_status: error.http_status, params: message.values, ..Self::of(error.code) }
     }
 }
 
@@ -146,13 +146,13 @@ pub fn step(before: &State, input: Input<'_>, reading: Reading, rules: &Rules) -
             let now = state.time(reading).now;
             learn_when(&mut state, before, now);
         }
-        Input::Answered { asked, reply: Reply::Failed(trouble), random } => {
+        Input::Answered { asked, reply: Reply::Failed(error), random } => {
             after_failed_ping(&mut state, asked, time.now, random);
             if asked.call == SeatCall::Ping {
                 state.launches = state.launches.without_server();
             }
             let longest = longest_wait(&state, time.now);
-            let wait = trouble.retry_after.map(|seconds| asked_wait(time.now, seconds, longest));
+            let wait = error.retry_after.map(|seconds| asked_wait(time.now, seconds, longest));
             if let Some(until) = wait {
                 state.pacing = state.pacing.after_back_off(until);
             }
@@ -160,7 +160,7 @@ pub fn step(before: &State, input: Input<'_>, reading: Reading, rules: &Rules) -
             // Only pings have a rhythm of their own.
             let next_ping = (asked.call == SeatCall::Ping).then_some(state.pacing.not_before);
             let available_at = wait.max(next_ping);
-            effects.push(Effect::Report(Outcome { available_at, ..Outcome::of_trouble(trouble) }));
+            effects.push(Effect::Report(Outcome { available_at, ..Outcome::of_error(error) }));
         }
     }
     let signed = state.anchor.is_some_and(|anchor| anchor.signed);
@@ -199,18 +199,18 @@ fn imported(
         None
     };
     let SignedObject::Lease(text) = &signed.object else { return report(Outcome::of(Code::BadSignature)) };
-    if matches!(&state.license, License::Lease(held) if held.jws == *text) {
+    if matches!(&state.license, LeaseState::Lease(held) if held.jws == *text) {
         return report(Outcome::of(Code::Ok));
     }
     let held = match &state.license {
-        License::Lease(held) => Some((held.claims.nonce, held.claims.tkh)),
+        LeaseState::Lease(held) => Some((held.claims.nonce, held.claims.tkh)),
         _ => None,
     };
     let requested = state.requested.as_ref().map(|requested| (requested.nonce, requested.token));
     let Some((nonce, token)) = requested.or(held) else {
         return report(unusable(Phrase::FILE_OTHER_REQUEST));
     };
-    let asked = Asked { call: SeatCall::Offline, nonce, token, submission: Submission::Nobody };
+    let asked = SentRequest { call: SeatCall::Offline, nonce, token, submission: Submission::Nobody };
     let mut after = state.clone();
     after.key_set = newest_key_set(&after, &rules.trust, signed.key_set.as_deref());
     match judge(&after, &rules.trust, &rules.machine, &asked, signed) {
@@ -230,7 +230,7 @@ fn imported(
             keep_renewal(&mut after, &lease.claims, Some(renewal));
             after.launches = after.launches.imported();
             after.requested = None;
-            after.license = License::Lease(lease);
+            after.license = LeaseState::Lease(lease);
             effects.push(Effect::Adopt(Submission::Person { remember }));
             effects.push(Effect::Report(Outcome::of(Code::Ok)));
             Some(after)
@@ -252,14 +252,14 @@ fn unusable(reason: Phrase) -> Outcome {
 /// Gives the lease up for good, before anybody is told: a confirmation is worth nothing while the lease still works.
 fn hand_back(state: &mut State, effects: &mut Vec<Effect>) {
     let code = match &state.license {
-        License::Lease(lease) => {
+        LeaseState::Lease(lease) => {
             let renewal = state.seats.take(lease.claims.tkh);
-            state.license = License::HandedBack(Box::new(HandedBack::of(&lease.claims, renewal)));
+            state.license = LeaseState::HandedBack(Box::new(HandedBack::of(&lease.claims, renewal)));
             (state.launches, state.pacing) = (state.launches.answered(), Pacing::default());
             effects.push(Effect::HandBack);
             Code::Ok
         }
-        License::HandedBack(_) => Code::Ok,
+        LeaseState::HandedBack(_) => Code::Ok,
         _ => Code::NoToken,
     };
     effects.push(Effect::Report(Outcome::of(code)));
@@ -268,7 +268,7 @@ fn hand_back(state: &mut State, effects: &mut Vec<Effect>) {
 fn answered(
     state: &mut State,
     effects: &mut Vec<Effect>,
-    asked: &Asked,
+    asked: &SentRequest,
     signed: &Signed,
     reading: Reading,
     random: u16,
@@ -278,7 +278,7 @@ fn answered(
     let judgement = match judge(state, &rules.trust, &rules.machine, asked, signed) {
         // The next request could not show whose it is.
         Judgement::Lease(lease) if next_renewal(state, signed, &lease.claims).is_none() => {
-            Judgement::Distrusted(Code::NotOurServer)
+            Judgement::Distrusted(Code::UnexpectedResponse)
         }
         judgement => judgement,
     };
@@ -290,7 +290,7 @@ fn answered(
             state.pacing =
                 Pacing { not_before: lease.claims.iat.plus(lease.claims.renew), ..Default::default() };
             state.launches = state.launches.answered();
-            state.license = License::Lease(lease);
+            state.license = LeaseState::Lease(lease);
             if asked.submission != Submission::Nobody {
                 effects.push(Effect::Adopt(asked.submission));
             }
@@ -305,7 +305,7 @@ fn answered(
             state.seats.spend(asked.token, verdict.claims.iat);
             state.launches = state.launches.answered();
             state.pacing = Pacing::default();
-            state.license = License::Dropped(verdict);
+            state.license = LeaseState::Dropped(verdict);
         }
         Judgement::Keep(verdict) => {
             know_the_time(state, verdict.claims.iat, reading);
@@ -331,7 +331,7 @@ fn know_the_time(state: &mut State, now: UnixTime, reading: Reading) {
     state.anchor = Some(Anchor { at: now, since_boot: reading.since_boot, signed: true });
 }
 
-fn tell(effects: &mut Vec<Effect>, verdict: &Held<VerdictClaims>, http_status: Option<u16>) {
+fn tell(effects: &mut Vec<Effect>, verdict: &Verified<VerdictClaims>, http_status: Option<u16>) {
     let VerdictClaims { code, avail, params, .. } = &verdict.claims;
     let outcome = Outcome { code: *code, http_status, available_at: *avail, params: params.clone() };
     effects.push(Effect::Report(outcome));
@@ -349,7 +349,7 @@ fn keep_renewal(state: &mut State, lease: &LeaseClaims, renewal: Option<String>)
 }
 
 /// Only a ping says something about the lease that is held: a preflight or a mistyped token does not.
-fn after_failed_ping(state: &mut State, asked: &Asked, now: UnixTime, random: u16) {
+fn after_failed_ping(state: &mut State, asked: &SentRequest, now: UnixTime, random: u16) {
     if asked.call == SeatCall::Ping {
         state.pacing = state.pacing.after_failure(now, random);
     }
@@ -358,7 +358,7 @@ fn after_failed_ping(state: &mut State, asked: &Asked, now: UnixTime, random: u1
 /// No wait may outlast the lease, or a network that is mended in time would still end it.
 fn longest_wait(state: &State, now: UnixTime) -> u64 {
     let renew = match &state.license {
-        License::Lease(lease) => lease.claims.renew,
+        LeaseState::Lease(lease) => lease.claims.renew,
         _ => HOUR,
     };
     match state.lease_end().map_or(0, |end| end.since(now)) {

@@ -30,7 +30,7 @@ pub struct Binding {
 
 /// A signed object that was verified, with the text it was read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held<T> {
+pub struct Verified<T> {
     /// The compact JWS, as it came.
     pub jws: String,
     /// What it says.
@@ -82,12 +82,12 @@ impl Trust {
     ///
     /// # Errors
     /// See [`Distrust`].
-    pub fn key_set(&self, text: &str) -> Result<Held<KeySetClaims>, Distrust> {
+    pub fn key_set(&self, text: &str) -> Result<Verified<KeySetClaims>, Distrust> {
         let verified = jws::verify::<KeySetClaims>(text, Typ::KeySet, |kid| find(&self.root_keys, kid))?;
         if !is_same_issuer(&verified.claims.iss, &self.issuer) {
             return Err(Distrust::Foreign);
         }
-        Ok(Held { jws: text.to_owned(), claims: verified.claims, kid: verified.kid })
+        Ok(Verified { jws: text.to_owned(), claims: verified.claims, kid: verified.kid })
     }
 
     /// Verifies a lease or a verdict that is stored: signature, server, product, machine, token, its key's period, and
@@ -100,7 +100,7 @@ impl Trust {
         text: &str,
         keys: Option<&KeySetClaims>,
         binding: &Binding,
-    ) -> Result<Held<T>, Distrust> {
+    ) -> Result<Verified<T>, Distrust> {
         let verified = jws::verify::<T>(text, T::TYP, |kid| self.lease_key(keys, kid))?;
         let said = verified.claims.bonds();
         let is_ours = is_same_issuer(said.issuer, &self.issuer);
@@ -118,7 +118,7 @@ impl Trust {
         if binding.token.is_some_and(|token| token != said.token) {
             return Err(Distrust::OtherToken);
         }
-        Ok(Held { jws: text.to_owned(), claims: verified.claims, kid: verified.kid })
+        Ok(Verified { jws: text.to_owned(), claims: verified.claims, kid: verified.kid })
     }
 
     /// Verifies a lease or a verdict that answers a request of now. It was signed after the key set, whatever it says
@@ -131,7 +131,7 @@ impl Trust {
         text: &str,
         keys: Option<&KeySetClaims>,
         binding: &Binding,
-    ) -> Result<Held<T>, Distrust> {
+    ) -> Result<Verified<T>, Distrust> {
         let held = self.bound::<T>(text, keys, binding)?;
         let signed_at = held.claims.bonds().issued_at.max(keys.map_or(UnixTime::MIN, |keys| keys.iat));
         match revoked_since(keys, &held.kid) {
@@ -205,7 +205,7 @@ bound!(VerdictClaims, Typ::Verdict, true);
 /// The moment from which a held lease no longer counts: its end, or earlier when its key was revoked, which was
 /// `learned` from the key set then.
 #[must_use]
-pub fn end_of(lease: &Held<LeaseClaims>, keys: Option<&KeySetClaims>, learned: UnixTime) -> UnixTime {
+pub fn end_of(lease: &Verified<LeaseClaims>, keys: Option<&KeySetClaims>, learned: UnixTime) -> UnixTime {
     let revoked = keys.and_then(|keys| {
         let since = revoked_since(Some(keys), &lease.kid)?;
         (lease.claims.iat >= since).then(|| keys.iat.max(learned).plus(REVOKED_KEY_GRACE))

@@ -7,7 +7,7 @@ use std::{io, ptr};
 const STACK: usize = 2 * 1024 * 1024;
 
 /// A thread of pthread_create(3) itself. One of `std::thread` catches whatever unwinds it, and the C library aborts the
-/// process when it can not unwind a thread that ends to its first frame.
+/// process when it cannot unwind a thread that ends to its first frame.
 #[derive(Debug)]
 pub struct Bare(libc::pthread_t);
 

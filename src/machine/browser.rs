@@ -1,4 +1,4 @@
-/// Asks the operating system to show a web page, and does not wait for it. False when it can not be asked.
+/// Asks the operating system to show a web page, and does not wait for it. False when it cannot be asked.
 ///
 /// What is started is no child of the host that somebody would have to wait for, keeps no thread here, has no console
 /// and none of the host's standard streams, and takes signals as any program does. An address of a web page is taken for a

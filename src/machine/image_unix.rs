@@ -78,7 +78,7 @@ fn loader_error() -> io::Error {
         let text = libc::dlerror();
         if text.is_null() { None } else { Some(CStr::from_ptr(text).to_string_lossy().into_owned()) }
     };
-    io::Error::other(text.unwrap_or_else(|| "the library can not be pinned".to_owned()))
+    io::Error::other(text.unwrap_or_else(|| "the library cannot be pinned".to_owned()))
 }
 
 #[cfg(test)]

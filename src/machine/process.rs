@@ -3,7 +3,7 @@
 pub struct Process {
     /// Its number.
     pub id: u32,
-    /// The numbering that it belongs to: containers on one computer count their processes apart. 0 when it can not be
+    /// The numbering that it belongs to: containers on one computer count their processes apart. 0 when it cannot be
     /// told.
     pub space: u64,
 }

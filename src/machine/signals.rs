@@ -1,6 +1,6 @@
 /// Does `create` while the calling thread takes no signals, for threads that are made in it: a thread begins with the mask
 /// of its maker, so a handler of the host never runs on one that the host does not know, not even in its first moment,
-/// and `SIGCHLD`, `SIGALRM` or `SIGINT` can not interrupt network calls there. What comes meanwhile is taken afterwards.
+/// and `SIGCHLD`, `SIGALRM` or `SIGINT` cannot interrupt network calls there. What comes meanwhile is taken afterwards.
 ///
 /// Signals that report a fault of the thread itself stay open, because a blocked one kills the process before the host's
 /// crash reporter sees it (pthread_sigmask(3)). Windows has no signals between threads.

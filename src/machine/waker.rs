@@ -16,7 +16,7 @@ pub type Function = Arc<dyn Fn() + Send + Sync>;
 /// thread-local storage, whose destructors run at every end. A thread that was ended is followed by another one when
 /// there is something to call for again.
 ///
-/// The thread is made when it is first needed; one that can not be had is asked for again at the next ring.
+/// The thread is made when it is first needed; one that cannot be had is asked for again at the next ring.
 pub struct Waker {
     line: Arc<Line>,
 }
@@ -74,7 +74,7 @@ impl Waker {
 
     /// Lets no call begin from now on, and waits until a running one has returned or its thread has ended, up to
     /// `deadline`; not at all when it is asked by that call itself. False when one is still running.
-    pub fn silence(&self, deadline: Instant) -> bool {
+    pub fn disable_wake(&self, deadline: Instant) -> bool {
         let mut state = self.line.state();
         state.silenced = true;
         self.line.changed.notify_all();
@@ -102,7 +102,7 @@ impl Waker {
 
 impl Drop for Waker {
     fn drop(&mut self) {
-        let _ = self.silence(Instant::now());
+        let _ = self.disable_wake(Instant::now());
     }
 }
 
@@ -219,7 +219,7 @@ mod tests {
             waker.ring();
             until(|| count.load(Ordering::SeqCst) >= number);
         }
-        assert!(waker.silence(Instant::now() + Duration::from_secs(60)));
+        assert!(waker.disable_wake(Instant::now() + Duration::from_secs(60)));
         waker.ring();
         assert!(!waker.line.state().alive && waker.line.state().thread.is_none());
         assert_eq!(count.load(Ordering::SeqCst), 20);
@@ -234,7 +234,7 @@ mod tests {
             waker.ring();
             until(|| count.load(Ordering::SeqCst) >= number);
         }
-        assert!(waker.silence(Instant::now() + Duration::from_secs(60)));
+        assert!(waker.disable_wake(Instant::now() + Duration::from_secs(60)));
         assert!(!waker.line.state().alive);
         until(|| Arc::strong_count(&waker.line) == 1);
     }
@@ -251,7 +251,7 @@ mod tests {
         waker.ring();
         until(|| INSIDE.load(Ordering::SeqCst));
         let begin = Instant::now();
-        assert!(!waker.silence(begin + Duration::from_millis(50)));
+        assert!(!waker.disable_wake(begin + Duration::from_millis(50)));
         assert!(begin.elapsed() >= Duration::from_millis(50) && INSIDE.load(Ordering::SeqCst));
         GO.store(true, Ordering::SeqCst);
         until(|| Arc::strong_count(&waker.line) == 1);
@@ -263,7 +263,7 @@ mod tests {
         });
         waker.ring();
         until(|| INSIDE.load(Ordering::SeqCst));
-        assert!(waker.silence(Instant::now() + Duration::from_secs(60)));
+        assert!(waker.disable_wake(Instant::now() + Duration::from_secs(60)));
         assert!(!INSIDE.load(Ordering::SeqCst));
     }
 
@@ -274,7 +274,10 @@ mod tests {
         let (waker, _) = counting(|| {
             let waker = WAKER.lock().unwrap().take();
             if let Some(waker) = waker {
-                assert!(!waker.silence(Instant::now() + Duration::from_secs(3600)), "it is running itself");
+                assert!(
+                    !waker.disable_wake(Instant::now() + Duration::from_secs(3600)),
+                    "it is running itself"
+                );
                 drop(waker);
                 DONE.store(true, Ordering::SeqCst);
             }

@@ -1,6 +1,6 @@
 use super::lenient::fitting;
 use super::tls::{Untrusted, in_words};
-use crate::license::{Reply, Signed, SignedObject, Trouble};
+use crate::license::{Reply, RequestError, Signed, SignedObject};
 use crate::scarcity::{scarce, shortage};
 use crate::words::{Message, Phrase};
 use rustls::CertificateError;
@@ -26,19 +26,19 @@ pub fn answer(status: u16, content_type: Option<&str>, retry_after: Option<u64>,
     let (code, reason) = match status {
         429 => return failed(Code::RateLimited, status, retry_after.or(Some(USUAL_WAIT))),
         503 if retry_after.is_some() => return failed(Code::Maintenance, status, retry_after),
-        511 => (Code::NotOurServer, Phrase::NET_SIGN_IN),
+        511 => (Code::UnexpectedResponse, Phrase::NET_SIGN_IN),
         404 | 405 if is_problem => (Code::Unreachable, Phrase::NET_NOTHING_THERE),
         500..=599 if is_problem => return failed(Code::ServerError, status, None),
         _ if is_problem => (Code::ServerError, Phrase::NET_UNSIGNED),
         // Of a gateway, and of those that networks in front of servers have made up.
         502..=504 | 520..=527 => (Code::ServerError, Phrase::NET_GATEWAY),
         301 | 308 => (Code::Unreachable, Phrase::NET_MOVED),
-        300..=399 => (Code::NotOurServer, Phrase::NET_SENT_ON),
-        _ if body.is_empty() => (Code::NotOurServer, Phrase::NET_EMPTY),
-        _ if is_page(content_type) => (Code::NotOurServer, Phrase::NET_PAGE),
-        _ => (Code::NotOurServer, Phrase::NET_FOREIGN),
+        300..=399 => (Code::UnexpectedResponse, Phrase::NET_SENT_ON),
+        _ if body.is_empty() => (Code::UnexpectedResponse, Phrase::NET_EMPTY),
+        _ if is_page(content_type) => (Code::UnexpectedResponse, Phrase::NET_PAGE),
+        _ => (Code::UnexpectedResponse, Phrase::NET_FOREIGN),
     };
-    Reply::Failed(Trouble { http_status: Some(status), ..Trouble::because(code, reason) })
+    Reply::Failed(RequestError { http_status: Some(status), ..RequestError::because(code, reason) })
 }
 
 /// Seconds to wait when too much was asked, and nobody said how long.
@@ -92,7 +92,7 @@ fn is_page(content_type: Option<&str>) -> bool {
 }
 
 fn failed(code: Code, status: u16, retry_after: Option<u64>) -> Reply {
-    Reply::Failed(Trouble { http_status: Some(status), retry_after, ..Trouble::of(code) })
+    Reply::Failed(RequestError { http_status: Some(status), retry_after, ..RequestError::of(code) })
 }
 
 /// Seconds of a `Retry-After` header, which is a number or a date in one of three forms (RFC 9110, sections 10.2.3 and
@@ -108,12 +108,12 @@ pub fn retry_after(text: &str, now: UnixTime) -> Option<u64> {
 }
 
 /// Nobody answered within the limit.
-pub(super) fn too_late() -> Trouble {
+pub(super) fn too_late() -> RequestError {
     unreachable(Phrase::NET_LATE)
 }
 
 /// Sorts a failure below HTTP. The outermost cause that is recognised counts: it says most about where things failed.
-pub(super) fn transport(error: &reqwest::Error) -> Trouble {
+pub(super) fn transport(error: &reqwest::Error) -> RequestError {
     if error.is_timeout() {
         return too_late();
     }
@@ -125,7 +125,7 @@ pub(super) fn transport(error: &reqwest::Error) -> Trouble {
     causes.find_map(recognised).unwrap_or_else(|| unreachable(Phrase::NET_UNREADABLE))
 }
 
-fn recognised(cause: &(dyn Error + 'static)) -> Option<Trouble> {
+fn recognised(cause: &(dyn Error + 'static)) -> Option<RequestError> {
     let cause = unwrapped(cause);
     if let Some(fault) = cause.downcast_ref::<rustls::Error>() {
         return Some(tls(fault));
@@ -133,10 +133,13 @@ fn recognised(cause: &(dyn Error + 'static)) -> Option<Trouble> {
     // The HTTP library keeps these errors' types to itself; only their words can be recognised.
     match cause.to_string().as_str() {
         "tunnel error: proxy authorization required" => {
-            return Some(Trouble { http_status: Some(407), ..Trouble::of(Code::ProxyAuthRequired) });
+            return Some(RequestError {
+                http_status: Some(407),
+                ..RequestError::of(Code::ProxyAuthRequired)
+            });
         }
         "tunnel error: unsuccessful" => {
-            return Some(Trouble::because(Code::NotOurServer, Phrase::NET_TUNNEL_REFUSED));
+            return Some(RequestError::because(Code::UnexpectedResponse, Phrase::NET_TUNNEL_REFUSED));
         }
         "tunnel error: failed to create underlying connection" => {
             return Some(unreachable(Phrase::NET_PROXY_UNREACHABLE));
@@ -162,7 +165,7 @@ fn recognised(cause: &(dyn Error + 'static)) -> Option<Trouble> {
     Some(unreachable(reason))
 }
 
-fn tls(error: &rustls::Error) -> Trouble {
+fn tls(error: &rustls::Error) -> RequestError {
     match error {
         rustls::Error::InvalidCertificate(fault) => {
             let named = match fault {
@@ -170,15 +173,17 @@ fn tls(error: &rustls::Error) -> Trouble {
                 _ => None,
             };
             let reason = named.map_or_else(|| in_words(fault).into(), |named| named.0.clone());
-            Trouble::because(Code::TlsUntrusted, reason)
+            RequestError::because(Code::TlsUntrusted, reason)
         }
-        rustls::Error::InvalidMessage(_) => Trouble::because(Code::NotOurServer, Phrase::NET_NO_TLS),
+        rustls::Error::InvalidMessage(_) => {
+            RequestError::because(Code::UnexpectedResponse, Phrase::NET_NO_TLS)
+        }
         _ => unreachable(Phrase::NET_INSECURE),
     }
 }
 
-pub(super) fn unreachable(reason: impl Into<Message>) -> Trouble {
-    Trouble::because(Code::Unreachable, reason)
+pub(super) fn unreachable(reason: impl Into<Message>) -> RequestError {
+    RequestError::because(Code::Unreachable, reason)
 }
 
 /// What an I/O error carries, which may be another I/O error. Its `source` would step over the first of them.
@@ -221,7 +226,7 @@ mod tests {
             (200, JSON, None, r#"{"verdict":"x","keyset":{}}"#, "signed", ""),
             (403, PROBLEM, None, r#"{"type":1,"verdict":"x","params":7}"#, "signed", ""),
             (500, "Application/Problem+JSON", None, UNSIGNED, "server_error", ""),
-            (200, "TEXT/HTML", None, "<html>", "not_our_server", page),
+            (200, "TEXT/HTML", None, "<html>", "unexpected_response", page),
             (403, PROBLEM, None, SIGNED, "signed", ""),
             (200, PROBLEM, None, SIGNED, "signed", ""),
             (503, PROBLEM, Some(9), SIGNED, "signed", ""),
@@ -244,31 +249,31 @@ mod tests {
             (429, html, None, "<html>", "rate_limited", ""),
             (301, html, None, "<html>", "unreachable", "Its address has moved"),
             (308, html, None, "", "unreachable", "Its address has moved"),
-            (302, html, None, "", "not_our_server", "It sends on to another page"),
-            (303, html, None, "<html>", "not_our_server", "It sends on to another page"),
-            (307, html, None, "<html>", "not_our_server", "It sends on to another page"),
-            (200, html, None, LEASE, "not_our_server", page),
-            (200, html, None, "<html>", "not_our_server", page),
-            (403, html, None, "<html>", "not_our_server", page),
-            (404, html, None, "<html>", "not_our_server", page),
-            (500, html, None, "<html>", "not_our_server", page),
-            (500, PROBLEM, None, "<html>", "not_our_server", none),
-            (200, JSON, None, "", "not_our_server", "The answer was empty"),
-            (204, "", None, "", "not_our_server", "The answer was empty"),
-            (200, JSON, None, "{\"lease\":", "not_our_server", none),
-            (200, JSON, None, "{\"lease\":1}", "not_our_server", none),
+            (302, html, None, "", "unexpected_response", "It sends on to another page"),
+            (303, html, None, "<html>", "unexpected_response", "It sends on to another page"),
+            (307, html, None, "<html>", "unexpected_response", "It sends on to another page"),
+            (200, html, None, LEASE, "unexpected_response", page),
+            (200, html, None, "<html>", "unexpected_response", page),
+            (403, html, None, "<html>", "unexpected_response", page),
+            (404, html, None, "<html>", "unexpected_response", page),
+            (500, html, None, "<html>", "unexpected_response", page),
+            (500, PROBLEM, None, "<html>", "unexpected_response", none),
+            (200, JSON, None, "", "unexpected_response", "The answer was empty"),
+            (204, "", None, "", "unexpected_response", "The answer was empty"),
+            (200, JSON, None, "{\"lease\":", "unexpected_response", none),
+            (200, JSON, None, "{\"lease\":1}", "unexpected_response", none),
             (407, html, None, "<html>", "proxy_auth_required", ""),
-            (511, html, None, "<html>", "not_our_server", "The network wants you to sign in"),
-            (511, JSON, None, LEASE, "not_our_server", "The network wants you to sign in"),
-            (511, PROBLEM, None, SIGNED, "not_our_server", "The network wants you to sign in"),
+            (511, html, None, "<html>", "unexpected_response", "The network wants you to sign in"),
+            (511, JSON, None, LEASE, "unexpected_response", "The network wants you to sign in"),
+            (511, PROBLEM, None, SIGNED, "unexpected_response", "The network wants you to sign in"),
         ];
         for (status, content_type, retry_after, body, expected, reason) in cases {
             let (found, said) = match answer(*status, Some(content_type), *retry_after, body.as_bytes()) {
                 Reply::Signed(_) => ("signed", None),
-                Reply::Failed(trouble) => {
-                    let values = Outcome::of_trouble(&trouble).params;
-                    let said = trouble.reason.map(|reason| Message { values, ..reason }.to_string());
-                    (trouble.code.name(), said)
+                Reply::Failed(error) => {
+                    let values = Outcome::of_error(&error).params;
+                    let said = error.reason.map(|reason| Message { values, ..reason }.to_string());
+                    (error.code.name(), said)
                 }
             };
             assert_eq!(found, *expected, "{status} {content_type} {body}");

@@ -14,7 +14,7 @@ mod tls;
 /// Through which proxy.
 mod way;
 
-use crate::license::{Reply, Trouble};
+use crate::license::{Reply, RequestError};
 use crate::words::Phrase;
 use once_cell::unsync::OnceCell;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
@@ -99,10 +99,10 @@ impl Http {
             replied = self.try_call(call, bearer, request, now) => replied,
             () = sleep(CALL_TIMEOUT) => Err(classify::too_late()),
         };
-        replied.unwrap_or_else(|trouble| {
+        replied.unwrap_or_else(|error| {
             // Proxy and certificates are looked up again: the computer may have moved to another network.
             self.client.take();
-            Reply::Failed(trouble)
+            Reply::Failed(error)
         })
     }
 
@@ -112,12 +112,12 @@ impl Http {
         bearer: &str,
         request: &SeatRequest,
         now: UnixTime,
-    ) -> Result<Reply, Trouble> {
+    ) -> Result<Reply, RequestError> {
         let client = self.client.get_or_try_init(|| builder(&self.route)?.build().map_err(unusable))?;
         let url = format!("{}{}", spelled(&self.route.server), call.path());
-        let body = serde_json::to_vec(request).map_err(|_| Trouble::of(Code::Internal))?;
+        let body = serde_json::to_vec(request).map_err(|_| RequestError::of(Code::Internal))?;
         let mut bearer = HeaderValue::try_from(format!("Bearer {bearer}"))
-            .map_err(|_| Trouble::of(Code::TokenMalformed))?;
+            .map_err(|_| RequestError::of(Code::TokenMalformed))?;
         bearer.set_sensitive(true);
 
         let sent = client.post(url).header(AUTHORIZATION, bearer).body(body).send().await;
@@ -140,7 +140,7 @@ impl Http {
     }
 }
 
-fn builder(route: &Route) -> Result<ClientBuilder, Trouble> {
+fn builder(route: &Route) -> Result<ClientBuilder, RequestError> {
     let secure = route.server.scheme() == "https";
     let stays_here = is_loopback(&route.server);
     let explicit = matches!(route.proxy, ProxyChoice::Explicit(_));
@@ -177,16 +177,16 @@ fn builder(route: &Route) -> Result<ClientBuilder, Trouble> {
     })
 }
 
-fn unusable(_: reqwest::Error) -> Trouble {
-    out_of_means().unwrap_or(Trouble::of(Code::Internal))
+fn unusable(_: reqwest::Error) -> RequestError {
+    out_of_means().unwrap_or(RequestError::of(Code::Internal))
 }
 
 /// What the computer has too little of at this moment, for errors that do not say so.
-fn out_of_means() -> Option<Trouble> {
+fn out_of_means() -> Option<RequestError> {
     crate::scarcity::shortage().map(classify::unreachable)
 }
 
 /// Nothing else can be wrong with a configuration whose extra authorities were looked at.
-fn no_authorities() -> Trouble {
-    Trouble::because(Code::TlsUntrusted, Phrase::NET_NO_AUTHORITIES)
+fn no_authorities() -> RequestError {
+    RequestError::because(Code::TlsUntrusted, Phrase::NET_NO_AUTHORITIES)
 }

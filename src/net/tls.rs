@@ -22,17 +22,17 @@ pub fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, String> {
     // The parser's words hold what it found, which may be a private key.
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let found = found.map_err(|_| {
-        "this PEM text can not be read: its lines -----BEGIN CERTIFICATE----- and -----END CERTIFICATE----- must stand by \
+        "this PEM text cannot be read: its lines -----BEGIN CERTIFICATE----- and -----END CERTIFICATE----- must stand by \
          themselves, with nothing but base64 between them"
     })?;
     if found.is_empty() {
         return Err("there is no certificate in this PEM text".to_owned());
     }
-    // One that can not be an authority would make every connection fail, and be taken for the server's.
+    // One that cannot be an authority would make every connection fail, and be taken for the server's.
     match found.iter().position(|one| RootCertStore::empty().add(one.clone()).is_err()) {
         None => Ok(found),
         Some(at) => Err(format!(
-            "certificate {} of this PEM text is damaged and can not be an authority; take it out",
+            "certificate {} of this PEM text is damaged and cannot be an authority; take it out",
             at + 1
         )),
     }

@@ -18,7 +18,7 @@ pub enum StoreError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// A file is there but can not be read; it was left as it is.
+    /// A file is there but cannot be read; it was left as it is.
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -37,7 +37,7 @@ pub enum StoreError {
         /// Its format number.
         format: u64,
     },
-    /// The stored token can not be opened: damaged, or sealed by another user or computer. It was left as it is.
+    /// The stored token cannot be opened: damaged, or sealed by another user or computer. It was left as it is.
     TokenUnusable {
         /// The state file.
         path: PathBuf,

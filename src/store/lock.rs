@@ -19,7 +19,7 @@ impl Lock {
     /// the replacement of files is atomic anyway, so the worst case is one lost update.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] after `patience`; [`StoreError::Unwritable`] when the side file can not be opened.
+    /// [`StoreError::Busy`] after `patience`; [`StoreError::Unwritable`] when the side file cannot be opened.
     pub fn acquire(path: &Path, patience: Duration) -> Result<Self, StoreError> {
         let unwritable = |error| StoreError::unwritable(path, error);
         let file = file::open_options()

@@ -2,10 +2,8 @@
 //!
 //! One folder per family of products and machine, because home directories roam and are shared over NFS. Every change is made
 //! under a lock, as a new file that replaces the old one in one step; the generation before it is kept, and a file
-//! that can not be understood is set aside, never deleted. What is in the state is the caller's business.
+//! that cannot be understood is set aside, never deleted. What is in the state is the caller's business.
 
-/// The mark of a process that is asking the server.
-mod asking;
 /// Files that a person carries, wherever they lie.
 mod carried;
 /// Why the folder could not be used, in words for the person in front of it.
@@ -16,6 +14,8 @@ mod file;
 mod lock;
 /// Where the folder of a family and a machine lies.
 mod place;
+/// The mark of a process that is asking the server.
+mod request_lock;
 /// The state file and its generations.
 mod state;
 /// The token, as it is kept in the state.
@@ -25,9 +25,9 @@ mod token;
 #[cfg(test)]
 mod tests;
 
-pub use asking::{Asker, Asking, Turn, Uptime};
 pub use carried::{read_carried, write_carried};
 pub use error::StoreError;
+pub use request_lock::{Holder, LockAttempt, RequestLock, Uptime};
 pub use state::{Change, Loaded};
 
 use file::{Content, Kind};

@@ -129,7 +129,7 @@ impl Folder {
     ///
     /// # Errors
     /// As [`load`](Self::load); [`StoreError::Busy`] after two seconds; [`StoreError::Unwritable`] when the folder,
-    /// the lock or the new state can not be written. The state on disk is then the one from before, though
+    /// the lock or the new state cannot be written. The state on disk is then the one from before, though
     /// `change` may have run.
     pub fn update<T: Serialize + DeserializeOwned, R>(
         &self,

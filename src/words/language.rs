@@ -286,7 +286,7 @@ mod tests {
             (unreachable("net_moved"), "The license server is not reachable."),
             (unreachable("store_no_write").with("path", "/x"), "cannot be written"),
             (
-                Message::from(Code::IssuerUnusable).because("reason", untrusted),
+                Message::from(Code::IdentityProviderUnavailable).because("reason", untrusted),
                 "Its certificate is not trusted (expired; the certificate is by \"Proxy {x}\").",
             ),
             (Code::LicenseExpired.into(), "license expired"),

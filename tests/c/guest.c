@@ -107,7 +107,7 @@ int main(int count, char **arguments) {
     use(&one);
     use(&two);
 
-    /* Two products can not be matched with one another, and closing one leaves the other alone. */
+    /* Two products cannot be matched with one another, and closing one leaves the other alone. */
     char id_one[64], id_two[64];
     machine_id(&one, id_one, sizeof id_one);
     machine_id(&two, id_two, sizeof id_two);

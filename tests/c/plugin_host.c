@@ -53,7 +53,7 @@ int main(int count, char **arguments)
             return 1;
         }
         if ((*(int (**)(const char *))find(image, "plugin_life"))(arguments[1]) != 0) {
-            fprintf(stderr, "%s can not use its library\n", arguments[number]);
+            fprintf(stderr, "%s cannot use its library\n", arguments[number]);
             return 1;
         }
     }

@@ -231,7 +231,7 @@ static void network(const char *host, kind what, int number, const char *words)
     seatlock_client_close(client, 20000);
 }
 
-/* What can not be written is written later. */
+/* What cannot be written is written later. */
 static void save(kind what, int number, int after)
 {
     static int count;
@@ -252,7 +252,7 @@ static void save(kind what, int number, int after)
     seatlock_client_close(client, 20000);
 }
 
-/* While it can not be said what lies on disk, nothing is given up, here or at the server. */
+/* While it cannot be said what lies on disk, nothing is given up, here or at the server. */
 static void release(kind what, int number, int after)
 {
     seatlock_client *client = open_at("127.0.0.1", arguments[4]);
@@ -288,7 +288,7 @@ static void sign_in(bool device, kind what, int number, int after, const char *w
     event = end_of(client, begin_sign_in(client, device));
     bool stays = licensed(client);
     allow();
-    bool said = event.code == SEATLOCK_ERROR_ISSUER_UNUSABLE && strstr(event.message, words) != NULL;
+    bool said = event.code == SEATLOCK_ERROR_IDENTITY_PROVIDER_UNAVAILABLE && strstr(event.message, words) != NULL;
     check(said && stays, name, what, number, after, event.code, event.message);
     uint64_t operation = begin_sign_in(client, device);
     REQUIRE(seatlock_client_next_event(client, 60000, &event) == SEATLOCK_OK);

@@ -2,7 +2,7 @@
 //! request, and can have another call answered with the right nonce.
 
 use crate::license_support::*;
-use seatlock::license::{Effect, License, Signed, SignedObject};
+use seatlock::license::{Effect, LeaseState, Signed, SignedObject};
 use seatlock::protocol::{Act, Code, Typ, api::SeatCall};
 
 const CALLS: [SeatCall; 5] =
@@ -91,13 +91,13 @@ fn an_answer_counts_for_its_call_only() {
                     assert_eq!(computer.state.seats, seats, "{what}, to {call:?}");
                 }
                 Taken => {
-                    let License::Lease(lease) = &computer.state.license else {
+                    let LeaseState::Lease(lease) = &computer.state.license else {
                         panic!("{what}, to {call:?}")
                     };
                     assert_eq!(lease.claims.epoch, 8, "{what}, to {call:?}");
                 }
                 Lost | GivenBack => {
-                    assert!(matches!(computer.state.license, License::Dropped(_)), "{what}, to {call:?}");
+                    assert!(matches!(computer.state.license, LeaseState::Dropped(_)), "{what}, to {call:?}");
                 }
             }
         }
@@ -142,7 +142,7 @@ fn an_unusable_lease_goes_with_its_seat() {
     let given = verdict(Code::Ok, Act::Drop, |_| {});
     computer.answered(SeatCall::Release, &reply(verdict_by(PINNED, &given)));
     assert!(computer.effects.contains(&Effect::ForgetToken));
-    assert!(matches!(computer.state.license, License::Dropped(_)));
+    assert!(matches!(computer.state.license, LeaseState::Dropped(_)));
 }
 
 #[test]

@@ -63,21 +63,21 @@ fn table_of_causes() {
             "a login page",
             "http",
             http(302, "Location: https://login.test/\r\n", ""),
-            Code::NotOurServer,
+            Code::UnexpectedResponse,
             "sends on",
         ),
-        ("a page in its place", "http", http(200, html, "<html>"), Code::NotOurServer, page),
+        ("a page in its place", "http", http(200, html, "<html>"), Code::UnexpectedResponse, page),
         (
             "a network that wants a sign-in",
             "http",
             http(511, html, "<html>"),
-            Code::NotOurServer,
+            Code::UnexpectedResponse,
             "wants you to sign in",
         ),
-        ("an empty answer", "http", http(200, "", ""), Code::NotOurServer, "The answer was empty"),
+        ("an empty answer", "http", http(200, "", ""), Code::UnexpectedResponse, "The answer was empty"),
         ("no answer", "http", String::new(), Code::Unreachable, "closed without an answer"),
         ("no HTTP", "http", "SSH-2.0-OpenSSH_9.2\r\n".to_owned(), Code::Unreachable, "could not be read"),
-        ("no TLS", "https", http(400, html, "<html>"), Code::NotOurServer, "It does not speak TLS"),
+        ("no TLS", "https", http(400, html, "<html>"), Code::UnexpectedResponse, "It does not speak TLS"),
     ];
     for (what, scheme, answer, code, words) in rows {
         let folder = tempfile::tempdir().unwrap();

@@ -4,7 +4,7 @@
 
 use crate::license_support::*;
 use proptest::prelude::*;
-use seatlock::license::{Effect, Input, License, LockState, Reading, Reply, State, Terms};
+use seatlock::license::{Effect, Input, LeaseState, LockState, Reading, Reply, State, StatusInputs};
 use seatlock::protocol::{Code, api::SeatCall, claims::ClockAction};
 use uuid::Uuid;
 
@@ -78,7 +78,7 @@ fn happenings(answers: Vec<Answer>) -> impl Strategy<Value = Event> {
         2 => prop::sample::select(answers).prop_map(Event::Ping),
     ]
     .boxed();
-    // A process that can not save for longer than one look at the clocks has a disk that can not be written.
+    // A process that cannot save for longer than one look at the clocks has a disk that cannot be written.
     let crash = prop_oneof![1 => (0..=MINUTE).prop_map(Event::Run), 3 => common.clone()];
     prop_oneof![
         8 => common,
@@ -195,7 +195,7 @@ impl World {
         self.next_look = MINUTE;
         // A client without a license writes nothing when it is launched.
         self.computer.apply(Input::Launched);
-        if matches!(self.computer.state.license, License::Lease(_)) {
+        if matches!(self.computer.state.license, LeaseState::Lease(_)) {
             self.after_step();
         }
     }
@@ -229,7 +229,7 @@ impl World {
     /// Time passes while the process runs. What it shows meanwhile follows from what it knew before.
     fn pass(&mut self, seconds: i64) {
         let reading = self.computer.reading();
-        let terms = Terms::of(&self.computer.state, &self.computer.rules, reading);
+        let terms = StatusInputs::of(&self.computer.state, &self.computer.rules, reading);
         let now = terms.now(reading.since_boot);
         let left = terms.at(now).valid_until.map_or(0, |end| i64::try_from(end.since(now)).unwrap());
         self.accepted += seconds.min(left);
@@ -335,7 +335,7 @@ proptest! {
         }
     }
 
-    /// What a library can not prevent, and no more than that: a launch from a file that was put back, edited or could
+    /// What a library cannot prevent, and no more than that: a launch from a file that was put back, edited or could
     /// not be written is worth a lease again, unless the file was written since the computer was started.
     #[test]
     fn files_from_the_past_are_worth_a_lease_each(

@@ -1,7 +1,7 @@
 //! The rules of leases that a person carries: asked for by a file, taken from a file, given back by a file.
 
 use crate::license_support::*;
-use seatlock::license::{Effect, Input, License, LockState, Requested, Signed, SignedObject, Submission};
+use seatlock::license::{Effect, Input, LeaseState, LockState, Requested, Signed, SignedObject, Submission};
 use seatlock::protocol::{Code, Nonce, Typ, claims::LeaseClaims};
 
 const REQUESTED: Requested = Requested { nonce: Nonce::new([1; 16]), token: TOKEN, sealed: None };
@@ -132,7 +132,9 @@ fn giving_back_is_final_and_can_be_confirmed_again() {
         assert!(!computer.effects.contains(&Effect::Save), "which saves by itself");
         assert_eq!(computer.lock(), (LockState::Locked, Code::NoToken));
     }
-    let License::HandedBack(given) = &computer.state.license else { panic!("{:?}", computer.state.license) };
+    let LeaseState::HandedBack(given) = &computer.state.license else {
+        panic!("{:?}", computer.state.license)
+    };
     assert_eq!((given.seat, given.epoch, given.renewal.as_deref()), (SEAT, 7, Some(RENEWAL)));
     assert_eq!(stored_lease(&computer.state), None);
     let again = reloaded(&computer.state, &computer.rules, &nobody());
@@ -148,7 +150,7 @@ fn giving_back_is_final_and_can_be_confirmed_again() {
             (claims.iat, claims.jti) = (at(iat), uuid::Uuid::from_u128(jti));
         }));
         let merged = other.state.clone().merged_with(computer.state.clone(), other.reading());
-        assert_eq!(matches!(merged.license, License::Lease(_)), back, "{what}");
+        assert_eq!(matches!(merged.license, LeaseState::Lease(_)), back, "{what}");
     }
     let mut nobody = Computer::new();
     nobody.apply(Input::HandedBack);

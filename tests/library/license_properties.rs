@@ -3,8 +3,8 @@
 use crate::license_support::*;
 use proptest::prelude::*;
 use seatlock::license::{
-    Effect, Input, License, LockState, Reading, Record, Reply, Signed, SignedObject, State, Terms, Trouble,
-    step,
+    Effect, Input, LeaseState, LockState, Reading, Record, Reply, RequestError, Signed, SignedObject, State,
+    StatusInputs, step,
 };
 use seatlock::protocol::{
     Act, Code, UnixTime,
@@ -227,8 +227,8 @@ fn forged(forgery: Forgery, lease: LeaseClaims) -> (u8, LeaseClaims) {
 
 fn known_epoch(state: &State) -> Option<u64> {
     match &state.license {
-        License::Lease(lease) => Some(lease.claims.epoch),
-        License::Dropped(verdict) => verdict.claims.epoch,
+        LeaseState::Lease(lease) => Some(lease.claims.epoch),
+        LeaseState::Dropped(verdict) => verdict.claims.epoch,
         _ => None,
     }
 }
@@ -352,7 +352,7 @@ fn replies() -> impl Strategy<Value = Reply> {
     let reasons = prop::option::of(prop::sample::select(Phrase::TABLE).prop_map(Message::from));
     let failed = (codes(), any::<Option<u16>>(), any::<Option<u64>>(), reasons).prop_map(
         |(code, http_status, retry_after, reason)| {
-            Reply::Failed(Trouble { code, http_status, retry_after, reason })
+            Reply::Failed(RequestError { code, http_status, retry_after, reason })
         },
     );
     prop_oneof![signed, failed]
@@ -394,9 +394,9 @@ proptest! {
                 });
                 let Some(input) = input else { continue };
                 state = step(&state, input, reading, &rules).0;
-                let terms = Terms::of(&state, &rules, reading);
+                let terms = StatusInputs::of(&state, &rules, reading);
                 let standing = terms.at(terms.now(since_boot.wrapping_add(1)));
-                let licensed = matches!(state.license, License::Lease(_));
+                let licensed = matches!(state.license, LeaseState::Lease(_));
                 prop_assert!(licensed || standing.lock_state == LockState::Locked);
                 let again = reloaded(&state, &rules, &binding());
                 state = state.merged_with(again, reading);

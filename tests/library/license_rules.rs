@@ -1,7 +1,7 @@
 //! Every rule of licensing as a row of a table: what happened, what is reported, and what became of the lease.
 
 use crate::license_support::*;
-use seatlock::license::{Effect, License, LockState, Reply, Rules, SignedObject, State};
+use seatlock::license::{Effect, LeaseState, LockState, Reply, Rules, SignedObject, State};
 use seatlock::protocol::{
     Act, Code, Nonce, Typ, UnixTime,
     api::SeatCall,
@@ -49,7 +49,7 @@ fn check(what: &str, call: SeatCall, reply: &Reply, code: Code, fate: Fate) {
         Renewed => assert_eq!(now_stored, sent, "{what}"),
         Dropped => {
             assert_eq!(now_stored, None, "{what}");
-            assert!(matches!(computer.state.license, License::Dropped(_)), "{what}");
+            assert!(matches!(computer.state.license, LeaseState::Dropped(_)), "{what}");
         }
     }
     // What is decided must survive the disk, and only an own release makes the token useless.
@@ -364,7 +364,7 @@ fn a_stored_verdict_counts_if_it_was_signed_before_its_key_was_revoked() {
         let set = key_set(4, LISTED, |set| set.revoked = vec![revoked(LISTED, BASE + since * HOUR)]);
         computer.state.key_set = computer.rules.trust.key_set(&signed(Typ::KeySet, ROOT, &set)).ok();
         computer.restart_after(MINUTE);
-        let tombstone = matches!(computer.state.license, License::Dropped(_));
+        let tombstone = matches!(computer.state.license, LeaseState::Dropped(_));
         assert_eq!(tombstone, stays, "{what}");
     }
 }
@@ -754,8 +754,8 @@ fn siblings() -> Vec<(&'static str, State)> {
 fn merging_undoes_nothing() {
     let reading = Computer::new().reading();
     let epoch = |state: &State| match &state.license {
-        License::Lease(lease) => Some((lease.claims.sub, lease.claims.epoch)),
-        License::Dropped(verdict) => verdict.claims.sub.zip(verdict.claims.epoch),
+        LeaseState::Lease(lease) => Some((lease.claims.sub, lease.claims.epoch)),
+        LeaseState::Dropped(verdict) => verdict.claims.sub.zip(verdict.claims.epoch),
         _ => None,
     };
     for (mine, a) in siblings() {

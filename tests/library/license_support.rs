@@ -1,8 +1,8 @@
 //! A computer and a server small enough to be turned by hand: the server only signs what it is told to sign.
 
 use seatlock::license::{
-    Asked, Binding, Effect, Input, LockState, Outcome, Reading, Record, Reply, Rules, Signed, SignedObject,
-    Standing, State, Submission, Terms, Trouble, Trust, step,
+    Binding, Effect, Input, LockState, Outcome, Reading, Record, Reply, RequestError, Rules, SentRequest,
+    Signed, SignedObject, Standing, State, StatusInputs, Submission, Trust, step,
 };
 use seatlock::protocol::{
     Act, Code, MachineId, Nonce, SigningKey, TokenHash, Typ, UnixTime, VERSION,
@@ -70,8 +70,8 @@ pub fn binding() -> Binding {
 }
 
 /// The `n`th request of this machine.
-pub fn asked(call: SeatCall, n: u8) -> Asked {
-    Asked { call, nonce: Nonce::new([n; 16]), token: TOKEN, submission: Submission::Nobody }
+pub fn asked(call: SeatCall, n: u8) -> SentRequest {
+    SentRequest { call, nonce: Nonce::new([n; 16]), token: TOKEN, submission: Submission::Nobody }
 }
 
 /// A lease of a week for the first request, issued at `BASE`.
@@ -169,7 +169,7 @@ pub fn reply_with(object: SignedObject, key_set: Option<String>) -> Reply {
 }
 
 pub fn failed(code: Code, retry_after: Option<u64>) -> Reply {
-    Reply::Failed(Trouble { retry_after, ..Trouble::of(code) })
+    Reply::Failed(RequestError { retry_after, ..RequestError::of(code) })
 }
 
 /// The stored text of the lease, byte for byte.
@@ -276,9 +276,9 @@ impl Computer {
 
     pub fn standing(&self) -> Standing {
         let reading = self.reading();
-        let terms = Terms::of(&self.state, &self.rules, reading);
+        let terms = StatusInputs::of(&self.state, &self.rules, reading);
         assert_eq!(
-            Terms::from_numbers(terms.to_numbers()),
+            StatusInputs::from_numbers(terms.to_numbers()),
             terms,
             "what other threads are handed is the same"
         );

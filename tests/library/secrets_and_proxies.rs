@@ -70,7 +70,7 @@ fn a_client_secret_is_not_sent_to_a_proxy_without_https() {
     options.set_client_secret("a-client-secret").unwrap();
     let client = Client::open(&options).unwrap();
     let event = client.wait(client.ping(Intent::Launch).unwrap(), PATIENCE).unwrap().unwrap();
-    assert_eq!(event.code, Code::IssuerUnusable);
+    assert_eq!(event.code, Code::IdentityProviderUnavailable);
     assert!(event.message.contains("proxy without https"), "{}", event.message);
     assert_eq!(heard.try_recv().ok(), None, "the proxy heard something");
 }

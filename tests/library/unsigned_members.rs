@@ -3,7 +3,7 @@
 
 use crate::license_support::*;
 use proptest::prelude::*;
-use seatlock::license::{HandedBack, Input, License, Reply, Requested, Signed, SignedObject};
+use seatlock::license::{HandedBack, Input, LeaseState, Reply, Requested, Signed, SignedObject};
 use seatlock::protocol::{
     Act, Code, Nonce, RenewalHash, Typ, api::SeatCall, claims::LeaseClaims, is_renewal,
 };
@@ -59,7 +59,7 @@ fn the_secret_of_a_lease_that_is_not_its_own_is_absent() {
         // Somebody who holds none has nothing to show with the next request.
         let mut new = Computer::new();
         let before = new.state.to_record(PRODUCT);
-        assert_eq!(new.answered(SeatCall::Activate, &reply).code, Code::NotOurServer, "{what}");
+        assert_eq!(new.answered(SeatCall::Activate, &reply).code, Code::UnexpectedResponse, "{what}");
         assert_eq!(new.state.to_record(PRODUCT), before, "{what}: nothing was kept of it");
     }
     let mut computer = holding();
@@ -105,7 +105,7 @@ fn a_file_with_another_secret_is_not_taken() {
         assert_eq!(computer.state.to_record(PRODUCT), before, "{what}: the seat could not be given back");
         let signed = with_renewal(&named(NEXT, |_| {}), Some(NEXT));
         computer.apply(Input::Imported { signed: &signed, waiting: Some(true) });
-        assert!(matches!(computer.state.license, License::Lease(_)), "{what}: the file as it was made");
+        assert!(matches!(computer.state.license, LeaseState::Lease(_)), "{what}: the file as it was made");
     }
 }
 
@@ -128,7 +128,7 @@ fn a_stored_secret_of_another_form_is_not_shown() {
     let record = serde_json::from_value(record).unwrap();
     let state = seatlock::license::State::from_record(record, &computer.rules.trust, &binding());
     assert!(
-        matches!(&state.license, License::HandedBack(given) if matches!(**given, HandedBack { renewal: None, .. }))
+        matches!(&state.license, LeaseState::HandedBack(given) if matches!(**given, HandedBack { renewal: None, .. }))
     );
 }
 
@@ -168,7 +168,7 @@ proptest! {
                 _ => SignedObject::Lease("not.a.lease".to_owned()),
             };
             computer.answered(SeatCall::Ping, &Reply::Signed(Signed { object, key_set, renewal, http_status }));
-            prop_assert!(matches!(computer.state.license, License::Lease(_)));
+            prop_assert!(matches!(computer.state.license, LeaseState::Lease(_)));
             let shown = computer.state.seats.renewal(TOKEN).map(str::to_owned);
             prop_assert!(shown.is_some_and(|shown| handed_out.contains(&shown)), "the next request is one of a copy");
             computer.run(MINUTE);

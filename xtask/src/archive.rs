@@ -10,9 +10,9 @@ use object::{Endianness, FileKind, elf, macho};
 /// in Mach-O the bit for private externals. Windows exports what is asked for and nothing else.
 ///
 /// # Errors
-/// The archive can not be read.
+/// The archive cannot be read.
 pub fn hide_names(archive: &mut [u8]) -> Result<usize> {
-    let changes = changes(archive).context("the static library can not be read")?;
+    let changes = changes(archive).context("the static library cannot be read")?;
     for (at, value) in &changes {
         *archive.get_mut(*at).context("a name lies outside of the archive")? = *value;
     }

@@ -177,7 +177,7 @@ fn once(arguments: &[&str], last: &[&str], folder: &Path) -> Result<Made> {
     let mut command = cargo();
     command.args(arguments).args(["--message-format", "json-render-diagnostics", "--target-dir"]);
     command.arg(folder).args(last).stdin(Stdio::null()).stderr(Stdio::piped());
-    let built = command.output().context("cargo can not be started: install Rust from https://rustup.rs")?;
+    let built = command.output().context("cargo cannot be started: install Rust from https://rustup.rs")?;
     let log = String::from_utf8_lossy(&built.stderr);
     if !built.status.success() {
         bail!("`{}` failed\n{log}", run::shown(&command));

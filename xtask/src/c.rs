@@ -50,7 +50,7 @@ pub fn cxx(sources: &[&Path], includes: &[&Path], output: &Path, flags: &[&str])
 /// The path has no folder or is not UTF-8.
 pub fn link_with(library: &Path) -> Result<Vec<String>> {
     let (Some(folder), Some(file)) = (library.parent().and_then(Path::to_str), library.to_str()) else {
-        bail!("{} can not be given to a linker", library.display());
+        bail!("{} cannot be given to a linker", library.display());
     };
     let mut flags = vec![file.to_owned(), format!("-Wl,-rpath,{folder}")];
     if cfg!(target_os = "linux") {

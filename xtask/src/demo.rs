@@ -64,7 +64,7 @@ fn play(stage: &mut Stage) -> Result<()> {
         println!("  $ export SEATLOCK_MACHINE_ID={machine}");
     }
 
-    stage.say("The computer has an id of its own for each product. It is a hash: the computer can not be told from it.");
+    stage.say("The computer has an id of its own for each product. It is a hash: the computer cannot be told from it.");
     stage.plugin(&["machine-id"], None, 0, &["m1_"])?;
 
     stage.say("Without a token the plug-in is locked, and says what to do.");

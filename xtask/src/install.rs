@@ -46,7 +46,7 @@ impl Install {
     /// Paths that would be written, in order. Builds nothing.
     ///
     /// # Errors
-    /// A template of the repository can not be read.
+    /// A template of the repository cannot be read.
     pub fn plan(&self) -> Result<Vec<PathBuf>> {
         let nothing =
             Libraries { shared: PathBuf::new(), import: None, fixed: PathBuf::new(), system: Vec::new() };
@@ -57,7 +57,7 @@ impl Install {
     /// Builds the libraries and writes everything. Answers what was written.
     ///
     /// # Errors
-    /// The prefix can not be written, or the build fails.
+    /// The prefix cannot be written, or the build fails.
     pub fn run(&self) -> Result<Vec<PathBuf>> {
         // Before the build, which takes minutes.
         check_writable(&self.root())?;
@@ -66,7 +66,7 @@ impl Install {
         let mut written = Vec::new();
         for (path, content) in files(&libraries, version)? {
             let to = self.root().join(path);
-            write(&to, &content).with_context(|| format!("{} can not be written", to.display()))?;
+            write(&to, &content).with_context(|| format!("{} cannot be written", to.display()))?;
             written.push(to);
         }
         Ok(written)
@@ -149,8 +149,7 @@ fn files(from: &Libraries, version: &str) -> Result<Vec<(PathBuf, Content)>> {
         ("seatlockConfigVersion.cmake.in", "lib/cmake/seatlock"),
     ] {
         let path = root.join("packaging").join(template);
-        let text =
-            fs::read_to_string(&path).with_context(|| format!("{} can not be read", path.display()))?;
+        let text = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
         let text = fill(&text, &names, &from.system, version);
         files.push((format!("{folder}/{}", template.trim_end_matches(".in")), Content::Text(text)));
     }
@@ -213,7 +212,7 @@ fn check_writable(folder: &Path) -> Result<()> {
     let absolute = std::path::absolute(folder)?;
     let there = absolute.ancestors().find(|folder| folder.exists()).unwrap_or(&absolute);
     tempfile::tempfile_in(there).map(drop).with_context(|| {
-        format!("{} can not be written: choose another --prefix, or ask who may", there.display())
+        format!("{} cannot be written: choose another --prefix, or ask who may", there.display())
     })
 }
 

@@ -8,7 +8,7 @@ use std::process::Command;
 /// folder. The packages are installed once for each list of them.
 ///
 /// # Errors
-/// Node.js or npm is missing, or a package can not be had.
+/// Node.js or npm is missing, or a package cannot be had.
 pub fn install(from: &Path, name: &str) -> Result<PathBuf> {
     let folder = build::target_folder().join(name);
     fs::create_dir_all(&folder)?;

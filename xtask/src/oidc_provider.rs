@@ -51,7 +51,7 @@ impl Provider {
         node.envs(self.redirect.as_ref().map(|redirect| ("PROVIDER_REDIRECT", redirect)));
         node.envs(more.iter().copied());
         node.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = node.spawn().context("`node` can not be started")?;
+        let mut child = node.spawn().context("`node` cannot be started")?;
         let mut said = BufReader::new(child.stdout.take().context("no standard output")?);
         let mut url = String::new();
         // Its warnings that it is for tests only go the same way as its address.

@@ -15,7 +15,7 @@ impl Plugin {
     /// Compiles it against the shared library.
     ///
     /// # Errors
-    /// The library or the example can not be built.
+    /// The library or the example cannot be built.
     pub fn build() -> Result<Self> {
         Self::with(&build::shared_library(false)?)
     }
@@ -23,7 +23,7 @@ impl Plugin {
     /// Compiles it against this shared library.
     ///
     /// # Errors
-    /// The example can not be built.
+    /// The example cannot be built.
     pub fn with(library: &Path) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("seatlock-plugin-").tempdir()?;
         let built = Self { folder };

@@ -181,7 +181,7 @@ impl Postgres {
     /// A new, empty database: its URL.
     ///
     /// # Errors
-    /// When it can not be made.
+    /// When it cannot be made.
     pub fn database(&self) -> Result<String> {
         let name = format!("test{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         self.sql("postgres", &format!("CREATE DATABASE {name}"))?;

@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 /// Runs a command and answers its standard output. A failure carries the command and both outputs.
 ///
 /// # Errors
-/// The command can not be started, or does not exit with 0.
+/// The command cannot be started, or does not exit with 0.
 pub fn output(command: &mut Command) -> Result<String> {
     let shown = shown(command);
     let output = start(command.stdin(Stdio::null()))?;
@@ -19,7 +19,7 @@ pub fn output(command: &mut Command) -> Result<String> {
 /// `input` goes to its standard input.
 ///
 /// # Errors
-/// The command can not be started, or was ended by a signal.
+/// The command cannot be started, or was ended by a signal.
 pub fn status(command: &mut Command, input: Option<&str>) -> Result<(i32, String)> {
     let shown = shown(command);
     let (mut reader, writer) = std::io::pipe()?;
@@ -28,7 +28,7 @@ pub fn status(command: &mut Command, input: Option<&str>) -> Result<(i32, String
     let child = command.spawn();
     // The command keeps the pipe's other end open, and reading it would never end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = child.with_context(|| format!("`{shown}` can not be started"))?;
+    let mut child = child.with_context(|| format!("`{shown}` cannot be started"))?;
     if let (Some(mut pipe), Some(input)) = (child.stdin.take(), input) {
         // A program that does not read its input is judged by what it says, not by the broken pipe.
         let _ = pipe.write_all(input.as_bytes());
@@ -55,7 +55,7 @@ pub fn tool(command: &mut Command, package: &str) -> Result<String> {
 /// Checks that a program can be started.
 ///
 /// # Errors
-/// It can not; the message names `package`, which has it.
+/// It cannot; the message names `package`, which has it.
 pub fn require(program: &str, package: &str) -> Result<()> {
     let probe = Command::new(program)
         .arg("--version")
@@ -67,7 +67,7 @@ pub fn require(program: &str, package: &str) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             bail!("`{program}` is missing: install {package}")
         }
-        Err(error) => Err(error).with_context(|| format!("`{program}` can not be started")),
+        Err(error) => Err(error).with_context(|| format!("`{program}` cannot be started")),
         Ok(_) => Ok(()),
     }
 }
@@ -85,7 +85,7 @@ fn quoted(word: &str) -> String {
 }
 
 fn start(command: &mut Command) -> Result<Output> {
-    command.output().with_context(|| format!("`{}` can not be started", shown(command)))
+    command.output().with_context(|| format!("`{}` cannot be started", shown(command)))
 }
 
 fn both(output: &Output) -> String {

@@ -97,7 +97,7 @@ impl Running {
     /// A server with the usual license.
     ///
     /// # Errors
-    /// It can not be built, set up or started.
+    /// It cannot be built, set up or started.
     pub fn start() -> Result<Self> {
         Self::start_with(&Setup::default())
     }
@@ -105,7 +105,7 @@ impl Running {
     /// A server with a license of your choice.
     ///
     /// # Errors
-    /// It can not be built, set up or started.
+    /// It cannot be built, set up or started.
     pub fn start_with(setup: &Setup) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("seatlock-server-").tempdir()?;
         // The issuer has to be known before the server is started for the first time.

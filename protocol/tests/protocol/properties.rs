@@ -45,7 +45,7 @@ prop_compose! {
     fn token()(kind in select(&KINDS[..]), random in vec(any::<u8>(), 64..512)) -> (TokenKind, Token) {
         let mut random = random.into_iter().cycle();
         let fill = |bytes: &mut [u8]| {
-            // Now and then a small number, so that bytes which are thrown away can not be all there is.
+            // Now and then a small number, so that bytes which are thrown away cannot be all there is.
             for (at, byte) in bytes.iter_mut().enumerate() {
                 *byte = if at % 8 == 7 { at as u8 } else { random.next().unwrap_or(0) };
             }

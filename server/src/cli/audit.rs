@@ -77,7 +77,7 @@ async fn list(seat: Option<Uuid>, last: u32, place: &Place, output: Output) -> a
 
 async fn sign(out: Option<&Path>, place: &Place, output: Output) -> anyhow::Result<()> {
     place.on_the_folder("audit checkpoint")?;
-    // Before anything is signed, so that nothing is kept for a file that can not be made.
+    // Before anything is signed, so that nothing is kept for a file that cannot be made.
     let file = out.map(|path| {
         let made = OpenOptions::new().write(true).create_new(true).open(path);
         made.with_context(|| format!("{} was not written", path.display()))

@@ -222,7 +222,7 @@ fn write_new<T: Serialize>(path: &Path, value: &T) -> anyhow::Result<()> {
         file.write_all(&text)?;
         file.sync_all()
     });
-    written.with_context(|| format!("{} can not be written", path.display()))
+    written.with_context(|| format!("{} cannot be written", path.display()))
 }
 
 /// Checks that `root` is the key that clients of this server pin.

@@ -134,7 +134,7 @@ impl Made {
         Self { folder: folder.clone(), kept, keys: folder.lease_key_files(), root_key: None }
     }
 
-    /// What can not be removed is in the words of the next try.
+    /// What cannot be removed is in the words of the next try.
     fn take_away(self) {
         let new = |path: &PathBuf| !self.keys.contains(path);
         let files = self.folder.lease_key_files().into_iter().filter(new).chain(self.root_key.clone());
@@ -165,7 +165,7 @@ async fn is_empty(folder: &DataFolder) -> bool {
 /// A PostgreSQL database that no server was set up in.
 async fn empty(address: &PostgresAddress) -> anyhow::Result<AnyStore> {
     let store =
-        PostgresStore::open(address).await.with_context(|| format!("the {address} can not be used"))?;
+        PostgresStore::open(address).await.with_context(|| format!("the {address} cannot be used"))?;
     match store.server().await {
         Err(StoreError::NotInitialised) => Ok(store.into()),
         Err(error) => Err(error.into()),
@@ -216,7 +216,7 @@ pub(super) fn root_key(
     let file = out.or_else(|| folder.root_key_beside());
     let file = file.context("say with --root-key-out where to write the root key")?;
     let place = place_of(&file);
-    let place = place.canonicalize().with_context(|| format!("{} can not be used", place.display()))?;
+    let place = place.canonicalize().with_context(|| format!("{} cannot be used", place.display()))?;
     if place.starts_with(folder.path().canonicalize()?) {
         bail!(
             "{} would lie in the data folder, where every backup and every intruder finds it",

@@ -125,7 +125,7 @@ impl Many {
         };
         let mut to =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&out).with_context(|| {
-                format!("no seat was made: {} can not be made. Name a new file", out.display())
+                format!("no seat was made: {} cannot be made. Name a new file", out.display())
             })?;
         say(&format!("run {}; after an interruption say --resume {}", run.0, run.0));
         if !output.json {
@@ -136,7 +136,7 @@ impl Many {
             write(&mut to, &written(output, line, issued))
         });
         let (made, stopped) = made.await;
-        to.sync_all().with_context(|| format!("{} can not be written", out.display()))?;
+        to.sync_all().with_context(|| format!("{} cannot be written", out.display()))?;
         if let Some(error) = stopped {
             return Err(error.context(format!(
                 "{made} of {all} seats were made and written to {1}. Take the run up with: --resume {0}, and a new --out",
@@ -297,7 +297,7 @@ fn written(output: Output, line: &Line, issued: &IssuedView) -> String {
 
 /// Without a buffer: whatever ends this program, the lines before are in the file.
 fn write(to: &mut File, text: &str) -> anyhow::Result<()> {
-    to.write_all(text.as_bytes()).context("the file with the tokens can not be written")
+    to.write_all(text.as_bytes()).context("the file with the tokens cannot be written")
 }
 
 fn say(text: &str) {

@@ -193,7 +193,7 @@ enum Command {
 }
 
 impl Cli {
-    /// Reads the command line, and ends the program if it can not be read.
+    /// Reads the command line, and ends the program if it cannot be read.
     pub fn read() -> Self {
         let typed = config::without_variables(Self::command()).get_matches();
         let read = Self::with_settings(&typed);
@@ -337,7 +337,7 @@ impl Command {
 async fn open(folder: &DataFolder) -> anyhow::Result<AnyStore> {
     if let Some(address) = folder.postgres() {
         let store =
-            PostgresStore::open(address).await.with_context(|| format!("the {address} can not be used"))?;
+            PostgresStore::open(address).await.with_context(|| format!("the {address} cannot be used"))?;
         return Ok(store.into());
     }
     let file = database_file(folder)?;
@@ -345,7 +345,7 @@ async fn open(folder: &DataFolder) -> anyhow::Result<AnyStore> {
     let store = SqliteStore::open(&file, false).await;
     store.map(AnyStore::from).map_err(|error| {
         let advice = if error.is_damage() { ". Restore it from a backup" } else { "" };
-        anyhow::Error::new(error).context(format!("{} can not be opened{advice}", file.display()))
+        anyhow::Error::new(error).context(format!("{} cannot be opened{advice}", file.display()))
     })
 }
 
@@ -353,12 +353,12 @@ async fn open(folder: &DataFolder) -> anyhow::Result<AnyStore> {
 async fn look(folder: &DataFolder) -> anyhow::Result<Look> {
     match folder.postgres() {
         Some(address) => {
-            PostgresStore::look(address).await.with_context(|| format!("the {address} can not be used"))
+            PostgresStore::look(address).await.with_context(|| format!("the {address} cannot be used"))
         }
         None => {
             let file = database_file(folder)?;
             permitted(&file, File::options().read(true))?;
-            SqliteStore::look(&file).await.with_context(|| format!("{} can not be used", file.display()))
+            SqliteStore::look(&file).await.with_context(|| format!("{} cannot be used", file.display()))
         }
     }
 }
@@ -367,7 +367,7 @@ async fn look(folder: &DataFolder) -> anyhow::Result<Look> {
 fn permitted(file: &Path, asked: &OpenOptions) -> anyhow::Result<()> {
     match asked.open(file) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            bail!("{} can not be opened: {}", file.display(), files::in_words(file, &error))
+            bail!("{} cannot be opened: {}", file.display(), files::in_words(file, &error))
         }
         _ => Ok(()),
     }
@@ -377,7 +377,7 @@ fn permitted(file: &Path, asked: &OpenOptions) -> anyhow::Result<()> {
 fn database_file(folder: &DataFolder) -> anyhow::Result<PathBuf> {
     let (file, path) = (folder.database(), folder.path().display());
     let there = files::is_there(&file);
-    if there.map_err(|error| anyhow!("{path} can not be used: {}", files::in_words(&file, &error)))? {
+    if there.map_err(|error| anyhow!("{path} cannot be used: {}", files::in_words(&file, &error)))? {
         return Ok(file);
     }
     let journal = beside(&file, "-wal");

@@ -71,10 +71,10 @@ async fn sign(
         let outcome = preview(store, &request).await.map_err(in_words).with_context(failed)?;
         return tell(output, &request, &outcome, "would get a lease; nothing was changed", None);
     }
-    // Before the seat is bound: a lease that can not be written would be lost.
+    // Before the seat is bound: a lease that cannot be written would be lost.
     let mut to =
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&out).with_context(|| {
-            format!("{}: {} can not be made. Name a new file with --out", failed(), out.display())
+            format!("{}: {} cannot be made. Name a new file with --out", failed(), out.display())
         })?;
     let answered = answer(store, folder, &request).await.map_err(in_words).with_context(failed);
     let written = answered.and_then(|outcome| {
@@ -136,9 +136,9 @@ fn read(path: &Path, wanted: FileCall) -> anyhow::Result<RequestFile> {
     let limit = u64::try_from(MAX_FILE).unwrap_or(u64::MAX).saturating_add(1);
     File::open(path)
         .and_then(|file| file.take(limit).read_to_end(&mut bytes))
-        .with_context(|| format!("{} can not be read", path.display()))?;
+        .with_context(|| format!("{} cannot be read", path.display()))?;
     let file = RequestFile::parse(&bytes)
-        .map_err(|error| anyhow::anyhow!("{} can not be used: {error}", path.display()))?;
+        .map_err(|error| anyhow::anyhow!("{} cannot be used: {error}", path.display()))?;
     match (file.call, wanted) {
         (FileCall::Lease, FileCall::Release) => {
             bail!("{} asks for a lease. Use: offline sign", path.display())

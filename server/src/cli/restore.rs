@@ -140,7 +140,7 @@ async fn prepare(new: &Path) -> anyhow::Result<Recovery> {
     Ok(restored)
 }
 
-/// What was there keeps its journals, and comes back if the new one can not take its place.
+/// What was there keeps its journals, and comes back if the new one cannot take its place.
 async fn in_place_of(new: &Path, database: &Path, old: &Path) -> anyhow::Result<()> {
     if database.exists() && SqliteStore::is_open_elsewhere(database).await {
         bail!("the server is running; stop it first");

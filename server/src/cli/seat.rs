@@ -164,7 +164,7 @@ pub(super) fn refusal(verdict: &Verdict) -> anyhow::Error {
 
 async fn confirm(access: &Access, id: Uuid) -> anyhow::Result<()> {
     let email = access.seat(id).await?.shared_with;
-    let kept = format!("seat {id} of {email} was not revoked; this can not be undone");
+    let kept = format!("seat {id} of {email} was not revoked; this cannot be undone");
     if !agreed(&format!("Close seat {id} of {email} for good?"), &kept)? {
         bail!(kept);
     }

@@ -55,7 +55,7 @@ async fn show(store: &AnyStore, output: Output) -> anyhow::Result<()> {
     let (server, bound) = (store.server().await?, store.bound_seats().await?);
     let change = match bound {
         0 => "no seat is bound: \"server set-issuer\" can still change the issuer".to_owned(),
-        bound => format!("{bound} seats are bound, so the issuer can not be changed"),
+        bound => format!("{bound} seats are bound, so the issuer cannot be changed"),
     };
     let text = format!(
         "issuer         {}\nroot key       {}\ndocumentation  {}\nsupport        {}\n\n{change}",

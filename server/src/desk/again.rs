@@ -26,7 +26,7 @@ impl<'a, S> Desk<'a, S> {
     }
 }
 
-/// Remembers answers to somebody's requests, so that whoever has the database alone can not read them.
+/// Remembers answers to somebody's requests, so that whoever has the database alone cannot read them.
 #[derive(Clone, Copy)]
 pub struct Memory<'a> {
     /// Of this server.

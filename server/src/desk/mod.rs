@@ -38,7 +38,7 @@ pub enum Refused {
     /// He may not do this at all.
     #[error("only an administrator of this server may do this")]
     AdminsOnly,
-    /// Something that he said can not be.
+    /// Something that he said cannot be.
     #[error("{field}: {reason}")]
     Invalid {
         /// What he said it of.

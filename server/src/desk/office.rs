@@ -75,7 +75,7 @@ impl<S: Store> Desk<'_, S> {
     pub async fn change_user(&self, id: Uuid, change: UserChange) -> Result<User, Refused> {
         self.admins_only()?;
         if id == self.who.user.id {
-            return Err(Refused::invalid("user", "you can not change yourself, and lock yourself out"));
+            return Err(Refused::invalid("user", "you cannot change yourself, and lock yourself out"));
         }
         Ok(self.store.change_user(id, change, None, self.actor()).await?)
     }
@@ -138,7 +138,7 @@ impl<S: Store> Desk<'_, S> {
     }
 }
 
-/// A member of a license or a plan that can not be so.
+/// A member of a license or a plan that cannot be so.
 fn invalid((field, reason): (&'static str, String)) -> Refused {
     Refused::invalid(field, reason)
 }

@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(
             ask("nobody@example.com", "x").await,
             (false, 0),
-            "nothing is worked on that can not succeed"
+            "nothing is worked on that cannot succeed"
         );
         store.close().await;
     }

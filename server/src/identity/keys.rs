@@ -10,7 +10,7 @@ use std::{
 };
 use tokio::sync::OwnedMutexGuard;
 
-/// Why what an issuer says can not be verified at the moment: the beginning of a sentence about it.
+/// Why what an issuer says cannot be verified at the moment: the beginning of a sentence about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unusable(pub(super) String);

@@ -59,7 +59,7 @@ pub enum Rejected {
     #[error("its signature is not valid")]
     Signature,
     /// The claims are not those of a token.
-    #[error("its claims can not be read")]
+    #[error("its claims cannot be read")]
     Claims,
     /// Another `iss`.
     #[error("it is of another issuer")]

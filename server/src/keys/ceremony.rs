@@ -30,8 +30,8 @@ pub enum CeremonyError {
     /// Clients refuse longer texts.
     #[error("the key set would be too long; wait until old leases are over")]
     TooLong,
-    /// It can not be written.
-    #[error("the key set can not be written as JSON")]
+    /// It cannot be written.
+    #[error("the key set cannot be written as JSON")]
     Json(#[from] serde_json::Error),
 }
 

@@ -57,7 +57,7 @@ impl FolderError {
             Self::Io { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
                 "this server is not allowed to read it"
             }
-            Self::Io { .. } | Self::Random(_) => "it can not be read",
+            Self::Io { .. } | Self::Random(_) => "it cannot be read",
             Self::NotAKey(_) | Self::Encoding { .. } | Self::Key { .. } => "it is damaged",
         }
     }
@@ -140,7 +140,7 @@ impl DataFolder {
     /// Makes the folder, for its owner only, unless it is there.
     ///
     /// # Errors
-    /// When it can not be made.
+    /// When it cannot be made.
     pub fn create(&self) -> Result<(), FolderError> {
         for path in [self.0.clone(), self.lease_keys()] {
             files::create_folder(&path).map_err(|error| FolderError::Io { path, error })?;
@@ -166,7 +166,7 @@ impl DataFolder {
     /// Takes a pepper away with which nothing was made yet.
     ///
     /// # Errors
-    /// When it can not be removed.
+    /// When it cannot be removed.
     pub fn remove_pepper(&self) -> Result<(), FolderError> {
         let path = self.pepper_file();
         std::fs::remove_file(&path).map_err(|error| FolderError::Io { path, error })
@@ -175,7 +175,7 @@ impl DataFolder {
     /// Makes the pepper.
     ///
     /// # Errors
-    /// When it is there already, or can not be written.
+    /// When it is there already, or cannot be written.
     pub fn create_pepper(&self) -> Result<(), FolderError> {
         let pepper: Zeroizing<[u8; 32]> = random()?;
         let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(*pepper));
@@ -203,7 +203,7 @@ impl DataFolder {
     /// Writes a lease key's file.
     ///
     /// # Errors
-    /// When it can not be written.
+    /// When it cannot be written.
     pub fn write_lease_key(&self, key: &NewKey) -> Result<(), FolderError> {
         let path = self.lease_key_file(key.key.kid());
         write_secret(&path, &key.jwk(&path)?, files::create)
@@ -223,7 +223,7 @@ impl DataFolder {
     /// Takes a lease key away that no key set names yet.
     ///
     /// # Errors
-    /// When it can not be removed.
+    /// When it cannot be removed.
     pub fn remove_lease_key(&self, kid: &str) -> Result<(), FolderError> {
         let path = self.lease_key_file(kid);
         std::fs::remove_file(&path).map_err(|error| FolderError::Io { path, error })
@@ -266,7 +266,7 @@ impl NewKey {
     /// Writes the key as a JWK, readable only by whoever runs this. Never overwrites.
     ///
     /// # Errors
-    /// When the file is there already, or can not be written.
+    /// When the file is there already, or cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), FolderError> {
         write_secret(path, &self.jwk(path)?, files::create_own)
     }

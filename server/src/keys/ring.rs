@@ -26,7 +26,7 @@ pub enum RingError {
         "no lease key of this data folder is in the key set (seq {0}); restore the folder lease-keys, or run: keys rotate"
     )]
     NoKey(u64),
-    /// The private key that should sign is elsewhere, or can not be read.
+    /// The private key that should sign is elsewhere, or cannot be read.
     #[error("the {lacking} (key set {seq}), so this server signs nothing; {}, or run: keys rotate", lacking.remedy())]
     Missing {
         /// The key.
@@ -35,7 +35,7 @@ pub enum RingError {
         seq: u64,
     },
     /// Signing failed.
-    #[error("an answer can not be written as JSON")]
+    #[error("an answer cannot be written as JSON")]
     Json(#[from] serde_json::Error),
 }
 
@@ -53,7 +53,7 @@ impl RingError {
     }
 }
 
-/// A key that this server should sign with and can not.
+/// A key that this server should sign with and cannot.
 #[derive(Debug, thiserror::Error)]
 #[error("lease key {kid} {}", match why {
     None => "is not in this server's folder lease-keys".to_owned(),
@@ -136,7 +136,7 @@ impl KeyRing {
     /// Signs with the newest key.
     ///
     /// # Errors
-    /// When `claims` can not be written as JSON.
+    /// When `claims` cannot be written as JSON.
     pub fn sign<T: Serialize>(&self, typ: Typ, claims: &T) -> Result<String, RingError> {
         Ok(jws::sign(typ, &self.key, claims)?)
     }

@@ -105,7 +105,7 @@ impl Mailer {
         let mut dialogue = pin!(dialogue);
         let whole = std::future::poll_fn(|cx| {
             let polled = catch_unwind(AssertUnwindSafe(|| dialogue.as_mut().poll(cx)));
-            polled.unwrap_or_else(|_| Poll::Ready(Err(self.broken("its answer can not be read"))))
+            polled.unwrap_or_else(|_| Poll::Ready(Err(self.broken("its answer cannot be read"))))
         });
         whole.await
     }

@@ -21,10 +21,10 @@ pub const URL_VARIABLE: &str = "SEATLOCK_SMTP_URL";
 /// Why no mail can be sent with these settings. Never holds the URL, because the password stands in it.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// The file with the URL can not be read.
+    /// The file with the URL cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The variable with the URL can not be read.
+    /// The variable with the URL cannot be read.
     #[error(transparent)]
     Variable(#[from] VariableError),
     /// The text is not the URL of a mail server.
@@ -43,11 +43,11 @@ pub enum SettingsError {
     /// The sender's address is none.
     #[error("the sender: {0}")]
     From(#[from] NotAnAddress),
-    /// The extra certificate authority can not be used.
-    #[error("the mail server's certificate authority can not be used: there is no certificate in PEM in it")]
+    /// The extra certificate authority cannot be used.
+    #[error("the mail server's certificate authority cannot be used: there is no certificate in PEM in it")]
     Authority,
-    /// The system's certificates can not be used.
-    #[error("the system's certificate authorities can not be used. On Debian install ca-certificates.")]
+    /// The system's certificates cannot be used.
+    #[error("the system's certificate authorities cannot be used. On Debian install ca-certificates.")]
     Trust,
 }
 
@@ -84,7 +84,7 @@ impl fmt::Debug for Settings {
 /// a password, so it is never an argument.
 ///
 /// # Errors
-/// When the file or the variable can not be read.
+/// When the file or the variable cannot be read.
 pub fn read_url(file: Option<&Path>) -> Result<Option<Zeroizing<String>>, SettingsError> {
     match file {
         Some(path) => Ok(Some(files::read_line(path)?)),
@@ -123,7 +123,7 @@ pub(super) struct Server {
 impl Server {
     pub(super) fn read(settings: &Settings) -> Result<Self, SettingsError> {
         let wrong = SettingsError::Url;
-        let url = Url::parse(&settings.url).map_err(|_| wrong("it can not be read"))?;
+        let url = Url::parse(&settings.url).map_err(|_| wrong("it cannot be read"))?;
         let host = match url.host() {
             Some(Host::Domain(name)) if !name.is_empty() => name.to_owned(),
             Some(Host::Ipv4(ip)) => ip.to_string(),

@@ -60,7 +60,7 @@ pub(super) async fn judge<S: Store>(
         }
         Err(reason) => {
             let reason = format!("{}: {reason}", issuer.name);
-            return judged(Err(refused(Code::IssuerUnusable).with("reason", reason)));
+            return judged(Err(refused(Code::IdentityProviderUnavailable).with("reason", reason)));
         }
     };
     if !claims.scopes.contains(scope) {

@@ -33,7 +33,7 @@ pub(super) async fn seats<S: Store>(
     if let (None, [only]) = (query.license, desk.licenses(query.account).await?.as_slice()) {
         query.license = Some(only.id);
     }
-    // The first page before the answer begins, because a refusal can not be told later.
+    // The first page before the answer begins, because a refusal cannot be told later.
     let first = desk.seats(query.clone()).await?;
     let pages = try_unfold((Rest::Page(first), true), move |(rest, begins)| {
         let (state, who, query) = (state.clone(), who.clone(), query.clone());

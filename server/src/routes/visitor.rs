@@ -125,7 +125,7 @@ pub(super) fn address_of<S>(state: &AppState<S>, headers: &HeaderMap, extensions
         UNREAD.call_once(|| {
             tracing::warn!(
                 %proxy,
-                "the X-Forwarded-For of a trusted proxy can not be read, so its own address counts: all that it forwards \
+                "the X-Forwarded-For of a trusted proxy cannot be read, so its own address counts: all that it forwards \
                  share the limits of one. Have it write an address, with or without a port"
             );
         });

@@ -100,7 +100,7 @@ impl Issuer {
         self.admissions.iter().find(|admission| admission.who.is(bearer))
     }
 
-    /// Why there can not be such an issuer; its address is checked where addresses are read.
+    /// Why there cannot be such an issuer; its address is checked where addresses are read.
     ///
     /// # Errors
     /// The member, and the end of a sentence.
@@ -130,7 +130,7 @@ impl Issuer {
 }
 
 impl Admission {
-    /// Why it can not be so: what it names must be there.
+    /// Why it cannot be so: what it names must be there.
     ///
     /// # Errors
     /// The end of a sentence.
@@ -228,7 +228,7 @@ mod tests {
             rule.license(licenses, product, now).map(|license| license.id.as_u128())
         };
         assert_eq!(chosen(None, "p", &licenses), Some(5), "the first that can be used");
-        assert_eq!(chosen(None, "p", &licenses[..4]), Some(2), "or the first, which says why it can not");
+        assert_eq!(chosen(None, "p", &licenses[..4]), Some(2), "or the first, which says why it cannot");
         assert_eq!(chosen(None, "r", &licenses), None);
         assert_eq!(chosen(Some(6), "p", &licenses), Some(6));
         assert_eq!(chosen(Some(1), "p", &licenses), None, "a license of another account");

@@ -10,7 +10,7 @@ use seatlock_protocol::{Act, Code, MachineId, UnixTime};
 /// use a seat's epochs up.
 const HIGHEST_CLAIM: u64 = 1 << 52;
 /// Launches of one report that are believed: a launch in every three seconds of a month without the server. Whoever says more
-/// wants to make the count of a seat useless, which can not be taken back.
+/// wants to make the count of a seat useless, which cannot be taken back.
 const LAUNCHES_MAX: u64 = 1_000_000;
 /// How often a suspected clone is written down again.
 const CLONE_REMINDER: u64 = 24 * 3600;
@@ -352,7 +352,7 @@ impl<'a> Draft<'a> {
             return Answer::Verdict(refusal);
         }
         let alive = holding.lease_until > self.now;
-        // A machine without a network can not be told: its place stays taken until its lease ends.
+        // A machine without a network cannot be told: its place stays taken until its lease ends.
         let airgapped = holding.lease_until > holding.last_ping.plus(self.license.auto_release);
         let overlap = alive.then(|| Overlap {
             machine: holding.machine.clone(),

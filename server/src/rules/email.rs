@@ -7,7 +7,7 @@ const NAME: usize = 64;
 /// Bytes of the longest part of a host's name (RFC 1035, section 2.3.4).
 const LABEL: usize = 63;
 
-/// Why `email` can not be an e-mail address that everything here can use: lists, CSV files and mail servers. It is stricter
+/// Why `email` cannot be an e-mail address that everything here can use: lists, CSV files and mail servers. It is stricter
 /// than the book, which knows quotes and comments that nobody has. Only a message that arrives shows that it is somebody's.
 ///
 /// # Errors

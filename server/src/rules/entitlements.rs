@@ -9,7 +9,7 @@ pub type Entitlements = BTreeMap<String, Entitlement>;
 /// Bytes of the entitlements of one license, and of one plan, as a lease says them: it has to hold both.
 pub const ENTITLEMENTS_MAX: usize = 1024;
 
-/// Why a license or a plan can not include these.
+/// Why a license or a plan cannot include these.
 ///
 /// # Errors
 /// The end of a sentence.

@@ -142,7 +142,7 @@ impl License {
         }
     }
 
-    /// Why there can not be such a license.
+    /// Why there cannot be such a license.
     ///
     /// # Errors
     /// The member, and the end of a sentence.

@@ -39,7 +39,7 @@ pub fn session_lives(created: UnixTime, seen: UnixTime, now: UnixTime) -> bool {
     seen.plus(SESSION_IDLE) > now && created.plus(SESSION_LIFE) > now
 }
 
-/// Why `password` can not be the password of the user with this e-mail address.
+/// Why `password` cannot be the password of the user with this e-mail address.
 ///
 /// # Errors
 /// A sentence for the person who chose it.

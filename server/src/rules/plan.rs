@@ -20,7 +20,7 @@ impl Plan {
         Self { name, carries_seats: true, entitlements: Entitlements::new() }
     }
 
-    /// Why there can not be such a plan.
+    /// Why there cannot be such a plan.
     ///
     /// # Errors
     /// The member, and the end of a sentence.

@@ -91,7 +91,7 @@ impl Install {
         Self { retired_from: if closely { known.retired_from.min(outdated) } else { outdated }, ..new }
     }
 
-    /// The installation after one more secret was handed out, to somebody who can not present any: all of them are good.
+    /// The installation after one more secret was handed out, to somebody who cannot present any: all of them are good.
     #[must_use]
     pub fn and_one_more(&self) -> Self {
         let (first, last) = (*self.handed_out.start(), *self.handed_out.end());

@@ -28,7 +28,7 @@ const REMIND: Duration = Duration::from_secs(86_400);
 /// everything that was acknowledged is on disk when this returns.
 ///
 /// # Errors
-/// When what is to be served can not be.
+/// When what is to be served cannot be.
 pub async fn run<S: Store>(
     listener: TcpListener,
     mut state: AppState<S>,

@@ -23,10 +23,10 @@ const LOCKED: [&str; 2] = ["ENCRYPTED PRIVATE KEY", "Proc-Type: 4,ENCRYPTED"];
 /// How long before its end a certificate is warned of.
 const WARN: u64 = 14 * 86_400;
 
-/// Why a certificate and its key can not be used. Never holds what is in the key file.
+/// Why a certificate and its key cannot be used. Never holds what is in the key file.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file can not be read.
+    /// A file cannot be read.
     #[error("{}: {}", path.display(), crate::files::in_words(path, error))]
     File {
         /// The file.
@@ -45,7 +45,7 @@ pub enum TlsError {
     NoKey(PathBuf),
     /// Nobody is there to type its password.
     #[error(
-        "{0}: the private key has a password, which a server can not type. Write one without: openssl pkey -in {0} -out NEW-FILE"
+        "{0}: the private key has a password, which a server cannot type. Write one without: openssl pkey -in {0} -out NEW-FILE"
     )]
     Locked(PathBuf),
     /// The key is none that TLS knows.
@@ -69,7 +69,7 @@ pub enum TlsError {
         key: PathBuf,
     },
     /// Something else is wrong with the certificates.
-    #[error("{0}: TLS can not use these certificates")]
+    #[error("{0}: TLS cannot use these certificates")]
     Chain(PathBuf),
     /// Its time is over.
     #[error("the certificate {0} ended on {1}. Renew it")]

@@ -56,7 +56,7 @@ pub enum StoreError {
     #[error("the database failed: {}", of_database(.0))]
     Database(sqlx::Error),
     /// The database's structure could not be brought up to date.
-    #[error("the database can not be brought up to date: {}", of_migration(.0))]
+    #[error("the database cannot be brought up to date: {}", of_migration(.0))]
     Migration(sqlx::migrate::MigrateError),
     /// A newer version of the server has been at work.
     #[error(
@@ -95,7 +95,7 @@ pub enum StoreError {
          the two together again, or move the journal away; nothing was changed", .0.display()
     )]
     LostJournal(PathBuf),
-    /// The clock by which everything is decided can not be believed.
+    /// The clock by which everything is decided cannot be believed.
     #[error("{0}")]
     Clock(Doubt),
     /// The data folder belongs to another database, or the database to another data folder.
@@ -116,7 +116,7 @@ pub enum StoreError {
     /// What was to be brought in is no whole export.
     #[error("{0}")]
     Transfer(String),
-    /// A variable of the environment can not be used.
+    /// A variable of the environment cannot be used.
     #[error(transparent)]
     Variable(#[from] crate::variable::VariableError),
     /// A file could not be read or written.

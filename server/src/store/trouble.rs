@@ -12,7 +12,7 @@ pub enum Trouble {
     ReadOnly,
     /// The database has no room left.
     Full,
-    /// The clock by which everything is decided can not be believed.
+    /// The clock by which everything is decided cannot be believed.
     Clock,
 }
 
@@ -43,7 +43,7 @@ impl StoreError {
         }
     }
 
-    /// Whether the same may succeed later: nothing is wrong but that the database can not do it now.
+    /// Whether the same may succeed later: nothing is wrong but that the database cannot do it now.
     #[must_use]
     pub fn passes(&self) -> bool {
         self.trouble().is_some()

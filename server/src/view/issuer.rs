@@ -130,7 +130,7 @@ pub struct RemovedIssuerView {
     /// The issuer as it was.
     #[serde(flatten)]
     pub issuer: IssuerView,
-    /// Seats of its users that are not closed. Their machines work until their leases end, and can not renew them.
+    /// Seats of its users that are not closed. Their machines work until their leases end, and cannot renew them.
     pub seats: u64,
     /// Whether it was only asked what would happen.
     pub dry_run: bool,

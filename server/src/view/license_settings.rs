@@ -23,7 +23,7 @@ pub struct ClockSettings {
     pub act: Option<ClockAction>,
 }
 
-/// Structures with the settings of a license beside members of their own, because JSON that is read strictly can not be
+/// Structures with the settings of a license beside members of their own, because JSON that is read strictly cannot be
 /// put together from parts.
 macro_rules! with_settings {
     ($(#[$about:meta])* pub struct $name:ident { $($(#[$more:meta])* pub $member:ident: $type:ty,)* }) => {
@@ -211,7 +211,7 @@ impl LicenseSettings {
     /// `license` with what is named.
     ///
     /// # Errors
-    /// The member that can not be so, and the end of a sentence.
+    /// The member that cannot be so, and the end of a sentence.
     pub fn apply(self, license: License, now: UnixTime) -> Result<License, (&'static str, String)> {
         let clock = self.clock.unwrap_or_default();
         let changed = License {

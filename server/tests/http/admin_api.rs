@@ -77,7 +77,7 @@ async fn what_is_described_is_answered() {
         }
     }
 
-    // Bodies and parameters that can not be so.
+    // Bodies and parameters that cannot be so.
     for path in ["/seats", "/audit", "/accounts", "/users", "/licenses", "/issuers"] {
         for query in ["limit=0", "limit=501", "limit=x", "after=!", "color=red", "limit=1&limit=2"] {
             let answer = admin.get(root, &format!("{path}?{query}")).await.refusal();

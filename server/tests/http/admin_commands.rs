@@ -199,7 +199,7 @@ async fn a_wrong_server_or_token_is_told_in_words() {
     let with_file = ["--api-token-file", file.to_str().unwrap(), "seat", "list"];
     done(&server, unknown, &with_file);
     let missing = refused(&server, &root, &["--api-token-file", "/nowhere", "seat", "list"]);
-    assert!(missing.contains("/nowhere can not be read"), "{missing}");
+    assert!(missing.contains("/nowhere cannot be read"), "{missing}");
 
     let at = |url: &str, args: &[&str]| refused(&server, &root, &[&["--server", url], args].concat());
     for (url, words) in [

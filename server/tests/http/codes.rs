@@ -110,7 +110,7 @@ async fn every_code_has_a_request_that_produces_it() {
         (signed_in("login", json!({ "exp": 0 })), Code::SignInRequired),
         (signed_in("login", json!({ "scope": "" })), Code::ScopeMissing),
         (signed_in("login", json!({ "client_id": "other" })), Code::IdentityUnknown),
-        (signed_in("away", json!({})), Code::IssuerUnusable),
+        (signed_in("away", json!({})), Code::IdentityProviderUnavailable),
     ] {
         seen.signed(&server.call("ping", &plugin).await, code, Act::Keep);
     }

@@ -318,6 +318,6 @@ fn nobody_else_can_reach_it() {
     }
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let said = desk.refused(&["--listen", &taken.local_addr().unwrap().to_string()]);
-    assert!(said.contains("can not be listened on"), "{said}");
+    assert!(said.contains("cannot be listened on"), "{said}");
     assert!(desk.files().is_empty(), "nothing was made");
 }

@@ -490,7 +490,7 @@ async fn what_a_plug_in_is_refused() {
     let answer = server.call("ping", &plugin(json!({ "iss": away }))).await;
     assert_eq!(
         (answer.refusal().code, answer.refusal().act, answer.status),
-        (Code::IssuerUnusable, Act::Keep, 503)
+        (Code::IdentityProviderUnavailable, Act::Keep, 503)
     );
     assert!(answer.headers.contains_key("retry-after"));
     assert_eq!(answer.refusal().params["reason"], "127.0.0.1: it answers with the HTTP status 500");

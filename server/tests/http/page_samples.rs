@@ -470,7 +470,7 @@ fn samples() -> Vec<(&'static str, String)> {
     let offline = OfflinePage { shell: shell(), lease_life: "90 days".to_owned(), error: None };
     add("offline", &offline);
     let error =
-        Some("scene.blend can not be used: it is not a file of a plug-in. Nothing was changed.".to_owned());
+        Some("scene.blend cannot be used: it is not a file of a plug-in. Nothing was changed.".to_owned());
     add("offline_refused", &OfflinePage { error, ..offline });
     let check = OfflineCheck {
         shell: shell(),

@@ -370,7 +370,7 @@ fn a_proxy_that_can_not_be_used_is_named_and_never_passed_by() {
     for bad in ["socks5://h:1", "http://ada:hunter2#x@h:1", "http://D\\ada:hunter2@h:1", "PROXY h:1; DIRECT"]
     {
         let (ok, text) = list(&[("HTTPS_PROXY", bad)]);
-        assert!(!ok && text.contains("the variable HTTPS_PROXY can not be used"), "{bad}: {text}");
+        assert!(!ok && text.contains("the variable HTTPS_PROXY cannot be used"), "{bad}: {text}");
         assert!(!text.contains(SECRET), "{text}");
     }
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

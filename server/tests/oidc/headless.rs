@@ -43,7 +43,7 @@ fn a_client_secret_of_the_environment_signs_in_by_itself_and_is_never_written() 
     drop(provider);
     let alone = said(&mut node("farm-secret"), "ping", 0);
     assert!(
-        alone.contains("issuer_unusable") && alone.contains("grace"),
+        alone.contains("identity_provider_unavailable") && alone.contains("grace"),
         "an outage stops no render: {alone}"
     );
     for (path, bytes) in computer.files() {

@@ -17,7 +17,7 @@ fn the_file_names_the_database_for_every_command() {
     let lost = site.configure("database_file = \"lost\"\nlisten = \"127.0.0.1:0\"\nlog = \"loud\"\n");
     let found = alone(&["config", "check"]).problems();
     assert!(found.iter().any(|problem| problem.starts_with(&format!("{}:3", lost.display()))), "{found:?}");
-    assert!(found.iter().any(|problem| problem.contains("lost can not be read")), "{found:?}");
+    assert!(found.iter().any(|problem| problem.contains("lost cannot be read")), "{found:?}");
     fs::remove_file(lost).unwrap();
     // Whoever names another one means it.
     let other = alone(&["--database", "postgres://nobody@127.0.0.1:1/x", "license", "show"]);

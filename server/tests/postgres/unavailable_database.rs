@@ -31,7 +31,7 @@ async fn a_shared_database_in_every_trouble() {
     change("RESET default_transaction_read_only");
     bench.works("after it was read-only").await;
 
-    // A password that was changed, a limit of connections: who asks can not know.
+    // A password that was changed, a limit of connections: who asks cannot know.
     change("ALLOW_CONNECTIONS false");
     bench.are_turned_away("closed", Fails::Everything).await;
     change("ALLOW_CONNECTIONS true");

@@ -176,7 +176,7 @@ async fn rows_that_were_taken_added_or_moved_are_found() {
     }
 }
 
-/// What the chain can not tell by itself, and what tells it: the head that was noted elsewhere.
+/// What the chain cannot tell by itself, and what tells it: the head that was noted elsewhere.
 #[tokio::test]
 async fn a_head_that_was_noted_shows_what_happened_to_the_end() {
     let mut thief = Burglary::new().await;

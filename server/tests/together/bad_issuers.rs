@@ -103,7 +103,7 @@ fn no_issuer_locks_anybody_out() {
     assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok);
     drop(client);
     let (lease, _) = (computer.stored_lease().unwrap(), server.seen());
-    let (unusable, refused) = (Code::IssuerUnusable, Code::SignInRefused);
+    let (unusable, refused) = (Code::IdentityProviderUnavailable, Code::SignInRefused);
     // (what, issuer, code, part of the reason)
     let cases = [
         ("nobody there", "http://127.0.0.1:1".to_owned(), unusable, "The connection was refused"),
@@ -181,7 +181,7 @@ fn an_issuer_that_never_answers_is_given_up() {
         computer.time.advance(Duration::from_secs(wait));
     }
     let event = end_of(&client, Ok(ping));
-    assert_eq!(event.code, Code::IssuerUnusable, "{}", event.message);
+    assert_eq!(event.code, Code::IdentityProviderUnavailable, "{}", event.message);
     assert!(
         event.message.contains("in time") && begin.elapsed() < Duration::from_secs(10),
         "{:?}",
@@ -204,7 +204,7 @@ fn a_certificate_that_nobody_vouches_for_is_not_talked_to() {
     let proxy = FaultProxy::start(case, &upstream).unwrap();
     let client = machine(&computer, &server, &proxy.route().server);
     let event = end_of(&client, client.ping(Intent::Launch));
-    assert_eq!(event.code, Code::IssuerUnusable, "{}", event.message);
+    assert_eq!(event.code, Code::IdentityProviderUnavailable, "{}", event.message);
     assert!(
         event.message.contains("Its certificate is not trusted (") && event.message.contains("127.0.0.1")
     );

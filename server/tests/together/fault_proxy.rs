@@ -94,7 +94,7 @@ fn suffer(case: &Case, upstream: &Arc<Upstream>) -> Took {
         assert_eq!((status.lock_state, status.reason), (LockState::Grace, Code::OkOffline), "{name}");
         assert_eq!(status.valid_until, before.valid_until, "{name}");
         // A first failure is tried again after a minute; who asks for ten years gets a day.
-        let waits = if case.name.starts_with("retry-after") && case.code != Code::NotOurServer {
+        let waits = if case.name.starts_with("retry-after") && case.code != Code::UnexpectedResponse {
             DAY - MINUTE..=DAY + 2 * MINUTE
         } else {
             0..=4 * MINUTE

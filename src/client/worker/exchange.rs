@@ -1,6 +1,8 @@
 use super::Worker;
-use crate::license::{Asked, Credential, Effect, Input, License, Outcome, Reply, State, Submission, Trouble};
-use crate::store::{Asking, Turn};
+use crate::license::{
+    Credential, Effect, Input, LeaseState, Outcome, Reply, RequestError, SentRequest, State, Submission,
+};
+use crate::store::{LockAttempt, RequestLock};
 use seatlock_protocol::{
     Code, Nonce, TokenHash, UnixTime,
     api::{ClockReport, Have, Intent, Machine, SeatCall, SeatRequest},
@@ -16,15 +18,15 @@ const TURN_PATIENCE: u64 = 20;
 const TURN_PAUSE: Duration = Duration::from_millis(50);
 
 /// How waiting for other processes ended.
-pub(super) enum Waited {
+pub(super) enum LockWait {
     /// It is this one's turn, or nobody answers for the others.
-    Turn(#[expect(dead_code, reason = "held until it is dropped")] Option<Asking>),
+    Turn(#[expect(dead_code, reason = "held until it is dropped")] Option<RequestLock>),
     /// Another process was given a lease meanwhile.
     Answered,
 }
 
 /// A judged answer.
-struct Answer {
+struct JudgedReply {
     /// What it leads to.
     decided: (State, Vec<Effect>),
     /// The token that was shown.
@@ -33,7 +35,7 @@ struct Answer {
     renewal: Option<String>,
 }
 
-impl Answer {
+impl JudgedReply {
     fn code(&self) -> Option<Code> {
         Effect::reported(&self.decided.1).map(|outcome| outcome.code)
     }
@@ -50,35 +52,37 @@ impl Worker {
     /// Waits until no other process of the installation is asking the server. Two that ask with the same renewal secret
     /// look like two copies of one installation. The turn is given back when the value is dropped. With `shared`, a lease
     /// that another process gets meanwhile will do.
-    pub(super) async fn turn(&mut self, shared: bool) -> Waited {
-        let held = |worker: &Self| match &worker.keeper.state().license {
-            License::Lease(lease) => Some(lease.claims.jti),
+    pub(super) async fn turn(&mut self, shared: bool) -> LockWait {
+        let held = |worker: &Self| match &worker.store.state().license {
+            LeaseState::Lease(lease) => Some(lease.claims.jti),
             _ => None,
         };
         // Other products of the family get leases of their own.
-        let (mut seats, mut since) = (self.keeper.state().seats.clone(), self.shared.clock.since_boot());
+        let (mut seats, mut since) = (self.store.state().seats.clone(), self.shared.clock.since_boot());
         let before = held(self);
         loop {
-            let turn = self.keeper.take_turn();
-            self.keeper.refresh();
+            let turn = self.store.try_lock_requests();
+            self.store.refresh();
             let (now, time) = (held(self), self.shared.clock.since_boot());
             match turn {
-                Some(Turn::Ours(asking)) => return Waited::Turn(Some(asking)),
-                Some(Turn::Others) if shared && now.is_some() && now != before => return Waited::Answered,
-                // As long as others get leases, patience begins anew: there are many, and the server answers.
-                Some(Turn::Others) if self.keeper.state().seats != seats => {
-                    (seats, since) = (self.keeper.state().seats.clone(), time);
+                Some(LockAttempt::Acquired(lock)) => return LockWait::Turn(Some(lock)),
+                Some(LockAttempt::HeldElsewhere) if shared && now.is_some() && now != before => {
+                    return LockWait::Answered;
                 }
-                Some(Turn::Others) if time.saturating_sub(since) < TURN_PATIENCE => {}
-                _ => return Waited::Turn(None),
+                // As long as others get leases, patience begins anew: there are many, and the server answers.
+                Some(LockAttempt::HeldElsewhere) if self.store.state().seats != seats => {
+                    (seats, since) = (self.store.state().seats.clone(), time);
+                }
+                Some(LockAttempt::HeldElsewhere) if time.saturating_sub(since) < TURN_PATIENCE => {}
+                _ => return LockWait::Turn(None),
             }
             tokio::time::sleep(TURN_PAUSE).await;
         }
     }
 
     /// Sees to it that the credential in use can be shown to the server.
-    pub(super) async fn prepare(&mut self) -> Result<(), Trouble> {
-        match self.keeper.credential().cloned() {
+    pub(super) async fn prepare(&mut self) -> Result<(), RequestError> {
+        match self.store.credential().cloned() {
             Some(Credential::Token(_)) | None => Ok(()),
             Some(signed_in) => self.sign_in_again(&signed_in).await,
         }
@@ -98,22 +102,22 @@ impl Worker {
             SeatCall::Activate => Submission::Provisioned,
             _ => Submission::Nobody,
         };
-        match self.keeper.credential().cloned() {
+        match self.store.credential().cloned() {
             Some(credential) => self.exchange(call, &credential, intent, submission).await,
             None => self.nobody(),
         }
     }
 
-    /// Nothing could be shown to the server: to the license that is the same as a server that can not be reached.
-    pub(super) fn unprepared(&mut self, call: SeatCall, trouble: Trouble) -> Outcome {
-        if trouble.code == Code::NetworkDisallowed {
-            return Outcome::of(trouble.code);
+    /// Nothing could be shown to the server: to the license that is the same as a server that cannot be reached.
+    pub(super) fn unprepared(&mut self, call: SeatCall, error: RequestError) -> Outcome {
+        if error.code == Code::NetworkDisallowed {
+            return Outcome::of(error.code);
         }
-        let known = self.keeper.credential().and_then(Credential::hash);
+        let known = self.store.credential().and_then(Credential::hash);
         let token = known.unwrap_or(TokenHash::new([0; TokenHash::LEN]));
         let nonce = Nonce::new([0; Nonce::LEN]);
-        let asked = Asked { call, nonce, token, submission: Submission::Nobody };
-        let decided = self.judged(&asked, &Reply::Failed(trouble));
+        let asked = SentRequest { call, nonce, token, submission: Submission::Nobody };
+        let decided = self.judged(&asked, &Reply::Failed(error));
         self.carry_out(decided, None)
     }
 
@@ -135,8 +139,8 @@ impl Worker {
             Some(Code::SignInRequired) if submission.is_by_a_person() || credential.is_a_token() => false,
             Some(Code::SignInRequired) => match self.renew().await {
                 Ok(()) => true,
-                Err(trouble) if trouble.code == Code::SignInRequired => false,
-                Err(trouble) => return self.unprepared(call, trouble),
+                Err(error) if error.code == Code::SignInRequired => false,
+                Err(error) => return self.unprepared(call, error),
             },
             _ => false,
         };
@@ -146,7 +150,7 @@ impl Worker {
                 Err(code) => return Outcome::of(code),
             }
         }
-        // From judging an answer to keeping it nothing waits, so cancelling can not come in between.
+        // From judging an answer to keeping it nothing waits, so cancelling cannot come in between.
         self.carry_out(answer.decided, Some(credential.clone()))
     }
 
@@ -156,22 +160,22 @@ impl Worker {
         (state, effects): (State, Vec<Effect>),
         credential: Option<Credential>,
     ) -> Outcome {
-        let before = self.keeper.take(state);
+        let before = self.store.take(state);
         let (mut before, mut credential) = (Some(before), credential);
         let (mut reported, mut kept) = (Outcome::of(Code::Ok), None);
         for effect in effects {
             match effect {
                 Effect::Adopt(submission) => {
-                    let adopted = self.keeper.adopt(credential.take(), submission);
+                    let adopted = self.store.adopt(credential.take(), submission);
                     self.note(adopted);
                 }
                 Effect::Save => {
-                    let saved = self.keeper.save();
+                    let saved = self.store.save();
                     self.note(saved);
                 }
                 // Done is what is done here too: with the lease on disk the license would be back at the next start.
-                Effect::ForgetToken => kept = self.keeper.give_up().err(),
-                Effect::HandBack => kept = self.keeper.hand_back(before.take()).err(),
+                Effect::ForgetToken => kept = self.store.give_up().err(),
+                Effect::HandBack => kept = self.store.hand_back(before.take()).err(),
                 Effect::Report(outcome) => reported = outcome,
             }
         }
@@ -188,11 +192,11 @@ impl Worker {
         credential: &Credential,
         intent: Intent,
         submission: Submission,
-    ) -> Result<Answer, Code> {
+    ) -> Result<JudgedReply, Code> {
         let presented = self.presented(credential).ok_or(Code::SignInRequired)?;
         let mut nonce = [0; Nonce::LEN];
         getrandom::fill(&mut nonce).map_err(|_| Code::Internal)?;
-        let asked = Asked { call, nonce: Nonce::new(nonce), token: presented.hash, submission };
+        let asked = SentRequest { call, nonce: Nonce::new(nonce), token: presented.hash, submission };
         let request = self.request(&asked, intent);
         let (now, clock) = (self.now(), &self.shared.clock);
         let reply = tokio::select! {
@@ -200,42 +204,42 @@ impl Worker {
             () = self.shared.network_disallowed() => return Err(Code::NetworkDisallowed),
             reply = self.http.call(call, &presented.text, &request, now, |time| clock.sleep(time)) => reply,
         };
-        Ok(Answer { decided: self.judged(&asked, &reply), token: asked.token, renewal: request.renewal })
+        Ok(JudgedReply { decided: self.judged(&asked, &reply), token: asked.token, renewal: request.renewal })
     }
 
-    fn judged(&self, asked: &Asked, reply: &Reply) -> (State, Vec<Effect>) {
+    fn judged(&self, asked: &SentRequest, reply: &Reply) -> (State, Vec<Effect>) {
         let random = getrandom::u32().map_or(0, |random| (random >> 16) as u16);
-        self.keeper.step(Input::Answered { asked, reply, random })
+        self.store.step(Input::Answered { asked, reply, random })
     }
 
     /// Whether another process has stored another renewal secret since the request: then the request was overtaken, on a
     /// file system without locks, and the installation was not copied.
-    fn has_other_renewal(&mut self, answer: &Answer) -> bool {
-        self.keeper.refresh();
-        let known = self.keeper.state().seats.renewal(answer.token);
+    fn has_other_renewal(&mut self, answer: &JudgedReply) -> bool {
+        self.store.refresh();
+        let known = self.store.state().seats.renewal(answer.token);
         known.is_some() && known != answer.renewal.as_deref()
     }
 
-    pub(super) fn request(&self, asked: &Asked, intent: Intent) -> SeatRequest {
-        let state = self.keeper.state();
+    pub(super) fn request(&self, asked: &SentRequest, intent: Intent) -> SeatRequest {
+        let state = self.store.state();
         let reading = self.shared.clock.read();
         let have = match &state.license {
-            License::Lease(lease) if lease.claims.tkh == asked.token => {
+            LeaseState::Lease(lease) if lease.claims.tkh == asked.token => {
                 let (jti, epoch) = (Some(lease.claims.jti), lease.claims.epoch);
                 Some(Have { jti, epoch, lease: Some(lease.jws.clone()) })
             }
-            License::Dropped(verdict) if verdict.claims.tkh == asked.token => {
+            LeaseState::Dropped(verdict) if verdict.claims.tkh == asked.token => {
                 verdict.claims.epoch.map(|epoch| Have { jti: None, epoch, lease: None })
             }
-            License::HandedBack(given) if given.token == asked.token => {
+            LeaseState::HandedBack(given) if given.token == asked.token => {
                 Some(Have { jti: None, epoch: given.epoch, lease: None })
             }
             _ => None,
         };
         SeatRequest {
             nonce: asked.nonce,
-            product: self.keeper.rules().trust.product.clone(),
-            machine: Machine { id: self.keeper.rules().machine.clone(), source: self.caller.source },
+            product: self.store.rules().trust.product.clone(),
+            machine: Machine { id: self.store.rules().machine.clone(), source: self.caller.source },
             install_id: state.install_id(asked.token),
             intent,
             renewal: state.seats.renewal(asked.token).map(str::to_owned),

@@ -1,7 +1,8 @@
 use super::Worker;
 use crate::client::Consent;
 use crate::license::{
-    Asked, Credential, HandedBack, Input, License, Outcome, Requested, Signed, SignedObject, Submission,
+    Credential, HandedBack, Input, LeaseState, Outcome, Requested, SentRequest, Signed, SignedObject,
+    Submission,
 };
 use crate::scarcity::reason;
 use crate::store::{read_carried, write_carried};
@@ -26,12 +27,12 @@ impl Worker {
         let request = SeatRequest { renewal: None, ..request };
         let written = self.write(path, FileCall::Lease, token.hash(), request);
         if written.code == Code::Ok {
-            let sealed = self.keeper.ask_for(token, consent.remember).unwrap_or_else(|error| {
+            let sealed = self.store.ask_for(token, consent.remember).unwrap_or_else(|error| {
                 self.note(Err(error));
                 None
             });
             let requested = Requested { nonce, token: token.hash(), sealed };
-            self.carry_out(self.keeper.step(Input::Requested(requested)), None);
+            self.carry_out(self.store.step(Input::Requested(requested)), None);
         }
         written
     }
@@ -52,8 +53,8 @@ impl Worker {
             renewal: Some(renewal),
             http_status: 0,
         };
-        let (token, waiting) = self.keeper.waiting_token().unzip();
-        let decided = self.keeper.step(Input::Imported { signed: &signed, waiting });
+        let (token, waiting) = self.store.waiting_token().unzip();
+        let decided = self.store.step(Input::Imported { signed: &signed, waiting });
         let mut outcome = self.carry_out(decided, token.map(Credential::Token));
         if outcome.code == Code::FileUnusable {
             outcome.params.insert("path".to_owned(), path.display().to_string());
@@ -64,11 +65,11 @@ impl Worker {
     /// Gives the lease up, and then writes the file that confirms it; again as often as it is asked for.
     pub(super) fn release_file(&mut self, path: &Path) -> Outcome {
         // While the disk still has the lease, confirming that it is gone would not be true.
-        let outcome = self.carry_out(self.keeper.step(Input::HandedBack), None);
+        let outcome = self.carry_out(self.store.step(Input::HandedBack), None);
         if outcome.code != Code::Ok {
             return outcome;
         }
-        let License::HandedBack(given) = self.keeper.state().license.clone() else {
+        let LeaseState::HandedBack(given) = self.store.state().license.clone() else {
             return Outcome::of(Code::NoToken); // another process has taken a lease meanwhile
         };
         let HandedBack { epoch, jti, token, renewal, .. } = *given;
@@ -85,12 +86,12 @@ impl Worker {
     fn new_request(&self, call: SeatCall, token: TokenHash, intent: Intent) -> Result<SeatRequest, Code> {
         let mut nonce = [0; Nonce::LEN];
         getrandom::fill(&mut nonce).map_err(|_| Code::Internal)?;
-        let asked = Asked { call, nonce: Nonce::new(nonce), token, submission: Submission::Nobody };
+        let asked = SentRequest { call, nonce: Nonce::new(nonce), token, submission: Submission::Nobody };
         Ok(self.request(&asked, intent))
     }
 
     fn write(&self, path: &Path, call: FileCall, token_hash: TokenHash, request: SeatRequest) -> Outcome {
-        let issuer = self.keeper.rules().trust.issuer.clone();
+        let issuer = self.store.rules().trust.issuer.clone();
         let file = RequestFile { call, issuer, token_hash, request };
         let written = file.to_bytes().map_err(Into::into).and_then(|bytes| write_carried(path, &bytes));
         match written {

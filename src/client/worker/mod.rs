@@ -5,19 +5,19 @@ mod files;
 /// People and machines that sign in instead of entering a token.
 mod sign_in;
 
-pub(super) use sign_in::{Asked, Place};
+pub(super) use sign_in::{SignInMethod, SignInRequest};
 
 use super::environment::who_is_offline;
-use super::keeper::{Complaint, Keeper};
+use super::license_store::{LicenseStore, LoadWarning};
 use super::shared::Shared;
 use super::{Consent, OperationId};
 use crate::client::event::{Event, EventKind};
-use crate::license::{Credential, Effect, Input, License, Outcome, Submission};
+use crate::license::{Credential, Effect, Input, LeaseState, Outcome, Submission};
 use crate::net::Http;
 use crate::net::oauth::Issuer;
 use crate::store::StoreError;
 use crate::words::{Message, Phrase};
-use exchange::Waited;
+use exchange::LockWait;
 use seatlock_protocol::{
     Code, MachineSource, Token, UnixTime,
     api::{ClientInfo, Intent, Plugin, SeatCall},
@@ -52,7 +52,7 @@ pub(super) struct Command {
 /// What to do.
 pub(super) enum Task {
     /// To wait for a person, beside everything else.
-    SignIn(Asked),
+    SignIn(SignInRequest),
     /// One after the other.
     Work(Work),
 }
@@ -94,7 +94,7 @@ impl Work {
 /// What the worker is made of. It lives on one thread and nothing else touches it.
 pub(super) struct Worker {
     shared: Arc<Shared>,
-    keeper: Keeper,
+    store: LicenseStore,
     http: Http,
     issuer: Option<Arc<Issuer>>,
     access: Option<Access>,
@@ -112,19 +112,19 @@ pub(super) struct Caller {
 
 /// What the worker works with: made by the one who opens the client, who can be told when there are no means for it, and
 /// then the thread's own, so that closing cancels whatever is in flight.
-pub(super) fn runtime() -> io::Result<Patient> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map(Patient::new)
+pub(super) fn runtime() -> io::Result<BoundedRuntime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map(BoundedRuntime::new)
 }
 
 /// Runs until the client closes.
 pub(super) fn run(
     mut worker: Worker,
-    runtime: &Patient,
+    runtime: &BoundedRuntime,
     mut commands: UnboundedReceiver<Command>,
-    complaints: Vec<Complaint>,
+    warnings: Vec<LoadWarning>,
 ) {
-    complaints.into_iter().for_each(|complaint| worker.complain(complaint));
-    let launched = worker.keeper.launch();
+    warnings.into_iter().for_each(|warning| worker.complain(warning));
+    let launched = worker.store.launch();
     worker.note(launched);
     worker.publish();
     let shared = Arc::clone(&worker.shared);
@@ -144,9 +144,9 @@ pub(super) fn run(
 }
 
 /// A runtime that ends in time, also while unwinding: dropped, it would wait for name resolution without a limit.
-pub(super) struct Patient(Option<Runtime>);
+pub(super) struct BoundedRuntime(Option<Runtime>);
 
-impl Patient {
+impl BoundedRuntime {
     fn new(runtime: Runtime) -> Self {
         Self(Some(runtime))
     }
@@ -158,7 +158,7 @@ impl Patient {
     }
 }
 
-impl Drop for Patient {
+impl Drop for BoundedRuntime {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_timeout(RESOLVER_PATIENCE);
@@ -170,13 +170,13 @@ impl Worker {
     /// With `background` it keeps a lease alive without being asked.
     pub(super) fn new(
         shared: Arc<Shared>,
-        keeper: Keeper,
+        store: LicenseStore,
         http: Http,
         issuer: Option<Issuer>,
         caller: Caller,
         background: bool,
     ) -> Self {
-        Self { shared, keeper, http, issuer: issuer.map(Arc::new), access: None, caller, background }
+        Self { shared, store, http, issuer: issuer.map(Arc::new), access: None, caller, background }
     }
 
     async fn serve(&mut self, commands: &mut UnboundedReceiver<Command>) {
@@ -237,8 +237,8 @@ impl Worker {
     async fn work(&mut self, work: Work) -> Outcome {
         // With a token the one that takes the turn looks then.
         let looks_later = matches!(work, Work::Activate { .. } | Work::Ping(Intent::Launch));
-        if !(looks_later && self.keeper.credential().is_some_and(Credential::is_a_token)) {
-            self.keeper.refresh();
+        if !(looks_later && self.store.credential().is_some_and(Credential::is_a_token)) {
+            self.store.refresh();
         }
         match work {
             Work::Activate { token, consent } => {
@@ -262,7 +262,7 @@ impl Worker {
             }
             Work::Preflight(None) => match self.prepare().await {
                 Ok(()) => self.with_credential(SeatCall::Status, Intent::Renew).await,
-                Err(trouble) => self.unprepared(SeatCall::Status, trouble),
+                Err(error) => self.unprepared(SeatCall::Status, error),
             },
             Work::RequestFile { token, consent, path } => self.request_file(&token, consent, &path),
             Work::ImportFile(path) => self.import_file(&path),
@@ -273,7 +273,7 @@ impl Worker {
 
     /// Nothing is sent when the license would stay here: the seat would be free for another computer, and this one go on.
     async fn release(&mut self) -> Outcome {
-        if let Err(error) = self.keeper.can_give_up() {
+        if let Err(error) = self.store.can_give_up() {
             return self.not_given_up(error);
         }
         match self.prepare().await {
@@ -281,13 +281,13 @@ impl Worker {
                 let _turn = self.turn(false).await;
                 self.with_credential(SeatCall::Release, Intent::Renew).await
             }
-            Err(trouble) => self.unprepared(SeatCall::Release, trouble),
+            Err(error) => self.unprepared(SeatCall::Release, error),
         }
     }
 
     fn forget(&mut self) -> Outcome {
         self.access = None;
-        match self.keeper.forget_all(Uuid::new_v4()) {
+        match self.store.forget_all(Uuid::new_v4()) {
             Ok(()) => Outcome::of(Code::Ok),
             Err(error) => self.not_given_up(error),
         }
@@ -301,7 +301,7 @@ impl Worker {
     }
 
     async fn tick(&mut self) {
-        self.keeper.refresh();
+        self.store.refresh();
         self.take(Input::Ticked);
         self.shared.mailbox.wake_again();
         self.publish();
@@ -317,13 +317,13 @@ impl Worker {
 
     /// Takes what needs no answer.
     fn take(&mut self, input: Input<'_>) {
-        let (state, effects) = self.keeper.step(input);
-        self.keeper.take(state);
-        let owed = self.keeper.owes();
+        let (state, effects) = self.store.step(input);
+        self.store.take(state);
+        let owed = self.store.owes();
         if owed || effects.contains(&Effect::Save) {
-            let saved = self.keeper.save();
+            let saved = self.store.save();
             // Of what is still owed the host was told when it was first tried.
-            if !(owed && self.keeper.owes()) {
+            if !(owed && self.store.owes()) {
                 self.note(saved);
             }
         }
@@ -331,8 +331,8 @@ impl Worker {
 
     /// Whether the lease is kept alive without being asked.
     fn renews(&self) -> bool {
-        let has_lease = matches!(self.keeper.state().license, License::Lease(_));
-        self.background && self.shared.has_network() && has_lease && self.keeper.credential().is_some()
+        let has_lease = matches!(self.store.state().license, LeaseState::Lease(_));
+        self.background && self.shared.has_network() && has_lease && self.store.credential().is_some()
     }
 
     /// When the passing of time is looked at next, in milliseconds since the computer was started.
@@ -342,17 +342,17 @@ impl Worker {
 
     /// When to look at the lease next, at the latest after a tick: waiting stands still while the computer sleeps.
     fn renewal(&self) -> u64 {
-        let wait = self.keeper.state().pacing.not_before.since(self.now()).max(1).saturating_mul(SECOND);
+        let wait = self.store.state().pacing.not_before.since(self.now()).max(1).saturating_mul(SECOND);
         let wait = if self.renews() { wait } else { TICK };
         self.shared.clock.since_boot_millis().saturating_add(wait)
     }
 
     fn now(&self) -> UnixTime {
-        self.keeper.state().time(self.shared.clock.read()).now
+        self.store.state().time(self.shared.clock.read()).now
     }
 
     fn is_due(&self) -> bool {
-        self.now() >= self.keeper.state().pacing.not_before
+        self.now() >= self.store.state().pacing.not_before
     }
 
     fn standing_code(&self) -> Code {
@@ -365,18 +365,18 @@ impl Worker {
         if intent == Intent::Renew && !self.is_due() {
             return Outcome::of(self.standing_code());
         }
-        if intent == Intent::Launch && self.keeper.credential().is_none() {
+        if intent == Intent::Launch && self.store.credential().is_none() {
             return Outcome::of(Code::NotActivated); // a host that starts has asked for nothing yet
         }
-        if let Err(trouble) = self.prepare().await {
-            return self.unprepared(SeatCall::Ping, trouble);
+        if let Err(error) = self.prepare().await {
+            return self.unprepared(SeatCall::Ping, error);
         }
         let turn = self.turn(true).await;
         match intent {
-            _ if matches!(turn, Waited::Answered) => Outcome::of(self.standing_code()),
-            Intent::Launch if self.keeper.credential().is_none() => Outcome::of(Code::NotActivated),
+            _ if matches!(turn, LockWait::Answered) => Outcome::of(self.standing_code()),
+            Intent::Launch if self.store.credential().is_none() => Outcome::of(Code::NotActivated),
             Intent::Renew if !self.is_due() => Outcome::of(self.standing_code()),
-            Intent::Launch if self.keeper.has_unused_token() => {
+            Intent::Launch if self.store.has_unused_token() => {
                 self.with_credential(SeatCall::Activate, Intent::Launch).await
             }
             _ => self.with_credential(SeatCall::Ping, intent).await,
@@ -384,13 +384,13 @@ impl Worker {
     }
 
     fn publish(&self) {
-        self.shared.publish(self.keeper.state(), self.keeper.rules(), self.shared.clock.read());
+        self.shared.publish(self.store.state(), self.store.rules(), self.shared.clock.read());
     }
 
-    fn complain(&self, complaint: Complaint) {
-        match complaint {
-            Complaint::Store(error) => self.note(Err(error)),
-            Complaint::Corrupt(path) => {
+    fn complain(&self, warning: LoadWarning) {
+        match warning {
+            LoadWarning::Store(error) => self.note(Err(error)),
+            LoadWarning::Corrupt(path) => {
                 let message = Message::from(Code::StoreCorrupt).with("path", path.display());
                 self.notice(Code::StoreCorrupt, message);
             }

@@ -3,7 +3,9 @@ use super::exchange::Presented;
 use crate::client::event::EventKind;
 use crate::client::shared::Shared;
 use crate::client::{Consent, OperationId};
-use crate::license::{Credential, License, Outcome, RefreshToken, SignIn, Submission, Trouble, credential};
+use crate::license::{
+    Credential, LeaseState, Outcome, RefreshToken, RequestError, SignIn, Submission, credential,
+};
 use crate::machine;
 use crate::net::oauth::{Denied, Grant, Issuer, Prompt};
 use crate::store::StoreError;
@@ -24,7 +26,7 @@ const KEEPING_TRIES: u32 = 4;
 
 /// Where a person signs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::client) enum Place {
+pub(in crate::client) enum SignInMethod {
     /// In a browser of this computer, which is opened here or by the host.
     Browser { open: bool },
     /// At another device.
@@ -32,8 +34,8 @@ pub(in crate::client) enum Place {
 }
 
 /// A sign-in that somebody was asked for.
-pub(in crate::client) struct Asked {
-    pub(in crate::client) place: Place,
+pub(in crate::client) struct SignInRequest {
+    pub(in crate::client) place: SignInMethod,
     pub(in crate::client) consent: Consent,
     pub(in crate::client) timeout: Duration,
 }
@@ -93,8 +95,13 @@ impl Access {
 /// Signing in, and access tokens.
 impl Worker {
     /// Begins a sign-in beside everything else; one at a time.
-    pub(super) fn begin_sign_in(&self, operation: OperationId, asked: Asked, pending: &mut Option<Pending>) {
-        let Asked { place, consent, timeout } = asked;
+    pub(super) fn begin_sign_in(
+        &self,
+        operation: OperationId,
+        asked: SignInRequest,
+        pending: &mut Option<Pending>,
+    ) {
+        let SignInRequest { place, consent, timeout } = asked;
         let issuer = match &self.issuer {
             _ if !self.shared.mailbox.is_running(operation) => return,
             _ if pending.is_some() => return self.end(operation, Outcome::of(Code::Busy), Code::Ok.into()),
@@ -109,7 +116,7 @@ impl Worker {
             let granted = async {
                 tokio::select! {
                     biased;
-                    () = shared.network_disallowed() => Err(Denied::Trouble(Trouble::of(Code::NetworkDisallowed))),
+                    () = shared.network_disallowed() => Err(Denied::RequestError(RequestError::of(Code::NetworkDisallowed))),
                     granted = grant(&issuer, place, &shared) => granted,
                     () = shared.clock.sleep(timeout) => Err(nobody_came()),
                 }
@@ -130,7 +137,7 @@ impl Worker {
         let Ended { operation, consent, granted } = ended;
         let outcome = match granted {
             None => return,
-            Some(Err(denied)) => Outcome::of_trouble(&denied.into_trouble()),
+            Some(Err(denied)) => Outcome::of_error(&denied.into_error()),
             Some(Ok(grant)) => {
                 let shared = Arc::clone(&self.shared);
                 tokio::select! {
@@ -155,7 +162,7 @@ impl Worker {
 
     /// Forgets sign-in and license on this computer, and tells the issuer, if it can be told.
     pub(super) async fn sign_out(&mut self) -> Outcome {
-        let refresh = match self.keeper.credential() {
+        let refresh = match self.store.credential() {
             Some(Credential::Person(sign_in)) => sign_in.refresh.clone(),
             _ => None,
         };
@@ -165,7 +172,7 @@ impl Worker {
         {
             let revoked = tokio::time::timeout(SIGN_OUT_TIMEOUT, issuer.revoke(&refresh)).await;
             if !matches!(revoked, Ok(Ok(()) | Err(Denied::Ended))) {
-                self.notice(Code::IssuerUnusable, Phrase::SIGN_OUT_UNTOLD.into());
+                self.notice(Code::IdentityProviderUnavailable, Phrase::SIGN_OUT_UNTOLD.into());
             }
         }
         outcome
@@ -180,7 +187,7 @@ impl Worker {
     }
 
     /// Sees to it that a sign-in can be shown to the server.
-    pub(super) async fn sign_in_again(&mut self, signed_in: &Credential) -> Result<(), Trouble> {
+    pub(super) async fn sign_in_again(&mut self, signed_in: &Credential) -> Result<(), RequestError> {
         let now = self.shared.clock.since_boot();
         let fresh = |access: &Access| access.is_for(signed_in) && access.is_fresh(now);
         if self.access.as_ref().is_some_and(fresh) {
@@ -193,52 +200,55 @@ impl Worker {
     }
 
     /// Gets an access token for the sign-in in use. Whoever calls it has the turn.
-    pub(super) async fn renew(&mut self) -> Result<(), Trouble> {
+    pub(super) async fn renew(&mut self) -> Result<(), RequestError> {
         self.access = None;
         let shared = Arc::clone(&self.shared);
         tokio::select! {
             biased;
-            () = shared.network_disallowed() => Err(Trouble::of(Code::NetworkDisallowed)),
+            () = shared.network_disallowed() => Err(RequestError::of(Code::NetworkDisallowed)),
             renewed = self.renewed() => renewed,
             () = shared.clock.sleep(RENEWAL_TIMEOUT) => {
-                Err(Trouble::because(Code::IssuerUnusable, Phrase::OIDC_LATE))
+                Err(RequestError::because(Code::IdentityProviderUnavailable, Phrase::OIDC_LATE))
             }
         }
     }
 
-    async fn renewed(&mut self) -> Result<(), Trouble> {
-        let issuer = self.issuer.clone().ok_or(Trouble::of(Code::SignInRequired))?;
-        let grant = match self.keeper.credential() {
-            Some(Credential::Machine(_)) => issuer.machine().await.map_err(Denied::into_trouble)?,
+    async fn renewed(&mut self) -> Result<(), RequestError> {
+        let issuer = self.issuer.clone().ok_or(RequestError::of(Code::SignInRequired))?;
+        let grant = match self.store.credential() {
+            Some(Credential::Machine(_)) => issuer.machine().await.map_err(Denied::into_error)?,
             Some(Credential::Person(_)) => self.renewed_sign_in(&issuer).await?,
             // Another process was given a token meanwhile, or told to forget.
-            Some(Credential::Token(_)) | None => return Err(Trouble::of(Code::SignInRequired)),
+            Some(Credential::Token(_)) | None => return Err(RequestError::of(Code::SignInRequired)),
         };
-        self.keeper.is_machine(grant.access.identity().clone());
+        self.store.is_machine(grant.access.identity().clone());
         self.access = Some(Access::of(grant, self.now(), self.shared.clock.since_boot()));
         Ok(())
     }
 
-    async fn renewed_sign_in(&mut self, issuer: &Issuer) -> Result<Grant, Trouble> {
+    async fn renewed_sign_in(&mut self, issuer: &Issuer) -> Result<Grant, RequestError> {
         let mut used = None;
         loop {
-            self.keeper.refresh();
-            let Some(Credential::Person(sign_in)) = self.keeper.credential().cloned() else {
-                return Err(Trouble::of(Code::SignInRequired));
+            self.store.refresh();
+            let Some(Credential::Person(sign_in)) = self.store.credential().cloned() else {
+                return Err(RequestError::of(Code::SignInRequired));
             };
             // One of another issuer or client stays for the day on which that is set up again.
             let fits = |refresh: &RefreshToken| refresh.secret_for(&issuer.url, &issuer.client_id).is_some();
             let Some(refresh) = sign_in.refresh.filter(fits) else {
-                return Err(Trouble::of(Code::SignInRequired));
+                return Err(RequestError::of(Code::SignInRequired));
             };
             if used.as_ref() == Some(&refresh) {
                 // It is worth nothing any more, and showing it again looks like theft.
                 self.keep_rotated(None);
-                return Err(Trouble::of(Code::SignInRequired));
+                return Err(RequestError::of(Code::SignInRequired));
             }
             match issuer.renew(&refresh).await {
                 Ok(grant) if *grant.access.identity() != sign_in.identity => {
-                    return Err(Trouble::because(Code::IssuerUnusable, Phrase::OIDC_SOMEBODY_ELSE));
+                    return Err(RequestError::because(
+                        Code::IdentityProviderUnavailable,
+                        Phrase::OIDC_SOMEBODY_ELSE,
+                    ));
                 }
                 Ok(grant) => {
                     self.keep_rotated(grant.refresh.clone());
@@ -246,7 +256,7 @@ impl Worker {
                 }
                 // Where files have no locks, another process may have used it at the same time, and stored the next one.
                 Err(Denied::Ended) => used = Some(refresh),
-                Err(other) => return Err(other.into_trouble()),
+                Err(other) => return Err(other.into_error()),
             }
         }
     }
@@ -254,34 +264,34 @@ impl Worker {
     /// What was used is worth nothing any more, so a folder that is busy is asked again before that is given up.
     fn keep_rotated(&mut self, next: Option<RefreshToken>) {
         for _ in 1..KEEPING_TRIES {
-            match self.keeper.rotate(next.clone()) {
+            match self.store.rotate(next.clone()) {
                 Err(StoreError::Busy { .. }) => {}
                 kept => return self.note(kept),
             }
         }
-        let kept = self.keeper.rotate(next);
+        let kept = self.store.rotate(next);
         self.note(kept);
     }
 
     /// Whether the license in memory belongs to nobody who is signed in.
     pub(super) fn nobody(&self) -> Outcome {
-        let handed_back = matches!(self.keeper.state().license, License::HandedBack(_));
+        let handed_back = matches!(self.store.state().license, LeaseState::HandedBack(_));
         let code = if self.issuer.is_some() && !handed_back { Code::SignInRequired } else { Code::NoToken };
         Outcome::of(code)
     }
 }
 
 fn nobody_came() -> Denied {
-    Denied::Trouble(Trouble::because(Code::SignInRefused, Phrase::OIDC_NOBODY_CAME))
+    Denied::RequestError(RequestError::because(Code::SignInRefused, Phrase::OIDC_NOBODY_CAME))
 }
 
-async fn grant(issuer: &Issuer, place: Place, shared: &Shared) -> Result<Grant, Denied> {
+async fn grant(issuer: &Issuer, place: SignInMethod, shared: &Shared) -> Result<Grant, Denied> {
     let show = |prompt: Prompt, message: Message| {
         shared.set_prompt(Some(prompt));
         shared.post(shared.event(EventKind::SignIn, Code::SignInRequired, message));
     };
     match place {
-        Place::Browser { open } => {
+        SignInMethod::Browser { open } => {
             let show = |prompt: Prompt| {
                 let opened = open && machine::open_browser(&prompt.url);
                 let phrase = match (open, opened) {
@@ -293,7 +303,7 @@ async fn grant(issuer: &Issuer, place: Place, shared: &Shared) -> Result<Grant, 
             };
             issuer.browser(show).await
         }
-        Place::Device => {
+        SignInMethod::Device => {
             let show = |prompt: Prompt| {
                 let code = prompt.code.clone().unwrap_or_default();
                 let message =

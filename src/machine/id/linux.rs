@@ -87,7 +87,7 @@ mod tests {
     fn the_error_names_every_source() {
         let error = found(Some(""), None, None).unwrap_err().to_string();
         for part in
-            ["/etc/machine-id is empty", "machine-uid is empty", "/var/lib/dbus/machine-id can not be read"]
+            ["/etc/machine-id is empty", "machine-uid is empty", "/var/lib/dbus/machine-id cannot be read"]
         {
             assert!(error.contains(part), "{error}");
         }

@@ -43,7 +43,7 @@ impl fmt::Display for Refused {
     }
 }
 
-/// This computer can not be identified. Never holds an identifier.
+/// This computer cannot be identified. Never holds an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
     /// No source of the operating system gave a usable identifier.
@@ -55,7 +55,7 @@ pub enum IdentityError {
     /// The operating system had no means to look, which says nothing about this computer.
     #[error("{0}")]
     Scarce(Phrase),
-    /// The host or `SEATLOCK_MACHINE_ID` supplied a text that can not stand for one computer.
+    /// The host or `SEATLOCK_MACHINE_ID` supplied a text that cannot stand for one computer.
     #[error("the supplied machine id {0}")]
     SuppliedInvalid(Refusal),
 }

@@ -4,14 +4,14 @@ use seatlock_protocol::is_invisible;
 use std::error::Error;
 use std::io;
 
-/// Why an identifier can not stand for one computer. Never holds the identifier.
+/// Why an identifier cannot stand for one computer. Never holds the identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The source could not be read, and why.
-    #[error("can not be read ({0})")]
+    #[error("cannot be read ({0})")]
     Unreadable(String),
     /// There were no means to read the source: what was short.
-    #[error("can not be read ({0})")]
+    #[error("cannot be read ({0})")]
     Scarce(Phrase),
     /// Nothing but white space.
     #[error("is empty")]
@@ -26,7 +26,7 @@ pub enum Refusal {
     #[error("is not 8 to 256 characters long")]
     Length,
     /// A supplied text with control or invisible characters.
-    #[error("holds a character that can not be printed")]
+    #[error("holds a character that cannot be printed")]
     Unprintable,
     /// A value that firmware, images and templates leave on many computers.
     #[error("is a placeholder that many computers share")]

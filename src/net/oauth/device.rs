@@ -81,7 +81,7 @@ impl Issuer {
                     Err(Denied::Error(name)) if name == "authorization_pending" => {}
                     Err(Denied::Error(name)) if name == "slow_down" => pause += LONGER,
                     // The person may still be typing when the network is back.
-                    Err(Denied::Trouble(_)) => pause += LONGER,
+                    Err(Denied::RequestError(_)) => pause += LONGER,
                     ended => return ended,
                 }
             }

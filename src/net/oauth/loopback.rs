@@ -1,5 +1,5 @@
 use super::wire::Denied;
-use crate::license::Trouble;
+use crate::license::RequestError;
 use crate::scarcity::scarce;
 use crate::words::{Language, Phrase};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -66,7 +66,11 @@ impl Listener {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(none)?;
         let port = listener.local_addr().map_err(none)?.port();
         let url = Url::parse(&format!("http://127.0.0.1:{port}{PATH}"));
-        Ok(Self { listener, language, url: url.map_err(|_| Denied::Trouble(Trouble::of(Code::Internal)))? })
+        Ok(Self {
+            listener,
+            language,
+            url: url.map_err(|_| Denied::RequestError(RequestError::of(Code::Internal)))?,
+        })
     }
 
     pub(super) fn url(&self) -> &Url {
@@ -224,7 +228,7 @@ mod tests {
             let found = match brought(line, "s1", issuer) {
                 None => String::new(),
                 Some(Ok(code)) => code,
-                Some(Err(denied)) => denied.into_trouble().reason.unwrap().to_string(),
+                Some(Err(denied)) => denied.into_error().reason.unwrap().to_string(),
             };
             assert!(found.contains(expected) && found.is_empty() == expected.is_empty(), "{line}: {found}");
         }

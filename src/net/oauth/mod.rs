@@ -15,7 +15,7 @@ mod token;
 mod wire;
 
 use super::{Certificate, ProxyChoice, Route};
-use crate::license::{RefreshToken, Trouble};
+use crate::license::{RefreshToken, RequestError};
 use crate::words::{Language, Phrase};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use discovery::Provider;
@@ -204,6 +204,6 @@ fn lasting(provider: &Provider) -> Option<Parameter<'static>> {
 /// Thirty-two bytes of the operating system's random source, as text that may stand in a URL.
 fn random() -> Result<Zeroizing<String>, Denied> {
     let mut bytes = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut *bytes).map_err(|_| Denied::Trouble(Trouble::of(Code::Internal)))?;
+    getrandom::fill(&mut *bytes).map_err(|_| Denied::RequestError(RequestError::of(Code::Internal)))?;
     Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes)))
 }

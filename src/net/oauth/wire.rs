@@ -1,5 +1,5 @@
 use super::Parameter;
-use crate::license::Trouble;
+use crate::license::RequestError;
 use crate::net::{CALL_TIMEOUT, Route, builder, classify, unusable};
 use crate::words::{Message, Phrase};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denied {
     /// What is to be reported.
-    Trouble(Trouble),
+    RequestError(RequestError),
     /// The issuer said no: the name of an error (RFC 6749, sections 4.1.2.1 and 5.2; RFC 8628, section 3.5).
     Error(String),
     /// The refresh token is not taken any more, or there is none: a person has to sign in again.
@@ -27,15 +27,15 @@ const LONGEST_NAME: usize = 40;
 impl Denied {
     /// The issuer cannot be used, for a reason that begins with a capital letter and has no full stop.
     pub(super) fn because(reason: impl Into<Message>) -> Self {
-        Self::Trouble(Trouble::because(Code::IssuerUnusable, reason))
+        Self::RequestError(RequestError::because(Code::IdentityProviderUnavailable, reason))
     }
 
     /// What is to be reported. Of an error only the name is shown: whatever else an issuer writes may repeat what it was sent.
     #[must_use]
-    pub fn into_trouble(self) -> Trouble {
+    pub fn into_error(self) -> RequestError {
         let (code, phrase, name) = match &self {
-            Self::Trouble(trouble) => return trouble.clone(),
-            Self::Ended => return Trouble::of(Code::SignInRequired),
+            Self::RequestError(error) => return error.clone(),
+            Self::Ended => return RequestError::of(Code::SignInRequired),
             Self::Error(name) => {
                 let (code, phrase) = meaning(name);
                 (code, phrase, name)
@@ -43,7 +43,7 @@ impl Denied {
         };
         let fits = |c: &char| c.is_ascii_lowercase() || *c == '_';
         let name: String = name.chars().filter(fits).take(LONGEST_NAME).collect();
-        Trouble::because(code, Message::from(phrase).with("error", name))
+        RequestError::because(code, Message::from(phrase).with("error", name))
     }
 }
 
@@ -56,7 +56,9 @@ fn meaning(error: &str) -> (Code, Phrase) {
         "invalid_scope" => Phrase::OIDC_SCOPE,
         "invalid_target" => Phrase::OIDC_TARGET,
         "mixed_up" => Phrase::OIDC_MIXED_UP,
-        "server_error" | "temporarily_unavailable" => return (Code::IssuerUnusable, Phrase::OIDC_PROBLEM),
+        "server_error" | "temporarily_unavailable" => {
+            return (Code::IdentityProviderUnavailable, Phrase::OIDC_PROBLEM);
+        }
         _ => Phrase::OIDC_NO,
     };
     (Code::SignInRefused, phrase)
@@ -124,7 +126,7 @@ impl Wire {
                 let basic =
                     format!("Basic {}", STANDARD.encode(format!("{}:{}", escaped(id), escaped(secret))));
                 let basic = HeaderValue::try_from(basic);
-                let mut basic = basic.map_err(|_| Denied::Trouble(Trouble::of(Code::Internal)))?;
+                let mut basic = basic.map_err(|_| Denied::RequestError(RequestError::of(Code::Internal)))?;
                 basic.set_sensitive(true);
                 request = request.header(AUTHORIZATION, basic);
             }
@@ -180,13 +182,13 @@ fn not_understood(status: u16) -> Denied {
 }
 
 /// What stands between here and the issuer. A proxy that asks for a password is the same fault as before the license server.
-fn unreached(trouble: Trouble) -> Denied {
-    match (trouble.code, &trouble.reason) {
-        (Code::ProxyAuthRequired, _) => Denied::Trouble(trouble),
+fn unreached(error: RequestError) -> Denied {
+    match (error.code, &error.reason) {
+        (Code::ProxyAuthRequired, _) => Denied::RequestError(error),
         (Code::TlsUntrusted, Some(reason)) => {
             Denied::because(Message::from(Phrase::OIDC_UNTRUSTED).because("detail", reason.clone()))
         }
-        (Code::NotOurServer, _) => Denied::because(Phrase::OIDC_LOGIN_PAGE),
+        (Code::UnexpectedResponse, _) => Denied::because(Phrase::OIDC_LOGIN_PAGE),
         (_, Some(reason)) => Denied::because(reason.clone()),
         (_, None) => Denied::because(Phrase::OIDC_UNREACHABLE),
     }
@@ -201,13 +203,13 @@ mod tests {
         for (name, code, words) in [
             ("access_denied", Code::SignInRefused, "It was not allowed (access_denied)"),
             ("invalid_client", Code::SignInRefused, "client id or its secret (invalid_client)"),
-            ("temporarily_unavailable", Code::IssuerUnusable, "It has a problem of its own"),
+            ("temporarily_unavailable", Code::IdentityProviderUnavailable, "It has a problem of its own"),
             ("<script>\nSecret 1{x}", Code::SignInRefused, "The issuer said no (scriptecretx)"),
             (&"x".repeat(999), Code::SignInRefused, "The issuer said no (xxxxxxxxxx"),
         ] {
-            let trouble = Denied::Error(name.to_owned()).into_trouble();
-            let reason = trouble.reason.unwrap().to_string();
-            assert_eq!(trouble.code, code, "{name:.20}");
+            let error = Denied::Error(name.to_owned()).into_error();
+            let reason = error.reason.unwrap().to_string();
+            assert_eq!(error.code, code, "{name:.20}");
             assert!(reason.contains(words) && reason.len() < 120, "{reason}");
         }
     }

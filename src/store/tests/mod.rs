@@ -182,7 +182,7 @@ fn a_reader_always_finds_a_whole_state_while_another_writes() {
             let Loaded::Current(state) = load(&reader) else { panic!("the state was not there") };
             assert!(state >= last, "{state} after {last}");
             last = state;
-            // Before Windows 10 a file can not be replaced while it is open, so leave the writer a gap there.
+            // Before Windows 10 a file cannot be replaced while it is open, so leave the writer a gap there.
             if cfg!(windows) {
                 thread::sleep(Duration::from_millis(10));
             }
@@ -281,7 +281,7 @@ fn a_state_that_is_to_be_the_only_one_is() {
     folder.update(|_: Loaded<u32>| (Change::Only(5), ())).unwrap();
     assert_eq!(names(&folder), ["lock", "notes.txt", "state.corrupt-1.json", "state.json"]);
     assert_eq!(load(&folder), Loaded::Current(5));
-    // While the one before can not be taken away, the new one does not come.
+    // While the one before cannot be taken away, the new one does not come.
     fs::create_dir(file(&folder, "state.previous.json")).unwrap();
     let refused = folder.update(|_: Loaded<u32>| (Change::Only(6), ()));
     assert!(matches!(refused, Err(StoreError::Unwritable { .. })), "{refused:?}");

@@ -14,7 +14,7 @@ const TOKEN: &str = "SEATLOCK_API_TOKEN";
 
 /// schemathesis makes requests up from the description, good ones and bad ones, and looks at the answers: no server error,
 /// no status, type or body that is not described, nothing accepted that ought not to be, nothing without authentication.
-/// That every good request is accepted can not be said in a description: there are plans, limits and other servers' files.
+/// That every good request is accepted cannot be said in a description: there are plans, limits and other servers' files.
 pub fn described() -> Result<String> {
     let program = python::program("python", "server/tests/requirements.txt", "schemathesis")?;
 

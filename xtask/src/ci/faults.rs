@@ -367,7 +367,7 @@ const CASES: &[Case] = &[
     }),
     ("network storage without locks", |bench| without(bench, "flock", "ENOLCK")),
     ("network storage without hard links", |bench| without(bench, "link,linkat", "EPERM")),
-    ("network storage that can not make a folder durable", |bench| without(bench, "fsync", "EINVAL")),
+    ("network storage that cannot make a folder durable", |bench| without(bench, "fsync", "EINVAL")),
 ];
 
 /// Everything works on a file system that never carries a call out.

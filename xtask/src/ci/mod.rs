@@ -263,7 +263,7 @@ fn shipped() -> Result<PathBuf> {
 /// Where this keeps what outlasts a run.
 fn folder() -> Result<PathBuf> {
     let folder = build::target_folder().join("ci");
-    fs::create_dir_all(&folder).with_context(|| format!("{} can not be made", folder.display()))?;
+    fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     Ok(folder)
 }
 

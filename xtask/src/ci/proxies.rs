@@ -56,13 +56,13 @@ const BLOCKED: &str = "blocked.test";
 const CASES: &[(&str, &str, Told, Trusts, &str, &str)] = &[
     ("tinyproxy without a password",      HERE,    Opt("http://127.0.0.1:8888"),                Server, "proxy_auth_required", "asks for a password"),
     // It answers 401, which says that the way is closed rather than that a password is missing.
-    ("tinyproxy with a wrong password",   HERE,    Opt("http://artist:wrong@127.0.0.1:8888"),   Server, "not_our_server", "proxy or login page"),
+    ("tinyproxy with a wrong password",   HERE,    Opt("http://artist:wrong@127.0.0.1:8888"),   Server, "unexpected_response", "proxy or login page"),
     ("tinyproxy with the password",       HERE,    Opt("http://artist:sesame@127.0.0.1:8888"),  Server, "ok", "licensed"),
     ("squid without a password",          HERE,    Opt("http://127.0.0.1:3128"),                Server, "proxy_auth_required", "asks for a password"),
     ("squid with a wrong password",       HERE,    Opt("http://artist:wrong@127.0.0.1:3128"),   Server, "proxy_auth_required", "asks for a password"),
     ("squid with the password",           HERE,    Opt("http://artist:sesame@127.0.0.1:3128"),  Server, "ok", "licensed"),
-    ("squid does not allow the server",   BLOCKED, Opt("http://artist:sesame@127.0.0.1:3128"),  Server, "not_our_server", "proxy or login page"),
-    ("squid does not find the server",    NOWHERE, Opt("http://artist:sesame@127.0.0.1:3128"),  Server, "not_our_server", "proxy or login page"),
+    ("squid does not allow the server",   BLOCKED, Opt("http://artist:sesame@127.0.0.1:3128"),  Server, "unexpected_response", "proxy or login page"),
+    ("squid does not find the server",    NOWHERE, Opt("http://artist:sesame@127.0.0.1:3128"),  Server, "unexpected_response", "proxy or login page"),
     ("HTTPS_PROXY, no password",          HERE,    Environment("http://127.0.0.1:8888", ""),    Server, "proxy_auth_required", "asks for a password"),
     ("HTTPS_PROXY with the password",     HERE,    Environment("http://artist:sesame@127.0.0.1:8888", ""), Server, "ok", "licensed"),
     ("NO_PROXY names the server",         HERE,    Environment("http://127.0.0.1:1", "license.test"), Server, "ok", "licensed"),
@@ -262,7 +262,7 @@ impl Proxy {
     fn start(mut command: Command, address: &str) -> Result<Self> {
         let name = run::shown(&command);
         let child = command.stdin(Stdio::null()).stdout(Stdio::inherit()).stderr(Stdio::inherit()).spawn();
-        let mut proxy = Self(child.with_context(|| format!("`{name}` can not be started"))?);
+        let mut proxy = Self(child.with_context(|| format!("`{name}` cannot be started"))?);
         let begin = Instant::now();
         while TcpStream::connect(address).is_err() {
             if let Some(status) = proxy.0.try_wait()? {

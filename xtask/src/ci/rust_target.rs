@@ -22,7 +22,7 @@ pub fn is_there(target: &str) -> bool {
     files.into_iter().any(|file| file.file_name().to_string_lossy().starts_with("libstd-"))
 }
 
-/// By rustup. Where that can not download, from Debian's package rust-src of exactly the compiler in the search path:
+/// By rustup. Where that cannot download, from Debian's package rust-src of exactly the compiler in the search path:
 /// its standard library is compiled once (45 MB to download, about a minute, about 105 MB) and put where the compiler
 /// looks.
 pub fn add(target: &str) -> Result<String> {

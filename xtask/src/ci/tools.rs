@@ -115,7 +115,7 @@ pub fn install(tools: &[Tool], dry_run: bool) -> Result<()> {
         println!("$ {}", run::shown(command));
         if !dry_run {
             let ended = command.stdin(Stdio::null()).status();
-            let ended = ended.with_context(|| format!("`{}` can not be started", run::shown(command)))?;
+            let ended = ended.with_context(|| format!("`{}` cannot be started", run::shown(command)))?;
             ensure!(ended.success(), "`{}` ended with {ended}", run::shown(command));
         }
     }

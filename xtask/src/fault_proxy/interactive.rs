@@ -14,7 +14,7 @@ pub fn list() {
 /// Runs one case until somebody presses Ctrl-C.
 ///
 /// # Errors
-/// There is no such case, or it can not be begun.
+/// There is no such case, or it cannot be begun.
 pub fn run(name: &str) -> Result<()> {
     let case = find(name)?;
     println!("Building and starting a licensing server ...");

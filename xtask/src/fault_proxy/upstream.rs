@@ -33,7 +33,7 @@ impl Upstream {
     /// Starts a server, and has its first lease key stolen and replaced.
     ///
     /// # Errors
-    /// The server can not be built, set up or started.
+    /// The server cannot be built, set up or started.
     pub fn start() -> Result<Self> {
         let mut server = Running::start_with(&Setup { seats: SEATS, ..Setup::default() })?;
         let accomplices = [server.create_seat("one@example.com")?, server.create_seat("two@example.com")?];

@@ -264,7 +264,7 @@ impl Folder {
     }
 }
 
-/// A member of a license or a plan that can not be so.
+/// A member of a license or a plan that cannot be so.
 pub(in crate::cli) fn invalid((field, reason): (&'static str, String)) -> anyhow::Error {
     let hint = match field {
         "products" => ". Name products with --product",

@@ -205,7 +205,7 @@ pub(in crate::cli) fn http_client(url: &Url, timeout: Duration) -> anyhow::Resul
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(timeout);
-    by_environment(builder, url)?.build().context("the request can not be made")
+    by_environment(builder, url)?.build().context("the request cannot be made")
 }
 
 /// With the operating system's trust store.

@@ -120,7 +120,7 @@ impl Findings<'_> {
                 self.say(
                     Verdict::Problem,
                     about,
-                    format!("{address} can not be listened on: {}", of_io(&error)),
+                    format!("{address} cannot be listened on: {}", of_io(&error)),
                 );
             }
         }
@@ -181,7 +181,7 @@ impl Findings<'_> {
             }
             Err(error) => {
                 let text = format!(
-                    "plug-ins can not use \"{}\": {error}. Change it with: server set-issuer",
+                    "plug-ins cannot use \"{}\": {error}. Change it with: server set-issuer",
                     issuer.escape_debug()
                 );
                 self.say(Verdict::Problem, "issuer", text);

@@ -19,7 +19,7 @@ use toml::{Spanned, de::DeTable, de::DeValue};
 /// How alike two names must be, of 0 to 1, for one to be taken for the other mistyped.
 const ALIKE: f64 = 0.8;
 
-/// Of a line that can not be read.
+/// Of a line that cannot be read.
 const NOT_TOML: &str =
     "this is not TOML; write one setting in a line, as name = \"text\", name = 7 or name = [\"a\", \"b\"]";
 

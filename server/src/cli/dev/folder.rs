@@ -33,7 +33,7 @@ pub(super) fn mark(folder: &DataFolder, root_key: PublicKey) -> anyhow::Result<(
     });
     let marked =
         removed.and_then(|()| files::create(&file)).and_then(|mut file| file.write_all(text.as_bytes()));
-    marked.with_context(|| format!("{} can not be used", folder.path().display()))
+    marked.with_context(|| format!("{} cannot be used", folder.path().display()))
 }
 
 fn is_marked(folder: &DataFolder) -> anyhow::Result<bool> {
@@ -44,7 +44,7 @@ fn is_marked(folder: &DataFolder) -> anyhow::Result<bool> {
     let empty = match folder.path().read_dir() {
         Ok(mut entries) => entries.next().is_none(),
         Err(error) if error.kind() == ErrorKind::NotFound => true,
-        Err(error) => return Err(error).with_context(|| format!("{path} can not be read")),
+        Err(error) => return Err(error).with_context(|| format!("{path} cannot be read")),
     };
     ensure!(
         empty,
@@ -96,7 +96,7 @@ pub(super) async fn clear(folder: &DataFolder) -> anyhow::Result<()> {
     for file in files {
         match fs::remove_file(&file) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("{} can not be deleted", file.display()));
+                return Err(error).with_context(|| format!("{} cannot be deleted", file.display()));
             }
             _ => {}
         }

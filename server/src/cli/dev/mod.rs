@@ -128,7 +128,7 @@ impl Dev {
 fn free(wanted: SocketAddr) -> anyhow::Result<SocketAddr> {
     let tried = TcpListener::bind(wanted).and_then(|listener| listener.local_addr());
     tried.with_context(|| {
-        format!("{wanted} can not be listened on: is this server running already? Name another with --listen")
+        format!("{wanted} cannot be listened on: is this server running already? Name another with --listen")
     })
 }
 

@@ -131,7 +131,7 @@ impl Serve {
 
 async fn listen(address: SocketAddr, option: &str) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(address).await;
-    listener.with_context(|| format!("{address} can not be listened on. Name another with {option}"))
+    listener.with_context(|| format!("{address} cannot be listened on. Name another with {option}"))
 }
 
 /// A service manager asks for it by SIGHUP, which must never end the server.
@@ -147,7 +147,7 @@ async fn reload_at(mut hang_up: Signals, tls: Option<Arc<Tls>>) {
 /// Without a service manager nobody hears it.
 fn tell_manager(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(reason = of_io(&error), "the service manager can not be told");
+        tracing::warn!(reason = of_io(&error), "the service manager cannot be told");
     }
 }
 

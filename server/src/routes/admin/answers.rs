@@ -45,10 +45,10 @@ refusals! {
                `identity_unknown`: no rule of the issuer gives its bearer a role."
             &[("WWW-Authenticate", Type::String, "For an access token without the scope: which one is needed.")],
         "500" "`server_error`: the server has a problem, which its log describes under the request's id." &[],
-        "503" "`maintenance`: the server has too much to do, or is stopping. `issuer_unusable`: the issuer's keys can not be had."
+        "503" "`maintenance`: the server has too much to do, or is stopping. `identity_provider_unavailable`: the issuer's keys cannot be had."
             &[("Retry-After", Type::Integer, "Seconds until the next try.")];
-    /// A part of the request can not be so.
-    BadRequest = "400" "`invalid_argument`: a part of the request can not be so; `detail` says which." &[];
+    /// A part of the request cannot be so.
+    BadRequest = "400" "`invalid_argument`: a part of the request cannot be so; `detail` says which." &[];
     /// There is no such thing.
     NoSuch = "404" "`not_found`: there is no such thing, or it belongs to another account." &[];
     /// It does not fit what is there.

@@ -61,7 +61,7 @@ impl<S: Store> FromRequestParts<Arc<AppState<S>>> for Visitor {
                 "Nobody is signed in. Send an API token: header \"Authorization: Bearer sat_...\".",
             ));
         };
-        // What a form of another page can send has another type. Such a page can not send this one without being asked
+        // What a form of another page can send has another type. Such a page cannot send this one without being asked
         // by the browser whether it may, and it may not.
         if !parts.method.is_safe() && !is_json(headers) {
             return Err(Failure::not_json());

@@ -47,7 +47,7 @@ impl Failure {
         Self::new(StatusCode::FORBIDDEN, code, detail)
     }
 
-    /// A part of the request can not be so.
+    /// A part of the request cannot be so.
     pub(super) fn invalid(field: &str, reason: &str) -> Self {
         let detail = format!("{field}: {}", sentence(reason));
         let mut failure = Self::new(StatusCode::BAD_REQUEST, Code::InvalidArgument.name(), detail);

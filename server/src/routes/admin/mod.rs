@@ -97,7 +97,7 @@ pub(super) fn router<S: Store>(state: &Arc<AppState<S>>) -> Router<Arc<AppState<
     Router::new().nest(ROOT, router)
 }
 
-/// Refuses what a browser sends for a page of another site, whatever cookies it sends along: such a page can not write
+/// Refuses what a browser sends for a page of another site, whatever cookies it sends along: such a page cannot write
 /// the headers that are looked at. Proxies may tell the server another name than the browser's; the public address is
 /// known to be the own one.
 pub(super) fn same_site(public_url: &str) -> CsrfLayer {

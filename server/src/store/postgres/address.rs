@@ -29,7 +29,7 @@ impl PostgresAddress {
     /// file of PostgreSQL's own programs.
     ///
     /// # Errors
-    /// When it is no such URL, or a file that it names can not be read. The error repeats nothing else of it.
+    /// When it is no such URL, or a file that it names cannot be read. The error repeats nothing else of it.
     pub fn parse(url: &str) -> Result<Self, StoreError> {
         files_are_readable(url)?;
         for name in VARIABLES {

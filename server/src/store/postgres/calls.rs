@@ -285,7 +285,7 @@ struct Alone {
 
 enum Done {
     Answered(Box<Answered>),
-    /// Nothing was changed: the license is to be swept first. A sweep locks other seats, so it can not be part of this.
+    /// Nothing was changed: the license is to be swept first. A sweep locks other seats, so it cannot be part of this.
     Full(Uuid),
 }
 

@@ -277,7 +277,7 @@ impl BackEnd {
         Ok(Some(SignedIn { user: user(&row)?, account: account(&row)?, api_token, session: None }))
     }
 
-    /// Nobody is turned away because this can not be written.
+    /// Nobody is turned away because this cannot be written.
     async fn seen(&self, now: UnixTime, before: Option<UnixTime>, what: Seen) {
         if before.is_some_and(|before| before <= now && before.plus(SEEN) > now) {
             return;

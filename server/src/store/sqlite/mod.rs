@@ -129,7 +129,7 @@ impl SqliteStore {
     /// Takes a database away that nobody has open, and what belongs to it.
     ///
     /// # Errors
-    /// When it can not be removed.
+    /// When it cannot be removed.
     pub fn remove(file: &Path) -> Result<(), StoreError> {
         let companions = ["-wal", "-shm", "-journal"].map(|ending| beside(file, ending));
         for path in companions.iter().map(PathBuf::as_path).chain([file]) {

@@ -99,7 +99,7 @@ fn a_file_with_mistakes_is_refused_with_all_of_them() {
     let found = site.cli(&["config", "check"]).problems();
     assert!(found[0].starts_with(&(at(2) + "this setting stands twice")), "{found:?}");
     let named = site.cli(&["--config", "/nowhere.toml", "seat", "list"]);
-    assert!(!named.ok && named.stderr.contains("/nowhere.toml can not be read: No such file"), "{named:?}");
+    assert!(!named.ok && named.stderr.contains("/nowhere.toml cannot be read: No such file"), "{named:?}");
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn check_finds_everything_at_once_and_changes_nothing() {
     let done = site.cli(&["config", "check"]);
     let found = done.problems();
     for says in [
-        format!("listen ({}:1): 192.0.2.1:80 can not be listened on", file.display()),
+        format!("listen ({}:1): 192.0.2.1:80 cannot be listened on", file.display()),
         format!("tls_certificate ({}:2): {}", file.display(), site.data().join("none.pem").display()),
         format!("smtp_url_file ({}:5): mail to mail.example.com would not be encrypted", file.display()),
         "data: ".to_owned() + site.data().join("pepper").to_str().unwrap(),
@@ -150,5 +150,5 @@ fn check_says_what_is_wrong_with_a_database() {
     }
     fs::write(site.data().join("seatlock.db"), "this is no database, whatever its name says").unwrap();
     let found = site.cli(&["config", "check", "--listen", "127.0.0.1:0"]).problems();
-    assert!(found.iter().any(|problem| problem.contains("seatlock.db can not be used")), "{found:?}");
+    assert!(found.iter().any(|problem| problem.contains("seatlock.db cannot be used")), "{found:?}");
 }

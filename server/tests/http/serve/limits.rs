@@ -104,7 +104,7 @@ async fn addresses_behind_a_trusted_proxy_have_a_limit_each() {
     ] {
         assert_eq!([asked(one).await, asked(two).await, asked(three).await], [200, 200, 429], "{one}");
     }
-    let unread = "the X-Forwarded-For of a trusted proxy can not be read";
+    let unread = "the X-Forwarded-For of a trusted proxy cannot be read";
     assert!(!site.said().contains(unread), "{}", site.said());
     for _ in 0..3 {
         asked("unknown").await;

@@ -8,7 +8,7 @@ fn a_service_manager_is_told_when_the_server_is_ready_alive_and_stopping() {
     let path = site.scratch("notify");
     let manager = UnixDatagram::bind(&path).unwrap();
     let (tell, heard) = mpsc::channel();
-    // Always at its ear: a server that can not get rid of what it says would wait.
+    // Always at its ear: a server that cannot get rid of what it says would wait.
     std::thread::spawn(move || {
         let mut bytes = [0; 256];
         while let Ok(length) = manager.recv(&mut bytes) {

@@ -146,7 +146,7 @@ async fn a_bad_new_pair_is_refused_and_the_old_one_goes_on() {
     let port = port(&server);
     let refused = async |why: &str| {
         server.signal(Signal::HUP);
-        // It looks by itself too, perhaps between two files, so the refusals can not be counted.
+        // It looks by itself too, perhaps between two files, so the refusals cannot be counted.
         logged(&site, why, 1).await;
         let log = fs::read_to_string(site.log()).unwrap();
         let line = log.lines().find(|line| line.contains(why)).unwrap();
@@ -238,11 +238,11 @@ fn a_pair_that_can_not_be_used_is_named_before_anything_is_served() {
         (vec!["--tls-certificate", wide, "--tls-key", key], "wide.pem: it is UTF-16; save it as UTF-8"),
         (
             vec!["--tls-certificate", certificate, "--tls-key", locked],
-            "has a password, which a server can not type",
+            "has a password, which a server cannot type",
         ),
         (
             vec!["--tls-certificate", certificate, "--tls-key", old],
-            "has a password, which a server can not type",
+            "has a password, which a server cannot type",
         ),
         (vec!["--tls-certificate", certificate, "--tls-key", odd], "damaged, or of a kind that is not used"),
     ] {

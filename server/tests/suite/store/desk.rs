@@ -417,7 +417,7 @@ async fn a_link_shows_the_token_that_the_seat_has() {
     let open = |link: &Secret, expires_at| share::open_token(link, &kept.sealed, kept.seat, expires_at);
     assert_eq!(open(&link, kept.expires_at).unwrap(), issued.token);
     assert!(open(&Secret::generate().unwrap(), kept.expires_at).is_err());
-    assert!(open(&link, kept.expires_at.plus(DAY)).is_err(), "a thief can not prolong it");
+    assert!(open(&link, kept.expires_at.plus(DAY)).is_err(), "a thief cannot prolong it");
 
     let acted = desk.act(id, OwnerAct::Refresh, false, None).await.unwrap();
     assert_eq!(word(desk.share(id, &issued.token).await), "conflict", "the seat has another one now");

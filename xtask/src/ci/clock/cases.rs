@@ -181,7 +181,7 @@ pub(super) const CASES: &[Case] = &[
         Lock,
         &[Files(Copied), Renew(RIGHT, OK), Files(Restored), See(RIGHT, OK), Renew(RIGHT, OK)],
     ),
-    // What can not be prevented: SECURITY.md.
+    // What cannot be prevented: SECURITY.md.
     (
         "backup after three days, set back, restarted",
         Lock,

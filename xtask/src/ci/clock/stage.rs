@@ -108,7 +108,7 @@ impl<'a> Stage<'a> {
             plugin.env("EXAMPLE_SERVER", "http://127.0.0.1:9");
         }
         plugin.args(arguments).env("TZ", clocks.zone).env("FAKETIME", clocks.wall);
-        // The clock that can not be set stays true: that one is the kernel's matter.
+        // The clock that cannot be set stays true: that one is the kernel's matter.
         plugin.env("LD_PRELOAD", self.faketime).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
         if clocks.passed == 0 && !clocks.restarted {
             return Ok(plugin);

@@ -14,10 +14,10 @@ const LIMIT: u64 = 1024;
 /// of a process that was killed out of sight lasts as long.
 const LIFETIME: u64 = 20;
 
-/// A moment by the clock that can not be set.
+/// A moment by the clock that cannot be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Uptime {
-    /// Which start of the computer; 0 when it can not be told.
+    /// Which start of the computer; 0 when it cannot be told.
     pub boot: u64,
     /// Whole seconds since then.
     pub seconds: u64,
@@ -25,7 +25,7 @@ pub struct Uptime {
 
 /// The process that asks: its number, and the numbering that it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asker {
+pub struct Holder {
     /// Number of the process.
     pub process: u32,
     /// Containers on one computer count their processes apart.
@@ -36,7 +36,7 @@ pub struct Asker {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
     owner: Uuid,
-    asker: Asker,
+    holder: Holder,
     since: Uptime,
 }
 
@@ -50,17 +50,17 @@ impl Mark {
 
 /// Who may ask the server.
 #[derive(Debug)]
-pub enum Turn {
+pub enum LockAttempt {
     /// This process, until the value is dropped.
-    Ours(Asking),
+    Acquired(RequestLock),
     /// Another process is asking; its answer will be in the state.
-    Others,
+    HeldElsewhere,
 }
 
 /// Says to other processes of this installation that one is asking the server, so that they do not ask the same with
 /// the same renewal secret. Not a lock: nobody is kept from reading or saving, and it ends by itself.
 #[derive(Debug)]
-pub struct Asking {
+pub struct RequestLock {
     path: PathBuf,
     owner: Uuid,
 }
@@ -71,26 +71,31 @@ impl Folder {
     /// Takes the turn to ask the server, unless another process has it. Writes no more than a mark that need not
     /// survive a power failure, and waits for the lock as every change does.
     ///
-    /// `None` when the mark can not be made, on a full disk or without permission: asking is then everybody's risk.
+    /// `None` when the mark cannot be made, on a full disk or without permission: asking is then everybody's risk.
     ///
     /// `is_gone` tells whether a process has certainly ended; the mark of one that was killed does not count.
-    pub fn take_turn(&self, now: Uptime, asker: Asker, is_gone: impl Fn(Asker) -> bool) -> Option<Turn> {
+    pub fn try_lock_requests(
+        &self,
+        now: Uptime,
+        holder: Holder,
+        is_gone: impl Fn(Holder) -> bool,
+    ) -> Option<LockAttempt> {
         let _lock = match self.lock_existing() {
             // Many hosts save at this moment; asking among them would be a risk without need.
-            Err(StoreError::Busy { .. }) => return Some(Turn::Others),
+            Err(StoreError::Busy { .. }) => return Some(LockAttempt::HeldElsewhere),
             lock => lock.ok()??,
         };
         let path = self.path.join(Self::ASKING);
-        if read(&path).is_some_and(|mark| mark.is_alive(now) && !is_gone(mark.asker)) {
-            return Some(Turn::Others);
+        if read(&path).is_some_and(|mark| mark.is_alive(now) && !is_gone(mark.holder)) {
+            return Some(LockAttempt::HeldElsewhere);
         }
         let owner = Uuid::new_v4();
-        write(&path, &Mark { owner, asker, since: now }).ok()?;
-        Some(Turn::Ours(Asking { path, owner }))
+        write(&path, &Mark { owner, holder, since: now }).ok()?;
+        Some(LockAttempt::Acquired(RequestLock { path, owner }))
     }
 }
 
-impl Drop for Asking {
+impl Drop for RequestLock {
     fn drop(&mut self) {
         // After its lifetime another process may have put its own mark there.
         if read(&self.path).is_some_and(|mark| mark.owner == self.owner) {
@@ -122,14 +127,14 @@ mod tests {
     use super::*;
 
     const NOW: Uptime = Uptime { boot: 7, seconds: 1000 };
-    const ME: Asker = Asker { process: 1, space: 1 };
+    const ME: Holder = Holder { process: 1, space: 1 };
 
-    fn turn(folder: &Folder, now: Uptime) -> Option<Turn> {
-        folder.take_turn(now, ME, |_| false)
+    fn turn(folder: &Folder, now: Uptime) -> Option<LockAttempt> {
+        folder.try_lock_requests(now, ME, |_| false)
     }
 
-    fn is_ours(turn: &Option<Turn>) -> bool {
-        matches!(turn, Some(Turn::Ours(_)))
+    fn is_ours(turn: &Option<LockAttempt>) -> bool {
+        matches!(turn, Some(LockAttempt::Acquired(_)))
     }
 
     #[test]
@@ -139,7 +144,7 @@ mod tests {
         save(&folder, 1);
         let first = turn(&folder, NOW);
         assert!(is_ours(&first));
-        assert!(matches!(turn(&folder, NOW), Some(Turn::Others)));
+        assert!(matches!(turn(&folder, NOW), Some(LockAttempt::HeldElsewhere)));
         save(&folder, 1);
         drop(first);
         assert!(!names(&folder).contains(&"asking".to_owned()));
@@ -160,7 +165,7 @@ mod tests {
         ] {
             let killed = turn(&folder, NOW);
             let other = turn(&folder, Uptime { boot, seconds });
-            assert_eq!(matches!(other, Some(Turn::Others)), counts, "{what}");
+            assert_eq!(matches!(other, Some(LockAttempt::HeldElsewhere)), counts, "{what}");
             if !counts {
                 drop(killed);
                 assert!(
@@ -178,8 +183,11 @@ mod tests {
         let (_root, folder) = folder();
         save(&folder, 1);
         let _killed = turn(&folder, NOW);
-        assert!(matches!(folder.take_turn(NOW, ME, |asker| asker != ME), Some(Turn::Others)));
-        assert!(is_ours(&folder.take_turn(NOW, ME, |asker| asker == ME)));
+        assert!(matches!(
+            folder.try_lock_requests(NOW, ME, |holder| holder != ME),
+            Some(LockAttempt::HeldElsewhere)
+        ));
+        assert!(is_ours(&folder.try_lock_requests(NOW, ME, |holder| holder == ME)));
     }
 
     #[test]

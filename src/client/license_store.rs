@@ -1,9 +1,9 @@
 use crate::license::{
-    Binding, Credential, Effect, Input, License, Reading, Record, RefreshToken, Rules, Sealed, State,
+    Binding, Credential, Effect, Input, LeaseState, Reading, Record, RefreshToken, Rules, Sealed, State,
     Submission, step,
 };
 use crate::machine::{Process, clock::Clock};
-use crate::store::{Asker, Change, Folder, Loaded, StoreError, Turn, Uptime};
+use crate::store::{Change, Folder, Holder, Loaded, LockAttempt, StoreError, Uptime};
 use crate::words::Phrase;
 use seatlock_protocol::{Identity, Token};
 use std::io::ErrorKind;
@@ -11,14 +11,14 @@ use std::path::PathBuf;
 use uuid::Uuid;
 
 /// State and credential of one client, and where they are kept between launches, if the user wants that.
-pub(super) struct Keeper {
+pub(super) struct LicenseStore {
     rules: Rules,
     state: State,
     credential: Option<Credential>,
     /// Whether that was set up beside the plug-in. Then it is never written down.
     provisioned: bool,
     folder: Option<Folder>,
-    keeping: Keeping,
+    persistence: Persistence,
     /// What the next save does with the token that is on disk.
     token: TokenOnDisk,
     clock: Clock,
@@ -32,7 +32,7 @@ pub(super) struct Keeper {
 
 /// Whether anything may be written.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Keeping {
+enum Persistence {
     /// Nothing is there, and the user was not asked here. What another process writes is taken over.
     Undecided,
     /// The next save writes for the first time; it is tried again with every save while there are no means to write.
@@ -57,14 +57,14 @@ enum TokenOnDisk {
 }
 
 /// What was wrong with the stored files, to be told to the host.
-pub(super) enum Complaint {
-    /// A file can not be read and will be set aside when the next one is written.
+pub(super) enum LoadWarning {
+    /// A file cannot be read and will be set aside when the next one is written.
     Corrupt(PathBuf),
-    /// A file or folder can not be used.
+    /// A file or folder cannot be used.
     Store(StoreError),
 }
 
-impl Complaint {
+impl LoadWarning {
     /// What there was too little of to read what is stored.
     pub(super) fn scarce(&self) -> Option<Phrase> {
         match self {
@@ -74,8 +74,8 @@ impl Complaint {
     }
 }
 
-impl Keeper {
-    /// Reads what is stored, without writing anything. What can not be read is a complaint, never a failure.
+impl LicenseStore {
+    /// Reads what is stored, without writing anything. What cannot be read is a warning, never a failure.
     ///
     /// A `provisioned` credential comes before the remembered one. When they differ, what is remembered stays as it is, and
     /// the license of the provisioned one lives in memory.
@@ -85,27 +85,27 @@ impl Keeper {
         provisioned: Option<Credential>,
         install_id: Uuid,
         clock: Clock,
-    ) -> (Self, Vec<Complaint>) {
-        let mut complaints = Vec::new();
+    ) -> (Self, Vec<LoadWarning>) {
+        let mut warnings = Vec::new();
         let loaded = folder.as_ref().map_or(Ok(Loaded::Nothing), Folder::load::<Record>);
         if let Ok(Loaded::Previous { corrupt: path, .. } | Loaded::Corrupt { path }) = &loaded {
-            complaints.push(Complaint::Corrupt(path.clone()));
+            warnings.push(LoadWarning::Corrupt(path.clone()));
         }
-        let record = loaded.map_err(|error| complaints.push(Complaint::Store(error))).ok();
+        let record = loaded.map_err(|error| warnings.push(LoadWarning::Store(error))).ok();
         let record = record.and_then(Loaded::usable);
         let remembered = match (&folder, &record) {
             (Some(folder), Some(record)) => remembered(folder, record)
-                .map_err(|error| complaints.push(Complaint::Store(error)))
+                .map_err(|error| warnings.push(LoadWarning::Store(error)))
                 .ok()
                 .flatten(),
             _ => None,
         };
-        let (keeping, record) = match (&remembered, &provisioned) {
+        let (persistence, record) = match (&remembered, &provisioned) {
             (Some(remembered), Some(provisioned)) if !remembered.is_same(provisioned) => {
-                (Keeping::InMemory, None)
+                (Persistence::InMemory, None)
             }
-            _ if record.is_some() => (Keeping::OnDisk, record),
-            _ => (Keeping::Undecided, None),
+            _ if record.is_some() => (Persistence::OnDisk, record),
+            _ => (Persistence::Undecided, None),
         };
         let (provisioned, credential) = (provisioned.is_some(), provisioned.or(remembered));
         let binding = binding(&rules, credential.as_ref());
@@ -113,20 +113,20 @@ impl Keeper {
             Some(record) => State::from_record(record, &rules.trust, &binding),
             None => State::new(install_id, &binding),
         };
-        let keeper = Self {
+        let store = Self {
             rules,
             state,
             credential,
             provisioned,
             folder,
-            keeping,
+            persistence,
             token: TokenOnDisk::Stays,
             clock,
             asked_for: None,
             fresh: false,
             uncounted: None,
         };
-        (keeper, complaints)
+        (store, warnings)
     }
 
     /// What is known.
@@ -154,7 +154,7 @@ impl Keeper {
     pub(super) fn launch(&mut self) -> Result<(), StoreError> {
         let (state, _) = self.step(Input::Launched);
         (self.state, self.uncounted) = (state, Some(self.clock.read()));
-        if matches!(self.state.license, License::Lease(_)) { self.save() } else { Ok(()) }
+        if matches!(self.state.license, LeaseState::Lease(_)) { self.save() } else { Ok(()) }
     }
 
     /// Takes the state that a step has led to, and answers the one before it. It still has to be saved.
@@ -166,14 +166,14 @@ impl Keeper {
     /// Takes over what other processes of this installation have stored meanwhile: a newer lease, another token or
     /// refresh token, or that everything was forgotten.
     pub(super) fn refresh(&mut self) {
-        let shares = matches!(self.keeping, Keeping::Undecided | Keeping::OnDisk);
+        let shares = matches!(self.persistence, Persistence::Undecided | Persistence::OnDisk);
         let Some(folder) = self.folder.as_ref().filter(|_| shares) else { return };
         let (record, whole) = match folder.load::<Record>() {
             Ok(Loaded::Current(record)) => (record, true),
             Ok(Loaded::Previous { state, .. }) => (state, false),
             Ok(Loaded::Nothing) => {
                 // Forgetting leaves the folder. Without it a disk went away, which costs no license.
-                if self.keeping == Keeping::OnDisk && folder.exists() {
+                if self.persistence == Persistence::OnDisk && folder.exists() {
                     self.start_anew(self.state.install_id);
                 }
                 return;
@@ -208,14 +208,14 @@ impl Keeper {
             self.state = match (&stored.license, &self.state.license) {
                 // Another product of the family was given another token. The lease for the one before goes on until the
                 // next ping, which asks with the new one.
-                (License::Unusable { jws, .. }, License::Lease(lease)) if *jws == lease.jws => {
+                (LeaseState::Unusable { jws, .. }, LeaseState::Lease(lease)) if *jws == lease.jws => {
                     let (license, pacing) = (self.state.license.clone(), Default::default());
                     State { anchor: self.state.anchor, license, pacing, ..stored }
                 }
                 _ => State { anchor: self.state.anchor, ..stored },
             };
         }
-        self.keeping = Keeping::OnDisk;
+        self.persistence = Persistence::OnDisk;
     }
 
     fn verified(&self, record: Record) -> State {
@@ -224,17 +224,17 @@ impl Keeper {
 
     /// Takes the turn to ask the server, or tells that another process of this installation has it. `None` when nothing
     /// is kept here that another process could ask with.
-    pub(super) fn take_turn(&self) -> Option<Turn> {
-        let folder = self.folder.as_ref().filter(|_| self.keeping == Keeping::OnDisk)?;
+    pub(super) fn try_lock_requests(&self) -> Option<LockAttempt> {
+        let folder = self.folder.as_ref().filter(|_| self.persistence == Persistence::OnDisk)?;
         let (reading, Process { id: process, space }) = (self.clock.read(), Process::current());
-        let is_gone = |asker: Asker| Process { id: asker.process, space: asker.space }.is_gone();
+        let is_gone = |holder: Holder| Process { id: holder.process, space: holder.space }.is_gone();
         let now = Uptime { boot: reading.boot, seconds: reading.since_boot };
-        folder.take_turn(now, Asker { process, space }, is_gone)
+        folder.try_lock_requests(now, Holder { process, space }, is_gone)
     }
 
     /// Writes state and token, once, unless nothing may be written. Never undoes what another process has stored.
     pub(super) fn save(&mut self) -> Result<(), StoreError> {
-        let writes = matches!(self.keeping, Keeping::OnDisk | Keeping::Due);
+        let writes = matches!(self.persistence, Persistence::OnDisk | Persistence::Due);
         let Some(folder) = self.folder.as_ref().filter(|_| writes) else { return Ok(()) };
         // Made anew, it would lie below a mount point, or hide that another process was told to forget.
         let saved =
@@ -245,7 +245,7 @@ impl Keeper {
                     self.credential = None;
                 }
                 (self.state, self.fresh, self.uncounted) = (merged, false, None);
-                (self.keeping, self.token) = (Keeping::OnDisk, TokenOnDisk::Stays);
+                (self.persistence, self.token) = (Persistence::OnDisk, TokenOnDisk::Stays);
                 Ok(())
             }
             // While this process waited for the server, another one was given another token, or told to forget.
@@ -256,8 +256,9 @@ impl Keeper {
             }
             Err(error) => {
                 // Where nothing can be written the license lives in memory.
-                if self.keeping == Keeping::Due && error.scarce().is_none() {
-                    self.keeping = if self.provisioned { Keeping::Undecided } else { Keeping::InMemory };
+                if self.persistence == Persistence::Due && error.scarce().is_none() {
+                    self.persistence =
+                        if self.provisioned { Persistence::Undecided } else { Persistence::InMemory };
                 }
                 Err(error)
             }
@@ -304,7 +305,7 @@ impl Keeper {
             _ => {}
         }
         // What was before holds the lease that a verdict took away, or a token that is not to come back.
-        let ends = matches!(merged.license, License::Dropped(_) | License::HandedBack(_));
+        let ends = matches!(merged.license, LeaseState::Dropped(_) | LeaseState::HandedBack(_));
         let only = ends
             || match self.token {
                 TokenOnDisk::Stays => false,
@@ -318,7 +319,7 @@ impl Keeper {
 
     /// Whether something waits to be kept until there are means to write it.
     pub(super) fn owes(&self) -> bool {
-        self.keeping == Keeping::Due
+        self.persistence == Persistence::Due
     }
 
     /// What is stored, with the launch of this process. Only under the lock is nobody else's lost who starts at the same time.
@@ -356,23 +357,23 @@ impl Keeper {
         let done = match (submission, &self.folder) {
             (Submission::Nobody, _) => return Ok(()),
             (Submission::Provisioned, folder) => {
-                if folder.is_some() && self.keeping == Keeping::Undecided {
-                    self.keeping = Keeping::Due;
+                if folder.is_some() && self.persistence == Persistence::Undecided {
+                    self.persistence = Persistence::Due;
                 }
                 return Ok(());
             }
             (Submission::Person { remember: true }, Some(_)) => {
                 // Of a token that is remembered already the license stays on disk, even if that is busy at this moment:
                 // one in memory beside it would be a copy of the installation.
-                let known = self.keeping == Keeping::OnDisk && !self.provisioned;
+                let known = self.persistence == Persistence::OnDisk && !self.provisioned;
                 if !known || self.credential != credential {
-                    self.keeping = Keeping::Due;
+                    self.persistence = Persistence::Due;
                 }
                 self.token = TokenOnDisk::Submitted;
                 Ok(())
             }
             (Submission::Person { remember }, folder) => {
-                self.keeping = Keeping::InMemory;
+                self.persistence = Persistence::InMemory;
                 match folder {
                     Some(folder) => folder.erase(),
                     None if remember => Err(StoreError::NoHome),
@@ -392,8 +393,8 @@ impl Keeper {
             return Ok(None);
         }
         let folder = self.folder.as_ref().ok_or(StoreError::NoHome)?;
-        if self.keeping == Keeping::Undecided {
-            self.keeping = Keeping::Due;
+        if self.persistence == Persistence::Undecided {
+            self.persistence = Persistence::Due;
         }
         folder.seal(&Credential::Token(token.clone())).map(Some)
     }
@@ -414,10 +415,10 @@ impl Keeper {
     /// Whether the credential in use was set up beside the plug-in, and nothing is known of it yet.
     pub(super) fn has_unused_token(&self) -> bool {
         let known = match &self.state.license {
-            License::Lease(lease) => Some(lease.claims.tkh),
-            License::Dropped(verdict) => Some(verdict.claims.tkh),
-            License::HandedBack(given) => Some(given.token),
-            License::Missing | License::Awaited | License::Unusable { .. } => None,
+            LeaseState::Lease(lease) => Some(lease.claims.tkh),
+            LeaseState::Dropped(verdict) => Some(verdict.claims.tkh),
+            LeaseState::HandedBack(given) => Some(given.token),
+            LeaseState::Missing | LeaseState::Awaited | LeaseState::Unusable { .. } => None,
         };
         let used = self.credential.as_ref().and_then(Credential::hash);
         self.provisioned && (known.is_none() || known != used)
@@ -441,7 +442,7 @@ impl Keeper {
         let done = self.save();
         if done.as_ref().is_err_and(|error| error.scarce().is_some()) {
             // The one on disk is worth nothing any more, and showing it again would look like theft.
-            self.keeping = Keeping::Due;
+            self.persistence = Persistence::Due;
         }
         done
     }
@@ -469,7 +470,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// As [`give_up`](Self::give_up), before anybody was told: what can not be taken away is as it was `before`.
+    /// As [`give_up`](Self::give_up), before anybody was told: what cannot be taken away is as it was `before`.
     pub(super) fn hand_back(&mut self, before: Option<State>) -> Result<(), StoreError> {
         self.token = TokenOnDisk::Goes;
         if let Err(error) = self.can_give_up().and_then(|()| self.save()) {
@@ -490,7 +491,7 @@ impl Keeper {
             let is_its = match remembered(folder, &record)? {
                 Some(kept) => kept.is_same(used),
                 None => match State::from_record(record, &self.rules.trust, &binding).license {
-                    License::Lease(lease) => used.hash().is_none_or(|used| used == lease.claims.tkh),
+                    LeaseState::Lease(lease) => used.hash().is_none_or(|used| used == lease.claims.tkh),
                     _ => false,
                 },
             };
@@ -503,7 +504,7 @@ impl Keeper {
 
     /// A folder that was there and is not any more went away with its disk, and what is in it comes back.
     fn has_its_disk(&self, folder: &Folder) -> Result<(), StoreError> {
-        if self.keeping != Keeping::OnDisk || folder.exists() {
+        if self.persistence != Persistence::OnDisk || folder.exists() {
             return Ok(());
         }
         let (path, source) = (folder.path().to_owned(), ErrorKind::NotFound.into());
@@ -522,7 +523,7 @@ impl Keeper {
 
     fn start_anew(&mut self, install_id: Uuid) {
         (self.credential, self.provisioned, self.fresh, self.uncounted) = (None, false, false, None);
-        (self.keeping, self.token, self.asked_for) = (Keeping::Undecided, TokenOnDisk::Stays, None);
+        (self.persistence, self.token, self.asked_for) = (Persistence::Undecided, TokenOnDisk::Stays, None);
         self.state = State::new(install_id, &binding(&self.rules, None));
     }
 }

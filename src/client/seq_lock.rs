@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 /// There are two places. The newest numbers stand still while the next ones are written beside
 /// them, so a reader looks again only if they were replaced twice while it read. `tests/models`
 /// shows it in every order of events.
-pub(super) struct Board<const N: usize> {
+pub(super) struct SeqLock<const N: usize> {
     /// Counts replacements; its last bit says which place holds the newest numbers.
     version: AtomicU64,
     even: [AtomicU64; N],
     odd: [AtomicU64; N],
 }
 
-impl<const N: usize> Board<N> {
+impl<const N: usize> SeqLock<N> {
     /// Zeros.
     #[cfg(not(loom))]
     pub(super) const fn new() -> Self {
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn the_newest_numbers_are_read_and_counted() {
-        let board = Board::new();
+        let board = SeqLock::new();
         assert_eq!(board.read(), (0, [0, 0]));
         board.write([3, 4]);
         board.write([5, 6]);
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn readers_never_see_numbers_of_two_versions() {
         const LAST: u64 = 200_000;
-        let board = Board::<9>::new();
+        let board = SeqLock::<9>::new();
         std::thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
