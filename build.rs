@@ -1,4 +1,5 @@
-//! Prints the C header into `OUT_DIR` and names the shared library. Touches nothing outside `OUT_DIR`.
+//! Prints the C header into `OUT_DIR` and names the shared library. Touches nothing outside
+//! `OUT_DIR`.
 
 #[path = "build/header.rs"]
 mod header;
@@ -54,8 +55,9 @@ fn print_header() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// rustc gives a shared library neither SONAME nor install name. The library is also told never to be unloaded,
-/// because code that has run threads cannot be (the image is pinned at run time too, for static copies).
+/// rustc gives a shared library neither SONAME nor install name. The library is also told never to
+/// be unloaded, because code that has run threads cannot be (the image is pinned at run time too,
+/// for static copies).
 fn name_library() -> Result<(), Box<dyn Error>> {
     match env::var("CARGO_CFG_TARGET_OS")?.as_str() {
         "linux" => {

@@ -1,5 +1,5 @@
-//! What the library adds to the network: activations and pings through the C interface, beside the same requests sent
-//! by reqwest alone, in turns, to one server on this computer.
+//! What the library adds to the network: activations and pings through the C interface, beside the
+//! same requests sent by reqwest alone, in turns, to one server on this computer.
 
 /// The library, its hosts, and the table.
 mod support;
@@ -31,7 +31,8 @@ fn main() -> Result<ExitCode> {
         table.row(&format!("{name}, reqwest alone"), alone, "us");
         table.limit(&format!("{name}, nothing remembered"), library, "us", alone, LIMIT);
     }
-    // What is remembered is on the disk before the host hears of it: a token once, a lease with every answer.
+    // What is remembered is on the disk before the host hears of it: a token once, a lease with every
+    // answer.
     let mut kept = Host::start(&computer("kept"), &calls)?;
     let calls = [("activate", SeatCall::Activate, "remember", 2.0), ("ping", SeatCall::Ping, "ping", 1.0)];
     for (name, call, word, writes) in calls {

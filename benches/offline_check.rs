@@ -45,7 +45,8 @@ impl Checked {
         Ok(Self { host, folder, rules, binding: Binding { machine: identity.id, token: None } })
     }
 
-    /// What `seatlock_client_open` does with the file, and `seatlock_client_status` with the result.
+    /// What `seatlock_client_open` does with the file, and `seatlock_client_status` with the
+    /// result.
     fn check(&self) -> Result<()> {
         let Loaded::Current(record) = self.read()? else { anyhow::bail!("no state") };
         let token = record.token.as_ref().map(|sealed| self.folder.unseal(sealed)).transpose()?;
@@ -58,7 +59,8 @@ impl Checked {
         Ok(())
     }
 
-    /// The same again in a process that has verified these very texts: what the worker does before each request.
+    /// The same again in a process that has verified these very texts: what the worker does before
+    /// each request.
     fn check_again(&self, known: &State) -> Result<()> {
         let Loaded::Current(record) = self.read()? else { anyhow::bail!("no state") };
         ensure!(known.is_stored_as(&record, &self.rules.trust.product), "the file has changed");

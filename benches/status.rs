@@ -1,4 +1,5 @@
-//! What a host pays for drawing its lock state: `seatlock_client_status` of the shipped library, called from C.
+//! What a host pays for drawing its lock state: `seatlock_client_status` of the shipped library,
+//! called from C.
 
 /// The library, its hosts, and the table.
 mod support;

@@ -1,4 +1,5 @@
-//! Part of build.rs: puts what cbindgen prints into the order and the form of a header that is read.
+//! Part of build.rs: puts what cbindgen prints into the order and the form of a header that is
+//! read.
 
 use std::error::Error;
 

@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 #[error("{0} is not UTF-8")]
 pub struct NotUtf8(pub &'static str);
 
-/// What a variable of the environment says, as [`setting`] reads it: an empty one counts as not set. Every variable is
-/// read here, so that all of them forgive the same.
+/// What a variable of the environment says, as [`setting`] reads it: an empty one counts as not
+/// set. Every variable is read here, so that all of them forgive the same.
 ///
 /// # Errors
 /// [`NotUtf8`].

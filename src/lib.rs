@@ -1,9 +1,11 @@
-//! License activation for 3D plug-ins: submit a token, derive a stable machine id, ping the licensing server, keep
-//! an offline grace license and report the lock state, without ever harming the host application.
+//! License activation for 3D plug-ins: submit a token, derive a stable machine id, ping the
+//! licensing server, keep an offline grace license and report the lock state, without ever harming
+//! the host application.
 //!
-//! A walk through the crate follows one token: it enters at `ffi/operation.rs` (C) or [`Client::activate`] (Rust), is
-//! checked by [`protocol::token`], posted by the worker in [`client`] through [`net`], the answer is judged by
-//! [`license`], kept by [`store`], and seen in [`Client::status`]. One way down, one way back.
+//! A walk through the crate follows one token: it enters at `ffi/operation.rs` (C) or
+//! [`Client::activate`] (Rust), is checked by [`protocol::token`], posted by the worker in
+//! [`client`] through [`net`], the answer is judged by [`license`], kept by [`store`], and seen in
+//! [`Client::status`]. One way down, one way back.
 
 /// Runs: the client and its worker thread.
 pub mod client;

@@ -1,7 +1,9 @@
 use crate::words::{Message, Phrase};
 use std::io::{self, ErrorKind};
 
-/// What the operating system, or the host's own limits, had too little of, `None` for every other error. It passes: whatever was refused is tried again, and says nothing about a license, a file or a computer.
+/// What the operating system, or the host's own limits, had too little of, `None` for every other
+/// error. It passes: whatever was refused is tried again, and says nothing about a license, a file
+/// or a computer.
 #[must_use]
 pub fn scarce(error: &io::Error) -> Option<Phrase> {
     let Some(code) = error.raw_os_error() else {
@@ -10,8 +12,8 @@ pub fn scarce(error: &io::Error) -> Option<Phrase> {
     SHORTAGES.iter().find(|(codes, _)| codes.contains(&code)).map(|(_, words)| *words)
 }
 
-/// Why the operating system refused something, in words for a person: its own are for programmers, and a library's error
-/// may hold whatever that library has seen.
+/// Why the operating system refused something, in words for a person: its own are for programmers,
+/// and a library's error may hold whatever that library has seen.
 #[must_use]
 pub fn reason(error: &io::Error) -> Message {
     if let Some(short) = scarce(error) {
@@ -52,7 +54,8 @@ pub fn no_thread() -> io::Error {
     io::Error::from_raw_os_error(NONE)
 }
 
-/// What is short at this moment, if the room for one more open file is; for libraries that do not tell their errors.
+/// What is short at this moment, if the room for one more open file is; for libraries that do not
+/// tell their errors.
 #[must_use]
 pub fn shortage() -> Option<Phrase> {
     // Any folder can be opened on Unix; elsewhere files are not counted.
@@ -71,8 +74,8 @@ const SHORTAGES: [(&[i32], Phrase); 3] = [
     (&[libc::EAGAIN, libc::ENOMEM, libc::ENOBUFS], MEMORY),
 ];
 
-/// ERROR_TOO_MANY_OPEN_FILES, WSAEMFILE; ERROR_NOT_ENOUGH_MEMORY, ERROR_OUTOFMEMORY, ERROR_MAX_THRDS_REACHED,
-/// ERROR_NO_SYSTEM_RESOURCES, ERROR_COMMITMENT_LIMIT, WSAENOBUFS.
+/// ERROR_TOO_MANY_OPEN_FILES, WSAEMFILE; ERROR_NOT_ENOUGH_MEMORY, ERROR_OUTOFMEMORY,
+/// ERROR_MAX_THRDS_REACHED, ERROR_NO_SYSTEM_RESOURCES, ERROR_COMMITMENT_LIMIT, WSAENOBUFS.
 #[cfg(not(unix))]
 const SHORTAGES: [(&[i32], Phrase); 3] =
     [(&[4, 10024], FILES), (&[], ALL_FILES), (&[8, 14, 164, 1450, 1455, 10055], MEMORY)];

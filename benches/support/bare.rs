@@ -12,7 +12,8 @@ use tokio::runtime::Runtime;
 use uuid::Uuid;
 use xtask::server::{Running, Setup};
 
-/// The requests of a client, sent by reqwest alone: one connection that is kept, no verification, no state.
+/// The requests of a client, sent by reqwest alone: one connection that is kept, no verification,
+/// no state.
 pub struct Bare {
     runtime: Runtime,
     client: reqwest::Client,

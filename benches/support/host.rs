@@ -17,7 +17,8 @@ pub struct Computer<'a> {
 /// Whom a client believes.
 #[derive(Clone, Copy)]
 pub enum Pinned<'a> {
-    /// Two signatures for each offline answer: the root key's under the key set, the lease key's under the lease.
+    /// Two signatures for each offline answer: the root key's under the key set, the lease key's
+    /// under the lease.
     Root,
     /// One signature.
     Lease(&'a str),
@@ -81,7 +82,8 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        // A host that does not end by itself is of no use to anybody; nobody is left to be told of a failure.
+        // A host that does not end by itself is of no use to anybody; nobody is left to be told of a
+        // failure.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

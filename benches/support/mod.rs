@@ -1,4 +1,5 @@
-//! What the benches share: the library as it is shipped, hosts in C that use it, and a table of what they took.
+//! What the benches share: the library as it is shipped, hosts in C that use it, and a table of
+//! what they took.
 
 #![allow(dead_code, reason = "each bench uses its part")]
 #![allow(clippy::print_stdout, reason = "a bench prints what it measured")]
@@ -20,7 +21,8 @@ use std::time::Instant;
 use tempfile::TempDir;
 use xtask::{build, c, repository, run};
 
-/// Rows of figures. Each stands beside its limit or beside something that was measured in the same run.
+/// Rows of figures. Each stands beside its limit or beside something that was measured in the same
+/// run.
 pub struct Table {
     missed: bool,
 }
@@ -49,7 +51,8 @@ impl Table {
         println!("  {name:<46} {value:>9.1} {unit}  {beside:>22} {:>7.2}", value / peer);
     }
 
-    /// A figure that must stay below `most` times `peer`; a plain limit is a peer of its own, with a `most` of 1.
+    /// A figure that must stay below `most` times `peer`; a plain limit is a peer of its own, with
+    /// a `most` of 1.
     pub fn limit(&mut self, name: &str, value: f64, unit: &str, peer: f64, most: f64) {
         let kept = value <= peer * most;
         self.missed |= !kept;
@@ -132,7 +135,8 @@ pub fn output(command: &mut Command, input: &str) -> Result<String> {
     Ok(said)
 }
 
-/// Microseconds that replacing a small file for good takes: the least that remembering anything costs.
+/// Microseconds that replacing a small file for good takes: the least that remembering anything
+/// costs.
 pub fn durable_write(folder: &TempDir) -> Result<f64> {
     let (new, old) = (folder.path().join("new"), folder.path().join("old"));
     micros(1, || {
@@ -144,7 +148,8 @@ pub fn durable_write(folder: &TempDir) -> Result<f64> {
     })
 }
 
-/// A folder on a disk: the system's folder for temporary files is often memory, where fsync costs nothing.
+/// A folder on a disk: the system's folder for temporary files is often memory, where fsync costs
+/// nothing.
 pub fn folder() -> Result<TempDir> {
     Ok(tempfile::tempdir_in(build::target_folder())?)
 }

@@ -1,5 +1,6 @@
-//! Writes the seeds below `corpus/`: what is signed and well-formed, which mutation alone would never find. Run again
-//! after a format has changed: `cargo run --manifest-path fuzz/Cargo.toml --example seeds`.
+//! Writes the seeds below `corpus/`: what is signed and well-formed, which mutation alone would
+//! never find. Run again after a format has changed: `cargo run --manifest-path fuzz/Cargo.toml
+//! --example seeds`.
 
 use seatlock_fuzz::{HELD, KEY_SETS, LEASES, NONCE, PRODUCT, TOKEN, VERDICTS, licensed};
 use serde_json::{Value, json};
@@ -12,7 +13,8 @@ fn write(target: &str, number: usize, bytes: &[u8]) {
     fs::write(folder.join(format!("seed-{number:02}")), bytes).unwrap();
 }
 
-/// How `(u16, u8, Option<&str>, u16, &[u8])` is read from bytes: numbers from the front, lengths from the back.
+/// How `(u16, u8, Option<&str>, u16, &[u8])` is read from bytes: numbers from the front, lengths
+/// from the back.
 fn answer(status: u16, kind: u8, body: &str) -> Vec<u8> {
     [&status.to_le_bytes()[..], &[kind, 0], &[0, 0], body.as_bytes()].concat()
 }

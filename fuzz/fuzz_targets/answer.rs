@@ -1,4 +1,5 @@
-//! Whatever the network brings: the lease on disk stays as it is, byte for byte, unless a signed answer says otherwise.
+//! Whatever the network brings: the lease on disk stays as it is, byte for byte, unless a signed
+//! answer says otherwise.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,5 @@
-//! Any text as a catalogue: it is refused as a whole, or every message can be said with it, on one line.
+//! Any text as a catalogue: it is refused as a whole, or every message can be said with it, on one
+//! line.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,5 @@
-//! Files from a memory stick: read whole or not at all, and only a lease that was signed and asked for counts.
+//! Files from a memory stick: read whole or not at all, and only a lease that was signed and asked
+//! for counts.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

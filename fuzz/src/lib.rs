@@ -1,4 +1,5 @@
-//! A computer, and a server that signs the same few texts every time: whatever verifies must be one of these.
+//! A computer, and a server that signs the same few texts every time: whatever verifies must be one
+//! of these.
 
 use seatlock::license::{
     Binding, Effect, Input, LockState, Reading, Record, Requested, Rules, SentRequest, State, StatusInputs,
@@ -192,8 +193,8 @@ pub fn stored_lease(state: &State) -> Option<String> {
     record["products"][PRODUCT].get("lease").and_then(|text| text.as_str().map(str::to_owned))
 }
 
-/// Applies an input, and checks what holds for every state whatever came before: who is not locked holds a lease that was
-/// signed, for this computer, and it has not ended.
+/// Applies an input, and checks what holds for every state whatever came before: who is not locked
+/// holds a lease that was signed, for this computer, and it has not ended.
 pub fn apply(state: &State, input: Input<'_>, reading: Reading) -> (State, Vec<Effect>) {
     let (after, effects) = step(state, input, reading, &RULES);
     let terms = StatusInputs::of(&after, &RULES, reading);

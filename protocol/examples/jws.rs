@@ -5,15 +5,17 @@
 //! cargo run -q -p seatlock-protocol --example jws -- verify lease  < tasks
 //! ```
 //!
-//! The second word is `lease`, `verdict`, `keyset` or `audit`. Standard input holds one JSON task in each line, and each
-//! line is answered by one line. Keys never stand on the command line, where other users could read them.
+//! The second word is `lease`, `verdict`, `keyset` or `audit`. Standard input holds one JSON task
+//! in each line, and each line is answered by one line. Keys never stand on the command line, where
+//! other users could read them.
 //!
 //! | verb | task | answer |
 //! |---|---|---|
 //! | `sign` | `{"d":"<JWK d>","claims":{...}}` | `{"jws":"...","kid":"...","x":"<JWK x>"}` |
 //! | `verify` | `{"keys":["<JWK x>",...],"jws":"..."}` | `{"claims":{...},"kid":"..."}` |
 //!
-//! A refused task is answered by `{"error":"..."}`; the program then goes on and ends with status 1.
+//! A refused task is answered by `{"error":"..."}`; the program then goes on and ends with status
+//! 1.
 
 use seatlock_protocol::{PublicKey, SigningKey, Typ, claims, jws};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};

@@ -17,8 +17,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// What leases and verdicts for this identity carry as `tkh`: the same for every access token of it, so that a lease
-    /// outlives the token that it was asked for with.
+    /// What leases and verdicts for this identity carry as `tkh`: the same for every access token
+    /// of it, so that a lease outlives the token that it was asked for with.
     #[must_use]
     pub fn hash(&self) -> TokenHash {
         let digest = Sha256::new()
@@ -39,7 +39,8 @@ pub enum AccessTokenError {
     /// Longer than [`AccessToken::MAX_LEN`].
     #[error("the access token is longer than {} bytes", AccessToken::MAX_LEN)]
     TooLong,
-    /// Not a signed JWT; many issuers give out such tokens only when they are asked for the right audience or resource.
+    /// Not a signed JWT; many issuers give out such tokens only when they are asked for the right
+    /// audience or resource.
     #[error("the access token is not a JWT; ask the issuer for the audience of the license server")]
     NotJwt,
     /// `iss` or `sub` is missing, empty, or holds a zero byte.
@@ -47,8 +48,9 @@ pub enum AccessTokenError {
     NoIdentity,
 }
 
-/// An access token in the form of a JWT (RFC 9068), as it is presented. **Nothing in it has been verified**: what it says
-/// serves to find the issuer's keys, or to know for whom an answer will be. Erased from memory when dropped.
+/// An access token in the form of a JWT (RFC 9068), as it is presented. **Nothing in it has been
+/// verified**: what it says serves to find the issuer's keys, or to know for whom an answer will
+/// be. Erased from memory when dropped.
 #[derive(Clone)]
 pub struct AccessToken {
     text: Zeroizing<String>,

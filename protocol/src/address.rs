@@ -27,7 +27,8 @@ pub enum AddressError {
     Path,
 }
 
-/// Reads the base address of a server that secrets may be sent to: `https`, or `http` on this computer.
+/// Reads the base address of a server that secrets may be sent to: `https`, or `http` on this
+/// computer.
 ///
 /// # Errors
 /// See [`AddressError`].
@@ -36,7 +37,8 @@ pub fn address(text: &str) -> Result<Url, AddressError> {
     if url.scheme() == "https" || is_loopback(&url) { Ok(url) } else { Err(AddressError::Insecure) }
 }
 
-/// Reads the address at which people find pages. They may decide for `http`, and pages live below no path.
+/// Reads the address at which people find pages. They may decide for `http`, and pages live below
+/// no path.
 ///
 /// # Errors
 /// See [`AddressError`].
@@ -68,8 +70,8 @@ fn looks_like_a_host(text: &str) -> bool {
     !text.is_empty() && Url::parse(&format!("https://{text}")).is_ok()
 }
 
-/// The one spelling of an address: as [`Url`] writes it, without slashes at its end. A server signs with it as its
-/// issuer, and a plug-in that only knows the server's address makes the same of it.
+/// The one spelling of an address: as [`Url`] writes it, without slashes at its end. A server signs
+/// with it as its issuer, and a plug-in that only knows the server's address makes the same of it.
 #[must_use]
 pub fn spelled(url: &Url) -> &str {
     url.as_str().trim_end_matches('/')

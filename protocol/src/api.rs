@@ -23,7 +23,8 @@ pub enum SeatCall {
     Release,
     /// What would activate say? Changes nothing.
     Status,
-    /// The request of a machine without a network, brought by somebody who has one; answered by a longer lease.
+    /// The request of a machine without a network, brought by somebody who has one; answered by a
+    /// longer lease.
     Offline,
 }
 
@@ -69,7 +70,8 @@ pub struct SeatRequest {
     /// The lease that the machine holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub have: Option<Have>,
-    /// The last renewal secret that the machine received. Of what is no text an empty one is read, which is nobody's.
+    /// The last renewal secret that the machine received. Of what is no text an empty one is read,
+    /// which is nobody's.
     #[serde(default, deserialize_with = "text_or_odd", skip_serializing_if = "Option::is_none")]
     pub renewal: Option<String>,
     /// Newest key set that the machine holds, 0 for none.
@@ -85,7 +87,8 @@ pub struct SeatRequest {
     pub offline: Option<OfflineUse>,
     /// What the machine thinks of its clock.
     pub clock: ClockReport,
-    /// Version of the terms that the user accepted; activation needs it, and the question what it would say.
+    /// Version of the terms that the user accepted; activation needs it, and the question what it
+    /// would say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<String>,
 }
@@ -117,7 +120,8 @@ pub struct Have {
     pub jti: Option<Uuid>,
     /// The epoch of the lease, or of the verdict that took it away.
     pub epoch: u64,
-    /// The lease itself, as it was signed: a server that was restored from a backup may not know of it.
+    /// The lease itself, as it was signed: a server that was restored from a backup may not know of
+    /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<String>,
 }
@@ -172,7 +176,8 @@ pub struct ClockReport {
     pub anomaly: Option<String>,
 }
 
-/// Success of activate and ping. Only the JWS contents are believed; `seat` is for people who read a trace.
+/// Success of activate and ping. Only the JWS contents are believed; `seat` is for people who read
+/// a trace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseAnswer {
     /// A signed [`crate::claims::LeaseClaims`].

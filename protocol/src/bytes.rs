@@ -2,7 +2,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{fmt, str::FromStr};
 
-/// A text was not the unpadded base64url form (RFC 4648, section 5) of the expected number of bytes.
+/// A text was not the unpadded base64url form (RFC 4648, section 5) of the expected number of
+/// bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not {expected} bytes of unpadded base64url")]
 pub struct ParseBytesError {

@@ -220,7 +220,8 @@ impl Code {
     }
 }
 
-/// A text of any language with its blanks filled. A sentence whose blank has no value is left out, and all of them may be.
+/// A text of any language with its blanks filled. A sentence whose blank has no value is left out,
+/// and all of them may be.
 #[must_use]
 pub fn filled<'a>(text: &str, value_of: impl Fn(&str) -> Option<Cow<'a, str>>) -> String {
     let sentences = text.split_inclusive(". ").flat_map(|part| part.split_inclusive('\u{3002}'));
@@ -229,7 +230,8 @@ pub fn filled<'a>(text: &str, value_of: impl Fn(&str) -> Option<Cow<'a, str>>) -
     text
 }
 
-/// `None` when a blank has no value. A value is a word or two from a verified answer or from this computer.
+/// `None` when a blank has no value. A value is a word or two from a verified answer or from this
+/// computer.
 fn fill<'a>(sentence: &str, value_of: &impl Fn(&str) -> Option<Cow<'a, str>>) -> Option<String> {
     let mut filled = String::new();
     let mut rest = sentence;

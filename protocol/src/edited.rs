@@ -42,7 +42,8 @@ pub enum EditedError {
     },
 }
 
-/// The bytes of a file that people edit, without a byte order mark; of any encoding that has ASCII in it.
+/// The bytes of a file that people edit, without a byte order mark; of any encoding that has ASCII
+/// in it.
 ///
 /// # Errors
 /// [`EditedError::Utf16`].
@@ -68,7 +69,8 @@ pub fn text(bytes: &[u8]) -> Result<&str, EditedError> {
     })
 }
 
-/// The one value that stands in a file, such as a token or an address, as [`crate::setting`] reads it.
+/// The one value that stands in a file, such as a token or an address, as [`crate::setting`] reads
+/// it.
 ///
 /// # Errors
 /// As [`text`], and [`EditedError::Empty`] and [`EditedError::MoreLines`].

@@ -6,16 +6,19 @@ pub const MAX_FILE: usize = MAX_BODY;
 
 const VERSION: u64 = 1;
 
-/// What a machine without a network asks of the server. A person carries it. The token is not part of it.
+/// What a machine without a network asks of the server. A person carries it. The token is not part
+/// of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestFile {
     /// What is asked for.
     pub call: FileCall,
     /// The server that the machine believes.
     pub issuer: String,
-    /// Tells the server which seat it is about. Not a secret, and no proof either: whoever answers decides.
+    /// Tells the server which seat it is about. Not a secret, and no proof either: whoever answers
+    /// decides.
     pub token_hash: TokenHash,
-    /// As it would be posted. A release carries the renewal secret, which proves that the lease was given up by its holder.
+    /// As it would be posted. A release carries the renewal secret, which proves that the lease was
+    /// given up by its holder.
     pub request: SeatRequest,
 }
 
@@ -66,8 +69,8 @@ pub enum FileError {
     },
 }
 
-/// A file that a person carries between a machine without a network and the server: a JSON object with the members
-/// `format` and `version` beside its own (`docs/protocol.md`, section 11).
+/// A file that a person carries between a machine without a network and the server: a JSON object
+/// with the members `format` and `version` beside its own (`docs/protocol.md`, section 11).
 pub trait CarriedFile: Serialize + DeserializeOwned {
     /// The member `format`.
     const FORMAT: &'static str;

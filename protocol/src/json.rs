@@ -3,8 +3,9 @@ use std::{collections::HashSet, fmt};
 
 /// Reads a JSON object, refusing one that names a member twice.
 ///
-/// Parsers disagree on which of two equal members counts (RFC 8259, section 4); a signed text must mean one thing.
-/// Anything but an object is refused here because serde would take an array of a struct's values for the struct.
+/// Parsers disagree on which of two equal members counts (RFC 8259, section 4); a signed text must
+/// mean one thing. Anything but an object is refused here because serde would take an array of a
+/// struct's values for the struct.
 ///
 /// # Errors
 /// What is wrong, and where.

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 /// Longest compact JWS that is looked at, in bytes.
 pub const MAX_LEN: usize = 8 * 1024;
 
-/// What a signed object is, its `typ` header: an object of one kind never passes for another (RFC 8725, section 3.11).
+/// What a signed object is, its `typ` header: an object of one kind never passes for another (RFC
+/// 8725, section 3.11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Typ {
     /// A lease, [`crate::claims::LeaseClaims`].
@@ -23,7 +24,8 @@ pub enum Typ {
     Audit,
 }
 
-/// `EdDSA` is what most JOSE libraries write (RFC 8037), `Ed25519` is its fully specified name (RFC 9864).
+/// `EdDSA` is what most JOSE libraries write (RFC 8037), `Ed25519` is its fully specified name (RFC
+/// 9864).
 #[derive(Serialize, Deserialize)]
 enum Algorithm {
     #[serde(rename = "EdDSA")]
@@ -89,8 +91,8 @@ pub struct Verified<T> {
 
 /// Verifies a compact JWS of type `typ` and reads its claims.
 ///
-/// `find` answers the trusted key of a `kid`; the algorithm is that key's, whatever the header says. Claims are read
-/// only after the signature was found good.
+/// `find` answers the trusted key of a `kid`; the algorithm is that key's, whatever the header
+/// says. Claims are read only after the signature was found good.
 ///
 /// # Errors
 /// See [`JwsError`].
@@ -119,14 +121,16 @@ pub fn verify<T: DeserializeOwned>(
     Ok(Verified { claims, kid: header.kid })
 }
 
-/// The claims of a compact JWS that nobody has verified: good for ending something, never for allowing it.
+/// The claims of a compact JWS that nobody has verified: good for ending something, never for
+/// allowing it.
 #[must_use]
 pub fn unverified<T: DeserializeOwned>(jws: &str) -> Option<T> {
     let claims = jws.get(..jws.len().min(MAX_LEN))?.split('.').nth(1)?;
     json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()
 }
 
-/// Members are read as strings first: serde alone would take `{"EdDSA":null}` for the name of an algorithm.
+/// Members are read as strings first: serde alone would take `{"EdDSA":null}` for the name of an
+/// algorithm.
 fn read_header(bytes: &[u8]) -> Result<Header, serde_json::Error> {
     let members: BTreeMap<String, String> = json::from_slice(bytes)?;
     Header::deserialize(MapDeserializer::new(members.into_iter()))

@@ -16,8 +16,8 @@ pub enum KeyError {
     LowOrder,
 }
 
-/// The y coordinates of the points of low order, little-endian without the sign bit, in canonical form and as
-/// the two encodings above the field's prime that decode to them.
+/// The y coordinates of the points of low order, little-endian without the sign bit, in canonical
+/// form and as the two encodings above the field's prime that decode to them.
 /// Source: the curve's 8-torsion subgroup; a test compares the list with curve25519-dalek.
 const LOW_ORDER: [[u8; 32]; 7] = [
     [0; 32],

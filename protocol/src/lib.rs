@@ -1,10 +1,11 @@
 //! The seatlock protocol: what a plug-in, a licensing server and any other JOSE library agree on.
 //!
-//! Everything here is a pure function of its arguments. No file, socket, clock, thread, random source or
-//! environment variable is touched: time and random bytes are handed in, so every rule can be tested by table.
+//! Everything here is a pure function of its arguments. No file, socket, clock, thread, random
+//! source or environment variable is touched: time and random bytes are handed in, so every rule
+//! can be tested by table.
 //!
-//! The normative text is `docs/protocol.md`; the golden vectors in `vectors/` are read by this crate's tests
-//! and by a Python test that uses none of this code.
+//! The normative text is `docs/protocol.md`; the golden vectors in `vectors/` are read by this
+//! crate's tests and by a Python test that uses none of this code.
 
 /// Access tokens of OAuth 2.0, and who presents one.
 pub mod access_token;

@@ -3,7 +3,8 @@ use sha2::{Digest, Sha256};
 
 /// HMAC-SHA-256 (RFC 2104) of the concatenated `parts`, under a key of any length.
 pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    // The key as HMAC pads it, RFC 2104, section 2; handing over a whole block is the constructor that cannot fail.
+    // The key as HMAC pads it, RFC 2104, section 2; handing over a whole block is the constructor that
+    // cannot fail.
     let mut block = [0u8; 64];
     let fill =
         |block: &mut [u8; 64], key: &[u8]| block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);

@@ -21,10 +21,11 @@ pub enum MachineSource {
 #[error("not a machine id: \"m1_\" and 43 characters of base64url")]
 pub struct ParseMachineIdError;
 
-/// Stable pseudonymous identifier of a computer, different for every product: `m1_` and 43 characters.
+/// Stable pseudonymous identifier of a computer, different for every product: `m1_` and 43
+/// characters.
 ///
-/// The operating system's identifier cannot be computed back from it, and the ids of two products cannot be
-/// matched with one another.
+/// The operating system's identifier cannot be computed back from it, and the ids of two products
+/// cannot be matched with one another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct MachineId(String);
@@ -33,7 +34,8 @@ impl MachineId {
     /// Length in characters.
     pub const LEN: usize = 46;
 
-    /// `"m1_" + base64url(HMAC-SHA-256("seatlock-machine-v1\0" || product, os_tag || "\0" || canonical_os_id))`.
+    /// `"m1_" + base64url(HMAC-SHA-256("seatlock-machine-v1\0" || product, os_tag || "\0" ||
+    /// canonical_os_id))`.
     #[must_use]
     pub fn derive(product: &str, os_tag: &str, canonical_os_id: &str) -> Self {
         let key = [b"seatlock-machine-v1\0", product.as_bytes()].concat();
@@ -47,7 +49,8 @@ impl MachineId {
         &self.0
     }
 
-    /// `XXXX-XXXX`: the first five bytes in Crockford's base32, for people to compare by eye or by telephone.
+    /// `XXXX-XXXX`: the first five bytes in Crockford's base32, for people to compare by eye or by
+    /// telephone.
     #[must_use]
     pub fn short(&self) -> String {
         let bytes = self.0.get(3..).and_then(|body| URL_SAFE_NO_PAD.decode(body).ok()).unwrap_or_default();
@@ -61,8 +64,9 @@ impl MachineId {
         format!("{left}-{right}")
     }
 
-    /// What the ids with this short form begin with, or `None` when `short` is none. Letters that look like digits are
-    /// read as Crockford reads them: somebody may have written down what he heard.
+    /// What the ids with this short form begin with, or `None` when `short` is none. Letters that
+    /// look like digits are read as Crockford reads them: somebody may have written down what
+    /// he heard.
     #[must_use]
     pub fn prefix_of_short(short: &str) -> Option<String> {
         let digits: Vec<u8> = short.bytes().filter(|byte| *byte != b'-').collect();

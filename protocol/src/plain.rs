@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 
-/// General category `Cf`, which has the characters that turn a text's direction. They show nothing themselves.
+/// General category `Cf`, which has the characters that turn a text's direction. They show nothing
+/// themselves.
 const FORMAT: [(char, char); 21] = [
     ('\u{ad}', '\u{ad}'),
     ('\u{600}', '\u{605}'),
@@ -34,15 +35,17 @@ fn breaks(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Whether a text is one line that shows what it holds: no control, format or bidirectional characters.
+/// Whether a text is one line that shows what it holds: no control, format or bidirectional
+/// characters.
 #[must_use]
 pub fn is_plain(text: &str) -> bool {
     text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_control())
         || !text.chars().any(|c| breaks(c) || is_format(c))
 }
 
-/// A text of somebody else, signed or not, as a person may be shown it: on one line, and in the order in which it is
-/// written. What would break the line, or mean something to a terminal, becomes a space.
+/// A text of somebody else, signed or not, as a person may be shown it: on one line, and in the
+/// order in which it is written. What would break the line, or mean something to a terminal,
+/// becomes a space.
 #[must_use]
 pub fn plain(text: &str) -> Cow<'_, str> {
     if is_plain(text) {

@@ -3,13 +3,14 @@ use core::net::IpAddr;
 use ipnet::IpNet;
 use zeroize::Zeroizing;
 
-/// Where requests are sent through by the word of the environment, as curl and others read it. All addresses beyond this
-/// computer are https.
+/// Where requests are sent through by the word of the environment, as curl and others read it. All
+/// addresses beyond this computer are https.
 const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 /// What is reached without a proxy all the same.
 const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
-/// Why a text is not the address of a proxy. Repeats nothing of it, because a password may stand in it.
+/// Why a text is not the address of a proxy. Repeats nothing of it, because a password may stand in
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ProxyError {
     /// Also where a password has characters that end it.
@@ -47,12 +48,13 @@ pub fn proxy(text: &str) -> Result<Url, ProxyError> {
     if bare && named { Ok(url) } else { Err(ProxyError::Form) }
 }
 
-/// The proxy that the environment names, after the variable that does, and what is reached without it. `None` when none is
-/// named. `said` tells what a variable is set to; the first that is set decides.
+/// The proxy that the environment names, after the variable that does, and what is reached without
+/// it. `None` when none is named. `said` tells what a variable is set to; the first that is set
+/// decides.
 ///
 /// # Errors
-/// What `said` answers, and what `unusable` makes of a variable that names no proxy: there is no way around the one that was
-/// meant.
+/// What `said` answers, and what `unusable` makes of a variable that names no proxy: there is no
+/// way around the one that was meant.
 pub fn of_variables<E>(
     said: impl Fn(&'static str) -> Result<Option<Zeroizing<String>>, E>,
     unusable: impl FnOnce(&'static str, ProxyError) -> E,
@@ -67,8 +69,9 @@ pub fn of_variables<E>(
     Ok(Some((name, through, except)))
 }
 
-/// The hosts that are reached without a proxy, as `NO_PROXY` lists them: names, which hold for everything below them,
-/// addresses and networks, with a port or without, between commas or blanks; `*` for everything.
+/// The hosts that are reached without a proxy, as `NO_PROXY` lists them: names, which hold for
+/// everything below them, addresses and networks, with a port or without, between commas or blanks;
+/// `*` for everything.
 #[derive(Debug, Clone, Default)]
 pub struct NoProxy(Vec<String>);
 

@@ -1,5 +1,6 @@
-/// What somebody set, in a variable, a file of one line or a field: without the white space and the invisible characters
-/// around it, and without one pair of quotes. `None` when nothing is left, which counts as not set.
+/// What somebody set, in a variable, a file of one line or a field: without the white space and the
+/// invisible characters around it, and without one pair of quotes. `None` when nothing is left,
+/// which counts as not set.
 #[must_use]
 pub fn setting(text: &str) -> Option<&str> {
     let text = trimmed(text);
@@ -24,7 +25,8 @@ pub fn yes_or_no(text: &str) -> Option<bool> {
     }
 }
 
-/// Whether a character is not seen: Unicode 17 calls it `Default_Ignorable_Code_Point`, which holds every `Bidi_Control`.
+/// Whether a character is not seen: Unicode 17 calls it `Default_Ignorable_Code_Point`, which holds
+/// every `Bidi_Control`.
 #[must_use]
 pub fn is_invisible(c: char) -> bool {
     matches!(

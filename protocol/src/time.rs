@@ -2,8 +2,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 /// A moment in whole seconds since 1970-01-01T00:00:00Z, in `0..2^53`.
 ///
-/// The upper bound is the largest integer that every JSON implementation carries exactly (RFC 8259, section 6).
-/// Arithmetic saturates at both ends, so a hostile duration cannot wrap around.
+/// The upper bound is the largest integer that every JSON implementation carries exactly (RFC 8259,
+/// section 6). Arithmetic saturates at both ends, so a hostile duration cannot wrap around.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 #[serde(transparent)]
 pub struct UnixTime(i64);

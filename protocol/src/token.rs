@@ -59,7 +59,8 @@ fn wrong_kind(kind: TokenKind) -> &'static str {
     }
 }
 
-/// A secret token: 40 characters, `kind "_" body check`. Erased from memory when dropped, never shown in debug output.
+/// A secret token: 40 characters, `kind "_" body check`. Erased from memory when dropped, never
+/// shown in debug output.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(Zeroizing<String>);
 
@@ -67,13 +68,14 @@ impl Token {
     /// Length in characters.
     pub const LEN: usize = PREFIX_LEN + BODY_LEN + CHECK_LEN;
 
-    /// Finds the token in what a person pasted, when only one reading is possible. Around it may stand what is neither
-    /// ASCII letter nor digit, and any text beyond that; within it only what counts as noise. The check characters
-    /// leave no doubt: of four thousand million texts that look like a token one passes by chance.
+    /// Finds the token in what a person pasted, when only one reading is possible. Around it may
+    /// stand what is neither ASCII letter nor digit, and any text beyond that; within it only
+    /// what counts as noise. The check characters leave no doubt: of four thousand million
+    /// texts that look like a token one passes by chance.
     ///
     /// # Errors
-    /// [`TokenError::Malformed`], for several different tokens too; [`TokenError::WrongKind`] when the only token is
-    /// sound but of another kind than `wanted`.
+    /// [`TokenError::Malformed`], for several different tokens too; [`TokenError::WrongKind`] when
+    /// the only token is sound but of another kind than `wanted`.
     pub fn parse(pasted: &str, wanted: TokenKind) -> Result<Self, TokenError> {
         let (mut found, mut other) = (None, None);
         let mut before = None;
@@ -122,7 +124,8 @@ impl Token {
         (ends && check == check_of(checked)).then_some((kind, Self(token)))
     }
 
-    /// Makes a new token. `fill` fills its argument with bytes of the operating system's random source.
+    /// Makes a new token. `fill` fills its argument with bytes of the operating system's random
+    /// source.
     ///
     /// # Errors
     /// Whatever `fill` answers when the random source fails.
@@ -132,7 +135,8 @@ impl Token {
         let mut random = Zeroizing::new([0u8; 64]);
         while text.len() < PREFIX_LEN + BODY_LEN {
             fill(&mut *random)?;
-            // Bytes of 248 and above are thrown away: 248 is the largest multiple of 62, so no character is favoured.
+            // Bytes of 248 and above are thrown away: 248 is the largest multiple of 62, so no character is
+            // favoured.
             let fair = random.iter().filter(|byte| **byte < 248).map(|byte| base62(u32::from(*byte)));
             let missing = PREFIX_LEN + BODY_LEN - text.len();
             text.extend(fair.take(missing));
@@ -142,7 +146,8 @@ impl Token {
         Ok(Self(text))
     }
 
-    /// The secret itself, for the `Authorization` header and for storage. Never log, format or send it elsewhere.
+    /// The secret itself, for the `Authorization` header and for storage. Never log, format or send
+    /// it elsewhere.
     #[must_use]
     pub fn expose_secret(&self) -> &str {
         &self.0
@@ -157,7 +162,8 @@ impl Token {
         TokenHash::new(half)
     }
 
-    /// What the server stores instead of the token: `HMAC-SHA-256(pepper, "seatlock-token-v1\0" || token)`.
+    /// What the server stores instead of the token: `HMAC-SHA-256(pepper, "seatlock-token-v1\0" ||
+    /// token)`.
     #[must_use]
     pub fn stored_hash(&self, pepper: &[u8; 32]) -> [u8; 32] {
         hmac_sha256(pepper, &[DOMAIN, self.0.as_bytes()])
@@ -176,8 +182,9 @@ impl Zeroize for Token {
     }
 }
 
-/// What e-mail programs, spreadsheets, chats and terminals add within a token when it is copied: white space, what is not
-/// seen, quotation marks and brackets of any script, and the marks of Markdown and of a line that goes on.
+/// What e-mail programs, spreadsheets, chats and terminals add within a token when it is copied:
+/// white space, what is not seen, quotation marks and brackets of any script, and the marks of
+/// Markdown and of a line that goes on.
 fn is_noise(c: char) -> bool {
     c.is_whitespace()
         || is_invisible(c)

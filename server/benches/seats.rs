@@ -1,8 +1,10 @@
-//! How long people wait for the seat page and the admin API when there are 10,000 seats, and how fast seats are made.
+//! How long people wait for the seat page and the admin API when there are 10,000 seats, and how
+//! fast seats are made.
 //!
-//! `cargo bench --profile server -p seatlock-server --bench seats -- [requests] [--check]`. The server is the real program
-//! on the real disk; the requests come one after the other from this process, on the same processors. What is compared
-//! with was measured in the same run. A row whose path the server does not know is said to be missing.
+//! `cargo bench --profile server -p seatlock-server --bench seats -- [requests] [--check]`. The
+//! server is the real program on the real disk; the requests come one after the other from this
+//! process, on the same processors. What is compared with was measured in the same run. A row whose
+//! path the server does not know is said to be missing.
 
 /// Minimal HTTP over one kept connection: what is measured is the server, not a client library.
 mod http;
@@ -41,8 +43,9 @@ const LIMIT: Duration = Duration::from_millis(30);
 const PAGE: u32 = 50;
 const DEEP: usize = 100;
 
-/// A row of the table: what it is called, and the path. `{seat}` is a seat that nobody uses, `{held}` one that is in use
-/// and was not asked for before, `{deep}` what leads to a page in the middle, as the first page says it.
+/// A row of the table: what it is called, and the path. `{seat}` is a seat that nobody uses,
+/// `{held}` one that is in use and was not asked for before, `{deep}` what leads to a page in the
+/// middle, as the first page says it.
 type Row = (&'static str, Who, &'static str, &'static str, Option<&'static str>);
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,9 @@
-//! Sends one letter as the server would: `echo TOKEN-OR-LINK-SECRET | SEATLOCK_SMTP_URL=... cargo run --example mail`.
+//! Sends one letter as the server would: `echo TOKEN-OR-LINK-SECRET | SEATLOCK_SMTP_URL=... cargo
+//! run --example mail`.
 //!
-//! A way to try a mail server's settings, and what `cargo xtask ci mail` puts before a real one. The variables are
-//! `MAIL_FROM`, `MAIL_TO`, and, where others than the usual ones are wanted, `MAIL_BY`, `MAIL_PRODUCT`, `MAIL_SUPPORT`, `MAIL_CA`
-//! (a file) and `MAIL_SECONDS`.
+//! A way to try a mail server's settings, and what `cargo xtask ci mail` puts before a real one.
+//! The variables are `MAIL_FROM`, `MAIL_TO`, and, where others than the usual ones are wanted,
+//! `MAIL_BY`, `MAIL_PRODUCT`, `MAIL_SUPPORT`, `MAIL_CA` (a file) and `MAIL_SECONDS`.
 
 use anyhow::{Context as _, Result};
 use seatlock_protocol::{Token, TokenKind, UnixTime};

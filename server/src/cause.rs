@@ -1,5 +1,6 @@
-//! Why something failed that others wrote: the operating system, a database, a library. Their own words change with their
-//! version, and may repeat a password or the content of a file, so people are told by kind, in words of this project.
+//! Why something failed that others wrote: the operating system, a database, a library. Their own
+//! words change with their version, and may repeat a password or the content of a file, so people
+//! are told by kind, in words of this project.
 
 use std::{error::Error, io};
 
@@ -40,7 +41,8 @@ pub fn of_io(error: &io::Error) -> String {
     text.to_owned()
 }
 
-/// What is wrong with a connection, by the first of an error's causes that says it; `otherwise` when none does.
+/// What is wrong with a connection, by the first of an error's causes that says it; `otherwise`
+/// when none does.
 #[must_use]
 pub fn of_connection(error: &(dyn Error + 'static), otherwise: &str) -> String {
     let mut next = Some(error);

@@ -1,4 +1,5 @@
-//! Checkpoints: signed statements of what the audit trail was, by which somebody else can prove that it still is.
+//! Checkpoints: signed statements of what the audit trail was, by which somebody else can prove
+//! that it still is.
 
 use crate::keys::{DataFolder, KeyRing, RingError};
 use crate::store::{Actor, AuditPart, AuditPoint, AuditState, Checkpoint, Hash, Store, StoreError};
@@ -51,8 +52,8 @@ pub enum CheckpointError {
     },
 }
 
-/// Signs for the audit trail as it is up to `row`, or to its end, and keeps the checkpoint. A `cut` takes the entries up to
-/// there away.
+/// Signs for the audit trail as it is up to `row`, or to its end, and keeps the checkpoint. A `cut`
+/// takes the entries up to there away.
 ///
 /// # Errors
 /// See [`CheckpointError`].
@@ -73,7 +74,8 @@ pub async fn make<S: Store>(
     Ok(checkpoint)
 }
 
-/// Follows the whole trail, from its beginning or from where old entries were cut off, if a lease key has signed for that.
+/// Follows the whole trail, from its beginning or from where old entries were cut off, if a lease
+/// key has signed for that.
 ///
 /// # Errors
 /// See [`CheckpointError`].
@@ -81,8 +83,8 @@ pub async fn verify<S: Store>(store: &S) -> Result<AuditState, CheckpointError> 
     Ok(store.verify_audit(AuditPart::Whole(beginning(store).await?)).await?)
 }
 
-/// Follows the trail from the newest checkpoint on that is kept; all of it when there is none. Where a kept checkpoint is not
-/// what was signed, the trail counts as broken.
+/// Follows the trail from the newest checkpoint on that is kept; all of it when there is none.
+/// Where a kept checkpoint is not what was signed, the trail counts as broken.
 ///
 /// # Errors
 /// [`CheckpointError::Store`].
@@ -104,7 +106,8 @@ pub async fn verify_newest<S: Store>(store: &S) -> Result<AuditState, Checkpoint
     }
 }
 
-/// Follows the whole trail, and proves that it has the entry for which a checkpoint was signed that was kept elsewhere.
+/// Follows the whole trail, and proves that it has the entry for which a checkpoint was signed that
+/// was kept elsewhere.
 ///
 /// # Errors
 /// See [`CheckpointError`].

@@ -1,7 +1,7 @@
 //! Files that only the server reads, whoever makes them, and those that people edit.
 //!
-//! The server has a user of its own, and whoever runs its commands is often root. What is made in the server's folder must
-//! be the server's, or it could not be read when it is needed.
+//! The server has a user of its own, and whoever runs its commands is often root. What is made in
+//! the server's folder must be the server's, or it could not be read when it is needed.
 
 use crate::cause::of_io;
 use seatlock_protocol::edited::{self, EditedError};
@@ -16,7 +16,8 @@ use zeroize::Zeroizing;
 /// What the group may in a folder that it shares.
 const SHARED: u32 = 0o070;
 
-/// Why a file that people edit cannot be used. Repeats nothing of it, because a secret may stand in it.
+/// Why a file that people edit cannot be used. Repeats nothing of it, because a secret may stand in
+/// it.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// Nobody can read it.
@@ -37,8 +38,8 @@ pub enum FileError {
     },
 }
 
-/// Reads a file that people edit, in any way that the reader of its content knows: [`edited::text`], [`edited::line`] or
-/// [`edited::object`].
+/// Reads a file that people edit, in any way that the reader of its content knows:
+/// [`edited::text`], [`edited::line`] or [`edited::object`].
 ///
 /// # Errors
 /// See [`FileError`].
@@ -74,8 +75,8 @@ pub fn place_of(file: &Path) -> &Path {
     file.parent().filter(|place| !place.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Makes a file for whoever runs this and nobody else, wherever that may be: what is carried away is not the server's. Never
-/// overwrites.
+/// Makes a file for whoever runs this and nobody else, wherever that may be: what is carried away
+/// is not the server's. Never overwrites.
 ///
 /// # Errors
 /// When it is there already, or cannot be made.
@@ -83,10 +84,12 @@ pub fn create_own(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Makes a file for the owner of its folder only; also for the group, if that shares the folder. Never overwrites.
+/// Makes a file for the owner of its folder only; also for the group, if that shares the folder.
+/// Never overwrites.
 ///
 /// # Errors
-/// When it is there already, or cannot be made, or would be somebody's who is not the folder's owner.
+/// When it is there already, or cannot be made, or would be somebody's who is not the folder's
+/// owner.
 pub fn create(path: &Path) -> io::Result<File> {
     let folder = fs::metadata(place_of(path))?;
     let file = create_own(path)?;
@@ -98,7 +101,8 @@ pub fn create(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Makes a folder, and those that it lies in, like [`create`] makes a file. One that is there stays as it is.
+/// Makes a folder, and those that it lies in, like [`create`] makes a file. One that is there stays
+/// as it is.
 ///
 /// # Errors
 /// As for [`create`].
@@ -151,8 +155,8 @@ pub fn is_there(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// What the operating system said of a file, and, if it lets nobody near it, whose it is: "Permission denied" alone sounds
-/// like a file that is broken.
+/// What the operating system said of a file, and, if it lets nobody near it, whose it is:
+/// "Permission denied" alone sounds like a file that is broken.
 #[must_use]
 pub fn in_words(path: &Path, error: &io::Error) -> String {
     // An error of our own says it already.

@@ -1,7 +1,8 @@
 //! The seatlock licensing server: seats, leases and verdicts over SQLite or PostgreSQL.
 //!
-//! A request enters at `routes`, is put to the `rules` by the `store` in one transaction, and leaves as something
-//! signed by a key of `keys`. [`run`] is the whole server; the program `seatlock-server` is its command line.
+//! A request enters at `routes`, is put to the `rules` by the `store` in one transaction, and
+//! leaves as something signed by a key of `keys`. [`run`] is the whole server; the program
+//! `seatlock-server` is its command line.
 
 /// Why something failed that others wrote, in words of our own.
 pub mod cause;

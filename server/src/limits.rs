@@ -1,8 +1,10 @@
-//! How often one token, and one network address, may ask: in the memory of this server, in a fixed number of places.
+//! How often one token, and one network address, may ask: in the memory of this server, in a fixed
+//! number of places.
 //!
-//! A limit is kept in two tables, in each of which every address or token has a place, chosen by a hash that nobody
-//! outside knows; a request is refused only if both places say so. So two that share a place by chance do not slow each
-//! other, and whoever has a million addresses fills no memory.
+//! A limit is kept in two tables, in each of which every address or token has a place, chosen by a
+//! hash that nobody outside knows; a request is refused only if both places say so. So two that
+//! share a place by chance do not slow each other, and whoever has a million addresses fills no
+//! memory.
 
 use crate::rules::Rate;
 use std::{
@@ -27,7 +29,8 @@ pub struct Rates {
 }
 
 impl Default for Rates {
-    /// What 500 computers behind one address need when they start at the same minute with three plug-ins each, twice over.
+    /// What 500 computers behind one address need when they start at the same minute with three
+    /// plug-ins each, twice over.
     fn default() -> Self {
         Self { token: 120, address: 6000, wrong_token: 60 }
     }
@@ -97,8 +100,8 @@ impl Limits {
         slow(Limit::Address, self.addresses.take(self.place(address), self.now()))
     }
 
-    /// A request with the token of this hash. From an address that showed too many wrong ones only tokens pass that were
-    /// good before: nobody is kept out because a neighbour mistyped his.
+    /// A request with the token of this hash. From an address that showed too many wrong ones only
+    /// tokens pass that were good before: nobody is kept out because a neighbour mistyped his.
     ///
     /// # Errors
     /// When there were too many.
@@ -202,7 +205,8 @@ fn waiting(nanoseconds: Option<u64>) -> Result<(), u64> {
     }
 }
 
-/// Tokens that were good. One that was forgotten, because another took its place, is known again after its next request.
+/// Tokens that were good. One that was forgotten, because another took its place, is known again
+/// after its next request.
 struct Known(Box<[AtomicU64]>);
 
 impl Known {

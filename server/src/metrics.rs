@@ -1,4 +1,5 @@
-//! What the server counts, as Prometheus reads it (OpenMetrics 1.0 text). No label names a person, a token or a computer.
+//! What the server counts, as Prometheus reads it (OpenMetrics 1.0 text). No label names a person,
+//! a token or a computer.
 
 use crate::clock::system_time;
 use crate::limits::Limit;
@@ -14,7 +15,8 @@ use std::{fmt, sync::atomic::AtomicU64, time::Duration};
 /// Media type of [`Metrics::text`].
 pub(crate) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Upper bounds, in seconds. Pings take milliseconds, and no request takes longer than the timeout, 10 s by default.
+/// Upper bounds, in seconds. Pings take milliseconds, and no request takes longer than the timeout,
+/// 10 s by default.
 const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -1,4 +1,5 @@
-//! Answers the files of machines without a network. Whoever may open the data folder decides; the token is not needed.
+//! Answers the files of machines without a network. Whoever may open the data folder decides; the
+//! token is not needed.
 
 use crate::keys::{DataFolder, KeyRing, RingError, read_set};
 use crate::renewal::RenewalKey;
@@ -48,7 +49,8 @@ pub struct Outcome {
     pub seat: Seat,
     /// When the lease ends; `None` for a release.
     pub lease_until: Option<UnixTime>,
-    /// The answer to be carried back; `None` for a release, and as long as nothing was decided for good.
+    /// The answer to be carried back; `None` for a release, and as long as nothing was decided for
+    /// good.
     pub lease: Option<LeaseFile>,
 }
 
@@ -62,7 +64,8 @@ pub async fn preview<S: Store>(store: &S, file: &RequestFile) -> Result<Outcome,
     let lost = lost(store, &keys, file).await?;
     let asking = Caller { lost, ..caller(&file.request, Presented::Nothing, 0) };
     if file.call == FileCall::Release {
-        // Whether the file proves it is decided when it counts, together with what is known of the installation.
+        // Whether the file proves it is decided when it counts, together with what is known of the
+        // installation.
         let holder = match &seat.state {
             SeatState::InUse(holding) => Some(&holding.machine),
             SeatState::Released(Some(left)) => Some(&left.machine),

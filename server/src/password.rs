@@ -10,13 +10,15 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::timeout};
 use zeroize::Zeroizing;
 
-/// Passwords that are worked on at once: each takes 19 MiB and some milliseconds of a core, and the plug-ins want theirs.
+/// Passwords that are worked on at once: each takes 19 MiB and some milliseconds of a core, and the
+/// plug-ins want theirs.
 const AT_ONCE: usize = 2;
 /// Longest wait for one of these turns.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Blocks of 1 KiB that are reserved for one password; no more of them are used than it takes. glibc gives memory back as
-/// soon as it is freed when it was asked for more than 32 MiB at once (`M_MMAP_THRESHOLD` in mallopt(3)). A smaller piece
-/// stays with whichever thread freed it, and a flood of sign-ins goes through very many threads.
+/// Blocks of 1 KiB that are reserved for one password; no more of them are used than it takes.
+/// glibc gives memory back as soon as it is freed when it was asked for more than 32 MiB at once
+/// (`M_MMAP_THRESHOLD` in mallopt(3)). A smaller piece stays with whichever thread freed it, and a
+/// flood of sign-ins goes through very many threads.
 const RESERVED: usize = 34 * 1024;
 /// Random bytes of a generated password: 20 characters.
 const GENERATED: usize = 15;
@@ -86,7 +88,8 @@ impl Passwords {
         self.in_turn(move || hash(&password)).await
     }
 
-    /// Whether `password` is the one of which `kept` is left. Takes as long when there is no such user.
+    /// Whether `password` is the one of which `kept` is left. Takes as long when there is no such
+    /// user.
     ///
     /// # Errors
     /// See [`PasswordError`].
@@ -199,7 +202,8 @@ mod tests {
         assert!(!passwords.verify(word, Some(&broken)).await.unwrap());
     }
 
-    /// What is in databases since the first version, and what any other program makes of the same password.
+    /// What is in databases since the first version, and what any other program makes of the same
+    /// password.
     #[tokio::test]
     async fn passwords_of_other_programs_and_versions_are_known() {
         let passwords = Passwords::new().unwrap();

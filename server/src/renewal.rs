@@ -1,8 +1,10 @@
-//! Renewal secrets: a number that only this server can have handed out to one token and one installation.
+//! Renewal secrets: a number that only this server can have handed out to one token and one
+//! installation.
 //!
 //! The secret is `base64url(number || tag)`, the number as 8 bytes, big-endian, and the tag
-//! `HMAC-SHA-256(pepper, "seatlock-renewal-v2\0" || token hash || installation || number)`. So the database remembers
-//! numbers, and whoever reads it cannot make a secret of them without the pepper, which is not in it.
+//! `HMAC-SHA-256(pepper, "seatlock-renewal-v2\0" || token hash || installation || number)`. So the
+//! database remembers numbers, and whoever reads it cannot make a secret of them without the
+//! pepper, which is not in it.
 
 use crate::rules::Presented;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

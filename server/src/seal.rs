@@ -1,8 +1,9 @@
-//! Seals what the database keeps but must not be able to show: with a key that is derived from something outside it.
+//! Seals what the database keeps but must not be able to show: with a key that is derived from
+//! something outside it.
 //!
-//! AES-256-GCM; what is kept is `nonce || ciphertext || tag`. The nonce is random, so one key may seal as often as it
-//! likes in practice. What a row says beside the sealed bytes goes in as `context`: in another row, or after the row
-//! was changed, they do not open.
+//! AES-256-GCM; what is kept is `nonce || ciphertext || tag`. The nonce is random, so one key may
+//! seal as often as it likes in practice. What a row says beside the sealed bytes goes in as
+//! `context`: in another row, or after the row was changed, they do not open.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::{aead, hmac};
@@ -10,7 +11,8 @@ use sha2::{Digest as _, Sha256};
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// 32 random bytes that somebody shows in order to be let in: in a cookie or in a link. Only hashes of it are kept.
+/// 32 random bytes that somebody shows in order to be let in: in a cookie or in a link. Only hashes
+/// of it are kept.
 pub struct Secret(Zeroizing<[u8; 32]>);
 
 impl Secret {
@@ -68,8 +70,8 @@ pub enum SealError {
     Random(#[from] getrandom::Error),
 }
 
-/// `HMAC-SHA-256(secret, purpose || parts)`, with its length before each part so that no two lists of parts meet. A
-/// `purpose` ends with a zero byte, as every domain of the protocol.
+/// `HMAC-SHA-256(secret, purpose || parts)`, with its length before each part so that no two lists
+/// of parts meet. A `purpose` ends with a zero byte, as every domain of the protocol.
 pub(crate) fn keyed_hash(secret: &[u8; 32], purpose: &'static [u8], parts: &[&[u8]]) -> [u8; 32] {
     let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, secret));
     mac.update(purpose);

@@ -1,8 +1,8 @@
 //! What an operator sets in the environment.
 //!
-//! Every variable of the server is read here: without white space and one pair of quotes around it, and as not set when
-//! nothing is left. What cannot be used is an error that names the variable. It never repeats the value, which may hold a
-//! password, and nothing else is used in its place.
+//! Every variable of the server is read here: without white space and one pair of quotes around it,
+//! and as not set when nothing is left. What cannot be used is an error that names the variable. It
+//! never repeats the value, which may hold a password, and nothing else is used in its place.
 
 use std::{env, ffi::OsString};
 use zeroize::Zeroizing;

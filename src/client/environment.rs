@@ -18,10 +18,12 @@ use zeroize::Zeroizing;
 /// More than either file needs.
 const LIMIT: u64 = 64 * 1024;
 
-/// What a variable says, read by the same function that reads what the plug-in says: it comes before that.
+/// What a variable says, read by the same function that reads what the plug-in says: it comes
+/// before that.
 ///
 /// # Errors
-/// One that names the variable and never holds what was found there. Nothing else is used in its place.
+/// One that names the variable and never holds what was found there. Nothing else is used in its
+/// place.
 pub(super) fn taken<T>(
     name: &'static str,
     read: impl FnOnce(&str) -> Result<T, Failure>,
@@ -65,7 +67,8 @@ pub(super) fn who_is_offline() -> Phrase {
     }
 }
 
-/// A token and a server that were set up beside the plug-in, for machines at which nobody pastes a token.
+/// A token and a server that were set up beside the plug-in, for machines at which nobody pastes a
+/// token.
 #[derive(Default)]
 pub(super) struct Provision {
     pub(super) token: Option<Token>,
@@ -73,12 +76,12 @@ pub(super) struct Provision {
 }
 
 impl Provision {
-    /// `SEATLOCK_TOKEN` and `SEATLOCK_SERVER`; for what they do not say, `rpd_account.json` and then
-    /// `credentials.json` in `folder`.
+    /// `SEATLOCK_TOKEN` and `SEATLOCK_SERVER`; for what they do not say, `rpd_account.json` and
+    /// then `credentials.json` in `folder`.
     ///
     /// # Errors
-    /// One that names the variable or file that is there and cannot be used, so that nobody works with another token
-    /// than the one that was meant. It never holds what was found there.
+    /// One that names the variable or file that is there and cannot be used, so that nobody works
+    /// with another token than the one that was meant. It never holds what was found there.
     pub(super) fn read(folder: Option<&Path>) -> Result<Self, Failure> {
         let mut found = Self {
             token: taken("SEATLOCK_TOKEN", |text| Ok(Token::parse(text, TokenKind::Integration)?))?,
@@ -160,7 +163,8 @@ mod tests {
         let api = format!(r#"{{"token":"{API}"}}"#);
         let (marked, longer) = (format!("\u{feff}{token}"), format!("{token}\nx"));
         let server = Some("https://license.example.com/");
-        // (what, rpd_account.json, credentials.json, whether a token is found, server or a part of the warning)
+        // (what, rpd_account.json, credentials.json, whether a token is found, server or a part of the
+        // warning)
         type Row<'a> = (&'a str, Option<&'a str>, Option<&'a str>, Result<(bool, Option<&'a str>), &'a str>);
         let rows: &[Row<'_>] = &[
             ("none", None, None, Ok((false, None))),

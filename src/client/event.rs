@@ -72,7 +72,8 @@ impl Event {
     }
 }
 
-/// Called when an event is waiting, on a thread of its own; one call may stand for several events. Must not block.
+/// Called when an event is waiting, on a thread of its own; one call may stand for several events.
+/// Must not block.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// More operations than this are never waiting at once.
@@ -197,13 +198,14 @@ impl Mailbox {
         self.waker.iter().for_each(Waker::begin);
     }
 
-    /// Has the host woken for events of which it could not be told, because there was no thread to be had.
+    /// Has the host woken for events of which it could not be told, because there was no thread to
+    /// be had.
     pub(super) fn wake_again(&self) {
         self.waker.iter().for_each(Waker::ring_again);
     }
 
-    /// Takes the oldest event that no other thread waits for, waiting for one if need be. [`Code::Closed`] once the
-    /// client closes.
+    /// Takes the oldest event that no other thread waits for, waiting for one if need be.
+    /// [`Code::Closed`] once the client closes.
     pub(super) fn take(&self, timeout: Duration) -> Result<Option<Event>, Code> {
         let (mut contents, found) = self.wait_for(lock(&self.contents), timeout, |contents| {
             let at = contents.unclaimed();
@@ -213,8 +215,9 @@ impl Mailbox {
         found.transpose()
     }
 
-    /// Takes the event of an operation, waiting for it if need be; meanwhile no [`take`](Self::take) gets it.
-    /// [`Code::UnknownOperation`] when there is none to wait for, [`Code::Closed`] once the client closes.
+    /// Takes the event of an operation, waiting for it if need be; meanwhile no
+    /// [`take`](Self::take) gets it. [`Code::UnknownOperation`] when there is none to wait for,
+    /// [`Code::Closed`] once the client closes.
     pub(super) fn take_of(&self, operation: OperationId, timeout: Duration) -> Result<Option<Event>, Code> {
         let mut contents = lock(&self.contents);
         *contents.awaited.entry(operation).or_default() += 1;
@@ -263,7 +266,8 @@ impl Mailbox {
         lock(&self.contents).message.clone()
     }
 
-    /// What a poll loop can watch: ready while there is an event to take, and when the client closes.
+    /// What a poll loop can watch: ready while there is an event to take, and when the client
+    /// closes.
     pub(super) fn readiness(&self) -> io::Result<isize> {
         let mut contents = lock(&self.contents);
         if contents.readiness.is_none() {
@@ -282,8 +286,8 @@ impl Mailbox {
         self.changed.notify_all();
     }
 
-    /// Lets no wake function be called from now on, and waits until a running one has returned, up to `deadline`. False
-    /// when it has not.
+    /// Lets no wake function be called from now on, and waits until a running one has returned, up
+    /// to `deadline`. False when it has not.
     pub(super) fn disable_wake(&self, deadline: Instant) -> bool {
         self.waker.as_ref().is_none_or(|waker| waker.disable_wake(deadline))
     }

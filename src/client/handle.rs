@@ -15,14 +15,17 @@ const SLOT_BITS: u32 = 10;
 /// Most clients that are open at the same time in one image.
 const SLOTS: usize = 1 << SLOT_BITS;
 
-/// How often it is looked whether the calls of other threads have left a client that is being closed.
+/// How often it is looked whether the calls of other threads have left a client that is being
+/// closed.
 const LEAVING: Duration = Duration::from_millis(1);
 
-/// The places of this image's clients. They are never freed, so a handle that is out of date can be looked up.
+/// The places of this image's clients. They are never freed, so a handle that is out of date can be
+/// looked up.
 static TABLE: [Slot; SLOTS] = [const { Slot::new() }; SLOTS];
 
-/// A client as the C interface knows it: a number that no later client has, and that is looked up in each call. So
-/// whoever uses a client that another thread has closed, or is closing, gets [`Code::Closed`].
+/// A client as the C interface knows it: a number that no later client has, and that is looked up
+/// in each call. So whoever uses a client that another thread has closed, or is closing, gets
+/// [`Code::Closed`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Handle(usize);
 
@@ -135,7 +138,8 @@ impl Handle {
         self.0
     }
 
-    /// Opens a client as [`Client::open`] does. `announce` is called before the wake function may be.
+    /// Opens a client as [`Client::open`] does. `announce` is called before the wake function may
+    /// be.
     ///
     /// # Errors
     /// As [`Client::open`].
@@ -165,8 +169,8 @@ impl Handle {
         }
     }
 
-    /// Does something with the client, which stays until that is done, even if it is closed meanwhile. After a panic in
-    /// `body`, what it left behind is not used any more.
+    /// Does something with the client, which stays until that is done, even if it is closed
+    /// meanwhile. After a panic in `body`, what it left behind is not used any more.
     ///
     /// # Errors
     /// [`Code::Closed`], [`Code::Forked`], [`Code::Internal`] after a panic, and those of `body`.
@@ -187,9 +191,9 @@ impl Handle {
         done
     }
 
-    /// Closes the client as [`Client::close`] does, and waits within `timeout` until the calls of other threads, which
-    /// end with [`Code::Closed`], have left it. One that has not is never cut off: the client lives until it has.
-    /// In a forked child it does nothing.
+    /// Closes the client as [`Client::close`] does, and waits within `timeout` until the calls of
+    /// other threads, which end with [`Code::Closed`], have left it. One that has not is never
+    /// cut off: the client lives until it has. In a forked child it does nothing.
     ///
     /// # Errors
     /// [`Code::Closed`].

@@ -10,7 +10,8 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use uuid::Uuid;
 
-/// State and credential of one client, and where they are kept between launches, if the user wants that.
+/// State and credential of one client, and where they are kept between launches, if the user wants
+/// that.
 pub(super) struct LicenseStore {
     rules: Rules,
     state: State,
@@ -33,9 +34,11 @@ pub(super) struct LicenseStore {
 /// Whether anything may be written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Persistence {
-    /// Nothing is there, and the user was not asked here. What another process writes is taken over.
+    /// Nothing is there, and the user was not asked here. What another process writes is taken
+    /// over.
     Undecided,
-    /// The next save writes for the first time; it is tried again with every save while there are no means to write.
+    /// The next save writes for the first time; it is tried again with every save while there are
+    /// no means to write.
     Due,
     /// The user chose to use the token for future sessions.
     OnDisk,
@@ -75,10 +78,11 @@ impl LoadWarning {
 }
 
 impl LicenseStore {
-    /// Reads what is stored, without writing anything. What cannot be read is a warning, never a failure.
+    /// Reads what is stored, without writing anything. What cannot be read is a warning, never a
+    /// failure.
     ///
-    /// A `provisioned` credential comes before the remembered one. When they differ, what is remembered stays as it is, and
-    /// the license of the provisioned one lives in memory.
+    /// A `provisioned` credential comes before the remembered one. When they differ, what is
+    /// remembered stays as it is, and the license of the provisioned one lives in memory.
     pub(super) fn open(
         rules: Rules,
         folder: Option<Folder>,
@@ -149,22 +153,23 @@ impl LicenseStore {
         step(&self.state, input, self.clock.read(), &self.rules)
     }
 
-    /// Counts a launch and moves remembered time; written only if there is a lease to protect. Files that were copied
-    /// from another computer stay as they are.
+    /// Counts a launch and moves remembered time; written only if there is a lease to protect.
+    /// Files that were copied from another computer stay as they are.
     pub(super) fn launch(&mut self) -> Result<(), StoreError> {
         let (state, _) = self.step(Input::Launched);
         (self.state, self.uncounted) = (state, Some(self.clock.read()));
         if matches!(self.state.license, LeaseState::Lease(_)) { self.save() } else { Ok(()) }
     }
 
-    /// Takes the state that a step has led to, and answers the one before it. It still has to be saved.
+    /// Takes the state that a step has led to, and answers the one before it. It still has to be
+    /// saved.
     pub(super) fn take(&mut self, state: State) -> State {
         self.fresh |= state.license != self.state.license || state.requested != self.state.requested;
         std::mem::replace(&mut self.state, state)
     }
 
-    /// Takes over what other processes of this installation have stored meanwhile: a newer lease, another token or
-    /// refresh token, or that everything was forgotten.
+    /// Takes over what other processes of this installation have stored meanwhile: a newer lease,
+    /// another token or refresh token, or that everything was forgotten.
     pub(super) fn refresh(&mut self) {
         let shares = matches!(self.persistence, Persistence::Undecided | Persistence::OnDisk);
         let Some(folder) = self.folder.as_ref().filter(|_| shares) else { return };
@@ -206,8 +211,8 @@ impl LicenseStore {
             self.fresh &= self.state.license != license;
         } else {
             self.state = match (&stored.license, &self.state.license) {
-                // Another product of the family was given another token. The lease for the one before goes on until the
-                // next ping, which asks with the new one.
+                // Another product of the family was given another token. The lease for the one before goes on
+                // until the next ping, which asks with the new one.
                 (LeaseState::Unusable { jws, .. }, LeaseState::Lease(lease)) if *jws == lease.jws => {
                     let (license, pacing) = (self.state.license.clone(), Default::default());
                     State { anchor: self.state.anchor, license, pacing, ..stored }
@@ -222,8 +227,8 @@ impl LicenseStore {
         State::from_record(record, &self.rules.trust, &binding(&self.rules, self.credential.as_ref()))
     }
 
-    /// Takes the turn to ask the server, or tells that another process of this installation has it. `None` when nothing
-    /// is kept here that another process could ask with.
+    /// Takes the turn to ask the server, or tells that another process of this installation has it.
+    /// `None` when nothing is kept here that another process could ask with.
     pub(super) fn try_lock_requests(&self) -> Option<LockAttempt> {
         let folder = self.folder.as_ref().filter(|_| self.persistence == Persistence::OnDisk)?;
         let (reading, Process { id: process, space }) = (self.clock.read(), Process::current());
@@ -232,7 +237,8 @@ impl LicenseStore {
         folder.try_lock_requests(now, Holder { process, space }, is_gone)
     }
 
-    /// Writes state and token, once, unless nothing may be written. Never undoes what another process has stored.
+    /// Writes state and token, once, unless nothing may be written. Never undoes what another
+    /// process has stored.
     pub(super) fn save(&mut self) -> Result<(), StoreError> {
         let writes = matches!(self.persistence, Persistence::OnDisk | Persistence::Due);
         let Some(folder) = self.folder.as_ref().filter(|_| writes) else { return Ok(()) };
@@ -248,7 +254,8 @@ impl LicenseStore {
                 (self.persistence, self.token) = (Persistence::OnDisk, TokenOnDisk::Stays);
                 Ok(())
             }
-            // While this process waited for the server, another one was given another token, or told to forget.
+            // While this process waited for the server, another one was given another token, or told to
+            // forget.
             Ok(None) => {
                 self.token = TokenOnDisk::Stays;
                 self.refresh();
@@ -265,8 +272,8 @@ impl LicenseStore {
         }
     }
 
-    /// What takes the place of what is `loaded`, and the state that it leads to here; `None` when this process was
-    /// overtaken.
+    /// What takes the place of what is `loaded`, and the state that it leads to here; `None` when
+    /// this process was overtaken.
     fn next(
         &self,
         folder: &Folder,
@@ -322,15 +329,16 @@ impl LicenseStore {
         self.persistence == Persistence::Due
     }
 
-    /// What is stored, with the launch of this process. Only under the lock is nobody else's lost who starts at the same time.
+    /// What is stored, with the launch of this process. Only under the lock is nobody else's lost
+    /// who starts at the same time.
     fn counted(&self, stored: State) -> State {
         let Some(reading) = self.uncounted else { return stored };
         let launches = stored.launches.launched(stored.time(reading).now);
         State { launches, ..stored }
     }
 
-    /// What is known here and what is stored. Of two leases of the same second the stored one is the later, unless the one
-    /// in memory has just come: only the holder of the turn gets one.
+    /// What is known here and what is stored. Of two leases of the same second the stored one is
+    /// the later, unless the one in memory has just come: only the holder of the turn gets one.
     fn merged(&self, stored: State) -> State {
         let (mine, reading, install_id) = (self.state.clone(), self.clock.read(), stored.install_id);
         let merged = if self.fresh {
@@ -346,9 +354,10 @@ impl LicenseStore {
         self.credential.as_ref().is_some_and(|credential| credential.is_same(other))
     }
 
-    /// Makes the credential that was shown the one in use. One that a person wants to be remembered is written with the
-    /// next save; of one that they do not, nothing stays on disk. What was set up beside the plug-in is never written, but
-    /// its license is kept, so that a machine that is started again needs no network.
+    /// Makes the credential that was shown the one in use. One that a person wants to be remembered
+    /// is written with the next save; of one that they do not, nothing stays on disk. What was
+    /// set up beside the plug-in is never written, but its license is kept, so that a machine
+    /// that is started again needs no network.
     pub(super) fn adopt(
         &mut self,
         credential: Option<Credential>,
@@ -363,8 +372,8 @@ impl LicenseStore {
                 return Ok(());
             }
             (Submission::Person { remember: true }, Some(_)) => {
-                // Of a token that is remembered already the license stays on disk, even if that is busy at this moment:
-                // one in memory beside it would be a copy of the installation.
+                // Of a token that is remembered already the license stays on disk, even if that is busy at
+                // this moment: one in memory beside it would be a copy of the installation.
                 let known = self.persistence == Persistence::OnDisk && !self.provisioned;
                 if !known || self.credential != credential {
                     self.persistence = Persistence::Due;
@@ -385,8 +394,8 @@ impl LicenseStore {
         done
     }
 
-    /// Remembers with which token a lease is asked for by a file, and whether it may be kept. Its sealed form goes with
-    /// the request.
+    /// Remembers with which token a lease is asked for by a file, and whether it may be kept. Its
+    /// sealed form goes with the request.
     pub(super) fn ask_for(&mut self, token: &Token, remember: bool) -> Result<Option<Sealed>, StoreError> {
         self.asked_for = Some((token.clone(), remember));
         if !remember {
@@ -431,8 +440,9 @@ impl LicenseStore {
         }
     }
 
-    /// Takes the refresh token that comes after the one that was used, or `None` when there is no more. Kept before
-    /// anything is done with the access token that came along, because the one before it is worth nothing now.
+    /// Takes the refresh token that comes after the one that was used, or `None` when there is no
+    /// more. Kept before anything is done with the access token that came along, because the
+    /// one before it is worth nothing now.
     pub(super) fn rotate(&mut self, next: Option<RefreshToken>) -> Result<(), StoreError> {
         let Some(Credential::Person(sign_in)) = &mut self.credential else { return Ok(()) };
         sign_in.refresh = next;
@@ -455,8 +465,9 @@ impl LicenseStore {
         }
     }
 
-    /// Sees to it that a license which was given up is not on disk any more: where nothing can be written, because the disk
-    /// is full, everything is taken away. Not what failed decides, but what lies there in the end.
+    /// Sees to it that a license which was given up is not on disk any more: where nothing can be
+    /// written, because the disk is full, everything is taken away. Not what failed decides,
+    /// but what lies there in the end.
     pub(super) fn give_up(&mut self) -> Result<(), StoreError> {
         let used = self.credential.clone();
         self.token = TokenOnDisk::Goes;
@@ -470,7 +481,8 @@ impl LicenseStore {
         Ok(())
     }
 
-    /// As [`give_up`](Self::give_up), before anybody was told: what cannot be taken away is as it was `before`.
+    /// As [`give_up`](Self::give_up), before anybody was told: what cannot be taken away is as it
+    /// was `before`.
     pub(super) fn hand_back(&mut self, before: Option<State>) -> Result<(), StoreError> {
         self.token = TokenOnDisk::Goes;
         if let Err(error) = self.can_give_up().and_then(|()| self.save()) {
@@ -482,7 +494,8 @@ impl LicenseStore {
         Ok(())
     }
 
-    /// Whether token or lease of `used` lie on disk. Beside a token of somebody else its lease counts for nobody.
+    /// Whether token or lease of `used` lie on disk. Beside a token of somebody else its lease
+    /// counts for nobody.
     fn is_on_disk(&self, used: &Credential) -> Result<bool, StoreError> {
         let Some(folder) = &self.folder else { return Ok(false) };
         self.has_its_disk(folder)?;
@@ -502,7 +515,8 @@ impl LicenseStore {
         Ok(false)
     }
 
-    /// A folder that was there and is not any more went away with its disk, and what is in it comes back.
+    /// A folder that was there and is not any more went away with its disk, and what is in it comes
+    /// back.
     fn has_its_disk(&self, folder: &Folder) -> Result<(), StoreError> {
         if self.persistence != Persistence::OnDisk || folder.exists() {
             return Ok(());

@@ -1,5 +1,5 @@
-//! Runs. A [`Client`] is one product's license on one computer: operations go in and return at once, one worker
-//! thread carries them out, events and a status snapshot come back.
+//! Runs. A [`Client`] is one product's license on one computer: operations go in and return at
+//! once, one worker thread carries them out, events and a status snapshot come back.
 
 /// What the person who runs the host decides, by the environment and by files.
 mod environment;
@@ -104,8 +104,9 @@ pub enum Text {
     Data,
 }
 
-/// Derives this computer's machine id for `product`, or for the family that it belongs to; `supplied`, or `SEATLOCK_MACHINE_ID` before it, takes the place
-/// of the operating system's identifier. Any thread; no client, file of ours or network is involved.
+/// Derives this computer's machine id for `product`, or for the family that it belongs to;
+/// `supplied`, or `SEATLOCK_MACHINE_ID` before it, takes the place of the operating system's
+/// identifier. Any thread; no client, file of ours or network is involved.
 ///
 /// # Errors
 /// [`Code::MachineIdUnavailable`], [`Code::InvalidArgument`].
@@ -126,13 +127,15 @@ pub struct Client {
 }
 
 impl Client {
-    /// Opens a client: derives the machine id, reads and verifies what is stored, and starts the worker. The status
-    /// is known when it returns. One small file is read; the network is not touched.
+    /// Opens a client: derives the machine id, reads and verifies what is stored, and starts the
+    /// worker. The status is known when it returns. One small file is read; the network is not
+    /// touched.
     ///
     /// # Errors
-    /// [`Code::InvalidArgument`] when something required is not set, [`Code::MachineIdUnavailable`],
-    /// [`Code::Internal`] when the operating system refuses a file descriptor, a thread or memory. That passes: opening
-    /// again is a new try; [`Code::Busy`] when 1024 clients are open.
+    /// [`Code::InvalidArgument`] when something required is not set,
+    /// [`Code::MachineIdUnavailable`], [`Code::Internal`] when the operating system refuses a
+    /// file descriptor, a thread or memory. That passes: opening again is a new try;
+    /// [`Code::Busy`] when 1024 clients are open.
     pub fn open(options: &Options) -> Result<Self, Failure> {
         let client = Self::open_quiet(options)?;
         client.shared.mailbox.begin_waking();
@@ -206,8 +209,8 @@ impl Client {
         Ok(Self { shared, identity, state_folder, has_issuer, thread, poisoned })
     }
 
-    /// The lock state now, a second ago at most. Never blocks, allocates nothing, touches neither disk nor network, and
-    /// needs no worker.
+    /// The lock state now, a second ago at most. Never blocks, allocates nothing, touches neither
+    /// disk nor network, and needs no worker.
     ///
     /// # Errors
     /// [`Code::Forked`].
@@ -219,8 +222,8 @@ impl Client {
     /// Submits a token. Returns at once.
     ///
     /// # Errors
-    /// [`Code::TokenMalformed`], [`Code::TokenWrongKind`] or [`Code::TermsRequired`] before anything is sent;
-    /// [`Code::Busy`].
+    /// [`Code::TokenMalformed`], [`Code::TokenWrongKind`] or [`Code::TermsRequired`] before
+    /// anything is sent; [`Code::Busy`].
     pub fn activate(&self, token: &str, consent: Consent) -> Result<OperationId, Failure> {
         let token = self.submitted(token, consent)?;
         self.start(Work::Activate { token, consent })
@@ -237,8 +240,8 @@ impl Client {
     /// Gives the seat back and forgets the token. Returns at once.
     ///
     /// # Errors
-    /// [`Code::Busy`]. The operation ends with [`Code::StoreUnwritable`] when the license cannot be taken off the disk;
-    /// then the server is not asked, and nothing has changed.
+    /// [`Code::Busy`]. The operation ends with [`Code::StoreUnwritable`] when the license cannot be
+    /// taken off the disk; then the server is not asked, and nothing has changed.
     pub fn release(&self) -> Result<OperationId, Failure> {
         self.start(Work::Release)
     }
@@ -252,14 +255,17 @@ impl Client {
         self.start(Work::Preflight(token))
     }
 
-    /// Lets a person sign in with a browser of this computer and then takes a seat, as [`Client::activate`] does with a
-    /// token. With `open` the browser is opened here; without, the host opens the page of [`Text::SignInUrl`] when an event
-    /// of kind [`EventKind::SignIn`] comes. Without a `timeout` the operation ends after five minutes. Returns at once;
-    /// everything else goes on meanwhile. One sign-in at a time: another one ends with [`Code::Busy`].
+    /// Lets a person sign in with a browser of this computer and then takes a seat, as
+    /// [`Client::activate`] does with a token. With `open` the browser is opened here; without,
+    /// the host opens the page of [`Text::SignInUrl`] when an event
+    /// of kind [`EventKind::SignIn`] comes. Without a `timeout` the operation ends after five
+    /// minutes. Returns at once; everything else goes on meanwhile. One sign-in at a time:
+    /// another one ends with [`Code::Busy`].
     ///
     /// # Errors
-    /// [`Code::InvalidArgument`] when no issuer is set, [`Code::TermsRequired`], [`Code::Busy`]. The operation ends as an
-    /// activation does, or with [`Code::SignInRefused`] or [`Code::IdentityProviderUnavailable`].
+    /// [`Code::InvalidArgument`] when no issuer is set, [`Code::TermsRequired`], [`Code::Busy`].
+    /// The operation ends as an activation does, or with [`Code::SignInRefused`] or
+    /// [`Code::IdentityProviderUnavailable`].
     pub fn sign_in_browser(
         &self,
         consent: Consent,
@@ -269,8 +275,9 @@ impl Client {
         self.sign_in(SignInMethod::Browser { open }, consent, timeout)
     }
 
-    /// Lets a person sign in at another device, such as a telephone: an event of kind [`EventKind::SignIn`] says where, and
-    /// what to type there. Otherwise as [`Client::sign_in_browser`].
+    /// Lets a person sign in at another device, such as a telephone: an event of kind
+    /// [`EventKind::SignIn`] says where, and what to type there. Otherwise as
+    /// [`Client::sign_in_browser`].
     ///
     /// # Errors
     /// As [`Client::sign_in_browser`].
@@ -299,11 +306,13 @@ impl Client {
         self.start(Task::SignIn(SignInRequest { place, consent, timeout }))
     }
 
-    /// Forgets sign-in and license on this computer, as [`Client::forget`] does, and tells the issuer that the sign-in is
-    /// over (RFC 7009), if it can be told. Release the seat first if another computer should have it. Returns at once.
+    /// Forgets sign-in and license on this computer, as [`Client::forget`] does, and tells the
+    /// issuer that the sign-in is over (RFC 7009), if it can be told. Release the seat first if
+    /// another computer should have it. Returns at once.
     ///
     /// # Errors
-    /// [`Code::Busy`]. The operation ends with [`Code::StoreUnwritable`] when the license is still on disk.
+    /// [`Code::Busy`]. The operation ends with [`Code::StoreUnwritable`] when the license is still
+    /// on disk.
     pub fn sign_out(&self) -> Result<OperationId, Failure> {
         self.start(Work::SignOut)
     }
@@ -311,16 +320,19 @@ impl Client {
     /// Forgets token and license on this computer. Returns at once.
     ///
     /// # Errors
-    /// [`Code::Busy`]. The operation ends with [`Code::StoreUnwritable`] when the license is still on disk.
+    /// [`Code::Busy`]. The operation ends with [`Code::StoreUnwritable`] when the license is still
+    /// on disk.
     pub fn forget(&self) -> Result<OperationId, Failure> {
         self.start(Work::Forget)
     }
 
-    /// Asks for a lease by a file, for a machine without a network: somebody carries it to the server, whose answer
-    /// [`Client::import_file`] takes. A file at `path` is replaced. Returns at once; the present license stays as it is.
+    /// Asks for a lease by a file, for a machine without a network: somebody carries it to the
+    /// server, whose answer [`Client::import_file`] takes. A file at `path` is replaced.
+    /// Returns at once; the present license stays as it is.
     ///
     /// # Errors
-    /// As [`Client::activate`]. The operation ends with [`Code::FileUnusable`] when the file cannot be written.
+    /// As [`Client::activate`]. The operation ends with [`Code::FileUnusable`] when the file cannot
+    /// be written.
     pub fn request_file(&self, token: &str, consent: Consent, path: &Path) -> Result<OperationId, Failure> {
         let token = self.submitted(token, consent)?;
         self.start(Work::RequestFile { token, consent, path: path.to_owned() })
@@ -329,31 +341,33 @@ impl Client {
     /// Takes the lease that answers the last request file. Returns at once.
     ///
     /// # Errors
-    /// [`Code::Busy`]. The operation ends with [`Code::FileUnusable`], or with what is wrong with the lease:
-    /// [`Code::ReplayedResponse`] when it answers another request, [`Code::MachineMismatch`], [`Code::BadSignature`],
-    /// [`Code::LeaseExpired`]. Nothing stored has changed then.
+    /// [`Code::Busy`]. The operation ends with [`Code::FileUnusable`], or with what is wrong with
+    /// the lease: [`Code::ReplayedResponse`] when it answers another request,
+    /// [`Code::MachineMismatch`], [`Code::BadSignature`], [`Code::LeaseExpired`]. Nothing
+    /// stored has changed then.
     pub fn import_file(&self, path: &Path) -> Result<OperationId, Failure> {
         self.start(Work::ImportFile(path.to_owned()))
     }
 
-    /// Gives the license up and writes the file that confirms it to the server, for a machine without a network. May be
-    /// repeated until another license is taken. Returns at once.
+    /// Gives the license up and writes the file that confirms it to the server, for a machine
+    /// without a network. May be repeated until another license is taken. Returns at once.
     ///
     /// # Errors
-    /// [`Code::Busy`]. The operation ends with [`Code::NoToken`] when there is no license to give up, with
-    /// [`Code::StoreUnwritable`] when it cannot be given up, and with [`Code::FileUnusable`] when it was and the file can
-    /// not be written.
+    /// [`Code::Busy`]. The operation ends with [`Code::NoToken`] when there is no license to give
+    /// up, with [`Code::StoreUnwritable`] when it cannot be given up, and with
+    /// [`Code::FileUnusable`] when it was and the file can not be written.
     pub fn release_file(&self, path: &Path) -> Result<OperationId, Failure> {
         self.start(Work::ReleaseFile(path.to_owned()))
     }
 
-    /// Allows or forbids all use of the network, from now on and until the next call: for hosts with a switch of their
-    /// own. Forbidding ends what is on its way with [`Code::NetworkDisallowed`] and takes no license away. Once allowed
-    /// again, a renewal that is due follows within a minute. Never blocks.
+    /// Allows or forbids all use of the network, from now on and until the next call: for hosts
+    /// with a switch of their own. Forbidding ends what is on its way with
+    /// [`Code::NetworkDisallowed`] and takes no license away. Once allowed again, a renewal
+    /// that is due follows within a minute. Never blocks.
     ///
     /// # Errors
-    /// [`Code::NetworkDisallowed`] when it is to be allowed and `SEATLOCK_OFFLINE` forbids it; [`Code::Forked`],
-    /// [`Code::Internal`].
+    /// [`Code::NetworkDisallowed`] when it is to be allowed and `SEATLOCK_OFFLINE` forbids it;
+    /// [`Code::Forked`], [`Code::Internal`].
     pub fn allow_network(&self, allowed: bool) -> Result<(), Failure> {
         self.same_process()?;
         if allowed && environment::is_offline()? {
@@ -387,8 +401,8 @@ impl Client {
         }
     }
 
-    /// Waits up to `timeout` for the end of an operation and takes its event, which [`Client::next_event`] shows to no
-    /// other thread meanwhile.
+    /// Waits up to `timeout` for the end of an operation and takes its event, which
+    /// [`Client::next_event`] shows to no other thread meanwhile.
     ///
     /// # Errors
     /// [`Code::UnknownOperation`], [`Code::Closed`] when the client is closed meanwhile.
@@ -397,9 +411,10 @@ impl Client {
         self.shared.mailbox.take_of(operation, timeout).map_err(Failure::of)
     }
 
-    /// What a poll loop can watch in place of a wake function: a descriptor that is readable, on Windows a `HANDLE` that is
-    /// signalled, while [`Client::next_event`] has something to answer. It is the client's: never read, reset or close it,
-    /// and do not watch it any longer than the client lives.
+    /// What a poll loop can watch in place of a wake function: a descriptor that is readable, on
+    /// Windows a `HANDLE` that is signalled, while [`Client::next_event`] has something to
+    /// answer. It is the client's: never read, reset or close it, and do not watch it any
+    /// longer than the client lives.
     ///
     /// # Errors
     /// [`Code::Forked`], [`Code::Internal`] when the operating system refuses one.
@@ -432,7 +447,8 @@ impl Client {
         })
     }
 
-    /// A value of what [`Text::Status`] says, by the name of its blank; `None` when it has none of that name.
+    /// A value of what [`Text::Status`] says, by the name of its blank; `None` when it has none of
+    /// that name.
     ///
     /// # Errors
     /// [`Code::Forked`].
@@ -459,8 +475,8 @@ impl Client {
         Ok(self.shared.language.remedy(code))
     }
 
-    /// A failure of a call in the language of the client. What is wrong with an argument is for those who wrote the call,
-    /// and stays in English.
+    /// A failure of a call in the language of the client. What is wrong with an argument is for
+    /// those who wrote the call, and stays in English.
     #[must_use]
     pub fn in_words(&self, failure: Failure) -> Failure {
         let Failure { code, message, .. } = &failure;
@@ -476,8 +492,8 @@ impl Client {
         Failure { message: self.shared.language.say(&said).into(), ..failure }
     }
 
-    /// What the license says of an entitlement right now. Nothing is included while the plug-in is locked. Needs no
-    /// network, and never blocks.
+    /// What the license says of an entitlement right now. Nothing is included while the plug-in is
+    /// locked. Needs no network, and never blocks.
     ///
     /// # Errors
     /// [`Code::Forked`].
@@ -486,8 +502,8 @@ impl Client {
         Ok(self.shared.snapshot().entitlement(name, self.shared.clock.since_boot()))
     }
 
-    /// What the license says of itself; `None` when none is held. It says so when the plug-in is locked too, but for
-    /// the vendor's data. Needs no network, and never blocks.
+    /// What the license says of itself; `None` when none is held. It says so when the plug-in is
+    /// locked too, but for the vendor's data. Needs no network, and never blocks.
     ///
     /// # Errors
     /// [`Code::Forked`].
@@ -496,8 +512,9 @@ impl Client {
         Ok(self.shared.snapshot().license(self.shared.clock.since_boot()))
     }
 
-    /// Closes the client within `timeout`: no call of the wake function begins afterwards, network work is cancelled.
-    /// Answers [`Code::StillRunning`] when a call that had begun has not returned, else [`Code::Ok`].
+    /// Closes the client within `timeout`: no call of the wake function begins afterwards, network
+    /// work is cancelled. Answers [`Code::StillRunning`] when a call that had begun has not
+    /// returned, else [`Code::Ok`].
     pub fn close(self, timeout: Duration) -> Code {
         if self.shut_down(deadline(timeout)) { Code::Ok } else { Code::StillRunning }
     }

@@ -60,8 +60,9 @@ impl Options {
         Ok(())
     }
 
-    /// Sets the family of the product, written as a product is: one vendor's plug-ins that share machine id, seat and
-    /// remembered token on a computer. They have one server and pin the same keys. The product alone by default.
+    /// Sets the family of the product, written as a product is: one vendor's plug-ins that share
+    /// machine id, seat and remembered token on a computer. They have one server and pin the
+    /// same keys. The product alone by default.
     ///
     /// # Errors
     /// [`Code::InvalidArgument`].
@@ -102,7 +103,8 @@ impl Options {
         Ok(())
     }
 
-    /// Pins a key that signs key sets: the JWK member `x`. At least one key of either kind is required.
+    /// Pins a key that signs key sets: the JWK member `x`. At least one key of either kind is
+    /// required.
     ///
     /// # Errors
     /// [`Code::InvalidArgument`] for a malformed or weak key, or the ninth.
@@ -192,10 +194,10 @@ impl Options {
         Ok(())
     }
 
-    /// Names the version of the vendor's plug-in, 1 to 64 characters beginning with a number such as `2.4.1` or
-    /// `2027.1-beta`, and the moment at which that version was released. Both are compiled in. A license may ask for a
-    /// version of at least so much, and end its updates at a date: without `released_at` every license includes this
-    /// version.
+    /// Names the version of the vendor's plug-in, 1 to 64 characters beginning with a number such
+    /// as `2.4.1` or `2027.1-beta`, and the moment at which that version was released. Both are
+    /// compiled in. A license may ask for a version of at least so much, and end its updates at
+    /// a date: without `released_at` every license includes this version.
     ///
     /// # Errors
     /// [`Code::InvalidArgument`].
@@ -222,13 +224,14 @@ impl Options {
         self.background = enabled;
     }
 
-    /// Whether the network may be used from the start; see [`crate::Client::allow_network`]. It may by default.
+    /// Whether the network may be used from the start; see [`crate::Client::allow_network`]. It may
+    /// by default.
     pub fn set_network_allowed(&mut self, allowed: bool) {
         self.offline = !allowed;
     }
 
-    /// Names the folder in which `rpd_account.json` and `credentials.json` may lie, an absolute path. They are read when
-    /// a client is opened.
+    /// Names the folder in which `rpd_account.json` and `credentials.json` may lie, an absolute
+    /// path. They are read when a client is opened.
     ///
     /// # Errors
     /// [`Code::InvalidArgument`] for a relative path.
@@ -237,8 +240,9 @@ impl Options {
         Ok(())
     }
 
-    /// Sets the address of the issuer at which people sign in, or this machine does, an OpenID provider. `http` is for
-    /// loopback addresses only. `SEATLOCK_ISSUER_URL` comes before it, as the variable of each of the options below does.
+    /// Sets the address of the issuer at which people sign in, or this machine does, an OpenID
+    /// provider. `http` is for loopback addresses only. `SEATLOCK_ISSUER_URL` comes before it,
+    /// as the variable of each of the options below does.
     ///
     /// # Errors
     /// [`Code::InvalidArgument`].
@@ -254,8 +258,9 @@ impl Options {
         self.registration.set_client_id(id)
     }
 
-    /// Sets the secret of a machine that signs in by itself, which then needs no token and no person. The first ping of
-    /// intent [`Launch`](seatlock_protocol::api::Intent::Launch) activates it. Never a part of a product that is handed out.
+    /// Sets the secret of a machine that signs in by itself, which then needs no token and no
+    /// person. The first ping of intent [`Launch`](seatlock_protocol::api::Intent::Launch)
+    /// activates it. Never a part of a product that is handed out.
     ///
     /// # Errors
     /// [`Code::InvalidArgument`] for an empty text.
@@ -263,8 +268,8 @@ impl Options {
         self.registration.set_client_secret(secret)
     }
 
-    /// Sets the scopes to ask for, separated by spaces; `seat:use` by default. What makes a person's sign-in last
-    /// (`openid`, `offline_access`) is added where the issuer has it.
+    /// Sets the scopes to ask for, separated by spaces; `seat:use` by default. What makes a
+    /// person's sign-in last (`openid`, `offline_access`) is added where the issuer has it.
     ///
     /// # Errors
     /// [`Code::InvalidArgument`].
@@ -272,7 +277,8 @@ impl Options {
         self.registration.set_scopes(scopes)
     }
 
-    /// Sets for whom the access tokens are to be, for issuers that want to be told: `resource` (RFC 8707) or `audience`.
+    /// Sets for whom the access tokens are to be, for issuers that want to be told: `resource` (RFC
+    /// 8707) or `audience`.
     ///
     /// # Errors
     /// [`Code::InvalidArgument`] for an empty text.
@@ -289,8 +295,8 @@ impl Options {
         );
     }
 
-    /// As [`set_wake`](Self::set_wake), for a function that may end its thread: no frame may catch what unwinds it. It is
-    /// told which client has the event.
+    /// As [`set_wake`](Self::set_wake), for a function that may end its thread: no frame may catch
+    /// what unwinds it. It is told which client has the event.
     pub fn set_foreign_wake(&mut self, wake: Option<ForeignWake>) {
         self.wake = wake;
     }
@@ -298,8 +304,9 @@ impl Options {
     /// Largest catalogue, in bytes.
     pub const LARGEST_CATALOGUE: usize = Language::LARGEST_CATALOGUE;
 
-    /// Sets the texts of another language: a JSON object of ids and texts, as the files in `catalogues/` are, of at most 256
-    /// KiB. What is missing in it is said in English, which is what is said without one; what it has beyond does not count.
+    /// Sets the texts of another language: a JSON object of ids and texts, as the files in
+    /// `catalogues/` are, of at most 256 KiB. What is missing in it is said in English, which
+    /// is what is said without one; what it has beyond does not count.
     ///
     /// # Errors
     /// [`Code::InvalidArgument`] for what is none, or has other blanks than the English texts.
@@ -308,7 +315,8 @@ impl Options {
         set.map_err(|error| invalid(format!("the catalogue: {error}")))
     }
 
-    /// Sets in which time zone moments are said, in minutes ahead of UTC: -840 to 840. UTC by default.
+    /// Sets in which time zone moments are said, in minutes ahead of UTC: -840 to 840. UTC by
+    /// default.
     ///
     /// # Errors
     /// [`Code::InvalidArgument`].
@@ -319,8 +327,9 @@ impl Options {
         Ok(())
     }
 
-    /// What every client needs; `provisioned` is the server that was set up beside the plug-in and comes first. It does
-    /// not change whom the plug-in believes, unless the plug-in names no server and no issuer at all.
+    /// What every client needs; `provisioned` is the server that was set up beside the plug-in and
+    /// comes first. It does not change whom the plug-in believes, unless the plug-in names no
+    /// server and no issuer at all.
     pub(super) fn required(&self, provisioned: Option<&Url>) -> Result<Required, Failure> {
         let product = self.product.clone().ok_or(invalid("the product is not set"))?;
         let server = provisioned.or(self.server.as_ref()).ok_or(invalid("the server is not set"))?.clone();

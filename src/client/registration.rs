@@ -68,7 +68,8 @@ impl Registration {
         Ok(())
     }
 
-    /// What is set here comes first. The secret of `other` belongs to the client and issuer of `other`, and goes to no other.
+    /// What is set here comes first. The secret of `other` belongs to the client and issuer of
+    /// `other`, and goes to no other.
     pub(super) fn or(self, other: Self) -> Self {
         let same_client = self.issuer_url.is_none() && self.client_id.is_none();
         Self {

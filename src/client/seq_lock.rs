@@ -3,8 +3,8 @@ use loom::sync::atomic::{AtomicU64, Ordering, fence};
 #[cfg(not(loom))]
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-/// A few numbers that belong together: the worker replaces them, any thread reads them without a lock, without
-/// allocating, and without waiting for a worker that was interrupted.
+/// A few numbers that belong together: the worker replaces them, any thread reads them without a
+/// lock, without allocating, and without waiting for a worker that was interrupted.
 ///
 /// There are two places. The newest numbers stand still while the next ones are written beside
 /// them, so a reader looks again only if they were replaced twice while it read. `tests/models`
@@ -56,7 +56,8 @@ impl<const N: usize> SeqLock<N> {
     /// Replaces the numbers. Callers take turns: two at the same time would write into one place.
     pub(super) fn write(&self, numbers: [u64; N]) {
         let version = self.version.load(Ordering::Relaxed);
-        // The place below was the newest one before `version` was stored; no reader may see it change without that.
+        // The place below was the newest one before `version` was stored; no reader may see it change
+        // without that.
         fence(Ordering::Release);
         for (place, number) in self.place(version + 1).iter().zip(numbers) {
             place.store(number, Ordering::Relaxed);

@@ -75,7 +75,8 @@ impl Shared {
         self.snapshot().message(reading.since_boot, reading.wall)
     }
 
-    /// Publishes the state, and posts an event when the host would be told something else than before.
+    /// Publishes the state, and posts an event when the host would be told something else than
+    /// before.
     pub(super) fn publish(&self, state: &State, rules: &Rules, reading: Reading) {
         let snapshot = Snapshot::of(state, rules, reading);
         let standing = snapshot.standing(reading.since_boot);
@@ -116,7 +117,8 @@ impl Shared {
         self.interrupt.send_replace(());
     }
 
-    /// The worker has ended. Unless the client closes, that is a defect, and nobody may wait for it any more.
+    /// The worker has ended. Unless the client closes, that is a defect, and nobody may wait for it
+    /// any more.
     pub(super) fn worker_ended(&self) {
         if !self.closing.load(Ordering::Acquire) {
             self.broken.store(true, Ordering::Release);
@@ -159,7 +161,8 @@ impl Shared {
         self.interrupted(None).await;
     }
 
-    /// Ends when the client closes or `current` is cancelled. Cancelled operations that wait for their turn end at once.
+    /// Ends when the client closes or `current` is cancelled. Cancelled operations that wait for
+    /// their turn end at once.
     pub(super) async fn interrupted(&self, current: Option<OperationId>) {
         let mut interrupt = self.interrupt.subscribe();
         while !self.closing.load(Ordering::Acquire) {

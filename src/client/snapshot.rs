@@ -43,8 +43,8 @@ pub struct LicenseDetails {
     pub ends: Option<UnixTime>,
     /// Versions of the plug-in that were released later are not included; `None` when all are.
     pub updates_until: Option<UnixTime>,
-    /// The vendor's own data, a JSON object of at most a few kilobytes. `None` when there is none, and while the
-    /// plug-in is locked.
+    /// The vendor's own data, a JSON object of at most a few kilobytes. `None` when there is none,
+    /// and while the plug-in is locked.
     pub data: Option<String>,
 }
 
@@ -86,7 +86,8 @@ impl Snapshot {
             .map_or_else(Entitlement::default, |said| said.entitlement(name, &standing, now))
     }
 
-    /// Names of the entitlements that are included, with spaces between them; `None` without a lease.
+    /// Names of the entitlements that are included, with spaces between them; `None` without a
+    /// lease.
     pub(super) fn entitlements(&self, since_boot: u64) -> Option<String> {
         let (standing, now) = (self.standing(since_boot), self.terms.now(since_boot));
         let names = |said: &Contents| said.included(&standing, now).collect::<Vec<_>>().join(" ");

@@ -13,7 +13,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 pub(super) struct WorkerThread {
     pub(super) commands: UnboundedSender<Command>,
     handle: JoinHandle<()>,
-    /// Disconnected when the worker has ended. In a mutex only so that a client can be used from any thread.
+    /// Disconnected when the worker has ended. In a mutex only so that a client can be used from
+    /// any thread.
     ended: Mutex<Receiver<()>>,
 }
 
@@ -36,7 +37,8 @@ impl WorkerThread {
         Ok(Self { commands, handle, ended: Mutex::new(ended) })
     }
 
-    /// Waits for the worker until `deadline`; one that hangs in the file system is left to end by itself.
+    /// Waits for the worker until `deadline`; one that hangs in the file system is left to end by
+    /// itself.
     pub(super) fn join_until(self, deadline: Instant) {
         drop(self.commands);
         let left = deadline.saturating_duration_since(Instant::now());

@@ -127,8 +127,8 @@ pub(super) unsafe fn write_text(
     Ok(Code::Ok)
 }
 
-/// A text for a field of fixed size, always NUL-terminated. Of one that is too long the middle is left out, which is that
-/// of a path as a rule: what is wrong with it stands at the end.
+/// A text for a field of fixed size, always NUL-terminated. Of one that is too long the middle is
+/// left out, which is that of a path as a rule: what is wrong with it stands at the end.
 pub(super) fn fixed_text<const N: usize>(text: &str) -> [c_char; N] {
     const LEFT_OUT: &str = "\u{2026}";
     let room = N.saturating_sub(1);
@@ -172,14 +172,16 @@ pub(super) unsafe fn check_struct<T: VersionedStruct>(to: *const T) -> Result<us
     }
 }
 
-/// Copies `value` into the caller's struct, as far as the caller's `struct_size` reaches, and says there how much that is.
+/// Copies `value` into the caller's struct, as far as the caller's `struct_size` reaches, and says
+/// there how much that is.
 ///
 /// # Safety
 /// As [`check_struct`].
 pub(super) unsafe fn write_struct<T: VersionedStruct>(value: T, to: *mut T) -> CallResult {
     // SAFETY: the caller's promise.
     let size = unsafe { check_struct(to) }?;
-    // SAFETY: `size` bytes are writable, `value` has at least as many, and the first four of them are the size.
+    // SAFETY: `size` bytes are writable, `value` has at least as many, and the first four of them are
+    // the size.
     unsafe {
         std::ptr::copy_nonoverlapping(std::ptr::from_ref(&value).cast::<u8>(), to.cast::<u8>(), size);
         to.cast::<u32>().write(size as u32);

@@ -1,6 +1,7 @@
 //! The C interface. It uses the public Rust API of this crate and nothing else.
 //!
-//! Every export runs inside [`guard::guard`], so a panic becomes a result code. The list of exports:
+//! Every export runs inside [`guard::guard`], so a panic becomes a result code. The list of
+//! exports:
 //!
 //! | noun | functions |
 //! |---|---|

@@ -15,7 +15,8 @@ pub struct Requested {
     pub sealed: Option<Sealed>,
 }
 
-/// What is left of a lease that was given up here: enough to confirm it to the server, as often as the file is lost.
+/// What is left of a lease that was given up here: enough to confirm it to the server, as often as
+/// the file is lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HandedBack {
     /// The seat.

@@ -37,7 +37,8 @@ pub struct Anchor {
     pub at: UnixTime,
     /// [`Reading::since_boot`] at that moment.
     pub since_boot: u64,
-    /// Whether a signed answer to this process's own request said so; the wall clock then no longer matters.
+    /// Whether a signed answer to this process's own request said so; the wall clock then no longer
+    /// matters.
     pub signed: bool,
 }
 
@@ -86,17 +87,20 @@ pub struct Time {
 /// Further ahead of the high-water mark than this, the wall clock is not believed for keeps.
 const FAR_AHEAD: u64 = 60 * 24 * 3600;
 
-/// Seconds by which the high-water mark moves while a process runs, so that a disk is not written to every minute.
+/// Seconds by which the high-water mark moves while a process runs, so that a disk is not written
+/// to every minute.
 const TICK: u64 = 600;
 
 /// The rollback that is tolerated without a lease to say so: time zones and dual boot.
 pub const DEFAULT_POLICY: ClockPolicy = ClockPolicy { tol: 26 * 3600, act: ClockAction::Lock };
 
-/// Effective time: the latest of wall clock, signed time, high-water mark and anchor. A signed anchor alone counts,
-/// because then the time is known; and a wall clock far off is reported instead of believed.
+/// Effective time: the latest of wall clock, signed time, high-water mark and anchor. A signed
+/// anchor alone counts, because then the time is known; and a wall clock far off is reported
+/// instead of believed.
 ///
-/// `end` is the end of the lease, if there is one. A date before it was foreseen by the server, so it is plausible
-/// however far ahead it is. A date after it ends the lease, but is not remembered: the user may have to set it right.
+/// `end` is the end of the lease, if there is one. A date before it was foreseen by the server, so
+/// it is plausible however far ahead it is. A date after it ends the lease, but is not remembered:
+/// the user may have to set it right.
 #[must_use]
 pub fn effective(
     memory: ClockMemory,
@@ -125,10 +129,11 @@ pub fn effective(
 }
 
 impl ClockMemory {
-    /// The high-water mark now. It moves on with the clock that cannot be set, also between two launches, as long as
-    /// the computer is not started again. So setting the wall clock back before every launch does not stop time, and
-    /// no number of launches carries the mark beyond the true time. Another start may be that of another computer,
-    /// which shares this one's folder and has been running for months: its seconds say nothing.
+    /// The high-water mark now. It moves on with the clock that cannot be set, also between two
+    /// launches, as long as the computer is not started again. So setting the wall clock back
+    /// before every launch does not stop time, and no number of launches carries the mark
+    /// beyond the true time. Another start may be that of another computer, which shares this
+    /// one's folder and has been running for months: its seconds say nothing.
     fn mark(&self, reading: Reading) -> UnixTime {
         let same_boot = self.boot == reading.boot && self.boot != 0;
         match self.high_water {
@@ -139,8 +144,8 @@ impl ClockMemory {
         }
     }
 
-    /// Orders marks by how late they are at `reading`. Of equal ones that of the present start of the computer counts:
-    /// it goes on moving.
+    /// Orders marks by how late they are at `reading`. Of equal ones that of the present start of
+    /// the computer counts: it goes on moving.
     pub(super) fn lateness(&self, reading: Reading) -> (UnixTime, bool, UnixTime) {
         (self.mark(reading), self.boot == reading.boot, self.high_water)
     }
@@ -162,7 +167,8 @@ impl ClockMemory {
         if moved { self.after_launch(time, reading) } else { self }
     }
 
-    /// A signed answer to this process's own request says what time it is, and mends a mark that was too high.
+    /// A signed answer to this process's own request says what time it is, and mends a mark that
+    /// was too high.
     #[must_use]
     pub fn after_signed(now: UnixTime, reading: Reading) -> Self {
         Self { signed: now, ..Self::default() }.marked(now, reading)

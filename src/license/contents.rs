@@ -13,8 +13,8 @@ pub struct Entitlement {
     pub included: bool,
     /// How much of it. `None` for what is not counted, and while it is not included.
     pub value: Option<i64>,
-    /// The moment from which it is no longer included, which may have passed. `None` when it lasts as long as the
-    /// license, and while the plug-in is locked.
+    /// The moment from which it is no longer included, which may have passed. `None` when it lasts
+    /// as long as the license, and while the plug-in is locked.
     pub until: Option<UnixTime>,
 }
 
@@ -63,7 +63,8 @@ impl Contents {
         self.entitlements.keys().map(String::as_str).filter(included)
     }
 
-    /// The vendor's own data, a JSON object. `None` when there is none, and while the plug-in is locked.
+    /// The vendor's own data, a JSON object. `None` when there is none, and while the plug-in is
+    /// locked.
     #[must_use]
     pub fn data(&self, standing: &Standing) -> Option<&str> {
         self.data.as_deref().filter(|_| standing.lock_state != LockState::Locked)

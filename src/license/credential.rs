@@ -10,8 +10,8 @@ pub enum Credential {
     Token(Token),
     /// A person has signed in.
     Person(SignIn),
-    /// The machine signs in by itself, with a client secret that is set up beside the plug-in and never written down. Who
-    /// it is to its issuer is known once it has done so.
+    /// The machine signs in by itself, with a client secret that is set up beside the plug-in and
+    /// never written down. Who it is to its issuer is known once it has done so.
     Machine(Option<Identity>),
 }
 
@@ -20,11 +20,13 @@ pub enum Credential {
 pub struct SignIn {
     /// Who.
     pub identity: Identity,
-    /// What the next access token is asked for with; `None` when the issuer gave none, or does not take it any more.
+    /// What the next access token is asked for with; `None` when the issuer gave none, or does not
+    /// take it any more.
     pub refresh: Option<RefreshToken>,
 }
 
-/// A refresh token (RFC 6749, section 1.5). Goes to whom it came from, and to nobody else. Erased from memory when dropped.
+/// A refresh token (RFC 6749, section 1.5). Goes to whom it came from, and to nobody else. Erased
+/// from memory when dropped.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefreshToken {
     token: Zeroizing<String>,
@@ -62,7 +64,8 @@ impl fmt::Debug for RefreshToken {
     }
 }
 
-/// A credential in the form in which it is kept: tied to the user's account, where the system can do that.
+/// A credential in the form in which it is kept: tied to the user's account, where the system can
+/// do that.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Sealed(Zeroizing<String>);
@@ -113,7 +116,8 @@ impl Credential {
         matches!(self, Self::Token(_))
     }
 
-    /// Whether leases for the one are leases for the other. Of one identity, refresh tokens come and go.
+    /// Whether leases for the one are leases for the other. Of one identity, refresh tokens come
+    /// and go.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.hash().is_some() && self.hash() == other.hash()
@@ -151,8 +155,9 @@ impl Credential {
     }
 }
 
-/// Whether an access token that lives for `lifetime` seconds and was given out `age` seconds ago is still to be shown: until
-/// a minute before its end, or a quarter of its life when that is shorter. A request takes up to 15 seconds.
+/// Whether an access token that lives for `lifetime` seconds and was given out `age` seconds ago is
+/// still to be shown: until a minute before its end, or a quarter of its life when that is shorter.
+/// A request takes up to 15 seconds.
 #[must_use]
 pub fn is_fresh(lifetime: u64, age: u64) -> bool {
     age < lifetime - 60.min(lifetime / 4)

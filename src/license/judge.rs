@@ -16,14 +16,16 @@ pub(super) enum Judgement {
     Keep(Box<Verified<VerdictClaims>>),
     /// A verdict that takes the lease away.
     Drop(Box<Verified<VerdictClaims>>),
-    /// A sound lease from before the newest signed answer. The server's clock was ahead and is corrected now, so this
-    /// one is not taken, but says what time it is; otherwise nobody could connect until that time has come.
+    /// A sound lease from before the newest signed answer. The server's clock was ahead and is
+    /// corrected now, so this one is not taken, but says what time it is; otherwise nobody
+    /// could connect until that time has come.
     Early(UnixTime),
     /// An answer that is not believed.
     Distrusted(Code),
 }
 
-/// The key set to verify with: the held one, or the one that came along when it is sound and not older.
+/// The key set to verify with: the held one, or the one that came along when it is sound and not
+/// older.
 pub(super) fn newest_key_set(
     state: &State,
     trust: &Trust,
@@ -71,8 +73,8 @@ pub(super) fn judge(
     }
 }
 
-/// The secret that came with a lease, if it is the one that the lease names. Nobody has signed it: what anybody could have
-/// changed on its way would make the next request that of a copy.
+/// The secret that came with a lease, if it is the one that the lease names. Nobody has signed it:
+/// what anybody could have changed on its way would make the next request that of a copy.
 pub(super) fn renewal_of(signed: &Signed, lease: &LeaseClaims) -> Option<String> {
     let named = |text: &&String| lease.rnh.is_none_or(|hash| hash == RenewalHash::of(text));
     signed.renewal.as_ref().filter(|text| is_renewal(text)).filter(named).cloned()
@@ -82,8 +84,8 @@ fn takes_a_lease(call: SeatCall) -> bool {
     matches!(call, SeatCall::Activate | SeatCall::Ping | SeatCall::Offline)
 }
 
-/// Who can change the path of a request gets a signed answer to another call, with the right nonce. A refusal may answer
-/// any call; a question takes nothing away.
+/// Who can change the path of a request gets a signed answer to another call, with the right nonce.
+/// A refusal may answer any call; a question takes nothing away.
 fn is_answer_to(call: SeatCall, verdict: &VerdictClaims) -> bool {
     match (verdict.code, verdict.act) {
         (Code::Ok, Act::Drop) => call == SeatCall::Release,
@@ -97,16 +99,17 @@ fn is_stale(state: &State, lease: &LeaseClaims) -> bool {
     lease.epoch < state.license.known_epoch(lease.sub) || lease.exp <= lease.iat
 }
 
-/// A verdict takes away only the lease of its own token, and only up to its own epoch: one that names none takes
-/// nothing away, or the known epoch would be forgotten. `token_unknown` never does: it means a typo or a restored
-/// backup.
+/// A verdict takes away only the lease of its own token, and only up to its own epoch: one that
+/// names none takes nothing away, or the known epoch would be forgotten. `token_unknown` never
+/// does: it means a typo or a restored backup.
 fn takes_away(state: &State, call: SeatCall, verdict: &VerdictClaims) -> bool {
     let epoch = verdict.sub.zip(verdict.epoch);
     let covers_known = epoch.is_some_and(|(seat, epoch)| epoch >= state.license.known_epoch(seat));
     let concerns_held = match &state.license {
         LeaseState::Lease(lease) => lease.claims.tkh == verdict.tkh && covers_known,
         LeaseState::Dropped(_) | LeaseState::HandedBack(_) => covers_known,
-        // It is nobody's to drop, but for the user who gives its seat back: the token is not to take it again.
+        // It is nobody's to drop, but for the user who gives its seat back: the token is not to take it
+        // again.
         LeaseState::Unusable { .. } => call == SeatCall::Release && verdict.code == Code::Ok,
         LeaseState::Missing | LeaseState::Awaited => true,
     };

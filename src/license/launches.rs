@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 /// Seconds after which no answer is awaited any more. Until then a launch may just be asking.
 const ANSWER_DUE: u64 = 60;
 
-/// How often the plug-in was started here, and how much of that the server knows. The numbers only grow, so the larger ones
-/// count when several processes of one installation have counted.
+/// How often the plug-in was started here, and how much of that the server knows. The numbers only
+/// grow, so the larger ones count when several processes of one installation have counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Launches {

@@ -1,8 +1,9 @@
-//! Decides. Every licensing rule of the plug-in is a pure function of (state, input, now): no file, socket, clock,
-//! thread or random source is touched here.
+//! Decides. Every licensing rule of the plug-in is a pure function of (state, input, now): no file,
+//! socket, clock, thread or random source is touched here.
 //!
-//! A [`State`](crate::license::State) is what the computer knows, [`step`](crate::license::step()) is the only thing
-//! that changes it, and [`StatusInputs`](crate::license::StatusInputs) are what the host is told of it at a given moment.
+//! A [`State`](crate::license::State) is what the computer knows, [`step`](crate::license::step())
+//! is the only thing that changes it, and [`StatusInputs`](crate::license::StatusInputs) are what
+//! the host is told of it at a given moment.
 
 /// Leases that come and go by files that a person carries.
 pub mod carried;

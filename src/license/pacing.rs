@@ -1,7 +1,8 @@
 use seatlock_protocol::UnixTime;
 use serde::{Deserialize, Serialize};
 
-/// When the next ping may be tried, kept across launches so that a crashing host does not hammer the server.
+/// When the next ping may be tried, kept across launches so that a crashing host does not hammer
+/// the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Pacing {
     /// Failed pings since the last lease.
@@ -15,8 +16,9 @@ pub(super) const HOUR: u64 = 60 * MINUTE;
 const LONGEST_WAIT: u64 = 24 * HOUR;
 
 impl Pacing {
-    /// After a failure: 1, 5, 15 minutes, then hourly, each spread by half so that a thousand machines that lost
-    /// one server do not come back in one second. `random` is uniform over its whole range.
+    /// After a failure: 1, 5, 15 minutes, then hourly, each spread by half so that a thousand
+    /// machines that lost one server do not come back in one second. `random` is uniform over
+    /// its whole range.
     #[must_use]
     pub fn after_failure(self, now: UnixTime, random: u16) -> Self {
         let base = match self.failures {
@@ -42,16 +44,16 @@ impl Pacing {
         if known(&other) > known(&self) { other } else { self }
     }
 
-    /// No wait is longer than `longest`: what stands further ahead was written down before the clock was set back, or
-    /// was asked for by a proxy that knows nothing of the lease.
+    /// No wait is longer than `longest`: what stands further ahead was written down before the
+    /// clock was set back, or was asked for by a proxy that knows nothing of the lease.
     #[must_use]
     pub fn within(self, now: UnixTime, longest: u64) -> Self {
         Self { not_before: self.not_before.min(now.plus(longest)), ..self }
     }
 }
 
-/// The moment until which an answer asks to wait: `seconds` from `now`, at least 1 second, at most 24 hours or
-/// `longest`.
+/// The moment until which an answer asks to wait: `seconds` from `now`, at least 1 second, at most
+/// 24 hours or `longest`.
 #[must_use]
 pub fn asked_wait(now: UnixTime, seconds: u64, longest: u64) -> UnixTime {
     now.plus(seconds.min(longest).clamp(1, LONGEST_WAIT))

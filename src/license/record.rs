@@ -12,9 +12,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// The stored form of what a computer knows: what belongs to the computer and its seat, once for all products of a family,
-/// and a member for each product. What is signed is stored as it came and verified at every load; there is no stored
-/// "licensed" flag to edit.
+/// The stored form of what a computer knows: what belongs to the computer and its seat, once for
+/// all products of a family, and a member for each product. What is signed is stored as it came and
+/// verified at every load; there is no stored "licensed" flag to edit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     install_id: Uuid,
@@ -56,8 +56,8 @@ struct Product {
 }
 
 impl Record {
-    /// This one, with what others keep beside it in `stored`: the token, the other products, and members of a later
-    /// library.
+    /// This one, with what others keep beside it in `stored`: the token, the other products, and
+    /// members of a later library.
     #[must_use]
     pub fn beside(mut self, stored: Option<Self>) -> Self {
         let Some(mut stored) = stored else { return self };
@@ -68,7 +68,8 @@ impl Record {
         Self { token: stored.token, products: stored.products, more: stored.more, ..self }
     }
 
-    /// The seat of `token` was given back from here: no product has a lease of it any more, and nobody remembers the token.
+    /// The seat of `token` was given back from here: no product has a lease of it any more, and
+    /// nobody remembers the token.
     pub fn give_back(&mut self, token: TokenHash) {
         self.token = None;
         for product in self.products.values_mut() {
@@ -150,7 +151,8 @@ impl State {
         }
     }
 
-    /// Whether `record` is this state's stored form as that of `product`. What is in it was verified already.
+    /// Whether `record` is this state's stored form as that of `product`. What is in it was
+    /// verified already.
     #[must_use]
     pub fn is_stored_as(&self, record: &Record, product: &str) -> bool {
         self.to_record(product).beside(Some(record.clone())) == *record

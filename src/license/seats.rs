@@ -3,11 +3,12 @@ use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use uuid::Uuid;
 
-/// Seats that are remembered. More than one is for computers whose products are set up with a token each.
+/// Seats that are remembered. More than one is for computers whose products are set up with a token
+/// each.
 const MOST: usize = 8;
 
-/// What the server has given this computer for one token: every product of the family shows it, so that
-/// they are one installation and not copies of one.
+/// What the server has given this computer for one token: every product of the family shows it, so
+/// that they are one installation and not copies of one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seat {
     /// The token.
@@ -72,7 +73,8 @@ impl Seats {
         self
     }
 
-    /// Of each seat the later one; of two of the same second this one. `credible` says how late an answer counts for.
+    /// Of each seat the later one; of two of the same second this one. `credible` says how late an
+    /// answer counts for.
     pub(super) fn merged_with(&self, other: &Self, credible: impl Fn(UnixTime) -> UnixTime) -> Self {
         let mut merged = self.clone();
         for theirs in &other.0 {

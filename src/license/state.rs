@@ -11,7 +11,8 @@ use seatlock_protocol::{
 use std::cmp::Reverse;
 use uuid::Uuid;
 
-/// A lease may be this much older than the newest signed answer: the server's own clock was corrected.
+/// A lease may be this much older than the newest signed answer: the server's own clock was
+/// corrected.
 pub(super) const SERVER_CLOCK_SLACK: u64 = 300;
 
 /// An answer says when it was signed, and arrives up to this much later.
@@ -22,11 +23,13 @@ const SLOW_ANSWER: u64 = 60;
 pub enum LeaseState {
     /// None is known here.
     Missing,
-    /// A token is remembered, but nothing is stored that belongs to it: the file was lost, or never written.
+    /// A token is remembered, but nothing is stored that belongs to it: the file was lost, or never
+    /// written.
     Awaited,
     /// A verified lease.
     Lease(Box<Verified<LeaseClaims>>),
-    /// A stored lease that is not valid here. It is kept as it is: only a verified answer may replace it.
+    /// A stored lease that is not valid here. It is kept as it is: only a verified answer may
+    /// replace it.
     Unusable {
         /// The stored text.
         jws: String,
@@ -45,8 +48,9 @@ impl LeaseState {
         if binding.token.is_some() { Self::Awaited } else { Self::Missing }
     }
 
-    /// Whether this one takes the place of `other`. Of one seat the higher epoch counts, then the later answer. Of two
-    /// seats, or when a verdict names no seat, epochs cannot be compared. At the same second a tombstone wins.
+    /// Whether this one takes the place of `other`. Of one seat the higher epoch counts, then the
+    /// later answer. Of two seats, or when a verdict names no seat, epochs cannot be compared.
+    /// At the same second a tombstone wins.
     fn is_newer_than(&self, other: &Self, present: UnixTime) -> bool {
         let seat = |license: &Self| match license {
             Self::Lease(lease) => Some((lease.claims.sub, lease.claims.epoch)),
@@ -130,8 +134,8 @@ impl State {
         }
     }
 
-    /// Takes over what another process of this installation has stored meanwhile, as far as it is newer at `reading`,
-    /// so that no process undoes what another has learned.
+    /// Takes over what another process of this installation has stored meanwhile, as far as it is
+    /// newer at `reading`, so that no process undoes what another has learned.
     #[must_use]
     pub fn merged_with(self, stored: Self, reading: Reading) -> Self {
         // Known only to a process that a signed answer has told the time.
@@ -140,7 +144,8 @@ impl State {
             .filter(|anchor| anchor.signed)
             .map_or(UnixTime::MAX, |anchor| anchor.now(reading.since_boot).plus(SLOW_ANSWER));
         let newer = if stored.license.is_newer_than(&self.license, present) { &stored } else { &self };
-        // Learning the signed time mends a mark that was too high; else the latest moment that anybody believed counts.
+        // Learning the signed time mends a mark that was too high; else the latest moment that anybody
+        // believed counts.
         let lateness = |state: &Self| {
             let (mark, tied, made) = state.clock.lateness(reading);
             (credible(state.clock.signed, present), credible(mark, present), tied, made)
@@ -151,7 +156,8 @@ impl State {
             (text, Reverse(state.key_set_at))
         };
         let keys = if learned(&stored) > learned(&self) { &stored } else { &self };
-        // Of the same lease, who failed more often knows more: several processes do not each try the server in turn.
+        // Of the same lease, who failed more often knows more: several processes do not each try the server
+        // in turn.
         let same = stored.license == self.license;
         let pacing = if same { stored.pacing.max_failures(self.pacing) } else { newer.pacing };
         Self {

@@ -28,8 +28,8 @@ pub struct Standing {
     pub valid_until: Option<UnixTime>,
 }
 
-/// The state as far as the passing of time can change what the host is told. Small and without pointers, so that a
-/// status call copies it and allocates nothing.
+/// The state as far as the passing of time can change what the host is told. Small and without
+/// pointers, so that a status call copies it and allocates nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StatusInputs {
     license: Basis,
@@ -94,7 +94,8 @@ impl StatusInputs {
         }
     }
 
-    /// The terms as plain numbers, to be handed between threads one by one. [`StatusInputs::from_numbers`] reads them.
+    /// The terms as plain numbers, to be handed between threads one by one.
+    /// [`StatusInputs::from_numbers`] reads them.
     #[must_use]
     pub fn to_numbers(&self) -> [u64; Self::NUMBERS] {
         let seconds = |time: UnixTime| u64::try_from(time.seconds()).unwrap_or(0);
@@ -172,8 +173,8 @@ impl StatusInputs {
     }
 }
 
-/// Whether the plug-in was released after the updates of its license had ended. One that does not say when is one of
-/// before that was asked.
+/// Whether the plug-in was released after the updates of its license had ended. One that does not
+/// say when is one of before that was asked.
 fn came_too_late(released: Option<UnixTime>, updates_until: Option<UnixTime>) -> bool {
     released.zip(updates_until).is_some_and(|(released, end)| released > end)
 }

@@ -45,7 +45,8 @@ pub enum Input<'a> {
     },
     /// The user gives the seat back without a network.
     HandedBack,
-    /// A request was answered, or failed. `random` is uniform over its range and spreads the next try.
+    /// A request was answered, or failed. `random` is uniform over its range and spreads the next
+    /// try.
     Answered {
         /// The request.
         asked: &'a SentRequest,
@@ -56,16 +57,19 @@ pub enum Input<'a> {
     },
 }
 
-/// What is to be done outside, in this order. The state that comes with it is the one to go on with.
+/// What is to be done outside, in this order. The state that comes with it is the one to go on
+/// with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// The credential that was shown is the one in use from now on.
     Adopt(Submission),
     /// The state to be stored has changed.
     Save,
-    /// The seat was given back from here, and the server knows it: token and license go from the disk, whatever it takes.
+    /// The seat was given back from here, and the server knows it: token and license go from the
+    /// disk, whatever it takes.
     ForgetToken,
-    /// The seat is to be given back without a network: token and license go from the disk, or nothing has happened.
+    /// The seat is to be given back without a network: token and license go from the disk, or
+    /// nothing has happened.
     HandBack,
     /// The operation ended so.
     Report(Outcome),
@@ -115,7 +119,8 @@ impl Outcome {
     }
 }
 
-/// Applies one input. Rights rise only by a verified lease, and fall only by a verified drop or by time.
+/// Applies one input. Rights rise only by a verified lease, and fall only by a verified drop or by
+/// time.
 #[must_use]
 pub fn step(before: &State, input: Input<'_>, reading: Reading, rules: &Rules) -> (State, Vec<Effect>) {
     let mut state = before.clone();
@@ -184,8 +189,8 @@ fn learn_when(state: &mut State, before: &State, now: UnixTime) {
     }
 }
 
-/// Takes the lease of a file. It was signed when the file was made, so it says no more than that it is not earlier now:
-/// it neither sets the time nor confirms anything but itself.
+/// Takes the lease of a file. It was signed when the file was made, so it says no more than that it
+/// is not earlier now: it neither sets the time nor confirms anything but itself.
 fn imported(
     state: &State,
     effects: &mut Vec<Effect>,
@@ -249,7 +254,8 @@ fn unusable(reason: Phrase) -> Outcome {
     Outcome { params: message.values, ..Outcome::of(Code::FileUnusable) }
 }
 
-/// Gives the lease up for good, before anybody is told: a confirmation is worth nothing while the lease still works.
+/// Gives the lease up for good, before anybody is told: a confirmation is worth nothing while the
+/// lease still works.
 fn hand_back(state: &mut State, effects: &mut Vec<Effect>) {
     let code = match &state.license {
         LeaseState::Lease(lease) => {
@@ -337,8 +343,8 @@ fn tell(effects: &mut Vec<Effect>, verdict: &Verified<VerdictClaims>, http_statu
     effects.push(Effect::Report(outcome));
 }
 
-/// The secret for the next request: the one that came, or the one that was sent, which stays good until a later one is
-/// shown.
+/// The secret for the next request: the one that came, or the one that was sent, which stays good
+/// until a later one is shown.
 fn next_renewal(state: &State, signed: &Signed, lease: &LeaseClaims) -> Option<String> {
     renewal_of(signed, lease).or_else(|| state.seats.renewal(lease.tkh).map(str::to_owned))
 }
@@ -348,7 +354,8 @@ fn keep_renewal(state: &mut State, lease: &LeaseClaims, renewal: Option<String>)
     state.seats.put(Seat { token: lease.tkh, install_id, at: lease.iat, renewal });
 }
 
-/// Only a ping says something about the lease that is held: a preflight or a mistyped token does not.
+/// Only a ping says something about the lease that is held: a preflight or a mistyped token does
+/// not.
 fn after_failed_ping(state: &mut State, asked: &SentRequest, now: UnixTime, random: u16) {
     if asked.call == SeatCall::Ping {
         state.pacing = state.pacing.after_failure(now, random);

@@ -24,7 +24,8 @@ pub struct Trust {
 pub struct Binding {
     /// This computer.
     pub machine: MachineId,
-    /// The token in use; `None` while none is known, when any token's lease for this machine will do.
+    /// The token in use; `None` while none is known, when any token's lease for this machine will
+    /// do.
     pub token: Option<TokenHash>,
 }
 
@@ -74,7 +75,8 @@ impl From<JwsError> for Distrust {
     }
 }
 
-/// A lease whose key was revoked must be renewed this long after the revocation was learned, rather than dying at once.
+/// A lease whose key was revoked must be renewed this long after the revocation was learned, rather
+/// than dying at once.
 const REVOKED_KEY_GRACE: u64 = 24 * 3600;
 
 impl Trust {
@@ -90,8 +92,9 @@ impl Trust {
         Ok(Verified { jws: text.to_owned(), claims: verified.claims, kid: verified.kid })
     }
 
-    /// Verifies a lease or a verdict that is stored: signature, server, product, machine, token, its key's period, and
-    /// of a verdict that its key was not revoked when it was signed. What a revoked key does to a lease: [`end_of`].
+    /// Verifies a lease or a verdict that is stored: signature, server, product, machine, token,
+    /// its key's period, and of a verdict that its key was not revoked when it was signed. What
+    /// a revoked key does to a lease: [`end_of`].
     ///
     /// # Errors
     /// See [`Distrust`].
@@ -121,8 +124,9 @@ impl Trust {
         Ok(Verified { jws: text.to_owned(), claims: verified.claims, kid: verified.kid })
     }
 
-    /// Verifies a lease or a verdict that answers a request of now. It was signed after the key set, whatever it says
-    /// itself, so a key that was revoked by then has signed nothing that counts.
+    /// Verifies a lease or a verdict that answers a request of now. It was signed after the key
+    /// set, whatever it says itself, so a key that was revoked by then has signed nothing that
+    /// counts.
     ///
     /// # Errors
     /// See [`Distrust`].
@@ -202,8 +206,8 @@ macro_rules! bound {
 bound!(LeaseClaims, Typ::Lease, false);
 bound!(VerdictClaims, Typ::Verdict, true);
 
-/// The moment from which a held lease no longer counts: its end, or earlier when its key was revoked, which was
-/// `learned` from the key set then.
+/// The moment from which a held lease no longer counts: its end, or earlier when its key was
+/// revoked, which was `learned` from the key set then.
 #[must_use]
 pub fn end_of(lease: &Verified<LeaseClaims>, keys: Option<&KeySetClaims>, learned: UnixTime) -> UnixTime {
     let revoked = keys.and_then(|keys| {

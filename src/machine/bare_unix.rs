@@ -6,12 +6,13 @@ use std::{io, ptr};
 /// As much as `std::thread` gives.
 const STACK: usize = 2 * 1024 * 1024;
 
-/// A thread of pthread_create(3) itself. One of `std::thread` catches whatever unwinds it, and the C library aborts the
-/// process when it cannot unwind a thread that ends to its first frame.
+/// A thread of pthread_create(3) itself. One of `std::thread` catches whatever unwinds it, and the
+/// C library aborts the process when it cannot unwind a thread that ends to its first frame.
 #[derive(Debug)]
 pub struct Bare(libc::pthread_t);
 
-// SAFETY: a thread's number may be used from any thread; it is a pointer on some systems, which is not followed here.
+// SAFETY: a thread's number may be used from any thread; it is a pointer on some systems, which is
+// not followed here.
 unsafe impl Send for Bare {}
 
 impl Bare {
@@ -23,16 +24,16 @@ impl Bare {
         let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
         let mut thread = MaybeUninit::<libc::pthread_t>::uninit();
         let routine: extern "C-unwind" fn(*mut c_void) -> *mut c_void = first_frame;
-        // SAFETY: the two kinds of functions differ in whether they may unwind, and the C library's own caller may be
-        // unwound: it is made to end the thread there.
+        // SAFETY: the two kinds of functions differ in whether they may unwind, and the C library's own
+        // caller may be unwound: it is made to end the thread there.
         let routine = unsafe {
             std::mem::transmute::<
                 extern "C-unwind" fn(*mut c_void) -> *mut c_void,
                 extern "C" fn(*mut c_void) -> *mut c_void,
             >(routine)
         };
-        // SAFETY: the attributes are made before they are used and destroyed once. The thread's number is filled in when
-        // the call succeeds. The argument is the new thread's from then on.
+        // SAFETY: the attributes are made before they are used and destroyed once. The thread's number is
+        // filled in when the call succeeds. The argument is the new thread's from then on.
         let failed = without_signals(|| unsafe {
             let failed = libc::pthread_attr_init(attributes.as_mut_ptr());
             if failed != 0 {
@@ -53,7 +54,8 @@ impl Bare {
 
     /// Whether it is the calling thread.
     pub fn is_current(&self) -> bool {
-        // SAFETY: neither call has preconditions but a number of a thread that was not given up, which this one is not.
+        // SAFETY: neither call has preconditions but a number of a thread that was not given up, which this
+        // one is not.
         unsafe { libc::pthread_equal(self.0, libc::pthread_self()) != 0 }
     }
 

@@ -11,7 +11,8 @@ use windows_sys::Win32::{
 /// As much as `std::thread` gives.
 const STACK: usize = 2 * 1024 * 1024;
 
-/// A thread of `CreateThread` itself. One of `std::thread` cannot be joined when it was ended by `ExitThread`.
+/// A thread of `CreateThread` itself. One of `std::thread` cannot be joined when it was ended by
+/// `ExitThread`.
 #[derive(Debug)]
 pub struct Bare {
     handle: HANDLE,

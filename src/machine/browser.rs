@@ -1,8 +1,9 @@
-/// Asks the operating system to show a web page, and does not wait for it. False when it cannot be asked.
+/// Asks the operating system to show a web page, and does not wait for it. False when it cannot be
+/// asked.
 ///
-/// What is started is no child of the host that somebody would have to wait for, keeps no thread here, has no console
-/// and none of the host's standard streams, and takes signals as any program does. An address of a web page is taken for a
-/// program or a file by no system.
+/// What is started is no child of the host that somebody would have to wait for, keeps no thread
+/// here, has no console and none of the host's standard streams, and takes signals as any program
+/// does. An address of a web page is taken for a program or a file by no system.
 pub fn open_browser(url: &str) -> bool {
     let is_page = url.starts_with("https://") || url.starts_with("http://");
     is_page && open(url).is_ok()
@@ -13,8 +14,9 @@ fn open(url: &str) -> std::io::Result<()> {
     open::that_detached(url)
 }
 
-/// The crate's `that_detached` leaves a thread behind that waits for the program, where a program is what is asked; its
-/// `with_detached` hands on the signal mask of the library's thread, with which a browser could not be ended.
+/// The crate's `that_detached` leaves a thread behind that waits for the program, where a program
+/// is what is asked; its `with_detached` hands on the signal mask of the library's thread, with
+/// which a browser could not be ended.
 #[cfg(not(any(windows, target_os = "macos")))]
 fn open(url: &str) -> std::io::Result<()> {
     use std::os::unix::process::CommandExt as _;

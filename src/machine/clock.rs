@@ -15,7 +15,8 @@ const CONTINUOUS: libc::clockid_t = libc::CLOCK_MONOTONIC_RAW;
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android", target_vendor = "apple"))))]
 const CONTINUOUS: libc::clockid_t = libc::CLOCK_MONOTONIC;
 
-/// What a client takes the time from: the computer's clocks, or in a test those same clocks, moved on by a [`Shift`].
+/// What a client takes the time from: the computer's clocks, or in a test those same clocks, moved
+/// on by a [`Shift`].
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
     shift: Option<Shift>,
@@ -45,8 +46,8 @@ impl From<&Shift> for Clock {
 impl Clock {
     /// Both clocks at this moment. Any thread; no allocation; some tens of nanoseconds.
     ///
-    /// `wall` is `None` when the wall clock stands before 1970 or beyond what [`UnixTime`] holds: a computer with an
-    /// empty clock battery must read as "unknown", not as a date.
+    /// `wall` is `None` when the wall clock stands before 1970 or beyond what [`UnixTime`] holds: a
+    /// computer with an empty clock battery must read as "unknown", not as a date.
     #[must_use]
     pub fn read(&self) -> Reading {
         let now = SystemTime::now();
@@ -67,14 +68,15 @@ impl Clock {
         since_boot_millis().saturating_add(ahead)
     }
 
-    /// [`Clock::since_boot`] from `held`, late by a second at most: see [`Seconds`]. No lock, unless a test moves time.
+    /// [`Clock::since_boot`] from `held`, late by a second at most: see [`Seconds`]. No lock,
+    /// unless a test moves time.
     #[must_use]
     pub fn since_boot_held(&self, held: &Seconds) -> u64 {
         if self.shift.is_none() { held.since_boot() } else { self.since_boot() }
     }
 
-    /// Ends so many milliseconds after the computer was started, or a little later. While the computer sleeps the wait
-    /// stands still.
+    /// Ends so many milliseconds after the computer was started, or a little later. While the
+    /// computer sleeps the wait stands still.
     pub async fn sleep_until(&self, moment: u64) {
         let mut moved = self.shift.as_ref().map(|shift| shift.0.subscribe());
         loop {
@@ -109,10 +111,12 @@ fn wall(now: SystemTime) -> Option<UnixTime> {
     i64::try_from(elapsed.as_secs()).ok().and_then(UnixTime::new)
 }
 
-/// Milliseconds since the computer was started, time in sleep and hibernation included; never set back.
+/// Milliseconds since the computer was started, time in sleep and hibernation included; never set
+/// back.
 ///
-/// clock_gettime(2) with `CLOCK_BOOTTIME`; on macOS with `CLOCK_MONOTONIC_RAW`. Zero when the kernel refuses the
-/// clock, which no supported one does. Any thread; no allocation; some tens of nanoseconds.
+/// clock_gettime(2) with `CLOCK_BOOTTIME`; on macOS with `CLOCK_MONOTONIC_RAW`. Zero when the
+/// kernel refuses the clock, which no supported one does. Any thread; no allocation; some tens of
+/// nanoseconds.
 #[cfg(unix)]
 fn since_boot_millis() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -125,20 +129,22 @@ fn since_boot_millis() -> u64 {
     seconds.saturating_mul(1000).saturating_add(nanoseconds / 1_000_000)
 }
 
-/// Milliseconds since the computer was started, time in sleep and hibernation included; never set back.
+/// Milliseconds since the computer was started, time in sleep and hibernation included; never set
+/// back.
 ///
-/// `GetTickCount64`: the interrupt time, which counts suspension, read from a page that every process shares. It
-/// advances in steps of 10 to 16 ms. `QueryInterruptTime` says the same but needs Windows 10. Any thread; no
-/// allocation; a few nanoseconds.
+/// `GetTickCount64`: the interrupt time, which counts suspension, read from a page that every
+/// process shares. It advances in steps of 10 to 16 ms. `QueryInterruptTime` says the same but
+/// needs Windows 10. Any thread; no allocation; a few nanoseconds.
 #[cfg(windows)]
 fn since_boot_millis() -> u64 {
     // SAFETY: takes no arguments and has no preconditions.
     unsafe { windows_sys::Win32::System::SystemInformation::GetTickCount64() }
 }
 
-/// Which start of the computer this is: half of the kernel's boot_id (random(4)), which is read once. Elsewhere 0: the
-/// high-water mark then stands still between launches while the wall clock is behind it. A read that fails for want of
-/// means is tried again: a computer that seems to have been started anew could be taken for another one.
+/// Which start of the computer this is: half of the kernel's boot_id (random(4)), which is read
+/// once. Elsewhere 0: the high-water mark then stands still between launches while the wall clock
+/// is behind it. A read that fails for want of means is tried again: a computer that seems to have
+/// been started anew could be taken for another one.
 fn boot() -> u64 {
     static BOOT: once_cell::sync::OnceCell<u64> = once_cell::sync::OnceCell::new();
     let read = || match std::fs::read_to_string("/proc/sys/kernel/random/boot_id") {
@@ -155,13 +161,15 @@ fn boot() -> u64 {
 
 /// [`Clock::since_boot`], for those who ask many times in each of them.
 ///
-/// `CLOCK_BOOTTIME` reads the processor's counter, 25 to 50 ns in a virtual machine. `CLOCK_MONOTONIC_COARSE` is a load
-/// from memory, but stands still in sleep. So the first is asked once in each second of the second one, and the answer
-/// is late by a second at most, after a sleep too. Any thread; no allocation, no lock.
+/// `CLOCK_BOOTTIME` reads the processor's counter, 25 to 50 ns in a virtual machine.
+/// `CLOCK_MONOTONIC_COARSE` is a load from memory, but stands still in sleep. So the first is asked
+/// once in each second of the second one, and the answer is late by a second at most, after a sleep
+/// too. Any thread; no allocation, no lock.
 #[derive(Debug, Default)]
 pub struct Seconds {
-    /// The coarse second in the upper half, and what the exact clock said in it in the lower one. In one number, so
-    /// that no thread sees parts of two answers; 32 bits of seconds are 136 years.
+    /// The coarse second in the upper half, and what the exact clock said in it in the lower one.
+    /// In one number, so that no thread sees parts of two answers; 32 bits of seconds are 136
+    /// years.
     held: AtomicU64,
 }
 

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Tells a forked child from the process that made the guard.
 ///
-/// A child of fork(2) has only the forking thread: the library's worker is gone there and a lock may be held for
-/// ever, so every call in a child has to be answered at once with a code.
+/// A child of fork(2) has only the forking thread: the library's worker is gone there and a lock
+/// may be held for ever, so every call in a child has to be answered at once with a code.
 ///
-/// On Linux 4.14 and later the check is one load from memory; elsewhere getpid(2), which macOS answers without
-/// entering the kernel. Windows has no fork.
+/// On Linux 4.14 and later the check is one load from memory; elsewhere getpid(2), which macOS
+/// answers without entering the kernel. Windows has no fork.
 #[derive(Debug, Default)]
 pub struct ForkGuard(AtomicU64);
 
@@ -27,8 +27,8 @@ impl ForkGuard {
         self.0.store(current(), Ordering::Relaxed);
     }
 
-    /// Whether this process is a child of the one that was marked. Any thread, never blocks, and safe in a child of a
-    /// process with several threads.
+    /// Whether this process is a child of the one that was marked. Any thread, never blocks, and
+    /// safe in a child of a process with several threads.
     #[must_use]
     pub fn is_forked(&self) -> bool {
         cfg!(unix) && self.0.load(Ordering::Relaxed) != current()

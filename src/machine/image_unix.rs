@@ -7,10 +7,11 @@ use std::{
 
 /// Keeps this library's image mapped until the process ends, even if the host unloads it.
 ///
-/// Rust's standard library registers thread-exit destructors in the image, and a resolver thread may outlive the
-/// last client: unmapping their code would crash the host. Finds the image by dladdr(3) and opens it once more by
-/// dlopen(3) with `RTLD_NOLOAD | RTLD_NODELETE`. Where the library is linked into the main program there is nothing
-/// to pin. Any thread, any number of times; the work is done once per process.
+/// Rust's standard library registers thread-exit destructors in the image, and a resolver thread
+/// may outlive the last client: unmapping their code would crash the host. Finds the image by
+/// dladdr(3) and opens it once more by dlopen(3) with `RTLD_NOLOAD | RTLD_NODELETE`. Where the
+/// library is linked into the main program there is nothing to pin. Any thread, any number of
+/// times; the work is done once per process.
 ///
 /// # Errors
 /// The loader's own words, when it does not know the image that this code runs in.
@@ -37,9 +38,9 @@ fn pin_image_of(code: *const c_void) -> io::Result<()> {
         return Ok(());
     }
     let flags = libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE;
-    // SAFETY: the name is the loader's own, NUL-terminated, and valid while the image is loaded, which it is: this
-    // code runs in it. NOLOAD runs no initializer. The handle is kept for ever on purpose: a loader that ignores
-    // NODELETE still sees one more reference.
+    // SAFETY: the name is the loader's own, NUL-terminated, and valid while the image is loaded, which
+    // it is: this code runs in it. NOLOAD runs no initializer. The handle is kept for ever on
+    // purpose: a loader that ignores NODELETE still sees one more reference.
     let handle = unsafe { libc::dlopen(info.dli_fname, flags) };
     if handle.is_null() { Err(loader_error()) } else { Ok(()) }
 }
@@ -50,7 +51,8 @@ fn is_main_program(info: &libc::Dl_info) -> bool {
     // SAFETY: getauxval has no preconditions and answers zero for an unknown entry.
     let headers = unsafe { libc::getauxval(libc::AT_PHDR) } as *const c_void;
     let mut main = MaybeUninit::<libc::Dl_info>::uninit();
-    // SAFETY: `headers` is only looked up, never followed; `main` is writable and read only when it was filled.
+    // SAFETY: `headers` is only looked up, never followed; `main` is writable and read only when it was
+    // filled.
     unsafe {
         !headers.is_null()
             && libc::dladdr(headers, main.as_mut_ptr()) != 0
@@ -58,12 +60,14 @@ fn is_main_program(info: &libc::Dl_info) -> bool {
     }
 }
 
-/// A Mach-O image says itself whether it is a main program: the fourth word of its header, `MH_EXECUTE`.
+/// A Mach-O image says itself whether it is a main program: the fourth word of its header,
+/// `MH_EXECUTE`.
 #[cfg(target_vendor = "apple")]
 fn is_main_program(info: &libc::Dl_info) -> bool {
     const MH_EXECUTE: u32 = 2;
     let header = info.dli_fbase.cast::<u32>();
-    // SAFETY: dladdr gives the address of the image's mach header, which is mapped, aligned and longer than 16 bytes.
+    // SAFETY: dladdr gives the address of the image's mach header, which is mapped, aligned and longer
+    // than 16 bytes.
     !header.is_null() && unsafe { header.add(3).read() } == MH_EXECUTE
 }
 

@@ -1,7 +1,9 @@
-//! The computer this process runs on: who it is, what time it is, and what a guest in a host process must arrange.
+//! The computer this process runs on: who it is, what time it is, and what a guest in a host
+//! process must arrange.
 //!
-//! Besides `ffi` the only room with `unsafe`, and every block of it wraps one call of the operating system. Nothing
-//! here starts a process but the browser's, installs a handler or changes the environment, the locale or the working directory.
+//! Besides `ffi` the only room with `unsafe`, and every block of it wraps one call of the operating
+//! system. Nothing here starts a process but the browser's, installs a handler or changes the
+//! environment, the locale or the working directory.
 
 /// A thread with nothing of ours on its stack, on Unix systems.
 #[cfg(unix)]
@@ -40,7 +42,8 @@ mod readiness;
 #[cfg(windows)]
 #[path = "readiness_windows.rs"]
 mod readiness;
-/// Ties a secret to the user's account, where the operating system offers that without asking the user.
+/// Ties a secret to the user's account, where the operating system offers that without asking the
+/// user.
 #[cfg(windows)]
 #[path = "seal_windows.rs"]
 pub mod seal;

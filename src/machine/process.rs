@@ -3,8 +3,8 @@
 pub struct Process {
     /// Its number.
     pub id: u32,
-    /// The numbering that it belongs to: containers on one computer count their processes apart. 0 when it cannot be
-    /// told.
+    /// The numbering that it belongs to: containers on one computer count their processes apart. 0
+    /// when it cannot be told.
     pub space: u64,
 }
 
@@ -15,7 +15,8 @@ impl Process {
         Self { id: std::process::id(), space: space() }
     }
 
-    /// Whether it has certainly ended. One that is out of sight, or whose number was given to another, has not.
+    /// Whether it has certainly ended. One that is out of sight, or whose number was given to
+    /// another, has not.
     #[must_use]
     pub fn is_gone(self) -> bool {
         self.space != 0 && self.space == space() && has_no_process(self.id)

@@ -33,7 +33,8 @@ impl Readiness {
         Ok(Self { read: unsafe { OwnedFd::from_raw_fd(descriptor) }.into() })
     }
 
-    /// One that is not set, closed in other programs that the host starts: a pipe with a byte in it or none.
+    /// One that is not set, closed in other programs that the host starts: a pipe with a byte in it
+    /// or none.
     ///
     /// # Errors
     /// What pipe(2) and fcntl(2) say.

@@ -1,8 +1,8 @@
 use std::io;
 use zeroize::Zeroizing;
 
-/// Hands `secret` back unchanged: here the file's mode 0600 guards it, and an OS keychain would tie it to the host's
-/// binary (macOS) or not exist at all (headless Linux).
+/// Hands `secret` back unchanged: here the file's mode 0600 guards it, and an OS keychain would tie
+/// it to the host's binary (macOS) or not exist at all (headless Linux).
 ///
 /// # Errors
 /// None on this system.

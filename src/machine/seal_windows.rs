@@ -8,19 +8,19 @@ use windows_sys::Win32::{
 };
 use zeroize::{Zeroize as _, Zeroizing};
 
-/// Encrypts `secret` so that only this user's account on this computer can read it, without any dialog, and writes it as
-/// base64url.
+/// Encrypts `secret` so that only this user's account on this computer can read it, without any
+/// dialog, and writes it as base64url.
 ///
-/// `CryptProtectData` (DPAPI) in user scope with `CRYPTPROTECT_UI_FORBIDDEN`. Any thread. May call the local
-/// security service, so it belongs on the worker.
+/// `CryptProtectData` (DPAPI) in user scope with `CRYPTPROTECT_UI_FORBIDDEN`. Any thread. May call
+/// the local security service, so it belongs on the worker.
 ///
 /// # Errors
 /// The system's error, for instance in an impersonated account without a loaded profile.
 pub fn protect(secret: &str) -> io::Result<Zeroizing<String>> {
     let input = blob(secret.as_bytes())?;
     let mut output = CRYPT_INTEGER_BLOB { cbData: 0, pbData: ptr::null_mut() };
-    // SAFETY: `input` describes `secret`, which outlives the call and is only read; `output` is writable; the other
-    // pointers may be null.
+    // SAFETY: `input` describes `secret`, which outlives the call and is only read; `output` is
+    // writable; the other pointers may be null.
     let done = unsafe {
         CryptProtectData(
             &raw const input,
@@ -38,8 +38,8 @@ pub fn protect(secret: &str) -> io::Result<Zeroizing<String>> {
     Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(&*take(output))))
 }
 
-/// Undoes [`protect`] in the same user's account (`CryptUnprotectData`). The answer is erased from memory when
-/// dropped.
+/// Undoes [`protect`] in the same user's account (`CryptUnprotectData`). The answer is erased from
+/// memory when dropped.
 ///
 /// # Errors
 /// The system's error when the data are damaged or were sealed by another user or computer.
@@ -76,8 +76,8 @@ fn take(output: CRYPT_INTEGER_BLOB) -> Zeroizing<Vec<u8>> {
     if output.pbData.is_null() {
         return Zeroizing::default();
     }
-    // SAFETY: DPAPI succeeded, so the pointer and the length describe one allocation that is ours, initialized and
-    // freed exactly once, here, by LocalFree as its documentation asks.
+    // SAFETY: DPAPI succeeded, so the pointer and the length describe one allocation that is ours,
+    // initialized and freed exactly once, here, by LocalFree as its documentation asks.
     unsafe {
         let bytes = slice::from_raw_parts_mut(output.pbData, output.cbData as usize);
         let copy = Zeroizing::new(bytes.to_vec());

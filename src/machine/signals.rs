@@ -1,9 +1,11 @@
-/// Does `create` while the calling thread takes no signals, for threads that are made in it: a thread begins with the mask
-/// of its maker, so a handler of the host never runs on one that the host does not know, not even in its first moment,
-/// and `SIGCHLD`, `SIGALRM` or `SIGINT` cannot interrupt network calls there. What comes meanwhile is taken afterwards.
+/// Does `create` while the calling thread takes no signals, for threads that are made in it: a
+/// thread begins with the mask of its maker, so a handler of the host never runs on one that the
+/// host does not know, not even in its first moment, and `SIGCHLD`, `SIGALRM` or `SIGINT` cannot
+/// interrupt network calls there. What comes meanwhile is taken afterwards.
 ///
-/// Signals that report a fault of the thread itself stay open, because a blocked one kills the process before the host's
-/// crash reporter sees it (pthread_sigmask(3)). Windows has no signals between threads.
+/// Signals that report a fault of the thread itself stay open, because a blocked one kills the
+/// process before the host's crash reporter sees it (pthread_sigmask(3)). Windows has no signals
+/// between threads.
 pub fn without_signals<T>(create: impl FnOnce() -> T) -> T {
     #[cfg(unix)]
     let _back = Mask::change_to_faults_only();
@@ -29,9 +31,9 @@ impl Mask {
         ];
         let mut set = MaybeUninit::<libc::sigset_t>::uninit();
         let mut before = MaybeUninit::<libc::sigset_t>::uninit();
-        // SAFETY: sigfillset initializes the whole set before anything reads it; the calls that follow only read and
-        // change that set and the mask of the calling thread. None can fail with these arguments, so the old mask is
-        // filled in.
+        // SAFETY: sigfillset initializes the whole set before anything reads it; the calls that follow only
+        // read and change that set and the mask of the calling thread. None can fail with these
+        // arguments, so the old mask is filled in.
         unsafe {
             libc::sigfillset(set.as_mut_ptr());
             for fault in FAULTS {
@@ -51,8 +53,8 @@ impl Drop for Mask {
     }
 }
 
-/// Takes every signal in the calling thread: for a process that is about to become another program, which a thread of the
-/// library has started.
+/// Takes every signal in the calling thread: for a process that is about to become another program,
+/// which a thread of the library has started.
 ///
 /// # Errors
 /// What pthread_sigmask(3) says.
@@ -60,8 +62,8 @@ impl Drop for Mask {
 pub fn take_all_signals() -> std::io::Result<()> {
     use std::mem::MaybeUninit;
     let mut none = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: sigemptyset initializes the set before it is read; only the mask of the calling thread is changed. Both are
-    // safe between fork and exec.
+    // SAFETY: sigemptyset initializes the set before it is read; only the mask of the calling thread is
+    // changed. Both are safe between fork and exec.
     let failed = unsafe {
         libc::sigemptyset(none.as_mut_ptr());
         libc::pthread_sigmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut())

@@ -7,16 +7,19 @@ use std::time::Instant;
 /// What the host wants to be called.
 pub type Function = Arc<dyn Fn() + Send + Sync>;
 
-/// Calls a function of the host on a thread of its own, once or more after each [`ring`](Self::ring).
+/// Calls a function of the host on a thread of its own, once or more after each
+/// [`ring`](Self::ring).
 ///
-/// A host may end the thread that its function is called on: CPython does so with pthread_exit(3) when it shuts down, and
-/// a plug-in may use pthread_cancel(3). The C library then unwinds every frame of the thread, which aborts the process
-/// where a frame catches panics, as every frame below `std::thread` does. So the thread is bare: from its first frame to
-/// the host's function nothing owns anything or catches anything. What the thread has to give back is kept by its
-/// thread-local storage, whose destructors run at every end. A thread that was ended is followed by another one when
-/// there is something to call for again.
+/// A host may end the thread that its function is called on: CPython does so with pthread_exit(3)
+/// when it shuts down, and a plug-in may use pthread_cancel(3). The C library then unwinds every
+/// frame of the thread, which aborts the process where a frame catches panics, as every frame below
+/// `std::thread` does. So the thread is bare: from its first frame to the host's function nothing
+/// owns anything or catches anything. What the thread has to give back is kept by its thread-local
+/// storage, whose destructors run at every end. A thread that was ended is followed by another one
+/// when there is something to call for again.
 ///
-/// The thread is made when it is first needed; one that cannot be had is asked for again at the next ring.
+/// The thread is made when it is first needed; one that cannot be had is asked for again at the
+/// next ring.
 pub struct Waker {
     line: Arc<Line>,
 }
@@ -57,7 +60,8 @@ impl Waker {
         self.ring_again();
     }
 
-    /// Has the function called soon; a call that has not begun yet will do. Any thread, never waits for the function.
+    /// Has the function called soon; a call that has not begun yet will do. Any thread, never waits
+    /// for the function.
     pub fn ring(&self) {
         let mut state = self.line.state();
         state.rung = true;
@@ -72,8 +76,9 @@ impl Waker {
         }
     }
 
-    /// Lets no call begin from now on, and waits until a running one has returned or its thread has ended, up to
-    /// `deadline`; not at all when it is asked by that call itself. False when one is still running.
+    /// Lets no call begin from now on, and waits until a running one has returned or its thread has
+    /// ended, up to `deadline`; not at all when it is asked by that call itself. False when one
+    /// is still running.
     pub fn disable_wake(&self, deadline: Instant) -> bool {
         let mut state = self.line.state();
         state.silenced = true;
@@ -165,10 +170,11 @@ thread_local! {
     static HELD: Cell<Option<Held>> = const { Cell::new(None) };
 }
 
-/// What the thread does. `argument` is an `Arc<Line>` that was turned into a pointer for this one call.
+/// What the thread does. `argument` is an `Arc<Line>` that was turned into a pointer for this one
+/// call.
 ///
-/// The thread may be ended inside the call of the host, so nothing in this function, and in those that it is called by,
-/// needs to be dropped, and nothing catches.
+/// The thread may be ended inside the call of the host, so nothing in this function, and in those
+/// that it is called by, needs to be dropped, and nothing catches.
 pub(super) fn run(argument: *mut c_void) {
     let line = hold(argument);
     // SAFETY: the thread-local storage holds it for as long as the thread lives.

@@ -13,7 +13,8 @@ use std::error::Error;
 use std::io::ErrorKind;
 use std::time::UNIX_EPOCH;
 
-/// Sorts an answer. The signed parts of a body decide later, whatever the status says; what has none is a failure.
+/// Sorts an answer. The signed parts of a body decide later, whatever the status says; what has
+/// none is a failure.
 pub fn answer(status: u16, content_type: Option<&str>, retry_after: Option<u64>, body: &[u8]) -> Reply {
     if status == 407 {
         return failed(Code::ProxyAuthRequired, status, None);
@@ -63,7 +64,8 @@ fn signed_parts(status: u16, content_type: Option<&str>, body: &[u8]) -> Option<
     }
 }
 
-/// What is read of a lease answer. Beside the lease nothing in it is signed, so nothing else can spoil it.
+/// What is read of a lease answer. Beside the lease nothing in it is signed, so nothing else can
+/// spoil it.
 #[derive(Deserialize)]
 struct Leased {
     lease: String,
@@ -95,8 +97,8 @@ fn failed(code: Code, status: u16, retry_after: Option<u64>) -> Reply {
     Reply::Failed(RequestError { http_status: Some(status), retry_after, ..RequestError::of(code) })
 }
 
-/// Seconds of a `Retry-After` header, which is a number or a date in one of three forms (RFC 9110, sections 10.2.3 and
-/// 5.6.7).
+/// Seconds of a `Retry-After` header, which is a number or a date in one of three forms (RFC 9110,
+/// sections 10.2.3 and 5.6.7).
 pub fn retry_after(text: &str, now: UnixTime) -> Option<u64> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -112,7 +114,8 @@ pub(super) fn too_late() -> RequestError {
     unreachable(Phrase::NET_LATE)
 }
 
-/// Sorts a failure below HTTP. The outermost cause that is recognised counts: it says most about where things failed.
+/// Sorts a failure below HTTP. The outermost cause that is recognised counts: it says most about
+/// where things failed.
 pub(super) fn transport(error: &reqwest::Error) -> RequestError {
     if error.is_timeout() {
         return too_late();
@@ -186,7 +189,8 @@ pub(super) fn unreachable(reason: impl Into<Message>) -> RequestError {
     RequestError::because(Code::Unreachable, reason)
 }
 
-/// What an I/O error carries, which may be another I/O error. Its `source` would step over the first of them.
+/// What an I/O error carries, which may be another I/O error. Its `source` would step over the
+/// first of them.
 fn unwrapped<'a>(mut error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     while let Some(inner) = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()) {
         error = inner;

@@ -18,7 +18,8 @@ pub(super) fn fitting<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     })
 }
 
-/// The texts of a list; whatever else is in it, or in its place, is passed over. `None` when there is no list.
+/// The texts of a list; whatever else is in it, or in its place, is passed over. `None` when there
+/// is no list.
 pub(super) fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {
     let list: Option<Vec<Fitting<String>>> = fitting(from)?;
     let text = |found| match found {

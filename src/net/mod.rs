@@ -1,5 +1,5 @@
-//! Talks. Sends one request of the plug-in API and answers what came back, unbelieved; judging it is the business of
-//! [`crate::license`].
+//! Talks. Sends one request of the plug-in API and answers what came back, unbelieved; judging it
+//! is the business of [`crate::license`].
 
 /// Sorts what came back, by status, type and body.
 mod classify;
@@ -70,8 +70,8 @@ impl std::fmt::Debug for ProxyChoice {
     }
 }
 
-/// One client's way to its server. Lives on the worker; the HTTP client and its TLS configuration are made with the
-/// first call, because reading the system's certificates takes a millisecond.
+/// One client's way to its server. Lives on the worker; the HTTP client and its TLS configuration
+/// are made with the first call, because reading the system's certificates takes a millisecond.
 pub struct Http {
     route: Route,
     client: OnceCell<Client>,
@@ -84,8 +84,9 @@ impl Http {
         Self { route, client: OnceCell::new() }
     }
 
-    /// Sends one request with a token or an access token as `bearer`, and sorts the answer. Never follows a redirect, never reads more than a body's limit.
-    /// `now` turns a `Retry-After` date into seconds; `sleep` lets time pass.
+    /// Sends one request with a token or an access token as `bearer`, and sorts the answer. Never
+    /// follows a redirect, never reads more than a body's limit. `now` turns a `Retry-After`
+    /// date into seconds; `sleep` lets time pass.
     pub async fn call(
         &mut self,
         call: SeatCall,

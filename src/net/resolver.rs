@@ -3,8 +3,8 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::ToSocketAddrs as _;
 use std::panic::catch_unwind;
 
-/// Looks names up as the operating system does, on a thread of the runtime. Like the crate's own, but where that panics
-/// because no thread can be had, the call has failed and can be tried again.
+/// Looks names up as the operating system does, on a thread of the runtime. Like the crate's own,
+/// but where that panics because no thread can be had, the call has failed and can be tried again.
 pub(super) struct Resolver;
 
 impl Resolve for Resolver {

@@ -38,8 +38,9 @@ pub fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, String> {
     }
 }
 
-/// The operating system's trust store and the extra authorities, judged by the platform's verifier where it has one.
-/// Certificates are not pinned: a company may inspect its traffic, and the signatures protect what matters.
+/// The operating system's trust store and the extra authorities, judged by the platform's verifier
+/// where it has one. Certificates are not pinned: a company may inspect its traffic, and the
+/// signatures protect what matters.
 ///
 /// The provider is handed over, never installed for the process: the host may have its own.
 pub(super) fn configuration(secure: bool, extra_ca: &[Certificate]) -> Result<ClientConfig, Error> {
@@ -47,7 +48,8 @@ pub(super) fn configuration(secure: bool, extra_ca: &[Certificate]) -> Result<Cl
     let builder =
         ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
     if !secure {
-        // Plain http to loopback: nothing to read a certificate store for, and no certificate would be trusted.
+        // Plain http to loopback: nothing to read a certificate store for, and no certificate would be
+        // trusted.
         return Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
     }
     let verifier = Naming(verifier(extra_ca, provider)?);
@@ -65,7 +67,8 @@ fn verifier(
     }
 }
 
-/// Why a certificate is not trusted, in words, with the name of its issuer: it tells a company's proxy from an attacker.
+/// Why a certificate is not trusted, in words, with the name of its issuer: it tells a company's
+/// proxy from an attacker.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Untrusted(pub(super) Message);

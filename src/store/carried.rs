@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 /// Reads a file that the user chose: a regular file of at most `limit` bytes, also through a link.
 ///
 /// # Errors
-/// What the operating system says; [`io::ErrorKind::FileTooLarge`]; [`io::ErrorKind::InvalidInput`] for a folder, pipe or
-/// device, which is not opened.
+/// What the operating system says; [`io::ErrorKind::FileTooLarge`]; [`io::ErrorKind::InvalidInput`]
+/// for a folder, pipe or device, which is not opened.
 pub fn read_carried(path: &Path, limit: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     // Before opening, because opening a pipe waits for its other end.
     if !fs::metadata(path)?.is_file() {
@@ -22,10 +22,12 @@ pub fn read_carried(path: &Path, limit: usize) -> io::Result<Zeroizing<Vec<u8>>>
     if bytes.len() > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
-/// Writes a file where the user chose, for its owner only, in one step: an older file there is replaced or stays whole.
+/// Writes a file where the user chose, for its owner only, in one step: an older file there is
+/// replaced or stays whole.
 ///
 /// # Errors
-/// What the operating system says; [`io::ErrorKind::InvalidInput`] for what is there and is no file.
+/// What the operating system says; [`io::ErrorKind::InvalidInput`] for what is there and is no
+/// file.
 pub fn write_carried(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // A device, a pipe or a folder is not to be replaced by a file.
     match fs::metadata(path) {

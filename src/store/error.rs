@@ -5,7 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Why the folder could not be used. Each message names the file and what a person can do; none holds file contents.
+/// Why the folder could not be used. Each message names the file and what a person can do; none
+/// holds file contents.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", self.message())]
 pub enum StoreError {
@@ -37,7 +38,8 @@ pub enum StoreError {
         /// Its format number.
         format: u64,
     },
-    /// The stored token cannot be opened: damaged, or sealed by another user or computer. It was left as it is.
+    /// The stored token cannot be opened: damaged, or sealed by another user or computer. It was
+    /// left as it is.
     TokenUnusable {
         /// The state file.
         path: PathBuf,

@@ -39,11 +39,13 @@ pub enum Content {
     Absent,
     /// A regular file within the limit.
     Bytes(Zeroizing<Vec<u8>>),
-    /// Something that this library never puts there: a folder, a link, a pipe, a device, a file above the limit.
+    /// Something that this library never puts there: a folder, a link, a pipe, a device, a file
+    /// above the limit.
     Foreign,
 }
 
-/// Reads a whole regular file of at most `limit` bytes. Never follows a link and never blocks on a pipe.
+/// Reads a whole regular file of at most `limit` bytes. Never follows a link and never blocks on a
+/// pipe.
 pub fn read(path: &Path, limit: u64) -> io::Result<Content> {
     let is_foreign = || fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file());
     let opened = patiently(FEW, || match open_options().read(true).open(path) {
@@ -61,8 +63,8 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Content> {
     if !metadata.is_file() || metadata.len() > limit {
         return Ok(Content::Foreign);
     }
-    // One byte of room more than the file has, so that the last read finds the end without growing the buffer: a
-    // grown buffer leaves a copy of the secret behind.
+    // One byte of room more than the file has, so that the last read finds the end without growing the
+    // buffer: a grown buffer leaves a copy of the secret behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1));
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit { Ok(Content::Foreign) } else { Ok(Content::Bytes(bytes)) }
@@ -80,9 +82,9 @@ pub fn open_options() -> OpenOptions {
     options
 }
 
-/// Puts `bytes` at `path` in one step: a new file of mode 0600 in the same folder, fsync, rename(2), fsync of the
-/// folder. `before` runs between the two, when nothing but the rename can fail any more. A reader sees the old
-/// file or the new one.
+/// Puts `bytes` at `path` in one step: a new file of mode 0600 in the same folder, fsync,
+/// rename(2), fsync of the folder. `before` runs between the two, when nothing but the rename can
+/// fail any more. A reader sees the old file or the new one.
 pub fn replace(
     path: &Path,
     kind: Kind,
@@ -107,8 +109,9 @@ pub fn replace(
     Ok(())
 }
 
-/// Tries `action` again for `tries` times 20 ms while another program holds the file. Virus scanners and indexers do
-/// that on Windows to files that were just written; elsewhere an open file stops nobody.
+/// Tries `action` again for `tries` times 20 ms while another program holds the file. Virus
+/// scanners and indexers do that on Windows to files that were just written; elsewhere an open file
+/// stops nobody.
 pub fn patiently<T>(mut tries: u32, mut action: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     // ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
     let is_held = |error: &io::Error| cfg!(windows) && matches!(error.raw_os_error(), Some(5 | 32 | 33));
@@ -129,8 +132,8 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes renames in `folder` outlast a power failure. Errors are not reported: the new content is in place, some
-/// network file systems refuse it, and Windows has no such call.
+/// Makes renames in `folder` outlast a power failure. Errors are not reported: the new content is
+/// in place, some network file systems refuse it, and Windows has no such call.
 pub fn sync_folder(folder: &Path) {
     #[cfg(unix)]
     if let Ok(folder) = fs::File::open(folder) {
@@ -140,8 +143,8 @@ pub fn sync_folder(folder: &Path) {
     let _ = folder;
 }
 
-/// Creates `folder` and its parents with mode 0700. An existing one that others may enter is closed to them; its
-/// parents belong to the user and stay as they are.
+/// Creates `folder` and its parents with mode 0700. An existing one that others may enter is closed
+/// to them; its parents belong to the user and stay as they are.
 pub fn ensure_folder(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);

@@ -9,17 +9,20 @@ use std::{
 
 /// The exclusive right to change a folder, given back on drop.
 ///
-/// flock(2) or `LockFileEx` on a side file, through std. The side file stays for ever: removing a lock file that
-/// somebody waits for gives two processes the lock. It is released by the system when its holder dies.
+/// flock(2) or `LockFileEx` on a side file, through std. The side file stays for ever: removing a
+/// lock file that somebody waits for gives two processes the lock. It is released by the system
+/// when its holder dies.
 #[derive(Debug)]
 pub struct Lock(File);
 
 impl Lock {
-    /// Waits at most `patience` for the lock. On a file system without locks (some network mounts) goes on without:
-    /// the replacement of files is atomic anyway, so the worst case is one lost update.
+    /// Waits at most `patience` for the lock. On a file system without locks (some network mounts)
+    /// goes on without: the replacement of files is atomic anyway, so the worst case is one
+    /// lost update.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] after `patience`; [`StoreError::Unwritable`] when the side file cannot be opened.
+    /// [`StoreError::Busy`] after `patience`; [`StoreError::Unwritable`] when the side file cannot
+    /// be opened.
     pub fn acquire(path: &Path, patience: Duration) -> Result<Self, StoreError> {
         let unwritable = |error| StoreError::unwritable(path, error);
         let file = file::open_options()
@@ -54,7 +57,8 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing is not enough: a child that the host forked meanwhile shares the descriptor and would keep the lock.
+        // Closing is not enough: a child that the host forked meanwhile shares the descriptor and would
+        // keep the lock.
         let _ = self.0.unlock();
     }
 }

@@ -1,8 +1,10 @@
-//! What stays on disk between two starts of the host: one small file, with the token in it if the user wants that.
+//! What stays on disk between two starts of the host: one small file, with the token in it if the
+//! user wants that.
 //!
-//! One folder per family of products and machine, because home directories roam and are shared over NFS. Every change is made
-//! under a lock, as a new file that replaces the old one in one step; the generation before it is kept, and a file
-//! that cannot be understood is set aside, never deleted. What is in the state is the caller's business.
+//! One folder per family of products and machine, because home directories roam and are shared over
+//! NFS. Every change is made under a lock, as a new file that replaces the old one in one step; the
+//! generation before it is kept, and a file that cannot be understood is set aside, never deleted.
+//! What is in the state is the caller's business.
 
 /// Files that a person carries, wherever they lie.
 mod carried;
@@ -40,7 +42,8 @@ use std::{
 };
 use zeroize::Zeroizing;
 
-/// How the token in the state file is tied to the user's account. The functions are called on the caller's thread.
+/// How the token in the state file is tied to the user's account. The functions are called on the
+/// caller's thread.
 #[derive(Clone, Copy)]
 pub struct Seal {
     /// Seals a secret for storage.
@@ -51,8 +54,9 @@ pub struct Seal {
 
 /// The folder of one family of products on one machine.
 ///
-/// Any thread may use it, and so may other processes and other copies of this library at the same time. Reading
-/// takes no lock and creates nothing. Changing waits up to two seconds for the lock, so it belongs on the worker.
+/// Any thread may use it, and so may other processes and other copies of this library at the same
+/// time. Reading takes no lock and creates nothing. Changing waits up to two seconds for the lock,
+/// so it belongs on the worker.
 pub struct Folder {
     path: PathBuf,
     seal: Seal,
@@ -64,8 +68,8 @@ impl Folder {
     const PATIENCE: Duration = Duration::from_secs(2);
 
     /// Where folders are kept unless the host says otherwise: `$XDG_STATE_HOME/seatlock` or
-    /// `~/.local/state/seatlock` (XDG Base Directory Specification), `~/Library/Application Support/seatlock`,
-    /// `%LOCALAPPDATA%\seatlock`. Nothing is created.
+    /// `~/.local/state/seatlock` (XDG Base Directory Specification), `~/Library/Application
+    /// Support/seatlock`, `%LOCALAPPDATA%\seatlock`. Nothing is created.
     ///
     /// # Errors
     /// [`StoreError::NoHome`] when the environment names no absolute folder.
@@ -73,8 +77,8 @@ impl Folder {
         place::default_root()
     }
 
-    /// The folder `root/<family>/<machine>`, the family spelled so that every file system can hold it and no two
-    /// families share a folder. Touches no disk.
+    /// The folder `root/<family>/<machine>`, the family spelled so that every file system can hold
+    /// it and no two families share a folder. Touches no disk.
     #[must_use]
     pub fn new(root: &Path, family: &str, machine: &MachineId, seal: Seal) -> Self {
         Self { path: root.join(place::folder_name(family)).join(machine.as_str()), seal }
@@ -86,14 +90,16 @@ impl Folder {
         &self.path
     }
 
-    /// Whether the folder is there. [`erase`](Self::erase) leaves it, so its absence means another thing than forgetting.
+    /// Whether the folder is there. [`erase`](Self::erase) leaves it, so its absence means another
+    /// thing than forgetting.
     #[must_use]
     pub fn exists(&self) -> bool {
         self.path.join(Self::LOCK).is_file()
     }
 
-    /// Whether what is kept here can be taken away, looked at by putting every file in its own place once more: not on a
-    /// file system that is read-only or has gone away, nor where a file or the folder belongs to somebody else.
+    /// Whether what is kept here can be taken away, looked at by putting every file in its own
+    /// place once more: not on a file system that is read-only or has gone away, nor where a
+    /// file or the folder belongs to somebody else.
     ///
     /// # Errors
     /// [`StoreError::Busy`], [`StoreError::Unreadable`] or [`StoreError::Unwritable`].
@@ -115,8 +121,9 @@ impl Folder {
         Ok(())
     }
 
-    /// Forgets: removes what was set aside, the previous state and the state, in this order, so that an interrupted call
-    /// leaves the newest state or nothing. A folder that does not exist is not created.
+    /// Forgets: removes what was set aside, the previous state and the state, in this order, so
+    /// that an interrupted call leaves the newest state or nothing. A folder that does not
+    /// exist is not created.
     ///
     /// # Errors
     /// [`StoreError::Busy`] or [`StoreError::Unwritable`]; some of the files may be gone then.

@@ -3,8 +3,8 @@ use etcetera::base_strategy::{BaseStrategy as _, choose_native_strategy};
 use seatlock_protocol::MachineId;
 use std::path::PathBuf;
 
-/// The longest folder name that is spelled out. With the machine id and the file names behind it, paths stay below
-/// the 260 characters that old Windows programs handle.
+/// The longest folder name that is spelled out. With the machine id and the file names behind it,
+/// paths stay below the 260 characters that old Windows programs handle.
 const LONGEST: usize = 64;
 
 pub fn default_root() -> Result<PathBuf, StoreError> {
@@ -15,15 +15,17 @@ pub fn default_root() -> Result<PathBuf, StoreError> {
         None if cfg!(windows) => base.cache_dir(),
         None => base.data_dir(),
     };
-    // An empty or relative HOME gives a relative path: the license would follow the working directory about.
+    // An empty or relative HOME gives a relative path: the license would follow the working directory
+    // about.
     if root.is_absolute() { Ok(root.join("seatlock")) } else { Err(StoreError::NoHome) }
 }
 
 /// A folder name for `product` that no other product gets, on any file system.
 ///
-/// Lower-case letters, digits, inner dots and dashes stand for themselves, every other byte is `_` and two
-/// hexadecimal digits: names that differ only in case, or that Windows reserves (`con`, `nul.x`, a dot at the end),
-/// stay apart and valid. A long name is its beginning, `~`, and a digest.
+/// Lower-case letters, digits, inner dots and dashes stand for themselves, every other byte is `_`
+/// and two hexadecimal digits: names that differ only in case, or that Windows reserves (`con`,
+/// `nul.x`, a dot at the end), stay apart and valid. A long name is its beginning, `~`, and a
+/// digest.
 pub fn folder_name(product: &str) -> String {
     let mut name = String::with_capacity(product.len());
     let last = product.len().saturating_sub(1);
@@ -127,8 +129,8 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn the_root_is_absolute_or_refused() {
-        // This test runs itself in a child process for each case: changing the environment of this process would be
-        // seen by other tests.
+        // This test runs itself in a child process for each case: changing the environment of this process
+        // would be seen by other tests.
         const CHILD: &str = "SEATLOCK_TEST_PRINT_ROOT";
         if std::env::var_os(CHILD).is_some() {
             return println!("root={:?}", default_root().ok());

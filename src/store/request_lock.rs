@@ -10,8 +10,8 @@ use uuid::Uuid;
 /// More than a mark has; above it the file is not ours.
 const LIMIT: u64 = 1024;
 
-/// Seconds for which a mark counts, unless its owner removes it before. Longer than any request takes, so only the mark
-/// of a process that was killed out of sight lasts as long.
+/// Seconds for which a mark counts, unless its owner removes it before. Longer than any request
+/// takes, so only the mark of a process that was killed out of sight lasts as long.
 const LIFETIME: u64 = 20;
 
 /// A moment by the clock that cannot be set.
@@ -41,7 +41,8 @@ struct Mark {
 }
 
 impl Mark {
-    /// Whether its owner may still be asking. A mark from another start of the computer, or from the future, is dead.
+    /// Whether its owner may still be asking. A mark from another start of the computer, or from
+    /// the future, is dead.
     fn is_alive(&self, now: Uptime) -> bool {
         let age = now.seconds.checked_sub(self.since.seconds);
         self.since.boot == now.boot && age.is_some_and(|age| age < LIFETIME)
@@ -57,8 +58,9 @@ pub enum LockAttempt {
     HeldElsewhere,
 }
 
-/// Says to other processes of this installation that one is asking the server, so that they do not ask the same with
-/// the same renewal secret. Not a lock: nobody is kept from reading or saving, and it ends by itself.
+/// Says to other processes of this installation that one is asking the server, so that they do not
+/// ask the same with the same renewal secret. Not a lock: nobody is kept from reading or saving,
+/// and it ends by itself.
 #[derive(Debug)]
 pub struct RequestLock {
     path: PathBuf,
@@ -68,12 +70,14 @@ pub struct RequestLock {
 impl Folder {
     pub(super) const ASKING: &'static str = "asking";
 
-    /// Takes the turn to ask the server, unless another process has it. Writes no more than a mark that need not
-    /// survive a power failure, and waits for the lock as every change does.
+    /// Takes the turn to ask the server, unless another process has it. Writes no more than a mark
+    /// that need not survive a power failure, and waits for the lock as every change does.
     ///
-    /// `None` when the mark cannot be made, on a full disk or without permission: asking is then everybody's risk.
+    /// `None` when the mark cannot be made, on a full disk or without permission: asking is then
+    /// everybody's risk.
     ///
-    /// `is_gone` tells whether a process has certainly ended; the mark of one that was killed does not count.
+    /// `is_gone` tells whether a process has certainly ended; the mark of one that was killed does
+    /// not count.
     pub fn try_lock_requests(
         &self,
         now: Uptime,

@@ -85,18 +85,19 @@ impl Folder {
     pub(super) const STATE: &'static str = "state.json";
     pub(super) const PREVIOUS: &'static str = "state.previous.json";
 
-    /// Reads the newest usable state. Takes no lock, writes nothing, and in the usual case costs one open and one
-    /// read, so the host's thread may call it.
+    /// Reads the newest usable state. Takes no lock, writes nothing, and in the usual case costs
+    /// one open and one read, so the host's thread may call it.
     ///
     /// # Errors
-    /// [`StoreError::Unreadable`] or [`StoreError::NewerFormat`]. A damaged file is no error but a kind of
-    /// [`Loaded`].
+    /// [`StoreError::Unreadable`] or [`StoreError::NewerFormat`]. A damaged file is no error but a
+    /// kind of [`Loaded`].
     pub fn load<T: DeserializeOwned>(&self) -> Result<Loaded<T>, StoreError> {
         let newest = self.path.join(Self::STATE);
         let previous = self.path.join(Self::PREVIOUS);
         Ok(match generation(&newest)? {
             Generation::Good(state) => Loaded::Current(state),
-            // Without a newest file the previous one is the newest: the other was set aside, and nothing saved since.
+            // Without a newest file the previous one is the newest: the other was set aside, and nothing
+            // saved since.
             Generation::Absent => match generation(&previous)? {
                 Generation::Good(state) => Loaded::Current(state),
                 Generation::Absent => Loaded::Nothing,
@@ -123,14 +124,15 @@ impl Folder {
         Ok(usable)
     }
 
-    /// Changes the state under the lock: sets unusable files aside, hands what is left to `change`, and saves what it
-    /// answers. The second part of the answer is passed through. `change` must be quick, since other processes wait for
-    /// the lock meanwhile, and must not change this folder.
+    /// Changes the state under the lock: sets unusable files aside, hands what is left to `change`,
+    /// and saves what it answers. The second part of the answer is passed through. `change`
+    /// must be quick, since other processes wait for the lock meanwhile, and must not change
+    /// this folder.
     ///
     /// # Errors
-    /// As [`load`](Self::load); [`StoreError::Busy`] after two seconds; [`StoreError::Unwritable`] when the folder,
-    /// the lock or the new state cannot be written. The state on disk is then the one from before, though
-    /// `change` may have run.
+    /// As [`load`](Self::load); [`StoreError::Busy`] after two seconds; [`StoreError::Unwritable`]
+    /// when the folder, the lock or the new state cannot be written. The state on disk is then
+    /// the one from before, though `change` may have run.
     pub fn update<T: Serialize + DeserializeOwned, R>(
         &self,
         change: impl FnOnce(Loaded<T>) -> (Change<T>, R),
@@ -198,8 +200,8 @@ impl Folder {
         others.into_iter().try_for_each(|path| file::remove(&path))
     }
 
-    /// Gives the newest file, which is usable or absent here, a second name. It keeps its first one until the new
-    /// state takes it, so there is a usable generation at every instant.
+    /// Gives the newest file, which is usable or absent here, a second name. It keeps its first one
+    /// until the new state takes it, so there is a usable generation at every instant.
     fn keep_previous(&self, newest: &Path) -> io::Result<()> {
         if fs::symlink_metadata(newest).is_err() {
             return Ok(());
@@ -221,7 +223,8 @@ impl Folder {
     /// Renames an unusable file, whatever it is, to `state.corrupt-<Unix seconds>.json`.
     fn set_aside(&self, path: &Path) -> io::Result<PathBuf> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
-        // A name that is taken, by a file of the same second or by a clock set back, must not be overwritten.
+        // A name that is taken, by a file of the same second or by a clock set back, must not be
+        // overwritten.
         let aside = (now..)
             .map(|seconds| self.path.join(format!("{ASIDE}{seconds}.json")))
             .find(|aside| fs::symlink_metadata(aside).is_err())

@@ -6,7 +6,8 @@ impl Folder {
     /// A token or sign-in in the form in which it is kept.
     ///
     /// # Errors
-    /// [`StoreError::Unwritable`] when the operating system cannot seal it, or it is never written down.
+    /// [`StoreError::Unwritable`] when the operating system cannot seal it, or it is never written
+    /// down.
     pub fn seal(&self, credential: &Credential) -> Result<Sealed, StoreError> {
         let unwritable = |error| StoreError::unwritable(self.path.join(Self::STATE), error);
         let text = credential.to_stored().ok_or_else(|| unwritable(io::ErrorKind::InvalidInput.into()))?;

@@ -33,7 +33,8 @@ pub enum CatalogueError {
     /// A member is no text.
     #[error("its member {0} is no text")]
     NoText(&'static str),
-    /// A text has a blank that its English one has not, or one of them twice, or a brace that is none of a blank.
+    /// A text has a blank that its English one has not, or one of them twice, or a brace that is
+    /// none of a blank.
     #[error("its text {0} has a blank that the English text has not, or one twice")]
     Blank(&'static str),
     /// A text has a character that nobody sees.
@@ -45,7 +46,8 @@ impl Language {
     /// Largest catalogue, in bytes.
     pub const LARGEST_CATALOGUE: usize = 256 * 1024;
 
-    /// Takes the texts of a catalogue: a JSON object of ids and texts. Unknown members and empty texts do not count.
+    /// Takes the texts of a catalogue: a JSON object of ids and texts. Unknown members and empty
+    /// texts do not count.
     ///
     /// # Errors
     /// See [`CatalogueError`]. Nothing has changed then.
@@ -202,7 +204,8 @@ fn blanks(text: &str) -> Option<Vec<&str>> {
     Some(blanks)
 }
 
-/// The moment so many Unix seconds from the epoch, in the minute in which it and `later` seconds have gone by.
+/// The moment so many Unix seconds from the epoch, in the minute in which it and `later` seconds
+/// have gone by.
 fn moment(text: &str, later: i64) -> Option<UnixTime> {
     let seconds: i64 = text.parse().ok()?;
     UnixTime::new(seconds.saturating_add(later))

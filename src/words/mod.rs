@@ -1,7 +1,8 @@
-//! Says: what a person is told, in English or by a catalogue of the host, with times in the zone that the host names.
+//! Says: what a person is told, in English or by a catalogue of the host, with times in the zone
+//! that the host names.
 //!
-//! Below all rooms of the library: whoever knows why something is so makes a [`Message`], and nobody writes a sentence
-//! before it is known in which language.
+//! Below all rooms of the library: whoever knows why something is so makes a [`Message`], and
+//! nobody writes a sentence before it is known in which language.
 
 /// Texts of another language, and times.
 mod language;
@@ -15,8 +16,8 @@ use seatlock_protocol::Code;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Values of blanks by name. `reason`, `fault` and `detail` are ids of phrases, `date` and `time` are Unix seconds, as far
-/// as they are known so; all others are what is shown.
+/// Values of blanks by name. `reason`, `fault` and `detail` are ids of phrases, `date` and `time`
+/// are Unix seconds, as far as they are known so; all others are what is shown.
 pub type Values = BTreeMap<String, String>;
 
 /// What a person is to be told, in no language yet.

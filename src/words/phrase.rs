@@ -1,8 +1,9 @@
 use seatlock_protocol::Code;
 use std::fmt;
 
-/// A text for a person in English, with blanks such as `{path}`, and the id under which catalogues have it in other
-/// languages. What stands in the blank of another text begins and ends as it fits there.
+/// A text for a person in English, with blanks such as `{path}`, and the id under which catalogues
+/// have it in other languages. What stands in the blank of another text begins and ends as it fits
+/// there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Phrase {
     /// Its id. The texts of codes have the codes' names.

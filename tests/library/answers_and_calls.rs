@@ -1,5 +1,5 @@
-//! A signed answer counts for the call that it answers. Whoever stands between client and server sees the path of a
-//! request, and can have another call answered with the right nonce.
+//! A signed answer counts for the call that it answers. Whoever stands between client and server
+//! sees the path of a request, and can have another call answered with the right nonce.
 
 use crate::license_support::*;
 use seatlock::license::{Effect, LeaseState, Signed, SignedObject};
@@ -127,8 +127,8 @@ fn a_lease_for_a_question_replaces_no_other_license() {
     assert_eq!(stored_lease(&computer.state), held);
 }
 
-/// A stored lease that is not valid here, whose seat is given back: the token must not take the seat again at the next
-/// launch, so the release counts as the drop that it is.
+/// A stored lease that is not valid here, whose seat is given back: the token must not take the
+/// seat again at the next launch, so the release counts as the drop that it is.
 #[test]
 fn an_unusable_lease_goes_with_its_seat() {
     let mut computer = Computer::licensed();

@@ -1,5 +1,6 @@
-//! The layout that `ARCHITECTURE.md` promises, read from the source text: who may use whom, where `unsafe` may stand,
-//! what touches neither disk nor network, and that the page names every room there is.
+//! The layout that `ARCHITECTURE.md` promises, read from the source text: who may use whom, where
+//! `unsafe` may stand, what touches neither disk nor network, and that the page names every room
+//! there is.
 
 use crate::source::{Source, files, read, read_crate};
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,8 +96,8 @@ const SERVER: [Room; 24] = [
     ),
 ];
 
-/// What goes upwards in the server today: a file, and the room that it uses. Whoever mends one takes it off the list;
-/// none is ever added.
+/// What goes upwards in the server today: a file, and the room that it uses. Whoever mends one
+/// takes it off the list; none is ever added.
 const UPWARDS: [(&str, &str); 2] = [("offline.rs", "routes"), ("routes/mod.rs", "serve")];
 
 /// What a pure room never names.
@@ -116,8 +117,8 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The rooms that a file uses beside its own. What the crate's root makes public counts as what it comes from, but for
-/// the C interface, which uses what is public.
+/// The rooms that a file uses beside its own. What the crate's root makes public counts as what it
+/// comes from, but for the C interface, which uses what is public.
 fn used(source: &Source, rooms: &[Room], root: &BTreeMap<String, String>) -> BTreeSet<String> {
     let own = source.module.first();
     let is_room = |name: &str| rooms.iter().any(|(room, _)| *room == name);
@@ -139,7 +140,8 @@ fn at_root(sources: &[Source]) -> BTreeMap<String, String> {
     public.filter_map(|(name, named)| Some((name.clone(), named.first()?.clone()))).collect()
 }
 
-/// Every use of another room that the table does not allow: the file, from the folder of the sources on, and the room.
+/// Every use of another room that the table does not allow: the file, from the folder of the
+/// sources on, and the room.
 fn forbidden(sources: &[Source], folder: &Path, rooms: &[Room]) -> BTreeSet<(String, String)> {
     let root = at_root(sources);
     let mut found = BTreeSet::new();
@@ -300,7 +302,8 @@ fn the_readme_shows_the_example_that_is_built() {
     assert!(lines <= 20, "{lines} lines of user code");
 }
 
-/// `library/license_rules::leases` is a test of `tests/library/license_rules.rs`, and so for the other programs.
+/// `library/license_rules::leases` is a test of `tests/library/license_rules.rs`, and so for the
+/// other programs.
 #[test]
 fn every_test_that_the_threat_model_names_exists() {
     let page = fs::read_to_string(root().join("docs/threat-model.md")).unwrap();

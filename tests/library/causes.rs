@@ -1,4 +1,5 @@
-//! What can stand between a plug-in and its server, each with the code and the words of its own cause.
+//! What can stand between a plug-in and its server, each with the code and the words of its own
+//! cause.
 
 use seatlock::{Client, Code, Options};
 use std::io::{Read as _, Write as _};
@@ -7,7 +8,8 @@ use std::time::Duration;
 
 const TOKEN: &str = "sit_8uVq2ZtYw0LkSx7RmBnD4cJhPf3GaE1pDYNs";
 
-/// Answers every connection with the same bytes, and closes it. Nothing is read when there is nothing to answer.
+/// Answers every connection with the same bytes, and closes it. Nothing is read when there is
+/// nothing to answer.
 fn serve(answer: String) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -1,4 +1,5 @@
-//! Random histories of a computer, its clocks and its files: nobody stretches a lease, and no honest user loses one.
+//! Random histories of a computer, its clocks and its files: nobody stretches a lease, and no
+//! honest user loses one.
 //!
 //! 256 histories each, or as many as `PROPTEST_CASES` says.
 
@@ -12,7 +13,8 @@ use uuid::Uuid;
 const LEASE: i64 = 7 * DAY;
 /// What a launch may lose of the time that was used.
 const TICK: i64 = 600;
-/// Rollback that is tolerated, and how far an honest clock is off at most: two systems, two time zones.
+/// Rollback that is tolerated, and how far an honest clock is off at most: two systems, two time
+/// zones.
 const TOLERANCE: i64 = 26 * HOUR;
 
 /// Something that happens to a computer.
@@ -28,7 +30,8 @@ enum Event {
     Restart(i64),
     /// So does the computer.
     Reboot(i64),
-    /// So does the process, and is started on another computer that shares this one's folder and never sleeps.
+    /// So does the process, and is started on another computer that shares this one's folder and
+    /// never sleeps.
     Elsewhere,
     /// A request.
     Ping(Answer),
@@ -78,7 +81,8 @@ fn happenings(answers: Vec<Answer>) -> impl Strategy<Value = Event> {
         2 => prop::sample::select(answers).prop_map(Event::Ping),
     ]
     .boxed();
-    // A process that cannot save for longer than one look at the clocks has a disk that cannot be written.
+    // A process that cannot save for longer than one look at the clocks has a disk that cannot be
+    // written.
     let crash = prop_oneof![1 => (0..=MINUTE).prop_map(Event::Run), 3 => common.clone()];
     prop_oneof![
         8 => common,
@@ -226,7 +230,8 @@ impl World {
         self.next_look -= left;
     }
 
-    /// Time passes while the process runs. What it shows meanwhile follows from what it knew before.
+    /// Time passes while the process runs. What it shows meanwhile follows from what it knew
+    /// before.
     fn pass(&mut self, seconds: i64) {
         let reading = self.computer.reading();
         let terms = StatusInputs::of(&self.computer.state, &self.computer.rules, reading);
@@ -435,7 +440,8 @@ enum Reboots {
     Always,
 }
 
-/// An unreadable clock is an error, and never the year 1970: not even a lease that began before it would be valid.
+/// An unreadable clock is an error, and never the year 1970: not even a lease that began before it
+/// would be valid.
 #[test]
 fn an_unreadable_clock_is_no_date() {
     for act in [ClockAction::Freeze, ClockAction::Lock] {

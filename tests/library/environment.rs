@@ -1,5 +1,6 @@
-//! What people set in variables, and what they save in files: one table of each, every row with the code and the words that
-//! come of it. Variables are set for a process of its own, because those of this one are every test's.
+//! What people set in variables, and what they save in files: one table of each, every row with the
+//! code and the words that come of it. Variables are set for a process of its own, because those of
+//! this one are every test's.
 
 use seatlock::{Client, Code, Consent, Failure, Intent, Options};
 use std::ffi::OsStr;
@@ -358,7 +359,8 @@ fn table_of_proxies() {
     }
 }
 
-/// A request is written where nothing is, or a file; a device, a pipe and a folder stay what they are.
+/// A request is written where nothing is, or a file; a device, a pipe and a folder stay what they
+/// are.
 #[test]
 fn table_of_places_for_a_request() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! The shared library exports the functions of include/ABI.txt, and nothing else: a plug-in lives in one process with many
-//! libraries, and every further name could be taken for theirs.
+//! The shared library exports the functions of include/ABI.txt, and nothing else: a plug-in lives
+//! in one process with many libraries, and every further name could be taken for theirs.
 
 use object::{Object, ObjectSymbol};
 use std::collections::BTreeSet;

@@ -1,4 +1,5 @@
-//! The committed header is the one that the sources make, and it compiles as the oldest C that is promised.
+//! The committed header is the one that the sources make, and it compiles as the oldest C that is
+//! promised.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};

@@ -1,5 +1,5 @@
-//! include/ABI.txt lists everything that a program compiles in: functions, types, numbers, macros, and the sizes and
-//! offsets of structs, in the order of the header.
+//! include/ABI.txt lists everything that a program compiles in: functions, types, numbers, macros,
+//! and the sizes and offsets of structs, in the order of the header.
 
 use super::header::MADE;
 use std::fmt::Write;
@@ -10,7 +10,8 @@ use xtask::{c, repository, run};
 const HEAD: &str = "# Everything that a program compiles in from seatlock.h, ABI 1, in its order: kind, name, value,\n\
                     # and the version that introduced it. Rows are only added; `cargo xtask header` adds them.\n";
 
-/// What a row says before its version: kind, name and value. Of a struct the value is its size, of a member its offset.
+/// What a row says before its version: kind, name and value. Of a struct the value is its size, of
+/// a member its offset.
 type Item = (&'static str, String, String);
 
 #[test]

@@ -1,5 +1,5 @@
-//! What a lease says beside whether the plug-in is locked: entitlements with values and ends, whose license it is, the
-//! vendor's own data, and which versions of the plug-in it includes.
+//! What a lease says beside whether the plug-in is locked: entitlements with values and ends, whose
+//! license it is, the vendor's own data, and which versions of the plug-in it includes.
 
 use crate::license_support::*;
 use proptest::prelude::*;

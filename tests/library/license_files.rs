@@ -1,4 +1,5 @@
-//! The rules of leases that a person carries: asked for by a file, taken from a file, given back by a file.
+//! The rules of leases that a person carries: asked for by a file, taken from a file, given back by
+//! a file.
 
 use crate::license_support::*;
 use seatlock::license::{Effect, Input, LeaseState, LockState, Requested, Signed, SignedObject, Submission};
@@ -140,7 +141,8 @@ fn giving_back_is_final_and_can_be_confirmed_again() {
     let again = reloaded(&computer.state, &computer.rules, &nobody());
     assert_eq!(again.license, computer.state.license, "from disk");
 
-    // Another process of the installation still holds the lease that was given up; a later one counts again.
+    // Another process of the installation still holds the lease that was given up; a later one counts
+    // again.
     for (what, iat, jti, back) in [
         ("the same lease", BASE, 100, false),
         ("asked for again at once", BASE, 101, true),

@@ -114,7 +114,8 @@ struct World {
     disk: State,
     /// The seat's epoch at the server.
     epoch: u64,
-    /// Seconds during which the license was accepted, and launches, since the server was last reached.
+    /// Seconds during which the license was accepted, and launches, since the server was last
+    /// reached.
     accepted: i64,
     launches: i64,
 }

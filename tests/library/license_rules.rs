@@ -1,4 +1,5 @@
-//! Every rule of licensing as a row of a table: what happened, what is reported, and what became of the lease.
+//! Every rule of licensing as a row of a table: what happened, what is reported, and what became of
+//! the lease.
 
 use crate::license_support::*;
 use seatlock::license::{Effect, LeaseState, LockState, Reply, Rules, SignedObject, State};
@@ -518,7 +519,8 @@ fn use_is_written_down_every_ten_minutes() {
     assert!((computer.now - 600..=computer.now).contains(&now), "{} s lost", computer.now - now);
 }
 
-/// Batches, crash loops and farms start a host hundreds of times an hour, often on computers whose clock is slow.
+/// Batches, crash loops and farms start a host hundreds of times an hour, often on computers whose
+/// clock is slow.
 #[test]
 fn many_launches_with_a_slow_clock_lose_no_time() {
     for error in [-1, -180, -20 * HOUR, -26 * HOUR] {
@@ -552,7 +554,8 @@ fn a_lease_from_the_future_of_a_clock_is_not_valid_for_ever() {
     assert_eq!(computer.lock(), (LockState::Locked, Code::LeaseExpired));
 }
 
-/// The server's clock was ten days ahead for a while. Its leases must not lock their holders out until then.
+/// The server's clock was ten days ahead for a while. Its leases must not lock their holders out
+/// until then.
 #[test]
 fn a_server_whose_clock_was_ahead() {
     let ahead = BASE + 10 * DAY;
@@ -566,7 +569,8 @@ fn a_server_whose_clock_was_ahead() {
     assert_eq!(stored_lease(&computer.state), stored_lease(&stored));
     computer.state = computer.state.clone().merged_with(stored.clone(), computer.reading());
     assert!(computer.state.pacing.not_before <= at(now + 5 * MINUTE), "asks again soon");
-    // Another process starts with the lease from the future, and this one's answer comes in the same second.
+    // Another process starts with the lease from the future, and this one's answer comes in the same
+    // second.
     computer.restart_after(0);
     let stored = computer.state.clone();
     assert_eq!(computer.answered(SeatCall::Ping, &renewed).code, Code::Ok);
@@ -799,7 +803,8 @@ fn merging_takes_the_newer() {
     ] {
         assert_eq!(of(older).merged_with(of(newer), reading).license, of(newer).license, "{newer} / {older}");
     }
-    // A lease that is not valid here is stored all the same, and a process that knows of none does not erase it.
+    // A lease that is not valid here is stored all the same, and a process that knows of none does not
+    // erase it.
     let mut elsewhere = binding();
     elsewhere.machine = machine("other");
     let unusable = reloaded(&of("epoch 7"), &rules(), &elsewhere);

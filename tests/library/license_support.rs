@@ -1,4 +1,5 @@
-//! A computer and a server small enough to be turned by hand: the server only signs what it is told to sign.
+//! A computer and a server small enough to be turned by hand: the server only signs what it is told
+//! to sign.
 
 use seatlock::license::{
     Binding, Effect, Input, LockState, Outcome, Reading, Record, Reply, RequestError, Rules, SentRequest,

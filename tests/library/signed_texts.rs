@@ -1,5 +1,6 @@
-//! What a server has signed reaches people on one line and in the order in which it is written: no control, format or
-//! bidirectional character, in an event, a status or a text, whoever has got hold of the key.
+//! What a server has signed reaches people on one line and in the order in which it is written: no
+//! control, format or bidirectional character, in an event, a status or a text, whoever has got
+//! hold of the key.
 
 use crate::license_support::{self as support, PINNED, PRODUCT, RENEWAL, key, signed};
 use seatlock::protocol::api::{SeatCall, SeatRequest};

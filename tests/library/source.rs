@@ -21,7 +21,8 @@ pub struct Source {
     pub public: Vec<(String, Named)>,
 }
 
-/// Every Rust file below the folder with the crate's root. `name` is what the crate is called by its programs.
+/// Every Rust file below the folder with the crate's root. `name` is what the crate is called by
+/// its programs.
 pub fn read_crate(folder: &Path, name: &str) -> Vec<Source> {
     let code = files(folder).into_iter().filter(|path| !path.iter().any(|part| part == "tests"));
     code.map(|path| read(&fs::read_to_string(&path).unwrap(), &path, folder, name)).collect()

@@ -1,5 +1,6 @@
-//! Nothing that is unsigned outlives its request: whatever stands between client and server may change each of these
-//! members, and the next answer that is as the server made it finds the client as it was.
+//! Nothing that is unsigned outlives its request: whatever stands between client and server may
+//! change each of these members, and the next answer that is as the server made it finds the client
+//! as it was.
 
 use crate::license_support::*;
 use proptest::prelude::*;

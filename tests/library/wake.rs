@@ -3,7 +3,8 @@
 use std::process::Command;
 use xtask::{build, c, repository, run};
 
-/// Compiles a program of tests/c against the library, and runs it with an argument and a folder for its state.
+/// Compiles a program of tests/c against the library, and runs it with an argument and a folder for
+/// its state.
 fn play(name: &str, argument: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join(name);

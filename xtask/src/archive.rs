@@ -3,11 +3,13 @@ use object::read::archive::ArchiveFile;
 use object::read::elf::{FileHeader as _, SectionHeader as _, Sym as _};
 use object::{Endianness, FileKind, elf, macho};
 
-/// Hides every name that a static library defines: a plug-in that links it can call them and exports none, so that two
-/// plug-ins in one host, of different versions or not, never bind to each other's. Answers how many were hidden.
+/// Hides every name that a static library defines: a plug-in that links it can call them and
+/// exports none, so that two plug-ins in one host, of different versions or not, never bind to each
+/// other's. Answers how many were hidden.
 ///
-/// Nothing but one byte for each name changes, so every linker takes the archive as before. In ELF it is the visibility,
-/// in Mach-O the bit for private externals. Windows exports what is asked for and nothing else.
+/// Nothing but one byte for each name changes, so every linker takes the archive as before. In ELF
+/// it is the visibility, in Mach-O the bit for private externals. Windows exports what is asked for
+/// and nothing else.
 ///
 /// # Errors
 /// The archive cannot be read.

@@ -47,8 +47,9 @@ pub fn server() -> Result<PathBuf> {
 
 /// The shared library: as tests and commands want it, soon; or as it is shipped.
 ///
-/// What is shipped is built as a shared library alone, in a target folder of its own: together with the Rust library it
-/// would silently lose its link-time optimization. It wipes memory that it frees; the quick one does not.
+/// What is shipped is built as a shared library alone, in a target folder of its own: together with
+/// the Rust library it would silently lose its link-time optimization. It wipes memory that it
+/// frees; the quick one does not.
 ///
 /// # Errors
 /// The build fails, or a test has no library beside it.
@@ -63,13 +64,13 @@ pub fn shared_library(release: bool) -> Result<PathBuf> {
     Ok(library)
 }
 
-/// Folder of this program, when it is a test. What tests use cargo has built before them, and starting cargo once more
-/// would build it again with other features.
+/// Folder of this program, when it is a test. What tests use cargo has built before them, and
+/// starting cargo once more would build it again with other features.
 ///
-/// That what lies there is what the test was built with is cargo's doing. A package's programs are built for its
-/// integration tests, and those who depend on a library get each of its kinds, in this folder. A shared library has no
-/// hash in its name, so the newest build has the place, whatever its features were: the same sources, since whoever
-/// changes one builds anew.
+/// That what lies there is what the test was built with is cargo's doing. A package's programs are
+/// built for its integration tests, and those who depend on a library get each of its kinds, in
+/// this folder. A shared library has no hash in its name, so the newest build has the place,
+/// whatever its features were: the same sources, since whoever changes one builds anew.
 fn beside() -> Option<PathBuf> {
     let deps = env::current_exe().ok()?.parent()?.to_path_buf();
     (cfg!(debug_assertions) && deps.file_name()? == "deps").then_some(deps)
@@ -85,8 +86,9 @@ fn there(path: PathBuf, package: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Library and server as `cargo test` builds them, in the same folder: whoever has run the one waits for nothing at the
-/// other. An example brings in the features that development dependencies ask for.
+/// Library and server as `cargo test` builds them, in the same folder: whoever has run the one
+/// waits for nothing at the other. An example brings in the features that development dependencies
+/// ask for.
 fn quick() -> Result<Made> {
     once(&["build", "--lib", "--bin", "seatlock-server", "--example", "mail"], &[], &target_folder())
 }
@@ -132,8 +134,8 @@ pub fn target_folder() -> PathBuf {
         .map_or_else(|| repository().join("target"), |given| repository().join(given))
 }
 
-/// A cargo command without what an outer cargo has set for the program that it runs: some build scripts watch
-/// these variables and would build again on every change.
+/// A cargo command without what an outer cargo has set for the program that it runs: some build
+/// scripts watch these variables and would build again on every change.
 #[must_use]
 pub fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -154,7 +156,8 @@ fn static_suffix() -> &'static str {
 
 fn library(kinds: &str, release: bool) -> Result<Made> {
     let profile = if release { "release" } else { "dev" };
-    // A folder for each kind: cargo gives all kinds the same file names and would build again at every change.
+    // A folder for each kind: cargo gives all kinds the same file names and would build again at every
+    // change.
     let folder = target_folder().join("library").join(kinds.replace(',', "-"));
     let flags = [
         ["rustc", "--package", "seatlock", "--lib", "--features", "wipe"].as_slice(),

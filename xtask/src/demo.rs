@@ -9,7 +9,8 @@ use xtask::plugin::Plugin;
 use xtask::server::{Running, Setup};
 use xtask::{build, run};
 
-/// Seconds, give or take a fifth, after which the demo's leases want to be confirmed instead of hours: "offline" shows soon.
+/// Seconds, give or take a fifth, after which the demo's leases want to be confirmed instead of
+/// hours: "offline" shows soon.
 const RENEW: u32 = 5;
 
 /// What a plug-in shaped program is run with.
@@ -22,7 +23,8 @@ struct Stage {
     step: u32,
 }
 
-/// Plays the life of a seat. Every step is checked; the first that shows something else ends it with an error.
+/// Plays the life of a seat. Every step is checked; the first that shows something else ends it
+/// with an error.
 pub fn run() -> Result<()> {
     println!("seatlock demo: one computer, one seat, one server on this computer. Nothing leaves it.\n");
     run::require(
@@ -129,7 +131,8 @@ impl Stage {
     }
 }
 
-/// Set by Ctrl-C. The demo ends at the next step as any failing demo does, so that the server and all folders go.
+/// Set by Ctrl-C. The demo ends at the next step as any failing demo does, so that the server and
+/// all folders go.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 fn go_on() -> Result<()> {

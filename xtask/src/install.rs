@@ -5,13 +5,15 @@ use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Binary interface number, part of the shared library's name; a test compares it with the header's.
+/// Binary interface number, part of the shared library's name; a test compares it with the
+/// header's.
 pub const ABI: u32 = 1;
 
 /// Where to install, and how.
 #[derive(Debug, Clone)]
 pub struct Install {
-    /// Folder such as `/usr/local`. What is installed can be moved afterwards: nothing remembers it.
+    /// Folder such as `/usr/local`. What is installed can be moved afterwards: nothing remembers
+    /// it.
     pub prefix: PathBuf,
     /// Folder that stands for the root of the target system, for makers of packages.
     pub destdir: Option<PathBuf>,
@@ -21,8 +23,9 @@ pub struct Install {
 
 /// Names of the libraries below the prefix.
 ///
-/// The shared library's file is named like its SONAME and nothing more: the version is in `seatlock_version()`, and a
-/// chain of links would get lost in the zip archives that plug-ins travel in. Linkers look for the short name, a link.
+/// The shared library's file is named like its SONAME and nothing more: the version is in
+/// `seatlock_version()`, and a chain of links would get lost in the zip archives that plug-ins
+/// travel in. Linkers look for the short name, a link.
 #[derive(Debug, Clone)]
 struct Names {
     shared: String,
@@ -157,7 +160,8 @@ fn files(from: &Libraries, version: &str) -> Result<Vec<(PathBuf, Content)>> {
 }
 
 fn fill(template: &str, names: &Names, system: &[String], version: &str) -> String {
-    // Between the two, GNU's linker and its relatives take a shared library only if something in it is still needed.
+    // Between the two, GNU's linker and its relatives take a shared library only if something in it is
+    // still needed.
     let (if_needed, as_before) = match () {
         () if cfg!(target_os = "linux") => ("-Wl,--push-state,--as-needed", "-Wl,--pop-state"),
         () if cfg!(target_os = "macos") => ("-Wl,-dead_strip_dylibs", ""),

@@ -1,5 +1,6 @@
-//! What the tests, the benches and the project's own commands share: building the library and the server,
-//! compiling C programs against them, running a server, and installing for people who have no Rust.
+//! What the tests, the benches and the project's own commands share: building the library and the
+//! server, compiling C programs against them, running a server, and installing for people who have
+//! no Rust.
 //!
 //! Nothing here is part of what is shipped.
 

@@ -27,7 +27,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Plays a life of a seat: activation, offline, back online, release. Needs Rust and a C compiler
+    /// Plays a life of a seat: activation, offline, back online, release. Needs Rust and a C
+    /// compiler
     Demo,
     /// Builds and installs library, headers, pkg-config file and CMake package
     Install {
@@ -48,9 +49,10 @@ enum Verb {
     Header,
     /// Puts your plug-in before a network that lies, hangs or breaks, with a real server behind it
     ///
-    /// It starts a licensing server and one bad way to it, prints what a plug-in would have compiled in, and lasts until
-    /// you press Ctrl-C. Activate at the honest address first; then start the plug-in with the bad one, and compare what
-    /// it shows with what is printed here. Everything stays on this computer.
+    /// It starts a licensing server and one bad way to it, prints what a plug-in would have
+    /// compiled in, and lasts until you press Ctrl-C. Activate at the honest address first;
+    /// then start the plug-in with the bad one, and compare what it shows with what is printed
+    /// here. Everything stays on this computer.
     #[command(after_help = "Example:\n  cargo xtask fault-proxy --list\n  cargo xtask fault-proxy portal")]
     FaultProxy {
         /// Name of the case
@@ -68,7 +70,8 @@ enum Verb {
     },
     /// Runs every fuzz target, two at a time, and prints how often; needs Linux on x86-64
     ///
-    /// What crashes is left in fuzz/artifacts: run it again with `cargo fuzz run TARGET FILE`, or by the program itself.
+    /// What crashes is left in fuzz/artifacts: run it again with `cargo fuzz run TARGET FILE`, or
+    /// by the program itself.
     Fuzz {
         /// For how long each
         #[arg(long, default_value_t = 60)]
@@ -79,7 +82,8 @@ enum Verb {
         /// Folder for the pictures
         folder: PathBuf,
     },
-    /// Everything that must pass before a change is accepted, in rings; names the programs that are missing
+    /// Everything that must pass before a change is accepted, in rings; names the programs that are
+    /// missing
     #[command(after_help = "Example:\n  cargo xtask ci lint library\n  cargo xtask ci faults/clock")]
     Ci {
         /// Rings, or steps as RING/STEP; all without one

@@ -25,8 +25,9 @@ pub struct Seen {
     pub bearer: String,
 }
 
-/// A license server that takes any access token for whom it says that it is for: what clients send is looked at here, and
-/// what is made of it by the real one. On a port of its own until the process ends.
+/// A license server that takes any access token for whom it says that it is for: what clients send
+/// is looked at here, and what is made of it by the real one. On a port of its own until the
+/// process ends.
 pub struct MockServer {
     url: String,
     shared: Arc<Shared>,

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The files of `from`, with the packages of its `package-lock.json` beside them, in a folder of this name in the target
-/// folder. The packages are installed once for each list of them.
+/// The files of `from`, with the packages of its `package-lock.json` beside them, in a folder of
+/// this name in the target folder. The packages are installed once for each list of them.
 ///
 /// # Errors
 /// Node.js or npm is missing, or a package cannot be had.

@@ -23,8 +23,8 @@ impl Default for Provider {
     }
 }
 
-/// An OpenID provider of its own for one test, npm's oidc-provider: a free port of the loopback interface, ended when
-/// dropped. Its clients are in `xtask/oidc-provider/provider.mjs`.
+/// An OpenID provider of its own for one test, npm's oidc-provider: a free port of the loopback
+/// interface, ended when dropped. Its clients are in `xtask/oidc-provider/provider.mjs`.
 #[derive(Debug)]
 pub struct RunningProvider {
     url: String,

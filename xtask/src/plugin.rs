@@ -42,8 +42,8 @@ impl Plugin {
         self.folder.path().join("seatlock_plugin")
     }
 
-    /// The program with what a plug-in would have compiled in for `server`, keeping its license below `state`. Nothing of
-    /// the caller's own settings reaches it.
+    /// The program with what a plug-in would have compiled in for `server`, keeping its license
+    /// below `state`. Nothing of the caller's own settings reaches it.
     #[must_use]
     pub fn command(&self, server: &Running, state: &Path) -> Command {
         let mut command = Command::new(self.program());

@@ -2,13 +2,15 @@ use anyhow::{Context, Result};
 use socket2::{Domain, Socket, Type};
 use std::net::{Ipv4Addr, SocketAddr};
 
-/// A port of the loopback interface for one program, which has to know it before it listens, and may go away and come
-/// back. Until this is dropped nobody else gets it by chance: neither as a free port, nor as that of a connection.
+/// A port of the loopback interface for one program, which has to know it before it listens, and
+/// may go away and come back. Until this is dropped nobody else gets it by chance: neither as a
+/// free port, nor as that of a connection.
 #[derive(Debug)]
 pub struct Port {
     number: u16,
-    /// Bound, but it does not listen. Linux lets whoever reuses addresses, as servers do, listen beside it, and gives
-    /// the port to nobody who asks for any. Other systems have no such thing, so there the port is only likely to be free.
+    /// Bound, but it does not listen. Linux lets whoever reuses addresses, as servers do, listen
+    /// beside it, and gives the port to nobody who asks for any. Other systems have no such
+    /// thing, so there the port is only likely to be free.
     _held: Option<Socket>,
 }
 
@@ -49,7 +51,8 @@ mod tests {
     fn the_port_can_be_listened_to_again_and_again() {
         let port = Port::hold().unwrap();
         for _ in 0..2 {
-            // A process that another test is starting holds every socket of this one until it becomes a program.
+            // A process that another test is starting holds every socket of this one until it becomes a
+            // program.
             let deadline = Instant::now() + Duration::from_secs(10);
             while TcpStream::connect(port.address()).is_ok() {
                 assert!(Instant::now() < deadline, "somebody is there");

@@ -19,7 +19,8 @@ use std::{
 
 const INSTALL: &str = "PostgreSQL 15 or newer (Debian: apt-get install postgresql)";
 const START: Duration = Duration::from_secs(60);
-/// Starts the database and stops it when its standard input ends: when this program does, however it ends.
+/// Starts the database and stops it when its standard input ends: when this program does, however
+/// it ends.
 const KEEPER: &str = r#""$1/postgres" -D "$2/data" -k "$2" -c listen_addresses="$3" -c max_connections=200 \
     -c logging_collector=off > "$2/log" 2>&1 &
 database=$!
@@ -29,7 +30,8 @@ wait $database
 [ "$word" = keep ] || rm -rf "$2"
 "#;
 
-/// A PostgreSQL of its own in a folder of its own, reached by a socket in it. Its data are on the disk as in earnest.
+/// A PostgreSQL of its own in a folder of its own, reached by a socket in it. Its data are on the
+/// disk as in earnest.
 pub struct Postgres {
     programs: PathBuf,
     folder: PathBuf,
@@ -43,7 +45,8 @@ pub struct Postgres {
 pub struct Setting {
     /// Variables of its environment.
     pub environment: Vec<(String, String)>,
-    /// Listens on this port of the own computer as well, with TLS, a certificate and its private key (PEM).
+    /// Listens on this port of the own computer as well, with TLS, a certificate and its private
+    /// key (PEM).
     pub tls: Option<(u16, String, String)>,
 }
 
@@ -105,7 +108,8 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// Writes the settings of a cluster that is reached over the network, which begins with TLS or not at all.
+    /// Writes the settings of a cluster that is reached over the network, which begins with TLS or
+    /// not at all.
     fn listen(&self) -> Result<()> {
         let Some((port, certificate, key)) = &self.setting.tls else { return Ok(()) };
         let data = self.folder.join("data");
@@ -226,7 +230,8 @@ impl Drop for Postgres {
     }
 }
 
-/// The folder with initdb: that of the newest version where Debian puts them, or one of the search path.
+/// The folder with initdb: that of the newest version where Debian puts them, or one of the search
+/// path.
 ///
 /// # Errors
 /// There is none.

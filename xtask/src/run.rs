@@ -15,8 +15,8 @@ pub fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Runs a command whatever it exits with, and answers exit code and both outputs in the order in which they came.
-/// `input` goes to its standard input.
+/// Runs a command whatever it exits with, and answers exit code and both outputs in the order in
+/// which they came. `input` goes to its standard input.
 ///
 /// # Errors
 /// The command cannot be started, or was ended by a signal.

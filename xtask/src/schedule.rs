@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::mpsc;
 use std::thread;
 
-/// Jobs that only wait and are under way at the same time, beside those that compute: each has programs in memory.
+/// Jobs that only wait and are under way at the same time, beside those that compute: each has
+/// programs in memory.
 const WAITING: usize = 4;
 
 /// Something to run. Those that are given first begin first.
@@ -24,7 +25,8 @@ pub struct Job<'a, T> {
     pub run: &'a (dyn Fn() -> T + Sync),
 }
 
-/// Runs every job, and hands over what each one answered as soon as it did: `None` for one that panicked.
+/// Runs every job, and hands over what each one answered as soon as it did: `None` for one that
+/// panicked.
 pub fn run<T: Send>(jobs: &[Job<'_, T>], processors: usize, mut ended: impl FnMut(&str, Option<T>)) {
     let (sender, receiver) = mpsc::channel();
     let mut waiting: Vec<&Job<'_, T>> = jobs.iter().collect();
@@ -79,7 +81,8 @@ mod tests {
         Job { name, processors, holds: None, after: &[], last: false, run }
     }
 
-    /// Runs jobs on two processors, and answers which ones were under way whenever one began, and which ended.
+    /// Runs jobs on two processors, and answers which ones were under way whenever one began, and
+    /// which ended.
     fn played(rows: &[Job<'_, u32>]) -> (Vec<BTreeSet<String>>, Vec<String>) {
         let (under_way, seen) = (Mutex::new(BTreeSet::new()), Mutex::new(Vec::new()));
         let acts: Vec<_> = rows

@@ -13,13 +13,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Longest wait for a server to answer or to end. Long, because tests share the computer with builds.
+/// Longest wait for a server to answer or to end. Long, because tests share the computer with
+/// builds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the first license of a new server looks like.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// Name that leases carry; without one it is the server's own address, the default of every client.
+    /// Name that leases carry; without one it is the server's own address, the default of every
+    /// client.
     pub issuer: Option<String>,
     /// Product of the license.
     pub product: String,
@@ -44,18 +46,20 @@ impl Default for Setup {
 }
 
 impl Setup {
-    /// A server that takes any number of calls with one token: who measures or breaks a plug-in makes more than people do.
+    /// A server that takes any number of calls with one token: who measures or breaks a plug-in
+    /// makes more than people do.
     #[must_use]
     pub fn without_token_limit() -> Self {
         Self { serve: ["--token-limit", "0"].map(str::to_owned).to_vec(), ..Self::default() }
     }
 }
 
-/// Names a folder in which every server notes the tokens that it handed out, and what it printed, so that the one can be
-/// looked for in the other.
+/// Names a folder in which every server notes the tokens that it handed out, and what it printed,
+/// so that the one can be looked for in the other.
 pub const SECRETS: &str = "SEATLOCK_TEST_SECRETS";
 
-/// Writes a line into a file of the folder that [`SECRETS`] names, if it is set: one search afterwards covers all tests.
+/// Writes a line into a file of the folder that [`SECRETS`] names, if it is set: one search
+/// afterwards covers all tests.
 ///
 /// # Errors
 /// The operating system refuses.
@@ -68,7 +72,8 @@ pub fn note(file: &str, text: &str) -> Result<()> {
     Ok(open.write_all(format!("{text}\n").as_bytes())?)
 }
 
-/// A server of its own: data in a temporary folder, a free port of the loopback interface, killed when dropped.
+/// A server of its own: data in a temporary folder, a free port of the loopback interface, killed
+/// when dropped.
 ///
 /// What it printed is shown when it is dropped by a failing test.
 #[derive(Debug)]
@@ -176,7 +181,8 @@ impl Running {
         Ok(seat)
     }
 
-    /// Runs `seatlock-server` with the arguments on this server's data, and answers what it printed.
+    /// Runs `seatlock-server` with the arguments on this server's data, and answers what it
+    /// printed.
     ///
     /// # Errors
     /// The command fails.
@@ -235,7 +241,8 @@ impl Running {
         self.start_in(&[])
     }
 
-    /// As [`Running::start_again`], with these environment variables, which commands have from now on as well.
+    /// As [`Running::start_again`], with these environment variables, which commands have from now
+    /// on as well.
     ///
     /// # Errors
     /// It runs already, or does not come up.

@@ -1,4 +1,5 @@
-//! Rules that hold for every input: nothing panics, nothing unsound is accepted, what was written is read.
+//! Rules that hold for every input: nothing panics, nothing unsound is accepted, what was written
+//! is read.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use proptest::{collection::vec, option, prelude::*, sample::select};

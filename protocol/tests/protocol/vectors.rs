@@ -1,4 +1,5 @@
-//! Checks every row of the golden vectors in `vectors/`, which a Python program wrote without this crate.
+//! Checks every row of the golden vectors in `vectors/`, which a Python program wrote without this
+//! crate.
 
 use seatlock_protocol::{
     JwsError, KeyError, MachineId, Nonce, PublicKey, SigningKey, Token, TokenError, TokenKind, Typ, UnixTime,
@@ -8,7 +9,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::{collections::HashMap, fs, path::PathBuf};
 
-/// A file of vectors and the check that reads it. `every_file_is_read` compares this list with the folder.
+/// A file of vectors and the check that reads it. `every_file_is_read` compares this list with the
+/// folder.
 const FILES: &[(&str, Check)] = &[
     ("bodies.json", bodies),
     ("hashes.json", hashes),

@@ -42,7 +42,8 @@ pub struct Seat {
     pub renewal: Option<String>,
 }
 
-/// All seats of a database: those that are held and pinged within the last six hours, and after them some that were never used.
+/// All seats of a database: those that are held and pinged within the last six hours, and after
+/// them some that were never used.
 pub struct Seats {
     pub held: usize,
     pub unused: usize,

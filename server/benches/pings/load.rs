@@ -28,10 +28,11 @@ struct Plugin {
 /// When requests are sent.
 #[derive(Clone, Copy)]
 pub enum Pace {
-    /// Each connection sends its next one when it has its answer: a closed loop, which waits for a slow server.
+    /// Each connection sends its next one when it has its answer: a closed loop, which waits for a
+    /// slow server.
     AsAnswered,
-    /// So many in a second, come what may: an open loop. A request that is late because the one before it has no answer yet
-    /// has waited since it was due.
+    /// So many in a second, come what may: an open loop. A request that is late because the one
+    /// before it has no answer yet has waited since it was due.
     PerSecond(f64),
     /// As answered, and each plug-in once, however long it takes.
     Once,

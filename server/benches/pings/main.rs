@@ -1,8 +1,10 @@
-//! How many signed pings a server answers in a second on either database, beside the limits of its halves in the same run.
+//! How many signed pings a server answers in a second on either database, beside the limits of its
+//! halves in the same run.
 //!
-//! `cargo bench --profile server -p seatlock-server --bench pings -- --help`. The server is the real program on the real
-//! disk, SQLite with `synchronous=FULL`, PostgreSQL as it is installed; the load comes from this process, on the same
-//! processors. Run by `cargo test`, it only shows that it still works.
+//! `cargo bench --profile server -p seatlock-server --bench pings -- --help`. The server is the
+//! real program on the real disk, SQLite with `synchronous=FULL`, PostgreSQL as it is installed;
+//! the load comes from this process, on the same processors. Run by `cargo test`, it only shows
+//! that it still works.
 
 /// A database full of seats.
 mod fill;
@@ -32,8 +34,8 @@ struct Options {
     /// Databases
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Kind::Sqlite, Kind::Postgres])]
     stores: Vec<Kind>,
-    /// Seats in the database; of each size a table. Much fewer would ping so often that the secrets which a server remembers
-    /// for a minute become what is measured
+    /// Seats in the database; of each size a table. Much fewer would ping so often that the secrets
+    /// which a server remembers for a minute become what is measured
     #[arg(long, value_delimiter = ',', default_value = "100000")]
     seats: Vec<usize>,
     /// Connections that are kept
@@ -45,7 +47,8 @@ struct Options {
     /// Runs, of which the median counts
     #[arg(long, default_value_t = 5)]
     runs: usize,
-    /// Pings per second that come whether or not the server keeps up [default: half of what it answered before]
+    /// Pings per second that come whether or not the server keeps up [default: half of what it
+    /// answered before]
     #[arg(long)]
     rate: Option<f64>,
     /// Seats that are given to new installations in each run

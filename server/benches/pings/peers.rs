@@ -11,7 +11,8 @@ use std::{
 };
 use xtask::{postgres::Postgres, postgres::name_of, run};
 
-/// How many connections answer pings together, and how many pings at most: `server/src/store/postgres`.
+/// How many connections answer pings together, and how many pings at most:
+/// `server/src/store/postgres`.
 const WORKERS: usize = 2;
 const BATCH: usize = 64;
 
@@ -30,7 +31,8 @@ pub async fn handler(load: &mut Load, time: Duration) -> anyhow::Result<Measured
     Ok(measured)
 }
 
-/// A table of as many rows as there are seats, about as long, that has nothing to do with the server.
+/// A table of as many rows as there are seats, about as long, that has nothing to do with the
+/// server.
 pub struct Bare<'a> {
     database: &'a Database,
     rows: usize,
@@ -87,7 +89,8 @@ impl<'a> Bare<'a> {
     }
 }
 
-/// PostgreSQL's own program for such questions: `group` rows with one statement, which is a transaction of its own.
+/// PostgreSQL's own program for such questions: `group` rows with one statement, which is a
+/// transaction of its own.
 fn pgbench(
     postgres: &Postgres,
     url: &str,

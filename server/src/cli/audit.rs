@@ -32,13 +32,15 @@ pub(super) struct Audit {
 enum AuditCommand {
     /// Check that no entry was changed or taken away; with --server from the newest checkpoint on
     Verify {
-        /// A checkpoint that was kept elsewhere: proves that its entry is there, and none before it was changed
+        /// A checkpoint that was kept elsewhere: proves that its entry is there, and none before it
+        /// was changed
         #[arg(long, value_name = "FILE")]
         checkpoint: Option<PathBuf>,
     },
     /// Sign a statement of what the trail is now, for keeping elsewhere
     ///
-    /// It is a line of text, signed by the lease key, and holds no secret. The server keeps the newest one too.
+    /// It is a line of text, signed by the lease key, and holds no secret. The server keeps the
+    /// newest one too.
     Checkpoint {
         /// The new file; never overwritten [default: standard output]
         #[arg(long, value_name = "FILE")]

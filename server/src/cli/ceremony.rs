@@ -23,7 +23,8 @@ const LEASES_AT_LEAST: u64 = 30 * 86_400;
 
 #[derive(Args)]
 pub(super) struct Revocation {
-    /// A lease key that got into wrong hands: what it signs from now on must be renewed within 24 hours
+    /// A lease key that got into wrong hands: what it signs from now on must be renewed within 24
+    /// hours
     #[arg(long, value_name = "KID", allow_hyphen_values = true)]
     pub(super) revoke: Option<String>,
 }
@@ -180,7 +181,8 @@ impl Install {
     }
 }
 
-/// Since when the key that signed until now was not to sign any more; `None` when the key set came in time.
+/// Since when the key that signed until now was not to sign any more; `None` when the key set came
+/// in time.
 async fn voided_until_renewed(
     store: &AnyStore,
     folder: &DataFolder,

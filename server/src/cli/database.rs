@@ -6,7 +6,8 @@ use zeroize::Zeroizing;
 /// Not declared to the parser of arguments, which shows in its help what a variable holds.
 pub(super) const VARIABLE: &str = "SEATLOCK_DATABASE_URL";
 
-/// The PostgreSQL database that was named, by an option before the environment. No error repeats the URL.
+/// The PostgreSQL database that was named, by an option before the environment. No error repeats
+/// the URL.
 pub(super) fn address(url: Option<String>, file: Option<&Path>) -> anyhow::Result<Option<PostgresAddress>> {
     let (url, place) = if let Some(file) = file {
         (files::read_line(file)?, file.display().to_string())

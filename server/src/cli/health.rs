@@ -55,8 +55,8 @@ impl Health {
     }
 }
 
-/// What asks the server on this computer. Its certificate is for the name by which others know it, and may have ended; both
-/// say nothing of whether it is alive, and nothing secret is sent.
+/// What asks the server on this computer. Its certificate is for the name by which others know it,
+/// and may have ended; both say nothing of whether it is alive, and nothing secret is sent.
 fn own_client() -> anyhow::Result<Client> {
     // Another part of the program may have done it already.
     let _ = ring::default_provider().install_default();

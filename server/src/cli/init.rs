@@ -39,7 +39,8 @@ pub(super) struct Init {
     /// An existing root key, made by "keys new-root"; read once, not copied
     #[arg(long, value_name = "FILE", conflicts_with = "root_key_out")]
     root_key: Option<PathBuf>,
-    /// Where to write the new root key; never overwritten, never in the data folder [default: DIR-root-key.json]
+    /// Where to write the new root key; never overwritten, never in the data folder [default:
+    /// DIR-root-key.json]
     #[arg(long, value_name = "FILE")]
     root_key_out: Option<PathBuf>,
     #[command(flatten)]
@@ -177,8 +178,8 @@ async fn empty(address: &PostgresAddress) -> anyhow::Result<AnyStore> {
     }
 }
 
-/// Makes pepper and lease key in a folder that is there, and sets up the database: a new file, unless there is another.
-/// Answers the database and the lease key.
+/// Makes pepper and lease key in a folder that is there, and sets up the database: a new file,
+/// unless there is another. Answers the database and the lease key.
 pub(super) async fn set_up(
     folder: &DataFolder,
     shared: Option<AnyStore>,

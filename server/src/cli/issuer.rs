@@ -57,7 +57,8 @@ pub(super) enum IssuerCommand {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Refuse the access tokens of an issuer from now on; seats stay, and leases live until they end
+    /// Refuse the access tokens of an issuer from now on; seats stay, and leases live until they
+    /// end
     Remove {
         /// Its address
         url: String,
@@ -72,7 +73,8 @@ pub(super) struct More {
     /// As people call it [default: the host of its address]
     #[arg(long)]
     name: Option<String>,
-    /// A rule that admits somebody; may be repeated. With "change" these replace all rules that there are
+    /// A rule that admits somebody; may be repeated. With "change" these replace all rules that
+    /// there are
     #[arg(long = "admit", value_name = "RULE")]
     admit: Vec<String>,
     /// The seat page's client id at this issuer: people may then sign in with it on the seat page
@@ -157,7 +159,8 @@ impl More {
     }
 }
 
-/// What is left out is read from what there is. Whether what is named is there is found out where the rule is kept.
+/// What is left out is read from what there is. Whether what is named is there is found out where
+/// the rule is kept.
 fn read_rule(text: &str, accounts: &[AccountView], licenses: &[LicenseView]) -> anyhow::Result<Admission> {
     let mut parts = text.split(',');
     let who = match parts.next().and_then(|who| who.split_once('=')) {

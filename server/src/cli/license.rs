@@ -56,8 +56,9 @@ pub(super) struct Settings {
     /// Plan, see "plan list"; "starter" carries no seats [default: pro]
     #[arg(long, value_name = "NAME")]
     plan: Option<String>,
-    /// Entitlement beside those of the plan: "cad", "export.max=25" with a value, "trial@2027-01-31" with an end; may be
-    /// repeated. What is named takes the place of all those before
+    /// Entitlement beside those of the plan: "cad", "export.max=25" with a value,
+    /// "trial@2027-01-31" with an end; may be repeated. What is named takes the place of all
+    /// those before
     #[arg(long = "entitlement", value_name = "NAME[=NUMBER][@DATE]", value_parser = entitlement)]
     entitlements: Vec<(String, EntitlementView)>,
     /// Version of the terms that must be accepted; "" for none
@@ -93,8 +94,8 @@ pub(super) struct Settings {
     /// How far a computer's clock may be behind what is known [default: 26h]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     clock_tolerance: Option<u64>,
-    /// What follows when it is further behind: time stands still, or the plug-in is locked until the date is set right or
-    /// the server is reached [default: freeze]
+    /// What follows when it is further behind: time stands still, or the plug-in is locked until
+    /// the date is set right or the server is reached [default: freeze]
     #[arg(long, value_parser = PossibleValuesParser::new(["freeze", "lock"]).map(clock_action))]
     clock_action: Option<ClockAction>,
     /// Oldest version of the plug-in that is served, such as 2.4.1; "" for any
@@ -103,8 +104,8 @@ pub(super) struct Settings {
     /// End of the subscription: a date, a time or "never" [default: never]
     #[arg(long, value_name = "DATE")]
     expires: Option<End>,
-    /// End of the updates: versions of the plug-in that were released later are not included. A date, a time or "never"
-    /// [default: never]
+    /// End of the updates: versions of the plug-in that were released later are not included. A
+    /// date, a time or "never" [default: never]
     #[arg(long, value_name = "DATE")]
     updates_until: Option<End>,
     /// The vendor's own JSON object, which every lease carries: at most 2,048 bytes; "" for none

@@ -35,7 +35,8 @@ const AT_ONCE: usize = 8;
 const TRIES: u32 = 6;
 /// Wrong lines that are shown.
 const SHOWN: usize = 10;
-/// A run is taken up again as long as its answers are remembered, with an hour to spare for the run itself.
+/// A run is taken up again as long as its answers are remembered, with an hour to spare for the run
+/// itself.
 const RESUMABLE: u64 = REMEMBERED - 3600;
 
 /// Seats for many.
@@ -44,11 +45,12 @@ pub(super) struct Many {
     /// Make a seat for each of the e-mail addresses in a file, one per line; "-" for standard input
     #[arg(long, value_name = "FILE")]
     emails: Option<PathBuf>,
-    /// Where to write the tokens: CSV, or with --json one JSON object per line; readable by you only, never overwritten
+    /// Where to write the tokens: CSV, or with --json one JSON object per line; readable by you
+    /// only, never overwritten
     #[arg(long, value_name = "FILE", conflicts_with = "email", required_unless_present_any = ["email", "dry_run"])]
     out: Option<PathBuf>,
-    /// Take up an interrupted run, within 23 hours and with the same addresses: nothing is made twice, and the new file has
-    /// all tokens
+    /// Take up an interrupted run, within 23 hours and with the same addresses: nothing is made
+    /// twice, and the new file has all tokens
     #[arg(long, value_name = "RUN", conflicts_with = "email")]
     resume: Option<Run>,
     /// Check all addresses, say what would be made, and change nothing

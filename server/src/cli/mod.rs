@@ -76,17 +76,19 @@ use std::{
 
 /// License activation for 3D plug-ins: the server, and the commands of whoever runs it.
 ///
-/// Everything is kept in one data folder, or everything but the keys in a PostgreSQL database that several servers
-/// share. Commands may be used while servers run. With --server the commands seat, license, account, user, plan, usage and
-/// audit work on a server that runs elsewhere, by its admin API and with the API token in SEATLOCK_API_TOKEN.
+/// Everything is kept in one data folder, or everything but the keys in a PostgreSQL database that
+/// several servers share. Commands may be used while servers run. With --server the commands seat,
+/// license, account, user, plan, usage and audit work on a server that runs elsewhere, by its admin
+/// API and with the API token in SEATLOCK_API_TOKEN.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 pub struct Cli {
     /// The data folder [default: seatlock-data; for "dev" seatlock-dev]
     #[arg(long, global = true, env = "SEATLOCK_SERVER_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
-    /// A PostgreSQL database instead of the file in the data folder, such as postgres://user@host/name; without the
-    /// password, which is read from ~/.pgpass, or from the variable SEATLOCK_DATABASE_URL with a whole URL in it
+    /// A PostgreSQL database instead of the file in the data folder, such as
+    /// postgres://user@host/name; without the password, which is read from ~/.pgpass, or from
+    /// the variable SEATLOCK_DATABASE_URL with a whole URL in it
     #[arg(long, global = true, value_name = "URL")]
     database: Option<String>,
     /// A file with the whole URL of the PostgreSQL database, password and all
@@ -155,14 +157,17 @@ enum Command {
     Usage(usage::Usage),
     /// Show what happened, oldest first, or check that the trail is whole
     Audit(audit::Audit),
-    /// Make a new pepper when the old one and every copy of it are lost: all tokens must then be replaced
+    /// Make a new pepper when the old one and every copy of it are lost: all tokens must then be
+    /// replaced
     ///
-    /// Stop every server first. What the database keeps of tokens can be compared only with the pepper that it was made with.
+    /// Stop every server first. What the database keeps of tokens can be compared only with the
+    /// pepper that it was made with.
     NewPepper(pepper::NewPepper),
     /// Show the clock by which everything is decided, and what speaks against it; or accept it
     ///
-    /// Where the clock was set back, or far ahead, a server signs nothing until it is right again. When it is right although
-    /// it does not look so, because nobody was at work for long or because it was wrong before, say --accept.
+    /// Where the clock was set back, or far ahead, a server signs nothing until it is right again.
+    /// When it is right although it does not look so, because nobody was at work for long or
+    /// because it was wrong before, say --accept.
     Clock(clock::Clock),
     /// Show what is kept how long, and take away what is older
     #[command(subcommand)]
@@ -171,7 +176,8 @@ enum Command {
     Erase(erase::Erase),
     /// Write a consistent copy of the database while the server runs
     ///
-    /// Keep the pepper and the folder lease-keys as well, in another place: the copy is of no use without them.
+    /// Keep the pepper and the folder lease-keys as well, in another place: the copy is of no use
+    /// without them.
     Backup {
         /// The new file; never overwritten
         file: PathBuf,
@@ -182,13 +188,16 @@ enum Command {
     Restore(restore::Restore),
     /// Write everything in the database to a file, as JSON Lines, while servers run
     Export(transfer::Export),
-    /// Bring an export into an empty database of either kind: how a server moves to PostgreSQL, or back
+    /// Bring an export into an empty database of either kind: how a server moves to PostgreSQL, or
+    /// back
     Import(transfer::Import),
-    /// Mark a database that was put back by other means, such as pg_restore or a snapshot, while every server is stopped
+    /// Mark a database that was put back by other means, such as pg_restore or a snapshot, while
+    /// every server is stopped
     ///
-    /// "restore" does it by itself. Servers then believe machines that prove by a lease that they hold a seat of which the
-    /// backup knows nothing, and take no living lease away for that. Secrets of the backup that are older than those of the
-    /// users, who would look like copies, are forgotten: sessions, one-time links, remembered answers, renewal secrets.
+    /// "restore" does it by itself. Servers then believe machines that prove by a lease that they
+    /// hold a seat of which the backup knows nothing, and take no living lease away for that.
+    /// Secrets of the backup that are older than those of the users, who would look like
+    /// copies, are forgotten: sessions, one-time links, remembered answers, renewal secrets.
     RestoreMark,
 }
 
@@ -200,7 +209,8 @@ impl Cli {
         read.unwrap_or_else(|error| error.format(&mut Self::command()).exit())
     }
 
-    /// Reads the command line once more, with what variables and the configuration file say in the place of defaults.
+    /// Reads the command line once more, with what variables and the configuration file say in the
+    /// place of defaults.
     fn with_settings(typed: &ArgMatches) -> Result<Self, clap::Error> {
         let wrong = |text: &str| Self::command().error(clap::error::ErrorKind::InvalidValue, text);
         let variables = config::Variables::read(&Self::command(), typed);
@@ -221,8 +231,8 @@ impl Cli {
         Ok(cli)
     }
 
-    /// A folder or a database that is named on the command line counts more than a server in the environment. Nobody should
-    /// change one thing and mean another.
+    /// A folder or a database that is named on the command line counts more than a server in the
+    /// environment. Nobody should change one thing and mean another.
     fn at_one_place(mut self, matches: &ArgMatches) -> Result<Self, clap::Error> {
         let typed = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
         let conflict =

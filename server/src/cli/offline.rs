@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 pub(super) enum OfflineCommand {
     /// Answer the request file of a machine by a lease file, which its plug-in imports
     ///
-    /// The computer that is shown should be the one whose name the artist reads out: the request does not prove it.
+    /// The computer that is shown should be the one whose name the artist reads out: the request
+    /// does not prove it.
     Sign {
         #[command(flatten)]
         file: Carried,
@@ -27,7 +28,8 @@ pub(super) enum OfflineCommand {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Free the seat of a machine by the confirmation file that its plug-in wrote when it gave the seat back
+    /// Free the seat of a machine by the confirmation file that its plug-in wrote when it gave the
+    /// seat back
     Release(#[command(flatten)] Carried),
 }
 

@@ -16,8 +16,8 @@ pub(super) enum PlanCommand {
         /// It carries no seats: nobody can make tokens for plug-ins
         #[arg(long)]
         no_seats: bool,
-        /// Entitlement that comes with it: "cad", "export.max=25" with a value, "trial@2027-01-31" with an end; may be
-        /// repeated
+        /// Entitlement that comes with it: "cad", "export.max=25" with a value, "trial@2027-01-31"
+        /// with an end; may be repeated
         #[arg(long = "entitlement", value_name = "NAME[=NUMBER][@DATE]", value_parser = entitlement)]
         entitlements: Vec<(String, EntitlementView)>,
     },

@@ -16,7 +16,8 @@ const BATCH: u64 = 1000;
 pub(super) enum RetentionCommand {
     /// Show what is kept how long, and what "apply" would take away now
     Show(Periods),
-    /// Take away what is older than it is kept, for good, while the server runs; from cron, say, with --yes
+    /// Take away what is older than it is kept, for good, while the server runs; from cron, say,
+    /// with --yes
     Apply {
         #[command(flatten)]
         periods: Periods,

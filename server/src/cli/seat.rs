@@ -22,7 +22,8 @@ pub(super) enum SeatCommand {
         /// Only those in one lock status
         #[arg(long)]
         status: Option<SeatStatus>,
-        /// Only those with this part of an e-mail address, or this beginning of a seat's or a computer's id
+        /// Only those with this part of an e-mail address, or this beginning of a seat's or a
+        /// computer's id
         #[arg(long, value_name = "TEXT")]
         search: Option<String>,
     },

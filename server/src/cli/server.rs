@@ -16,8 +16,8 @@ pub(super) enum ServerCommand {
     Show,
     /// Give the server another issuer, while no seat is bound; then start every server of it again
     ///
-    /// A plug-in that has a license of the old issuer believes nothing that the new one says. So this is refused as long as a
-    /// computer has a seat, or a lease that is not over.
+    /// A plug-in that has a license of the old issuer believes nothing that the new one says. So
+    /// this is refused as long as a computer has a seat, or a lease that is not over.
     SetIssuer(SetIssuer),
 }
 

@@ -14,7 +14,8 @@ use std::path::PathBuf;
 
 #[derive(Args)]
 pub(super) struct Export {
-    /// The new file; never overwritten. Nobody else should read it: it has all that the database has
+    /// The new file; never overwritten. Nobody else should read it: it has all that the database
+    /// has
     file: PathBuf,
 }
 

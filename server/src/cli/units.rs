@@ -99,7 +99,8 @@ impl std::str::FromStr for End {
     }
 }
 
-/// `cad`, `export.max=25`, `trial@2027-01-31`: a name, a whole number, and a day or time as [`End`] reads it.
+/// `cad`, `export.max=25`, `trial@2027-01-31`: a name, a whole number, and a day or time as [`End`]
+/// reads it.
 pub(super) fn entitlement(text: &str) -> Result<(String, EntitlementView), String> {
     let (rest, end) = text.split_once('@').map_or((text, None), |(rest, end)| (rest, Some(end)));
     let (name, value) = rest.split_once('=').map_or((rest, None), |(name, value)| (name, Some(value)));

@@ -19,7 +19,8 @@ pub(super) enum UserCommand {
     Add {
         /// E-mail address, by which the user signs in
         email: String,
-        /// The account, when there are several [default for administrators: one of their own, "Administrators"]
+        /// The account, when there are several [default for administrators: one of their own,
+        /// "Administrators"]
         #[arg(long, value_name = "UUID")]
         account: Option<Uuid>,
         /// What the user may do

@@ -9,8 +9,8 @@ use uuid::Uuid;
 /// Characters of the longest `Idempotency-Key`.
 const KEY_MAX: usize = 255;
 
-/// A request that says which one it is, so that its repetition is not a second one (the Idempotency-Key header of the
-/// HTTPAPI working group's draft).
+/// A request that says which one it is, so that its repetition is not a second one (the
+/// Idempotency-Key header of the HTTPAPI working group's draft).
 #[derive(Debug, Clone, Copy)]
 pub struct Again<'a> {
     /// What the caller calls it; random, so that nobody else calls his own so.
@@ -26,7 +26,8 @@ impl<'a, S> Desk<'a, S> {
     }
 }
 
-/// Remembers answers to somebody's requests, so that whoever has the database alone cannot read them.
+/// Remembers answers to somebody's requests, so that whoever has the database alone cannot read
+/// them.
 #[derive(Clone, Copy)]
 pub struct Memory<'a> {
     /// Of this server.
@@ -89,7 +90,8 @@ impl Memory<'_> {
         SealKey::derive(self.pepper, b"seatlock-idempotency-seal-v1\0", &parts)
     }
 
-    /// Needs the pepper, which is not in the database, and the key, of which the database has only this.
+    /// Needs the pepper, which is not in the database, and the key, of which the database has only
+    /// this.
     fn derived(&self, domain: &[u8], what: &str, again: Again<'_>) -> Hash {
         let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, self.pepper));
         for part in [domain, self.who.as_bytes(), what.as_bytes(), b"\0", again.key.as_bytes()] {

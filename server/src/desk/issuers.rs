@@ -52,7 +52,8 @@ impl<'a, S: Store> Issuers<'a, S> {
         found.ok_or_else(|| Refused::no_such("issuer", id))
     }
 
-    /// Accepts the access tokens of an issuer, which is called by the host of its address unless a name is given.
+    /// Accepts the access tokens of an issuer, which is called by the host of its address unless a
+    /// name is given.
     ///
     /// # Errors
     /// See [`Refused`]; [`StoreError::Taken`] when there is one of that address.
@@ -79,8 +80,8 @@ impl<'a, S: Store> Issuers<'a, S> {
         Ok(issuer)
     }
 
-    /// Refuses the access tokens of an issuer from now on. Answers what it was, and how many open seats its users have,
-    /// whose leases live until they end.
+    /// Refuses the access tokens of an issuer from now on. Answers what it was, and how many open
+    /// seats its users have, whose leases live until they end.
     ///
     /// # Errors
     /// See [`Refused`].

@@ -1,4 +1,5 @@
-//! Serves people: whatever a user asks for by page or by API is asked for here, with the user's authority.
+//! Serves people: whatever a user asks for by page or by API is asked for here, with the user's
+//! authority.
 //!
 //! A desk knows who stands before it. What belongs to another account is not there for an owner.
 
@@ -95,8 +96,8 @@ impl<'a, S: Store> Desk<'a, S> {
         if self.is_admin() { Ok(()) } else { Err(Refused::AdminsOnly) }
     }
 
-    /// Whose things are looked at: for an owner his own account's, for an admin those of the account that he names, or
-    /// all.
+    /// Whose things are looked at: for an owner his own account's, for an admin those of the
+    /// account that he names, or all.
     fn scope(&self, named: Option<Uuid>) -> Option<Uuid> {
         if self.is_admin() { named } else { Some(self.who.account.id) }
     }

@@ -110,7 +110,8 @@ impl<S: Store> Desk<'_, S> {
         Ok(self.store.change_license(old, new, self.actor()).await?)
     }
 
-    /// Whether the audit trail of the whole server is as it was written, from the newest checkpoint on that is kept.
+    /// Whether the audit trail of the whole server is as it was written, from the newest checkpoint
+    /// on that is kept.
     ///
     /// # Errors
     /// See [`Refused`].

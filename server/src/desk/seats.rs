@@ -92,7 +92,8 @@ impl<S: Store> Desk<'_, S> {
         found.ok_or_else(|| Refused::no_such("seat", id))
     }
 
-    /// T1: a seat and its token for the person with this e-mail address. The license may be left out when there is one.
+    /// T1: a seat and its token for the person with this e-mail address. The license may be left
+    /// out when there is one.
     ///
     /// # Errors
     /// See [`Refused`].
@@ -293,7 +294,8 @@ impl<S: Store> Desk<'_, S> {
         Ok(self.store.audit(AuditQuery { account, ..query }).await?)
     }
 
-    /// The mark of a restored database, as long as a machine may hold a lease that it does not know of.
+    /// The mark of a restored database, as long as a machine may hold a lease that it does not know
+    /// of.
     ///
     /// # Errors
     /// [`Refused::Store`].

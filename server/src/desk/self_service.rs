@@ -28,8 +28,8 @@ impl<S: Store> Desk<'_, S> {
         Ok(self.store.api_tokens(self.who.user.id).await?)
     }
 
-    /// Why the user gets no API token; `None` when the user may have one. As with tokens for plug-ins, one license of the
-    /// account has to serve; whoever runs the server needs none.
+    /// Why the user gets no API token; `None` when the user may have one. As with tokens for
+    /// plug-ins, one license of the account has to serve; whoever runs the server needs none.
     ///
     /// # Errors
     /// [`Refused::Store`].
@@ -42,8 +42,8 @@ impl<S: Store> Desk<'_, S> {
         Ok(if verdicts.iter().any(Option::is_none) { None } else { verdicts.pop().flatten() })
     }
 
-    /// The API token that a form of the user's made, once more; `None` when it is too long ago, it was somebody else's
-    /// form, or the token was deleted.
+    /// The API token that a form of the user's made, once more; `None` when it is too long ago, it
+    /// was somebody else's form, or the token was deleted.
     ///
     /// # Errors
     /// See [`Refused`].
@@ -58,7 +58,8 @@ impl<S: Store> Desk<'_, S> {
         Ok(Some(IssuedApiToken { api_token, token }))
     }
 
-    /// Whether the user has a password, which nobody has who was let in by a sign-in service from the beginning.
+    /// Whether the user has a password, which nobody has who was let in by a sign-in service from
+    /// the beginning.
     ///
     /// # Errors
     /// [`Refused::Store`].
@@ -127,8 +128,8 @@ impl<S: Store> Desk<'_, S> {
     ) -> Result<(), Refused> {
         let email = &self.who.user.email;
         check_password(&new, email).map_err(|reason| Refused::invalid("new_password", reason))?;
-        // Whoever has stolen a session must not find the password out by it. Counted apart from sign-ins, so that he
-        // keeps nobody from those.
+        // Whoever has stolen a session must not find the password out by it. Counted apart from sign-ins,
+        // so that he keeps nobody from those.
         self.attempt(AttemptBy::Person, b"change\0").await?;
         let kept = self.store.user(email).await?;
         if !passwords.verify(present, kept.as_ref().map(|(_, kept)| kept)).await? {

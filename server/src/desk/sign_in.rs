@@ -67,7 +67,8 @@ pub fn session_hash(secret: &Secret) -> Hash {
     secret.hash(b"seatlock-session-v1\0")
 }
 
-/// Begins a session, with a secret that nobody had before, and ends the one that the browser showed.
+/// Begins a session, with a secret that nobody had before, and ends the one that the browser
+/// showed.
 ///
 /// # Errors
 /// See [`Denied`].

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-/// Keys of this age are fetched again, while they go on being used. So a key that an issuer withdraws is believed no longer
-/// than this, as long as the issuer answers.
+/// Keys of this age are fetched again, while they go on being used. So a key that an issuer
+/// withdraws is believed no longer than this, as long as the issuer answers.
 const FRESH: Duration = Duration::from_secs(15 * 60);
 /// Keys of this age are not used any more, even if the issuer does not answer.
 const STALE: Duration = Duration::from_secs(24 * 3600);
@@ -32,7 +32,8 @@ pub enum Plan {
     GiveUp,
 }
 
-/// What to do at `now`; `known` says whether the key that the token names is among those that are held.
+/// What to do at `now`; `known` says whether the key that the token names is among those that are
+/// held.
 #[must_use]
 pub fn plan(held: Held, known: bool, now: Duration) -> Plan {
     let since = |at: Option<Duration>| at.map(|at| now.saturating_sub(at));

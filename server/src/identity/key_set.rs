@@ -21,7 +21,8 @@ pub enum KeySetError {
     NoKey,
 }
 
-/// Keys that verify signatures. Each key has its own algorithms, whatever the header of a token says (RFC 8725, section 3.1).
+/// Keys that verify signatures. Each key has its own algorithms, whatever the header of a token
+/// says (RFC 8725, section 3.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySet(Vec<Key>);
 
@@ -63,8 +64,8 @@ struct Jwk {
 }
 
 impl KeySet {
-    /// Reads an issuer's `jwks_uri`. Keys that are not for signatures, or of a kind that is not accepted here, are left
-    /// out (RFC 7517, section 5).
+    /// Reads an issuer's `jwks_uri`. Keys that are not for signatures, or of a kind that is not
+    /// accepted here, are left out (RFC 7517, section 5).
     ///
     /// # Errors
     /// See [`KeySetError`].
@@ -85,8 +86,8 @@ impl KeySet {
         self.named(kid).next().is_some()
     }
 
-    /// Whether a key of that name made `signature` by the algorithm `alg` (RFC 7518, RFC 8037). Of several keys of one
-    /// name, which an issuer should not have, any may.
+    /// Whether a key of that name made `signature` by the algorithm `alg` (RFC 7518, RFC 8037). Of
+    /// several keys of one name, which an issuer should not have, any may.
     #[must_use]
     pub fn verifies(&self, kid: Option<&str>, alg: &str, message: &[u8], signature: &[u8]) -> bool {
         let fits = |key: &&Key| key.alg.as_deref().is_none_or(|only| only == alg);

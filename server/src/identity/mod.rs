@@ -1,8 +1,8 @@
-//! Tells who somebody is by the word of an issuer: access tokens and ID tokens (RFC 9068, OpenID Connect Core) are verified
-//! against the issuer's published keys.
+//! Tells who somebody is by the word of an issuer: access tokens and ID tokens (RFC 9068, OpenID
+//! Connect Core) are verified against the issuer's published keys.
 //!
-//! What decides is pure: `key_set`, `signed` and `freshness` touch neither network nor clock. `fetch` brings what an issuer
-//! publishes, `keys` keeps it.
+//! What decides is pure: `key_set`, `signed` and `freshness` touch neither network nor clock.
+//! `fetch` brings what an issuer publishes, `keys` keeps it.
 
 /// How people sign in at an issuer and come back with a code.
 mod code_flow;

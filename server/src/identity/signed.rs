@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 const SKEW: u64 = 60;
 /// Bytes of the longest subject (OpenID Connect Core, section 2).
 const SUBJECT_MAX: usize = 255;
-/// What a token may call itself: an access token of RFC 9068, or just a JWT. Some issuers say nothing at all.
+/// What a token may call itself: an access token of RFC 9068, or just a JWT. Some issuers say
+/// nothing at all.
 const TYPES: [&str; 3] = ["at+jwt", "application/at+jwt", "jwt"];
 
 /// What a token must say.
@@ -30,8 +31,8 @@ pub struct Claims {
     pub client: Option<String>,
     /// The e-mail address, if the issuer has verified it.
     pub email: Option<String>,
-    /// What it permits: `scope` (RFC 8693, section 4.2), the `scp` of other issuers, and `roles` (RFC 9068, section 2.2.3.1),
-    /// which is all that some give to machines.
+    /// What it permits: `scope` (RFC 8693, section 4.2), the `scp` of other issuers, and `roles`
+    /// (RFC 9068, section 2.2.3.1), which is all that some give to machines.
     pub scopes: BTreeSet<String>,
     /// What binds an ID token to one sign-in.
     pub nonce: Option<String>,
@@ -133,7 +134,8 @@ impl OneOrMore {
     }
 }
 
-/// What `token` says, if one of the issuer's `keys` signed it, and it is as `expected` (RFC 9068, section 4).
+/// What `token` says, if one of the issuer's `keys` signed it, and it is as `expected` (RFC 9068,
+/// section 4).
 ///
 /// # Errors
 /// See [`Rejected`].

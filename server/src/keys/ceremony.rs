@@ -72,8 +72,8 @@ pub fn sign_set(root: &SigningKey, set: &KeySetClaims) -> Result<String, Ceremon
     if signed.len() > jws::MAX_LEN { Err(CeremonyError::TooLong) } else { Ok(signed) }
 }
 
-/// Verifies a key set that came back from the holder of the root key. `held` is the number of the server's newest one,
-/// which never goes back, because clients do not either.
+/// Verifies a key set that came back from the holder of the root key. `held` is the number of the
+/// server's newest one, which never goes back, because clients do not either.
 ///
 /// # Errors
 /// See [`CeremonyError`].

@@ -108,8 +108,8 @@ impl DataFolder {
         self.0.join("seatlock.db")
     }
 
-    /// Where the root key is written unless another place is named: beside the folder, so that no backup of it has both.
-    /// `None` when the folder has no name of its own.
+    /// Where the root key is written unless another place is named: beside the folder, so that no
+    /// backup of it has both. `None` when the folder has no name of its own.
     #[must_use]
     pub fn root_key_beside(&self) -> Option<PathBuf> {
         let mut name = self.0.file_name()?.to_owned();
@@ -117,7 +117,8 @@ impl DataFolder {
         Some(self.0.with_file_name(name))
     }
 
-    /// A file of this folder with the private half of the key `kid`. A root key has no business here.
+    /// A file of this folder with the private half of the key `kid`. A root key has no business
+    /// here.
     #[must_use]
     pub fn holds_key(&self, kid: &str) -> Option<PathBuf> {
         let folders = [self.0.clone(), self.lease_keys()];

@@ -127,7 +127,8 @@ impl KeyRing {
         Err(lacking.map_or(RingError::NoKey(seq), |lacking| RingError::Missing { lacking, seq }))
     }
 
-    /// A newer key that this server should sign with and does not have; with the older one it signs until then.
+    /// A newer key that this server should sign with and does not have; with the older one it signs
+    /// until then.
     #[must_use]
     pub fn lacking(&self) -> Option<(&Lacking, UnixTime)> {
         self.lacking.as_ref().map(|lacking| (lacking, self.until))
@@ -164,7 +165,8 @@ pub fn read_set(jws: &str) -> Result<KeySetClaims, RingError> {
 pub struct Rings(RwLock<Option<Arc<KeyRing>>>);
 
 impl Rings {
-    /// Starts with the newest ring, or, while the clock says nothing of what is usable, without any.
+    /// Starts with the newest ring, or, while the clock says nothing of what is usable, without
+    /// any.
     ///
     /// # Errors
     /// See [`RingError`].
@@ -179,8 +181,8 @@ impl Rings {
         }
     }
 
-    /// The ring of key set `seq`, which an answer's transaction saw at the time `now`: no answer is signed by a key that
-    /// was rotated away before it.
+    /// The ring of key set `seq`, which an answer's transaction saw at the time `now`: no answer is
+    /// signed by a key that was rotated away before it.
     ///
     /// # Errors
     /// See [`RingError`].
@@ -196,7 +198,8 @@ impl Rings {
         }
     }
 
-    /// The ring that answers are signed with; `None` while the clock says nothing of what is usable.
+    /// The ring that answers are signed with; `None` while the clock says nothing of what is
+    /// usable.
     #[must_use]
     pub fn current(&self) -> Option<Arc<KeyRing>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()

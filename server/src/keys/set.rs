@@ -35,7 +35,8 @@ pub struct Rotation<'a> {
     pub in_force_by: UnixTime,
 }
 
-/// The key set that follows `last`: the new key signs from now on, the others end, and those whose last lease is over go.
+/// The key set that follows `last`: the new key signs from now on, the others end, and those whose
+/// last lease is over go.
 #[must_use]
 pub fn next_set(last: &KeySetClaims, rotation: &Rotation<'_>) -> KeySetClaims {
     let Rotation { key, revoke, longest_lease, now, in_force_by } = *rotation;

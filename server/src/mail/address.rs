@@ -19,7 +19,8 @@ impl NotAnAddress {
     }
 }
 
-/// Reads an e-mail address as a person typed it: spaces around it do not count. The rule is [`check_email`]'s.
+/// Reads an e-mail address as a person typed it: spaces around it do not count. The rule is
+/// [`check_email`]'s.
 ///
 /// # Errors
 /// See [`NotAnAddress`].

@@ -64,8 +64,8 @@ impl Mailer {
         Ok(Self { server, from, deadline: settings.deadline })
     }
 
-    /// Sends a letter; when this returns, the mail server has taken it. Takes no longer than the deadline of the settings, and
-    /// half a second for the good-bye.
+    /// Sends a letter; when this returns, the mail server has taken it. Takes no longer than the
+    /// deadline of the settings, and half a second for the good-bye.
     ///
     /// # Errors
     /// See [`MailError`].
@@ -99,8 +99,8 @@ impl Mailer {
         self.whole(asked).await
     }
 
-    /// lettre stops with a panic at a line of nothing but spaces. The page that is waiting shows a token this once, and must
-    /// not be lost.
+    /// lettre stops with a panic at a line of nothing but spaces. The page that is waiting shows a
+    /// token this once, and must not be lost.
     async fn whole(&self, dialogue: impl Future<Output = Result<(), MailError>>) -> Result<(), MailError> {
         let mut dialogue = pin!(dialogue);
         let whole = std::future::poll_fn(|cx| {

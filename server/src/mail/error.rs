@@ -112,7 +112,8 @@ pub enum Fault {
     NotNow,
     /// It may have been sent.
     Unconfirmed,
-    /// That of the mail server, or of its settings: nothing for the eyes of those who use the pages.
+    /// That of the mail server, or of its settings: nothing for the eyes of those who use the
+    /// pages.
     Server,
 }
 

@@ -22,7 +22,8 @@ const STEPS: [&str; 3] = [
 const WARNING: &str =
     "Whoever has it can use your seat: do not pass it on. If you did not expect this message, delete it.";
 
-/// How it looks, without anything that is loaded from elsewhere. Mail programs read styles only where they are used.
+/// How it looks, without anything that is loaded from elsewhere. Mail programs read styles only
+/// where they are used.
 const BODY: &str = "margin:0;padding:24px;font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif";
 const CARD: &str = "max-width:36em;margin:0 auto";
 const TITLE: &str = "margin:0 0 16px;font-size:20px;line-height:1.3";
@@ -93,7 +94,8 @@ impl Letter<'_> {
         format!("{} shares {} with you", one_line(self.shared_by.as_ref()), one_line(self.product))
     }
 
-    /// Plain text, and the same as HTML. The secret stands in each of them once, and nothing is loaded from elsewhere.
+    /// Plain text, and the same as HTML. The secret stands in each of them once, and nothing is
+    /// loaded from elsewhere.
     fn bodies(&self) -> [Zeroizing<String>; 2] {
         let [by, product] = [self.shared_by.as_ref(), self.product].map(one_line);
         let lead = format!("{by} shares a seat of {product} with you.");

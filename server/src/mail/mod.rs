@@ -1,7 +1,8 @@
 //! Writes e-mail, and hands it to a mail server.
 //!
-//! A letter is sent while somebody waits for the page: it either was accepted within the deadline, or the error says what
-//! happened. Nothing is queued. Plain SMTP is for this computer only; every other way is TLS.
+//! A letter is sent while somebody waits for the page: it either was accepted within the deadline,
+//! or the error says what happened. Nothing is queued. Plain SMTP is for this computer only; every
+//! other way is TLS.
 
 /// What counts as an e-mail address.
 mod address;

@@ -7,7 +7,8 @@ const SHOWN: usize = 200;
 /// A reply that repeats this many characters of a secret is not shown.
 const TRACE: usize = 8;
 
-/// What a mail server said: its code, and its words without control characters, cut, and without our secrets.
+/// What a mail server said: its code, and its words without control characters, cut, and without
+/// our secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// Such as 550.
@@ -29,7 +30,8 @@ impl fmt::Display for Reply {
     }
 }
 
-/// What a server knows of our secrets, in the forms in which it got them: filters quote the link that they refuse.
+/// What a server knows of our secrets, in the forms in which it got them: filters quote the link
+/// that they refuse.
 #[derive(Default)]
 pub(super) struct Secrets(Vec<Zeroizing<String>>);
 

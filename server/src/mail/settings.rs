@@ -18,7 +18,8 @@ pub const DEADLINE: Duration = Duration::from_secs(10);
 /// The environment's variable with the mail server's URL.
 pub const URL_VARIABLE: &str = "SEATLOCK_SMTP_URL";
 
-/// Why no mail can be sent with these settings. Never holds the URL, because the password stands in it.
+/// Why no mail can be sent with these settings. Never holds the URL, because the password stands in
+/// it.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// The file with the URL cannot be read.
@@ -54,8 +55,9 @@ pub enum SettingsError {
 /// Which mail server, and who the sender is.
 #[derive(Clone)]
 pub struct Settings {
-    /// `smtps://USER:PASSWORD@HOST:PORT`, `smtp://USER:PASSWORD@HOST:PORT?tls=required` (STARTTLS), or `smtp://HOST:PORT` on
-    /// this computer. A path is the name for EHLO, which otherwise is the sender's domain.
+    /// `smtps://USER:PASSWORD@HOST:PORT`, `smtp://USER:PASSWORD@HOST:PORT?tls=required` (STARTTLS),
+    /// or `smtp://HOST:PORT` on this computer. A path is the name for EHLO, which otherwise is
+    /// the sender's domain.
     pub url: Zeroizing<String>,
     /// `licenses@example.com` or `Example Licenses <licenses@example.com>`.
     pub from: String,
@@ -80,8 +82,8 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// Reads the mail server's URL from `file`, or else from the variable [`URL_VARIABLE`]; `None` when there is neither. It holds
-/// a password, so it is never an argument.
+/// Reads the mail server's URL from `file`, or else from the variable [`URL_VARIABLE`]; `None` when
+/// there is neither. It holds a password, so it is never an argument.
 ///
 /// # Errors
 /// When the file or the variable cannot be read.
@@ -218,8 +220,8 @@ fn decoded(text: &str) -> Result<Zeroizing<String>, ()> {
     std::str::from_utf8(&bytes).map(|text| Zeroizing::new(text.to_owned())).map_err(|_| ())
 }
 
-/// The operating system's trust and the extra authorities. lettre takes no TLS provider; without one that is installed
-/// for the process, which this project never does, it takes ring for itself.
+/// The operating system's trust and the extra authorities. lettre takes no TLS provider; without
+/// one that is installed for the process, which this project never does, it takes ring for itself.
 fn trust(settings: &Settings, host: &str) -> Result<TlsParameters, SettingsError> {
     let mut tls = TlsParametersBuilder::new(host.to_owned());
     if let Some(pem) = &settings.extra_ca {

@@ -15,8 +15,9 @@ const MOST: usize = 32 * 1024;
 
 /// A connection that gives out one line at a time, and ends a talk that is too long.
 ///
-/// Who sits between us and the server can add lines to its answer to STARTTLS. What was read ahead would pass for words that
-/// were said under TLS; here those lines are still on the wire when TLS begins, where they are no TLS.
+/// Who sits between us and the server can add lines to its answer to STARTTLS. What was read ahead
+/// would pass for words that were said under TLS; here those lines are still on the wire when TLS
+/// begins, where they are no TLS.
 #[derive(Debug)]
 pub(super) struct Lines {
     stream: TcpStream,

@@ -1,8 +1,10 @@
-//! Shows: the pages of seat management, one file per page. A page is a struct of what it shows, and a template.
+//! Shows: the pages of seat management, one file per page. A page is a struct of what it shows, and
+//! a template.
 //!
-//! Nothing here decides, reads or writes. Whoever has the facts fills a struct and calls `Template::render`; every
-//! text of it is escaped. The pages need no JavaScript: `copy.js` only adds the buttons that copy. They hold no style
-//! and no script of their own, so they work under `CONTENT_SECURITY_POLICY`.
+//! Nothing here decides, reads or writes. Whoever has the facts fills a struct and calls
+//! `Template::render`; every text of it is escaped. The pages need no JavaScript: `copy.js` only
+//! adds the buttons that copy. They hold no style and no script of their own, so they work under
+//! `CONTENT_SECURITY_POLICY`.
 
 /// The user's own e-mail address, password and sessions.
 mod account;

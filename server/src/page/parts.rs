@@ -93,7 +93,8 @@ impl Moment {
         crate::rules::date(self.0)
     }
 
-    /// `09:14 UTC`: the minute that had begun, because what was seen must not seem to lie in the future.
+    /// `09:14 UTC`: the minute that had begun, because what was seen must not seem to lie in the
+    /// future.
     #[must_use]
     pub fn time(&self) -> String {
         let into_the_minute = u64::try_from(self.0.seconds() % 60).unwrap_or(0);
@@ -102,7 +103,8 @@ impl Moment {
             .map_or_else(String::new, |(_, time)| time.to_owned())
     }
 
-    /// `2026-11-26 09:15 UTC`: the next whole minute, because what becomes possible must be possible then.
+    /// `2026-11-26 09:15 UTC`: the next whole minute, because what becomes possible must be
+    /// possible then.
     #[must_use]
     pub fn from_then_on(&self) -> String {
         moment(self.0)
@@ -141,7 +143,8 @@ pub struct SeatName {
     pub id: Id,
     /// Who was given its token.
     pub shared_with: String,
-    /// The address of the sign-in service of its user. Then there is no token that could be replaced.
+    /// The address of the sign-in service of its user. Then there is no token that could be
+    /// replaced.
     pub signs_in_at: Option<String>,
 }
 

@@ -189,7 +189,8 @@ impl SeatsPage {
         self.licenses.iter().any(|license| license.state != LicenseState::WithoutSeats)
     }
 
-    /// Whether every license that serves has issued as many tokens as it has seats. Too many are told of elsewhere.
+    /// Whether every license that serves has issued as many tokens as it has seats. Too many are
+    /// told of elsewhere.
     #[must_use]
     pub fn all_issued(&self) -> bool {
         let mut active =

@@ -26,6 +26,7 @@ pub struct SignInPage {
     pub wait_until: Option<Moment>,
     /// Sign-in services that may be used instead of a password.
     pub ways: Vec<WayIn>,
-    /// Path to go to afterwards; empty for the list of seats. The handler takes only a path of its own.
+    /// Path to go to afterwards; empty for the list of seats. The handler takes only a path of its
+    /// own.
     pub next: String,
 }

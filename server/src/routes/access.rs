@@ -76,8 +76,8 @@ pub(super) async fn judge<S: Store>(
     }
 }
 
-/// Answers a plug-in that shows an access token. `question` does not name the identity's seat yet. An identity that activates for the first
-/// time gets a seat of its own.
+/// Answers a plug-in that shows an access token. `question` does not name the identity's seat yet.
+/// An identity that activates for the first time gets a seat of its own.
 pub(super) async fn answer<S: Store>(
     state: &AppState<S>,
     token: &AccessToken,
@@ -127,7 +127,8 @@ fn new_seat(admitted: &Admitted, license: &License, token: TokenHashes) -> NewSe
     }
 }
 
-/// What a first activation would be answered. It is asked before a seat is made, so that none is made in vain.
+/// What a first activation would be answered. It is asked before a seat is made, so that none is
+/// made in vain.
 fn preview(license: &License, new: &NewSeat, question: &Question, now: UnixTime) -> Verdict {
     let (shared_with, identity) = (new.shared_with.clone(), new.identity.clone());
     let created = decide(license, None, &Event::Create { seat: new.id, shared_with, identity }, now);

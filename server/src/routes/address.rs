@@ -2,9 +2,10 @@ use ipnet::IpNet;
 use seatlock_protocol::setting;
 use std::net::{IpAddr, SocketAddr};
 
-/// The network address that a request comes from: the peer's, or what the proxies in front of the server say, as long as
-/// each of them is one that is trusted. Whatever the client itself wrote into `X-Forwarded-For` stands behind that.
-/// `unread` hears of an address that a trusted proxy wrote and that cannot be read.
+/// The network address that a request comes from: the peer's, or what the proxies in front of the
+/// server say, as long as each of them is one that is trusted. Whatever the client itself wrote
+/// into `X-Forwarded-For` stands behind that. `unread` hears of an address that a trusted proxy
+/// wrote and that cannot be read.
 pub(super) fn client<'a>(
     peer: IpAddr,
     forwarded: impl DoubleEndedIterator<Item = &'a str>,

@@ -20,8 +20,8 @@ enum Rest {
     Nothing,
 }
 
-/// Seats as a table for spreadsheets, written page by page as it is read, so that any number of them needs no memory.
-/// `query` says which; its place and its limit do not count.
+/// Seats as a table for spreadsheets, written page by page as it is read, so that any number of
+/// them needs no memory. `query` says which; its place and its limit do not count.
 pub(super) async fn seats<S: Store>(
     state: Arc<AppState<S>>,
     who: SignedIn,
@@ -29,7 +29,8 @@ pub(super) async fn seats<S: Store>(
 ) -> Result<Response, Refused> {
     let mut query = SeatQuery { after: None, limit: PAGE, ..query };
     let desk = Desk::new(&state.store, &state.pepper, &who);
-    // Seats of one license are kept in the order in which they are listed; those of an account would be sorted for each page.
+    // Seats of one license are kept in the order in which they are listed; those of an account would be
+    // sorted for each page.
     if let (None, [only]) = (query.license, desk.licenses(query.account).await?.as_slice()) {
         query.license = Some(only.id);
     }

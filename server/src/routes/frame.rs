@@ -18,7 +18,8 @@ const TLS_ONLY: &str = "max-age=63072000";
 #[derive(Clone, Copy)]
 pub(super) struct Told(pub(super) &'static str);
 
-/// What all answers have in common: a request id, a limit of time, a line in the log, and that nobody keeps a copy.
+/// What all answers have in common: a request id, a limit of time, a line in the log, and that
+/// nobody keeps a copy.
 pub(super) async fn frame<S: Store>(
     State(state): State<Arc<AppState<S>>>,
     mut request: Request,
@@ -71,7 +72,8 @@ fn request_id(headers: &HeaderMap) -> Option<RequestId> {
     Uuid::try_parse(text).ok().map(RequestId::from)
 }
 
-/// The trace that the request belongs to: 32 hexadecimal digits, not all zero (W3C Trace Context, section 3.2.2.3).
+/// The trace that the request belongs to: 32 hexadecimal digits, not all zero (W3C Trace Context,
+/// section 3.2.2.3).
 fn trace_id(headers: &HeaderMap) -> Option<&str> {
     let text = headers.get("traceparent")?.to_str().ok()?;
     let id = text.split('-').nth(1)?;

@@ -15,8 +15,9 @@ pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// Requests can be answered: the database is there and takes changes, the clock can be believed, and there is a key to
-/// sign with. Otherwise a sentence says what is wrong. A second line says that the database was restored, while that matters.
+/// Requests can be answered: the database is there and takes changes, the clock can be believed,
+/// and there is a key to sign with. Otherwise a sentence says what is wrong. A second line says
+/// that the database was restored, while that matters.
 pub(super) async fn ready<S: Store>(State(state): State<Arc<AppState<S>>>, id: RequestId) -> Response {
     let answered = async {
         let ring = state.rings.renew(&state.store, &state.folder).await?;

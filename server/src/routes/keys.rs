@@ -9,7 +9,8 @@ use axum::{
 use seatlock_protocol::api::JSON;
 use std::sync::Arc;
 
-/// The newest key set, as `{"keyset": "<JWS>"}`. It may be believed only as far as its root key is pinned.
+/// The newest key set, as `{"keyset": "<JWS>"}`. It may be believed only as far as its root key is
+/// pinned.
 pub(super) async fn keys<S: Store>(
     State(state): State<Arc<AppState<S>>>,
     id: RequestId,

@@ -1,4 +1,5 @@
-//! Talks: one file per group of endpoints. A request is read, the store is asked, the answer is signed.
+//! Talks: one file per group of endpoints. A request is read, the store is asked, the answer is
+//! signed.
 
 /// Access tokens: who shows one, and what is open to him.
 mod access;
@@ -58,11 +59,13 @@ use zeroize::Zeroizing;
 pub struct Settings {
     /// Longest time that a request may take.
     pub timeout: Duration,
-    /// Address under which people reach the server, without a slash at its end; it stands in links that are sent.
+    /// Address under which people reach the server, without a slash at its end; it stands in links
+    /// that are sent.
     pub public_url: String,
     /// What people call the products, by the names that plug-ins have for them.
     pub product_names: BTreeMap<String, String>,
-    /// Networks of the proxies in front of the server, whose `X-Forwarded-For`, `X-Request-Id` and `traceparent` are believed.
+    /// Networks of the proxies in front of the server, whose `X-Forwarded-For`, `X-Request-Id` and
+    /// `traceparent` are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// How often plug-ins may ask.
     pub rates: Rates,

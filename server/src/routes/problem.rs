@@ -134,7 +134,8 @@ impl Refusal {
         Self { detail: Some(detail), ..Self::of(Code::Maintenance) }
     }
 
-    /// Something failed. `passing` says what is wrong when the same may succeed later; the log says all.
+    /// Something failed. `passing` says what is wrong when the same may succeed later; the log says
+    /// all.
     pub(super) fn failed(
         id: RequestId,
         what: &'static str,

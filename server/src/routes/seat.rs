@@ -45,7 +45,8 @@ impl Shown {
         }
     }
 
-    /// An integration token is found by it; of an access token it only tells how often it was shown.
+    /// An integration token is found by it; of an access token it only tells how often it was
+    /// shown.
     fn stored_hash(&self, pepper: &[u8; 32]) -> [u8; 32] {
         match self {
             Self::Token(token) => token.stored_hash(pepper),

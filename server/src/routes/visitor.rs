@@ -14,7 +14,8 @@ use uuid::Uuid;
 /// The browser refuses it from anywhere but this very host over TLS, or from the own computer.
 const COOKIE: &str = "__Host-seatlock";
 
-/// The cookie of a session that begins. It ends with the browser, or before by the server's own limits.
+/// The cookie of a session that begins. It ends with the browser, or before by the server's own
+/// limits.
 pub(super) fn session_cookie(secret: &Secret) -> Cookie<'static> {
     Cookie::build((COOKIE, secret.expose().to_string()))
         .path("/")
@@ -87,8 +88,8 @@ pub(super) fn access_token(headers: &HeaderMap) -> Option<AccessToken> {
     bearer(headers).and_then(|text| AccessToken::read(text).ok())
 }
 
-/// Who shows an access token that permits `scope`. He is no user of this server: his id is made of his identity, and his name
-/// is in the place of an e-mail address.
+/// Who shows an access token that permits `scope`. He is no user of this server: his id is made of
+/// his identity, and his name is in the place of an e-mail address.
 pub(super) async fn by_access_token<S: Store>(
     state: &AppState<S>,
     token: &AccessToken,

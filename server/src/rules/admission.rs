@@ -36,7 +36,8 @@ pub struct Client {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Admission {
-    /// Whom it is about: `"everybody"`, or one of `{"subject": "alice"}`, `{"client": "farm"}`, `{"domain": "example.com"}`.
+    /// Whom it is about: `"everybody"`, or one of `{"subject": "alice"}`, `{"client": "farm"}`,
+    /// `{"domain": "example.com"}`.
     pub who: Who,
     /// Where they belong.
     pub account: Uuid,
@@ -122,7 +123,8 @@ impl Issuer {
         Ok(())
     }
 
-    /// What it is called in the admin API's addresses: the name-based UUID of its own address (RFC 9562, section 5.5).
+    /// What it is called in the admin API's addresses: the name-based UUID of its own address (RFC
+    /// 9562, section 5.5).
     #[must_use]
     pub fn id(&self) -> Uuid {
         Uuid::new_v5(&Uuid::NAMESPACE_URL, self.url.as_bytes())
@@ -149,9 +151,10 @@ impl Admission {
         }
     }
 
-    /// The license whose seat the bearer has or gets: the one that is named, or of the account's licenses with the
-    /// product the first that can be used now, or else the first. It does not depend on who holds which seat, so that
-    /// nobody moves from one license to another because it fills up.
+    /// The license whose seat the bearer has or gets: the one that is named, or of the account's
+    /// licenses with the product the first that can be used now, or else the first. It does not
+    /// depend on who holds which seat, so that nobody moves from one license to another because
+    /// it fills up.
     #[must_use]
     pub fn license<'a>(&self, licenses: &'a [License], product: &str, now: UnixTime) -> Option<&'a License> {
         let own = |license: &&License| license.account == self.account;

@@ -2,11 +2,14 @@ use super::words::{moment, span};
 use seatlock_protocol::UnixTime;
 use std::fmt;
 
-/// How far the clock may be set back, in seconds. Clients take no answer that is older than the newest one by more.
+/// How far the clock may be set back, in seconds. Clients take no answer that is older than the
+/// newest one by more.
 pub const SET_BACK: u64 = 300;
-/// Longest time that a server can be off without anybody being asked, in seconds: 60 days, as on the client.
+/// Longest time that a server can be off without anybody being asked, in seconds: 60 days, as on
+/// the client.
 pub const PAUSE: u64 = 60 * 86_400;
-/// From here on, in seconds, a pause is a reason to compare two clocks, and their difference a reason for doubt.
+/// From here on, in seconds, a pause is a reason to compare two clocks, and their difference a
+/// reason for doubt.
 const DOUBT: u64 = 3600;
 /// The mark moves in steps of this many seconds.
 const STEP: u64 = 60;
@@ -16,10 +19,11 @@ const STEP: u64 = 60;
 pub struct Clocks {
     /// What the database's clock shows.
     pub now: UnixTime,
-    /// The high-water mark: the latest time at which a server was at work on this database, to the minute. `None` before
-    /// the first time.
+    /// The high-water mark: the latest time at which a server was at work on this database, to the
+    /// minute. `None` before the first time.
     pub mark: Option<UnixTime>,
-    /// What the clock of the server's own computer shows; `None` where the database goes by the same one.
+    /// What the clock of the server's own computer shows; `None` where the database goes by the
+    /// same one.
     pub own: Option<UnixTime>,
 }
 
@@ -54,7 +58,8 @@ impl Clocks {
         }
     }
 
-    /// What counts as the present. Where the clock was set back a little, time stands still until it has caught up.
+    /// What counts as the present. Where the clock was set back a little, time stands still until
+    /// it has caught up.
     #[must_use]
     pub fn present(self) -> UnixTime {
         self.mark.map_or(self.now, |mark| self.now.max(mark))

@@ -6,16 +6,17 @@ use super::{
 };
 use seatlock_protocol::{Act, Code, MachineId, UnixTime};
 
-/// The highest epoch that a caller is believed to know. Half of what every JSON library can carry, so that nobody can
-/// use a seat's epochs up.
+/// The highest epoch that a caller is believed to know. Half of what every JSON library can carry,
+/// so that nobody can use a seat's epochs up.
 const HIGHEST_CLAIM: u64 = 1 << 52;
-/// Launches of one report that are believed: a launch in every three seconds of a month without the server. Whoever says more
-/// wants to make the count of a seat useless, which cannot be taken back.
+/// Launches of one report that are believed: a launch in every three seconds of a month without the
+/// server. Whoever says more wants to make the count of a seat useless, which cannot be taken back.
 const LAUNCHES_MAX: u64 = 1_000_000;
 /// How often a suspected clone is written down again.
 const CLONE_REMINDER: u64 = 24 * 3600;
 
-/// Applies `event` to `seat`, which belongs to `license`. `seat` is `None` only when one is to be created.
+/// Applies `event` to `seat`, which belongs to `license`. `seat` is `None` only when one is to be
+/// created.
 #[must_use]
 pub fn decide(license: &License, seat: Option<&Seat>, event: &Event, now: UnixTime) -> Decision {
     let Some(seat) = seat else { return create(license, event, now) };
@@ -42,7 +43,8 @@ pub fn decide(license: &License, seat: Option<&Seat>, event: &Event, now: UnixTi
     draft.decision(answer)
 }
 
-/// The answer to a token that belongs to no seat: a typo, or a server restored from an old backup. Always `keep`.
+/// The answer to a token that belongs to no seat: a typo, or a server restored from an old backup.
+/// Always `keep`.
 #[must_use]
 pub fn token_unknown() -> Verdict {
     Verdict::new(Code::TokenUnknown, Act::Keep)
@@ -121,7 +123,8 @@ impl<'a> Draft<'a> {
         self.audit.push(Audit { event, epoch: self.seat.epoch, machine });
     }
 
-    /// Moves to `state`, and keeps the license's count in step with whether the seat counts as used.
+    /// Moves to `state`, and keeps the license's count in step with whether the seat counts as
+    /// used.
     pub(super) fn enter(&mut self, state: SeatState) {
         self.change.in_use -= i32::from(self.seat.counts());
         self.seat.state = state;
@@ -151,9 +154,10 @@ impl<'a> Draft<'a> {
         self.record(AuditEvent::Drained, Some(machine));
     }
 
-    /// A caller that knows a later epoch than this database: it was restored from a backup. Every answer of an earlier
-    /// epoch would be stale to that caller, a lease as well as a verdict. The claim is not proven, so it is written down
-    /// only when the epoch doubles: nobody can fill the audit trail with claims.
+    /// A caller that knows a later epoch than this database: it was restored from a backup. Every
+    /// answer of an earlier epoch would be stale to that caller, a lease as well as a verdict.
+    /// The claim is not proven, so it is written down only when the epoch doubles: nobody can
+    /// fill the audit trail with claims.
     fn catch_up(&mut self, caller: &Caller) {
         let held = self.seat.epoch;
         let Some(known) = caller.epoch.filter(|known| *known > held && *known <= HIGHEST_CLAIM) else {
@@ -224,7 +228,8 @@ impl<'a> Draft<'a> {
 
     /// T4 and T5.
     fn extend(&mut self, call: Call, caller: &Caller, holding: Holding) -> Answer {
-        // T2 after a T9 that is still on its way: a confirmation of what was given up must not end what begins now.
+        // T2 after a T9 that is still on its way: a confirmation of what was given up must not end what
+        // begins now.
         if call == Call::Offline && caller.gave_up && caller.epoch == Some(self.seat.epoch) {
             self.seat.epoch += 1;
             self.record(AuditEvent::Activated, Some(holding.machine.clone()));
@@ -239,7 +244,8 @@ impl<'a> Draft<'a> {
         let lease_until = holding.lease_until.max(terms.exp);
         self.seat.state = SeatState::InUse(Holding { last_ping: self.now, lease_until, ..holding });
         self.seat.last_used_at = Some(self.now);
-        // It was, and before this request. Whole seconds of two clocks may differ by one, and wrong clocks by years.
+        // It was, and before this request. Whole seconds of two clocks may differ by one, and wrong clocks
+        // by years.
         let offline = caller.last_offline.map(|at| at.min(self.now));
         self.seat.last_offline_at = self.seat.last_offline_at.max(offline);
         self.seat.launches = self.seat.launches.saturating_add(caller.launches.min(LAUNCHES_MAX));
@@ -248,7 +254,8 @@ impl<'a> Draft<'a> {
         }
         let known = caller.install.as_ref();
         let install = match known {
-            // A request file may be answered twice, and two files in any order: one of the leases is carried back.
+            // A request file may be answered twice, and two files in any order: one of the leases is carried
+            // back.
             Some(known) if call == Call::Offline && !bound && caller.renewal == Presented::Nothing => {
                 known.and_one_more()
             }
@@ -259,8 +266,8 @@ impl<'a> Draft<'a> {
         Answer::Lease { terms, renewal }
     }
 
-    /// T9. A seat that nobody holds is what the caller wants already: its first answer was lost. Who holds a lease of the
-    /// lost time may give it up.
+    /// T9. A seat that nobody holds is what the caller wants already: its first answer was lost.
+    /// Who holds a lease of the lost time may give it up.
     fn give_back(&mut self, caller: &Caller) -> Result<Answer, Verdict> {
         let done = Answer::Verdict(Verdict::new(Code::Ok, Act::Drop));
         match self.seat.state.clone() {
@@ -280,8 +287,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// T9, by a file that may be old: only the installation that holds the seat now can confirm, by a renewal secret of
-    /// this hold.
+    /// T9, by a file that may be old: only the installation that holds the seat now can confirm, by
+    /// a renewal secret of this hold.
     fn confirm(&mut self, caller: &Caller) -> Result<Answer, Verdict> {
         let held_in = match &self.seat.state {
             SeatState::InUse(holding) if holding.machine == caller.machine => Some(self.seat.epoch),
@@ -397,7 +404,8 @@ impl<'a> Draft<'a> {
         Err(Verdict::new(Code::SeatLimitReached, Act::Keep).with("n", self.license.seats_max))
     }
 
-    /// Two copies of one installation: written down, and under `enforce` the older copy must show its token again.
+    /// Two copies of one installation: written down, and under `enforce` the older copy must show
+    /// its token again.
     fn check_clone(&mut self, call: Call, caller: &Caller) -> Result<(), Verdict> {
         let judgement = judge(caller.install.as_ref(), caller.renewal, self.now);
         if judgement == Judgement::Fork {
@@ -410,7 +418,8 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Two living leases of one seat: by a copy, or because a restored database gave the seat away again.
+    /// Two living leases of one seat: by a copy, or because a restored database gave the seat away
+    /// again.
     pub(super) fn suspect_clone(&mut self, caller: &Caller) {
         let reminder = self.seat.clone_suspected_at.map(|seen| seen.plus(CLONE_REMINDER));
         if reminder.is_none_or(|at| at <= self.now) {

@@ -17,7 +17,8 @@ pub struct Decision {
     pub answer: Answer,
 }
 
-/// What changes in a license. Counts are differences, because the store applies them as conditional updates.
+/// What changes in a license. Counts are differences, because the store applies them as conditional
+/// updates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LicenseChange {
     /// Change of the number of seats in use.

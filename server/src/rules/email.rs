@@ -1,14 +1,16 @@
 use seatlock_protocol::{is_invisible, is_plain};
 
-/// Bytes of the longest address that fits between the brackets of SMTP (RFC 5321, section 4.5.3.1.3).
+/// Bytes of the longest address that fits between the brackets of SMTP (RFC 5321, section
+/// 4.5.3.1.3).
 const LONGEST: usize = 254;
 /// Bytes of the longest name before the @ (section 4.5.3.1.1).
 const NAME: usize = 64;
 /// Bytes of the longest part of a host's name (RFC 1035, section 2.3.4).
 const LABEL: usize = 63;
 
-/// Why `email` cannot be an e-mail address that everything here can use: lists, CSV files and mail servers. It is stricter
-/// than the book, which knows quotes and comments that nobody has. Only a message that arrives shows that it is somebody's.
+/// Why `email` cannot be an e-mail address that everything here can use: lists, CSV files and mail
+/// servers. It is stricter than the book, which knows quotes and comments that nobody has. Only a
+/// message that arrives shows that it is somebody's.
 ///
 /// # Errors
 /// The end of a sentence, which repeats nothing of the text.

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 /// What a license or a plan includes, by name.
 pub type Entitlements = BTreeMap<String, Entitlement>;
 
-/// Bytes of the entitlements of one license, and of one plan, as a lease says them: it has to hold both.
+/// Bytes of the entitlements of one license, and of one plan, as a lease says them: it has to hold
+/// both.
 pub const ENTITLEMENTS_MAX: usize = 1024;
 
 /// Why a license or a plan cannot include these.
@@ -31,7 +32,8 @@ fn is_name(text: &str) -> bool {
     super::plan::is_word(text) && !text.contains(['=', '@'])
 }
 
-/// As people write it: `cad`, `export.max=25`, `trial@2027-01-31`, `export.max=25@2027-01-31T12:00:00Z`.
+/// As people write it: `cad`, `export.max=25`, `trial@2027-01-31`,
+/// `export.max=25@2027-01-31T12:00:00Z`.
 #[must_use]
 pub fn entitlement_text(name: &str, entitlement: &Entitlement) -> String {
     let value = entitlement.value.map(|value| format!("={value}")).unwrap_or_default();

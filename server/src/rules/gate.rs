@@ -1,7 +1,8 @@
 use super::{Call, Caller, License, Seat, SeatState, Verdict, date};
 use seatlock_protocol::{Act, Code, UnixTime, api::Plugin};
 
-/// Whether the call may go on to the seat: the first refusal in the protocol's order of precedence, if any.
+/// Whether the call may go on to the seat: the first refusal in the protocol's order of precedence,
+/// if any.
 pub(super) fn gate(
     license: &License,
     seat: &Seat,
@@ -41,8 +42,9 @@ pub(super) fn terms_accepted(license: &License, accepted: Option<&String>) -> Re
     }
 }
 
-/// Whether the license includes this version of the plug-in. One that does not say which it is, or of when, is older
-/// than the vendor's first that did. `Keep`: another version on the same computer may still be good.
+/// Whether the license includes this version of the plug-in. One that does not say which it is, or
+/// of when, is older than the vendor's first that did. `Keep`: another version on the same computer
+/// may still be good.
 fn serves(license: &License, plugin: &Plugin) -> Result<(), Verdict> {
     let has = version(plugin.version.as_deref().unwrap_or_default());
     if license.min_plugin.as_ref().is_some_and(|smallest| has < version(smallest)) {

@@ -18,13 +18,15 @@ pub struct LeaseTerms {
     pub bound: bool,
 }
 
-/// Time between the end of the longest lease and auto-release: the smaller of an hour and 5 %, at least a second.
+/// Time between the end of the longest lease and auto-release: the smaller of an hour and 5 %, at
+/// least a second.
 #[must_use]
 pub fn guard(auto_release: u64) -> u64 {
     (auto_release / 20).clamp(1, HOUR)
 }
 
-/// The lease that answers `call` `now`. `jitter` spreads the next pings over 80 % to 120 % of the license's interval.
+/// The lease that answers `call` `now`. `jitter` spreads the next pings over 80 % to 120 % of the
+/// license's interval.
 #[must_use]
 pub fn terms(license: &License, call: Call, now: UnixTime, jitter: u16, bound: bool) -> LeaseTerms {
     let exp = now.plus(match call {

@@ -22,7 +22,8 @@ pub const DATA_MAX: usize = 2048;
 /// Names of one kind that a license or a plan may have.
 pub const WORDS_MAX: usize = 100;
 
-/// What happens to a seat's place in the license when its owner releases it while a lease is still alive.
+/// What happens to a seat's place in the license when its owner releases it while a lease is still
+/// alive.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum, utoipa::ToSchema,
 )]
@@ -107,8 +108,8 @@ pub struct License {
 }
 
 impl License {
-    /// A license with the usual values, and no product yet. An ephemeral one is for farms and containers, which come and go
-    /// by the hour. Of its plan only the name counts.
+    /// A license with the usual values, and no product yet. An ephemeral one is for farms and
+    /// containers, which come and go by the hour. Of its plan only the name counts.
     #[must_use]
     pub fn usual(id: Uuid, account: Uuid, ephemeral: bool) -> Self {
         let (offline_ttl, auto_release) = if ephemeral { (30 * MINUTE, HOUR) } else { (7 * DAY, 14 * DAY) };
@@ -189,7 +190,8 @@ impl License {
         Ok(())
     }
 
-    /// What every lease carries: the plan's entitlements and those beside it. Of the same name the license's own counts.
+    /// What every lease carries: the plan's entitlements and those beside it. Of the same name the
+    /// license's own counts.
     #[must_use]
     pub fn granted(&self) -> Entitlements {
         let mut granted = self.plan.entitlements.clone();
@@ -212,7 +214,8 @@ impl License {
     }
 }
 
-/// Whether a lease can carry `data`, and its reader, who goes down no deeper than this one, can read it.
+/// Whether a lease can carry `data`, and its reader, who goes down no deeper than this one, can
+/// read it.
 fn can_be_signed(data: &Map<String, Value>) -> bool {
     let text = serde_json::to_string(data).unwrap_or_default();
     let read = |claims: String| serde_json::from_str::<Value>(&claims).is_ok();

@@ -4,9 +4,10 @@ const MINUTE: u64 = 60_000_000_000;
 /// Most requests in a minute that a [`Rate`] can allow.
 pub const RATE_MAX: u32 = 1_000_000;
 
-/// How many requests are allowed in a minute. As many may come at once after a minute without any, so that a company that
-/// begins to work at nine o'clock is not slowed. The generic cell rate algorithm (ITU-T I.371, annex A): all that is kept
-/// is one moment, at which the whole allowance is there again.
+/// How many requests are allowed in a minute. As many may come at once after a minute without any,
+/// so that a company that begins to work at nine o'clock is not slowed. The generic cell rate
+/// algorithm (ITU-T I.371, annex A): all that is kept is one moment, at which the whole allowance
+/// is there again.
 ///
 /// Moments are nanoseconds since any fixed beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +23,8 @@ impl Rate {
         Self { interval: MINUTE.checked_div(u64::from(requests.min(RATE_MAX))).unwrap_or(0) }
     }
 
-    /// Counts a request, or says how long to wait until one is allowed. `full_at` and the result are the moment that is kept.
+    /// Counts a request, or says how long to wait until one is allowed. `full_at` and the result
+    /// are the moment that is kept.
     ///
     /// # Errors
     /// The nanoseconds to wait.
@@ -32,7 +34,8 @@ impl Rate {
         if early == 0 { Ok(next) } else { Err(early) }
     }
 
-    /// Counts a request that was answered already, so that those after it wait. Nobody waits longer than a minute for it.
+    /// Counts a request that was answered already, so that those after it wait. Nobody waits longer
+    /// than a minute for it.
     #[must_use]
     pub fn charge(self, full_at: u64, now: u64) -> u64 {
         let next = full_at.max(now).saturating_add(self.interval);

@@ -1,8 +1,8 @@
 //! Decides: the life cycle of a seat and the order of refusals, as pure functions.
 //!
-//! No file, socket, clock or random source is touched here. A `License`, a `Seat` and an `Event` go in, a
-//! `Decision` comes out; the store carries it out in one transaction. The rows T1 to T16 that comments refer to
-//! are those of the protocol's table of transitions.
+//! No file, socket, clock or random source is touched here. A `License`, a `Seat` and an `Event` go
+//! in, a `Decision` comes out; the store carries it out in one transaction. The rows T1 to T16 that
+//! comments refer to are those of the protocol's table of transitions.
 
 /// Who of an issuer's users belongs where.
 mod admission;

@@ -63,7 +63,8 @@ pub fn check_password(password: &str, email: &str) -> Result<(), &'static str> {
 pub enum AttemptBy {
     /// One e-mail address from one network address: a person who has forgotten the password.
     Person,
-    /// One e-mail address, from wherever. More than a person needs, so that nobody keeps another one out by guessing.
+    /// One e-mail address, from wherever. More than a person needs, so that nobody keeps another
+    /// one out by guessing.
     Email,
     /// One network address, with whatever e-mail addresses: an office has one for all.
     Address,
@@ -93,7 +94,8 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// One more attempt, counted before the password is looked at, so that a hundred at once are a hundred.
+    /// One more attempt, counted before the password is looked at, so that a hundred at once are a
+    /// hundred.
     ///
     /// # Errors
     /// When the next one is possible.

@@ -2,8 +2,9 @@ use super::{AuditEvent, Caller, Holding, LostLease, SeatState, Verdict, decide::
 use seatlock_protocol::Act;
 
 impl Draft<'_> {
-    /// T15. A lease of the lost time proves that its machine holds a seat which the restored database believes free, or
-    /// with a machine that had it earlier. Who took the seat since the mark keeps it.
+    /// T15. A lease of the lost time proves that its machine holds a seat which the restored
+    /// database believes free, or with a machine that had it earlier. Who took the seat since
+    /// the mark keeps it.
     pub(super) fn recover(&mut self, caller: &Caller) -> Result<(), Verdict> {
         let Some(lost) = self.lost(caller) else { return Ok(()) };
         let later = lost.epoch >= self.known;
@@ -32,8 +33,9 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// The living lease of the lost time that the caller shows for this seat. What its owner has taken from its machine
-    /// since counts more. An epoch that is equal was raised to the lease's, by an earlier call.
+    /// The living lease of the lost time that the caller shows for this seat. What its owner has
+    /// taken from its machine since counts more. An epoch that is equal was raised to the
+    /// lease's, by an earlier call.
     pub(super) fn lost<'c>(&self, caller: &'c Caller) -> Option<&'c LostLease> {
         let lost = caller.lost.as_ref()?;
         let alive = lost.seat == self.seat.id && lost.exp > self.now;

@@ -13,28 +13,29 @@ pub enum Presented {
     Number(u64),
 }
 
-/// What the server remembers of one installation. Its renewal secrets have rising numbers; the secret itself is made from
-/// the number and a key.
+/// What the server remembers of one installation. Its renewal secrets have rising numbers; the
+/// secret itself is made from the number and a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Install {
     /// The installation.
     pub id: Uuid,
     /// The secret that was presented last.
     pub presented: Option<u64>,
-    /// What was handed out for it. Which of these answers arrived shows when one of them is presented: answers get lost,
-    /// and a request that was given up can be late.
+    /// What was handed out for it. Which of these answers arrived shows when one of them is
+    /// presented: answers get lost, and a request that was given up can be late.
     pub handed_out: RangeInclusive<u64>,
-    /// The first of those before `handed_out` that may still come late. There is none when it is the first of these.
+    /// The first of those before `handed_out` that may still come late. There is none when it is
+    /// the first of these.
     pub retired_from: u64,
     /// When the newest of these was replaced.
     pub retired_at: UnixTime,
 }
 
-/// Seconds for which a retired secret is not the sign of a copy: its request was given up, and is only late. Longer than
-/// any request lives.
+/// Seconds for which a retired secret is not the sign of a copy: its request was given up, and is
+/// only late. Longer than any request lives.
 const LATE: u64 = 60;
-/// How many of them may come late. Many hosts of one installation ask several times in a second; but a copy must not pass
-/// for late as long as the other one asks often.
+/// How many of them may come late. Many hosts of one installation ask several times in a second;
+/// but a copy must not pass for late as long as the other one asks often.
 const MOST_LATE: u64 = 128;
 
 /// What a presented secret says about the installation.
@@ -76,7 +77,8 @@ impl Install {
             Presented::Number(number) => Some(number),
             Presented::Nothing | Presented::Foreign => None,
         };
-        // Numbers of an installation that was forgotten do not come again: it has had fewer than seconds have passed.
+        // Numbers of an installation that was forgotten do not come again: it has had fewer than seconds
+        // have passed.
         let last = known.map_or(now.seconds().unsigned_abs(), |known| *known.handed_out.end());
         let next = last.max(number.unwrap_or(0)).saturating_add(1);
         let new =
@@ -85,13 +87,15 @@ impl Install {
         if known.asks_again(number, now) {
             return Self { handed_out: *known.handed_out.start()..=next, ..known.clone() };
         }
-        // An answer that came beside the one that is presented now may be held by a host that could not store it.
+        // An answer that came beside the one that is presented now may be held by a host that could not
+        // store it.
         let closely = now.since(known.retired_at) <= LATE;
         let outdated = known.presented.unwrap_or(*known.handed_out.start());
         Self { retired_from: if closely { known.retired_from.min(outdated) } else { outdated }, ..new }
     }
 
-    /// The installation after one more secret was handed out, to somebody who cannot present any: all of them are good.
+    /// The installation after one more secret was handed out, to somebody who cannot present any:
+    /// all of them are good.
     #[must_use]
     pub fn and_one_more(&self) -> Self {
         let (first, last) = (*self.handed_out.start(), *self.handed_out.end());

@@ -7,15 +7,16 @@ use seatlock_protocol::{
 };
 use uuid::Uuid;
 
-/// A database that was put back from a backup. What happened between its last entry and the mark is lost to it, but not to
-/// the machines that hold leases of that time.
+/// A database that was put back from a backup. What happened between its last entry and the mark is
+/// lost to it, but not to the machines that hold leases of that time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Restored {
     /// The newest moment that it knows of: about when the backup was made.
     pub known_until: UnixTime,
     /// When it was marked. No server that used the lost database signs anything after it.
     pub at: UnixTime,
-    /// When the last lease ends that it may not know of. Machines without a network have their longer leases beyond it.
+    /// When the last lease ends that it may not know of. Machines without a network have their
+    /// longer leases beyond it.
     pub until: UnixTime,
 }
 
@@ -35,8 +36,8 @@ pub struct LostLease {
 }
 
 impl Restored {
-    /// The mark of a database that is put back at `at`. An earlier mark that has not ended goes on in it: the backup was made
-    /// while leases of another lost time were alive.
+    /// The mark of a database that is put back at `at`. An earlier mark that has not ended goes on
+    /// in it: the backup was made while leases of another lost time were alive.
     #[must_use]
     pub fn new(known_until: UnixTime, at: UnixTime, licenses: &[License], before: Option<Self>) -> Self {
         let before = before.filter(|before| before.until > at);
@@ -48,8 +49,8 @@ impl Restored {
         }
     }
 
-    /// What the lease that a request with `token` shows proves: that this server signed it for this machine, product and
-    /// token in the lost time, by a key of `keys` that was not revoked.
+    /// What the lease that a request with `token` shows proves: that this server signed it for this
+    /// machine, product and token in the lost time, by a key of `keys` that was not revoked.
     #[must_use]
     pub fn lost(
         &self,
@@ -69,8 +70,9 @@ impl Restored {
     }
 }
 
-/// A hold of the backup as it may have become in the lost time: its machine may have renewed its lease just before the mark.
-/// That of a machine without a network is long already, and stays what it is.
+/// A hold of the backup as it may have become in the lost time: its machine may have renewed its
+/// lease just before the mark. That of a machine without a network is long already, and stays what
+/// it is.
 #[must_use]
 pub fn renewed(license: &License, holding: Holding, at: UnixTime) -> Holding {
     if holding.lease_until > holding.last_ping.plus(license.auto_release) {

@@ -7,7 +7,8 @@ pub fn date(time: UnixTime) -> String {
     format(time, "%Y-%m-%d")
 }
 
-/// `2026-11-22 09:00 UTC`. The next whole minute, because something that becomes possible must be possible then.
+/// `2026-11-22 09:00 UTC`. The next whole minute, because something that becomes possible must be
+/// possible then.
 #[must_use]
 pub fn moment(time: UnixTime) -> String {
     let to_the_minute = (60 - time.seconds() % 60) % 60;
@@ -20,7 +21,8 @@ pub fn timestamp(time: UnixTime) -> String {
     utc(time).map_or_else(String::new, |utc| utc.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
-/// `365 days`, `26 hours`, `7 minutes`, rounded: less than two days in hours, less than two hours in minutes.
+/// `365 days`, `26 hours`, `7 minutes`, rounded: less than two days in hours, less than two hours
+/// in minutes.
 #[must_use]
 pub fn span(seconds: u64) -> String {
     let rounded = |unit| seconds.saturating_add(unit / 2) / unit;
@@ -32,7 +34,8 @@ pub fn span(seconds: u64) -> String {
     }
 }
 
-/// `7 days`, `25 hours`, `90 minutes`, `61 seconds`: exactly, in the largest unit that goes into it, and twice or more.
+/// `7 days`, `25 hours`, `90 minutes`, `61 seconds`: exactly, in the largest unit that goes into
+/// it, and twice or more.
 #[must_use]
 pub fn exactly(seconds: u64) -> String {
     let units = [(86_400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds")];

@@ -32,7 +32,8 @@ pub struct Connections {
     pub tls: Option<Arc<Tls>>,
 }
 
-/// Serves whoever connects until `stopped` is ready, and then until all requests in flight are answered.
+/// Serves whoever connects until `stopped` is ready, and then until all requests in flight are
+/// answered.
 pub(super) async fn serve(
     mut listener: TcpListener,
     router: Router,

@@ -24,8 +24,8 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Time between two warnings of a certificate that ends.
 const REMIND: Duration = Duration::from_secs(86_400);
 
-/// Serves until `shutdown` is ready: then no connection is accepted any more, requests in flight are answered, and
-/// everything that was acknowledged is on disk when this returns.
+/// Serves until `shutdown` is ready: then no connection is accepted any more, requests in flight
+/// are answered, and everything that was acknowledged is on disk when this returns.
 ///
 /// # Errors
 /// When what is to be served cannot be.
@@ -85,7 +85,8 @@ async fn sweep_often<S: Store>(state: Arc<AppState<S>>) {
     }
 }
 
-/// Takes a new certificate as soon as its files are there. Whoever renews it need not tell the server.
+/// Takes a new certificate as soon as its files are there. Whoever renews it need not tell the
+/// server.
 async fn look_at_certificate<S: Store>(tls: Arc<Tls>, state: Arc<AppState<S>>) {
     loop {
         tokio::select! {

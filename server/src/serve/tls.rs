@@ -97,7 +97,8 @@ struct Pair {
 type Stamp = [(u64, u64, i64, i64); 2];
 
 impl Tls {
-    /// Reads both files. A certificate that has ended is taken all the same: clients say so, and whoever looks finds the server.
+    /// Reads both files. A certificate that has ended is taken all the same: clients say so, and
+    /// whoever looks finds the server.
     ///
     /// # Errors
     /// See [`TlsError`].
@@ -106,7 +107,8 @@ impl Tls {
         Ok(Self { certificate, key, current, wanted: Notify::new() })
     }
 
-    /// Reads both files again. Connections that are open keep what they have; so does everybody if the new pair is not sound.
+    /// Reads both files again. Connections that are open keep what they have; so does everybody if
+    /// the new pair is not sound.
     ///
     /// # Errors
     /// See [`TlsError`]; one that has ended is no better than the one in use.
@@ -146,7 +148,8 @@ impl Tls {
         self.current().not_after
     }
 
-    /// When the certificate in use ends, if it ends so soon, or has ended, that somebody should know.
+    /// When the certificate in use ends, if it ends so soon, or has ended, that somebody should
+    /// know.
     #[must_use]
     pub fn ends_soon(&self) -> Option<UnixTime> {
         Some(self.not_after()).filter(|end| *end < system_time().plus(WARN))

@@ -14,8 +14,9 @@ use std::{
 };
 use uuid::Uuid;
 
-/// A store of either kind, which counts how often it failed, and how often so that it may take no changes any more. The
-/// traits' methods answer futures of their own types, so there are no trait objects of them.
+/// A store of either kind, which counts how often it failed, and how often so that it may take no
+/// changes any more. The traits' methods answer futures of their own types, so there are no trait
+/// objects of them.
 pub struct AnyStore {
     kind: Kind,
     failures: AtomicU64,
@@ -87,7 +88,8 @@ impl AnyStore {
         self.doubts.fetch_add(u64::from(outcome.speaks_against_writing()), Ordering::Relaxed);
     }
 
-    /// Writes everything as it is at one moment, while others go on writing. `told` hears of every table that is done.
+    /// Writes everything as it is at one moment, while others go on writing. `told` hears of every
+    /// table that is done.
     ///
     /// # Errors
     /// When the database or the output fails, or the audit trail is not whole.
@@ -102,7 +104,8 @@ impl AnyStore {
         }
     }
 
-    /// Brings in what [`Self::export`] wrote, all or nothing. `dry_run` does all of it and takes it back.
+    /// Brings in what [`Self::export`] wrote, all or nothing. `dry_run` does all of it and takes it
+    /// back.
     ///
     /// # Errors
     /// When the database is not empty, the file is not whole, or the pepper is another server's.
@@ -160,8 +163,8 @@ impl Store for AnyStore {
         backup(to: &Path) -> Result<(), StoreError>;
     }
 
-    /// Whoever looks whether the server works writes nothing as long as it does: its sweeps write each minute, and would
-    /// have failed. After a failure a change must go through first.
+    /// Whoever looks whether the server works writes nothing as long as it does: its sweeps write
+    /// each minute, and would have failed. After a failure a change must go through first.
     async fn writable(&self) -> Result<(), StoreError> {
         let doubts = self.doubts.load(Ordering::Relaxed);
         if doubts == self.dispelled.load(Ordering::Relaxed) {

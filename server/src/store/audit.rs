@@ -36,7 +36,8 @@ pub struct AuditRow {
 pub struct AuditPoint {
     /// Number of an entry; 0 before the first one.
     pub row: u64,
-    /// Its hash, which covers all entries before it: whoever notes it elsewhere can prove that none of them was changed.
+    /// Its hash, which covers all entries before it: whoever notes it elsewhere can prove that none
+    /// of them was changed.
     pub head: Hash,
 }
 
@@ -48,7 +49,8 @@ impl AuditPoint {
 /// How much of the audit trail is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditPart {
-    /// Everything that is there. It follows this place: where old entries were cut off, or the start.
+    /// Everything that is there. It follows this place: where old entries were cut off, or the
+    /// start.
     Whole(AuditPoint),
     /// What follows an entry that is there.
     After(AuditPoint),

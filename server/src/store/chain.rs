@@ -5,8 +5,9 @@ use sha2::{Digest as _, Sha256};
 /// What the first row follows.
 pub(super) const START: Hash = [0; 32];
 
-/// The hash of a row that follows one with the hash `before`: SHA-256 over a prefix, that hash, and the row as JSON.
-/// `detail` is the row's as it is stored, because a text that was read and written again may be another.
+/// The hash of a row that follows one with the hash `before`: SHA-256 over a prefix, that hash, and
+/// the row as JSON. `detail` is the row's as it is stored, because a text that was read and written
+/// again may be another.
 pub(super) fn hash(before: &Hash, row: &AuditRow, detail: Option<&str>) -> Hash {
     let text = json!([
         row.id,

@@ -1,10 +1,10 @@
 //! Keeps: licenses, seats, tokens and the audit trail behind one trait.
 //!
-//! A store loads what a rule needs, asks the rule, and carries its decision out, all in one transaction with the
-//! database's clock. It answers only what is on disk for good.
+//! A store loads what a rule needs, asks the rule, and carries its decision out, all in one
+//! transaction with the database's clock. It answers only what is on disk for good.
 //!
-//! Both back ends are made of the files in `store/sql`, which each of them compiles for its own database; what differs
-//! has the same file names in both folders.
+//! Both back ends are made of the files in `store/sql`, which each of them compiles for its own
+//! database; what differs has the same file names in both folders.
 
 #![allow(clippy::duplicate_mod, reason = "store/sql is compiled for each database")]
 
@@ -275,7 +275,8 @@ pub struct NewSeat {
     pub shared_with: String,
     /// The token, or what stands for the identity.
     pub token: TokenHashes,
-    /// Whose it is, if its user signs in. Then a seat that the identity has already is answered as it is.
+    /// Whose it is, if its user signs in. Then a seat that the identity has already is answered as
+    /// it is.
     pub identity: Option<Identity>,
     /// For when the answer gets lost.
     pub remember: Option<Remember>,
@@ -314,7 +315,8 @@ pub struct SeatQuery {
     pub license: Option<Uuid>,
     /// In one lock status.
     pub status: Option<LockStatus>,
-    /// Part of an e-mail address, or the beginning of a seat's id or of a machine's id, full or short.
+    /// Part of an e-mail address, or the beginning of a seat's id or of a machine's id, full or
+    /// short.
     pub search: Option<String>,
     /// Those after this one.
     pub after: Option<SeatCursor>,
@@ -377,7 +379,8 @@ pub struct Load {
     pub failures: u64,
 }
 
-/// Everything that the server keeps. Each method is one transaction, except for [`Self::load`], which waits for nothing.
+/// Everything that the server keeps. Each method is one transaction, except for [`Self::load`],
+/// which waits for nothing.
 pub trait Store: People {
     /// How it is doing.
     fn load(&self) -> Load;
@@ -385,14 +388,15 @@ pub trait Store: People {
     /// Answers a plug-in.
     fn call(&self, question: Question) -> impl Future<Output = Result<Answered, StoreError>> + Send;
 
-    /// Releases seats whose time is over and answers how many, and notes that somebody is at work. Safe to repeat and to
-    /// run twice at once.
+    /// Releases seats whose time is over and answers how many, and notes that somebody is at work.
+    /// Safe to repeat and to run twice at once.
     fn sweep(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// Whether the database answers and its clock can be believed; the clock.
     fn ready(&self) -> impl Future<Output = Result<UnixTime, StoreError>> + Send;
 
-    /// Whether the database takes changes. It is found out by a small one, unless there is no reason to doubt it.
+    /// Whether the database takes changes. It is found out by a small one, unless there is no
+    /// reason to doubt it.
     fn writable(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// What is known of time, whether it can be believed or not.
@@ -404,13 +408,15 @@ pub trait Store: People {
     /// Compares a value that only the right pepper gives with the one that came first.
     fn know_pepper(&self, check: Hash) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Takes another value in its place. Whatever was kept under the old pepper is of no use any more.
+    /// Takes another value in its place. Whatever was kept under the old pepper is of no use any
+    /// more.
     fn replace_pepper(&self, check: Hash, by: Actor) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// What the server says of itself.
     fn server(&self) -> impl Future<Output = Result<ServerInfo, StoreError>> + Send;
 
-    /// Writes what the server says of itself, its first account with its license, and its first key set.
+    /// Writes what the server says of itself, its first account with its license, and its first key
+    /// set.
     fn initialise(
         &self,
         server: ServerInfo,
@@ -422,8 +428,8 @@ pub trait Store: People {
     /// Seats that a computer has, or has a lease of that is not over.
     fn bound_seats(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Gives the server another issuer, and its key set. [`StoreError::Conflict`] when a seat is bound, or the key set is not
-    /// newer than all others.
+    /// Gives the server another issuer, and its key set. [`StoreError::Conflict`] when a seat is
+    /// bound, or the key set is not newer than all others.
     fn rename(
         &self,
         issuer: String,
@@ -447,8 +453,9 @@ pub trait Store: People {
         by: Actor,
     ) -> impl Future<Output = Result<License, StoreError>> + Send;
 
-    /// Replaces limits and policy of the license `old` by those of `new`. Its account, its counts and its last release
-    /// stay what they are. [`StoreError::Conflict`] when it is not as in `old` any more.
+    /// Replaces limits and policy of the license `old` by those of `new`. Its account, its counts
+    /// and its last release stay what they are. [`StoreError::Conflict`] when it is not as in
+    /// `old` any more.
     fn change_license(
         &self,
         old: License,
@@ -477,7 +484,8 @@ pub trait Store: People {
         id: Uuid,
     ) -> impl Future<Output = Result<Option<(ListedSeat, License)>, StoreError>> + Send;
 
-    /// The seat of a token, its license, and the token's stored hash; `None` when no seat ever had it.
+    /// The seat of a token, its license, and the token's stored hash; `None` when no seat ever had
+    /// it.
     fn seat_of(
         &self,
         token: TokenHash,
@@ -492,41 +500,49 @@ pub trait Store: People {
     /// Follows the chain of the audit trail.
     fn verify_audit(&self, part: AuditPart) -> impl Future<Output = Result<AuditState, StoreError>> + Send;
 
-    /// An entry of the audit trail as a place in it; the last one when no number is said. `None` when there is no such entry.
+    /// An entry of the audit trail as a place in it; the last one when no number is said. `None`
+    /// when there is no such entry.
     fn audit_point(
         &self,
         row: Option<u64>,
     ) -> impl Future<Output = Result<Option<AuditPoint>, StoreError>> + Send;
 
-    /// The checkpoints that are kept: at most the newest one, and the one where old entries were cut off.
+    /// The checkpoints that are kept: at most the newest one, and the one where old entries were
+    /// cut off.
     fn checkpoints(&self) -> impl Future<Output = Result<Vec<Checkpoint>, StoreError>> + Send;
 
-    /// Keeps a checkpoint in the place of the one of its kind. One that is a cut takes all entries up to it away, which is
-    /// itself an entry. [`StoreError::Conflict`] when the trail has no such entry.
+    /// Keeps a checkpoint in the place of the one of its kind. One that is a cut takes all entries
+    /// up to it away, which is itself an entry. [`StoreError::Conflict`] when the trail has no
+    /// such entry.
     fn keep_checkpoint(
         &self,
         checkpoint: Checkpoint,
         by: Actor,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Marks a database that was put back from a backup, before a server uses it. Every hold is taken as renewed at this
-    /// moment, for its machine may have been. What the backup knows better than it should is forgotten: the renewal secrets of
-    /// all installations, the next of which counts as new, and every session, one-time link and remembered answer.
+    /// Marks a database that was put back from a backup, before a server uses it. Every hold is
+    /// taken as renewed at this moment, for its machine may have been. What the backup knows
+    /// better than it should is forgotten: the renewal secrets of all installations, the next
+    /// of which counts as new, and every session, one-time link and remembered answer.
     fn mark_restored(&self) -> impl Future<Output = Result<Recovery, StoreError>> + Send;
 
-    /// The mark of a database that was restored from a backup, and what was learned since; `None` when it never was.
+    /// The mark of a database that was restored from a backup, and what was learned since; `None`
+    /// when it never was.
     fn recovery(&self) -> impl Future<Output = Result<Option<Recovery>, StoreError>> + Send;
 
-    /// Takes away what has ended by itself: sessions, one-time links, attempts to sign in, remembered answers.
+    /// Takes away what has ended by itself: sessions, one-time links, attempts to sign in,
+    /// remembered answers.
     fn tidy(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// What is older than it is to be kept.
     fn due(&self, keep: Keep) -> impl Future<Output = Result<Due, StoreError>> + Send;
 
-    /// Takes the e-mail addresses of some closed seats away, and answers of how many; 0 when there are none left.
+    /// Takes the e-mail addresses of some closed seats away, and answers of how many; 0 when there
+    /// are none left.
     fn erase_closed(&self, keep: Keep) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Erases whoever has this e-mail address, or says only what that would be. Entries of the audit trail stay.
+    /// Erases whoever has this e-mail address, or says only what that would be. Entries of the
+    /// audit trail stay.
     fn erase_person(
         &self,
         email: &str,

@@ -265,8 +265,8 @@ pub trait People: Send + Sync + 'static {
         email: &str,
     ) -> impl Future<Output = Result<Option<(User, PasswordHash)>, StoreError>> + Send;
 
-    /// Counts an attempt to sign in for each of the names. `Some` is when the next one is possible, and then none was
-    /// counted.
+    /// Counts an attempt to sign in for each of the names. `Some` is when the next one is possible,
+    /// and then none was counted.
     fn attempt(
         &self,
         names: Vec<(AttemptBy, Hash)>,
@@ -298,7 +298,8 @@ pub trait People: Send + Sync + 'static {
     /// The API tokens of a user, oldest first.
     fn api_tokens(&self, user: Uuid) -> impl Future<Output = Result<Vec<ApiToken>, StoreError>> + Send;
 
-    /// Deletes an API token of a user, at once. [`StoreError::NotFound`] when he has none of that id.
+    /// Deletes an API token of a user, at once. [`StoreError::NotFound`] when he has none of that
+    /// id.
     fn remove_api_token(
         &self,
         user: Uuid,
@@ -309,13 +310,15 @@ pub trait People: Send + Sync + 'static {
     /// Who shows this API token, unless it was deleted or its user disabled.
     fn bearer(&self, hash: Hash) -> impl Future<Output = Result<Option<SignedIn>, StoreError>> + Send;
 
-    /// What a request of this key led to, and the secret that was answered, sealed; as long as it is remembered.
+    /// What a request of this key led to, and the secret that was answered, sealed; as long as it
+    /// is remembered.
     fn remembered(
         &self,
         key: Hash,
     ) -> impl Future<Output = Result<Option<(Uuid, Vec<u8>)>, StoreError>> + Send;
 
-    /// Keeps a one-time link, and ends those that the seat had. [`StoreError::Conflict`] unless `token` is the seat's token as it is now.
+    /// Keeps a one-time link, and ends those that the seat had. [`StoreError::Conflict`] unless
+    /// `token` is the seat's token as it is now.
     fn add_share(
         &self,
         share: Share,

@@ -1,7 +1,8 @@
 use super::StoreError;
 use sqlx::sqlite::SqliteError;
 
-/// Why a store can do nothing at the moment. Nothing is wrong with what was asked, and the same may succeed later.
+/// Why a store can do nothing at the moment. Nothing is wrong with what was asked, and the same may
+/// succeed later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
     /// Too much is waiting, or somebody else holds a lock for long.
@@ -58,8 +59,8 @@ impl StoreError {
         refused.try_downcast_ref::<SqliteError>().is_some() && refused.code().is_some_and(|code| is(&code))
     }
 
-    /// Whether the database may take no changes, although it may answer all the same. A disk that fails, or that a quota
-    /// keeps from growing, is [`Trouble::Away`] to SQLite.
+    /// Whether the database may take no changes, although it may answer all the same. A disk that
+    /// fails, or that a quota keeps from growing, is [`Trouble::Away`] to SQLite.
     pub(super) fn speaks_against_writing(&self) -> bool {
         matches!(self.trouble(), Some(Trouble::Away | Trouble::ReadOnly | Trouble::Full))
     }
@@ -87,7 +88,8 @@ fn of_database(error: &sqlx::Error) -> Option<Trouble> {
     }
 }
 
-/// SQLite's result codes; the lower byte of an extended one says what it extends (sqlite.org/rescode.html).
+/// SQLite's result codes; the lower byte of an extended one says what it extends
+/// (sqlite.org/rescode.html).
 fn of_sqlite(code: u32) -> Option<Trouble> {
     match code & 0xff {
         // BUSY, LOCKED, PROTOCOL
@@ -117,7 +119,8 @@ fn of_postgres(code: &str) -> Option<Trouble> {
     match code.get(..2)? {
         // Deadlocks and other failures to serialize.
         "40" => Some(Trouble::Busy),
-        // Connections, credentials, a database that is being replaced, resources, an operator, the operating system.
+        // Connections, credentials, a database that is being replaced, resources, an operator, the operating
+        // system.
         "08" | "28" | "3D" | "53" | "57" | "58" => Some(Trouble::Away),
         _ => None,
     }

@@ -62,7 +62,8 @@ pub struct AuditStateView {
     pub entries: u64,
     /// Its hash: whoever notes it elsewhere can prove that nothing before it was changed.
     pub head: String,
-    /// The first entry that was changed, or that follows one that was taken away; null when there is none.
+    /// The first entry that was changed, or that follows one that was taken away; null when there
+    /// is none.
     pub broken_at: Option<u64>,
 }
 

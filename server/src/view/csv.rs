@@ -52,8 +52,8 @@ pub fn rows<'a>(seats: impl IntoIterator<Item = &'a SeatView>) -> Result<Vec<u8>
     finished(writer)
 }
 
-/// What a spreadsheet would take for a formula becomes a text, by an apostrophe before it: somebody else wrote the e-mail
-/// addresses.
+/// What a spreadsheet would take for a formula becomes a text, by an apostrophe before it: somebody
+/// else wrote the e-mail addresses.
 #[must_use]
 pub fn harmless(cell: &str) -> Cow<'_, str> {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {

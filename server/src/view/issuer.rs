@@ -56,7 +56,8 @@ pub struct NewIssuer {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     #[schema(nullable = false, min_length = 1, max_length = 255)]
     pub name: Option<String>,
-    /// Whom it admits: the first rule that fits counts. Nobody without rules; at most 1000, as far as they fit into a body.
+    /// Whom it admits: the first rule that fits counts. Nobody without rules; at most 1000, as far
+    /// as they fit into a body.
     #[serde(default)]
     pub admits: Vec<Admission>,
     /// The seat page's client id at this issuer: people may then sign in with it on the seat page.
@@ -88,8 +89,8 @@ pub struct IssuerChange {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     #[schema(nullable = false)]
     pub admits: Option<Vec<Admission>>,
-    /// The seat page's client id at this issuer. Another one comes without the secret of the one before; null takes the
-    /// sign-in off the seat page.
+    /// The seat page's client id at this issuer. Another one comes without the secret of the one
+    /// before; null takes the sign-in off the seat page.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
     pub client_id: Option<Option<String>>,
@@ -130,7 +131,8 @@ pub struct RemovedIssuerView {
     /// The issuer as it was.
     #[serde(flatten)]
     pub issuer: IssuerView,
-    /// Seats of its users that are not closed. Their machines work until their leases end, and cannot renew them.
+    /// Seats of its users that are not closed. Their machines work until their leases end, and
+    /// cannot renew them.
     pub seats: u64,
     /// Whether it was only asked what would happen.
     pub dry_run: bool,

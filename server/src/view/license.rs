@@ -61,7 +61,8 @@ pub struct LicenseView {
     pub data: Option<Map<String, Value>>,
     /// Last release by the owner or by a machine.
     pub last_manual_release_at: Option<Timestamp>,
-    /// Another one after each change by a person. A change that names it is refused when somebody else was faster.
+    /// Another one after each change by a person. A change that names it is refused when somebody
+    /// else was faster.
     pub version: String,
 }
 

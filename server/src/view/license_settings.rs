@@ -23,8 +23,8 @@ pub struct ClockSettings {
     pub act: Option<ClockAction>,
 }
 
-/// Structures with the settings of a license beside members of their own, because JSON that is read strictly cannot be
-/// put together from parts.
+/// Structures with the settings of a license beside members of their own, because JSON that is read
+/// strictly cannot be put together from parts.
 macro_rules! with_settings {
     ($(#[$about:meta])* pub struct $name:ident { $($(#[$more:meta])* pub $member:ident: $type:ty,)* }) => {
         #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

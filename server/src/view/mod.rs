@@ -1,6 +1,7 @@
 //! Shows: what users and programs are told, as the admin API and the commands write and read it.
 //!
-//! Times are RFC 3339 in UTC, and null when there is none. What is not known to a reader is ignored by it.
+//! Times are RFC 3339 in UTC, and null when there is none. What is not known to a reader is ignored
+//! by it.
 
 /// Entries of the audit trail.
 mod audit;

@@ -12,7 +12,8 @@ pub struct OfflineView {
     pub seat: Uuid,
     /// Who was given its token.
     pub shared_with: String,
-    /// The computer. It should be the one whose name the artist reads out: a request for a lease does not prove it.
+    /// The computer. It should be the one whose name the artist reads out: a request for a lease
+    /// does not prove it.
     pub machine_short: String,
     /// The product that asks.
     pub product: String,

@@ -19,7 +19,8 @@ pub struct ProblemView {
     pub instance: Option<String>,
     /// The code: for programs.
     pub code: String,
-    /// Values of the detail: `time` is when the refused thing becomes possible, `field` what the refusal is about.
+    /// Values of the detail: `time` is when the refused thing becomes possible, `field` what the
+    /// refusal is about.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub params: BTreeMap<String, String>,
     /// What a person can do about it.

@@ -4,7 +4,8 @@ use crate::store::Recovery;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A server whose database was restored from a backup, as long as a machine may hold a lease that it does not know of.
+/// A server whose database was restored from a backup, as long as a machine may hold a lease that
+/// it does not know of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RecoveryView {
     /// The newest moment that the backup knew of.

@@ -1,4 +1,5 @@
-//! A server whose clock is wrong decides and signs nothing, says so, and goes on by itself when it is right.
+//! A server whose clock is wrong decides and signs nothing, says so, and goes on by itself when it
+//! is right.
 
 use crate::harness::{
     Plugin, Site,

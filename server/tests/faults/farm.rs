@@ -1,4 +1,5 @@
-//! A farm whose nodes are killed without a word: it takes the server's minutes, and a computer that starts hundreds of programs.
+//! A farm whose nodes are killed without a word: it takes the server's minutes, and a computer that
+//! starts hundreds of programs.
 
 use std::process::{Child, Stdio};
 use std::thread;

@@ -220,7 +220,8 @@ fn a_folder_or_a_database_of_somebody_else_is_told_as_that() {
     drop(Service::start(&site).unwrap());
 }
 
-/// Whoever may write into the folder but gives nobody a file must not leave one that nobody can read.
+/// Whoever may write into the folder but gives nobody a file must not leave one that nobody can
+/// read.
 #[test]
 fn who_can_not_give_a_file_to_the_service_writes_none() {
     let site = Site::new(&[]);

@@ -105,7 +105,8 @@ impl<'a> Server<'a> {
         }
     }
 
-    /// Stops the server in order: it must end well, and everything after its first line is returned.
+    /// Stops the server in order: it must end well, and everything after its first line is
+    /// returned.
     pub fn stop(mut self) -> String {
         self.signal(Signal::TERM);
         assert!(self.ended().success());

@@ -92,7 +92,8 @@ impl Site {
         }
     }
 
-    /// With so many seats, straight into the store: hundreds of processes would take longer than what is tested.
+    /// With so many seats, straight into the store: hundreds of processes would take longer than
+    /// what is tested.
     pub async fn with_tokens(engine: Engine, seats: usize) -> (Self, Vec<String>) {
         let site = Self::on(engine, &["--seats", &seats.to_string()]);
         let tokens = site.seats(seats).await;

@@ -43,7 +43,8 @@ async fn seat(admin: &Admin<'_>, token: &str, license: &str, email: &str) -> (St
     (made["id"].as_str().unwrap().to_owned(), made["token"].as_str().unwrap().to_owned())
 }
 
-/// One request for each answer that is described; nothing else is answered. What breaks servers (500, 503) is left out.
+/// One request for each answer that is described; nothing else is answered. What breaks servers
+/// (500, 503) is left out.
 #[tokio::test]
 async fn what_is_described_is_answered() {
     let town = town(&["--seats", "3"]);
@@ -59,7 +60,8 @@ async fn what_is_described_is_answered() {
     let issuer = json!({ "issuer": "https://login.example.com", "audience": "seats" });
     let login = admin.post(root, "/issuers", issuer.clone()).await.id();
 
-    // Nobody, and somebody with another kind of token, at every address; what is read is read by an administrator.
+    // Nobody, and somebody with another kind of token, at every address; what is read is read by an
+    // administrator.
     for (method, path, _) in admin.described() {
         let path = path.strip_prefix("/admin/v1").unwrap();
         let name = match path {

@@ -121,7 +121,8 @@ async fn every_code_has_a_request_that_produces_it() {
     let hurried = site.serve_with(&["--request-timeout", "1s"]);
     let mut database = site.database().await;
     sqlx::query("BEGIN IMMEDIATE").execute(&mut database).await.unwrap();
-    // It is carried out when the lock is gone, although nobody waits for it any more: a renewal takes no seat.
+    // It is carried out when the lock is gone, although nobody waits for it any more: a renewal takes
+    // no seat.
     let busy = hurried.call("ping", &renew).await;
     seen.unsigned(&busy, Code::Maintenance, 503);
     assert!(busy.headers.contains_key("retry-after"));

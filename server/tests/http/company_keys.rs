@@ -1,4 +1,5 @@
-//! The keys of issuers: what companies publish, with vectors of project Wycheproof for every algorithm that is accepted.
+//! The keys of issuers: what companies publish, with vectors of project Wycheproof for every
+//! algorithm that is accepted.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatlock_server::identity::{KeySet, KeySetError};
@@ -25,8 +26,8 @@ fn rsa(key: &wycheproof::RsaPublic) -> KeySet {
     read(&jwk).unwrap_or_else(|error| panic!("{error}: {jwk}"))
 }
 
-/// Vectors of one algorithm that were tried, by what project Wycheproof says of them, and those that were made for another
-/// hash, salt, key or form.
+/// Vectors of one algorithm that were tried, by what project Wycheproof says of them, and those
+/// that were made for another hash, salt, key or form.
 #[derive(Default)]
 struct Tried {
     valid: usize,
@@ -190,7 +191,8 @@ fn wycheproof_ed25519() {
     }
 }
 
-/// The signature is sound; the key has 1024 bits, for which project Wycheproof has no vectors of these algorithms.
+/// The signature is sound; the key has 1024 bits, for which project Wycheproof has no vectors of
+/// these algorithms.
 #[test]
 fn a_small_rsa_key_verifies_nothing() {
     let n = "vSRZ2Vql8_GkRi_m1h1tj7AMHWs3ivQ_INUdmEMDNSkGb-dv1dIETGism97JrihKCOY7yzNmHJJ_GLlgjDPrkpGmgzkpxlOlyj\
@@ -243,7 +245,8 @@ fn which_keys_are_used() {
     }
 }
 
-/// An issuer's mistake in one key, or a hundred keys for other purposes before the right one, ends nothing.
+/// An issuer's mistake in one key, or a hundred keys for other purposes before the right one, ends
+/// nothing.
 #[test]
 fn other_keys_do_not_matter() {
     let encryption = json!({ "kty": "RSA", "use": "enc", "n": "AQAB", "e": "AQAB" });

@@ -117,7 +117,8 @@ async fn who_waits_too_long_for_a_turn_is_told_to_come_back() {
     assert!(site.said().contains("waited too long"), "the log tells why");
 }
 
-/// A hash goes on when whoever asked for it is gone. He must not leave his turn to another before it ends.
+/// A hash goes on when whoever asked for it is gone. He must not leave his turn to another before
+/// it ends.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn strangers_who_hang_up_cost_no_more_than_those_who_wait() {

@@ -1,4 +1,5 @@
-//! Sign-in services that an administrator accepts, changes and removes by the admin API and its commands.
+//! Sign-in services that an administrator accepts, changes and removes by the admin API and its
+//! commands.
 
 use crate::harness::{
     Plugin, Server, Site,

@@ -168,7 +168,8 @@ async fn those_of_one_batch_see_what_the_ones_before_them_took() {
     site.change(&["--seats", "2"]);
     let server = site.serve();
     let plugins: Vec<_> = tokens.iter().map(|token| Plugin::new(token, "a")).collect();
-    // While nobody can write, the first request waits alone and the others gather in the batch behind it.
+    // While nobody can write, the first request waits alone and the others gather in the batch behind
+    // it.
     let mut database = site.database().await;
     sqlx::query("BEGIN IMMEDIATE").execute(&mut database).await.unwrap();
     let calls = join_all(plugins.iter().map(|plugin| server.call("activate", plugin)));

@@ -1,4 +1,5 @@
-//! Mail servers that are not there, do not answer, do not stop, or lie. Real ones are before `cargo xtask ci mail`.
+//! Mail servers that are not there, do not answer, do not stop, or lie. Real ones are before `cargo
+//! xtask ci mail`.
 
 use seatlock_protocol::{Token, TokenKind};
 use seatlock_server::mail::{Letter, MailError, Mailer, Secret, Settings, address};
@@ -41,7 +42,8 @@ async fn send_within(deadline: Duration, url: &str) -> Result<(), MailError> {
     sent
 }
 
-/// A mail server for one connection, by what it answers to each line, and to `CONNECT`. Answers its port.
+/// A mail server for one connection, by what it answers to each line, and to `CONNECT`. Answers its
+/// port.
 fn server(answer: impl Fn(&str, &mut TcpStream) + Send + 'static) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -200,7 +202,8 @@ async fn a_server_that_talks_for_ever_is_cut_off() {
 
 #[tokio::test]
 async fn what_is_added_before_tls_is_not_believed() {
-    // Without the wall between both, the client would take these lines for words that came through TLS, and wait on.
+    // Without the wall between both, the client would take these lines for words that came through TLS,
+    // and wait on.
     let port = server(|line, stream| {
         let answer = match line {
             line if line.starts_with("EHLO") => "250-mail.example.com\r\n250 STARTTLS\r\n",

@@ -356,7 +356,8 @@ async fn issuers_that_lie() {
     assert_eq!(answer.unwrap_err().to_string(), "it is not reachable");
 }
 
-/// A site that accepts an issuer, whose machine `farm` may look and act, and whose people at example.com get seats.
+/// A site that accepts an issuer, whose machine `farm` may look and act, and whose people at
+/// example.com get seats.
 async fn site(options: &[&str]) -> (Site, Issuers, Key) {
     let (site, issuers, key) = (Site::new(options), Issuers::start().await, Key::rsa("k", false));
     issuers.tell("login", Manner::Honest, &[&key]);

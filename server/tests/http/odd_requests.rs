@@ -1,5 +1,5 @@
-//! Requests whose members were changed on the way: each is answered by a sentence, and the next honest one as if nothing
-//! had been.
+//! Requests whose members were changed on the way: each is answered by a sentence, and the next
+//! honest one as if nothing had been.
 
 use crate::harness::{Plugin, Site};
 use seatlock_protocol::Code;
@@ -49,7 +49,8 @@ async fn odd_members_leave_nothing_behind() {
     let server = site.serve_with(&["--token-limit", "0"]);
     let mut ada = Plugin::new(&token, "a");
     assert_eq!(server.call("activate", &ada).await.status, 201);
-    // Not among them: machine, install_id and product, which say who asks. Whoever reads a token can ask for anybody.
+    // Not among them: machine, install_id and product, which say who asks. Whoever reads a token can
+    // ask for anybody.
     let members =
         ["nonce", "intent", "have", "renewal", "ks", "client", "offline", "clock", "terms", "unknown"];
     for member in members {

@@ -1,4 +1,5 @@
-//! What goes wrong in an operator's hands: nothing is left behind, nothing is lost, and the right thing is named.
+//! What goes wrong in an operator's hands: nothing is left behind, nothing is lost, and the right
+//! thing is named.
 
 use crate::harness::{Plugin, Site, http_client};
 use seatlock_server::store::{SeatQuery, Store as _, sqlite::SqliteStore};
@@ -287,7 +288,8 @@ async fn a_server_with_tls_by_itself_asks_browsers_to_keep_to_it() {
     }
 }
 
-/// What is wrong with the mail server is told when the settings are checked, not when a customer waits for a letter.
+/// What is wrong with the mail server is told when the settings are checked, not when a customer
+/// waits for a letter.
 #[test]
 fn config_check_asks_the_mail_server() {
     let site = Site::new(&[]);
@@ -315,7 +317,8 @@ fn config_check_asks_the_mail_server() {
     assert_eq!((about.as_str(), verdict.as_str()), ("mail_from (SEATLOCK_MAIL_FROM)", "problem"));
 }
 
-/// An unreadable folder and an empty one are two things, also for whoever is told which command to run.
+/// An unreadable folder and an empty one are two things, also for whoever is told which command to
+/// run.
 #[test]
 fn a_database_that_is_no_database_is_told_as_that() {
     let site = Site::new(&[]);

@@ -107,7 +107,8 @@ async fn a_token_page_is_gone_back_to_and_loaded_again() {
     assert!(browser.get(&at).await.location().starts_with("/sign-in?next=%2Fseats%2F"));
     let mut browser = Browser::signed_in(&server, OWNER, &password).await;
 
-    // A refresh is shown the same way; then the older page tells the truth, and shows no token that is dead.
+    // A refresh is shown the same way; then the older page tells the truth, and shows no token that is
+    // dead.
     let id = &at["/seats/".len()..][..36];
     let path = format!("/seats/{id}/refresh");
     let key = browser.get(&path).await.field("form_key");

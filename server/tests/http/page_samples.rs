@@ -1,7 +1,7 @@
 //! Every page with realistic contents: what all of them must have in common, and files to look at.
 //!
-//! `SEATLOCK_PAGES=DIR cargo test -p seatlock-server --test page_samples` leaves the pages in `DIR`. Serve that folder
-//! and open `index.html`.
+//! `SEATLOCK_PAGES=DIR cargo test -p seatlock-server --test page_samples` leaves the pages in
+//! `DIR`. Serve that folder and open `index.html`.
 
 use seatlock_protocol::{MachineId, UnixTime, api::LockStatus};
 use seatlock_server::page::*;

@@ -245,7 +245,8 @@ async fn other_websites_are_refused() {
         }
     }
     assert_eq!(browser.get("/seats").await.status, 200, "nothing was done");
-    // The public address is the own one, whatever a proxy calls the server; and the plug-in API is no page.
+    // The public address is the own one, whatever a proxy calls the server; and the plug-in API is no
+    // page.
     let own = [("origin", "https://licenses.example.com")];
     assert_eq!(browser.post_from("/sign-out", &[], &own).await.status, 303);
     assert_eq!(

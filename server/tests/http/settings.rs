@@ -1,5 +1,5 @@
-//! What operators type, set and edit, in the forms in which they do: each is read as it is meant, or refused with words that
-//! say where it stands and repeat nothing of it.
+//! What operators type, set and edit, in the forms in which they do: each is read as it is meant,
+//! or refused with words that say where it stands and repeat nothing of it.
 
 use crate::harness::{Done, PRODUCT, PROGRAM, Plugin, Site};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -1,5 +1,5 @@
-//! People and machines that sign in at a real OpenID provider, npm's oidc-provider: in front of a license server that shows
-//! what it was asked, and of the real one.
+//! People and machines that sign in at a real OpenID provider, npm's oidc-provider: in front of a
+//! license server that shows what it was asked, and of the real one.
 
 use crate::person::Person;
 use crate::support::{AGREED, AGREED_FOR_NOW, Computer, PATIENCE, end_of, standing, until};

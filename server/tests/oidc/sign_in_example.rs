@@ -78,7 +78,8 @@ impl Scene {
         said
     }
 
-    /// Runs the example with somebody who does what it says: `acts` is given the page, and with --device the code.
+    /// Runs the example with somebody who does what it says: `acts` is given the page, and with
+    /// --device the code.
     fn with_person(&self, words: &[&str], code: i32, acts: impl FnOnce(&str, &str)) -> String {
         let mut command = self.example(words);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -1,5 +1,5 @@
-//! What needs PostgreSQL: the suites of the programs `store` and `http` once more, and what only servers that share a
-//! database meet.
+//! What needs PostgreSQL: the suites of the programs `store` and `http` once more, and what only
+//! servers that share a database meet.
 
 #![allow(
     clippy::unwrap_used,

@@ -116,8 +116,8 @@ async fn until(condition: impl AsyncFn() -> bool, what: &str) {
     }
 }
 
-/// Activates every seat over any of the servers, as a plug-in does that tries again. `meanwhile` runs when a quarter is
-/// done. Answers what was acknowledged, and how often one had to try again.
+/// Activates every seat over any of the servers, as a plug-in does that tries again. `meanwhile`
+/// runs when a quarter is done. Answers what was acknowledged, and how often one had to try again.
 async fn activate_all(
     servers: &[Server<'_>],
     tokens: &[String],

@@ -1,4 +1,5 @@
-//! A database that is locked, read-only, closed or away: everybody is told to come back, and afterwards nothing is lost.
+//! A database that is locked, read-only, closed or away: everybody is told to come back, and
+//! afterwards nothing is lost.
 
 use crate::harness::unavailable::{Bench, Fails, OPTIONS, prepared};
 use sqlx::{Connection as _, PgConnection};

@@ -189,7 +189,8 @@ async fn a_head_that_was_noted_shows_what_happened_to_the_end() {
     assert_eq!((state.broken_at, state.rows, state.head), (None, 0, [0; 32]));
 }
 
-/// The format, written once more: a row with a hash that is right for itself gives its successor away.
+/// The format, written once more: a row with a hash that is right for itself gives its successor
+/// away.
 #[tokio::test]
 async fn a_row_that_is_hashed_again_breaks_the_next_one() {
     let mut thief = Burglary::new().await;

@@ -1,11 +1,12 @@
-//! Files of machines without a network: a request that is answered more than once, and what proves that a seat was given
-//! back.
+//! Files of machines without a network: a request that is answered more than once, and what proves
+//! that a seat was given back.
 
 use crate::rules_support::*;
 use seatlock_protocol::Code;
 use seatlock_server::rules::{Answer, Call, Caller, Event, Presented};
 
-/// The machine asks by a file, which holds no secret, and gets a lease with this one. It may have given a hold up before.
+/// The machine asks by a file, which holds no secret, and gets a lease with this one. It may have
+/// given a hold up before.
 fn asked(world: &mut World, seat: usize, gave_up: Option<u64>) -> Presented {
     let (epoch, gave_up) = (gave_up, gave_up.is_some());
     let caller = Caller { renewal: Presented::Nothing, epoch, gave_up, ..world.caller(seat, "a") };
@@ -41,7 +42,8 @@ fn what_was_given_up_before_ends_nothing_later() {
         let mut world = World::new(1);
         let seat = world.create();
         let first = asked(&mut world, seat, None);
-        // Given up, but the confirmation lies in a drawer; the machine asks again, and its file is answered twice.
+        // Given up, but the confirmation lies in a drawer; the machine asks again, and its file is answered
+        // twice.
         let later = [asked(&mut world, seat, Some(1)), asked(&mut world, seat, Some(1))];
         assert_eq!((world.seat(seat).epoch, world.license.in_use), (2, 1), "another hold of the same place");
         assert!(!confirmed(&mut world, seat, 1, first), "the one from the drawer");

@@ -1,5 +1,5 @@
-//! A database that is put back to any moment of a random history: nobody who holds a seat is locked out for it, and no lease
-//! that a machine shows stays unknown.
+//! A database that is put back to any moment of a random history: nobody who holds a seat is locked
+//! out for it, and no lease that a machine shows stays unknown.
 
 use crate::rules_support::*;
 use proptest::prelude::*;
@@ -54,7 +54,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What a client keeps of a seat: the lease that it holds, and the epoch below which it believes nothing.
+/// What a client keeps of a seat: the lease that it holds, and the epoch below which it believes
+/// nothing.
 #[derive(Debug, Clone, Copy, Default)]
 struct Held {
     lease: Option<(LeaseTerms, u64)>,

@@ -1,4 +1,5 @@
-//! Renewal secrets over random histories: an honest installation is never taken for two, two copies always are.
+//! Renewal secrets over random histories: an honest installation is never taken for two, two copies
+//! always are.
 
 use crate::rules_support::*;
 use proptest::prelude::*;
@@ -14,7 +15,8 @@ struct Copy {
 }
 
 impl Copy {
-    /// Asks, and stores the answer unless it is lost on its way or the process is killed before it was stored.
+    /// Asks, and stores the answer unless it is lost on its way or the process is killed before it
+    /// was stored.
     fn ask(&mut self, world: &mut World, call: Call, arrives: bool) -> Result<(), Code> {
         world.call_with(0, call, "a", self.secret)?;
         if arrives {

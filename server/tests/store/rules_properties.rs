@@ -1,4 +1,5 @@
-//! The invariants of the protocol over random histories of several seats, machines and steps of time.
+//! The invariants of the protocol over random histories of several seats, machines and steps of
+//! time.
 
 use crate::rules_support::*;
 use proptest::prelude::*;

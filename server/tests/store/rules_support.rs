@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 pub use crate::harness::{DAY, PRODUCT, machine, store::granted};
 
-/// One license with its seats: what a store keeps, in memory, so that decisions can follow one another.
+/// One license with its seats: what a store keeps, in memory, so that decisions can follow one
+/// another.
 pub struct World {
     pub now: UnixTime,
     pub license: License,

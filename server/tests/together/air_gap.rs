@@ -1,4 +1,5 @@
-//! A machine that never has a network: its seat comes and goes by files, through the C example and a real server.
+//! A machine that never has a network: its seat comes and goes by files, through the C example and
+//! a real server.
 
 use crate::support::Computer;
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! What stands between client and server changes what nobody has signed, or has another call answered; and what is asked
-//! is what would be done.
+//! What stands between client and server changes what nobody has signed, or has another call
+//! answered; and what is asked is what would be done.
 
 use crate::relay::relay;
 use crate::support::{AGREED, Computer, end_of, standing};

@@ -1,4 +1,5 @@
-//! Issuers that are not there, lie, or are slow: a code with its reason, the stored license as it was, and a next try later.
+//! Issuers that are not there, lie, or are slow: a code with its reason, the stored license as it
+//! was, and a next try later.
 
 use crate::support::{AGREED, Computer, end_of, until};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -195,7 +196,8 @@ fn an_issuer_that_never_answers_is_given_up() {
     assert!(begin.elapsed() < Duration::from_secs(8), "it waited for the issuer: {:?}", begin.elapsed());
 }
 
-/// The issuer is asked as the license server is: nothing of it is believed when its certificate is not.
+/// The issuer is asked as the license server is: nothing of it is believed when its certificate is
+/// not.
 #[test]
 fn a_certificate_that_nobody_vouches_for_is_not_talked_to() {
     let (computer, server) = (Computer::new("self-signed"), MockServer::start().unwrap());

@@ -1,4 +1,5 @@
-//! Copies of an installation, against a real server: what is one, what is none, and what its owner sees of it.
+//! Copies of an installation, against a real server: what is one, what is none, and what its owner
+//! sees of it.
 
 use crate::relay::relay;
 use crate::support::{AGREED, Computer, end_of, next_second, standing};

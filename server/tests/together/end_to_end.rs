@@ -314,7 +314,8 @@ fn what_one_process_does_the_others_take_over() {
     let second = computer.open(&server);
     assert_eq!(standing(&second), UNLOCKED);
 
-    // Another token: the process that still has the old one goes over to it, instead of writing it back.
+    // Another token: the process that still has the old one goes over to it, instead of writing it
+    // back.
     assert_eq!(end_of(&second, second.activate(&other.token, AGREED)).code, Code::Ok);
     assert_eq!(end_of(&first, first.ping(Intent::Launch)).code, Code::Ok);
     assert_eq!(first.text(Text::Seat).unwrap(), Some(other.id));

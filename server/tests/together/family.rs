@@ -1,4 +1,5 @@
-//! Plug-ins of one vendor on one computer, each a product of its own: one token, one seat, one computer.
+//! Plug-ins of one vendor on one computer, each a product of its own: one token, one seat, one
+//! computer.
 
 use crate::support::{AGREED, AGREED_FOR_NOW, Computer, end_of, next_second, standing, until};
 use seatlock::{Client, Code, Intent, LockState};

@@ -1,4 +1,5 @@
-//! Every bad network of `cargo xtask fault-proxy`: the right code and sentence, in time, and the license is still there.
+//! Every bad network of `cargo xtask fault-proxy`: the right code and sentence, in time, and the
+//! license is still there.
 
 use crate::support::{AGREED, Computer, end_of};
 use seatlock::{Client, Code, Event, Failure, Intent, LockState, OperationId, Options};
@@ -10,13 +11,16 @@ use xtask::server::{Running, Seat};
 
 /// The library's own limit for a call, and room for a computer that is busy with other tests.
 const CALL: Duration = Duration::from_secs(15 + 10);
-/// What passes at once for those who wait for an answer: not quite the limit, and then the rest of it.
+/// What passes at once for those who wait for an answer: not quite the limit, and then the rest of
+/// it.
 const WAITS: [Duration; 2] = [Duration::from_secs(13), Duration::from_secs(2)];
-/// The limit, and room, for a connection that does not come about, and the cases in which it does not.
+/// The limit, and room, for a connection that does not come about, and the cases in which it does
+/// not.
 const CONNECT: Duration = Duration::from_secs(5 + 7);
 const NO_CONNECTION: [&str; 2] = ["black-hole", "tls-hangs"];
-/// What the host gives a client to close. One that needs it all was not cancelled, but left to itself. Shorter than the
-/// library's own limit for a call, and long for a computer whose disk is busy with other tests.
+/// What the host gives a client to close. One that needs it all was not cancelled, but left to
+/// itself. Shorter than the library's own limit for a call, and long for a computer whose disk is
+/// busy with other tests.
 const CLOSE: Duration = Duration::from_secs(10);
 
 const MINUTE: i64 = 60;
@@ -117,7 +121,8 @@ fn suffer(case: &Case, upstream: &Arc<Upstream>) -> Took {
     Took { call, close }
 }
 
-/// What only a computer that was licensed before can know: which epoch its seat had, and which key set is the newest.
+/// What only a computer that was licensed before can know: which epoch its seat had, and which key
+/// set is the newest.
 const UNKNOWN_AT_FIRST: [&str; 2] = ["older-epoch", "older-key-set"];
 
 /// One computer without a license, one case, and then an honest network.

@@ -1,4 +1,5 @@
-//! Giving a license up ends with "ok" only when it is off the disk, and the server is not told before it can be.
+//! Giving a license up ends with "ok" only when it is off the disk, and the server is not told
+//! before it can be.
 
 use crate::support::{AGREED, AGREED_FOR_NOW, Computer, end_of, next_second, standing};
 use seatlock::{Client, Code, Failure, Intent, LockState, OperationId};
@@ -7,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use xtask::server::{Running, Seat, Setup};
 
-/// Something that keeps files from being taken away: how it comes, and how it goes. What this computer does not know, or
-/// forbids, does not come.
+/// Something that keeps files from being taken away: how it comes, and how it goes. What this
+/// computer does not know, or forbids, does not come.
 struct Obstacle {
     name: &'static str,
     put: fn(&Path) -> bool,

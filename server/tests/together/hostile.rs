@@ -1,5 +1,5 @@
-//! Servers that hang and disks that break: a code with its text, the host alive, the stored lease as it was. Networks
-//! that lie are in `fault_proxy.rs`.
+//! Servers that hang and disks that break: a code with its text, the host alive, the stored lease
+//! as it was. Networks that lie are in `fault_proxy.rs`.
 
 use crate::support::{AGREED, Computer, end_of};
 use seatlock::{Client, Code, Intent, LockState};

@@ -1,4 +1,5 @@
-//! The life of the keys that sign: rotated, revoked, replaced without the root key on the server, and forged.
+//! The life of the keys that sign: rotated, revoked, replaced without the root key on the server,
+//! and forged.
 
 use crate::relay::relay;
 use crate::support::{AGREED, Computer, end_of, standing};

@@ -1,4 +1,5 @@
-//! Runs the commands of docs/keys.md, one after the other, as they stand there, while a plug-in is at work.
+//! Runs the commands of docs/keys.md, one after the other, as they stand there, while a plug-in is
+//! at work.
 
 use crate::support::{AGREED, Computer, end_of, next_second, standing, until};
 use seatlock::{Client, Code, Intent, LockState};

@@ -101,7 +101,8 @@ fn launches_with_the_network_switched_off_count_too() {
     assert_eq!((launches, offline.is_some()), (4, true));
 }
 
-/// A render farm starts many hosts of one installation at once; none of their launches is lost to another's.
+/// A render farm starts many hosts of one installation at once; none of their launches is lost to
+/// another's.
 #[test]
 fn hosts_that_start_at_the_same_time_are_all_counted() {
     const HOSTS: u64 = 6;

@@ -1,4 +1,5 @@
-//! What a vendor has licensed reaches the plug-in: entitlements, names, ends and data, and which versions are included.
+//! What a vendor has licensed reaches the plug-in: entitlements, names, ends and data, and which
+//! versions are included.
 
 use crate::support::{AGREED, Computer, end_of, standing};
 use seatlock::protocol::UnixTime;

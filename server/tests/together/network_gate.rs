@@ -15,8 +15,8 @@ fn closed(computer: &Computer, server: &Running) -> Options {
     options
 }
 
-/// An address that never answers, and the connections that it has seen. Whoever drops one resets it, which the client
-/// would tell as a server out of reach.
+/// An address that never answers, and the connections that it has seen. Whoever drops one resets
+/// it, which the client would tell as a server out of reach.
 fn silent() -> (String, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -1,4 +1,5 @@
-//! An operating system that refuses descriptors, sockets, threads or memory fails a try, and takes no license away.
+//! An operating system that refuses descriptors, sockets, threads or memory fails a try, and takes
+//! no license away.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -8,7 +9,8 @@ use std::thread;
 use xtask::server::{Running, Setup};
 use xtask::{build, c, repository, run};
 
-/// A provider that only says what it is, and gives codes to devices; nobody ever signs in there. It ends with the test.
+/// A provider that only says what it is, and gives codes to devices; nobody ever signs in there. It
+/// ends with the test.
 fn provider() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -5,10 +5,12 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use xtask::server::Running;
 
-/// The body of an answer: what arrives of it at the client, or `None` when the connection breaks instead.
+/// The body of an answer: what arrives of it at the client, or `None` when the connection breaks
+/// instead.
 pub type Rewrite = dyn Fn(Vec<u8>) -> Option<Vec<u8>> + Send + Sync;
 
-/// Listens on a port of its own until the test ends, and passes every request on to `server`. Answers its address.
+/// Listens on a port of its own until the test ends, and passes every request on to `server`.
+/// Answers its address.
 pub fn relay(
     server: &Running,
     rewrite: impl Fn(Vec<u8>) -> Option<Vec<u8>> + Send + Sync + 'static,

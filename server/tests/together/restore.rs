@@ -1,4 +1,5 @@
-//! A server that was restored from an old backup: its users go on working, and nobody keeps a seat that was taken away.
+//! A server that was restored from an old backup: its users go on working, and nobody keeps a seat
+//! that was taken away.
 
 use crate::support::{AGREED, Computer, end_of, next_second, standing, until};
 use seatlock::{Client, Code, Intent, LockState};
@@ -63,7 +64,8 @@ fn everybody_goes_on_after_a_restore_of_an_old_backup() {
     assert_eq!((ping(worker), standing(worker)), (Code::Ok, UNLOCKED));
     // A verdict of a later epoch.
     assert_eq!((activate(released, &dropped.token), standing(released)), (Code::Ok, UNLOCKED));
-    // The database believes that the other computer has the seat. The lease proves that it is this one's.
+    // The database believes that the other computer has the seat. The lease proves that it is this
+    // one's.
     assert_eq!((ping(target), standing(target)), (Code::Ok, UNLOCKED));
     assert_eq!(activate(source, &moved.token), Code::SeatInUseElsewhere);
     // What was made since is unknown, which takes nothing away.

@@ -10,8 +10,8 @@ use seatlock_protocol::{
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// For how many seconds other processes of the installation are waited for without any of them getting an answer. Longer
-/// than any request takes; after it this process asks all the same.
+/// For how many seconds other processes of the installation are waited for without any of them
+/// getting an answer. Longer than any request takes; after it this process asks all the same.
 const TURN_PATIENCE: u64 = 20;
 
 /// How often it is looked whether that process has ended.
@@ -49,9 +49,10 @@ pub(super) struct Presented {
 
 /// Asking the server, and keeping what it answers.
 impl Worker {
-    /// Waits until no other process of the installation is asking the server. Two that ask with the same renewal secret
-    /// look like two copies of one installation. The turn is given back when the value is dropped. With `shared`, a lease
-    /// that another process gets meanwhile will do.
+    /// Waits until no other process of the installation is asking the server. Two that ask with the
+    /// same renewal secret look like two copies of one installation. The turn is given back
+    /// when the value is dropped. With `shared`, a lease that another process gets meanwhile
+    /// will do.
     pub(super) async fn turn(&mut self, shared: bool) -> LockWait {
         let held = |worker: &Self| match &worker.store.state().license {
             LeaseState::Lease(lease) => Some(lease.claims.jti),
@@ -108,7 +109,8 @@ impl Worker {
         }
     }
 
-    /// Nothing could be shown to the server: to the license that is the same as a server that cannot be reached.
+    /// Nothing could be shown to the server: to the license that is the same as a server that
+    /// cannot be reached.
     pub(super) fn unprepared(&mut self, call: SeatCall, error: RequestError) -> Outcome {
         if error.code == Code::NetworkDisallowed {
             return Outcome::of(error.code);
@@ -135,7 +137,8 @@ impl Worker {
         };
         let again = match answer.code() {
             Some(Code::LeaseSuperseded) => self.has_other_renewal(&answer),
-            // The issuer may have changed its keys since; for a person who has just signed in there is nothing to renew.
+            // The issuer may have changed its keys since; for a person who has just signed in there is
+            // nothing to renew.
             Some(Code::SignInRequired) if submission.is_by_a_person() || credential.is_a_token() => false,
             Some(Code::SignInRequired) => match self.renew().await {
                 Ok(()) => true,
@@ -154,7 +157,8 @@ impl Worker {
         self.carry_out(answer.decided, Some(credential.clone()))
     }
 
-    /// Carries out what a step has decided, in its order, and tells how that ended. `credential` is the one that was shown.
+    /// Carries out what a step has decided, in its order, and tells how that ended. `credential` is
+    /// the one that was shown.
     pub(super) fn carry_out(
         &mut self,
         (state, effects): (State, Vec<Effect>),
@@ -173,7 +177,8 @@ impl Worker {
                     let saved = self.store.save();
                     self.note(saved);
                 }
-                // Done is what is done here too: with the lease on disk the license would be back at the next start.
+                // Done is what is done here too: with the lease on disk the license would be back at the next
+                // start.
                 Effect::ForgetToken => kept = self.store.give_up().err(),
                 Effect::HandBack => kept = self.store.hand_back(before.take()).err(),
                 Effect::Report(outcome) => reported = outcome,
@@ -212,8 +217,9 @@ impl Worker {
         self.store.step(Input::Answered { asked, reply, random })
     }
 
-    /// Whether another process has stored another renewal secret since the request: then the request was overtaken, on a
-    /// file system without locks, and the installation was not copied.
+    /// Whether another process has stored another renewal secret since the request: then the
+    /// request was overtaken, on a file system without locks, and the installation was not
+    /// copied.
     fn has_other_renewal(&mut self, answer: &JudgedReply) -> bool {
         self.store.refresh();
         let known = self.store.state().seats.renewal(answer.token);

@@ -15,7 +15,8 @@ use seatlock_protocol::{
 };
 use std::path::Path;
 
-/// What machines without a network do by files that a person carries. Nothing here waits, or sends anything.
+/// What machines without a network do by files that a person carries. Nothing here waits, or sends
+/// anything.
 impl Worker {
     /// Asks for a lease by a file. Changes no license: that is for the file that comes back.
     pub(super) fn request_file(&mut self, token: &Token, consent: Consent, path: &Path) -> Outcome {
@@ -62,7 +63,8 @@ impl Worker {
         outcome
     }
 
-    /// Gives the lease up, and then writes the file that confirms it; again as often as it is asked for.
+    /// Gives the lease up, and then writes the file that confirms it; again as often as it is asked
+    /// for.
     pub(super) fn release_file(&mut self, path: &Path) -> Outcome {
         // While the disk still has the lease, confirming that it is gone would not be true.
         let outcome = self.carry_out(self.store.step(Input::HandedBack), None);

@@ -37,10 +37,12 @@ const TICK: u64 = 60 * SECOND;
 /// In milliseconds, in which the worker counts.
 const SECOND: u64 = 1000;
 
-/// How long resolver threads may take to end when the client closes; one that hangs in name resolution is left.
+/// How long resolver threads may take to end when the client closes; one that hangs in name
+/// resolution is left.
 const RESOLVER_PATIENCE: Duration = Duration::from_millis(100);
 
-/// How long the worker rests after a defect, so that one that comes again at once does not fill the processor.
+/// How long the worker rests after a defect, so that one that comes again at once does not fill the
+/// processor.
 const AFTER_DEFECT: Duration = Duration::from_secs(1);
 
 /// Work for the worker.
@@ -110,8 +112,8 @@ pub(super) struct Caller {
     pub(super) terms: Option<String>,
 }
 
-/// What the worker works with: made by the one who opens the client, who can be told when there are no means for it, and
-/// then the thread's own, so that closing cancels whatever is in flight.
+/// What the worker works with: made by the one who opens the client, who can be told when there are
+/// no means for it, and then the thread's own, so that closing cancels whatever is in flight.
 pub(super) fn runtime() -> io::Result<BoundedRuntime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().map(BoundedRuntime::new)
 }
@@ -143,7 +145,8 @@ pub(super) fn run(
     }
 }
 
-/// A runtime that ends in time, also while unwinding: dropped, it would wait for name resolution without a limit.
+/// A runtime that ends in time, also while unwinding: dropped, it would wait for name resolution
+/// without a limit.
 pub(super) struct BoundedRuntime(Option<Runtime>);
 
 impl BoundedRuntime {
@@ -271,7 +274,8 @@ impl Worker {
         }
     }
 
-    /// Nothing is sent when the license would stay here: the seat would be free for another computer, and this one go on.
+    /// Nothing is sent when the license would stay here: the seat would be free for another
+    /// computer, and this one go on.
     async fn release(&mut self) -> Outcome {
         if let Err(error) = self.store.can_give_up() {
             return self.not_given_up(error);
@@ -340,7 +344,8 @@ impl Worker {
         self.shared.clock.since_boot_millis().saturating_add(TICK)
     }
 
-    /// When to look at the lease next, at the latest after a tick: waiting stands still while the computer sleeps.
+    /// When to look at the lease next, at the latest after a tick: waiting stands still while the
+    /// computer sleeps.
     fn renewal(&self) -> u64 {
         let wait = self.store.state().pacing.not_before.since(self.now()).max(1).saturating_mul(SECOND);
         let wait = if self.renews() { wait } else { TICK };

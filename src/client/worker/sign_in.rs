@@ -21,7 +21,8 @@ const RENEWAL_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long telling the issuer of a sign-out may take.
 const SIGN_OUT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often a new refresh token is tried to be kept, each time for as long as the folder's lock is waited for.
+/// How often a new refresh token is tried to be kept, each time for as long as the folder's lock is
+/// waited for.
 const KEEPING_TRIES: u32 = 4;
 
 /// Where a person signs in.
@@ -178,8 +179,9 @@ impl Worker {
         outcome
     }
 
-    /// What to show the server for a sign-in. An access token that was fresh before other processes had their turn is
-    /// shown whatever its age is now: a server that does not believe it says so, and then it is renewed.
+    /// What to show the server for a sign-in. An access token that was fresh before other processes
+    /// had their turn is shown whatever its age is now: a server that does not believe it says
+    /// so, and then it is renewed.
     pub(super) fn access_token(&self, signed_in: &Credential) -> Option<Presented> {
         let access = self.access.as_ref().filter(|access| access.is_for(signed_in))?;
         let (text, hash) = (access.token.expose_secret(), access.token.identity().hash());
@@ -254,14 +256,16 @@ impl Worker {
                     self.keep_rotated(grant.refresh.clone());
                     return Ok(grant);
                 }
-                // Where files have no locks, another process may have used it at the same time, and stored the next one.
+                // Where files have no locks, another process may have used it at the same time, and stored
+                // the next one.
                 Err(Denied::Ended) => used = Some(refresh),
                 Err(other) => return Err(other.into_error()),
             }
         }
     }
 
-    /// What was used is worth nothing any more, so a folder that is busy is asked again before that is given up.
+    /// What was used is worth nothing any more, so a folder that is busy is asked again before that
+    /// is given up.
     fn keep_rotated(&mut self, next: Option<RefreshToken>) {
         for _ in 1..KEEPING_TRIES {
             match self.store.rotate(next.clone()) {

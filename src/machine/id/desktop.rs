@@ -9,8 +9,9 @@ const PLACE: &str = if cfg!(windows) {
     "gethostuuid"
 };
 
-/// What `machine-uid` answers: on Windows the `MachineGuid` of the 64-bit registry view, also for a 32-bit host
-/// (`KEY_WOW64_64KEY`); on macOS gethostuuid(3), a system call. Neither starts a process.
+/// What `machine-uid` answers: on Windows the `MachineGuid` of the 64-bit registry view, also for a
+/// 32-bit host (`KEY_WOW64_64KEY`); on macOS gethostuuid(3), a system call. Neither starts a
+/// process.
 pub fn answers() -> impl Iterator<Item = Answer> {
     std::iter::once_with(|| (PLACE, machine_uid::get().map_err(|error| Refusal::of(&*error))))
 }

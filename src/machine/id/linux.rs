@@ -9,9 +9,10 @@ const DBUS_MACHINE_ID: &str = "/var/lib/dbus/machine-id";
 
 /// `/etc/machine-id` (machine-id(5)), then what `machine-uid` finds, then D-Bus's copy of it.
 ///
-/// `machine-uid` prefers D-Bus's copy. That one is left over in cloned images when the other has been reset, and is
-/// missing inside Flatpak, so the authoritative file is asked first: the id is then the same inside and outside a
-/// sandbox. Neither is validated by `machine-uid`, nor does it look further when one of them is useless.
+/// `machine-uid` prefers D-Bus's copy. That one is left over in cloned images when the other has
+/// been reset, and is missing inside Flatpak, so the authoritative file is asked first: the id is
+/// then the same inside and outside a sandbox. Neither is validated by `machine-uid`, nor does it
+/// look further when one of them is useless.
 pub fn answers() -> impl Iterator<Item = Answer> {
     answers_in(Path::new("/"), || machine_uid::get().map_err(|error| Refusal::of(&*error)))
 }
@@ -44,7 +45,8 @@ mod tests {
     const B: &str = "b0c5a1f0e5d84f2a9a3c7d1e2f405162";
     const C: &str = "c0ffee11223344556677889900aabbcd";
 
-    /// Puts the two files under a root of their own and identifies with `library` in the place of `machine-uid`.
+    /// Puts the two files under a root of their own and identifies with `library` in the place of
+    /// `machine-uid`.
     fn found(
         etc: Option<&str>,
         dbus: Option<&str>,

@@ -69,13 +69,15 @@ type Answer = (&'static str, Result<String, Refusal>);
 
 /// Identifies this computer for `product`.
 ///
-/// A `supplied` id wins over the operating system's and is never quietly replaced by it: a farm that hands in a bad
-/// id must hear of it, not get one id per container. A whole machine id (`m1_...`) is used as it is; any other text
-/// is trimmed and derived. An empty supplied text is an error, so a caller treats an empty variable as absent itself.
+/// A `supplied` id wins over the operating system's and is never quietly replaced by it: a farm
+/// that hands in a bad id must hear of it, not get one id per container. A whole machine id
+/// (`m1_...`) is used as it is; any other text is trimmed and derived. An empty supplied text is an
+/// error, so a caller treats an empty variable as absent itself.
 ///
-/// Without one, the sources of this operating system are asked in order until one gives a usable identifier: on
-/// Linux machine-id(5), on Windows the `MachineGuid` registry value, on macOS gethostuuid(3). Root and user get the
-/// same id, no process is started, and the call takes some tens of microseconds. Any thread may call it.
+/// Without one, the sources of this operating system are asked in order until one gives a usable
+/// identifier: on Linux machine-id(5), on Windows the `MachineGuid` registry value, on macOS
+/// gethostuuid(3). Root and user get the same id, no process is started, and the call takes some
+/// tens of microseconds. Any thread may call it.
 ///
 /// # Errors
 /// [`IdentityError`], which names each source and the reason, never the identifier.
@@ -97,7 +99,8 @@ fn from_supplied(product: &str, text: &str) -> Result<MachineId, Refusal> {
     }
 }
 
-/// The first usable answer. `answers` is lazy: a later source is not asked when an earlier one will do.
+/// The first usable answer. `answers` is lazy: a later source is not asked when an earlier one will
+/// do.
 fn from_answers(
     product: &str,
     os_tag: &str,

@@ -43,8 +43,9 @@ impl Refusal {
     }
 }
 
-/// Numbers that firmware makers left in series of boards. systemd derives the machine-id of many virtual machines
-/// from the firmware's number, and macOS the host UUID, so they turn up as identifiers of installations.
+/// Numbers that firmware makers left in series of boards. systemd derives the machine-id of many
+/// virtual machines from the firmware's number, and macOS the host UUID, so they turn up as
+/// identifiers of installations.
 const SHARED_NUMBERS: [&str; 11] = [
     "000102030405060708090a0b0c0d0e0f",
     "00020003000400050006000700080009",
@@ -82,8 +83,8 @@ const SHARED_WORDS: [&str; 17] = [
 
 /// The canonical form of an operating system's identifier: 32 lower-case hexadecimal digits.
 ///
-/// Braces and dashes are spelling (registry, gethostuuid), not content: a system or library that changes its
-/// spelling must not change the machine id.
+/// Braces and dashes are spelling (registry, gethostuuid), not content: a system or library that
+/// changes its spelling must not change the machine id.
 pub fn canonical(answer: &str) -> Result<String, Refusal> {
     let text = answer.trim();
     if text.is_empty() {
@@ -130,8 +131,8 @@ fn is_one_byte_repeated(digits: &str) -> bool {
     rest.chunks(2).all(|pair| pair == first)
 }
 
-/// Half of the digits alike, as in boards numbered `xxxxxxxx-ffff-ffff-ffff-ffffffffffff`. Chance for a random
-/// number: below 2^-55.
+/// Half of the digits alike, as in boards numbered `xxxxxxxx-ffff-ffff-ffff-ffffffffffff`. Chance
+/// for a random number: below 2^-55.
 fn has_long_run(digits: &str) -> bool {
     let mut run = 0;
     let mut last = None;
@@ -151,7 +152,8 @@ fn is_monotonous(text: &str) -> bool {
     }
 }
 
-/// `${NODE}`, `%COMPUTERNAME%`, `{{ node }}`: a variable that nobody filled in is the same text on every node.
+/// `${NODE}`, `%COMPUTERNAME%`, `{{ node }}`: a variable that nobody filled in is the same text on
+/// every node.
 fn is_unexpanded(text: &str) -> bool {
     text.starts_with('$') || text.contains("${") || text.contains("{{") || text.matches('%').count() >= 2
 }

@@ -32,7 +32,8 @@ impl Codes {
     }
 }
 
-/// The pause of an issuer that names none (section 3.2), and how long its codes last if it does not say.
+/// The pause of an issuer that names none (section 3.2), and how long its codes last if it does not
+/// say.
 const USUAL_INTERVAL: u64 = 5;
 const USUAL_LIFE: u64 = 15 * 60;
 
@@ -45,8 +46,8 @@ const LONGEST_LIFE: u64 = 24 * 3600;
 const LONGEST_CODE: usize = 64;
 
 impl Issuer {
-    /// Lets a person sign in at another device (RFC 8628). `show` gets the page to open there, and what to type; `sleep`
-    /// lets time pass.
+    /// Lets a person sign in at another device (RFC 8628). `show` gets the page to open there, and
+    /// what to type; `sleep` lets time pass.
     ///
     /// # Errors
     /// See [`Denied`]. Waits until the issuer's code expires.

@@ -5,8 +5,8 @@ use reqwest::Url;
 use seatlock_protocol::address::{is_loopback, is_same_issuer};
 use serde::Deserialize;
 
-/// What a provider says of itself (OpenID Connect Discovery 1.0, section 3), as far as it serves here. Only its name is
-/// needed at once; an address counts when it is used.
+/// What a provider says of itself (OpenID Connect Discovery 1.0, section 3), as far as it serves
+/// here. Only its name is needed at once; an address counts when it is used.
 #[derive(Debug, Deserialize)]
 pub(super) struct Provider {
     issuer: String,
@@ -30,7 +30,8 @@ pub(super) fn document(issuer: &str) -> String {
 }
 
 impl Provider {
-    /// Reads a description. It must name the issuer that was asked, or one issuer could pass for another.
+    /// Reads a description. It must name the issuer that was asked, or one issuer could pass for
+    /// another.
     pub(super) fn read(body: &[u8], issuer: &str) -> Result<Self, Denied> {
         let provider: Self =
             serde_json::from_slice(body).map_err(|_| Denied::because(Phrase::OIDC_NO_DESCRIPTION))?;

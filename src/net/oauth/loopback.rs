@@ -38,8 +38,8 @@ const GOOD_BYE: Duration = Duration::from_secs(1);
 /// More are not talked to at once.
 const MOST_CONNECTIONS: usize = 16;
 
-/// Where a browser comes back to after a sign-in: a port of this computer alone (RFC 8252, section 7.3), until the value
-/// is dropped.
+/// Where a browser comes back to after a sign-in: a port of this computer alone (RFC 8252, section
+/// 7.3), until the value is dropped.
 pub(super) struct Listener {
     listener: TcpListener,
     url: Url,
@@ -77,8 +77,9 @@ impl Listener {
         &self.url
     }
 
-    /// Waits for the browser and answers the code that it brings, and the browser. What does not bring `state` is not the
-    /// browser that was sent, and changes nothing. Nothing listens any more afterwards.
+    /// Waits for the browser and answers the code that it brings, and the browser. What does not
+    /// bring `state` is not the browser that was sent, and changes nothing. Nothing listens any
+    /// more afterwards.
     pub(super) async fn code(self, state: &str, issuer: &str) -> (Brought, Waiting) {
         let mut connections = JoinSet::new();
         loop {
@@ -126,7 +127,8 @@ impl Drop for Waiting {
     }
 }
 
-/// Reads one request. Who brings back what was asked for waits on; everybody else is told that nothing is here.
+/// Reads one request. Who brings back what was asked for waits on; everybody else is told that
+/// nothing is here.
 async fn served(
     mut stream: TcpStream,
     state: &str,
@@ -179,7 +181,8 @@ fn written(shown: Shown, language: &Language) -> String {
     )
 }
 
-/// What a request says, when it is from the browser that was sent (RFC 6749, section 4.1.2; RFC 9207).
+/// What a request says, when it is from the browser that was sent (RFC 6749, section 4.1.2; RFC
+/// 9207).
 fn brought(request: &str, state: &str, issuer: &str) -> Option<Brought> {
     let mut line = request.lines().next()?.split(' ');
     let (Some("GET"), Some(target)) = (line.next(), line.next()) else { return None };

@@ -1,7 +1,8 @@
-//! Gets access tokens from an OpenID provider, and believes nothing that they say: that is for the license server to verify.
+//! Gets access tokens from an OpenID provider, and believes nothing that they say: that is for the
+//! license server to verify.
 //!
-//! An ID token, where one comes along, is not looked at. It would tell the client who signed in, which the client has no
-//! use for that the access token does not serve as well.
+//! An ID token, where one comes along, is not looked at. It would tell the client who signed in,
+//! which the client has no use for that the access token does not serve as well.
 
 /// How people sign in at another device.
 mod device;
@@ -53,7 +54,8 @@ pub struct Issuer {
 pub struct Grant {
     /// What is shown to the license server.
     pub access: AccessToken,
-    /// Seconds for which it can be shown, counted from now; `None` when only the token itself says so.
+    /// Seconds for which it can be shown, counted from now; `None` when only the token itself says
+    /// so.
     pub lifetime: Option<u64>,
     /// What the next access token is asked for with.
     pub refresh: Option<RefreshToken>,
@@ -78,15 +80,16 @@ impl Issuer {
     /// Signs a machine in by its own id and secret (RFC 6749, section 4.4).
     ///
     /// # Errors
-    /// As every other function here: what went wrong at the issuer or on the way there, never a secret.
+    /// As every other function here: what went wrong at the issuer or on the way there, never a
+    /// secret.
     pub async fn machine(&self) -> Result<Grant, Denied> {
         let (wire, provider) = self.provider().await?;
         let scope = self.scopes(None);
         self.grant(&wire, &provider, &[("grant_type", "client_credentials"), ("scope", &scope)]).await
     }
 
-    /// Gets the next access token (RFC 6749, section 6). The refresh token that was used may be worth nothing afterwards,
-    /// also when the answer gets lost.
+    /// Gets the next access token (RFC 6749, section 6). The refresh token that was used may be
+    /// worth nothing afterwards, also when the answer gets lost.
     ///
     /// # Errors
     /// [`Denied::Ended`] when the refresh token is not taken any more.
@@ -102,7 +105,8 @@ impl Issuer {
         Ok(Grant { refresh: grant.refresh.or_else(|| Some(used.clone())), ..grant })
     }
 
-    /// Lets a person sign in with the browser of this computer (RFC 8252, RFC 7636). `show` gets the page to open.
+    /// Lets a person sign in with the browser of this computer (RFC 8252, RFC 7636). `show` gets
+    /// the page to open.
     ///
     /// # Errors
     /// See [`Denied`]. Waits without a limit.
@@ -188,7 +192,8 @@ impl Issuer {
         scopes.join(" ")
     }
 
-    /// Issuers call it by two names: `resource` (RFC 8707), which is an absolute URI, and `audience`.
+    /// Issuers call it by two names: `resource` (RFC 8707), which is an absolute URI, and
+    /// `audience`.
     fn audience(&self) -> impl Iterator<Item = Parameter<'_>> {
         let audience = self.audience.as_deref();
         let resource = audience.filter(|audience| Url::parse(audience).is_ok());

@@ -15,7 +15,8 @@ use zeroize::Zeroizing;
 pub enum Denied {
     /// What is to be reported.
     RequestError(RequestError),
-    /// The issuer said no: the name of an error (RFC 6749, sections 4.1.2.1 and 5.2; RFC 8628, section 3.5).
+    /// The issuer said no: the name of an error (RFC 6749, sections 4.1.2.1 and 5.2; RFC 8628,
+    /// section 3.5).
     Error(String),
     /// The refresh token is not taken any more, or there is none: a person has to sign in again.
     Ended,
@@ -25,12 +26,14 @@ pub enum Denied {
 const LONGEST_NAME: usize = 40;
 
 impl Denied {
-    /// The issuer cannot be used, for a reason that begins with a capital letter and has no full stop.
+    /// The issuer cannot be used, for a reason that begins with a capital letter and has no full
+    /// stop.
     pub(super) fn because(reason: impl Into<Message>) -> Self {
         Self::RequestError(RequestError::because(Code::IdentityProviderUnavailable, reason))
     }
 
-    /// What is to be reported. Of an error only the name is shown: whatever else an issuer writes may repeat what it was sent.
+    /// What is to be reported. Of an error only the name is shown: whatever else an issuer writes
+    /// may repeat what it was sent.
     #[must_use]
     pub fn into_error(self) -> RequestError {
         let (code, phrase, name) = match &self {
@@ -74,7 +77,8 @@ pub(super) enum Client<'a> {
     Form(&'a str, &'a str),
 }
 
-/// The way to an issuer: as to the license server, but made for one grant. Never follows a redirect.
+/// The way to an issuer: as to the license server, but made for one grant. Never follows a
+/// redirect.
 pub(super) struct Wire {
     route: Route,
     client: reqwest::Client,
@@ -92,7 +96,8 @@ impl Wire {
         Ok(Self { route, client })
     }
 
-    /// The issuer's own way, unless its endpoint is on this computer: secrets for that go to no proxy.
+    /// The issuer's own way, unless its endpoint is on this computer: secrets for that go to no
+    /// proxy.
     fn way_to(&self, url: &Url) -> Result<reqwest::Client, Denied> {
         if url.scheme() == self.route.server.scheme() {
             return Ok(self.client.clone());
@@ -105,7 +110,8 @@ impl Wire {
         if status == 200 { Ok(body) } else { Err(not_understood(status)) }
     }
 
-    /// Sends a form. Only certain statuses come with an answer of the protocol; others are a proxy's.
+    /// Sends a form. Only certain statuses come with an answer of the protocol; others are a
+    /// proxy's.
     pub(super) async fn post(
         &self,
         url: &Url,
@@ -181,7 +187,8 @@ fn not_understood(status: u16) -> Denied {
     Denied::because(Message::from(Phrase::OIDC_NOT_UNDERSTOOD).with("status", status))
 }
 
-/// What stands between here and the issuer. A proxy that asks for a password is the same fault as before the license server.
+/// What stands between here and the issuer. A proxy that asks for a password is the same fault as
+/// before the license server.
 fn unreached(error: RequestError) -> Denied {
     match (error.code, &error.reason) {
         (Code::ProxyAuthRequired, _) => Denied::RequestError(error),

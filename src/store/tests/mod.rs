@@ -102,7 +102,8 @@ fn a_corrupt_file_is_reported_set_aside_and_kept_to_the_byte() {
     assert_eq!(fs::read(&corrupt).unwrap(), b"\xff garbage");
     let name = corrupt.file_name().unwrap().to_str().unwrap();
     assert!(name.starts_with("state.corrupt-") && name.ends_with(".json"), "{name}");
-    // Nothing was saved, yet the next start must find the usable generation, and so must the one after a save.
+    // Nothing was saved, yet the next start must find the usable generation, and so must the one after
+    // a save.
     assert_eq!(load(&folder), Loaded::Current(1));
     save(&folder, 5);
     assert_eq!(load(&folder), Loaded::Current(5));

@@ -12,9 +12,10 @@ const EXAMPLES: &str = "20";
 /// A name rather than a secret: the token itself goes through the environment.
 const TOKEN: &str = "SEATLOCK_API_TOKEN";
 
-/// schemathesis makes requests up from the description, good ones and bad ones, and looks at the answers: no server error,
-/// no status, type or body that is not described, nothing accepted that ought not to be, nothing without authentication.
-/// That every good request is accepted cannot be said in a description: there are plans, limits and other servers' files.
+/// schemathesis makes requests up from the description, good ones and bad ones, and looks at the
+/// answers: no server error, no status, type or body that is not described, nothing accepted that
+/// ought not to be, nothing without authentication. That every good request is accepted cannot be
+/// said in a description: there are plans, limits and other servers' files.
 pub fn described() -> Result<String> {
     let program = python::program("python", "server/tests/requirements.txt", "schemathesis")?;
 

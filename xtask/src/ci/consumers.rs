@@ -66,7 +66,8 @@ pub fn pkg_config() -> Result<String> {
     Ok(format!("version {version}"))
 }
 
-/// The C example's life of a seat, and every bad argument, with the compiler's checks for memory and arithmetic.
+/// The C example's life of a seat, and every bad argument, with the compiler's checks for memory
+/// and arithmetic.
 pub fn sanitizers() -> Result<String> {
     let folder = tempfile::tempdir()?;
     let link = c::link_with(&build::shared_library(false)?)?;
@@ -110,7 +111,8 @@ fn sources() -> [PathBuf; 2] {
     ["seatlock_plugin.c", "settings.c"].map(|name| repository().join("examples/c").join(name))
 }
 
-/// A prefix with everything installed, moved after the installation, and a search path on which Rust is a trap.
+/// A prefix with everything installed, moved after the installation, and a search path on which
+/// Rust is a trap.
 pub(super) struct Place {
     pub(super) folder: TempDir,
     pub(super) prefix: PathBuf,

@@ -7,8 +7,8 @@ use std::{env, fs};
 use xtask::port::Port;
 use xtask::{build, repository, run};
 
-/// The commands that `seatlock-server dev` prints, pasted into a shell as they are: first by somebody new, then by
-/// somebody who has begun anew and still has the license of the first time.
+/// The commands that `seatlock-server dev` prints, pasted into a shell as they are: first by
+/// somebody new, then by somebody who has begun anew and still has the license of the first time.
 pub fn pasted() -> Result<String> {
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("dev");

@@ -21,7 +21,8 @@ const LICENSED: &[&str] = &["unlocked (ok)", "grace (ok_offline)"];
 const NOBODY: &str = "65534";
 const MACHINE: &str = "a-computer-with-a-bad-disk";
 
-/// A thing to do, whether it begins with a license, and what may be found after it was interrupted anywhere.
+/// A thing to do, whether it begins with a license, and what may be found after it was interrupted
+/// anywhere.
 struct Verb {
     name: &'static str,
     licensed: bool,
@@ -44,7 +45,8 @@ struct Bench {
     work: TempDir,
 }
 
-/// Crashes and errors at every system call that touches the state folder, and disks that fail as a whole.
+/// Crashes and errors at every system call that touches the state folder, and disks that fail as a
+/// whole.
 pub fn everywhere() -> Result<String> {
     let plugin = Plugin::build()?;
     let server = Running::start_with(&Setup::without_token_limit())?;
@@ -136,8 +138,8 @@ impl Bench {
         Ok(killed || log.contains("INJECTED"))
     }
 
-    /// Starts the program, attaches strace to it, and lets it go on. How it ended, `None` when it was killed, and what
-    /// strace wrote.
+    /// Starts the program, attaches strace to it, and lets it go on. How it ended, `None` when it
+    /// was killed, and what strace wrote.
     fn traced(&self, verb: &Verb, state: &Path, expressions: &[&str]) -> Result<(Option<i32>, String)> {
         let log = self.work.path().join("calls");
         let mut program = Command::new(&self.program);
@@ -178,8 +180,8 @@ impl Bench {
         Ok(())
     }
 
-    /// Runs a shell script in a mount namespace of its own: `$DISK` is an empty folder, `$MASTER` the license, and
-    /// `plugin` the example on `$DISK`.
+    /// Runs a shell script in a mount namespace of its own: `$DISK` is an empty folder, `$MASTER`
+    /// the license, and `plugin` the example on `$DISK`.
     fn script(&self, script: &str) -> Result<String> {
         let disk = tempfile::tempdir()?;
         let mut command = Command::new("unshare");

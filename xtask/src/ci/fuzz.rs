@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use xtask::{build, repository, run};
 
-/// How the compiler is asked for a fuzz target: what `cargo fuzz` asks for, so that neither it nor another compiler has
-/// to be installed.
+/// How the compiler is asked for a fuzz target: what `cargo fuzz` asks for, so that neither it nor
+/// another compiler has to be installed.
 const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares -Zsanitizer=address -Ccodegen-units=1";
@@ -43,7 +43,8 @@ pub fn a_minute(target: &str) -> Result<String> {
     one(&repository().join("fuzz"), target, 60)
 }
 
-/// Every target for `seconds`. A crash, a hang, or too much memory is an error that names the file to run again.
+/// Every target for `seconds`. A crash, a hang, or too much memory is an error that names the file
+/// to run again.
 pub fn fuzz(seconds: u64) -> Result<String> {
     build()?;
     let folder = repository().join("fuzz");

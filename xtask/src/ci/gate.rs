@@ -13,10 +13,11 @@ const VERBS: &[&[&str]] =
 const SWITCHES: &[(&str, Option<&str>, Option<&str>)] =
     &[("option", Some("--no-network"), None), ("SEATLOCK_OFFLINE", None, Some("1"))];
 
-/// strace sees no socket of any family while the gate is closed, and sees them while it is open. The server's address
-/// is a name, so that the resolver would be asked too.
+/// strace sees no socket of any family while the gate is closed, and sees them while it is open.
+/// The server's address is a name, so that the resolver would be asked too.
 pub fn closed() -> Result<String> {
-    // As it is shipped: in the quick build, the server's features let the runtime of the library use sockets of its own.
+    // As it is shipped: in the quick build, the server's features let the runtime of the library use
+    // sockets of its own.
     let plugin = Plugin::with(&super::shipped()?)?;
     let server = Running::start_with(&xtask::server::Setup {
         more: vec!["--renew".into(), "1s".into()],

@@ -9,8 +9,9 @@ use xtask::{build, c, repository, run};
 const ENDS: u32 = 200;
 const MOMENTS: u32 = 40;
 
-/// Plug-ins with the static library inside, linked in each documented way, in one host that shows all names to all of them
-/// and exports some of the library's itself. None exports a name that is not its own, and each calls its own copy.
+/// Plug-ins with the static library inside, linked in each documented way, in one host that shows
+/// all names to all of them and exports some of the library's itself. None exports a name that is
+/// not its own, and each calls its own copy.
 pub fn static_plugins() -> Result<String> {
     let place = Place::new()?;
     let source = repository().join("tests/c/plugin.c");
@@ -118,7 +119,8 @@ pub fn python_loop() -> Result<String> {
     Ok(run::output(&mut host)?.trim().to_owned())
 }
 
-/// How often a client is closed under 32 threads, by itself and with the compiler's checks for memory.
+/// How often a client is closed under 32 threads, by itself and with the compiler's checks for
+/// memory.
 const CLOSINGS: &str = "1000";
 
 /// 32 threads in every call while one closes the client.

@@ -27,8 +27,8 @@ pub fn doc() -> Result<String> {
     Ok("no warnings".to_owned())
 }
 
-/// Licenses, bans and sources of every crate that is used. Advisories need a database from the network:
-/// `cargo deny check advisories`.
+/// Licenses, bans and sources of every crate that is used. Advisories need a database from the
+/// network: `cargo deny check advisories`.
 pub fn deny() -> Result<String> {
     run::output(build::cargo().args(["deny", "--locked", "check", "bans", "licenses", "sources"]))?;
     Ok("licenses, bans and sources".to_owned())

@@ -135,7 +135,8 @@ pub fn list() -> Result<()> {
 /// What a step or a build answered.
 type Answer = Result<String>;
 
-/// Runs the steps, as many side by side as the computer can, whatever the others say: a person wants the whole list.
+/// Runs the steps, as many side by side as the computer can, whatever the others say: a person
+/// wants the whole list.
 pub fn run(chosen: &Chosen) -> Result<()> {
     let begin = Instant::now();
     let broken = Mutex::new(BTreeSet::new());
@@ -279,7 +280,8 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// A member of the newest state below a state folder; `None` when there is no such state that can be read.
+/// A member of the newest state below a state folder; `None` when there is no such state that can
+/// be read.
 fn stored(folder: &Path, member: &str) -> Result<Option<Value>> {
     let Some(newest) = files(folder)?.into_iter().find(|path| path.ends_with("state.json")) else {
         return Ok(None);
@@ -288,7 +290,8 @@ fn stored(folder: &Path, member: &str) -> Result<Option<Value>> {
     Ok(state.and_then(|state| state.pointer(member).cloned()))
 }
 
-/// The command under strace, whose log goes to a file: every thread, with its number before each line.
+/// The command under strace, whose log goes to a file: every thread, with its number before each
+/// line.
 fn strace(options: &[&str], log: &Path, command: &Command) -> Command {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq"]).args(options).arg("-o").arg(log);

@@ -10,8 +10,8 @@ use xtask::plugin::Plugin;
 use xtask::run;
 use xtask::server::{Running, Setup};
 
-/// Stands where a desktop has its own: notes what it was given of the host, whose child it is once whoever started it has
-/// gone, and what it was asked to show.
+/// Stands where a desktop has its own: notes what it was given of the host, whose child it is once
+/// whoever started it has gone, and what it was asked to show.
 const XDG_OPEN: &str = r#"#!/bin/sh
 ls -l /proc/self/fd > "$WALK_OPENED.inherited"
 parent() { cat "/proc/$(cut -d ' ' -f 4 /proc/$$/stat)/comm"; }

@@ -1,5 +1,5 @@
-//! The test programs: built once, and run without cargo, whose locks and whose choice of features for each package would
-//! get into the way of other steps.
+//! The test programs: built once, and run without cargo, whose locks and whose choice of features
+//! for each package would get into the way of other steps.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
@@ -79,7 +79,8 @@ pub fn run_packages(packages: &[&str]) -> Result<String> {
     summary(&outputs)
 }
 
-/// Every line that it prints is kept beside the logs of the servers that it starts, where the ring `secrets` searches.
+/// Every line that it prints is kept beside the logs of the servers that it starts, where the ring
+/// `secrets` searches.
 fn play(name: &str, program: &Program, arguments: &[&str], environment: &[(&str, &str)]) -> Result<String> {
     let folder = secrets_folder()?;
     let mut command = Command::new(&program.file);
@@ -109,7 +110,8 @@ fn summary(outputs: &[String]) -> Result<String> {
 /// What test programs printed has this ending.
 pub const OUTPUT: &str = "output";
 
-/// Where servers note tokens and logs: what the environment names, or a folder that this run has emptied.
+/// Where servers note tokens and logs: what the environment names, or a folder that this run has
+/// emptied.
 pub fn secrets_folder() -> Result<PathBuf> {
     if let Some(given) = std::env::var_os(SECRETS) {
         return Ok(given.into());

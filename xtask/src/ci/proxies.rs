@@ -147,7 +147,8 @@ impl Place {
         Ok(Self { plugin: Plugin::build()?, folder, upstream, tls, _proxies: proxies })
     }
 
-    /// One computer: it activates on the way that is tried when that must work, and otherwise on an honest one.
+    /// One computer: it activates on the way that is tried when that must work, and otherwise on an
+    /// honest one.
     fn play(&self, host: &str, told: &Told, trusts: &Trusts, code: &str, says: &str) -> Result<Duration> {
         let server = self.upstream.server();
         let seat = server.create_seat("artist@example.com")?;

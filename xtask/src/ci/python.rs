@@ -19,8 +19,8 @@ pub fn cross_check() -> Result<String> {
     Ok(last.to_owned())
 }
 
-/// A program of an environment in the target folder, which has the packages of this list. They are installed once for
-/// each list; lists whose packages get along share an environment.
+/// A program of an environment in the target folder, which has the packages of this list. They are
+/// installed once for each list; lists whose packages get along share an environment.
 pub(super) fn program(environment: &str, requirements: &str, program: &str) -> Result<PathBuf> {
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);

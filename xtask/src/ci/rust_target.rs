@@ -22,9 +22,9 @@ pub fn is_there(target: &str) -> bool {
     files.into_iter().any(|file| file.file_name().to_string_lossy().starts_with("libstd-"))
 }
 
-/// By rustup. Where that cannot download, from Debian's package rust-src of exactly the compiler in the search path:
-/// its standard library is compiled once (45 MB to download, about a minute, about 105 MB) and put where the compiler
-/// looks.
+/// By rustup. Where that cannot download, from Debian's package rust-src of exactly the compiler in
+/// the search path: its standard library is compiled once (45 MB to download, about a minute, about
+/// 105 MB) and put where the compiler looks.
 pub fn add(target: &str) -> Result<String> {
     let by_rustup = run::output(Command::new("timeout").args(["120", "rustup", "target", "add", target]));
     let Err(why) = by_rustup else { return Ok(format!("{target} came from rustup")) };
@@ -32,7 +32,8 @@ pub fn add(target: &str) -> Result<String> {
     Ok(format!("{target} was compiled from {}", compiled.display()))
 }
 
-/// Compiles the standard library by way of an empty crate, and copies it to the compiler's own folder.
+/// Compiles the standard library by way of an empty crate, and copies it to the compiler's own
+/// folder.
 fn compile(target: &str) -> Result<PathBuf> {
     let sysroot = PathBuf::from(run::output(Command::new("rustc").args(["--print", "sysroot"]))?.trim());
     let work = build::target_folder().join("rust-target");

@@ -13,14 +13,16 @@ use xtask::plugin::Plugin;
 use xtask::server::{Running, Setup};
 use xtask::{c, repository, run};
 
-/// Sound tokens of other kinds and a mistyped one: what a person pastes by mistake is a secret all the same.
+/// Sound tokens of other kinds and a mistyped one: what a person pastes by mistake is a secret all
+/// the same.
 const PASTED: &[&str] =
     &[API_TOKEN, "soc_8uVq2ZtYw0LkSx7RmBnD4cJhPf3GaE23XUDe", "sit_8uVq2ZtYw0LkSx7RmBnD4cJhPf3GaE1pDYNx"];
 
 const API_TOKEN: &str = "sat_8uVq2ZtYw0LkSx7RmBnD4cJhPf3GaE0HOh8r";
 
-/// Everything that can be asked of the example, with a token in all the places where a person may put it; then whatever was
-/// printed, logged or stored is searched for the tokens and for the renewal secrets.
+/// Everything that can be asked of the example, with a token in all the places where a person may
+/// put it; then whatever was printed, logged or stored is searched for the tokens and for the
+/// renewal secrets.
 pub fn printed() -> Result<String> {
     let plugin = Plugin::build()?;
     let folder = tempfile::tempdir()?;
@@ -51,7 +53,8 @@ pub fn printed() -> Result<String> {
     go(&["--token", &seat.token, "status"], None, &[])?;
     go(&["ping"], None, &[])?;
     go(&["watch", "1"], None, &[])?;
-    // Servers and proxies that repeat what they were sent, in every place from which words could be taken.
+    // Servers and proxies that repeat what they were sent, in every place from which words could be
+    // taken.
     for answer in 0..ANSWERS.len() {
         let url = format!("http://{}/{answer}", mirror.address);
         go(&["ping"], None, &[("EXAMPLE_SERVER", &url)])?;
@@ -137,8 +140,8 @@ fn spoilt(secret: &str) -> Vec<Vec<u8>> {
     texts.into_iter().map(String::into_bytes).chain([utf16]).collect()
 }
 
-/// What test programs and their servers printed is searched for the tokens that the servers handed out. When no test has
-/// run, those of the server do.
+/// What test programs and their servers printed is searched for the tokens that the servers handed
+/// out. When no test has run, those of the server do.
 pub fn tests() -> Result<String> {
     let folder = programs::secrets_folder()?;
     let printed = |path: &Path| path.extension().is_some_and(|extension| extension == programs::OUTPUT);
@@ -244,8 +247,8 @@ fn answer(mut stream: TcpStream, address: &str) -> Result<String> {
     Ok(request)
 }
 
-/// A C host that wipes its own copy of the token is dumped with gdb's gcore while the client is open, where the token must
-/// be found, and after it was closed.
+/// A C host that wipes its own copy of the token is dumped with gdb's gcore while the client is
+/// open, where the token must be found, and after it was closed.
 pub fn memory() -> Result<String> {
     let folder = tempfile::tempdir()?;
     let program = folder.path().join("secrets");

@@ -4,7 +4,8 @@ use std::fs;
 use std::process::Command;
 use xtask::{build, run};
 
-/// The release library, as it is shipped: everything `nm` lists is in include/ABI.txt and the other way round.
+/// The release library, as it is shipped: everything `nm` lists is in include/ABI.txt and the other
+/// way round.
 pub fn exports() -> Result<String> {
     let library = build::libraries(true)?.shared;
     let listed = run::output(Command::new("nm").args(["-D", "--defined-only"]).arg(&library))?;

@@ -11,10 +11,12 @@ use xtask::{build, repository, run};
 
 /// Where the unit expects the program.
 const INSTALLED: &str = "/usr/bin/seatlock-server";
-/// Ten times the highest exposure that `systemd-analyze security` may find; 100 is a service without any protection.
+/// Ten times the highest exposure that `systemd-analyze security` may find; 100 is a service
+/// without any protection.
 const EXPOSURE: &str = "20";
 
-/// The unit is one that systemd takes, protects the server as far as it says, and lets it do what it does.
+/// The unit is one that systemd takes, protects the server as far as it says, and lets it do what
+/// it does.
 pub fn unit() -> Result<String> {
     let folder = tempfile::tempdir()?;
     let unit = folder.path().join("seatlock-server.service");

@@ -1,4 +1,5 @@
-//! What an attacker does to signed objects. Each changes one thing of a real request or a real answer.
+//! What an attacker does to signed objects. Each changes one thing of a real request or a real
+//! answer.
 
 use super::http::{Answer, Request};
 use super::upstream::{Key, Upstream};
@@ -15,7 +16,8 @@ const YEAR: i64 = 365 * 24 * 3600;
 
 // Requests.
 
-/// Asks with another nonce, so the answer is to another question: what a recorded answer looks like.
+/// Asks with another nonce, so the answer is to another question: what a recorded answer looks
+/// like.
 pub(super) fn another_nonce(_: &Upstream, request: &mut Request) {
     put(&mut request.body, "nonce", json!("AAECAwQFBgcICQoLDA0ODw"));
 }
@@ -87,7 +89,8 @@ pub(super) fn key_in_the_header(_: &Upstream, answer: &mut Answer) -> Result<()>
     })
 }
 
-/// The kid is a path, for programs that look for keys in files. It must not be opened, so it is one that blocks.
+/// The kid is a path, for programs that look for keys in files. It must not be opened, so it is one
+/// that blocks.
 pub(super) fn path_as_kid(_: &Upstream, answer: &mut Answer) -> Result<()> {
     let stranger = stranger()?;
     change(answer, |jws| {

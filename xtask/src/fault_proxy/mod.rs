@@ -1,5 +1,5 @@
-//! A network that lies, hangs and breaks, in front of a real server. Tests put clients before it, and
-//! `cargo xtask fault-proxy` a vendor's plug-in.
+//! A network that lies, hangs and breaks, in front of a real server. Tests put clients before it,
+//! and `cargo xtask fault-proxy` a vendor's plug-in.
 
 /// Every case, with what a client must make of it.
 mod cases;
@@ -52,7 +52,8 @@ enum Scene {
     Rewrites(fn(&Answer) -> Vec<u8>),
     /// Says over TLS what the real server said.
     Tls(tls::Fault),
-    /// Is a proxy that answers CONNECT with this head, and what comes through the tunnel with the rest.
+    /// Is a proxy that answers CONNECT with this head, and what comes through the tunnel with the
+    /// rest.
     Proxy(&'static str),
     /// Is a proxy that is not there.
     ProxyGone,
@@ -132,7 +133,8 @@ impl FaultProxy {
     }
 }
 
-/// Treats every connection in a thread of its own. One that fails is the client's problem, as intended.
+/// Treats every connection in a thread of its own. One that fails is the client's problem, as
+/// intended.
 fn listen(treat: impl Fn(TcpStream) -> Result<()> + Send + Sync + 'static) -> Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;

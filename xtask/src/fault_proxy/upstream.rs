@@ -9,7 +9,8 @@ use std::fs;
 /// Seats of the real server's license: one for each case, and some for accomplices.
 const SEATS: u32 = 200;
 
-/// The real server behind a fault proxy, and what an attacker may have got hold of: its keys, and tokens of others.
+/// The real server behind a fault proxy, and what an attacker may have got hold of: its keys, and
+/// tokens of others.
 pub struct Upstream {
     server: Running,
     /// Signs leases now.

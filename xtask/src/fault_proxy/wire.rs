@@ -86,8 +86,8 @@ pub(super) fn informational(mut stream: TcpStream) -> Result<()> {
     heard(&stream);
     loop {
         stream.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\n")?;
-        // As fast as a bad network is, not as fast as this computer is: what is read more slowly than it comes would be read
-        // without a pause for the time limit.
+        // As fast as a bad network is, not as fast as this computer is: what is read more slowly than it
+        // comes would be read without a pause for the time limit.
         thread::sleep(Duration::from_millis(1));
     }
 }
@@ -121,8 +121,8 @@ impl Closed {
     }
 }
 
-/// A port that swallows every connection: its queue is full and nobody takes anything out, so the system drops what
-/// comes.
+/// A port that swallows every connection: its queue is full and nobody takes anything out, so the
+/// system drops what comes.
 pub(super) struct BlackHole {
     socket: Socket,
     _queue: Vec<TcpStream>,

@@ -1,4 +1,5 @@
-//! How the commands reach licenses and seats: by the data folder, or by the admin API of a server that runs somewhere.
+//! How the commands reach licenses and seats: by the data folder, or by the admin API of a server
+//! that runs somewhere.
 
 /// By the admin API: what is asked of it.
 mod api;
@@ -145,7 +146,8 @@ impl Access {
         either!(self, there => there.create_account(name).await)
     }
 
-    /// The account that was named, or the only one. That of the administrators has no licenses, so it is never meant.
+    /// The account that was named, or the only one. That of the administrators has no licenses, so
+    /// it is never meant.
     pub(super) async fn account(&self, named: Option<Uuid>) -> anyhow::Result<AccountView> {
         let mut accounts = self.accounts().await?;
         if let Some(id) = named {
@@ -159,7 +161,8 @@ impl Access {
         }
     }
 
-    /// The account of those who run the server, who are members of no customer's. It is made for the first of them.
+    /// The account of those who run the server, who are members of no customer's. It is made for
+    /// the first of them.
     pub(super) async fn administrators(&self) -> anyhow::Result<AccountView> {
         let found = self.accounts().await?.into_iter().find(|account| account.name == ADMINISTRATORS);
         match found {

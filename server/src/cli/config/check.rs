@@ -232,7 +232,8 @@ impl Findings<'_> {
         }
     }
 
-    /// This computer's clock beside the database's, and beside a moment that has passed for certain.
+    /// This computer's clock beside the database's, and beside a moment that has passed for
+    /// certain.
     fn clock(&mut self, database: UnixTime, past: UnixTime) {
         let here = system_time();
         let apart = here.since(database).max(database.since(here));

@@ -128,7 +128,8 @@ fn values(arg: &Arg, value: &Spanned<DeValue<'_>>, folder: &Path) -> Result<Vec<
     Ok(texts.into_iter().map(from_here).collect())
 }
 
-/// Asks the parser of options, so that there is one rule for what may be written where. The error repeats nothing of `text`.
+/// Asks the parser of options, so that there is one rule for what may be written where. The error
+/// repeats nothing of `text`.
 pub(super) fn taken_by_option(arg: &Arg, text: &str) -> Result<(), String> {
     if arg.get_id() == "database" && PostgresAddress::has_password(text) {
         return Err(HAS_PASSWORD.to_owned());

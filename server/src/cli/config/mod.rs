@@ -21,7 +21,8 @@ use seatlock_server::keys::DataFolder;
 pub(super) enum ConfigCommand {
     /// Look for everything that could keep "serve" from working, and change nothing
     ///
-    /// Takes the options of "serve", and says of every problem at once where it comes from. May be used while a server runs.
+    /// Takes the options of "serve", and says of every problem at once where it comes from. May be
+    /// used while a server runs.
     Check(Serve),
     /// Show the settings that "serve" would use, and where each of them comes from
     Show(Serve),

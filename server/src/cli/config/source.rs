@@ -75,8 +75,8 @@ impl Variables {
     }
 }
 
-/// The command without variables for the parser of arguments, which reads them in another way, and shows what they hold. Its
-/// help only names them.
+/// The command without variables for the parser of arguments, which reads them in another way, and
+/// shows what they hold. Its help only names them.
 pub(in crate::cli) fn without_variables(command: Command) -> Command {
     let named = |arg: Arg| match arg.get_env().and_then(OsStr::to_str) {
         Some(name) => {
@@ -104,8 +104,8 @@ pub(in crate::cli) fn file(
     read.map(Some).map_err(|error| error.to_string())
 }
 
-/// The command with what variables and the file say in the place of its defaults, so that options come first, and then
-/// variables.
+/// The command with what variables and the file say in the place of its defaults, so that options
+/// come first, and then variables.
 pub(in crate::cli) fn with_settings(
     command: Command,
     matches: &ArgMatches,

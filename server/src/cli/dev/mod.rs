@@ -34,7 +34,8 @@ const RELEASE_WINDOW: u64 = 60;
 
 #[derive(Args)]
 pub(super) struct Dev {
-    /// Address of this computer to listen on; port 0 takes a free one [default: 127.0.0.1:8787, or as the last time]
+    /// Address of this computer to listen on; port 0 takes a free one [default: 127.0.0.1:8787, or
+    /// as the last time]
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
     /// Product of the plug-in [default: com.example.bridge, or as the last time]
@@ -145,7 +146,8 @@ async fn make(store: &AnyStore, folder: &DataFolder, license: License) -> anyhow
     Ok(Secrets { password, token })
 }
 
-/// `serve`, as if it had been typed. Of what variables say only that holds which is about e-mail: the others mean a real server.
+/// `serve`, as if it had been typed. Of what variables say only that holds which is about e-mail:
+/// the others mean a real server.
 fn serve(address: SocketAddr, url: &str) -> anyhow::Result<Serve> {
     #[derive(Parser)]
     struct Typed {

@@ -79,7 +79,8 @@ impl Serve {
         }
     }
 
-    /// Whether what is wrong about e-mail is about the mail server: all of it, once there is a sender.
+    /// Whether what is wrong about e-mail is about the mail server: all of it, once there is a
+    /// sender.
     pub(in crate::cli) fn mail_server_is_named(&self) -> bool {
         let url = read_url(self.smtp_url_file.as_deref());
         self.mail_from.as_deref().is_none_or(mail::is_sender) && !matches!(url, Ok(None))

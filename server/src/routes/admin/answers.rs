@@ -19,7 +19,8 @@ fn problem(text: &str, headers: &[(&str, Type, &str)]) -> RefOr<Response> {
     RefOr::T(response.build())
 }
 
-/// Refusals as the documentation names them: one type each, to be listed beside an endpoint's own answers.
+/// Refusals as the documentation names them: one type each, to be listed beside an endpoint's own
+/// answers.
 macro_rules! refusals {
     ($($(#[doc = $text:literal])+ $name:ident = $($status:literal $about:literal $headers:expr),+;)+) => {$(
         $(#[doc = $text])+

@@ -37,8 +37,8 @@ async fn list_api_tokens<S: Store>(State(state): State<Arc<AppState<S>>>, who: V
 
 /// Make an API token
 ///
-/// At most three per user. The answer holds the token, this once. Send an `Idempotency-Key`, and a lost answer can be had
-/// again within 24 hours.
+/// At most three per user. The answer holds the token, this once. Send an `Idempotency-Key`, and a
+/// lost answer can be had again within 24 hours.
 #[utoipa::path(
     post, path = "/api-tokens", request_body = NewApiTokenRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "Random, 1 to 255 visible ASCII characters.",

@@ -61,8 +61,8 @@ impl<S: Store> FromRequestParts<Arc<AppState<S>>> for Visitor {
                 "Nobody is signed in. Send an API token: header \"Authorization: Bearer sat_...\".",
             ));
         };
-        // What a form of another page can send has another type. Such a page cannot send this one without being asked
-        // by the browser whether it may, and it may not.
+        // What a form of another page can send has another type. Such a page cannot send this one without
+        // being asked by the browser whether it may, and it may not.
         if !parts.method.is_safe() && !is_json(headers) {
             return Err(Failure::not_json());
         }
@@ -147,7 +147,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
-/// The parser's own words could repeat a secret of the body, so only the place is named, and what ought to be there.
+/// The parser's own words could repeat a secret of the body, so only the place is named, and what
+/// ought to be there.
 fn unreadable(error: &serde_json::Error) -> Failure {
     let text = error.to_string();
     let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);

@@ -51,8 +51,9 @@ async fn list_audit<S: Store>(
 
 /// Check the audit trail
 ///
-/// Follows the chain of hashes through the whole server's trail, from the newest checkpoint on that the server keeps. For
-/// administrators. Note the head elsewhere: it shows whether the newest entries are still there.
+/// Follows the chain of hashes through the whole server's trail, from the newest checkpoint on that
+/// the server keeps. For administrators. Note the head elsewhere: it shows whether the newest
+/// entries are still there.
 #[utoipa::path(
     get, path = "/audit/verify",
     responses((status = 200, description = "What the chain says.", body = AuditStateView), Guarded)

@@ -39,7 +39,8 @@ pub(super) fn read_number(text: &str) -> Result<u64, Failure> {
     decode(text).map(u64::from_be_bytes)
 }
 
-/// A part of a list that only grows, at its end. The place is the id of the last entry that was answered.
+/// A part of a list that only grows, at its end. The place is the id of the last entry that was
+/// answered.
 pub(super) fn part<T: ToSchema>(
     all: Vec<T>,
     after: Option<&str>,

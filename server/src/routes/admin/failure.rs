@@ -18,7 +18,8 @@ use axum::{
 use seatlock_protocol::{Code, api::PROBLEM_JSON};
 use std::collections::BTreeMap;
 
-/// Why a request of the admin API is refused. What the request said is repeated only where it can be no secret.
+/// Why a request of the admin API is refused. What the request said is repeated only where it can
+/// be no secret.
 #[derive(Debug, Clone)]
 pub(super) struct Failure {
     status: StatusCode,

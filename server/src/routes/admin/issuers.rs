@@ -48,7 +48,8 @@ async fn list_issuers<S: Store>(
 
 /// Accept the access tokens of an issuer
 ///
-/// At once, on all servers of the database. Whom its rules admit gets seats, and by a role more than that. For administrators.
+/// At once, on all servers of the database. Whom its rules admit gets seats, and by a role more
+/// than that. For administrators.
 #[utoipa::path(
     post, path = "/issuers", request_body = NewIssuer,
     responses(
@@ -80,7 +81,8 @@ async fn get_issuer<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visito
 
 /// Change an issuer
 ///
-/// What is not named stays. Whom the rules admit no more is refused from now on; the own seat stays. For administrators.
+/// What is not named stays. Whom the rules admit no more is refused from now on; the own seat
+/// stays. For administrators.
 #[utoipa::path(
     patch, path = "/issuers/{id}", request_body = IssuerChange,
     params(("id" = Uuid, Path, description = "The issuer."), ChangeQuery),
@@ -102,8 +104,8 @@ async fn change_issuer<S: Store>(
 
 /// Refuse the access tokens of an issuer from now on
 ///
-/// Seats stay, and leases live until they end. Whoever signs in with it loses the seat page and the admin API. For
-/// administrators.
+/// Seats stay, and leases live until they end. Whoever signs in with it loses the seat page and the
+/// admin API. For administrators.
 #[utoipa::path(
     delete, path = "/issuers/{id}",
     params(("id" = Uuid, Path, description = "The issuer."), ChangeQuery),

@@ -84,8 +84,8 @@ async fn get_license<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visit
 
 /// Change a license
 ///
-/// What is not named stays. With `version` the change is refused when somebody else has changed the license since you
-/// looked at it. For administrators.
+/// What is not named stays. With `version` the change is refused when somebody else has changed the
+/// license since you looked at it. For administrators.
 #[utoipa::path(
     patch, path = "/licenses/{id}", request_body = LicenseChange,
     params(("id" = Uuid, Path, description = "The license.")),
@@ -110,7 +110,8 @@ async fn change_license<S: Store>(
     shown(&LicenseView::from(&who.desk(&state).change_license(old, new).await?))
 }
 
-/// The license that it is to become. What is wrong with the settings is told to administrators only.
+/// The license that it is to become. What is wrong with the settings is told to administrators
+/// only.
 async fn settled<S: Store>(
     state: &AppState<S>,
     who: &Visitor,

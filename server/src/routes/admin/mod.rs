@@ -1,5 +1,6 @@
-//! The admin API: `/admin/v1/...`, for scripts and for the commands. Whatever it does is done at a [`crate::desk`], with
-//! the authority of whoever asks. Its description is made from these files: see `document`.
+//! The admin API: `/admin/v1/...`, for scripts and for the commands. Whatever it does is done at a
+//! [`crate::desk`], with the authority of whoever asks. Its description is made from these files:
+//! see `document`.
 
 #![allow(unused_qualifications, reason = "utoipa's macro writes them")]
 
@@ -97,9 +98,9 @@ pub(super) fn router<S: Store>(state: &Arc<AppState<S>>) -> Router<Arc<AppState<
     Router::new().nest(ROOT, router)
 }
 
-/// Refuses what a browser sends for a page of another site, whatever cookies it sends along: such a page cannot write
-/// the headers that are looked at. Proxies may tell the server another name than the browser's; the public address is
-/// known to be the own one.
+/// Refuses what a browser sends for a page of another site, whatever cookies it sends along: such a
+/// page cannot write the headers that are looked at. Proxies may tell the server another name than
+/// the browser's; the public address is known to be the own one.
 pub(super) fn same_site(public_url: &str) -> CsrfLayer {
     let origin = public_url.split_once("://").map(|(scheme, rest)| {
         let host = rest.split('/').next().unwrap_or_default();

@@ -27,9 +27,9 @@ struct FileQuery {
 
 /// Answer the file of a machine without a network
 ///
-/// The body is the request or release file, as the plug-in wrote it. A request is answered by the lease file, which is
-/// carried back as it is. Ask with `dry_run` first: the computer that is shown should be the one whose name the artist
-/// reads out.
+/// The body is the request or release file, as the plug-in wrote it. A request is answered by the
+/// lease file, which is carried back as it is. Ask with `dry_run` first: the computer that is shown
+/// should be the one whose name the artist reads out.
 #[utoipa::path(
     post, path = "/offline", params(FileQuery), request_body = RequestFileView,
     responses(

@@ -37,7 +37,8 @@ struct SeatsQuery {
     /// In one lock status.
     #[param(inline)]
     status: Option<SeatStatus>,
-    /// Part of an e-mail address, or the beginning of a seat's id or of a machine's id, full or short.
+    /// Part of an e-mail address, or the beginning of a seat's id or of a machine's id, full or
+    /// short.
     #[param(max_length = 254)]
     search: Option<String>,
     /// Where to go on: `next` of the answer before.
@@ -59,7 +60,8 @@ struct AllSeatsQuery {
     /// In one lock status.
     #[param(inline)]
     status: Option<SeatStatus>,
-    /// Part of an e-mail address, or the beginning of a seat's id or of a machine's id, full or short.
+    /// Part of an e-mail address, or the beginning of a seat's id or of a machine's id, full or
+    /// short.
     #[param(max_length = 254)]
     search: Option<String>,
 }
@@ -112,8 +114,9 @@ async fn list_seats<S: Store>(
 
 /// Make a seat
 ///
-/// The answer holds the integration token, this once. Give it to the person who is to use the seat. Send an
-/// `Idempotency-Key`, and a lost answer can be had again within 24 hours without a second seat.
+/// The answer holds the integration token, this once. Give it to the person who is to use the seat.
+/// Send an `Idempotency-Key`, and a lost answer can be had again within 24 hours without a second
+/// seat.
 #[utoipa::path(
     post, path = "/seats", request_body = NewSeatRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "Random, 1 to 255 visible ASCII characters.",
@@ -149,7 +152,8 @@ async fn get_seat<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visitor,
 
 /// Take a seat from its machine
 ///
-/// Once in 24 hours per license, unless the license says otherwise. The machine may work offline until its lease ends.
+/// Once in 24 hours per license, unless the license says otherwise. The machine may work offline
+/// until its lease ends.
 #[utoipa::path(
     post, path = "/seats/{id}/release",
     params(("id" = Uuid, Path, description = "The seat."), ActQuery),
@@ -169,8 +173,9 @@ async fn release_seat<S: Store>(
 
 /// Replace a seat's token
 ///
-/// The old token never works again. The answer holds the new one, this once. Send an `Idempotency-Key`, and a lost answer
-/// can be had again within 24 hours. A seat whose user signs in has no token (`conflict`).
+/// The old token never works again. The answer holds the new one, this once. Send an
+/// `Idempotency-Key`, and a lost answer can be had again within 24 hours. A seat whose user signs
+/// in has no token (`conflict`).
 #[utoipa::path(
     post, path = "/seats/{id}/refresh",
     params(
@@ -217,7 +222,8 @@ async fn revoke_seat<S: Store>(
 
 /// Let the user of a closed seat have another one
 ///
-/// For seats whose users sign in: at the next activation the user gets a new seat, if there is a place.
+/// For seats whose users sign in: at the next activation the user gets a new seat, if there is a
+/// place.
 #[utoipa::path(
     post, path = "/seats/{id}/allow",
     params(("id" = Uuid, Path, description = "The closed seat."), ActQuery),
@@ -252,8 +258,8 @@ fn acted(done: crate::desk::Acted, dry_run: bool) -> ActedView {
 
 /// All seats as a table
 ///
-/// For spreadsheets: RFC 4180, UTF-8, one line for each seat and one with the names before them. A cell that a spreadsheet
-/// would take for a formula begins with an apostrophe.
+/// For spreadsheets: RFC 4180, UTF-8, one line for each seat and one with the names before them. A
+/// cell that a spreadsheet would take for a formula begins with an apostrophe.
 #[utoipa::path(
     get, path = "/seats.csv", params(AllSeatsQuery),
     responses(

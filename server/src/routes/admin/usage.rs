@@ -27,8 +27,8 @@ struct UsageQuery {
 
 /// Show how much is used
 ///
-/// One entry for each license, the oldest first. `recovery` says whether a restored database still learns from machines what
-/// happened since its backup.
+/// One entry for each license, the oldest first. `recovery` says whether a restored database still
+/// learns from machines what happened since its backup.
 #[utoipa::path(
     get, path = "/usage", params(UsageQuery),
     responses((status = 200, description = "Use of the licenses.", body = UsageList), BadRequest, Guarded)

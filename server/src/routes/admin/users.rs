@@ -75,8 +75,8 @@ async fn add_user<S: Store>(
 
 /// Change a user
 ///
-/// Another role, or an end, for anybody but yourself. Ends the user's sessions; whoever is disabled loses the API tokens
-/// as well. For administrators.
+/// Another role, or an end, for anybody but yourself. Ends the user's sessions; whoever is disabled
+/// loses the API tokens as well. For administrators.
 #[utoipa::path(
     patch, path = "/users/{id}", request_body = UserChangeRequest,
     params(("id" = Uuid, Path, description = "The user.")),

@@ -67,7 +67,8 @@ async fn page<S: Store>(visit: &Visit<S>, password_error: Option<String>) -> Res
     })
 }
 
-/// Words of a browser's name for itself, and what people call it. Each also names the ones below it.
+/// Words of a browser's name for itself, and what people call it. Each also names the ones below
+/// it.
 const BROWSERS: [(&str, &str); 6] = [
     ("Edg", "Edge"),
     ("OPR/", "Opera"),

@@ -8,7 +8,8 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
-/// A file that pages refer to. Browsers keep it and ask whether it is still the same, so a new release shows at once.
+/// A file that pages refer to. Browsers keep it and ask whether it is still the same, so a new
+/// release shows at once.
 pub(super) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Trouble> {
     let named = |path: &str| path.strip_prefix("/assets/") == Some(&*name);
     let asset = ASSETS.iter().find(|asset| named(asset.path)).ok_or(Trouble::NotFound)?;

@@ -187,9 +187,9 @@ async fn believe<S: Store>(
     }
 }
 
-/// The user who is let in: the one with that verified e-mail address in the account that the rule names, added now if there
-/// is none. An issuer that is trusted with one account must not reach into another, nor make more of somebody than the rule
-/// says.
+/// The user who is let in: the one with that verified e-mail address in the account that the rule
+/// names, added now if there is none. An issuer that is trusted with one account must not reach
+/// into another, nor make more of somebody than the rule says.
 async fn user<S: Store>(
     state: &AppState<S>,
     issuer: &Issuer,

@@ -19,11 +19,13 @@ use tower_http::csrf::ProtectionError;
 pub(super) enum Referrer {
     /// Nothing at all, because a secret stands in the address.
     None,
-    /// Everything, to this server only: browsers that do not send `Sec-Fetch-Site` would send no `Origin` either.
+    /// Everything, to this server only: browsers that do not send `Sec-Fetch-Site` would send no
+    /// `Origin` either.
     Own,
 }
 
-/// Headers of every page, whatever it says. The browser is told to allow nothing that the pages do not use.
+/// Headers of every page, whatever it says. The browser is told to allow nothing that the pages do
+/// not use.
 const HEADERS: [(HeaderName, &str); 6] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

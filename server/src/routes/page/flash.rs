@@ -14,8 +14,8 @@ const COOKIE: &str = "__Host-seatlock-flash";
 /// Seconds in which the next page comes.
 const LIFE: u64 = 60;
 
-/// What a form has just done, for the page that follows. It comes along in a cookie, sealed for that page of that session:
-/// an address, or another website, could say what was never done.
+/// What a form has just done, for the page that follows. It comes along in a cookie, sealed for
+/// that page of that session: an address, or another website, could say what was never done.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) enum Done {
     Released,

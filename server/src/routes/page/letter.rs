@@ -37,8 +37,8 @@ pub(super) fn available<S>(state: &AppState<S>) -> bool {
     state.mailer.is_some()
 }
 
-/// Sends a token, or a link to it, and says what became of it. The token stands on the page all the same. What went wrong
-/// between this server and the mail server is for the log.
+/// Sends a token, or a link to it, and says what became of it. The token stands on the page all the
+/// same. What went wrong between this server and the mail server is for the log.
 pub(super) async fn send<S: Store>(
     visit: &Visit<S>,
     seat: &Seat,

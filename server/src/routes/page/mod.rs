@@ -1,5 +1,6 @@
-//! The pages of seat management, for people with a browser. Whatever they do is done at a [`crate::desk`], with the
-//! authority of whoever is signed in; what they show is filled in from [`crate::page`].
+//! The pages of seat management, for people with a browser. Whatever they do is done at a
+//! [`crate::desk`], with the authority of whoever is signed in; what they show is filled in from
+//! [`crate::page`].
 
 /// `/account`: password and sessions.
 mod account;
@@ -67,7 +68,8 @@ const PROGRAMS: [&str; 3] = ["/v1", "/admin", "/.well-known"];
 
 /// Every page.
 pub(super) fn router<S: Store>(state: &Arc<AppState<S>>) -> Router<Arc<AppState<S>>> {
-    // Whoever knows the link may use it, from wherever: there is nothing that another site could do in his name.
+    // Whoever knows the link may use it, from wherever: there is nothing that another site could do in
+    // his name.
     let open = Router::new().route("/open/{secret}", get(open::look::<S>).post(open::take::<S>));
     let files = Router::new()
         .route("/offline", get(offline::ask::<S>).post(offline::check::<S>))
@@ -104,8 +106,8 @@ pub(super) fn router<S: Store>(state: &Arc<AppState<S>>) -> Router<Arc<AppState<
         .route_layer(from_fn_with_state(state.clone(), dress::<S>))
 }
 
-/// Nothing is there: for people a page, for programs a problem document. The address is not logged; it may be that of a
-/// one-time link, mistyped.
+/// Nothing is there: for people a page, for programs a problem document. The address is not logged;
+/// it may be that of a one-time link, mistyped.
 pub(super) async fn nothing<S: Store>(
     State(state): State<Arc<AppState<S>>>,
     id: RequestId,

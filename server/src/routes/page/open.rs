@@ -13,7 +13,8 @@ use axum::{
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// Says that a token waits behind the link. Programs that look at links in e-mails get this far, and use nothing up.
+/// Says that a token waits behind the link. Programs that look at links in e-mails get this far,
+/// and use nothing up.
 pub(super) async fn look<S: Store>(State(state): State<Arc<AppState<S>>>, Path(text): Path<String>) -> Shown {
     let Some(secret) = Secret::parse(&text) else { return gone(&state) };
     match state.store.share(share::id(&secret)).await? {

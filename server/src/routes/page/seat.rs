@@ -108,8 +108,8 @@ pub(super) async fn go_to_token<S: Store>(
     }
 }
 
-/// Sends the token that was shown a moment ago. The form brings the key of the one that made it, because nobody else
-/// knows it.
+/// Sends the token that was shown a moment ago. The form brings the key of the one that made it,
+/// because nobody else knows it.
 pub(super) async fn share<S: Store>(visit: Visit<S>, Named(id): Named, Filled(form): Filled<Share>) -> Shown {
     let (seat, license, token, _) = issued(&visit, id, &form.key).await?;
     let done = if visit.desk().is_first_of(&form.form_key).await? {

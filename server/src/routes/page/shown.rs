@@ -157,7 +157,8 @@ fn entry(row: AuditRow, names: &HashMap<Uuid, SeatName>) -> AuditEntry {
     }
 }
 
-/// As the desk writes a user who shows an API token: an e-mail address holds no space, so it ends at the first.
+/// As the desk writes a user who shows an API token: an e-mail address holds no space, so it ends
+/// at the first.
 fn actor(kind: &str, name: Option<String>) -> AuditActor {
     match (kind, name) {
         ("user", Some(name)) => match name.split_once(" (API token ") {

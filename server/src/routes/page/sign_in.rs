@@ -141,8 +141,8 @@ pub(super) fn with_cookie(cookie: Cookie<'static>, response: Response) -> Respon
     (CookieJar::new().add(cookie), response).into_response()
 }
 
-/// `text`, if it is a path of this server. Browsers take `//host` and `/\host` for other servers, and skip tabs and line
-/// ends while they read.
+/// `text`, if it is a path of this server. Browsers take `//host` and `/\host` for other servers,
+/// and skip tabs and line ends while they read.
 pub(super) fn own_path(text: &str) -> Option<&str> {
     let plain = text.len() <= NEXT_MAX && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     let own = text.starts_with('/') && !text.starts_with("//");

@@ -4,8 +4,8 @@ use crate::variable::{VariableError, variable};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use std::{env, fmt, fs::File, io};
 
-/// What every session of ours has. A server that stops in the middle of a transaction must not hold up the others, and
-/// what plug-ins are told is on disk for good.
+/// What every session of ours has. A server that stops in the middle of a transaction must not hold
+/// up the others, and what plug-ins are told is on disk for good.
 const SESSION: [(&str, &str); 6] = [
     ("default_transaction_isolation", "read committed"),
     ("idle_in_transaction_session_timeout", "15s"),
@@ -16,7 +16,8 @@ const SESSION: [(&str, &str); 6] = [
     ("client_connection_check_interval", "5s"),
 ];
 
-/// The variables of PostgreSQL's own programs that are read here too, beside the password, which may hold anything.
+/// The variables of PostgreSQL's own programs that are read here too, beside the password, which
+/// may hold anything.
 const VARIABLES: [&str; 8] =
     ["PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGDATABASE", "PGSSLMODE", "PGSSLROOTCERT", "PGSSLCERT"];
 
@@ -25,11 +26,12 @@ const VARIABLES: [&str; 8] =
 pub struct PostgresAddress(PgConnectOptions);
 
 impl PostgresAddress {
-    /// Reads a URL such as `postgres://user@host/database`. What is missing comes from the variables and the password
-    /// file of PostgreSQL's own programs.
+    /// Reads a URL such as `postgres://user@host/database`. What is missing comes from the
+    /// variables and the password file of PostgreSQL's own programs.
     ///
     /// # Errors
-    /// When it is no such URL, or a file that it names cannot be read. The error repeats nothing else of it.
+    /// When it is no such URL, or a file that it names cannot be read. The error repeats nothing
+    /// else of it.
     pub fn parse(url: &str) -> Result<Self, StoreError> {
         files_are_readable(url)?;
         for name in VARIABLES {
@@ -69,8 +71,8 @@ impl PostgresAddress {
     }
 }
 
-/// Refuses what would be taken with its quotation marks, or passed over: then a connection without TLS would be made where one
-/// with it was asked for.
+/// Refuses what would be taken with its quotation marks, or passed over: then a connection without
+/// TLS would be made where one with it was asked for.
 fn is_usable(name: &str, raw: &str, value: Option<&str>) -> Result<(), VariableError> {
     let wrong = |reason| Err(VariableError::new(name, reason));
     let Some(value) = value else { return wrong("it is empty; unset it") };

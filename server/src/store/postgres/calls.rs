@@ -34,7 +34,8 @@ pub(super) struct Asked {
     pub(super) reply: oneshot::Sender<Result<Answered, StoreError>>,
 }
 
-/// One of several who answer what is waiting: all that is plain together, and the rest each in a transaction of its own.
+/// One of several who answer what is waiting: all that is plain together, and the rest each in a
+/// transaction of its own.
 pub(super) struct Worker {
     pub(super) options: PgConnectOptions,
     pub(super) pool: PgPool,
@@ -99,8 +100,8 @@ impl Worker {
     }
 }
 
-/// One statement that reads, one that writes. Nothing is locked in between: a seat is written only if it is still as it
-/// was read, and every change of an installation changes its seat.
+/// One statement that reads, one that writes. Nothing is locked in between: a seat is written only
+/// if it is still as it was read, and every change of an installation changes its seat.
 async fn answer_plain(
     conn: &mut PgConnection,
     questions: &[&Question],
@@ -285,7 +286,8 @@ struct Alone {
 
 enum Done {
     Answered(Box<Answered>),
-    /// Nothing was changed: the license is to be swept first. A sweep locks other seats, so it cannot be part of this.
+    /// Nothing was changed: the license is to be swept first. A sweep locks other seats, so it
+    /// cannot be part of this.
     Full(Uuid),
 }
 
@@ -324,8 +326,8 @@ impl Write for Alone {
 
 /// Seat, license and installation of a question, with seat and license locked.
 async fn locked_row(tx: &mut Tx<'_>, question: &Question) -> Result<Option<PgRow>, StoreError> {
-    // A statement that had to wait for a lock knows the new contents of the locked rows only, so it is not the one that
-    // reads: the token may have been revoked meanwhile.
+    // A statement that had to wait for a lock knows the new contents of the locked rows only, so it is
+    // not the one that reads: the token may have been revoked meanwhile.
     let lock = concat!(
         "SELECT 1 FROM token t JOIN seat s ON s.id = t.seat_id JOIN license l ON l.id = s.license_id WHERE t.hash = $1",
         locked!("s, l")

@@ -9,7 +9,8 @@ pub(super) type Db = Postgres;
 pub(super) type DbConnection = PgConnection;
 pub(super) type DbRow = PgRow;
 
-/// The database's clock as a statement begins. That of the transaction stands still while it waits for a lock.
+/// The database's clock as a statement begins. That of the transaction stands still while it waits
+/// for a lock.
 macro_rules! now {
     () => {
         "CAST(floor(extract(epoch FROM statement_timestamp())) AS BIGINT)"
@@ -35,7 +36,8 @@ macro_rules! skip_locked {
     };
 }
 
-/// The end of the audit trail. Its row is locked, so that the trail has one order; a trigger moves it on.
+/// The end of the audit trail. Its row is locked, so that the trail has one order; a trigger moves
+/// it on.
 macro_rules! audit_head {
     () => {
         "SELECT id, hash FROM audit_head FOR UPDATE"
@@ -80,9 +82,9 @@ pub(super) const UPSERT_INSTALLS: &str = "INSERT INTO install \
      first_handed_out = excluded.first_handed_out, newest_handed_out = excluded.newest_handed_out, \
      retired_from = excluded.retired_from, retired_at = excluded.retired_at, asked_at = excluded.asked_at";
 
-/// Takes seats, installations that exist, and the time; answers the seats that were written. A seat that is not as it
-/// was read any more stays as it is, with its installations. Locked in the order of their ids: two batches never wait for
-/// each other.
+/// Takes seats, installations that exist, and the time; answers the seats that were written. A seat
+/// that is not as it was read any more stays as it is, with its installations. Locked in the order
+/// of their ids: two batches never wait for each other.
 pub(super) const UPDATE_UNCHANGED: &str = concat!(
     "WITH n AS MATERIALIZED (SELECT value FROM json_array_elements($1::json)), \
      held AS MATERIALIZED (SELECT s.id FROM seat s JOIN n ON s.id = n.value ->> 0 \

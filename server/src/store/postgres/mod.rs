@@ -1,4 +1,5 @@
-//! A PostgreSQL database that any number of servers share. What `store/sql` has is compiled for this database here.
+//! A PostgreSQL database that any number of servers share. What `store/sql` has is compiled for
+//! this database here.
 
 /// Where the database is.
 mod address;
@@ -101,8 +102,8 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Opens the database, bringing its structure up to date. Of several servers that start at once one does it, and the
-    /// others wait.
+    /// Opens the database, bringing its structure up to date. Of several servers that start at once
+    /// one does it, and the others wait.
     ///
     /// # Errors
     /// When the database does not answer, or comes from a newer version.

@@ -10,14 +10,16 @@ use uuid::Uuid;
 /// Seats that one sweep releases at most, so that it never holds up the plug-ins for long.
 const SWEEP: i64 = 500;
 
-/// The second look at what time has decided, for one license or all; the first is at the next event of the seat.
+/// The second look at what time has decided, for one license or all; the first is at the next event
+/// of the seat.
 pub(super) struct Sweep(pub(super) Option<Uuid>);
 
 impl Write for Sweep {
     type Output = u64;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<u64, StoreError> {
-        // A seat that somebody has locked is being looked at already: by a plug-in, an owner, or another server's sweep.
+        // A seat that somebody has locked is being looked at already: by a plug-in, an owner, or another
+        // server's sweep.
         let seats: Vec<String> = sqlx::query_scalar(
             "SELECT s.id FROM seat s JOIN license l ON l.id = s.license_id \
              WHERE s.counted AND ($1::text IS NULL OR s.license_id = $1) AND s.lease_until <= $2 \

@@ -6,8 +6,8 @@ use seatlock_protocol::UnixTime;
 use sqlx::{Acquire as _, PgConnection, PgPool, Postgres, Row as _, Transaction};
 use std::{future::Future, time::Duration};
 
-/// How often something is tried that failed for a reason that passes: together about three seconds, in which a database
-/// restarts.
+/// How often something is tried that failed for a reason that passes: together about three seconds,
+/// in which a database restarts.
 const TRIES: u32 = 7;
 
 /// A transaction, with the clock that everything in it goes by.
@@ -28,8 +28,8 @@ impl Tx<'_> {
         self.now = self.now.max(now);
     }
 
-    /// Looks again what time it is, after waiting for a lock: somebody else may have written a later time meanwhile, or
-    /// moved the mark.
+    /// Looks again what time it is, after waiting for a lock: somebody else may have written a
+    /// later time meanwhile, or moved the mark.
     pub(super) async fn look_at_clock(&mut self) -> Result<(), StoreError> {
         let query = concat!("SELECT ", now!(), " AS now, ", clock_columns!());
         let row = sqlx::query(query).fetch_one(self.conn()).await?;
@@ -49,13 +49,15 @@ impl Tx<'_> {
 /// Something that is written. It may be carried out more than once; only the last time counts.
 pub(super) trait Write: Send + Sync + 'static {
     type Output: Send + 'static;
-    /// Whether it may be done by a clock that is not believed: nothing that it does depends on the time.
+    /// Whether it may be done by a clock that is not believed: nothing that it does depends on the
+    /// time.
     const AT_ANY_TIME: bool = false;
 
     fn run(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Output, StoreError>> + Send;
 }
 
-/// Carries something out in a transaction of its own. What fails before its end for a reason that passes is tried again.
+/// Carries something out in a transaction of its own. What fails before its end for a reason that
+/// passes is tried again.
 pub(super) async fn transact<W: Write>(pool: &PgPool, work: &W) -> Result<W::Output, StoreError> {
     let mut patience = Patience::default();
     loop {

@@ -117,7 +117,8 @@ pub(super) async fn verify(conn: &mut DbConnection, part: AuditPart) -> Result<A
     }
 }
 
-/// Whether a row is the next one of the chain, as it was written. What cannot even be read was changed.
+/// Whether a row is the next one of the chain, as it was written. What cannot even be read was
+/// changed.
 fn follows(found: &DbRow, state: &AuditState) -> bool {
     let (Ok(row), Ok(detail)) = (row(found), found.try_get("detail")) else { return false };
     // Another way to write an id is the same id, but would not be found by it any more.

@@ -29,7 +29,8 @@ pub(super) async fn list(conn: &mut DbConnection) -> Result<Vec<Checkpoint>, Sto
         .collect()
 }
 
-/// All of the trail that is there, as the database says it begins. Who signed for that is looked at elsewhere.
+/// All of the trail that is there, as the database says it begins. Who signed for that is looked at
+/// elsewhere.
 pub(super) async fn part(conn: &mut DbConnection) -> Result<AuditPart, StoreError> {
     let cut = list(conn).await?.into_iter().find(|checkpoint| checkpoint.cut);
     Ok(AuditPart::Whole(cut.map_or(AuditPoint::START, |checkpoint| checkpoint.point)))

@@ -10,7 +10,8 @@ use uuid::Uuid;
 /// Letters beyond ASCII of a search whose capitals are found too.
 const LETTERS: usize = 64;
 
-/// The newest first. By the moment of creation and then by id, so that seats of one second have an order too.
+/// The newest first. By the moment of creation and then by id, so that seats of one second have an
+/// order too.
 pub(super) async fn seats(pool: &Pool<Db>, query: SeatQuery) -> Result<Page<ListedSeat>, StoreError> {
     let rows = statement(&query).build().fetch_all(pool).await?;
     let limit = query.limit as usize;
@@ -52,8 +53,8 @@ pub(super) fn statement(query: &SeatQuery) -> QueryBuilder<Db> {
     sql
 }
 
-/// A column in small letters, as far as those of `small` go: `lower` knows ASCII alone, in SQLite and in some locales of
-/// PostgreSQL.
+/// A column in small letters, as far as those of `small` go: `lower` knows ASCII alone, in SQLite
+/// and in some locales of PostgreSQL.
 pub(super) fn push_small(sql: &mut QueryBuilder<Db>, column: &str, small: &str) {
     let large = |c: char| match (c.to_uppercase().next(), c.to_uppercase().count()) {
         (Some(large), 1) if !c.is_ascii() && large != c => Some((large, c)),

@@ -33,7 +33,8 @@ pub(super) async fn before<T>(
     Ok(Some(Made::Before { subject: parsed(&row, "subject")?, sealed: row.try_get("sealed")? }))
 }
 
-/// Remembers what a request led to. A request that was refused is not remembered: it may be granted the next time.
+/// Remembers what a request led to. A request that was refused is not remembered: it may be granted
+/// the next time.
 pub(super) async fn remember(
     tx: &mut Tx<'_>,
     request: Option<&Remember>,

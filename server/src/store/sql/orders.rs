@@ -168,7 +168,8 @@ async fn forget_identity(tx: &mut Tx<'_>, seat: Uuid) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// The old token's hash stays, marked: see the table. Its installations' secrets and its links end with it.
+/// The old token's hash stays, marked: see the table. Its installations' secrets and its links end
+/// with it.
 async fn retire_token(tx: &mut Tx<'_>, seat: Uuid) -> Result<(), StoreError> {
     sqlx::query("UPDATE token SET revoked_at = $1 WHERE seat_id = $2 AND revoked_at IS NULL")
         .bind(tx.now.seconds())

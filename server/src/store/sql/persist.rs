@@ -10,7 +10,8 @@ use uuid::Uuid;
 /// Installations that are remembered per seat: a token's holder can invent any number of them.
 const INSTALLS_PER_SEAT: i64 = 64;
 
-/// Carries out what the rules decided for one seat that exists, at the owner's wish or because time has passed.
+/// Carries out what the rules decided for one seat that exists, at the owner's wish or because time
+/// has passed.
 pub(super) async fn persist(
     tx: &mut Tx<'_>,
     license: &License,

@@ -12,7 +12,8 @@ use uuid::Uuid;
 /// Rows that are taken away at a time, so that plug-ins do not wait for long.
 const BATCH: i64 = 500;
 
-/// Closed seats whose token was revoked at a moment or before, and that still have an e-mail address.
+/// Closed seats whose token was revoked at a moment or before, and that still have an e-mail
+/// address.
 macro_rules! closed_seats {
     () => {
         "seat s WHERE s.state = 'closed' AND s.shared_with <> $1 \
@@ -49,8 +50,8 @@ impl Write for Tidy {
 
 /// What is older than it is kept.
 pub(super) async fn due(pool: &Pool<Db>, keep: &Keep) -> Result<Due, StoreError> {
-    // A clock that was set back makes later entries look old: only what no younger entry precedes is taken away. The last
-    // entry stays in any case.
+    // A clock that was set back makes later entries look old: only what no younger entry precedes is
+    // taken away. The last entry stays in any case.
     let row = sqlx::query(
         "SELECT count(*) AS entries, coalesce(max(id), 0) AS last_id FROM audit WHERE id < coalesce(\
          (SELECT min(id) FROM audit WHERE at > $1), (SELECT max(id) FROM audit), 0)",
@@ -70,7 +71,8 @@ pub(super) async fn due(pool: &Pool<Db>, keep: &Keep) -> Result<Due, StoreError>
     })
 }
 
-/// Takes the e-mail addresses of some seats away that were closed long ago, and answers of how many.
+/// Takes the e-mail addresses of some seats away that were closed long ago, and answers of how
+/// many.
 pub(super) struct EraseClosed(pub(super) Keep);
 
 impl Write for EraseClosed {

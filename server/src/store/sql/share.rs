@@ -25,7 +25,8 @@ impl Write for AddShare {
             ")"
         );
         sqlx::query(outdated).bind(tx.now.seconds()).execute(tx.conn()).await?;
-        // Of two letters only the newer one counts: the older link would still be good after the newer was opened.
+        // Of two letters only the newer one counts: the older link would still be good after the newer was
+        // opened.
         sqlx::query("DELETE FROM share WHERE seat_id = $1").bind(seat.to_string()).execute(tx.conn()).await?;
         let added = sqlx::query(
             "INSERT INTO share (id, seat_id, sealed, expires_at) SELECT $1, seat_id, $3, $4 FROM token \

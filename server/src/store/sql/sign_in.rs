@@ -14,7 +14,8 @@ use serde_json::json;
 use sqlx::Row as _;
 use uuid::Uuid;
 
-/// How exactly it is known when a session or an API token was used last: each use would be a write otherwise.
+/// How exactly it is known when a session or an API token was used last: each use would be a write
+/// otherwise.
 const SEEN: u64 = 60;
 
 pub(super) struct Attempt(pub(super) Vec<(AttemptBy, Hash)>);
@@ -164,7 +165,8 @@ impl Write for AddApiToken {
         if let Some(made) = before(tx, new.remember.as_ref()).await? {
             return Ok(made);
         }
-        // The limit is part of the statement, and the user is locked, so that it holds whoever asks at once.
+        // The limit is part of the statement, and the user is locked, so that it holds whoever asks at
+        // once.
         if tx_user(tx, new.user).await?.disabled_at.is_some() {
             return Err(StoreError::NotFound(format!("user {}", new.user)));
         }

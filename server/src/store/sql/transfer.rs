@@ -20,7 +20,8 @@ use std::{
 const STRIDE: usize = 5000;
 
 impl BackEnd {
-    /// Writes everything as it is at one moment, while others go on writing. `told` hears of every table that is done.
+    /// Writes everything as it is at one moment, while others go on writing. `told` hears of every
+    /// table that is done.
     ///
     /// # Errors
     /// When the database or the output fails, or the audit trail is not whole.
@@ -60,7 +61,8 @@ impl BackEnd {
         Ok(Moved::of(&header))
     }
 
-    /// Brings in what [`Self::export`] wrote, all or nothing. `dry_run` does all of it and takes it back.
+    /// Brings in what [`Self::export`] wrote, all or nothing. `dry_run` does all of it and takes it
+    /// back.
     ///
     /// # Errors
     /// When the database is not empty, the file is not whole, or the pepper is another server's.

@@ -9,8 +9,9 @@ use sqlx::Row as _;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
-/// Answers plug-ins one after the other, as if each had a transaction of its own, but reads what they need with two
-/// statements and writes what they change with two: each statement is a journey to SQLite's thread and back.
+/// Answers plug-ins one after the other, as if each had a transaction of its own, but reads what
+/// they need with two statements and writes what they change with two: each statement is a journey
+/// to SQLite's thread and back.
 pub(super) async fn answer_all(
     tx: &mut Tx<'_>,
     questions: &[&Question],
@@ -26,8 +27,8 @@ pub(super) async fn answer_all(
                 continue;
             };
             if question.call != Call::Status && limit_reached(&decision) && swept.insert(license) {
-                // Another seat of the license may be over without anybody having noticed. What is on the desk is
-                // outdated by the sweep, so this question is the first of a new round.
+                // Another seat of the license may be over without anybody having noticed. What is on the desk
+                // is outdated by the sweep, so this question is the first of a new round.
                 desk.write(tx).await?;
                 desk = Desk::default();
                 sweep(tx, license).await?;
@@ -118,7 +119,8 @@ impl Desk {
         Some((license.id, decide(license, Some(seat), &event, tx.now)))
     }
 
-    /// Makes the decision what later questions see. Counts and audit rows, which are rare, are written at once.
+    /// Makes the decision what later questions see. Counts and audit rows, which are rare, are
+    /// written at once.
     async fn keep(
         &mut self,
         tx: &mut Tx<'_>,

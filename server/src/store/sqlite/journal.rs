@@ -5,7 +5,8 @@ use tokio::{sync::mpsc, task::JoinHandle};
 
 /// Changes after which the journal is copied. A change is two pages or three.
 const CHANGES: usize = 500;
-/// Pages that the journal holds before the writer itself copies the last of them and begins it anew: 32 MiB.
+/// Pages that the journal holds before the writer itself copies the last of them and begins it
+/// anew: 32 MiB.
 pub(super) const MOST_PAGES: &str = "8192";
 
 /// Has what was committed copied from the journal to its place in the file (a passive checkpoint,

@@ -1,4 +1,5 @@
-//! One database file, one writer, group commit. What `store/sql` has is compiled for this database here.
+//! One database file, one writer, group commit. What `store/sql` has is compiled for this database
+//! here.
 
 /// What plug-ins do to seats, many at a time.
 mod calls;
@@ -91,7 +92,8 @@ use writer::{BATCH, Job, QUEUE, Waiting, Write, Writer};
 /// Long enough for another process's largest batch, short enough to be told that something hangs.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const READERS: u32 = 2;
-/// The writer's page cache, in the words of SQLite: 16 MiB. A batch is about seats that lie anywhere.
+/// The writer's page cache, in the words of SQLite: 16 MiB. A batch is about seats that lie
+/// anywhere.
 const CACHE: &str = "-16384";
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -104,7 +106,8 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the database file, bringing its structure up to date. `create` makes a new one, readable by its owner only.
+    /// Opens the database file, bringing its structure up to date. `create` makes a new one,
+    /// readable by its owner only.
     ///
     /// # Errors
     /// When the file is missing, is no database, or comes from a newer version. Then none was made.
@@ -180,7 +183,8 @@ impl SqliteStore {
         look::look(&mut conn, &MIGRATIONS).await
     }
 
-    /// Whether a server or a command has the database open. Afterwards it is one file without a journal beside it.
+    /// Whether a server or a command has the database open. Afterwards it is one file without a
+    /// journal beside it.
     pub async fn is_open_elsewhere(file: &Path) -> bool {
         let options = SqliteConnectOptions::new().filename(file).journal_mode(SqliteJournalMode::Delete);
         let opened = SqliteConnection::connect_with(&options.busy_timeout(Duration::from_millis(500))).await;
@@ -235,8 +239,9 @@ impl SqliteStore {
             tracing::error!("the writer ended badly");
         }
         self.readers.close().await;
-        // Only a connection that may write can be the last one: it brings everything into the file, and takes the journal
-        // away. Who moves or copies the file of a server that was stopped must have all of it.
+        // Only a connection that may write can be the last one: it brings everything into the file, and
+        // takes the journal away. Who moves or copies the file of a server that was stopped must
+        // have all of it.
         let closed = async { SqliteConnection::connect_with(&self.options).await?.close().await };
         if let Err(error) = closed.await {
             tracing::warn!(
@@ -286,7 +291,8 @@ mod tests {
     use sqlx::{Execute as _, Row as _};
     use uuid::Uuid;
 
-    /// However many seats there are, a page of a list is read from its place on, and nothing is sorted.
+    /// However many seats there are, a page of a list is read from its place on, and nothing is
+    /// sorted.
     #[tokio::test]
     async fn a_page_of_a_list_reads_its_own_rows_only() {
         let folder = tempfile::tempdir().unwrap();

@@ -10,7 +10,8 @@ use uuid::Uuid;
 /// Seats that one sweep releases at most, so that it never holds up the plug-ins for long.
 const SWEEP: i64 = 500;
 
-/// What time has decided about seats `s` of licenses `l`. `?1` is the time, `?2` how many, `?3` which.
+/// What time has decided about seats `s` of licenses `l`. `?1` is the time, `?2` how many, `?3`
+/// which.
 macro_rules! due {
     ($columns:expr, $which:literal) => {
         concat!(
@@ -30,7 +31,8 @@ macro_rules! seat_and_license {
     };
 }
 
-/// The second look at what time has decided, for the seats of these ids; the first is at the next event of the seat.
+/// The second look at what time has decided, for the seats of these ids; the first is at the next
+/// event of the seat.
 pub(super) struct Sweep(Vec<String>);
 
 impl Sweep {

@@ -35,7 +35,8 @@ impl Tx<'_> {
         self.clocks.judge().map_err(StoreError::Clock)
     }
 
-    /// Looks again what time it is, after waiting for a lock. Here nobody waits once the transaction has begun.
+    /// Looks again what time it is, after waiting for a lock. Here nobody waits once the
+    /// transaction has begun.
     #[allow(clippy::unused_async, reason = "other databases are asked here")]
     pub(super) async fn look_at_clock(&mut self) -> Result<(), StoreError> {
         Ok(())
@@ -51,7 +52,8 @@ impl Tx<'_> {
 /// Something that is written. It may be carried out more than once; only the last time counts.
 pub(super) trait Write: Send + Sync + 'static {
     type Output: Send + 'static;
-    /// Whether it may be done by a clock that is not believed: nothing that it does depends on the time.
+    /// Whether it may be done by a clock that is not believed: nothing that it does depends on the
+    /// time.
     const AT_ANY_TIME: bool = false;
 
     fn run(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Output, StoreError>> + Send;
@@ -133,7 +135,8 @@ impl Writer {
         Self { options, conn: Some(conn), journal }
     }
 
-    /// Writes whatever is waiting in one transaction after the other, until the queue is closed and empty.
+    /// Writes whatever is waiting in one transaction after the other, until the queue is closed and
+    /// empty.
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         let mut batch = Vec::with_capacity(BATCH);
         while queue.recv_many(&mut batch, BATCH).await > 0 {
@@ -200,7 +203,8 @@ async fn transact(conn: &mut SqliteConnection, batch: &mut [Job]) -> Result<(), 
 }
 
 async fn begin(conn: &mut SqliteConnection) -> Result<Tx<'_>, StoreError> {
-    // A transaction that starts as a reader and turns writer fails when another process wrote in between.
+    // A transaction that starts as a reader and turns writer fails when another process wrote in
+    // between.
     let mut inner = conn.begin_with("BEGIN IMMEDIATE").await?;
     let query =
         concat!("SELECT ", now!(), " AS now, ", clock_columns!(), ", (SELECT max(seq) FROM key_set) AS seq");

@@ -81,7 +81,8 @@ impl Key {
         (public.n, public.e)
     }
 
-    /// Signs as `alg` says, whatever else the header says. With `HS256` the published key is the secret.
+    /// Signs as `alg` says, whatever else the header says. With `HS256` the published key is the
+    /// secret.
     fn sign(&self, alg: &str, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match (&self.pair, alg) {

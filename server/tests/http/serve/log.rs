@@ -94,7 +94,8 @@ async fn each_request_is_a_line_without_any_secret() {
     }
 }
 
-/// Every other kind of request, with a secret in each place where one could stand; how many there were.
+/// Every other kind of request, with a secret in each place where one could stand; how many there
+/// were.
 async fn asked(server: &Server<'_>, token: &str, api: &str, link: &str, seat: &str) -> usize {
     let http = http_client();
     let get = |path: &str| http.get(format!("{}{path}", server.url));

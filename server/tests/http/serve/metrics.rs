@@ -1,7 +1,8 @@
 use crate::harness::{Plugin, Server, Site, http_client, logged};
 use std::{collections::BTreeMap, time::Duration};
 
-/// Names with their labels, and values. What is no OpenMetrics is found by `cargo xtask ci metrics`.
+/// Names with their labels, and values. What is no OpenMetrics is found by `cargo xtask ci
+/// metrics`.
 struct Scraped(BTreeMap<String, f64>);
 
 impl Scraped {
@@ -29,7 +30,8 @@ async fn scrape(server: &Server<'_>) -> Scraped {
     )
 }
 
-/// What is told after the first sweep, which goes on when the server answers already; nothing else is to be done then.
+/// What is told after the first sweep, which goes on when the server answers already; nothing else
+/// is to be done then.
 async fn swept(server: &Server<'_>) -> Scraped {
     let ready = async {
         loop {

@@ -11,8 +11,9 @@ use std::sync::{
 const SEATS: usize = 400;
 const CONNECTIONS: usize = 16;
 
-/// Activates every seat over several connections until the server ends, with a signal sent when `after` of them are
-/// acknowledged. Answers the plug-ins whose activation was acknowledged, and how many requests broke off.
+/// Activates every seat over several connections until the server ends, with a signal sent when
+/// `after` of them are acknowledged. Answers the plug-ins whose activation was acknowledged, and
+/// how many requests broke off.
 async fn activate_under_fire(
     server: &Server<'_>,
     tokens: &[String],
@@ -50,7 +51,8 @@ async fn activate_under_fire(
     (acknowledged.into_inner().unwrap(), broken.into_inner())
 }
 
-/// Every acknowledged activation is still there: a renewal, which never binds, is granted in the same epoch.
+/// Every acknowledged activation is still there: a renewal, which never binds, is granted in the
+/// same epoch.
 async fn all_are_kept(site: &Site, acknowledged: &[(Plugin, u64)]) {
     let server = site.serve();
     for (plugin, epoch) in acknowledged {

@@ -1,5 +1,5 @@
-//! What stays provable, and what does not stay: checkpoints of the audit trail, retention, a person who is erased, and a
-//! database that was put back.
+//! What stays provable, and what does not stay: checkpoints of the audit trail, retention, a person
+//! who is erased, and a database that was put back.
 
 use crate::{
     ENGINE,

@@ -1,4 +1,5 @@
-//! The desk: who may do what, what belongs to whom, and what a repeated or a stolen request leads to.
+//! The desk: who may do what, what belongs to whom, and what a repeated or a stolen request leads
+//! to.
 
 use crate::{
     ENGINE,

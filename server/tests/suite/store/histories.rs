@@ -1,5 +1,5 @@
-//! The invariants of docs/protocol.md, section 9, during and after random histories: many callers, owners and sweepers on
-//! two servers of one database, with leases of seconds.
+//! The invariants of docs/protocol.md, section 9, during and after random histories: many callers,
+//! owners and sweepers on two servers of one database, with leases of seconds.
 
 use crate::{
     ENGINE,

@@ -218,8 +218,8 @@ fn meanwhile() -> impl Strategy<Value = Meanwhile> {
     ]
 }
 
-/// Walks through all seats. Those that were there at the beginning are met once each, in order; those that came
-/// meanwhile once or not at all.
+/// Walks through all seats. Those that were there at the beginning are met once each, in order;
+/// those that came meanwhile once or not at all.
 async fn walk(moments: &[u8], limit: u32, meanwhile: &[Meanwhile]) {
     let db = Database::new(ENGINE).await;
     let (account, first) = db.first().await;

@@ -1,4 +1,5 @@
-//! What a store must do in every database: programs `store` and `postgres` play it, each with its own `ENGINE`.
+//! What a store must do in every database: programs `store` and `postgres` play it, each with its
+//! own `ENGINE`.
 
 mod audit_chain;
 mod checkpoints;

@@ -1,4 +1,5 @@
-//! What the tests of library and server share: clients of a real server, with a machine and a folder of their own.
+//! What the tests of library and server share: clients of a real server, with a machine and a
+//! folder of their own.
 
 /// Runs docs/operations.md.
 #[cfg(unix)]
@@ -14,7 +15,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 use xtask::server::Running;
 
-/// Longest wait for an operation. Far beyond the library's own limits, because tests share the computer with builds.
+/// Longest wait for an operation. Far beyond the library's own limits, because tests share the
+/// computer with builds.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub const AGREED: Consent = Consent { terms: true, remember: true };
@@ -128,8 +130,8 @@ pub fn until(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
-/// Waits until the server's clock, which is this computer's, shows another second: of a lease and a verdict of the same
-/// one the verdict holds, and nobody types that fast.
+/// Waits until the server's clock, which is this computer's, shows another second: of a lease and a
+/// verdict of the same one the verdict holds, and nobody types that fast.
 pub fn next_second() {
     let second = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let before = second();

@@ -1,5 +1,5 @@
-//! Runs docs/operations.md from top to bottom, as it stands there, while machines hold licenses: on SQLite alone, or on
-//! SQLite first and on PostgreSQL from where the page moves there.
+//! Runs docs/operations.md from top to bottom, as it stands there, while machines hold licenses: on
+//! SQLite alone, or on SQLite first and on PostgreSQL from where the page moves there.
 
 use super::{AGREED, Computer, end_of, next_second, standing, until};
 use seatlock::{Client, Code, Intent, LockState};
@@ -121,8 +121,8 @@ impl Site {
         until("the server listens", || TcpStream::connect(self.port.address()).is_ok());
     }
 
-    /// What commands print. Whoever has PostgreSQL has curl too; without it the test asks the server itself, before the
-    /// shell has the rest.
+    /// What commands print. Whoever has PostgreSQL has curl too; without it the test asks the
+    /// server itself, before the shell has the rest.
     fn printed(&self, commands: &str) -> String {
         let asks = commands.lines().take_while(|line| self.postgres.is_none() && line.starts_with(CURL));
         let mut printed: String =
@@ -183,7 +183,8 @@ fn code(client: &Client, operation: Result<seatlock::OperationId, seatlock::Fail
     end_of(client, operation).code
 }
 
-/// Plays the page, with a database of PostgreSQL or without what it says about that, and looks that nobody is locked out.
+/// Plays the page, with a database of PostgreSQL or without what it says about that, and looks that
+/// nobody is locked out.
 pub fn play(postgres: Option<String>) {
     let expected = if postgres.is_some() { 2 } else { 1 };
     let mut blocks = blocks();
@@ -228,7 +229,8 @@ pub fn play(postgres: Option<String>) {
     assert!(told.matches(" recovered ").count() >= expected, "{told}");
 }
 
-/// What the backup does not know: a seat is taken by a machine for the first time, and a lease is renewed.
+/// What the backup does not know: a seat is taken by a machine for the first time, and a lease is
+/// renewed.
 fn lose(clients: &[Client], seats: &[(String, String)]) {
     let next = (1..clients.len()).find(|client| standing(&clients[*client]).0 == LockState::Locked).unwrap();
     assert_eq!(code(&clients[next], clients[next].activate(&seats[next].1, AGREED)), Code::Ok);

@@ -9,7 +9,8 @@ use Policy::{Freeze, Lock};
 /// What the clocks show while the program runs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clocks {
-    /// The wall clock as faketime(1) takes it: an offset from the true time, or `@` and a date in UTC.
+    /// The wall clock as faketime(1) takes it: an offset from the true time, or `@` and a date in
+    /// UTC.
     pub(super) wall: &'static str,
     /// Days that the computer was on, or asleep, since the lease was stored, beyond the true ones.
     pub(super) passed: u32,
@@ -37,8 +38,8 @@ const fn zone(zone: &'static str) -> Clocks {
     Clocks { wall: "+0", passed: 0, restarted: false, zone }
 }
 
-/// What the program says: lock state and reason, and the sentence for the user. `{end}` is the end of the lease, `{wall}`
-/// the date that the computer shows.
+/// What the program says: lock state and reason, and the sentence for the user. `{end}` is the end
+/// of the lease, `{wall}` the date that the computer shows.
 pub(super) type Said = (&'static str, &'static str);
 
 pub(super) const OK: Said = ("unlocked (ok)", "Licensed.");
@@ -60,7 +61,8 @@ pub(super) enum Step {
     Offline(Clocks, Said),
     /// It pings the server, and gets a new lease.
     Renew(Clocks, Said),
-    /// It pings the server, whose answer is not taken, in these words; the stored lease must stay as it is.
+    /// It pings the server, whose answer is not taken, in these words; the stored lease must stay
+    /// as it is.
     Refused(Clocks, &'static str),
     /// A token is entered on a computer without license.
     Activate(Clocks, Said),
@@ -83,7 +85,8 @@ pub(super) enum Fate {
 }
 use Fate::{AllDeleted, Copied, NewestDamaged, Restored, StateDeleted};
 
-/// What happens to a computer that has just got a lease of seven days, to be confirmed every six hours.
+/// What happens to a computer that has just got a lease of seven days, to be confirmed every six
+/// hours.
 pub(super) type Case = (&'static str, Policy, &'static [Step]);
 
 pub(super) const CASES: &[Case] = &[

@@ -8,8 +8,8 @@ mod cases;
 /// A computer on which a case is played.
 mod stage;
 
-/// Effective time end to end: the C example, a real server, Debian's faketime for the wall clock, and a time namespace
-/// for the clock that cannot be set.
+/// Effective time end to end: the C example, a real server, Debian's faketime for the wall clock,
+/// and a time namespace for the clock that cannot be set.
 pub fn end_to_end() -> Result<String> {
     let plugin = Plugin::build()?;
     let faketime = stage::faketime()?;

@@ -14,7 +14,8 @@ use xtask::plugin::Plugin;
 use xtask::run;
 use xtask::server::{Running, Setup};
 
-/// No stored date may be later than this: the longest lease here, by a server that is ten days ahead.
+/// No stored date may be later than this: the longest lease here, by a server that is ten days
+/// ahead.
 const LATEST: u64 = 18 * 24 * 3600;
 
 /// A server, and a computer that has a lease of it.
@@ -114,7 +115,8 @@ impl<'a> Stage<'a> {
             return Ok(plugin);
         }
         let mut outside = Command::new("unshare");
-        // Another start of the computer is an hour or so after it: the kernel lets no clock begin before zero.
+        // Another start of the computer is an hour or so after it: the kernel lets no clock begin before
+        // zero.
         let passed = if clocks.restarted { 3600 } else { clocks.passed * 24 * 3600 };
         outside.args(["--time", "--mount", "--boottime", &passed.to_string(), "sh", "-c"]);
         let id = self.folder.path().join("boot_id");
@@ -157,8 +159,8 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// Eight days of sleep, during which every clock that counts sleep goes on. The whole life of this license is one under
-    /// faketime, which moves all clocks here.
+    /// Eight days of sleep, during which every clock that counts sleep goes on. The whole life of
+    /// this license is one under faketime, which moves all clocks here.
     fn sleep(&mut self, expected: Said) -> Result<()> {
         let clock = self.folder.path().join("clock");
         let under = |mut command: Command| {
