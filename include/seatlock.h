@@ -169,7 +169,8 @@ enum {
     /** The terms were not accepted; nothing was sent. */
     SEATLOCK_ERROR_TERMS_REQUIRED = -33,
     /** The server wants a newer plug-in. */
-    SEATLOCK_ERROR_CLIENT_TOO_OLD = -34,
+    SEATLOCK_ERROR_PLUGIN_TOO_OLD = -34,
+    /** The license includes no version that was released as late as this plug-in. */
     SEATLOCK_ERROR_UPDATE_NOT_INCLUDED = -35,
     /** The offline period ended. */
     SEATLOCK_ERROR_LEASE_EXPIRED = -40,
@@ -351,7 +352,7 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
 /** Sets the issuer's name that leases must carry. The default is the server's address; set it when
  *  the server moves or has several addresses. Letter case of the host, the usual port and slashes
  *  at its end do not count. [one thread at a time] */
-SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_issuer(
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_license_issuer(
     seatlock_options *options, const char *issuer, seatlock_error *error);
 
 /** Pins a root key, the JWK member "x" that `seatlock-server init` prints: it signs the server's
@@ -418,7 +419,7 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
 
 /** Names the version of your plug-in, 1 to 64 characters beginning with a number such as "2.4.1",
  *  and the Unix time in seconds at which that version was released; compile both in. A license may
- *  ask for a later version (SEATLOCK_ERROR_CLIENT_TOO_OLD), and include no version that was
+ *  ask for a later version (SEATLOCK_ERROR_PLUGIN_TOO_OLD), and include no version that was
  *  released after its updates ended (SEATLOCK_ERROR_UPDATE_NOT_INCLUDED, also without a network).
  *  0 in `released_at`: every license includes this version. [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_plugin(
@@ -431,7 +432,7 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
 
 /** 1: the client pings in the background when its lease is due, once an hour at most after
  *  failures. 0, the default: it pings only when asked. [one thread at a time] */
-SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_background(
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_auto_renew(
     seatlock_options *options, uint32_t enabled, seatlock_error *error);
 
 /** 1, the default: the network may be used. 0: it may not, from the first moment on, until
@@ -455,10 +456,10 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
 
 /** Sets the address of the issuer, an OpenID provider, at which people sign in instead of entering
  *  a token, or this machine does. Plain http is accepted for loopback addresses only. In the
- *  environment SEATLOCK_ISSUER_URL comes before it, and SEATLOCK_CLIENT_ID, SEATLOCK_CLIENT_SECRET,
+ *  environment SEATLOCK_OIDC_ISSUER comes before it, and SEATLOCK_CLIENT_ID, SEATLOCK_CLIENT_SECRET,
  *  SEATLOCK_SCOPES and SEATLOCK_AUDIENCE before the options below. Not to be mixed up with
- *  `seatlock_options_set_issuer`. [one thread at a time] */
-SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_issuer_url(
+ *  `seatlock_options_set_license_issuer`. [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_oidc_issuer(
     seatlock_options *options, const char *url, seatlock_error *error);
 
 /** Sets what the issuer calls this product, or this machine. Required with an issuer.

@@ -62,7 +62,7 @@ enum class code : std::int32_t {
     license_expired = SEATLOCK_ERROR_LICENSE_EXPIRED,
     plan_not_entitled = SEATLOCK_ERROR_PLAN_NOT_ENTITLED,
     terms_required = SEATLOCK_ERROR_TERMS_REQUIRED,
-    client_too_old = SEATLOCK_ERROR_CLIENT_TOO_OLD,
+    plugin_too_old = SEATLOCK_ERROR_PLUGIN_TOO_OLD,
     update_not_included = SEATLOCK_ERROR_UPDATE_NOT_INCLUDED,
     lease_expired = SEATLOCK_ERROR_LEASE_EXPIRED,
     machine_mismatch = SEATLOCK_ERROR_MACHINE_MISMATCH,
@@ -335,7 +335,7 @@ public:
     options &product(const std::string &name) { return set(seatlock_options_set_product, name); }
     options &family(const std::string &name) { return set(seatlock_options_set_family, name); }
     options &server(const std::string &url) { return set(seatlock_options_set_server, url); }
-    options &issuer(const std::string &name) { return set(seatlock_options_set_issuer, name); }
+    options &license_issuer(const std::string &name) { return set(seatlock_options_set_license_issuer, name); }
     options &root_key(const std::string &x) { return set(seatlock_options_add_root_key, x); }
     options &lease_key(const std::string &x) { return set(seatlock_options_add_lease_key, x); }
     options &state_folder(const std::string &path) {
@@ -360,12 +360,12 @@ public:
         return set(seatlock_options_set_plugin, version, released_at);
     }
     options &terms(const std::string &version) { return set(seatlock_options_set_terms, version); }
-    options &background(bool enabled) { return set(seatlock_options_set_background, enabled); }
+    options &auto_renew(bool enabled) { return set(seatlock_options_set_auto_renew, enabled); }
     options &network_allowed(bool allowed) {
         return set(seatlock_options_set_network_allowed, allowed);
     }
-    options &issuer_url(const std::string &url) {
-        return set(seatlock_options_set_issuer_url, url);
+    options &oidc_issuer(const std::string &url) {
+        return set(seatlock_options_set_oidc_issuer, url);
     }
     options &client_id(const std::string &id) { return set(seatlock_options_set_client_id, id); }
     options &client_secret(const std::string &secret) {

@@ -306,11 +306,11 @@ static seatlock_result fill(seatlock_options *options, const settings *set, seat
     if (code == SEATLOCK_OK)
         code = seatlock_options_add_root_key(options, set->root_key, error);
     if (code == SEATLOCK_OK && set->issuer != NULL)
-        code = seatlock_options_set_issuer(options, set->issuer, error);
+        code = seatlock_options_set_license_issuer(options, set->issuer, error);
     if (code == SEATLOCK_OK && set->state_folder != NULL)
         code = seatlock_options_set_state_folder(options, set->state_folder, error);
-    if (code == SEATLOCK_OK && set->issuer_url != NULL)
-        code = seatlock_options_set_issuer_url(options, set->issuer_url, error);
+    if (code == SEATLOCK_OK && set->oidc_issuer != NULL)
+        code = seatlock_options_set_oidc_issuer(options, set->oidc_issuer, error);
     if (code == SEATLOCK_OK && set->client_id != NULL)
         code = seatlock_options_set_client_id(options, set->client_id, error);
     if (code == SEATLOCK_OK && set->account_folder != NULL)
@@ -334,7 +334,7 @@ static seatlock_result fill(seatlock_options *options, const settings *set, seat
     if (code == SEATLOCK_OK)
         code = seatlock_options_set_wake(options, wake, NULL, error);
     if (code == SEATLOCK_OK)
-        code = seatlock_options_set_background(options, set->verb == VERB_WATCH, error);
+        code = seatlock_options_set_auto_renew(options, set->verb == VERB_WATCH, error);
     return code;
 }
 

@@ -36,7 +36,7 @@ static const char HELP[] =
     "  --server URL          EXAMPLE_SERVER         license server, such as https://license.example.com\n"
     "  --root-key X          EXAMPLE_ROOT_KEY       its public key, as `seatlock-server init` prints it\n"
     "  --issuer NAME         EXAMPLE_ISSUER         its name, when that is not its address\n"
-    "  --issuer-url URL      EXAMPLE_ISSUER_URL     OpenID provider at which people sign in\n"
+    "  --oidc-issuer URL     EXAMPLE_OIDC_ISSUER    OpenID provider at which people sign in\n"
     "  --client-id ID        EXAMPLE_CLIENT_ID      what it calls this plug-in\n"
     "  --product NAME        EXAMPLE_PRODUCT        default com.example.bridge\n"
     "  --state-folder DIR    EXAMPLE_STATE_FOLDER   where the license is kept\n"
@@ -52,7 +52,7 @@ static const char HELP[] =
     "  --help\n"
     "\n"
     "The library itself reads SEATLOCK_TOKEN, SEATLOCK_SERVER, SEATLOCK_STATE_DIR, SEATLOCK_MACHINE_ID and SEATLOCK_OFFLINE:\n"
-    "with a token there, the first ping takes its seat. SEATLOCK_CLIENT_ID, SEATLOCK_CLIENT_SECRET, SEATLOCK_ISSUER_URL,\n"
+    "with a token there, the first ping takes its seat. SEATLOCK_CLIENT_ID, SEATLOCK_CLIENT_SECRET, SEATLOCK_OIDC_ISSUER,\n"
     "SEATLOCK_SCOPES and SEATLOCK_AUDIENCE do the same for a machine that signs in by itself.\n"
     "\n"
     "Ends with 0 when licensed (machine-id, preflight, release, forget, request-file, release-file: when done), 3 when locked, 2 for a wrong\n"
@@ -125,8 +125,8 @@ static settings_result take(settings *set, const char *name, const char *value)
         set->server = value;
     else if (strcmp(name, "--issuer") == 0)
         set->issuer = value;
-    else if (strcmp(name, "--issuer-url") == 0)
-        set->issuer_url = value;
+    else if (strcmp(name, "--oidc-issuer") == 0)
+        set->oidc_issuer = value;
     else if (strcmp(name, "--client-id") == 0)
         set->client_id = value;
     else if (strcmp(name, "--root-key") == 0)
@@ -167,7 +167,7 @@ static settings_result take_environment(settings *set)
         {"--root-key", "EXAMPLE_ROOT_KEY"}, {"--product", "EXAMPLE_PRODUCT"},
         {"--state-folder", "EXAMPLE_STATE_FOLDER"}, {"--proxy", "EXAMPLE_PROXY"},
         {"--ca", "EXAMPLE_CA"},           {"--timeout", "EXAMPLE_TIMEOUT"},
-        {"--account-folder", "EXAMPLE_ACCOUNT_FOLDER"}, {"--issuer-url", "EXAMPLE_ISSUER_URL"},
+        {"--account-folder", "EXAMPLE_ACCOUNT_FOLDER"}, {"--oidc-issuer", "EXAMPLE_OIDC_ISSUER"},
         {"--client-id", "EXAMPLE_CLIENT_ID"}, {"--catalogue", "EXAMPLE_CATALOGUE"},
         {"--utc-offset", "EXAMPLE_UTC_OFFSET"},
     };

@@ -30,7 +30,7 @@ typedef struct settings {
     verb verb;
     const char *server;
     const char *issuer;
-    const char *issuer_url; /* of the OpenID provider, or NULL */
+    const char *oidc_issuer; /* of the OpenID provider, or NULL */
     const char *client_id;
     const char *root_key;
     const char *product;

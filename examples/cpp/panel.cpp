@@ -26,7 +26,7 @@ public:
     bool open() {
         seatlock::options options;
         options.product(EXAMPLE_PRODUCT).server(EXAMPLE_SERVER).root_key(EXAMPLE_ROOT_KEY);
-        options.terms("2026-01").background(true);
+        options.terms("2026-01").auto_renew(true);
         options.wake([woken = woken_] { *woken = true; });
         auto opened = seatlock::client::open(options);
         if (!opened)

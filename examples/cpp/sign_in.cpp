@@ -72,7 +72,7 @@ int main(int count, char **words) {
     }
     seatlock::options options;
     options.product(EXAMPLE_PRODUCT).server(EXAMPLE_SERVER).root_key(EXAMPLE_ROOT_KEY);
-    options.terms("2026-01").issuer_url(EXAMPLE_ISSUER_URL);
+    options.terms("2026-01").oidc_issuer(EXAMPLE_OIDC_ISSUER);
     options.client_id(EXAMPLE_CLIENT_ID); // a public native client: no secret
     auto client = seatlock::client::open(options);
     if (!client)

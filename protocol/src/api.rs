@@ -79,7 +79,7 @@ pub struct SeatRequest {
     pub ks: u64,
     /// Software that asks. Nothing is decided by it.
     pub client: ClientInfo,
-    /// The vendor's plug-in, for `client_too_old` and `update_not_included`.
+    /// The vendor's plug-in, for `plugin_too_old` and `update_not_included`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plugin: Option<Plugin>,
     /// Launches that no answer has confirmed yet, the one that asks included.

@@ -125,7 +125,7 @@ codes! {
         "Ask the account owner for a plan or an add-on that includes it.";
     TermsRequired = 33, "terms_required", 422, "Please accept the license terms.",
         "Read the terms and tick that you agree.";
-    ClientTooOld = 34, "client_too_old", 426, "Please update the plug-in.",
+    PluginTooOld = 34, "plugin_too_old", 426, "Please update the plug-in.",
         "Install the newest version of the plug-in.";
     UpdateNotIncluded = 35, "update_not_included", 403,
         "This version of the plug-in is newer than your license's updates. They ended on {date}.",

@@ -201,7 +201,7 @@ impl Client {
         };
         let has_issuer = issuer.is_some();
         let (shared_with, http) = (Arc::clone(&shared), Http::new(route));
-        let worker = Worker::new(shared_with, store, http, issuer, caller, options.background);
+        let worker = Worker::new(shared_with, store, http, issuer, caller, options.auto_renew);
         let thread = WorkerThread::start(Arc::clone(&shared), move |commands| {
             worker::run(worker, &runtime, commands, warnings)
         })?;
@@ -355,7 +355,7 @@ impl Client {
     /// # Errors
     /// [`Code::Busy`]. The operation ends with [`Code::NoToken`] when there is no license to give
     /// up, with [`Code::StoreUnwritable`] when it cannot be given up, and with
-    /// [`Code::FileUnusable`] when it was and the file can not be written.
+    /// [`Code::FileUnusable`] when it was and the file cannot be written.
     pub fn release_file(&self, path: &Path) -> Result<OperationId, Failure> {
         self.start(Work::ReleaseFile(path.to_owned()))
     }

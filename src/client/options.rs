@@ -35,7 +35,7 @@ pub struct Options {
     pub(super) host_version: String,
     pub(super) plugin: Option<Plugin>,
     pub(super) terms: Option<String>,
-    pub(super) background: bool,
+    pub(super) auto_renew: bool,
     pub(super) offline: bool,
     pub(super) account_folder: Option<PathBuf>,
     pub(super) registration: Registration,
@@ -94,7 +94,7 @@ impl Options {
     ///
     /// # Errors
     /// [`Code::InvalidArgument`] for an empty name.
-    pub fn set_issuer(&mut self, issuer: &str) -> Result<(), Failure> {
+    pub fn set_license_issuer(&mut self, issuer: &str) -> Result<(), Failure> {
         let issuer = not_empty("the issuer", issuer.trim())?;
         if issuer.contains(|c: char| c.is_control() || is_invisible(c)) {
             return Err(invalid("the issuer has an invisible character in it"));
@@ -220,8 +220,8 @@ impl Options {
     }
 
     /// Whether the client pings by itself when its lease is due.
-    pub fn set_background(&mut self, enabled: bool) {
-        self.background = enabled;
+    pub fn set_auto_renew(&mut self, enabled: bool) {
+        self.auto_renew = enabled;
     }
 
     /// Whether the network may be used from the start; see [`crate::Client::allow_network`]. It may
@@ -241,13 +241,13 @@ impl Options {
     }
 
     /// Sets the address of the issuer at which people sign in, or this machine does, an OpenID
-    /// provider. `http` is for loopback addresses only. `SEATLOCK_ISSUER_URL` comes before it,
+    /// provider. `http` is for loopback addresses only. `SEATLOCK_OIDC_ISSUER` comes before it,
     /// as the variable of each of the options below does.
     ///
     /// # Errors
     /// [`Code::InvalidArgument`].
-    pub fn set_issuer_url(&mut self, url: &str) -> Result<(), Failure> {
-        self.registration.set_issuer_url(url)
+    pub fn set_oidc_issuer(&mut self, url: &str) -> Result<(), Failure> {
+        self.registration.set_oidc_issuer(url)
     }
 
     /// Sets what the issuer calls this product. Required with an issuer.

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 /// How the product, or this machine, is registered at an issuer, as far as one source says it.
 #[derive(Clone, Default)]
 pub(super) struct Registration {
-    pub(super) issuer_url: Option<String>,
+    pub(super) oidc_issuer: Option<String>,
     pub(super) client_id: Option<String>,
     pub(super) client_secret: Option<Zeroizing<String>>,
     pub(super) scopes: Option<Vec<String>>,
@@ -28,7 +28,7 @@ impl Registration {
         let mut take = |name, set: fn(&mut Self, &str) -> Result<(), Failure>| {
             taken(name, |text| set(&mut found, text)).map(Option::unwrap_or_default)
         };
-        take("SEATLOCK_ISSUER_URL", Self::set_issuer_url)?;
+        take("SEATLOCK_OIDC_ISSUER", Self::set_oidc_issuer)?;
         take("SEATLOCK_CLIENT_ID", Self::set_client_id)?;
         take("SEATLOCK_CLIENT_SECRET", Self::set_client_secret)?;
         take("SEATLOCK_SCOPES", Self::set_scopes)?;
@@ -36,9 +36,9 @@ impl Registration {
         Ok(found)
     }
 
-    pub(super) fn set_issuer_url(&mut self, url: &str) -> Result<(), Failure> {
+    pub(super) fn set_oidc_issuer(&mut self, url: &str) -> Result<(), Failure> {
         let url = safe_address("the issuer's address", url)?;
-        self.issuer_url = Some(spelled(&url).to_owned());
+        self.oidc_issuer = Some(spelled(&url).to_owned());
         Ok(())
     }
 
@@ -71,10 +71,10 @@ impl Registration {
     /// What is set here comes first. The secret of `other` belongs to the client and issuer of
     /// `other`, and goes to no other.
     pub(super) fn or(self, other: Self) -> Self {
-        let same_client = self.issuer_url.is_none() && self.client_id.is_none();
+        let same_client = self.oidc_issuer.is_none() && self.client_id.is_none();
         Self {
             client_secret: self.client_secret.or(other.client_secret.filter(|_| same_client)),
-            issuer_url: self.issuer_url.or(other.issuer_url),
+            oidc_issuer: self.oidc_issuer.or(other.oidc_issuer),
             client_id: self.client_id.or(other.client_id),
             scopes: self.scopes.or(other.scopes),
             audience: self.audience.or(other.audience),
@@ -91,8 +91,8 @@ impl Registration {
         extra_ca: Vec<Certificate>,
         language: Arc<Language>,
     ) -> Result<Option<Issuer>, Failure> {
-        let Self { issuer_url, client_id, client_secret, scopes, audience } = self;
-        match (issuer_url, client_id) {
+        let Self { oidc_issuer, client_id, client_secret, scopes, audience } = self;
+        match (oidc_issuer, client_id) {
             (Some(url), Some(client_id)) => {
                 let scopes = scopes.unwrap_or_default();
                 Ok(Some(Issuer {
@@ -108,7 +108,7 @@ impl Registration {
             }
             (None, None) if client_secret.is_none() && scopes.is_none() && audience.is_none() => Ok(None),
             (Some(_), None) => Err(invalid("the client id is missing: set it, or SEATLOCK_CLIENT_ID")),
-            (None, _) => Err(invalid("the issuer's address is missing: set it, or SEATLOCK_ISSUER_URL")),
+            (None, _) => Err(invalid("the issuer's address is missing: set it, or SEATLOCK_OIDC_ISSUER")),
         }
     }
 }
@@ -130,7 +130,7 @@ mod tests {
     fn said((issuer, client, secret): Said<'_>) -> Registration {
         let set = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         Registration {
-            issuer_url: set(issuer),
+            oidc_issuer: set(issuer),
             client_id: set(client),
             client_secret: set(secret).map(Zeroizing::new),
             ..Registration::default()
@@ -175,8 +175,8 @@ mod tests {
     #[test]
     fn what_can_not_be_meant_is_refused() {
         let mut empty = Registration::default();
-        assert!(empty.set_issuer_url("http://login.example").is_err());
-        assert!(empty.set_issuer_url("https://user:secret@login.example").is_err());
+        assert!(empty.set_oidc_issuer("http://login.example").is_err());
+        assert!(empty.set_oidc_issuer("https://user:secret@login.example").is_err());
         assert!(empty.set_client_id("").is_err() && empty.set_client_secret("").is_err());
         for scopes in ["", "  ", "a\"b", "a\\b", "é", "a\tb"] {
             assert!(empty.set_scopes(scopes).is_err(), "{scopes:?}");
@@ -184,7 +184,7 @@ mod tests {
         empty.set_scopes(" seat:use  api://x/.default ").unwrap();
         assert_eq!(empty.scopes.unwrap(), ["seat:use", "api://x/.default"]);
         empty = Registration { scopes: None, ..said(("", "", "")) };
-        empty.set_issuer_url("https://login.example/realm/").unwrap();
-        assert_eq!(empty.issuer_url.as_deref(), Some("https://login.example/realm"));
+        empty.set_oidc_issuer("https://login.example/realm/").unwrap();
+        assert_eq!(empty.oidc_issuer.as_deref(), Some("https://login.example/realm"));
     }
 }

@@ -66,7 +66,8 @@ pub enum seatlock_result_value {
     /// The terms were not accepted; nothing was sent.
     SEATLOCK_ERROR_TERMS_REQUIRED = -33,
     /// The server wants a newer plug-in.
-    SEATLOCK_ERROR_CLIENT_TOO_OLD = -34,
+    SEATLOCK_ERROR_PLUGIN_TOO_OLD = -34,
+    /// The license includes no version that was released as late as this plug-in.
     SEATLOCK_ERROR_UPDATE_NOT_INCLUDED = -35,
     /// The offline period ended.
     SEATLOCK_ERROR_LEASE_EXPIRED = -40,

@@ -125,13 +125,13 @@ pub unsafe extern "C" fn seatlock_options_set_server(
 /// the server moves or has several addresses. Letter case of the host, the usual port and slashes
 /// at its end do not count. [one thread at a time]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn seatlock_options_set_issuer(
+pub unsafe extern "C" fn seatlock_options_set_license_issuer(
     options: *mut seatlock_options,
     issuer: *const c_char,
     error: *mut seatlock_error,
 ) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
-    unsafe { set(options, error, |o| o.set_issuer(boundary::text(issuer)?)) }
+    unsafe { set(options, error, |o| o.set_license_issuer(boundary::text(issuer)?)) }
 }
 
 /// Pins a root key, the JWK member "x" that `seatlock-server init` prints: it signs the server's
@@ -269,7 +269,7 @@ pub unsafe extern "C" fn seatlock_options_set_utc_offset(
 
 /// Names the version of your plug-in, 1 to 64 characters beginning with a number such as "2.4.1",
 /// and the Unix time in seconds at which that version was released; compile both in. A license may
-/// ask for a later version (SEATLOCK_ERROR_CLIENT_TOO_OLD), and include no version that was
+/// ask for a later version (SEATLOCK_ERROR_PLUGIN_TOO_OLD), and include no version that was
 /// released after its updates ended (SEATLOCK_ERROR_UPDATE_NOT_INCLUDED, also without a network).
 /// 0 in `released_at`: every license includes this version. [one thread at a time]
 #[unsafe(no_mangle)]
@@ -305,7 +305,7 @@ pub unsafe extern "C" fn seatlock_options_set_terms(
 /// 1: the client pings in the background when its lease is due, once an hour at most after
 /// failures. 0, the default: it pings only when asked. [one thread at a time]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn seatlock_options_set_background(
+pub unsafe extern "C" fn seatlock_options_set_auto_renew(
     options: *mut seatlock_options,
     enabled: u32,
     error: *mut seatlock_error,
@@ -313,7 +313,7 @@ pub unsafe extern "C" fn seatlock_options_set_background(
     // SAFETY: the caller's promises in the header.
     unsafe {
         set(options, error, |o| {
-            o.set_background(boundary::flag(enabled)?);
+            o.set_auto_renew(boundary::flag(enabled)?);
             Ok(())
         })
     }
@@ -359,17 +359,17 @@ pub unsafe extern "C" fn seatlock_options_set_account_folder(
 
 /// Sets the address of the issuer, an OpenID provider, at which people sign in instead of entering
 /// a token, or this machine does. Plain http is accepted for loopback addresses only. In the
-/// environment SEATLOCK_ISSUER_URL comes before it, and SEATLOCK_CLIENT_ID, SEATLOCK_CLIENT_SECRET,
+/// environment SEATLOCK_OIDC_ISSUER comes before it, and SEATLOCK_CLIENT_ID, SEATLOCK_CLIENT_SECRET,
 /// SEATLOCK_SCOPES and SEATLOCK_AUDIENCE before the options below. Not to be mixed up with
-/// `seatlock_options_set_issuer`. [one thread at a time]
+/// `seatlock_options_set_license_issuer`. [one thread at a time]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn seatlock_options_set_issuer_url(
+pub unsafe extern "C" fn seatlock_options_set_oidc_issuer(
     options: *mut seatlock_options,
     url: *const c_char,
     error: *mut seatlock_error,
 ) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
-    unsafe { set(options, error, |o| o.set_issuer_url(boundary::text(url)?)) }
+    unsafe { set(options, error, |o| o.set_oidc_issuer(boundary::text(url)?)) }
 }
 
 /// Sets what the issuer calls this product, or this machine. Required with an issuer.

@@ -79,7 +79,7 @@ static void setters(seatlock_options *o)
         {"product", seatlock_options_set_product, "a/b"},
         {"family", seatlock_options_set_family, "a b"},
         {"server", seatlock_options_set_server, "http://license.example.com"},
-        {"issuer", seatlock_options_set_issuer, ""},
+        {"issuer", seatlock_options_set_license_issuer, ""},
         {"root_key", seatlock_options_add_root_key, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
         {"lease_key", seatlock_options_add_lease_key, "too short"},
         {"state_folder", seatlock_options_set_state_folder, "relative/path"},
@@ -129,9 +129,9 @@ static void setters(seatlock_options *o)
     EXPECT(seatlock_options_set_utc_offset(o, -841, &detail), INVALID);
     EXPECT(seatlock_options_set_utc_offset(o, INT32_MIN, &detail), INVALID);
     EXPECT(seatlock_options_set_utc_offset(o, -840, &detail), NONE);
-    EXPECT(seatlock_options_set_background(NULL, 1, &detail), NULL_POINTER);
-    EXPECT(seatlock_options_set_background(o, 2, &detail), INVALID);
-    EXPECT(seatlock_options_set_background(o, UINT32_MAX, &detail), INVALID);
+    EXPECT(seatlock_options_set_auto_renew(NULL, 1, &detail), NULL_POINTER);
+    EXPECT(seatlock_options_set_auto_renew(o, 2, &detail), INVALID);
+    EXPECT(seatlock_options_set_auto_renew(o, UINT32_MAX, &detail), INVALID);
     EXPECT(seatlock_options_set_network_allowed(NULL, 1, &detail), NULL_POINTER);
     EXPECT(seatlock_options_set_network_allowed(o, 2, &detail), INVALID);
     EXPECT(seatlock_options_set_wake(NULL, NULL, NULL, &detail), NULL_POINTER);

@@ -7,7 +7,7 @@ int main(int argc, char **argv) {
     if (argc != 6)
         return 2;
     seatlock::options options;
-    options.product(argv[5]).family("com.example").server(argv[1]).issuer(argv[2]).root_key(argv[3]);
+    options.product(argv[5]).family("com.example").server(argv[1]).license_issuer(argv[2]).root_key(argv[3]);
     options.state_folder(argv[4]).machine_id("a-test-machine-of-ours").terms("2026-01");
     auto client = seatlock::client::open(options);
     if (!client)

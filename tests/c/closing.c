@@ -126,7 +126,7 @@ int main(int argc, char **argv)
     REQUIRE(seatlock_options_set_server(options, NOBODY, NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_machine_id(options, MACHINE, NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_add_root_key(options, ROOT_KEY, NULL) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_set_issuer_url(options, NOBODY, NULL) == SEATLOCK_OK);
+    REQUIRE(seatlock_options_set_oidc_issuer(options, NOBODY, NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_client_id(options, "bridge", NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_state_folder(options, argv[2], NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_wake(options, wake, &wakes, NULL) == SEATLOCK_OK);

@@ -20,7 +20,7 @@ int main(int argc, char **argv)
     REQUIRE(seatlock_options_set_product(options, argv[5], NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_family(options, "com.example", NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_server(options, argv[1], NULL) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_set_issuer(options, argv[2], NULL) == SEATLOCK_OK);
+    REQUIRE(seatlock_options_set_license_issuer(options, argv[2], NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_add_root_key(options, argv[3], NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_state_folder(options, argv[4], NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_machine_id(options, MACHINE, NULL) == SEATLOCK_OK);

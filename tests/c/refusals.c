@@ -143,10 +143,10 @@ static seatlock_options *options_for(const char *host, const char *folder)
     REQUIRE(seatlock_options_new(&options) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_product(options, PRODUCT, NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_server(options, server, NULL) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_set_issuer(options, arguments[2], NULL) == SEATLOCK_OK);
+    REQUIRE(seatlock_options_set_license_issuer(options, arguments[2], NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_add_root_key(options, arguments[3], NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_state_folder(options, folder, NULL) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_set_issuer_url(options, arguments[5], NULL) == SEATLOCK_OK);
+    REQUIRE(seatlock_options_set_oidc_issuer(options, arguments[5], NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_client_id(options, "plugin", NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_account_folder(options, arguments[6], NULL) == SEATLOCK_OK);
     return options;

@@ -128,10 +128,10 @@ fn table_of_variables() {
             &[("SEATLOCK_OFFLINE", b"perhaps")],
             "invalid_argument SEATLOCK_OFFLINE: write 1 or 0, true or false",
         ),
-        (&[("SEATLOCK_ISSUER_URL", b"https://login.test"), ("SEATLOCK_CLIENT_ID", b"\"farm\"\n")], &plain),
+        (&[("SEATLOCK_OIDC_ISSUER", b"https://login.test"), ("SEATLOCK_CLIENT_ID", b"\"farm\"\n")], &plain),
         (
-            &[("SEATLOCK_ISSUER_URL", b"https://login.test?x=1")],
-            "invalid_argument SEATLOCK_ISSUER_URL: the issuer's address",
+            &[("SEATLOCK_OIDC_ISSUER", b"https://login.test?x=1")],
+            "invalid_argument SEATLOCK_OIDC_ISSUER: the issuer's address",
         ),
         (
             &[("SEATLOCK_CLIENT_ID", b"fa\nrm")],
@@ -144,7 +144,7 @@ fn table_of_variables() {
         (&[("SEATLOCK_SCOPES", b"a\"b")], "invalid_argument SEATLOCK_SCOPES: the scopes are names"),
         (
             &[
-                ("SEATLOCK_ISSUER_URL", b"https://login.test/\n"),
+                ("SEATLOCK_OIDC_ISSUER", b"https://login.test/\n"),
                 ("SEATLOCK_CLIENT_ID", b"farm"),
                 ("SEATLOCK_CLIENT_SECRET", b"'xyzzy'\r\n"),
                 ("SEATLOCK_SCOPES", b" \"seat:use\" "),
@@ -155,7 +155,7 @@ fn table_of_variables() {
         (&[("SEATLOCK_AUDIENCE", b"\xe9")], "invalid_utf8 SEATLOCK_AUDIENCE is not UTF-8"),
         (
             &[("SEATLOCK_CLIENT_ID", b"farm")],
-            "invalid_argument the issuer's address is missing: set it, or SEATLOCK_ISSUER_URL",
+            "invalid_argument the issuer's address is missing: set it, or SEATLOCK_OIDC_ISSUER",
         ),
     ];
     for (variables, expected) in rows {
@@ -414,12 +414,12 @@ fn table_of_addresses() {
         ("https://license\u{200b}.example.com", "there is white space or an invisible character in it"),
         ("https://", "that is no address such as https://licenses.example.com"),
     ] {
-        for set in [Options::set_server, Options::set_issuer_url] {
+        for set in [Options::set_server, Options::set_oidc_issuer] {
             let said = refused(set, text);
             assert!(said.ends_with(words) && said.is_empty() == words.is_empty(), "{text:?}: {said}");
             assert!(!said.contains("sesame"), "{said}");
         }
     }
-    assert!(refused(Options::set_issuer, "").contains("is empty"));
-    assert!(refused(Options::set_issuer, "Example\u{202e}Licenses").contains("invisible character"));
+    assert!(refused(Options::set_license_issuer, "").contains("is empty"));
+    assert!(refused(Options::set_license_issuer, "Example\u{202e}Licenses").contains("invisible character"));
 }

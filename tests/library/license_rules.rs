@@ -310,7 +310,7 @@ fn a_revoked_key_gives_its_lease_a_day() {
         std::mem::swap(&mut state, &mut computer.state);
         computer.state.key_set = state.key_set;
         computer.answered(SeatCall::Ping, &reply(lease_by(LISTED, &claims)));
-        let refused = verdict(Code::ClientTooOld, Act::Keep, |c| c.iat = at(computer.now));
+        let refused = verdict(Code::PluginTooOld, Act::Keep, |c| c.iat = at(computer.now));
         let news = Some(signed(Typ::KeySet, ROOT, &set));
         computer.answered(SeatCall::Ping, &reply_with(verdict_by(PINNED, &refused), news.clone()));
         assert_ne!(computer.lock().0, LockState::Locked, "{what}: does not die at once");
@@ -341,11 +341,11 @@ fn a_revoked_key_answers_nothing_more() {
         let set = signed(Typ::KeySet, ROOT, &set);
         let issued = at(BASE + signed_at * HOUR);
         let drop = verdict_by(LISTED, &verdict(Code::TokenRevoked, Act::Drop, |c| c.iat = issued));
-        let keep = verdict_by(LISTED, &verdict(Code::ClientTooOld, Act::Keep, |c| c.iat = issued));
+        let keep = verdict_by(LISTED, &verdict(Code::PluginTooOld, Act::Keep, |c| c.iat = issued));
         let renewal = lease_by(LISTED, &lease(|c| (c.iat, c.exp) = (issued, at(BASE + 7 * DAY))));
         for (object, code, fate) in [
             (drop, Code::TokenRevoked, Dropped),
-            (keep, Code::ClientTooOld, Kept),
+            (keep, Code::PluginTooOld, Kept),
             (renewal, Code::Ok, Renewed),
         ] {
             let (code, fate) = if believed { (code, fate) } else { (Code::BadSignature, Kept) };
@@ -407,7 +407,7 @@ fn the_life_of_a_lease() {
 #[test]
 fn failures_mean_grace_until_the_next_lease() {
     let replayed = reply(lease_by(PINNED, &lease(|c| c.nonce = Nonce::new([2; 16]))));
-    let kept = reply(verdict_by(PINNED, &verdict(Code::ClientTooOld, Act::Keep, |_| {})));
+    let kept = reply(verdict_by(PINNED, &verdict(Code::PluginTooOld, Act::Keep, |_| {})));
     let rows = [
         ("ping unreachable", SeatCall::Ping, failed(Code::Unreachable, None), LockState::Grace),
         ("ping told to wait", SeatCall::Ping, failed(Code::RateLimited, Some(60)), LockState::Grace),
@@ -647,7 +647,7 @@ fn launches_are_counted_offline_and_cleared_by_a_lease() {
     computer.restart_after(HOUR);
     let asking = computer.state.launches.unreported().unwrap();
     assert_eq!((asking.launches, asking.last_used_at), (4, offline.last_used_at), "not the one that asks");
-    let kept = verdict(Code::ClientTooOld, Act::Keep, |_| {});
+    let kept = verdict(Code::PluginTooOld, Act::Keep, |_| {});
     computer.answered(SeatCall::Ping, &reply(verdict_by(PINNED, &kept)));
     assert_eq!(computer.state.launches.unreported(), Some(asking), "a refusal clears nothing");
     computer.answered(SeatCall::Ping, &reply(lease_by(PINNED, &lease(|_| {}))));

@@ -28,7 +28,7 @@ fn options(server: &str, proxy: &str, folder: &tempfile::TempDir) -> Options {
     let mut options = Options::new();
     options.set_product("com.example.bridge").unwrap();
     options.set_server(server).unwrap();
-    options.set_issuer("https://seats.example.com").unwrap();
+    options.set_license_issuer("https://seats.example.com").unwrap();
     options.add_root_key("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
     options.set_state_folder(folder.path().to_str().unwrap()).unwrap();
     options.set_machine_id("test-computer-proxy").unwrap();
@@ -65,7 +65,7 @@ fn to_a_server_with_https_the_proxy_hears_a_name_only() {
 fn a_client_secret_is_not_sent_to_a_proxy_without_https() {
     let ((proxy, heard), folder) = (proxy(), tempfile::tempdir().unwrap());
     let mut options = options("https://127.0.0.1:9", &proxy, &folder);
-    options.set_issuer_url("http://127.0.0.1:10").unwrap();
+    options.set_oidc_issuer("http://127.0.0.1:10").unwrap();
     options.set_client_id("farm").unwrap();
     options.set_client_secret("a-client-secret").unwrap();
     let client = Client::open(&options).unwrap();

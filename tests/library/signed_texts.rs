@@ -77,7 +77,7 @@ fn signed_texts_are_shown_plain() {
     let mut options = Options::new();
     options.set_product(PRODUCT).unwrap();
     options.set_server(&serve()).unwrap();
-    options.set_issuer(support::ISSUER).unwrap();
+    options.set_license_issuer(support::ISSUER).unwrap();
     options.add_lease_key(&key(PINNED).public().jwk_x()).unwrap();
     options.set_state_folder(folder.path().to_str().unwrap()).unwrap();
     options.set_machine_id("test-computer-texts").unwrap();

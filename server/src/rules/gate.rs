@@ -48,7 +48,7 @@ pub(super) fn terms_accepted(license: &License, accepted: Option<&String>) -> Re
 fn serves(license: &License, plugin: &Plugin) -> Result<(), Verdict> {
     let has = version(plugin.version.as_deref().unwrap_or_default());
     if license.min_plugin.as_ref().is_some_and(|smallest| has < version(smallest)) {
-        return Err(Verdict::new(Code::ClientTooOld, Act::Keep));
+        return Err(Verdict::new(Code::PluginTooOld, Act::Keep));
     }
     match license.updates_until {
         Some(end) if plugin.released.is_some_and(|released| released > end) => {

@@ -241,7 +241,7 @@ async fn what_is_described_is_answered() {
     site.cli(&["license", "change", other_license, "--terms", "2"]).json();
     assert_eq!(carried("", "lease", &lost).await.refusal(), (422, "terms_required".to_owned()));
     site.cli(&["license", "change", other_license, "--min-plugin", "9"]).json();
-    assert_eq!(carried("", "lease", &lost).await.refusal(), (426, "client_too_old".to_owned()));
+    assert_eq!(carried("", "lease", &lost).await.refusal(), (426, "plugin_too_old".to_owned()));
 
     let sign_in = "UPDATE seat SET issuer = 'https://login.example', subject = 'alice' WHERE id = ?";
     sqlx::query(sign_in).bind(&held).execute(&mut site.database().await).await.unwrap();

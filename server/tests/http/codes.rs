@@ -72,7 +72,7 @@ async fn every_code_has_a_request_that_produces_it() {
     let other = ada.with(json!({ "terms": "2026-01", "product": "com.example.other" }));
     seen.signed(&server.call("ping", &other).await, Code::PlanNotEntitled, Act::Keep);
     site.change(&["--min-plugin", "1.0.1"]);
-    seen.signed(&server.call("ping", &ada).await, Code::ClientTooOld, Act::Keep);
+    seen.signed(&server.call("ping", &ada).await, Code::PluginTooOld, Act::Keep);
     site.change(&["--min-plugin", "", "--updates-until", "2026-01-31"]);
     let newer = json!({ "terms": "2026-01", "plugin": { "version": "2.4.1", "released": 1_795_338_000 } });
     let not_included = server.call("ping", &ada.with(newer)).await;

@@ -26,7 +26,7 @@ fn a_client_secret_of_the_environment_signs_in_by_itself_and_is_never_written() 
     let (issuer, audience) = (provider.url().to_owned(), provider.audience().to_owned());
     let node = |secret: &str| {
         let mut command = plugin.command(&server, computer.folder.path());
-        command.env("SEATLOCK_MACHINE_ID", "render-node-1").env("SEATLOCK_ISSUER_URL", &issuer);
+        command.env("SEATLOCK_MACHINE_ID", "render-node-1").env("SEATLOCK_OIDC_ISSUER", &issuer);
         command.env("SEATLOCK_CLIENT_ID", "farm").env("SEATLOCK_CLIENT_SECRET", secret);
         command.env("SEATLOCK_SCOPES", "seat:use").env("SEATLOCK_AUDIENCE", &audience);
         command

@@ -37,7 +37,7 @@ impl Scene {
     fn options(&self, client_id: &str) -> Options {
         let server = &self.server;
         let mut options = self.computer.options_for(server.url(), server.name(), &server.root_key());
-        options.set_issuer_url(self.provider.url()).unwrap();
+        options.set_oidc_issuer(self.provider.url()).unwrap();
         options.set_client_id(client_id).unwrap();
         options.set_audience(self.provider.audience()).unwrap();
         options
@@ -397,7 +397,7 @@ fn the_real_server_gives_everybody_a_seat_of_their_own() {
     server.administer(&add).unwrap();
     let open = |computer: &Computer, client_id: &str, secret: Option<&str>| {
         let mut options = computer.options(&server);
-        options.set_issuer_url(provider.url()).unwrap();
+        options.set_oidc_issuer(provider.url()).unwrap();
         options.set_client_id(client_id).unwrap();
         options.set_audience(provider.audience()).unwrap();
         secret.iter().for_each(|secret| options.set_client_secret(secret).unwrap());

@@ -377,7 +377,7 @@ fn refusals_come_in_the_order_of_the_protocol() {
     world.license.plan = plan("pro", true);
     expect(&mut world, &caller, Code::PlanNotEntitled);
     caller.product = PRODUCT.to_owned();
-    expect(&mut world, &caller, Code::ClientTooOld);
+    expect(&mut world, &caller, Code::PluginTooOld);
     caller.plugin.version = Some("2.0.0".to_owned());
     expect(&mut world, &caller, Code::UpdateNotIncluded);
     caller.plugin.released = Some(world.now);
@@ -395,7 +395,7 @@ fn an_old_client_may_still_give_its_seat_back() {
     let seat = world.create();
     world.call(seat, Call::Activate, "a");
     world.license.min_plugin = Some("9.0.0".to_owned());
-    assert_eq!(code(&world.call(seat, Call::Renew, "a")), (Code::ClientTooOld, Act::Keep));
+    assert_eq!(code(&world.call(seat, Call::Renew, "a")), (Code::PluginTooOld, Act::Keep));
     assert_eq!(code(&world.call(seat, Call::Release, "a")), (Code::Ok, Act::Drop));
 }
 

@@ -60,7 +60,7 @@ fn answer(mut stream: TcpStream, url: &str, script: &Script) -> Option<()> {
 
 fn options(computer: &Computer, server: &MockServer, issuer: &str) -> Options {
     let mut options = computer.options_for(server.url(), server.name(), &server.root_key());
-    options.set_issuer_url(issuer).unwrap();
+    options.set_oidc_issuer(issuer).unwrap();
     options.set_client_id("farm").unwrap();
     options
 }

@@ -217,7 +217,7 @@ fn the_background_renews_a_lease_by_itself() {
     let seat = server.create_seat("artist@example.com").unwrap();
     let computer = Computer::new("one");
     let mut options = computer.options(&server);
-    options.set_background(true);
+    options.set_auto_renew(true);
     let client = Client::open(&options).unwrap();
     assert_eq!(end_of(&client, client.activate(&seat.token, AGREED)).code, Code::Ok);
     let first = computer.stored_lease();

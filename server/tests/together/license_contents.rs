@@ -118,8 +118,8 @@ fn the_plug_ins_own_version_is_what_has_to_be_new_enough() {
     let seat = server.create_seat("artist@example.com").unwrap();
     change(&server, &["--min-plugin", "2.10"]);
     for (version, code) in [
-        (None, Code::ClientTooOld),
-        (Some("2.9.9"), Code::ClientTooOld),
+        (None, Code::PluginTooOld),
+        (Some("2.9.9"), Code::PluginTooOld),
         (Some("2.10"), Code::Ok),
         (Some("2.10.0-beta"), Code::Ok),
         (Some("11"), Code::Ok),

@@ -101,7 +101,7 @@ pub(super) struct Worker {
     issuer: Option<Arc<Issuer>>,
     access: Option<Access>,
     caller: Caller,
-    background: bool,
+    auto_renew: bool,
 }
 
 /// What every request says of the client.
@@ -170,16 +170,16 @@ impl Drop for BoundedRuntime {
 }
 
 impl Worker {
-    /// With `background` it keeps a lease alive without being asked.
+    /// With `auto_renew` it keeps a lease alive without being asked.
     pub(super) fn new(
         shared: Arc<Shared>,
         store: LicenseStore,
         http: Http,
         issuer: Option<Issuer>,
         caller: Caller,
-        background: bool,
+        auto_renew: bool,
     ) -> Self {
-        Self { shared, store, http, issuer: issuer.map(Arc::new), access: None, caller, background }
+        Self { shared, store, http, issuer: issuer.map(Arc::new), access: None, caller, auto_renew }
     }
 
     async fn serve(&mut self, commands: &mut UnboundedReceiver<Command>) {
@@ -336,7 +336,7 @@ impl Worker {
     /// Whether the lease is kept alive without being asked.
     fn renews(&self) -> bool {
         let has_lease = matches!(self.store.state().license, LeaseState::Lease(_));
-        self.background && self.shared.has_network() && has_lease && self.store.credential().is_some()
+        self.auto_renew && self.shared.has_network() && has_lease && self.store.credential().is_some()
     }
 
     /// When the passing of time is looked at next, in milliseconds since the computer was started.

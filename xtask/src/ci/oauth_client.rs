@@ -44,7 +44,7 @@ pub fn signs_in() -> Result<String> {
             None => walk.env_remove(name),
         };
     }
-    walk.env("EXAMPLE_ISSUER_URL", provider.url()).env("EXAMPLE_CLIENT_ID", "plugin");
+    walk.env("EXAMPLE_OIDC_ISSUER", provider.url()).env("EXAMPLE_CLIENT_ID", "plugin");
     walk.env("SEATLOCK_AUDIENCE", provider.audience()).env("SEATLOCK_MACHINE_ID", "desk-of-mira");
     walk.env("PATH", format!("{}:{path}", tools.path().display()));
     walk.env("WALK_PLUGIN", plugin.program()).env("WALK_OPENED", &opened);

@@ -111,7 +111,7 @@ fn misplaced(secret: &str) -> Vec<(&'static str, String)> {
         ("SEATLOCK_TOKEN", format!("{secret}x")),
         ("SEATLOCK_SERVER", secret.to_owned()),
         ("SEATLOCK_SERVER", user("https")),
-        ("SEATLOCK_ISSUER_URL", user("https")),
+        ("SEATLOCK_OIDC_ISSUER", user("https")),
         ("SEATLOCK_STATE_DIR", secret.to_owned()),
         ("SEATLOCK_OFFLINE", secret.to_owned()),
         ("SEATLOCK_MACHINE_ID", format!("{secret}\n{secret}")),

@@ -65,7 +65,7 @@ refusals! {
     /// The terms were not accepted.
     Terms = "422" "`terms_required`: the user must accept the license terms first, and make a new file." &[];
     /// A client library that is not served any more.
-    TooOld = "426" "`client_too_old`: the plug-in must be updated first." &[];
+    TooOld = "426" "`plugin_too_old`: the plug-in must be updated first." &[];
     /// Once in a while only.
     RateLimited = "429" "`release_rate_limited`: a seat of this license was released a short while ago. `params.time` is \
                          when the next one can be." &[("Retry-After", Type::Integer, "Seconds until then.")];

@@ -44,7 +44,7 @@ impl Computer {
         let mut options = Options::new();
         options.set_product("com.example.bridge").unwrap();
         options.set_server(url).unwrap();
-        options.set_issuer(issuer).unwrap();
+        options.set_license_issuer(issuer).unwrap();
         options.add_root_key(root_key).unwrap();
         options.set_state_folder(self.folder.path().to_str().unwrap()).unwrap();
         options.set_machine_id(&self.machine).unwrap();
