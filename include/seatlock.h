@@ -456,9 +456,9 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
 
 /** Sets the address of the issuer, an OpenID provider, at which people sign in instead of entering
  *  a token, or this machine does. Plain http is accepted for loopback addresses only. In the
- *  environment SEATLOCK_OIDC_ISSUER comes before it, and SEATLOCK_CLIENT_ID, SEATLOCK_CLIENT_SECRET,
- *  SEATLOCK_SCOPES and SEATLOCK_AUDIENCE before the options below. Not to be mixed up with
- *  `seatlock_options_set_license_issuer`. [one thread at a time] */
+ *  environment SEATLOCK_OIDC_ISSUER comes before it, and SEATLOCK_CLIENT_ID,
+ *  SEATLOCK_CLIENT_SECRET, SEATLOCK_SCOPES and SEATLOCK_AUDIENCE before the options below. Who
+ *  signs leases is another one: `seatlock_options_set_license_issuer`. [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_oidc_issuer(
     seatlock_options *options, const char *url, seatlock_error *error);
 

@@ -335,7 +335,9 @@ public:
     options &product(const std::string &name) { return set(seatlock_options_set_product, name); }
     options &family(const std::string &name) { return set(seatlock_options_set_family, name); }
     options &server(const std::string &url) { return set(seatlock_options_set_server, url); }
-    options &license_issuer(const std::string &name) { return set(seatlock_options_set_license_issuer, name); }
+    options &license_issuer(const std::string &name) {
+        return set(seatlock_options_set_license_issuer, name);
+    }
     options &root_key(const std::string &x) { return set(seatlock_options_add_root_key, x); }
     options &lease_key(const std::string &x) { return set(seatlock_options_add_lease_key, x); }
     options &state_folder(const std::string &path) {

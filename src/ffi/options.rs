@@ -359,9 +359,9 @@ pub unsafe extern "C" fn seatlock_options_set_account_folder(
 
 /// Sets the address of the issuer, an OpenID provider, at which people sign in instead of entering
 /// a token, or this machine does. Plain http is accepted for loopback addresses only. In the
-/// environment SEATLOCK_OIDC_ISSUER comes before it, and SEATLOCK_CLIENT_ID, SEATLOCK_CLIENT_SECRET,
-/// SEATLOCK_SCOPES and SEATLOCK_AUDIENCE before the options below. Not to be mixed up with
-/// `seatlock_options_set_license_issuer`. [one thread at a time]
+/// environment SEATLOCK_OIDC_ISSUER comes before it, and SEATLOCK_CLIENT_ID,
+/// SEATLOCK_CLIENT_SECRET, SEATLOCK_SCOPES and SEATLOCK_AUDIENCE before the options below. Who
+/// signs leases is another one: `seatlock_options_set_license_issuer`. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_oidc_issuer(
     options: *mut seatlock_options,

@@ -43,8 +43,8 @@ fn the_table_of_codes_is_that_of_the_crate() {
 
 /// `docs/codes.md`: a section for each code, at the address that the code names.
 fn sections() -> String {
-    let mut page = "# Codes\n\nWhat a plug-in or a server says, and what to do about it. Written by \
-        `SEATLOCK_UPDATE=1 cargo test --test protocol`\nfrom the table of codes \
+    let mut page = "# Codes\n\nWhat a plug-in or a server says, and what to do about it. Written by\n\
+        `SEATLOCK_UPDATE=1 cargo test --test protocol` from the table of codes\n\
         ([`protocol.md`](protocol.md), section 10).\n"
         .to_owned();
     for row in Code::TABLE {
