@@ -72,30 +72,30 @@ mod tests {
 
     #[test]
     fn the_newest_numbers_are_read_and_counted() {
-        let board = SeqLock::new();
-        assert_eq!(board.read(), (0, [0, 0]));
-        board.write([3, 4]);
-        board.write([5, 6]);
-        assert_eq!(board.read(), (2, [5, 6]));
+        let lock = SeqLock::new();
+        assert_eq!(lock.read(), (0, [0, 0]));
+        lock.write([3, 4]);
+        lock.write([5, 6]);
+        assert_eq!(lock.read(), (2, [5, 6]));
     }
 
     #[test]
     fn readers_never_see_numbers_of_two_versions() {
         const LAST: u64 = 200_000;
-        let board = SeqLock::<9>::new();
+        let lock = SeqLock::<9>::new();
         std::thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
                     let mut seen = 0;
                     while seen < LAST {
-                        let (version, numbers) = board.read();
+                        let (version, numbers) = lock.read();
                         assert_eq!(numbers, [version; 9]);
                         assert!(version >= seen, "{version} after {seen}");
                         seen = version;
                     }
                 });
             }
-            (1..=LAST).for_each(|version| board.write([version; 9]));
+            (1..=LAST).for_each(|version| lock.write([version; 9]));
         });
     }
 }

@@ -1,9 +1,9 @@
 //! `cargo xtask ci memory/loom memory/miri`.
 
-/// The status board, whose atomics are those of loom.
+/// The sequence lock of the status, whose atomics are those of loom.
 #[cfg(loom)]
-#[path = "../../../src/client/board.rs"]
-mod board;
+#[path = "../../../src/client/seq_lock.rs"]
+mod seq_lock;
 
 /// The way in and out of C, with its own tests.
 #[cfg(not(loom))]
@@ -45,7 +45,7 @@ mod failure {
 
 #[cfg(all(test, loom))]
 mod tests {
-    use crate::board::Board;
+    use crate::seq_lock::SeqLock;
     use loom::{model, sync::Arc, thread};
 
     /// In every order in which a processor may do and show it: nobody reads numbers of two versions,
@@ -53,8 +53,8 @@ mod tests {
     /// stood.
     fn replaced_twice_and_read(times: usize) {
         model(move || {
-            let board = Arc::new(Board::new());
-            let read = Arc::clone(&board);
+            let lock = Arc::new(SeqLock::new());
+            let read = Arc::clone(&lock);
             let reader = thread::spawn(move || {
                 let mut seen = 0;
                 for _ in 0..times {
@@ -64,10 +64,10 @@ mod tests {
                     seen = version;
                 }
             });
-            board.write([1; 2]);
-            board.write([2; 2]);
+            lock.write([1; 2]);
+            lock.write([2; 2]);
             reader.join().unwrap();
-            assert_eq!(board.read(), (2, [2; 2]));
+            assert_eq!(lock.read(), (2, [2; 2]));
         });
     }
 

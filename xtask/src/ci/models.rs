@@ -5,7 +5,7 @@ use xtask::{build, run};
 /// Where the models are, in a workspace of their own.
 const FOLDER: &str = "tests/models";
 
-/// The status board in every order of events.
+/// The sequence lock of the status in every order of events.
 pub fn loom() -> Result<String> {
     let mut cargo = build::cargo();
     cargo.arg("test").env("RUSTFLAGS", "--cfg loom");
