@@ -1,5 +1,6 @@
 /*
- * A host with a poll loop: the descriptor of a client is readable exactly while there is an event to take.
+ * A host with a poll loop: the descriptor of a client is readable exactly while there is an event
+ * to take.
  *
  *     poll STATE_FOLDER
  */
@@ -67,9 +68,11 @@ int main(int argc, char **argv)
         REQUIRE(seatlock_client_wait(client, operation, 20000, NULL) == SEATLOCK_OK);
         REQUIRE(readable(watched, 0) == 0);
     }
-    /* Whoever polls is woken by the closing. */
+    /* Whoever polls is woken by the closing. A copy of the descriptor is there afterwards too, when
+       this thread begins to poll too late. */
+    struct pollfd asked = {fcntl((int)watched, F_DUPFD_CLOEXEC, 0), POLLIN, 0};
+    REQUIRE(asked.fd >= 0);
     REQUIRE(pthread_create(&closing, NULL, close_soon, client) == 0);
-    struct pollfd asked = {(int)watched, POLLIN, 0};
     REQUIRE(poll(&asked, 1, 20000) == 1 && asked.revents == POLLIN);
     REQUIRE(pthread_join(closing, NULL) == 0);
     REQUIRE(seatlock_client_next_event(client, 0, &event) == SEATLOCK_ERROR_CLOSED);
