@@ -1,8 +1,9 @@
 //! Says: what a person is told, in English or by a catalogue of the host, with times in the zone
 //! that the host names.
 //!
-//! Below all rooms of the library: whoever knows why something is so makes a [`Message`], and
-//! nobody writes a sentence before it is known in which language.
+//! Below all rooms of the library: whoever knows why something is so makes a
+//! [`Message`](crate::words::Message), and nobody writes a sentence before it is known in which
+//! language.
 
 /// Texts of another language, and times.
 mod language;
