@@ -134,6 +134,8 @@ impl<'a> Bench<'a> {
             let what = format!("{trouble}: {method} {path}");
             let answer = self.ask(method, path, *asking).await;
             let works = match fails {
+                // Names and addresses of the server stand in no table.
+                _ if *path == "/.well-known/seatlock" => true,
                 Fails::WritesByOthers => !writes,
                 Fails::Writes => !writes && *path != "/readyz",
                 Fails::Everything => false,

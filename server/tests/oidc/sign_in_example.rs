@@ -42,7 +42,7 @@ impl Scene {
             ("PRODUCT", "com.example.bridge"),
             ("SERVER", &scene.server.url()),
             ("ROOT_KEY", scene.server.root_key()),
-            ("ISSUER_URL", scene.provider.url()),
+            ("OIDC_ISSUER", scene.provider.url()),
             ("CLIENT_ID", "plugin"),
         ]
         .map(|(name, value)| format!("-DEXAMPLE_{name}=\"{value}\""));

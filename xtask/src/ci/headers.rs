@@ -52,7 +52,7 @@ pub fn examples() -> Result<String> {
                 }
             }
         }
-        let names = ["PRODUCT", "SERVER", "ROOT_KEY", "ISSUER_URL", "CLIENT_ID"];
+        let names = ["PRODUCT", "SERVER", "ROOT_KEY", "OIDC_ISSUER", "CLIENT_ID"];
         let names = names.map(|name| format!("-DEXAMPLE_{name}=\"x\""));
         for source in ["main.cpp", "sign_in.cpp", "panel.cpp"] {
             let source = root.join("examples/cpp").join(source);
