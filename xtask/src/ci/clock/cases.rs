@@ -49,7 +49,6 @@ const ENDED: Said = ("locked (lease_expired)", "The offline period ended on {end
 const WRONG: Said = ("locked (clock_error)", "The computer's date is wrong ({wall}). Fix it or connect.");
 const UNREADABLE: Said =
     ("locked (clock_error)", "The computer's date is wrong (it cannot be read). Fix it or connect.");
-const CONNECT: Said = ("locked (lease_expired)", "Connect once.");
 const NOBODY: Said = ("locked (no_token)", "Enter your license token.");
 
 /// One thing that happens on the computer.
@@ -160,12 +159,12 @@ pub(super) const CASES: &[Case] = &[
     (
         "state deleted",
         Lock,
-        &[Files(StateDeleted), See(RIGHT, CONNECT), Offline(RIGHT, CONNECT), Renew(RIGHT, OK)],
+        &[Files(StateDeleted), See(RIGHT, NOBODY), Activate(RIGHT, OK), Renew(RIGHT, OK)],
     ),
     (
         "state deleted, set back",
         Lock,
-        &[Files(StateDeleted), See(wall("-3d"), CONNECT), Renew(wall("-3d"), OK)],
+        &[Files(StateDeleted), See(wall("-3d"), NOBODY), Activate(wall("-3d"), OK)],
     ),
     ("all deleted", Lock, &[Files(AllDeleted), See(RIGHT, NOBODY), Activate(RIGHT, OK)]),
     ("newest state damaged", Lock, &[See(wall("+1h"), OK), Files(NewestDamaged), See(RIGHT, OK)]),
