@@ -25,6 +25,8 @@ fn options(folder: &Path) -> Options {
     options.add_root_key(ROOT_KEY).unwrap();
     options.set_state_folder(folder.join("state").to_str().unwrap()).unwrap();
     options.set_account_folder(folder.to_str().unwrap()).unwrap();
+    // A container has no identity of its own.
+    options.set_machine_id("a-computer-of-the-tests").unwrap();
     options
 }
 
