@@ -4,7 +4,10 @@ use seatlock_protocol::{
     UnixTime,
     address::{AddressError, address, public_address, spelled},
 };
-use seatlock_server::view::{EntitlementView, Timestamp};
+use seatlock_server::{
+    rules::entitlement_parts,
+    view::{EntitlementView, Timestamp},
+};
 use std::net::{IpAddr, SocketAddr};
 use tracing::Level;
 
@@ -102,8 +105,7 @@ impl std::str::FromStr for End {
 /// `cad`, `export.max=25`, `trial@2027-01-31`: a name, a whole number, and a day or time as [`End`]
 /// reads it.
 pub(super) fn entitlement(text: &str) -> Result<(String, EntitlementView), String> {
-    let (rest, end) = text.split_once('@').map_or((text, None), |(rest, end)| (rest, Some(end)));
-    let (name, value) = rest.split_once('=').map_or((rest, None), |(name, value)| (name, Some(value)));
+    let (name, value, end) = entitlement_parts(text);
     if name.is_empty() {
         return Err("write a name first, such as export.max=25@2027-01-31".to_owned());
     }

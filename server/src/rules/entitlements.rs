@@ -32,13 +32,26 @@ fn is_name(text: &str) -> bool {
     super::plan::is_word(text) && !text.contains(['=', '@'])
 }
 
+/// A name, and the texts of value and end, where there are any: `NAME[=VALUE][@END]`.
+#[must_use]
+pub fn entitlement_parts(text: &str) -> (&str, Option<&str>, Option<&str>) {
+    let (rest, end) = text.split_once('@').map_or((text, None), |(rest, end)| (rest, Some(end)));
+    let (name, value) = rest.split_once('=').map_or((rest, None), |(name, value)| (name, Some(value)));
+    (name, value, end)
+}
+
+/// What [`entitlement_parts`] takes apart, its end as `end` writes it.
+pub fn entitlement_word(name: &str, entitlement: &Entitlement, end: fn(UnixTime) -> String) -> String {
+    let value = entitlement.value.map(|value| format!("={value}")).unwrap_or_default();
+    let end = entitlement.until.map(|time| format!("@{}", end(time))).unwrap_or_default();
+    format!("{name}{value}{end}")
+}
+
 /// As people write it: `cad`, `export.max=25`, `trial@2027-01-31`,
 /// `export.max=25@2027-01-31T12:00:00Z`.
 #[must_use]
 pub fn entitlement_text(name: &str, entitlement: &Entitlement) -> String {
-    let value = entitlement.value.map(|value| format!("={value}")).unwrap_or_default();
-    let end = entitlement.until.map(|end| format!("@{}", day_or_time(end))).unwrap_or_default();
-    format!("{name}{value}{end}")
+    entitlement_word(name, entitlement, day_or_time)
 }
 
 /// A day stands for its first moment.

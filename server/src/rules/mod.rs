@@ -46,7 +46,9 @@ pub use clock::{Clocks, Doubt, PAUSE, SET_BACK};
 pub use decide::{decide, issues_no_tokens, token_unknown};
 pub use decision::{Answer, Audit, AuditEvent, Decision, LicenseChange, Verdict};
 pub use email::check_email;
-pub use entitlements::{ENTITLEMENTS_MAX, Entitlements, entitlement_text};
+pub use entitlements::{
+    ENTITLEMENTS_MAX, Entitlements, entitlement_parts, entitlement_text, entitlement_word,
+};
 pub use event::{Call, Caller, Event, OwnerAct};
 pub use lease::{LeaseTerms, guard, terms};
 pub use license::{ClonePolicy, LONGEST, License, ReleaseMode, SEATS_MAX, WORD_MAX, WORDS_MAX};

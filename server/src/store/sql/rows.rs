@@ -1,6 +1,7 @@
 use super::dialect::DbRow;
 use crate::rules::{
     ClonePolicy, Entitlements, Holding, Install, License, Overlap, Plan, ReleaseMode, Seat, SeatState,
+    entitlement_parts, entitlement_word,
 };
 use crate::store::{Hash, ListedSeat, StoreError};
 use seatlock_protocol::{
@@ -211,9 +212,7 @@ fn words(row: &DbRow, name: &'static str) -> Read<Vec<String>> {
 /// As [`entitlement_words`] writes them.
 pub(super) fn entitlements(row: &DbRow, name: &'static str) -> Read<Entitlements> {
     let read = |word: String| {
-        let (rest, until) =
-            word.split_once('@').map_or((word.as_str(), None), |(rest, end)| (rest, Some(end)));
-        let (title, value) = rest.split_once('=').map_or((rest, None), |(title, value)| (title, Some(value)));
+        let (title, value, until) = entitlement_parts(&word);
         let value = value.map(str::parse).transpose().ok()?;
         let until = until.map(|end| end.parse().ok().and_then(UnixTime::new).ok_or(())).transpose().ok()?;
         Some((title.to_owned(), Entitlement { value, until }))
@@ -223,11 +222,8 @@ pub(super) fn entitlements(row: &DbRow, name: &'static str) -> Read<Entitlements
 
 /// `cad export.max=25@1798761600`: no name has a blank, = or @ in it.
 pub(super) fn entitlement_words(entitlements: &Entitlements) -> String {
-    let word = |(name, granted): (&String, &Entitlement)| {
-        let value = granted.value.map(|value| format!("={value}")).unwrap_or_default();
-        let until = granted.until.map(|end| format!("@{}", end.seconds())).unwrap_or_default();
-        format!("{name}{value}{until}")
-    };
+    let seconds = |end: UnixTime| end.seconds().to_string();
+    let word = |(name, granted): (&String, &Entitlement)| entitlement_word(name, granted, seconds);
     entitlements.iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
