@@ -156,8 +156,9 @@ impl LicenseStore {
     /// Counts a launch and moves remembered time; written only if there is a lease to protect.
     /// Files that were copied from another computer stay as they are.
     pub(super) fn launch(&mut self) -> Result<(), StoreError> {
-        let (state, _) = self.step(Input::Launched);
-        (self.state, self.uncounted) = (state, Some(self.clock.read()));
+        let reading = self.clock.read();
+        let (state, _) = step(&self.state, Input::Launched, reading, &self.rules);
+        (self.state, self.uncounted) = (state, Some(reading));
         if matches!(self.state.license, LeaseState::Lease(_)) { self.save() } else { Ok(()) }
     }
 

@@ -291,7 +291,7 @@ impl Client {
 
     fn sign_in(
         &self,
-        place: SignInMethod,
+        method: SignInMethod,
         consent: Consent,
         timeout: Option<Duration>,
     ) -> Result<OperationId, Failure> {
@@ -303,7 +303,7 @@ impl Client {
             return Err(Failure::of(Code::TermsRequired));
         }
         let timeout = timeout.unwrap_or(SIGN_IN_TIMEOUT);
-        self.start(Task::SignIn(SignInRequest { place, consent, timeout }))
+        self.start(Task::SignIn(SignInRequest { method, consent, timeout }))
     }
 
     /// Forgets sign-in and license on this computer, as [`Client::forget`] does, and tells the
@@ -430,6 +430,7 @@ impl Client {
     pub fn text(&self, what: Text) -> Result<Option<String>, Failure> {
         self.same_process()?;
         let snapshot = self.shared.snapshot();
+        let license = || snapshot.license(self.shared.clock.since_boot());
         Ok(match what {
             Text::MachineId => Some(self.identity.id.to_string()),
             Text::MachineShort => Some(self.identity.id.short()),
@@ -441,9 +442,9 @@ impl Client {
             Text::SignInUrl => self.shared.prompt().map(|prompt| prompt.url),
             Text::SignInCode => self.shared.prompt().and_then(|prompt| prompt.code),
             Text::Event => self.shared.mailbox.message(),
-            Text::Account => self.license()?.map(|license| license.account),
-            Text::Email => self.license()?.map(|license| license.email),
-            Text::Data => self.license()?.and_then(|license| license.data),
+            Text::Account => license().map(|license| license.account),
+            Text::Email => license().map(|license| license.email),
+            Text::Data => license().and_then(|license| license.data),
         })
     }
 

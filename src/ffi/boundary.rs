@@ -127,6 +127,23 @@ pub(super) unsafe fn write_text(
     Ok(Code::Ok)
 }
 
+/// As [`write_text`], for a text that there need not be: [`Code::NoValue`] without one.
+///
+/// # Safety
+/// As [`write_text`].
+pub(super) unsafe fn write_optional_text(
+    text: Option<&str>,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+) -> CallResult {
+    match text {
+        // SAFETY: the caller's promise.
+        Some(text) => unsafe { write_text(text, buffer, capacity, needed) },
+        None => Ok(Code::NoValue),
+    }
+}
+
 /// A text for a field of fixed size, always NUL-terminated. Of one that is too long the middle is
 /// left out, which is that of a path as a rule: what is wrong with it stands at the end.
 pub(super) fn fixed_text<const N: usize>(text: &str) -> [c_char; N] {

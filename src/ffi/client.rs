@@ -4,6 +4,7 @@ use super::error::seatlock_error;
 use super::guard::guard;
 pub(super) use super::options::seatlock_client;
 use super::options::seatlock_options;
+use super::seconds;
 use crate::{Client, Code, Entitlement, Failure, Handle, Text};
 use std::ffi::c_char;
 use std::time::Duration;
@@ -152,9 +153,9 @@ pub unsafe extern "C" fn seatlock_client_text(
 ) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe {
-        with_client(client, std::ptr::null_mut(), |client| match client.text(which_text(what)?)? {
-            Some(text) => boundary::write_text(&text, buffer, capacity, needed),
-            None => Ok(Code::NoValue),
+        with_client(client, std::ptr::null_mut(), |client| {
+            let text = client.text(which_text(what)?)?;
+            boundary::write_optional_text(text.as_deref(), buffer, capacity, needed)
         })
     }
 }
@@ -195,10 +196,8 @@ pub unsafe extern "C" fn seatlock_client_status_value(
     // SAFETY: the caller's promises in the header.
     unsafe {
         with_client(client, std::ptr::null_mut(), |client| {
-            match client.status_value(boundary::text(name)?)? {
-                Some(value) => boundary::write_text(&value, buffer, capacity, needed),
-                None => Ok(Code::NoValue),
-            }
+            let value = client.status_value(boundary::text(name)?)?;
+            boundary::write_optional_text(value.as_deref(), buffer, capacity, needed)
         })
     }
 }
@@ -284,7 +283,7 @@ pub unsafe extern "C" fn seatlock_client_entitlement(
                 has_value: u32::from(value.is_some()),
                 reserved: 0,
                 value: value.unwrap_or(0),
-                valid_until: until.map_or(0, |time| time.seconds()),
+                valid_until: seconds(until),
             };
             boundary::write_struct(said, entitlement)
         })
@@ -326,8 +325,8 @@ pub unsafe extern "C" fn seatlock_client_license(
             let said = seatlock_license {
                 struct_size: 0,
                 reserved: 0,
-                subscription_end: details.ends.map_or(0, |time| time.seconds()),
-                updates_until: details.updates_until.map_or(0, |time| time.seconds()),
+                subscription_end: seconds(details.ends),
+                updates_until: seconds(details.updates_until),
             };
             boundary::write_struct(said, license)
         })

@@ -1,5 +1,6 @@
 use super::boundary;
 use super::code::{self, seatlock_result};
+use super::seconds;
 use crate::Failure;
 use std::ffi::c_char;
 
@@ -39,7 +40,7 @@ impl seatlock_error {
             code: code::number(failure.code),
             http_status: failure.http_status.map_or(0, u32::from),
             reserved: 0,
-            available_at: failure.available_at.map_or(0, |time| time.seconds()),
+            available_at: seconds(failure.available_at),
             message: boundary::fixed_text(&failure.message),
         };
         // SAFETY: the caller's promise above; write_struct checks NULL and the size.

@@ -4,6 +4,7 @@ use super::code::{self, seatlock_result};
 use super::error::seatlock_error;
 use super::guard::guard;
 use super::operation::seatlock_operation;
+use super::seconds;
 use crate::protocol::plain;
 use crate::{Code, Event, EventKind, Failure, OperationId};
 use std::collections::BTreeMap;
@@ -73,7 +74,7 @@ impl seatlock_event {
             operation: event.operation.map_or(0, OperationId::number),
             code: code::number(event.code),
             http_status: event.http_status.map_or(0, u32::from),
-            available_at: event.available_at.map_or(0, |time| time.seconds()),
+            available_at: seconds(event.available_at),
             message: boundary::fixed_text(&event.message),
             values: packed(&event.values),
         }
@@ -130,12 +131,10 @@ pub unsafe extern "C" fn seatlock_event_value(
             (&(*event).values, boundary::text(name)?)
         };
         let bytes: Vec<u8> = values.iter().flat_map(|byte| byte.to_ne_bytes()).collect();
-        match unpacked(&bytes, name).map(std::str::from_utf8) {
-            // SAFETY: the caller's promises in the header.
-            Some(Ok(value)) => unsafe { boundary::write_text(value, buffer, capacity, needed) },
-            Some(Err(_)) => Err(Failure::of(Code::InvalidUtf8)),
-            None => Ok(Code::NoValue),
-        }
+        let value = unpacked(&bytes, name).map(std::str::from_utf8).transpose();
+        let value = value.map_err(|_| Failure::of(Code::InvalidUtf8))?;
+        // SAFETY: the caller's promises in the header.
+        unsafe { boundary::write_optional_text(value, buffer, capacity, needed) }
     })
 }
 

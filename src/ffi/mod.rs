@@ -34,3 +34,8 @@ mod operation;
 mod options;
 /// The lock state, as plain numbers.
 mod status;
+
+/// A moment as C has it: Unix seconds, 0 for none.
+fn seconds(time: Option<crate::protocol::UnixTime>) -> i64 {
+    time.map_or(0, |time| time.seconds())
+}

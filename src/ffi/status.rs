@@ -2,6 +2,7 @@ use super::boundary;
 use super::client::{self, seatlock_client};
 use super::code::{self, seatlock_result};
 use super::guard::guard;
+use super::seconds;
 use crate::LockState;
 
 /// Whether a client is licensed. Take a number that you do not know for locked.
@@ -68,9 +69,9 @@ pub unsafe extern "C" fn seatlock_client_status(
             } as u32,
             reason: code::number(now.reason),
             warn: u32::from(now.warn),
-            valid_until: now.valid_until.map_or(0, |time| time.seconds()),
-            next_try: now.next_try.map_or(0, |time| time.seconds()),
-            confirmed_at: now.confirmed_at.map_or(0, |time| time.seconds()),
+            valid_until: seconds(now.valid_until),
+            next_try: seconds(now.next_try),
+            confirmed_at: seconds(now.confirmed_at),
             generation: now.generation,
         };
         // SAFETY: as above.

@@ -25,7 +25,7 @@ const SIGN_OUT_TIMEOUT: Duration = Duration::from_secs(5);
 /// waited for.
 const KEEPING_TRIES: u32 = 4;
 
-/// Where a person signs in.
+/// How a person signs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::client) enum SignInMethod {
     /// In a browser of this computer, which is opened here or by the host.
@@ -36,7 +36,7 @@ pub(in crate::client) enum SignInMethod {
 
 /// A sign-in that somebody was asked for.
 pub(in crate::client) struct SignInRequest {
-    pub(in crate::client) place: SignInMethod,
+    pub(in crate::client) method: SignInMethod,
     pub(in crate::client) consent: Consent,
     pub(in crate::client) timeout: Duration,
 }
@@ -102,7 +102,7 @@ impl Worker {
         asked: SignInRequest,
         pending: &mut Option<Pending>,
     ) {
-        let SignInRequest { place, consent, timeout } = asked;
+        let SignInRequest { method, consent, timeout } = asked;
         let issuer = match &self.issuer {
             _ if !self.shared.mailbox.is_running(operation) => return,
             _ if pending.is_some() => return self.end(operation, Outcome::of(Code::Busy), Code::Ok.into()),
@@ -118,7 +118,7 @@ impl Worker {
                 tokio::select! {
                     biased;
                     () = shared.network_disallowed() => Err(Denied::RequestError(RequestError::of(Code::NetworkDisallowed))),
-                    granted = grant(&issuer, place, &shared) => granted,
+                    granted = grant(&issuer, method, &shared) => granted,
                     () = shared.clock.sleep(timeout) => Err(nobody_came()),
                 }
             };
@@ -289,12 +289,12 @@ fn nobody_came() -> Denied {
     Denied::RequestError(RequestError::because(Code::SignInRefused, Phrase::OIDC_NOBODY_CAME))
 }
 
-async fn grant(issuer: &Issuer, place: SignInMethod, shared: &Shared) -> Result<Grant, Denied> {
+async fn grant(issuer: &Issuer, method: SignInMethod, shared: &Shared) -> Result<Grant, Denied> {
     let show = |prompt: Prompt, message: Message| {
         shared.set_prompt(Some(prompt));
         shared.post(shared.event(EventKind::SignIn, Code::SignInRequired, message));
     };
-    match place {
+    match method {
         SignInMethod::Browser { open } => {
             let show = |prompt: Prompt| {
                 let opened = open && machine::open_browser(&prompt.url);

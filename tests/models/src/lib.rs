@@ -23,6 +23,7 @@ mod failure {
         BufferTooSmall,
         InvalidArgument,
         InvalidUtf8,
+        NoValue,
         NullPointer,
         StructSize,
     }
