@@ -119,16 +119,10 @@ static void SEATLOCK_CALL wake(seatlock_client *woken, void *context)
 int main(int argc, char **argv)
 {
     static atomic_long wakes;
-    seatlock_options *options = NULL;
     REQUIRE(argc == 3);
-    REQUIRE(seatlock_options_new(&options) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_set_product(options, PRODUCT, NULL) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_set_server(options, NOBODY, NULL) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_set_machine_id(options, MACHINE, NULL) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_add_root_key(options, ROOT_KEY, NULL) == SEATLOCK_OK);
+    seatlock_options *options = options_in(argv[2]);
     REQUIRE(seatlock_options_set_oidc_issuer(options, NOBODY, NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_client_id(options, "bridge", NULL) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_set_state_folder(options, argv[2], NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_wake(options, wake, &wakes, NULL) == SEATLOCK_OK);
     REQUIRE(pthread_barrier_init(&together, NULL, THREADS + 1) == 0);
     for (int round = 0; round < atoi(argv[1]); round++)

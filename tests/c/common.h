@@ -1,4 +1,4 @@
-/* Shared by the C test programs: options for a client that is safe to open anywhere. */
+/* Shared by the C test programs. */
 #ifndef SEATLOCK_TEST_COMMON_H
 #define SEATLOCK_TEST_COMMON_H
 
@@ -24,6 +24,19 @@
             exit(1);                                                                                                  \
         }                                                                                                             \
     } while (0)
+
+/* Options for a client that keeps its state below a folder. The caller frees them. */
+static inline seatlock_options *options_in(const char *folder)
+{
+    seatlock_options *options = NULL;
+    REQUIRE(seatlock_options_new(&options) == SEATLOCK_OK);
+    REQUIRE(seatlock_options_set_product(options, PRODUCT, NULL) == SEATLOCK_OK);
+    REQUIRE(seatlock_options_set_server(options, NOBODY, NULL) == SEATLOCK_OK);
+    REQUIRE(seatlock_options_set_machine_id(options, MACHINE, NULL) == SEATLOCK_OK);
+    REQUIRE(seatlock_options_add_root_key(options, ROOT_KEY, NULL) == SEATLOCK_OK);
+    REQUIRE(seatlock_options_set_state_folder(options, folder, NULL) == SEATLOCK_OK);
+    return options;
+}
 
 /* What a folder holds, such as /proc/self/task. */
 static inline long entries(const char *folder)

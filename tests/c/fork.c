@@ -11,15 +11,9 @@
 
 static seatlock_client *open_client(const char *folder)
 {
-    seatlock_options *options = NULL;
+    seatlock_options *options = options_in(folder);
     seatlock_client *client = NULL;
     seatlock_error error = SEATLOCK_ERROR_INIT;
-    REQUIRE(seatlock_options_new(&options) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_set_product(options, PRODUCT, NULL) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_set_server(options, NOBODY, NULL) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_set_machine_id(options, MACHINE, NULL) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_add_root_key(options, ROOT_KEY, NULL) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_set_state_folder(options, folder, NULL) == SEATLOCK_OK);
     if (seatlock_client_open(options, &client, &error) != SEATLOCK_OK)
         fprintf(stderr, "open: %s\n", error.message);
     REQUIRE(client != NULL);

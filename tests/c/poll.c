@@ -29,19 +29,13 @@ static void *close_soon(void *client)
 
 int main(int argc, char **argv)
 {
-    seatlock_options *options = NULL;
     seatlock_client *client = NULL;
     seatlock_event event = SEATLOCK_EVENT_INIT;
     intptr_t watched = -1, again = -1;
     uint64_t operation = 0;
     pthread_t closing;
     REQUIRE(argc == 2);
-    REQUIRE(seatlock_options_new(&options) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_set_product(options, PRODUCT, NULL) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_set_server(options, NOBODY, NULL) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_set_machine_id(options, MACHINE, NULL) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_add_root_key(options, ROOT_KEY, NULL) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_set_state_folder(options, argv[1], NULL) == SEATLOCK_OK);
+    seatlock_options *options = options_in(argv[1]);
     REQUIRE(seatlock_client_open(options, &client, NULL) == SEATLOCK_OK);
     seatlock_options_free(options);
 

@@ -53,14 +53,8 @@ static void SEATLOCK_CALL wake(seatlock_client *client, void *context)
 
 static seatlock_client *open_client(host *context, const char *folder)
 {
-    seatlock_options *options = NULL;
+    seatlock_options *options = options_in(folder);
     context->client = NULL;
-    REQUIRE(seatlock_options_new(&options) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_set_product(options, PRODUCT, NULL) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_set_server(options, NOBODY, NULL) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_set_machine_id(options, MACHINE, NULL) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_add_root_key(options, ROOT_KEY, NULL) == SEATLOCK_OK);
-    REQUIRE(seatlock_options_set_state_folder(options, folder, NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_wake(options, wake, context, NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_client_open(options, &context->client, NULL) == SEATLOCK_OK);
     seatlock_options_free(options);

@@ -13,6 +13,8 @@ mod answers_and_calls;
 mod architecture;
 #[cfg(all(feature = "capi", unix))]
 mod bad_input;
+#[cfg(all(feature = "capi", unix))]
+mod c_program;
 mod catalogues;
 mod causes;
 mod clock_properties;
