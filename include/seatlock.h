@@ -425,7 +425,7 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_plugin(
     seatlock_options *options, const char *version, int64_t released_at, seatlock_error *error);
 
-/** Sets the version of the license terms that the host shows, such as "2026-01".
+/** Sets the version of the license terms that the host shows, such as "2026-01", 1 to 255 bytes.
  *  [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_terms(
     seatlock_options *options, const char *version, seatlock_error *error);

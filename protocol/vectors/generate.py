@@ -537,7 +537,8 @@ def accepted_objects(row):
     limits = {"cad": {}, "export.max": {"value": 25, "until": IAT + 30 * 86400}, "least": {"value": -2**63},
               "most": {"value": 2**63 - 1}, "trial": {"until": MAX_TIME}}
     ok("entitlements with values and ends", sign(head(), lease(ent=limits)), lease(ent=limits), ours=True)
-    dated = {"account": "", "email": "Ren\u00e9e", "ends": IAT + 90 * 86400, "updates_until": IAT + 30 * 86400}
+    dated = {"account": "", "email": "Ren\u00e9e", "ends": IAT + 90 * 86400, "updates_until": IAT + 30 * 86400,
+             "terms": "2026-01"}
     ok("license with ends", sign(head(), lease(lic=dated)), lease(lic=dated), ours=True)
     own = {"b": [1, -1, True, None, {"n": ""}], "rack": "\u682a"}
     before_renew = lambda claims: {**{name: claims[name] for name in list(claims)[:14]}, "data": own,
@@ -549,7 +550,7 @@ def accepted_objects(row):
                           clk={"tol": 93600, "act": "freeze", "future": None})), lease())
     ok("optional members of entitlement and license null",
        sign(head(), lease(ent={"cad": {"value": None, "until": None}},
-                          lic={**lease()["lic"], "ends": None, "updates_until": None})), lease())
+                          lic={**lease()["lic"], "ends": None, "updates_until": None, "terms": None})), lease())
     ok("optional members null", sign(head("verdict"), verdict(sub=None, epoch=None, avail=None)), verdict(),
        "verdict")
     ok("exactly 8192 bytes", of_length(8192), lease())

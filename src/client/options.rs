@@ -210,12 +210,15 @@ impl Options {
         Ok(())
     }
 
-    /// Sets the version of the terms that the host shows.
+    /// Sets the version of the terms that the host shows, 1 to 255 bytes.
     ///
     /// # Errors
-    /// [`Code::InvalidArgument`] for an empty text.
+    /// [`Code::InvalidArgument`].
     pub fn set_terms(&mut self, version: &str) -> Result<(), Failure> {
-        self.terms = Some(not_empty("the version of the terms", version)?);
+        if !(1..=255).contains(&version.len()) {
+            return Err(invalid("the version of the terms has 1 to 255 bytes"));
+        }
+        self.terms = Some(version.to_owned());
         Ok(())
     }
 

@@ -43,6 +43,9 @@ pub struct LicenseDetails {
     pub ends: Option<UnixTime>,
     /// Versions of the plug-in that were released later are not included; `None` when all are.
     pub updates_until: Option<UnixTime>,
+    /// Version of the terms that whoever has the seat accepted last; `None` when the server knows of
+    /// none.
+    pub terms: Option<String>,
     /// The vendor's own data, a JSON object of at most a few kilobytes. `None` when there is none,
     /// and while the plug-in is locked.
     pub data: Option<String>,
@@ -96,12 +99,13 @@ impl Snapshot {
 
     pub(super) fn license(&self, since_boot: u64) -> Option<LicenseDetails> {
         let (contents, standing) = (self.contents.as_ref()?, self.standing(since_boot));
-        let Licensee { account, email, ends, updates_until } = &contents.licensee;
+        let Licensee { account, email, ends, updates_until, terms } = &contents.licensee;
         Some(LicenseDetails {
             account: plain(account).into_owned(),
             email: plain(email).into_owned(),
             ends: *ends,
             updates_until: *updates_until,
+            terms: terms.as_deref().map(|terms| plain(terms).into_owned()),
             data: contents.data(&standing).map(str::to_owned),
         })
     }

@@ -290,7 +290,7 @@ pub unsafe extern "C" fn seatlock_options_set_plugin(
     unsafe { set(options, error, set_plugin) }
 }
 
-/// Sets the version of the license terms that the host shows, such as "2026-01".
+/// Sets the version of the license terms that the host shows, such as "2026-01", 1 to 255 bytes.
 /// [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_terms(

@@ -144,9 +144,12 @@ fn a_lease_holds_as_much_as_a_license_may_say() {
     let plan: Vec<&str> = plan.iter().map(String::as_str).collect();
     server.administer(&[&["plan", "set", "pro"], &plan[..]].concat()).unwrap();
     let seat = server.create_seat("artist@example.com").unwrap();
-    let computer = Computer::new("one");
-    let client = computer.open(&server);
+    let (computer, longest) = (Computer::new("one"), "t".repeat(255));
+    let mut options = computer.options(&server);
+    options.set_terms(&longest).unwrap();
+    let client = Client::open(&options).unwrap();
     assert_eq!(end_of(&client, client.activate(&seat.token, AGREED)).code, Code::Ok);
-    assert_eq!(client.license().unwrap().unwrap().data, Some(own));
+    let license = client.license().unwrap().unwrap();
+    assert_eq!((license.data, license.terms), (Some(own), Some(longest)));
     assert!((0..40).all(|at| client.entitlement(&name(at)).unwrap().included));
 }
