@@ -698,6 +698,9 @@ def refused_claims(row):
     no("key nbf -1", keyset(keys=[key_entry(LEASE_KEY, nbf=-1)]), "keyset")
     no("key exp 2^53", keyset(keys=[key_entry(LEASE_KEY, exp=2**53)]), "keyset")
     no("revoked since 2^53", keyset(revoked=[{"kid": "x", "since": 2**53}]), "keyset")
+    no("revoked a list of its values", keyset(revoked=[["x", IAT]]), "keyset")
+    no("key a list of its values", keyset(keys=[list(key_entry(LEASE_KEY).values())]), "keyset")
+    no("key kty an object", keyset(keys=[key_entry(LEASE_KEY, kty={"OKP": None})]), "keyset")
     for name, value in [("epoch", -1), ("epoch", 2**64), ("epoch", "7"), ("epoch", 7.0), ("renew", -1), ("warn", -1),
                         ("ks", -1), ("ver", "1"), ("ver", -1), ("ver", 2**32), ("ent", "cad"), ("ent", ["cad"]),
                         ("ent", {"cad": True}), ("ent", {"cad": None}), ("ent", {"cad": {"value": "25"}}),
@@ -712,10 +715,12 @@ def refused_claims(row):
                         ("mid", "m2" + MID[2:]), ("tkh", b64(bytes(15))), ("tkh", b64(bytes(17))), ("tkh", TKH + "=="),
                         ("nonce", ""), ("nonce", NONCE + "=="), ("nonce", b64(bytes(17))),
                         ("clk", {"tol": 1}), ("clk", {"act": "freeze"}), ("clk", {"tol": -1, "act": "freeze"}),
-                        ("clk", {"tol": 1, "act": "explode"}), ("clk", {"tol": 1, "act": "Freeze"})]:
+                        ("lic", {"account": "", "email": "", "terms": 1}), ("lic", ["Studio", "ada@studio.example"]),
+                        ("ent", {"cad": []}), ("ent", {"cad": [25, IAT]}), ("clk", [1, "freeze"]),
+                        ("clk", {"tol": 1, "act": {"freeze": None}}), ("clk", {"tol": 1, "act": "explode"}), ("clk", {"tol": 1, "act": "Freeze"})]:
         no(f"lease {name} {compact(value)}", lease(**{name: value}))
     for name, value in [("code", "made_up"), ("code", 13), ("code", "TOKEN_UNKNOWN"), ("act", "destroy"),
-                        ("act", "DROP"), ("act", ""), ("sub", "x"), ("epoch", -1), ("params", {"n": 1}),
+                        ("act", "DROP"), ("act", ""), ("act", {"drop": None}), ("sub", "x"), ("epoch", -1), ("params", {"n": 1}),
                         ("params", ["n"])]:
         no(f"verdict {name} {compact(value)}", verdict(**{name: value}), "verdict")
     for name, value in [("kty", "EC"), ("crv", "X25519"), ("crv", "P-256"), ("x", LEASE_KEY.x + "="), ("x", ""),
