@@ -29,7 +29,7 @@ pub mod words;
 
 pub use client::{
     Client, Consent, Event, EventKind, Failure, ForeignWake, Handle, LicenseDetails, OperationId, Options,
-    Status, Text, Wake, machine_identity,
+    Status, Text, Wake, Words, machine_identity,
 };
 pub use license::{Entitlement, LockState};
 pub use seatlock_protocol::{self as protocol, Code, api::Intent};

@@ -27,7 +27,7 @@ mod thread;
 mod worker;
 
 pub use event::{Event, EventKind, OperationId, Wake};
-pub use failure::Failure;
+pub use failure::{Failure, Words};
 pub use handle::Handle;
 pub use options::{ForeignWake, Options};
 pub use snapshot::{LicenseDetails, Status};
@@ -371,10 +371,9 @@ impl Client {
     pub fn allow_network(&self, allowed: bool) -> Result<(), Failure> {
         self.same_process()?;
         if allowed && environment::is_offline()? {
-            return Err(Failure::new(
-                Code::NetworkDisallowed,
-                "networking stays off, because the environment variable SEATLOCK_OFFLINE is set",
-            ));
+            let code = Code::NetworkDisallowed;
+            let message = Message::from(code).because("reason", Phrase::OFFLINE_BY_ENVIRONMENT.into());
+            return Err(Failure::told(code, message));
         }
         self.shared.allow_network(allowed);
         Ok(())
@@ -476,21 +475,10 @@ impl Client {
         Ok(self.shared.language.remedy(code))
     }
 
-    /// A failure of a call in the language of the client. What is wrong with an argument is for
-    /// those who wrote the call, and stays in English.
+    /// A failure of a call in the language of the client.
     #[must_use]
     pub fn in_words(&self, failure: Failure) -> Failure {
-        let Failure { code, message, .. } = &failure;
-        let said = match code {
-            _ if self.shared.language.is_english() => return failure,
-            Code::NetworkDisallowed => {
-                Message::from(*code).because("reason", Phrase::OFFLINE_BY_ENVIRONMENT.into())
-            }
-            Code::TokenWrongKind => (*code).into(),
-            _ if message == code.row().text => (*code).into(),
-            _ => return failure,
-        };
-        Failure { message: self.shared.language.say(&said).into(), ..failure }
+        failure.in_words(&self.shared.language)
     }
 
     /// What the license says of an entitlement right now. Nothing is included while the plug-in is

@@ -410,8 +410,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let mut options = Options::new();
-        let missing =
-            |options: &Options| options.required(None).err().map(|failure| failure.message.into_owned());
+        let missing = |options: &Options| options.required(None).err().map(|failure| failure.to_string());
         assert!(missing(&options).unwrap().contains("product"));
         options.set_product("com.example.bridge").unwrap();
         assert!(missing(&options).unwrap().contains("server"));

@@ -41,7 +41,7 @@ impl seatlock_error {
             http_status: failure.http_status.map_or(0, u32::from),
             reserved: 0,
             available_at: seconds(failure.available_at),
-            message: boundary::fixed_text(&failure.message),
+            message: boundary::fixed_text(&failure.to_string()),
         };
         // SAFETY: the caller's promise above; write_struct checks NULL and the size.
         let _ = unsafe { boundary::write_struct(value, to) };
