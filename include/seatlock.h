@@ -10,8 +10,9 @@
  * operation has ended and fills the event all the same; seatlock_client_entitlement says in its
  * struct whether something is included.
  *
- * Details. Calls that set, open, derive, allow or start something take a seatlock_error, the last
- * parameter, which may be NULL. It is filled when the call fails and left alone when it does not.
+ * Details. Calls that set, add, open, derive, allow or start something take a seatlock_error, the
+ * last parameter, which may be NULL. It is filled when the call fails and left alone when it does
+ * not, and so is the buffer that may come with it.
  * Calls that read, take, cancel or free say everything by their result and take none.
  *
  * Structs begin with struct_size. Initialise them with SEATLOCK_..._INIT, which sets it and clears
@@ -233,7 +234,11 @@ enum {
 /* ---- Details of a failed call ---------------------------------------------------------------- */
 
 /** Detail of a failed call, in memory of the caller. Initialise it with SEATLOCK_ERROR_INIT.
- *  Untouched on success. Never holds a token. */
+ *  Untouched on success. Never holds a token.
+ *
+ *  Who wants long messages whole, such as those that name a path, hands over a buffer of their own
+ *  with it: `error.buffer = whole; error.capacity = sizeof whole;`. One that is too small is left
+ *  alone, and `message` has the shortened text in any case. */
 typedef struct seatlock_error {
     /** Size of the struct, set by the caller; after a call, how much of it was filled. */
     uint32_t struct_size;
@@ -248,8 +253,14 @@ typedef struct seatlock_error {
     /** One or more sentences for a person: UTF-8, always NUL-terminated. Where a long path leaves
      *  no room, its middle is left out. */
     char message[512];
+    /** Where the whole message is to go, NULL for nowhere. Set by the caller. */
+    char *buffer;
+    /** Size of that buffer. Set by the caller. */
+    size_t capacity;
+    /** Size of the whole message, with its NUL. */
+    size_t needed;
 } seatlock_error;
-#define SEATLOCK_ERROR_INIT {sizeof(seatlock_error), 0, 0, 0, 0, {0}}
+#define SEATLOCK_ERROR_INIT {sizeof(seatlock_error), 0, 0, 0, 0, {0}, NULL, 0, 0}
 
 /* ---- Library: what needs no client ----------------------------------------------------------- */
 

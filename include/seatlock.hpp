@@ -259,10 +259,28 @@ inline std::optional<time_point> time(std::int64_t seconds) noexcept {
 
 /// The detail, or the code's own text for functions that report none.
 inline failure fail(seatlock_result number, const seatlock_error &error = SEATLOCK_ERROR_INIT) {
-    const char *message = error.message[0] != '\0' ? error.message : seatlock_code_text(number);
+    const char *message = seatlock_code_text(number);
+    if (error.needed != 0)
+        message = error.needed <= error.capacity ? error.buffer : error.message;
     return {code{number}, error.http_status, time(error.available_at), message};
 }
 
+/// The detail of a call, with room for a message that names a long path.
+class detailed {
+public:
+    detailed() noexcept {
+        error_.buffer = whole_;
+        error_.capacity = sizeof whole_;
+    }
+    detailed(const detailed &) = delete;
+    detailed &operator=(const detailed &) = delete;
+    operator seatlock_error *() noexcept { return &error_; }
+    failure fail(seatlock_result number) const { return detail::fail(number, error_); }
+
+private:
+    seatlock_error error_ = SEATLOCK_ERROR_INIT;
+    char whole_[4096];
+};
 
 /// Asks until the text fits: it may grow between two calls.
 template <class Ask> seatlock_result read(std::string &found, Ask ask) {
@@ -309,14 +327,14 @@ inline void SEATLOCK_CALL call(seatlock_client *, void *context) {
 /// operating system's identifier.
 inline result<std::string> machine_id(const std::string &product,
                                       const std::optional<std::string> &supplied = std::nullopt) {
-    seatlock_error error = SEATLOCK_ERROR_INIT;
+    detail::detailed error;
     std::string id;
     const char *given = supplied ? supplied->c_str() : nullptr;
     auto ask = [&](char *to, std::size_t capacity, std::size_t *needed) {
-        return seatlock_machine_id(product.c_str(), given, to, capacity, needed, &error);
+        return seatlock_machine_id(product.c_str(), given, to, capacity, needed, error);
     };
     if (seatlock_result number = detail::read(id, ask); number != SEATLOCK_OK)
-        return detail::fail(number, error);
+        return error.fail(number);
     return id;
 }
 
@@ -328,7 +346,7 @@ class options {
 public:
     options() noexcept {
         seatlock_options *made = nullptr;
-        first_ = seatlock_options_new(&made);
+        refused_.code = code{seatlock_options_new(&made)};
         raw_.reset(made);
     }
 
@@ -385,16 +403,14 @@ public:
         auto kept = std::make_shared<detail::wake>(std::move(function));
         void *context = kept.get();
         set(seatlock_options_set_wake, *kept ? detail::call : nullptr, context);
-        if (first_ == SEATLOCK_OK)
+        if (refused_.code == code::ok)
             wake_ = std::move(kept);
         return *this;
     }
 
     const seatlock_options *get() const noexcept { return raw_.get(); }
     /// The first refusal, code::ok when there was none.
-    failure refused() const {
-        return first_ == SEATLOCK_OK ? failure{} : detail::fail(first_, error_);
-    }
+    const failure &refused() const noexcept { return refused_; }
 
 private:
     friend class client;
@@ -405,15 +421,17 @@ private:
 
     template <class Function, class... Arguments>
     options &set(Function function, const Arguments &...given) {
-        if (first_ == SEATLOCK_OK)
-            first_ = function(raw_.get(), detail::plain(given)..., &error_);
+        if (refused_.code != code::ok)
+            return *this;
+        detail::detailed error;
+        if (auto number = function(raw_.get(), detail::plain(given)..., error); number < 0)
+            refused_ = error.fail(number);
         return *this;
     }
 
     std::unique_ptr<seatlock_options, freer> raw_;
     std::shared_ptr<detail::wake> wake_;
-    seatlock_error error_ = SEATLOCK_ERROR_INIT;
-    seatlock_result first_ = SEATLOCK_OK;
+    failure refused_;
 };
 
 /// An open license. Its functions may be called from any thread, also while one of them calls
@@ -436,12 +454,12 @@ public:
     ~client() { close(); }
 
     static result<client> open(const options &from) {
-        if (failure refused = from.refused(); refused.code != code::ok)
-            return refused;
-        seatlock_error error = SEATLOCK_ERROR_INIT;
+        if (from.refused().code != code::ok)
+            return from.refused();
+        detail::detailed error;
         seatlock_client *raw = nullptr;
-        if (seatlock_result number = seatlock_client_open(from.get(), &raw, &error); number < 0)
-            return detail::fail(number, error);
+        if (seatlock_result number = seatlock_client_open(from.get(), &raw, error); number < 0)
+            return error.fail(number);
         return client(raw, from.wake_);
     }
 
@@ -595,11 +613,11 @@ public:
 
     /// What a poll loop can watch in place of a wake callable: a descriptor, on Windows a HANDLE.
     result<std::intptr_t> event_handle() {
-        seatlock_error error = SEATLOCK_ERROR_INIT;
+        detail::detailed error;
         std::intptr_t handle = -1;
-        seatlock_result number = seatlock_client_event_handle(raw_, &handle, &error);
+        seatlock_result number = seatlock_client_event_handle(raw_, &handle, error);
         if (number < 0)
-            return detail::fail(number, error);
+            return error.fail(number);
         return handle;
     }
 
@@ -644,11 +662,11 @@ private:
 
     template <class Function, class... Arguments>
     result<operation> start(Function function, const Arguments &...given) {
-        seatlock_error error = SEATLOCK_ERROR_INIT;
+        detail::detailed error;
         operation number = 0;
-        if (seatlock_result refused = function(raw_, detail::plain(given)..., &number, &error);
+        if (seatlock_result refused = function(raw_, detail::plain(given)..., &number, error);
             refused < 0)
-            return detail::fail(refused, error);
+            return error.fail(refused);
         return number;
     }
 

@@ -7,6 +7,7 @@
 #include "common.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 static int failures;
 static const seatlock_error no_detail = SEATLOCK_ERROR_INIT;
@@ -149,8 +150,13 @@ static void error_sizes(seatlock_options *o)
             seatlock_error error;
             unsigned char bytes[sizeof(seatlock_error) + 128];
         } room;
+        unsigned char before[sizeof room];
         memset(&room, 0xAB, sizeof room);
         room.error.struct_size = sizes[i];
+        room.error.buffer = NULL;
+        room.error.capacity = 0;
+        memset(&before, 0, sizeof before);
+        memcpy(&before, &room, sizeof room);
         /* A bad size must not hide what went wrong: the code is the same, the detail stays away. */
         REQUIRE(seatlock_options_set_product(o, "a/b", &room.error) == INVALID);
         /* The detail of a struct that is smaller than it ever was would lack the end of its text. */
@@ -158,7 +164,7 @@ static void error_sizes(seatlock_options *o)
         if (written > sizeof(seatlock_error))
             written = sizeof(seatlock_error);
         for (size_t at = written; at < sizeof room.bytes; at++)
-            REQUIRE(room.bytes[at] == 0xAB);
+            REQUIRE(room.bytes[at] == before[at]);
         REQUIRE(room.error.struct_size == (written > 4 ? written : sizes[i]));
         printf("ok   error.struct_size %lu\n", (unsigned long)sizes[i]);
     }
@@ -357,6 +363,52 @@ static void long_texts(seatlock_client *c)
     REQUIRE(strcmp(message + needed - 201, event.message + sizeof event.message - 201) == 0);
 }
 
+/* A detail that is longer than its message is told whole to who brings a buffer. */
+static void long_details(const char *folder)
+{
+    static char path[4096], whole[4096];
+    seatlock_options *o = options_in(folder);
+    seatlock_client *none = NULL;
+    seatlock_error error = SEATLOCK_ERROR_INIT;
+    size_t length = strlen(folder);
+    REQUIRE(length < 1024);
+    memcpy(path, folder, length);
+    (void)mkdir(path, 0700); /* unless it is there */
+    for (int depth = 0; depth < 5; depth++) {
+        path[length++] = '/';
+        memset(path + length, 'x', 200);
+        length += 200;
+        REQUIRE(mkdir(path, 0700) == 0);
+    }
+    REQUIRE(seatlock_options_set_account_folder(o, path, NULL) == NONE);
+    memcpy(path + length, "/credentials.json", sizeof "/credentials.json");
+    FILE *file = fopen(path, "w");
+    REQUIRE(file != NULL && fputs("no JSON", file) >= 0 && fclose(file) == 0);
+
+    error.buffer = whole;
+    error.capacity = sizeof whole;
+    EXPECT(seatlock_options_set_server(o, NOBODY, &error), NONE);
+    REQUIRE(error.needed == 0 && whole[0] == '\0' && error.code == 0); /* left alone when nothing is wrong */
+    EXPECT(seatlock_client_open(o, &none, &error), INVALID);
+    REQUIRE(error.code == INVALID && strlen(error.message) == sizeof error.message - 1);
+    REQUIRE(error.needed == strlen(whole) + 1 && strstr(whole, path) != NULL);
+    REQUIRE(strncmp(whole, error.message, 200) == 0);
+    REQUIRE(error.buffer == whole && error.capacity == sizeof whole && error.struct_size == sizeof error);
+
+    size_t needed = error.needed;
+    memset(whole, 0xAB, sizeof whole);
+    error.capacity = needed - 1;
+    EXPECT(seatlock_client_open(o, &none, &error), INVALID);
+    REQUIRE(error.needed == needed && (unsigned char)whole[0] == 0xAB);
+    error.capacity = needed;
+    EXPECT(seatlock_client_open(o, &none, &error), INVALID);
+    REQUIRE(strlen(whole) == needed - 1 && (unsigned char)whole[needed] == 0xAB);
+    error.buffer = NULL; /* with a capacity that is wrong then */
+    EXPECT(seatlock_client_open(o, &none, &error), INVALID);
+    REQUIRE(error.needed == needed && error.message[0] != '\0' && none == NULL);
+    seatlock_options_free(o);
+}
+
 /* What was a client once, and what never was one. */
 static void no_client(seatlock_client *closed)
 {
@@ -413,6 +465,7 @@ int main(int argc, char **argv)
     entitlements(client);
     values(client);
     long_texts(client);
+    long_details(argv[1]);
     EXPECT(seatlock_client_close(client, 20000), NONE);
     no_client(client);
     printf("%d wrong\n", failures);

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <pthread.h>
 #include <thread>
@@ -125,6 +126,10 @@ void in_another_language(const std::string &folder) {
     check(values["reason"] == "os_not_found", "and an id");
     auto refused = seatlock::client::open(options_at(folder).catalogue("[]"));
     check(!refused && refused.error().code == code::invalid_argument, "no catalogue");
+    std::string deep = folder + "/" + std::string(200, 'x') + "/" + std::string(200, 'y') + "/" + std::string(200, 'z');
+    std::filesystem::create_directories(deep + "/credentials.json");
+    refused = seatlock::client::open(options_at(folder).account_folder(deep));
+    check(refused.error().message.find(deep) != std::string::npos, "a long detail is whole");
     refused = seatlock::client::open(options_at(folder).utc_offset(std::chrono::hours{15}));
     check(!refused && refused.error().code == code::invalid_argument, "no zone");
 }
