@@ -392,10 +392,10 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
 
 /** Sets the proxy's address, user and password included where needed, or "" for no proxy at all:
  *  "http://user:password@host:port", "https://..." or "host:port". In user and password, what is
- *  neither letter nor digit is written as % and two hexadecimal digits. The default is the
- *  environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the operating system's setting; a variable
- *  that names no HTTP proxy ends requests with SEATLOCK_ERROR_UNREACHABLE, whose message names it.
- *  [one thread at a time] */
+ *  neither letter nor digit is written as % and two hexadecimal digits. NULL, the default, stands
+ *  for the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the operating system's setting; a
+ *  variable that names no HTTP proxy ends requests with SEATLOCK_ERROR_UNREACHABLE, whose message
+ *  names it. [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_proxy(
     seatlock_options *options, const char *url, seatlock_error *error);
 
@@ -574,6 +574,17 @@ SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_close(
  *  it off. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_allow_network(
     seatlock_client *client, uint32_t allowed, seatlock_error *error);
+
+/** Sets another proxy, as `seatlock_options_set_proxy` does, such as one that the user has just
+ *  typed: the next request takes it, one that is on its way goes on as it is. NULL: what the
+ *  environment and the operating system say. Returns at once. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_set_proxy(
+    seatlock_client *client, const char *url, seatlock_error *error);
+
+/** Trusts further certificate authorities, as `seatlock_options_add_ca_certificates` does, from the
+ *  next request on. Returns at once. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_add_ca_certificates(
+    seatlock_client *client, const uint8_t *pem, size_t size, seatlock_error *error);
 
 /** Copies a text about the client to `buffer`, with its NUL; `needed` (NULL allowed) receives its
  *  size. Pass a capacity of 0 to ask for the size. SEATLOCK_NO_VALUE when there is no such text

@@ -295,6 +295,9 @@ template <class Ask> seatlock_result read(std::string &found, Ask ask) {
 /// As C takes it.
 template <class T> T plain(T value) noexcept { return value; }
 inline const char *plain(const std::string &value) noexcept { return value.c_str(); }
+inline const char *plain(const std::optional<std::string> &value) noexcept {
+    return value ? value->c_str() : nullptr;
+}
 inline std::uint32_t plain(bool value) noexcept { return value ? 1U : 0U; }
 inline std::uint32_t plain(milliseconds value) noexcept { return value.count(); }
 inline std::uint32_t plain(consent value) noexcept { return static_cast<std::uint32_t>(value); }
@@ -329,7 +332,7 @@ inline result<std::string> machine_id(const std::string &product,
                                       const std::optional<std::string> &supplied = std::nullopt) {
     detail::detailed error;
     std::string id;
-    const char *given = supplied ? supplied->c_str() : nullptr;
+    const char *given = detail::plain(supplied);
     auto ask = [&](char *to, std::size_t capacity, std::size_t *needed) {
         return seatlock_machine_id(product.c_str(), given, to, capacity, needed, error);
     };
@@ -362,7 +365,10 @@ public:
         return set(seatlock_options_set_state_folder, path);
     }
     options &machine_id(const std::string &id) { return set(seatlock_options_set_machine_id, id); }
-    options &proxy(const std::string &url) { return set(seatlock_options_set_proxy, url); }
+    /// "" for none, and nothing for what the environment and the operating system say.
+    options &proxy(const std::optional<std::string> &url) {
+        return set(seatlock_options_set_proxy, url);
+    }
     options &ca_certificates(const std::string &pem) {
         auto bytes = reinterpret_cast<const std::uint8_t *>(pem.data());
         return set(seatlock_options_add_ca_certificates, bytes, pem.size());
@@ -525,6 +531,17 @@ public:
         return seatlock_client_allow_network(raw_, allowed ? 1U : 0U, nullptr) == SEATLOCK_OK;
     }
 
+    /// Another proxy from the next request on: "" for none, and nothing for what environment and
+    /// operating system say. code::ok, or why it is refused.
+    [[nodiscard]] failure set_proxy(const std::optional<std::string> &url) {
+        return changed(seatlock_client_set_proxy, url);
+    }
+    /// Trusts further certificate authorities from the next request on.
+    [[nodiscard]] failure add_ca_certificates(const std::string &pem) {
+        auto bytes = reinterpret_cast<const std::uint8_t *>(pem.data());
+        return changed(seatlock_client_add_ca_certificates, bytes, pem.size());
+    }
+
     /// Not included when the license does not name it, when the client is locked, and when there is
     /// no answer.
     seatlock::entitlement entitlement(const std::string &name) const noexcept {
@@ -627,6 +644,13 @@ public:
 private:
     client(seatlock_client *raw, std::shared_ptr<detail::wake> wake) noexcept
         : wake_(std::move(wake)), raw_(raw) {}
+
+    template <class Function, class... Arguments>
+    failure changed(Function function, const Arguments &...given) {
+        detail::detailed error;
+        seatlock_result number = function(raw_, detail::plain(given)..., error);
+        return number == SEATLOCK_OK ? failure{} : error.fail(number);
+    }
 
     template <class Function> std::string said(code of, Function function) const {
         std::string found;

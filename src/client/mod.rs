@@ -34,7 +34,7 @@ pub use snapshot::{LicenseDetails, Status};
 
 use crate::license::{Credential, Entitlement, Rules};
 use crate::machine::{self, Identity};
-use crate::net::{Http, Route};
+use crate::net::{Http, Way};
 use crate::scarcity::{reason, scarce};
 use crate::store::{Folder, Seal};
 use crate::words::{Message, Phrase};
@@ -54,6 +54,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use thread::WorkerThread;
+use tokio::sync::watch;
 use uuid::Uuid;
 use worker::{Caller, Command, SignInMethod, SignInRequest, Task, Work, Worker};
 
@@ -121,6 +122,7 @@ pub struct Client {
     identity: Identity,
     state_folder: Option<String>,
     has_issuer: bool,
+    way: watch::Sender<Way>,
     thread: Mutex<Option<WorkerThread>>,
     /// Set when a call panicked: what it left behind is not to be trusted.
     poisoned: AtomicBool,
@@ -162,11 +164,8 @@ impl Client {
         let released = options.plugin.as_ref().and_then(|plugin| plugin.released);
         let rules = Rules { trust: required.trust, machine: identity.id.clone(), released };
         let registration = Registration::of_environment()?.or(options.registration.clone());
-        let issuer = registration.issuer(
-            options.proxy.clone(),
-            options.extra_ca.clone(),
-            Arc::clone(&options.language),
-        )?;
+        let way = watch::Sender::new(options.way.clone());
+        let issuer = registration.issuer(way.subscribe(), Arc::clone(&options.language))?;
         let machine = issuer.as_ref().filter(|issuer| issuer.client_secret.is_some());
         let provisioned =
             provision.token.map(Credential::Token).or(machine.map(|_| Credential::Machine(None)));
@@ -188,11 +187,6 @@ impl Client {
             clock,
             Arc::clone(&options.language),
         ));
-        let route = Route {
-            server: required.server,
-            proxy: options.proxy.clone(),
-            extra_ca: options.extra_ca.clone(),
-        };
         let caller = Caller {
             client: client_info(options),
             plugin: options.plugin.clone(),
@@ -200,13 +194,13 @@ impl Client {
             terms: options.terms.clone(),
         };
         let has_issuer = issuer.is_some();
-        let (shared_with, http) = (Arc::clone(&shared), Http::new(route));
+        let (shared_with, http) = (Arc::clone(&shared), Http::new(required.server, way.subscribe()));
         let worker = Worker::new(shared_with, store, http, issuer, caller, options.auto_renew);
         let thread = WorkerThread::start(Arc::clone(&shared), move |commands| {
             worker::run(worker, &runtime, commands, warnings)
         })?;
         let (thread, poisoned) = (Mutex::new(Some(thread)), AtomicBool::new(false));
-        Ok(Self { shared, identity, state_folder, has_issuer, thread, poisoned })
+        Ok(Self { shared, identity, state_folder, has_issuer, way, thread, poisoned })
     }
 
     /// The lock state now, a second ago at most. Never blocks, allocates nothing, touches neither
@@ -376,6 +370,30 @@ impl Client {
             return Err(Failure::told(code, message));
         }
         self.shared.allow_network(allowed);
+        Ok(())
+    }
+
+    /// Sets another proxy, as [`Options::set_proxy`] does, for every request that begins from now on.
+    /// Never blocks.
+    ///
+    /// # Errors
+    /// As [`Options::set_proxy`]; [`Code::Forked`].
+    pub fn set_proxy(&self, url: Option<&str>) -> Result<(), Failure> {
+        self.same_process()?;
+        let proxy = Options::checked_proxy(url)?;
+        self.way.send_modify(|way| way.proxy = proxy);
+        Ok(())
+    }
+
+    /// Trusts further certificate authorities, as [`Options::add_ca_certificates`] does, for every
+    /// request that begins from now on. Never blocks.
+    ///
+    /// # Errors
+    /// As [`Options::add_ca_certificates`]; [`Code::Forked`].
+    pub fn add_ca_certificates(&self, pem: &[u8]) -> Result<(), Failure> {
+        self.same_process()?;
+        let more = Options::checked_certificates(pem)?;
+        self.way.send_modify(|way| way.trust(more));
         Ok(())
     }
 

@@ -3,7 +3,7 @@ use super::code::{self, seatlock_result};
 use super::error::seatlock_error;
 use super::guard::guard;
 pub(super) use super::options::seatlock_client;
-use super::options::seatlock_options;
+use super::options::{certificates, seatlock_options};
 use super::seconds;
 use crate::{Client, Code, Entitlement, Failure, Handle, Text};
 use std::ffi::c_char;
@@ -134,6 +134,42 @@ pub unsafe extern "C" fn seatlock_client_allow_network(
     unsafe {
         with_client(client, error, |client| {
             client.allow_network(boundary::flag(allowed)?)?;
+            Ok(Code::Ok)
+        })
+    }
+}
+
+/// Sets another proxy, as `seatlock_options_set_proxy` does, such as one that the user has just
+/// typed: the next request takes it, one that is on its way goes on as it is. NULL: what the
+/// environment and the operating system say. Returns at once. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_set_proxy(
+    client: *mut seatlock_client,
+    url: *const c_char,
+    error: *mut seatlock_error,
+) -> seatlock_result {
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        with_client(client, error, |client| {
+            client.set_proxy(boundary::optional_text(url)?)?;
+            Ok(Code::Ok)
+        })
+    }
+}
+
+/// Trusts further certificate authorities, as `seatlock_options_add_ca_certificates` does, from the
+/// next request on. Returns at once. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_add_ca_certificates(
+    client: *mut seatlock_client,
+    pem: *const u8,
+    size: usize,
+    error: *mut seatlock_error,
+) -> seatlock_result {
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        with_client(client, error, |client| {
+            client.add_ca_certificates(certificates(pem, size)?)?;
             Ok(Code::Ok)
         })
     }

@@ -25,6 +25,7 @@ use seatlock_protocol::{
     api::{JSON, MAX_BODY, SeatCall, SeatRequest},
 };
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// For the fuzz targets alone.
 #[cfg(fuzzing)]
@@ -36,15 +37,33 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest time for a whole call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How to reach the server.
+/// How to reach a server.
 #[derive(Debug, Clone)]
 pub struct Route {
-    /// Base address of the server.
+    /// Its base address.
     pub server: Url,
+    /// How to leave this computer.
+    pub way: Way,
+}
+
+/// How requests leave this computer, to whichever server. A host may change it between two of them.
+#[derive(Debug, Clone, Default)]
+pub struct Way {
     /// Where to send requests through.
     pub proxy: ProxyChoice,
     /// Certificate authorities beside the operating system's.
     pub extra_ca: Vec<Certificate>,
+}
+
+impl Way {
+    /// Trusts further authorities.
+    pub fn trust(&mut self, more: Vec<Certificate>) {
+        for one in more {
+            if !self.extra_ca.contains(&one) {
+                self.extra_ca.push(one);
+            }
+        }
+    }
 }
 
 /// Where to send requests through.
@@ -71,17 +90,19 @@ impl std::fmt::Debug for ProxyChoice {
 }
 
 /// One client's way to its server. Lives on the worker; the HTTP client and its TLS configuration
-/// are made with the first call, because reading the system's certificates takes a millisecond.
+/// are made with the first call, because reading the system's certificates takes a millisecond, and
+/// again when the way has changed.
 pub struct Http {
-    route: Route,
+    server: Url,
+    way: watch::Receiver<Way>,
     client: OnceCell<Client>,
 }
 
 impl Http {
     /// Makes nothing yet.
     #[must_use]
-    pub fn new(route: Route) -> Self {
-        Self { route, client: OnceCell::new() }
+    pub fn new(server: Url, way: watch::Receiver<Way>) -> Self {
+        Self { server, way, client: OnceCell::new() }
     }
 
     /// Sends one request with a token or an access token as `bearer`, and sorts the answer. Never
@@ -95,6 +116,10 @@ impl Http {
         now: UnixTime,
         sleep: impl AsyncFn(Duration),
     ) -> Reply {
+        if self.way.has_changed().unwrap_or(false) {
+            self.way.mark_unchanged();
+            self.client.take();
+        }
         let replied = tokio::select! {
             biased;
             replied = self.try_call(call, bearer, request, now) => replied,
@@ -114,8 +139,11 @@ impl Http {
         request: &SeatRequest,
         now: UnixTime,
     ) -> Result<Reply, RequestError> {
-        let client = self.client.get_or_try_init(|| builder(&self.route)?.build().map_err(unusable))?;
-        let url = format!("{}{}", spelled(&self.route.server), call.path());
+        let client = self.client.get_or_try_init(|| {
+            let route = Route { server: self.server.clone(), way: self.way.borrow().clone() };
+            builder(&route)?.build().map_err(unusable)
+        })?;
+        let url = format!("{}{}", spelled(&self.server), call.path());
         let body = serde_json::to_vec(request).map_err(|_| RequestError::of(Code::Internal))?;
         let mut bearer = HeaderValue::try_from(format!("Bearer {bearer}"))
             .map_err(|_| RequestError::of(Code::TokenMalformed))?;
@@ -144,11 +172,11 @@ impl Http {
 fn builder(route: &Route) -> Result<ClientBuilder, RequestError> {
     let secure = route.server.scheme() == "https";
     let stays_here = is_loopback(&route.server);
-    let explicit = matches!(route.proxy, ProxyChoice::Explicit(_));
+    let explicit = matches!(route.way.proxy, ProxyChoice::Explicit(_));
     if !secure && (explicit || !stays_here) {
         return Err(classify::unreachable(Phrase::NET_IN_THE_CLEAR));
     }
-    let tls = tls::configuration(secure, &route.extra_ca).map_err(|_| {
+    let tls = tls::configuration(secure, &route.way.extra_ca).map_err(|_| {
         // A certificate store that could not be opened looks like an empty one.
         out_of_means().unwrap_or_else(no_authorities)
     })?;
@@ -165,7 +193,7 @@ fn builder(route: &Route) -> Result<ClientBuilder, RequestError> {
         .connect_timeout(CONNECT_TIMEOUT)
         // Pings are hours apart; a kept connection would only be found dead after the computer has slept.
         .pool_max_idle_per_host(0);
-    Ok(match &route.proxy {
+    Ok(match &route.way.proxy {
         ProxyChoice::Explicit(url) => builder.proxy(Proxy::all(url.clone()).map_err(unusable)?),
         ProxyChoice::Direct => builder.no_proxy(),
         ProxyChoice::System if stays_here => builder.no_proxy(),

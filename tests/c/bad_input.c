@@ -86,7 +86,6 @@ static void setters(seatlock_options *o)
         {"state_folder", seatlock_options_set_state_folder, "relative/path"},
         {"account_folder", seatlock_options_set_account_folder, "relative/path"},
         {"machine_id", seatlock_options_set_machine_id, "short"},
-        {"proxy", seatlock_options_set_proxy, "no address"},
         {"terms", seatlock_options_set_terms, ""},
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -97,6 +96,11 @@ static void setters(seatlock_options *o)
         EXPECT(texts[i].set(o, NOT_UTF8, &detail), BAD_TEXT);
         EXPECT(texts[i].set(o, texts[i].refused, &detail), INVALID);
     }
+    EXPECT(seatlock_options_set_proxy(NULL, "proxy:3128", &detail), NULL_POINTER);
+    EXPECT(seatlock_options_set_proxy(o, NOT_UTF8, &detail), BAD_TEXT);
+    EXPECT(seatlock_options_set_proxy(o, "no address", &detail), INVALID);
+    EXPECT(seatlock_options_set_proxy(o, "", &detail), NONE);
+    EXPECT(seatlock_options_set_proxy(o, NULL, NULL), NONE); /* the default again */
     EXPECT(seatlock_options_set_host(NULL, "x", "1", &detail), NULL_POINTER);
     EXPECT(seatlock_options_set_host(o, NULL, "1", &detail), NULL_POINTER);
     EXPECT(seatlock_options_set_host(o, "x", NULL, &detail), NULL_POINTER);
@@ -256,6 +260,16 @@ static void operations(seatlock_client *c)
     EXPECT(seatlock_client_allow_network(c, 2, &detail), INVALID);
     EXPECT(seatlock_client_allow_network(c, 0, NULL), NONE);
     EXPECT(seatlock_client_allow_network(c, 1, NULL), NONE);
+    EXPECT(seatlock_client_set_proxy(c, NOT_UTF8, &detail), BAD_TEXT);
+    EXPECT(seatlock_client_set_proxy(c, "no address", &detail), INVALID);
+    EXPECT(seatlock_client_set_proxy(c, "socks5://proxy", &detail), INVALID);
+    EXPECT(seatlock_client_set_proxy(c, "proxy:3128", NULL), NONE);
+    EXPECT(seatlock_client_set_proxy(c, "", &detail), NONE);
+    EXPECT(seatlock_client_set_proxy(c, NULL, &detail), NONE);
+    EXPECT(seatlock_client_add_ca_certificates(c, NULL, 1, &detail), NULL_POINTER);
+    EXPECT(seatlock_client_add_ca_certificates(c, (const uint8_t *)"", 0, &detail), INVALID);
+    EXPECT(seatlock_client_add_ca_certificates(c, (const uint8_t *)"not PEM", 7, &detail), INVALID);
+    EXPECT(seatlock_client_add_ca_certificates(c, (const uint8_t *)"x", (size_t)-1, &detail), INVALID);
     REQUIRE(operation == 77);
 }
 

@@ -356,7 +356,7 @@ fn table_of_proxies() {
         ("socks5://ada:hunter2@proxy.test", kind),
     ] {
         let said =
-            Options::new().set_proxy(text).err().map(|failure| failure.to_string()).unwrap_or_default();
+            Options::new().set_proxy(Some(text)).err().map(|failure| failure.to_string()).unwrap_or_default();
         assert!(said.starts_with(words) && said.is_empty() == words.is_empty(), "{text:?}: {said}");
         assert!(!said.contains("ter2"), "{said}");
     }
