@@ -536,6 +536,10 @@ enum {
     /** Your own data in the license, a JSON object, signed by the server. None while it is locked.
      */
     SEATLOCK_TEXT_DATA = 13,
+    /** Version of the terms that whoever has the seat accepted last, as the server has it. */
+    SEATLOCK_TEXT_TERMS = 14,
+    /** Who is signed in, as their sign-in service calls them (its "sub"). None with a token. */
+    SEATLOCK_TEXT_SUBJECT = 15,
 };
 
 /** Opens a client: derives the machine id, reads and verifies the stored license, and starts one
@@ -636,8 +640,8 @@ typedef struct seatlock_entitlement {
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_entitlement(
     const seatlock_client *client, const char *name, seatlock_entitlement *entitlement);
 
-/** What the license says of itself, beside SEATLOCK_TEXT_ACCOUNT, _EMAIL and _DATA. Initialise it
- *  with SEATLOCK_LICENSE_INIT. */
+/** What the license says of itself, beside SEATLOCK_TEXT_ACCOUNT, _EMAIL, _DATA and _TERMS.
+ *  Initialise it with SEATLOCK_LICENSE_INIT. */
 typedef struct seatlock_license {
     /** Size of the struct, set by the caller; after a call, how much of it was filled. */
     uint32_t struct_size;
@@ -655,6 +659,37 @@ typedef struct seatlock_license {
  *  locked. SEATLOCK_NO_VALUE when there is no license here. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_license(
     const seatlock_client *client, seatlock_license *license);
+
+/** What kind of credential a client has. */
+typedef uint32_t seatlock_credential_kind;
+
+enum {
+    /** A token. */
+    SEATLOCK_CREDENTIAL_TOKEN = 1,
+    /** The sign-in of a person, whom SEATLOCK_TEXT_SUBJECT names. */
+    SEATLOCK_CREDENTIAL_PERSON = 2,
+    /** The sign-in of the machine itself, with a client secret. */
+    SEATLOCK_CREDENTIAL_MACHINE = 3,
+};
+
+/** What the client asks the server with. Initialise it with SEATLOCK_CREDENTIAL_INIT. */
+typedef struct seatlock_credential {
+    /** Size of the struct, set by the caller; after a call, how much of it was filled. */
+    uint32_t struct_size;
+    /** What kind it is. */
+    seatlock_credential_kind kind;
+    /** 1 when it is kept here for the next start of the host; 0 when it is not, or could not be,
+     *  and when it was set up beside the plug-in. */
+    uint32_t remembered;
+    /** Always 0. */
+    uint32_t reserved;
+} seatlock_credential;
+#define SEATLOCK_CREDENTIAL_INIT {sizeof(seatlock_credential), 0, 0, 0}
+
+/** Reads what the client asks the server with, also while it is locked. SEATLOCK_NO_VALUE when no
+ *  token was entered here and nobody has signed in, and after it was forgotten. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_credential(
+    const seatlock_client *client, seatlock_credential *credential);
 
 /* ---- Status: what is known of the license now ------------------------------------------------ */
 

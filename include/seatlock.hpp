@@ -124,6 +124,13 @@ enum class text : std::uint32_t {
     account = SEATLOCK_TEXT_ACCOUNT,
     email = SEATLOCK_TEXT_EMAIL,
     data = SEATLOCK_TEXT_DATA,
+    terms = SEATLOCK_TEXT_TERMS,
+    subject = SEATLOCK_TEXT_SUBJECT,
+};
+enum class credential_kind : std::uint32_t {
+    token = SEATLOCK_CREDENTIAL_TOKEN,
+    person = SEATLOCK_CREDENTIAL_PERSON,
+    machine = SEATLOCK_CREDENTIAL_MACHINE,
 };
 
 /// The two check boxes beside the token.
@@ -234,8 +241,19 @@ struct license {
     std::optional<time_point> subscription_end;
     /// Versions of the plug-in that were released later are not included, if there is such a time.
     std::optional<time_point> updates_until;
+    /// Version of the terms that were accepted last; empty when the server knows of none.
+    std::string terms;
     /// The vendor's own data, a JSON object; empty when there is none, and while it is locked.
     std::string data;
+};
+
+/// What the client asks the server with.
+struct credential {
+    credential_kind kind = credential_kind::token;
+    /// Kept here for the next start of the host.
+    bool remembered = false;
+    /// Who is signed in, as their sign-in service calls them; empty with a token.
+    std::string subject;
 };
 
 struct event {
@@ -563,7 +581,17 @@ public:
             return std::nullopt;
         return seatlock::license{text(seatlock::text::account), text(seatlock::text::email),
                                  detail::time(found.subscription_end),
-                                 detail::time(found.updates_until), text(seatlock::text::data)};
+                                 detail::time(found.updates_until), text(seatlock::text::terms),
+                                 text(seatlock::text::data)};
+    }
+
+    /// What the client asks the server with, when there is something.
+    std::optional<seatlock::credential> credential() const {
+        seatlock_credential found = SEATLOCK_CREDENTIAL_INIT;
+        if (seatlock_client_credential(raw_, &found) != SEATLOCK_OK)
+            return std::nullopt;
+        return seatlock::credential{credential_kind{found.kind}, found.remembered == 1,
+                                    text(seatlock::text::subject)};
     }
 
     result<operation> activate(const std::string &token, consent given) {

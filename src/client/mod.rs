@@ -30,7 +30,7 @@ pub use event::{Event, EventKind, OperationId, Wake};
 pub use failure::{Failure, Words};
 pub use handle::Handle;
 pub use options::{ForeignWake, Options};
-pub use snapshot::{LicenseDetails, Status};
+pub use snapshot::{CredentialDetails, LicenseDetails, Status};
 
 use crate::license::{Credential, Entitlement, Rules};
 use crate::machine::{self, Identity};
@@ -103,6 +103,10 @@ pub enum Text {
     Email,
     /// The vendor's own data, a JSON object.
     Data,
+    /// Version of the terms that were accepted last.
+    Terms,
+    /// Who is signed in, as their sign-in service calls them.
+    Subject,
 }
 
 /// Derives this computer's machine id for `product`, or for the family that it belongs to;
@@ -175,7 +179,7 @@ impl Client {
             // What lies there is not known, so it cannot be said that there is no license.
             return Err(out_of(short));
         }
-        let snapshot = Snapshot::of(store.state(), store.rules(), clock.read());
+        let snapshot = Snapshot::of(store.state(), store.rules(), store.held(), clock.read());
         let network = !environment::is_offline()? && !options.offline;
         let handle = reservation.handle();
         let wake = options.wake.clone().map(|wake| Arc::new(move || wake(handle)) as Wake);
@@ -462,6 +466,8 @@ impl Client {
             Text::Account => license().map(|license| license.account),
             Text::Email => license().map(|license| license.email),
             Text::Data => license().and_then(|license| license.data),
+            Text::Terms => license().and_then(|license| license.terms),
+            Text::Subject => snapshot.credential.as_ref().and_then(|held| held.subject.clone()),
         })
     }
 
@@ -517,6 +523,16 @@ impl Client {
     pub fn license(&self) -> Result<Option<LicenseDetails>, Failure> {
         self.same_process()?;
         Ok(self.shared.snapshot().license(self.shared.clock.since_boot()))
+    }
+
+    /// What the client asks the server with; `None` before a token was entered or somebody signed in,
+    /// and after it was forgotten. Needs no network, and never blocks.
+    ///
+    /// # Errors
+    /// [`Code::Forked`].
+    pub fn credential(&self) -> Result<Option<CredentialDetails>, Failure> {
+        self.same_process()?;
+        Ok(self.shared.snapshot().credential.clone())
     }
 
     /// Closes the client within `timeout`: no call of the wake function begins afterwards, network

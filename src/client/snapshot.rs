@@ -1,5 +1,6 @@
 use crate::license::{
-    Contents, Entitlement, LeaseState, LockState, Reading, Rules, Standing, State, StatusInputs,
+    Contents, CredentialKind, Entitlement, LeaseState, LockState, Reading, Rules, Standing, State,
+    StatusInputs,
 };
 use crate::words::{Message, Phrase, Values};
 use seatlock_protocol::{Code, UnixTime, claims::Licensee, plain};
@@ -32,6 +33,18 @@ impl Status {
     }
 }
 
+/// What the client asks the server with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialDetails {
+    /// What kind of credential it is.
+    pub kind: CredentialKind,
+    /// Whether it is kept on disk for the next start of the host. Never one that was set up beside
+    /// the plug-in.
+    pub remembered: bool,
+    /// Who is signed in, as their sign-in service calls them. `None` with a token.
+    pub subject: Option<String>,
+}
+
 /// What the license says of itself, as it was when the server was reached last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LicenseDetails {
@@ -55,13 +68,19 @@ pub struct LicenseDetails {
 pub(super) struct Snapshot {
     pub(super) terms: StatusInputs,
     pub(super) seat: Option<String>,
+    pub(super) credential: Option<CredentialDetails>,
     contents: Option<Contents>,
     /// Signed words of the verdict that locks the client.
     params: Values,
 }
 
 impl Snapshot {
-    pub(super) fn of(state: &State, rules: &Rules, reading: Reading) -> Self {
+    pub(super) fn of(
+        state: &State,
+        rules: &Rules,
+        credential: Option<CredentialDetails>,
+        reading: Reading,
+    ) -> Self {
         let (seat, params) = match &state.license {
             LeaseState::Lease(lease) => (Some(lease.claims.sub.to_string()), Values::new()),
             LeaseState::Dropped(verdict) => {
@@ -74,7 +93,8 @@ impl Snapshot {
             }
             _ => (None, Values::new()),
         };
-        Self { terms: StatusInputs::of(state, rules, reading), seat, contents: Contents::of(state), params }
+        let (terms, contents) = (StatusInputs::of(state, rules, reading), Contents::of(state));
+        Self { terms, seat, credential, contents, params }
     }
 
     /// Name of the plan.

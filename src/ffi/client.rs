@@ -5,7 +5,7 @@ use super::guard::guard;
 pub(super) use super::options::seatlock_client;
 use super::options::{certificates, seatlock_options};
 use super::seconds;
-use crate::{Client, Code, Entitlement, Failure, Handle, Text};
+use crate::{Client, Code, CredentialKind, Entitlement, Failure, Handle, Text};
 use std::ffi::c_char;
 use std::time::Duration;
 
@@ -41,6 +41,10 @@ pub enum seatlock_text_value {
     SEATLOCK_TEXT_EMAIL = 12,
     /// Your own data in the license, a JSON object, signed by the server. None while it is locked.
     SEATLOCK_TEXT_DATA = 13,
+    /// Version of the terms that whoever has the seat accepted last, as the server has it.
+    SEATLOCK_TEXT_TERMS = 14,
+    /// Who is signed in, as their sign-in service calls them (its "sub"). None with a token.
+    SEATLOCK_TEXT_SUBJECT = 15,
 }
 
 /// The client that a host means. What it holds is no address but a number.
@@ -212,6 +216,8 @@ fn which_text(what: seatlock_text) -> Result<Text, Failure> {
         (SEATLOCK_TEXT_ACCOUNT, Text::Account),
         (SEATLOCK_TEXT_EMAIL, Text::Email),
         (SEATLOCK_TEXT_DATA, Text::Data),
+        (SEATLOCK_TEXT_TERMS, Text::Terms),
+        (SEATLOCK_TEXT_SUBJECT, Text::Subject),
     ]
     .into_iter()
     .find(|(number, _)| *number as u32 == what)
@@ -326,8 +332,8 @@ pub unsafe extern "C" fn seatlock_client_entitlement(
     }
 }
 
-/// What the license says of itself, beside SEATLOCK_TEXT_ACCOUNT, _EMAIL and _DATA. Initialise it
-/// with SEATLOCK_LICENSE_INIT.
+/// What the license says of itself, beside SEATLOCK_TEXT_ACCOUNT, _EMAIL, _DATA and _TERMS.
+/// Initialise it with SEATLOCK_LICENSE_INIT.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct seatlock_license {
@@ -365,6 +371,65 @@ pub unsafe extern "C" fn seatlock_client_license(
                 updates_until: seconds(details.updates_until),
             };
             boundary::write_struct(said, license)
+        })
+    }
+}
+
+/// What kind of credential a client has.
+pub type seatlock_credential_kind = u32;
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum seatlock_credential_kind_value {
+    /// A token.
+    SEATLOCK_CREDENTIAL_TOKEN = 1,
+    /// The sign-in of a person, whom SEATLOCK_TEXT_SUBJECT names.
+    SEATLOCK_CREDENTIAL_PERSON = 2,
+    /// The sign-in of the machine itself, with a client secret.
+    SEATLOCK_CREDENTIAL_MACHINE = 3,
+}
+
+/// What the client asks the server with. Initialise it with SEATLOCK_CREDENTIAL_INIT.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct seatlock_credential {
+    /// Size of the struct, set by the caller; after a call, how much of it was filled.
+    pub struct_size: u32,
+    /// What kind it is.
+    pub kind: seatlock_credential_kind,
+    /// 1 when it is kept here for the next start of the host; 0 when it is not, or could not be,
+    /// and when it was set up beside the plug-in.
+    pub remembered: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+// SAFETY: `repr(C)`, and begins with `struct_size: u32`.
+unsafe impl boundary::VersionedStruct for seatlock_credential {
+    const FIRST_SIZE: u32 = 16;
+}
+
+/// Reads what the client asks the server with, also while it is locked. SEATLOCK_NO_VALUE when no
+/// token was entered here and nobody has signed in, and after it was forgotten. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_credential(
+    client: *const seatlock_client,
+    credential: *mut seatlock_credential,
+) -> seatlock_result {
+    use seatlock_credential_kind_value::*;
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        with_client(client, std::ptr::null_mut(), |client| {
+            boundary::check_struct(credential)?;
+            let Some(details) = client.credential()? else { return Ok(Code::NoValue) };
+            let kind = match details.kind {
+                CredentialKind::Token => SEATLOCK_CREDENTIAL_TOKEN,
+                CredentialKind::Person => SEATLOCK_CREDENTIAL_PERSON,
+                CredentialKind::Machine => SEATLOCK_CREDENTIAL_MACHINE,
+            } as u32;
+            let remembered = u32::from(details.remembered);
+            let said = seatlock_credential { struct_size: 0, kind, remembered, reserved: 0 };
+            boundary::write_struct(said, credential)
         })
     }
 }

@@ -205,6 +205,7 @@ static void without_client(void)
     seatlock_status status = SEATLOCK_STATUS_INIT;
     seatlock_event event = SEATLOCK_EVENT_INIT;
     seatlock_entitlement entitlement = SEATLOCK_ENTITLEMENT_INIT;
+    seatlock_credential credential = SEATLOCK_CREDENTIAL_INIT;
     intptr_t watched = 77;
     uint64_t operation = 77;
     char text[64];
@@ -213,6 +214,9 @@ static void without_client(void)
     EXPECT(seatlock_client_code_text(NULL, 0, text, sizeof text, NULL), NULL_POINTER);
     EXPECT(seatlock_client_code_remedy(NULL, 0, text, sizeof text, NULL), NULL_POINTER);
     EXPECT(seatlock_client_entitlement(NULL, "cad", &entitlement), NULL_POINTER);
+    EXPECT(seatlock_client_credential(NULL, &credential), NULL_POINTER);
+    EXPECT(seatlock_client_set_proxy(NULL, "proxy:3128", &detail), NULL_POINTER);
+    EXPECT(seatlock_client_add_ca_certificates(NULL, (const uint8_t *)"x", 1, &detail), NULL_POINTER);
     EXPECT(seatlock_client_event_handle(NULL, &watched, &detail), NULL_POINTER);
     EXPECT(seatlock_client_activate(NULL, TOKEN, 1, &operation, &detail), NULL_POINTER);
     EXPECT(seatlock_client_ping(NULL, 1, &operation, &detail), NULL_POINTER);
@@ -279,12 +283,14 @@ static void reading(seatlock_client *c)
     size_t needed = 0;
     seatlock_event event = SEATLOCK_EVENT_INIT;
     EXPECT(seatlock_client_text(c, 0, text, sizeof text, NULL), INVALID);
-    EXPECT(seatlock_client_text(c, 14, text, sizeof text, NULL), INVALID);
+    EXPECT(seatlock_client_text(c, 16, text, sizeof text, NULL), INVALID);
     EXPECT(seatlock_client_text(c, UINT32_MAX, text, sizeof text, NULL), INVALID);
     EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_MACHINE_ID, NULL, 64, NULL), NULL_POINTER);
     EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_MACHINE_ID, text, 46, &needed), SEATLOCK_ERROR_BUFFER_TOO_SMALL);
     REQUIRE(needed == 47 && strcmp(text, "untouched") == 0);
     EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_PLAN, text, sizeof text, &needed), SEATLOCK_NO_VALUE);
+    EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_TERMS, text, sizeof text, &needed), SEATLOCK_NO_VALUE);
+    EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_SUBJECT, text, sizeof text, &needed), SEATLOCK_NO_VALUE);
     EXPECT(seatlock_client_status_value(c, NULL, text, sizeof text, NULL), NULL_POINTER);
     EXPECT(seatlock_client_status_value(c, NOT_UTF8, text, sizeof text, NULL), BAD_TEXT);
     EXPECT(seatlock_client_status_value(c, "date", text, sizeof text, &needed), SEATLOCK_NO_VALUE);
@@ -308,12 +314,18 @@ static void entitlements(seatlock_client *c)
 {
     seatlock_entitlement entitlement = SEATLOCK_ENTITLEMENT_INIT;
     seatlock_license license = SEATLOCK_LICENSE_INIT;
+    seatlock_credential credential = SEATLOCK_CREDENTIAL_INIT;
     EXPECT(seatlock_client_license(NULL, &license), NULL_POINTER);
     EXPECT(seatlock_client_license(c, NULL), NULL_POINTER);
     EXPECT(seatlock_client_license(c, &license), SEATLOCK_NO_VALUE);
     REQUIRE(license.struct_size == sizeof license);
     license.struct_size = 16;
     EXPECT(seatlock_client_license(c, &license), BAD_SIZE);
+    EXPECT(seatlock_client_credential(c, NULL), NULL_POINTER);
+    EXPECT(seatlock_client_credential(c, &credential), SEATLOCK_NO_VALUE);
+    REQUIRE(credential.struct_size == sizeof credential && credential.kind == 0);
+    credential.struct_size = 12;
+    EXPECT(seatlock_client_credential(c, &credential), BAD_SIZE);
     EXPECT(seatlock_client_entitlement(c, NULL, &entitlement), NULL_POINTER);
     EXPECT(seatlock_client_entitlement(c, NOT_UTF8, &entitlement), BAD_TEXT);
     EXPECT(seatlock_client_entitlement(c, "cad", NULL), NULL_POINTER);

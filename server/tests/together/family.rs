@@ -17,7 +17,8 @@ const UNREAL: &str = "com.example.unreal";
 /// A server that refuses copies, with a license for two of the three products.
 fn server() -> Running {
     let more = ["--product", BLENDER, "--clone-policy", "enforce", "--release-window", "1s"];
-    let more = more.map(str::to_owned).into();
+    let more = [&more[..], &["--entitlement", "export.max=25@2099-12-31"]].concat();
+    let more = more.into_iter().map(str::to_owned).collect();
     Running::start_with(&Setup { seats: 40, more, ..Setup::without_token_limit() }).unwrap()
 }
 
@@ -91,10 +92,15 @@ fn the_second_plug_in_starts_licensed_and_a_release_in_one_is_noticed_by_the_oth
     let [in_c, in_cxx] = programs(folder.path());
 
     let mut maya = PlugIn::start(&in_c, &server, &computer, MAYA);
+    let (nothing, limit) = ("export.max -1 until 0, terms -, no token", "export.max 25 until 4102358400");
+    let licensed = format!("{limit}, terms 2026-01, remembered");
     assert_eq!(maya.does("ping"), "not_activated: locked (no_token)");
+    assert_eq!(maya.does("license"), nothing);
     assert_eq!(maya.does(&seat.token), "ok: licensed (ok)");
+    assert_eq!(maya.does("license"), licensed);
     let mut blender = PlugIn::start(&in_cxx, &server, &computer, BLENDER);
     assert_eq!(blender.does("status"), "ok: locked (lease_expired)", "connect once");
+    assert_eq!(blender.does("license"), "export.max -1 until 0, terms -, remembered");
     assert_eq!(blender.does("ping"), "ok: licensed (ok)", "no token was typed");
     for _ in 0..3 {
         assert_eq!(maya.does("ping"), "ok: licensed (ok)");
@@ -103,12 +109,14 @@ fn the_second_plug_in_starts_licensed_and_a_release_in_one_is_noticed_by_the_oth
     // Started again, with the lease that is on disk.
     blender = PlugIn::start(&in_cxx, &server, &computer, BLENDER);
     assert_eq!(blender.does("status"), "ok: licensed (ok)");
+    assert_eq!(blender.does("license"), licensed);
     assert_eq!(seat_of(&server, &seat)["lock_status"], "in_use");
     assert_eq!(audited(&server, "activated"), 1, "one computer has the seat");
     assert_eq!(audited(&server, "clone_suspected"), 0, "two plug-ins are no copies");
     assert_eq!(computer.files().keys().filter(|path| path.ends_with("state.json")).count(), 1);
 
     assert_eq!(maya.does("release"), "ok: locked (no_token)");
+    assert_eq!(maya.does("license"), nothing);
     assert_ne!(seat_of(&server, &seat)["lock_status"], "in_use");
     assert_eq!(blender.does("ping"), "not_activated: locked (no_token)", "noticed");
     let text: String =

@@ -12,6 +12,7 @@ use super::license_store::{LicenseStore, LoadWarning};
 use super::shared::Shared;
 use super::{Consent, OperationId};
 use crate::client::event::{Event, EventKind};
+use crate::client::snapshot::Snapshot;
 use crate::license::{Credential, Effect, Input, LeaseState, Outcome, Submission};
 use crate::net::Http;
 use crate::net::oauth::Issuer;
@@ -389,7 +390,9 @@ impl Worker {
     }
 
     fn publish(&self) {
-        self.shared.publish(self.store.state(), self.store.rules(), self.shared.clock.read());
+        let reading = self.shared.clock.read();
+        let (state, rules, held) = (self.store.state(), self.store.rules(), self.store.held());
+        self.shared.publish(Snapshot::of(state, rules, held, reading), reading);
     }
 
     fn complain(&self, warning: LoadWarning) {
