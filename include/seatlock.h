@@ -342,10 +342,11 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
 /** Sets the family of the product, such as "com.example", written as a product is: the plug-ins of
  *  one vendor on one computer, each a product of its own. They share machine id, seat and
  *  remembered token, so a token that was entered in one is enough for all; each gets its own lease
- *  with its first `seatlock_client_ping`. All of them name the same server and keys. A release in
- *  one locks the others when they next look at the file, within a minute; forgetting the token, or
- *  activating without SEATLOCK_CONSENT_REMEMBER, forgets it and the licenses of the whole family.
- *  Not set, it is the product alone. [one thread at a time] */
+ *  with its first `seatlock_client_ping`, or by `seatlock_options_set_auto_renew`. All of them name
+ *  the same server and keys. A release in one locks the others when they next look at the file,
+ *  within a minute; forgetting the token, or activating without SEATLOCK_CONSENT_REMEMBER, forgets
+ *  it and the licenses of the whole family. Not set, it is the product alone. [one thread at a
+ *  time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_family(
     seatlock_options *options, const char *family, seatlock_error *error);
 
@@ -442,7 +443,8 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
     seatlock_options *options, const char *version, seatlock_error *error);
 
 /** 1: the client pings in the background when its lease is due, once an hour at most after
- *  failures. 0, the default: it pings only when asked. [one thread at a time] */
+ *  failures, and for its first lease when its family has a token already. 0, the default: it pings
+ *  only when asked. [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_auto_renew(
     seatlock_options *options, uint32_t enabled, seatlock_error *error);
 

@@ -231,7 +231,8 @@ impl Options {
         Ok(())
     }
 
-    /// Whether the client pings by itself when its lease is due.
+    /// Whether the client pings by itself when its lease is due, and for its first lease when its
+    /// family has a token already.
     pub fn set_auto_renew(&mut self, enabled: bool) {
         self.auto_renew = enabled;
     }

@@ -98,10 +98,11 @@ pub unsafe extern "C" fn seatlock_options_set_product(
 /// Sets the family of the product, such as "com.example", written as a product is: the plug-ins of
 /// one vendor on one computer, each a product of its own. They share machine id, seat and
 /// remembered token, so a token that was entered in one is enough for all; each gets its own lease
-/// with its first `seatlock_client_ping`. All of them name the same server and keys. A release in
-/// one locks the others when they next look at the file, within a minute; forgetting the token, or
-/// activating without SEATLOCK_CONSENT_REMEMBER, forgets it and the licenses of the whole family.
-/// Not set, it is the product alone. [one thread at a time]
+/// with its first `seatlock_client_ping`, or by `seatlock_options_set_auto_renew`. All of them name
+/// the same server and keys. A release in one locks the others when they next look at the file,
+/// within a minute; forgetting the token, or activating without SEATLOCK_CONSENT_REMEMBER, forgets
+/// it and the licenses of the whole family. Not set, it is the product alone. [one thread at a
+/// time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_family(
     options: *mut seatlock_options,
@@ -311,7 +312,8 @@ pub unsafe extern "C" fn seatlock_options_set_terms(
 }
 
 /// 1: the client pings in the background when its lease is due, once an hour at most after
-/// failures. 0, the default: it pings only when asked. [one thread at a time]
+/// failures, and for its first lease when its family has a token already. 0, the default: it pings
+/// only when asked. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_auto_renew(
     options: *mut seatlock_options,

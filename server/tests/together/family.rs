@@ -2,7 +2,7 @@
 //! computer.
 
 use crate::support::{AGREED, AGREED_FOR_NOW, Computer, end_of, next_second, standing, until};
-use seatlock::{Client, Code, Intent, LockState};
+use seatlock::{Client, Code, Intent, LockState, Options};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -130,11 +130,15 @@ fn the_second_plug_in_starts_licensed_and_a_release_in_one_is_noticed_by_the_oth
     assert_eq!(maya.does("ping"), "not_activated: locked (no_token)", "forgotten is forgotten by all");
 }
 
-fn open(server: &Running, computer: &Computer, product: &str) -> Client {
+fn options(server: &Running, computer: &Computer, product: &str) -> Options {
     let mut options = computer.options(server);
     options.set_product(product).unwrap();
     options.set_family("com.example").unwrap();
-    Client::open(&options).unwrap()
+    options
+}
+
+fn open(server: &Running, computer: &Computer, product: &str) -> Client {
+    Client::open(&options(server, computer, product)).unwrap()
 }
 
 /// Two plug-ins of a family that are licensed.
@@ -199,6 +203,34 @@ fn what_ends_the_license_of_one_ends_that_of_the_others() {
         }
         assert_eq!(audited(&server, "clone_suspected"), 0, "{what}");
     }
+}
+
+/// Entering the token once is enough, also where the host never pings.
+#[test]
+fn automatic_renewal_takes_the_first_lease_of_a_product_too() {
+    let server = server();
+    let (computer, seat) = (Computer::new("by-itself"), server.create_seat("artist@example.com").unwrap());
+    let maya = open(&server, &computer, MAYA);
+    let by_itself = |product: &str| {
+        let mut options = options(&server, &computer, product);
+        options.set_auto_renew(true);
+        Client::open(&options).unwrap()
+    };
+    let blender = by_itself(BLENDER);
+    computer.time.advance(Duration::from_secs(61));
+    assert_eq!(end_of(&maya, maya.activate(&seat.token, AGREED)).code, Code::Ok);
+    computer.time.advance(Duration::from_secs(61));
+    until("it was open already", || standing(&blender) == (LockState::Unlocked, Code::Ok));
+    let unreal = by_itself(UNREAL);
+    let begin = std::time::Instant::now();
+    while begin.elapsed() < Duration::from_secs(2) {
+        computer.time.advance(Duration::from_secs(61));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert_eq!(standing(&unreal).0, LockState::Locked, "it is not in the license");
+    let refused = server.log().matches("code=plan_not_entitled").count();
+    assert!((1..=4).contains(&refused), "and asks ever less often: {refused}");
+    assert_eq!(audited(&server, "activated"), 1, "the seat was taken once");
 }
 
 #[test]
