@@ -6,7 +6,7 @@
 pub mod support;
 
 use seatlock::license::{
-    Effect, Input, LockState, Reading, Record, Requested, Rules, SentRequest, State, StatusInputs,
+    AirgapRequest, Effect, Input, LockState, Reading, Record, Rules, SentRequest, State, StatusInputs,
     Submission, step,
 };
 use seatlock::protocol::{
@@ -53,7 +53,8 @@ pub static LEASES: LazyLock<Vec<String>> = LazyLock::new(|| {
 /// Every verdict that was ever signed.
 pub static VERDICTS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let verdict = |code, act, nonce| {
-        let claims = support::verdict(code, act, |claims| (claims.iat, claims.nonce) = (at(BASE + DAY), nonce));
+        let claims =
+            support::verdict(code, act, |claims| (claims.iat, claims.nonce) = (at(BASE + DAY), nonce));
         jws::sign(Typ::Verdict, &LEASE_KEY, &claims).unwrap()
     };
     vec![
