@@ -2,8 +2,8 @@
 
 use super::tools::{self, Tool};
 use super::{
-    api, browser, clock, consumers, dev, faults, fuzz, gate, guests, headers, lint, mail, metrics, models,
-    programs, python, races, resolver, secrets, sign_in, symbols, systemd, valgrind, windows,
+    api, browser, clock, consumers, dev, dist, faults, fuzz, gate, guests, headers, lint, mail, metrics,
+    models, programs, python, races, resolver, secrets, sign_in, symbols, systemd, valgrind, windows,
 };
 #[cfg(unix)]
 use super::{oauth_client, proxies};
@@ -55,9 +55,10 @@ const POSTGRES: Build =
     Build { name: "build/postgres", run: || programs::build(&["--test", "postgres"]), locks: true };
 const FUZZ: Build = Build { name: "build/fuzz", run: fuzz::build, locks: false };
 const RELEASE: Build = Build { name: "build/release", run: release, locks: false };
+const ARCHIVES: Build = Build { name: "build/archives", run: dist::build, locks: false };
 
 /// Begun in this order, each as soon as a step needs it: first what the longest steps wait for.
-pub const BUILDS: [Build; 8] = [PROGRAMS, FUZZ, TESTS, POSTGRES, RELEASE, FAULTS, OIDC, BENCH];
+pub const BUILDS: [Build; 9] = [PROGRAMS, FUZZ, TESTS, POSTGRES, RELEASE, ARCHIVES, FAULTS, OIDC, BENCH];
 
 fn quick() -> Result<String> {
     build::server()?;
@@ -97,6 +98,18 @@ impl Step {
 }
 
 const COMPILERS: &[Tool] = &[tools::GCC, tools::GXX, tools::CLANG];
+/// What every archive is made with.
+const ARCHIVE_MAKERS: &[Tool] = &[
+    tools::LLVM,
+    tools::MINGW,
+    tools::PYTHON,
+    tools::ARM,
+    tools::MAC,
+    tools::MAC_INTEL,
+    tools::MUSL_TARGET,
+    tools::WINDOWS,
+    tools::LINUX,
+];
 const BROWSER: &[Tool] = &[tools::NODE, tools::NPM, tools::CHROMIUM];
 
 /// Every ring. Steps begin in this order, so the long ones stand first.
@@ -221,6 +234,22 @@ pub const RINGS: &[Ring] = &[
             step("headers", headers::standards).needs(COMPILERS),
             step("examples", headers::examples).needs(COMPILERS),
             step("symbols", symbols::exports).needs(&[tools::NM]).after(&[RELEASE]),
+        ],
+    },
+    Ring {
+        name: "dist",
+        about: "archives for old glibc, Arm, musl, Windows and macOS, and libraries of two vendors",
+        steps: &[
+            step("again", dist::again).needs(ARCHIVE_MAKERS).after(&[ARCHIVES]),
+            step("glibc", dist::glibc).needs(&[tools::NM]).after(&[ARCHIVES]),
+            step("old-glibc", dist::old_glibc).needs(&[tools::QEMU]).after(&[ARCHIVES, PROGRAMS]),
+            step("musl", dist::musl).needs(&[tools::MUSL]).after(&[ARCHIVES, PROGRAMS]),
+            step("windows", dist::windows).needs(&[tools::UNZIP]).after(&[ARCHIVES]),
+            step("macos", dist::macos).after(&[ARCHIVES]),
+            step("vendors", dist::vendors).needs(&[tools::GCC]).after(&[ARCHIVES]),
+            step("cmake", dist::fetch_content).needs(&[tools::CMAKE, tools::MAKE]).after(&[ARCHIVES]),
+            step("conan", dist::conan).needs(&[tools::CMAKE, tools::MAKE, tools::PYTHON]).after(&[ARCHIVES]),
+            step("signature", dist::signature).needs(&[tools::MINISIGN]).after(&[ARCHIVES]),
         ],
     },
     Ring {
