@@ -51,7 +51,7 @@ enum Verb {
     /// CMake package, licenses and checksums
     ///
     /// Archives go to target/dist, together with SHA256SUMS. They come out the same from the same
-    /// sources, wherever and however often they are made.
+    /// sources, however often they are made.
     #[command(after_help = "Example:\n  cargo xtask dist linux-x86_64 windows-x86_64 --name acme_license")]
     Dist {
         /// Platforms; all without one

@@ -55,10 +55,15 @@ const POSTGRES: Build =
     Build { name: "build/postgres", run: || programs::build(&["--test", "postgres"]), locks: true };
 const FUZZ: Build = Build { name: "build/fuzz", run: fuzz::build, locks: false };
 const RELEASE: Build = Build { name: "build/release", run: release, locks: false };
-const ARCHIVES: Build = Build { name: "build/archives", run: dist::build, locks: false };
+const LINUX: Build = Build { name: "build/linux", run: || dist::build("linux-x86_64"), locks: false };
+const ARM: Build = Build { name: "build/arm", run: || dist::build("linux-aarch64"), locks: false };
+const MUSL: Build = Build { name: "build/musl", run: || dist::build("linux-x86_64-musl"), locks: false };
+const WINDOWS: Build = Build { name: "build/windows", run: || dist::build("windows-x86_64"), locks: false };
+const MAC: Build = Build { name: "build/mac", run: || dist::build("macos-universal"), locks: false };
 
 /// Begun in this order, each as soon as a step needs it: first what the longest steps wait for.
-pub const BUILDS: [Build; 9] = [PROGRAMS, FUZZ, TESTS, POSTGRES, RELEASE, ARCHIVES, FAULTS, OIDC, BENCH];
+pub const BUILDS: [Build; 13] =
+    [PROGRAMS, FUZZ, TESTS, POSTGRES, RELEASE, LINUX, ARM, MUSL, WINDOWS, MAC, FAULTS, OIDC, BENCH];
 
 fn quick() -> Result<String> {
     build::server()?;
@@ -98,18 +103,6 @@ impl Step {
 }
 
 const COMPILERS: &[Tool] = &[tools::GCC, tools::GXX, tools::CLANG];
-/// What every archive is made with.
-const ARCHIVE_MAKERS: &[Tool] = &[
-    tools::LLVM,
-    tools::MINGW,
-    tools::PYTHON,
-    tools::ARM,
-    tools::MAC,
-    tools::MAC_INTEL,
-    tools::MUSL_TARGET,
-    tools::WINDOWS,
-    tools::LINUX,
-];
 const BROWSER: &[Tool] = &[tools::NODE, tools::NPM, tools::CHROMIUM];
 
 /// Every ring. Steps begin in this order, so the long ones stand first.
@@ -240,16 +233,20 @@ pub const RINGS: &[Ring] = &[
         name: "dist",
         about: "archives for old glibc, Arm, musl, Windows and macOS, and libraries of two vendors",
         steps: &[
-            step("again", dist::again).needs(ARCHIVE_MAKERS).after(&[ARCHIVES]),
-            step("glibc", dist::glibc).needs(&[tools::NM]).after(&[ARCHIVES]),
-            step("old-glibc", dist::old_glibc).needs(&[tools::QEMU]).after(&[ARCHIVES, PROGRAMS]),
-            step("musl", dist::musl).needs(&[tools::MUSL]).after(&[ARCHIVES, PROGRAMS]),
-            step("windows", dist::windows).needs(&[tools::UNZIP]).after(&[ARCHIVES]),
-            step("macos", dist::macos).after(&[ARCHIVES]),
-            step("vendors", dist::vendors).needs(&[tools::GCC]).after(&[ARCHIVES]),
-            step("cmake", dist::fetch_content).needs(&[tools::CMAKE, tools::MAKE]).after(&[ARCHIVES]),
-            step("conan", dist::conan).needs(&[tools::CMAKE, tools::MAKE, tools::PYTHON]).after(&[ARCHIVES]),
-            step("signature", dist::signature).needs(&[tools::MINISIGN]).after(&[ARCHIVES]),
+            step("again", dist::again).after(&[LINUX]),
+            step("old-glibc", dist::old_glibc)
+                .needs(&[tools::ARM, tools::LLVM, tools::QEMU])
+                .after(&[LINUX, ARM, PROGRAMS]),
+            step("musl", dist::musl).needs(&[tools::MUSL, tools::MUSL_TARGET]).after(&[MUSL, PROGRAMS]),
+            step("windows", dist::windows)
+                .needs(&[tools::MINGW, tools::UNZIP, tools::WINDOWS])
+                .after(&[WINDOWS]),
+            step("macos", dist::macos).needs(&[tools::MAC, tools::MAC_INTEL]).after(&[MAC]),
+            step("glibc", dist::glibc).needs(&[tools::NM]).after(&[LINUX, ARM]),
+            step("vendors", dist::vendors).needs(&[tools::GCC]).after(&[LINUX]),
+            step("cmake", dist::fetch_content).needs(&[tools::CMAKE, tools::MAKE]).after(&[LINUX]),
+            step("conan", dist::conan).needs(&[tools::CMAKE, tools::MAKE, tools::PYTHON]).after(&[LINUX]),
+            step("signature", dist::signature).needs(&[tools::MINISIGN]).after(&[LINUX]),
         ],
     },
     Ring {

@@ -48,7 +48,6 @@ pub const GCC: Tool = program("gcc", &["gcc", "libc6-dev"]);
 pub const GCORE: Tool = program("gcore", &["gdb"]);
 pub const GXX: Tool = program("g++", &["g++"]);
 pub const IP: Tool = program("ip", &["iproute2"]);
-pub const LINUX: Tool = target("x86_64-unknown-linux-gnu");
 pub const LLVM: Tool = program("llvm-objcopy", &["llvm"]);
 pub const MAC: Tool = target("aarch64-apple-darwin");
 pub const MAC_INTEL: Tool = target("x86_64-apple-darwin");

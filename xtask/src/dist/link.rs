@@ -56,6 +56,8 @@ fn linux(
     let list = to.with_extension("map");
     fs::write(&list, format!("{{\n  global: {};\n  local: *;\n}};\n", exported.join("; ")))?;
     let mut linker = Command::new(zig()?);
+    // What Zig compiles itself remembers where it was started.
+    linker.current_dir("/");
     linker.args(["cc", "-target", target.zig.context("Zig links for Linux")?, "-shared", "-g", "-o"]);
     linker.arg(to).args(exported.iter().map(|name| format!("-Wl,-u,{name}"))).arg(&from.archive);
     linker.arg(format!("-Wl,--version-script={}", list.display()));
