@@ -15,7 +15,6 @@ class Seatlock(ConanFile):
     license = "MIT OR Apache-2.0"
     url = "https://github.com/seatlock/seatlock"
     topics = ("licensing", "activation", "plugin")
-    package_type = "library"
     settings = "os", "arch"
 
     def package(self):

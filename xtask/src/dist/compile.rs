@@ -3,6 +3,8 @@
 use super::platform::Target;
 use crate::{build, python, repository, run};
 use anyhow::{Context, Result, ensure};
+use object::Object as _;
+use object::read::archive::ArchiveFile;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -82,7 +84,30 @@ pub fn compile(target: &Target, quick: bool, folder: &Path) -> Result<Compiled> 
         .env("CARGO_ENCODED_RUSTFLAGS", flags(target)?);
     cargo.env("MACOSX_DEPLOYMENT_TARGET", "11.0").env_remove("RUSTFLAGS");
     let (archive, system) = build::static_library(&mut cargo, &folder.join("cargo"))?;
+    let archive = if target.zig.is_none() { for_gnu(&archive, folder)? } else { archive };
     Ok(Compiled { archive, system })
+}
+
+/// A copy that GNU's objcopy takes: it refuses members without sections, and takes those that hold
+/// Rust's intermediate code for such.
+fn for_gnu(archive: &Path, folder: &Path) -> Result<PathBuf> {
+    let copy = folder.join("for-gnu.a");
+    let mut remove = Command::new("llvm-objcopy");
+    remove.args(["--remove-section=.llvmbc", "--remove-section=.llvmcmd"]).arg(archive).arg(&copy);
+    run::output(&mut remove)?;
+    let bytes = fs::read(&copy)?;
+    let mut empty = Vec::new();
+    for member in ArchiveFile::parse(&*bytes)?.members() {
+        let member = member?;
+        let object = object::File::parse(member.data(&*bytes)?);
+        if object.is_ok_and(|object| object.sections().next().is_none()) {
+            empty.push(String::from_utf8_lossy(member.name()).into_owned());
+        }
+    }
+    if !empty.is_empty() {
+        run::output(Command::new("llvm-ar").arg("dD").arg(&copy).args(empty))?;
+    }
+    Ok(copy)
 }
 
 fn flags(target: &Target) -> Result<String> {

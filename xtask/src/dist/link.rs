@@ -204,16 +204,29 @@ fn describe_system<'a>(folder: &Path, needed: impl Iterator<Item = &'a str> + Cl
     let own = "import ziglang, os; print(os.path.dirname(ziglang.__file__))";
     let own = run::output(Command::new(zig()?.with_file_name("python")).args(["-c", own]))?;
     let library = Path::new(own.trim()).join("lib/libc/darwin/libSystem.tbd");
-    let text = fs::read_to_string(&library)
-        .with_context(|| format!("{} cannot be read", library.display()))?
-        .replace(", arm64e.x1-macos", "")
-        .replace(", arm64e.x1-maccatalyst", "")
-        .replace("arm64e.x1-macos, arm64e.x1-maccatalyst", "")
-        .replace("arm64e-", "arm64-");
+    let text =
+        fs::read_to_string(&library).with_context(|| format!("{} cannot be read", library.display()))?;
+    let text = known_targets(&text);
     for name in ["System", "c", "m"] {
         fs::write(folder.join(format!("lib{name}.tbd")), &text)?;
     }
     Ok(())
+}
+
+/// A description without the targets that Rust's linker does not know, and with `arm64` for the
+/// variant that Apple's own libraries have.
+fn known_targets(text: &str) -> String {
+    let mut known = String::new();
+    for (number, piece) in text.split(',').enumerate() {
+        match piece.trim_start().strip_prefix("arm64e.x1-mac") {
+            Some(rest) => known += rest.trim_start_matches(|c: char| c.is_ascii_lowercase()),
+            None => {
+                known += if number == 0 { "" } else { "," };
+                known += piece;
+            }
+        }
+    }
+    known.replace("arm64e-", "arm64-")
 }
 
 /// A universal file of these halves, for processors in Apple's names of them.
@@ -248,6 +261,13 @@ pub fn universal(halves: &[(&str, Vec<u8>)]) -> Result<Vec<u8>> {
 mod tests {
     use super::*;
     use object::read::macho::{FatArch as _, MachOFatFile32};
+
+    #[test]
+    fn targets_that_the_linker_does_not_know_are_left_out() {
+        let text = "targets: [ x86_64-macos, arm64e-macos, \n  arm64e.x1-macos, arm64e.x1-maccatalyst ]\nsymbols: [ _a, _b ]\n";
+        let wanted = "targets: [ x86_64-macos, arm64-macos ]\nsymbols: [ _a, _b ]\n";
+        assert_eq!(known_targets(text), wanted);
+    }
 
     #[test]
     fn a_universal_file_has_its_halves() {
