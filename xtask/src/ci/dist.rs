@@ -163,35 +163,6 @@ fn old_system(architecture: &str) -> Result<PathBuf> {
     Ok(root)
 }
 
-/// The same with musl: the shared library, and a program that is static as a whole.
-pub fn musl() -> Result<String> {
-    let of = "linux-x86_64-musl";
-    let zig = compile::zig()?;
-    let zig = zig.to_string_lossy();
-    let compiler = [&*zig, "cc", "-target", "x86_64-linux-musl", "-std=c11"];
-    let mut verbs = 0;
-    for form in ["shared", "static"] {
-        let place = unpacked(OWN_NAME, of)?;
-        let shared = place.library(OWN_NAME, of)?;
-        let fixed = place.prefix.join("lib/libseatlock.a");
-        let program = if form == "shared" {
-            place.example(&[&compiler[..], &["-dynamic"]].concat(), &[&shared.to_string_lossy()])?
-        } else {
-            let all = [&compiler[..], &["-static", "-DSEATLOCK_STATIC"]].concat();
-            place.example(&all, &[&fixed.to_string_lossy(), "-lunwind"])?
-        };
-        verbs += life(|| {
-            let mut command = Command::new(&program);
-            if form == "shared" {
-                command.env("LD_LIBRARY_PATH", shared.parent().unwrap_or(&shared));
-            }
-            command.env("SEATLOCK_MACHINE_ID", "a-test-machine-of-ours");
-            command
-        })?;
-    }
-    Ok(format!("{verbs} verbs, by the shared and the static library"))
-}
-
 /// What the DLL exports and is called, its version resource, and the C example linked with the
 /// import library and with the static one. Nothing is run.
 pub fn windows() -> Result<String> {

@@ -57,13 +57,12 @@ const FUZZ: Build = Build { name: "build/fuzz", run: fuzz::build, locks: false }
 const RELEASE: Build = Build { name: "build/release", run: release, locks: false };
 const LINUX: Build = Build { name: "build/linux", run: || dist::build("linux-x86_64"), locks: false };
 const ARM: Build = Build { name: "build/arm", run: || dist::build("linux-aarch64"), locks: false };
-const MUSL: Build = Build { name: "build/musl", run: || dist::build("linux-x86_64-musl"), locks: false };
 const WINDOWS: Build = Build { name: "build/windows", run: || dist::build("windows-x86_64"), locks: false };
 const MAC: Build = Build { name: "build/mac", run: || dist::build("macos-universal"), locks: false };
 
 /// Begun in this order, each as soon as a step needs it: first what the longest steps wait for.
-pub const BUILDS: [Build; 13] =
-    [PROGRAMS, FUZZ, TESTS, POSTGRES, RELEASE, LINUX, ARM, MUSL, WINDOWS, MAC, FAULTS, OIDC, BENCH];
+pub const BUILDS: [Build; 12] =
+    [PROGRAMS, FUZZ, TESTS, POSTGRES, RELEASE, LINUX, ARM, WINDOWS, MAC, FAULTS, OIDC, BENCH];
 
 fn quick() -> Result<String> {
     build::server()?;
@@ -231,13 +230,12 @@ pub const RINGS: &[Ring] = &[
     },
     Ring {
         name: "dist",
-        about: "archives for old glibc, Arm, musl, Windows and macOS, and libraries of two vendors",
+        about: "archives for old glibc, Arm, Windows and macOS, and libraries of two vendors",
         steps: &[
             step("again", dist::again).after(&[LINUX]),
             step("old-glibc", dist::old_glibc)
                 .needs(&[tools::ARM, tools::LLVM, tools::QEMU])
                 .after(&[LINUX, ARM, PROGRAMS]),
-            step("musl", dist::musl).needs(&[tools::MUSL, tools::MUSL_TARGET]).after(&[MUSL, PROGRAMS]),
             step("windows", dist::windows)
                 .needs(&[tools::MINGW, tools::UNZIP, tools::WINDOWS])
                 .after(&[WINDOWS]),

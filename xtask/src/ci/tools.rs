@@ -57,12 +57,6 @@ pub const MIRI: Tool =
     Tool { name: "cargo miri", from: Source::Nightly(MIRI_PARTS), is_there: |_| has_nightly(MIRI_PARTS) };
 const MIRI_PARTS: &[&str] = &["miri", "rust-src"];
 pub const MINISIGN: Tool = program("minisign", &["minisign"]);
-pub const MUSL: Tool = Tool {
-    name: "/lib/ld-musl-x86_64.so.1",
-    from: Source::Debian(&["musl"]),
-    is_there: |path| std::path::Path::new(path).exists(),
-};
-pub const MUSL_TARGET: Tool = target("x86_64-unknown-linux-musl");
 pub const NM: Tool = program("nm", &["binutils"]);
 pub const NODE: Tool = program("node", &["nodejs"]);
 pub const NPM: Tool = program("npm", &["npm"]);

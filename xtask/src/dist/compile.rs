@@ -81,7 +81,7 @@ pub fn compile(target: &Target, quick: bool, folder: &Path) -> Result<Compiled> 
     // unoptimized C check itself, by functions that the library does not bring along.
     cargo
         .env(format!("CFLAGS_{variable}"), "-g0 -fno-sanitize=undefined")
-        .env("CARGO_ENCODED_RUSTFLAGS", flags(target)?);
+        .env("CARGO_ENCODED_RUSTFLAGS", flags()?);
     cargo.env("MACOSX_DEPLOYMENT_TARGET", "11.0").env_remove("RUSTFLAGS");
     let (archive, system) = build::static_library(&mut cargo, &folder.join("cargo"))?;
     let archive = if target.zig.is_none() { for_gnu(&archive, folder)? } else { archive };
@@ -110,7 +110,7 @@ fn for_gnu(archive: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(copy)
 }
 
-fn flags(target: &Target) -> Result<String> {
+fn flags() -> Result<String> {
     let home = run::output(Command::new("rustc").args(["--print", "sysroot"]))?;
     let registry = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let registry = registry
@@ -118,8 +118,7 @@ fn flags(target: &Target) -> Result<String> {
         .context("this account has no home folder")?;
     let folders = [(repository(), "/seatlock"), (registry, "/cargo"), (PathBuf::from(home.trim()), "/rust")];
     let remap = folders.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
-    let flags: Vec<String> = remap.chain(target.flags.iter().map(|flag| (*flag).to_owned())).collect();
-    Ok(flags.join("\u{1f}"))
+    Ok(remap.collect::<Vec<_>>().join("\u{1f}"))
 }
 
 #[cfg(unix)]

@@ -22,12 +22,10 @@ pub struct Target {
     pub zig: Option<&'static str>,
     /// Apple's name of the processor.
     pub arch: &'static str,
-    /// What the compiler is told beside.
-    pub flags: &'static [&'static str],
 }
 
 const fn target(rust: &'static str, zig: Option<&'static str>) -> Target {
-    Target { rust, zig, arch: "", flags: &[] }
+    Target { rust, zig, arch: "" }
 }
 
 /// Every platform.
@@ -45,18 +43,6 @@ pub const PLATFORMS: &[Platform] = &[
         targets: &[target("aarch64-unknown-linux-gnu", Some("aarch64-linux-gnu.2.28"))],
     },
     Platform {
-        name: "linux-x86_64-musl",
-        about: "Linux with musl: Alpine, and programs that are linked statically as a whole",
-        system: System::Linux,
-        targets: &[Target {
-            rust: "x86_64-unknown-linux-musl",
-            zig: Some("x86_64-linux-musl"),
-            arch: "",
-            // Else the static library would bring a C library along.
-            flags: &["-Ctarget-feature=-crt-static"],
-        }],
-    },
-    Platform {
         name: "windows-x86_64",
         about: "Windows 10 and later; its static library is for mingw",
         system: System::Windows { msvc: false },
@@ -67,18 +53,8 @@ pub const PLATFORMS: &[Platform] = &[
         about: "macOS 11 and later, Apple's processors and Intel's",
         system: System::MacOs,
         targets: &[
-            Target {
-                rust: "aarch64-apple-darwin",
-                zig: Some("aarch64-macos.11.0"),
-                arch: "arm64",
-                flags: &[],
-            },
-            Target {
-                rust: "x86_64-apple-darwin",
-                zig: Some("x86_64-macos.11.0"),
-                arch: "x86_64",
-                flags: &[],
-            },
+            Target { rust: "aarch64-apple-darwin", zig: Some("aarch64-macos.11.0"), arch: "arm64" },
+            Target { rust: "x86_64-apple-darwin", zig: Some("x86_64-macos.11.0"), arch: "x86_64" },
         ],
     },
 ];
