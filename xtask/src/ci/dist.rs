@@ -101,10 +101,9 @@ pub fn glibc() -> Result<String> {
 /// The C example's life of a seat on the old glibc, on this processor and an Arm that is emulated.
 pub fn old_glibc() -> Result<String> {
     let mut verbs = 0;
-    for (of, architecture, loader) in [
-        ("linux-x86_64", "amd64", "lib64/ld-linux-x86-64.so.2"),
-        ("linux-aarch64", "arm64", "lib/ld-linux-aarch64.so.1"),
-    ] {
+    for (of, architecture, triple) in
+        [("linux-x86_64", "amd64", "x86_64-linux-gnu"), ("linux-aarch64", "arm64", "aarch64-linux-gnu")]
+    {
         let root = old_system(architecture)?;
         let place = unpacked(OWN_NAME, of)?;
         let library = place.library(OWN_NAME, of)?;
@@ -114,20 +113,18 @@ pub fn old_glibc() -> Result<String> {
             &[&zig.to_string_lossy(), "cc", "-target", target, "-std=c11"],
             &[&library.to_string_lossy()],
         )?;
-        let triple = if architecture == "arm64" { "aarch64-linux-gnu" } else { "x86_64-linux-gnu" };
-        let libraries = format!(
-            "{}:{}",
-            library.parent().unwrap_or(&library).display(),
-            root.join("lib").join(triple).display()
-        );
+        let system = root.join("lib").join(triple);
+        let libraries = format!("{}:{}", library.parent().unwrap_or(&library).display(), system.display());
         let start = || {
-            let mut command = Command::new("qemu-aarch64");
-            command.arg("-L").arg(&root).arg("-E").arg(format!("LD_LIBRARY_PATH={libraries}"));
-            if architecture == "amd64" {
-                command = Command::new(root.join(loader));
-                command.args(["--library-path", &libraries]);
-            }
-            command.arg(&program).env("SEATLOCK_MACHINE_ID", "a-test-machine-of-ours");
+            // Its own loader: the links to it lead to that of this computer.
+            let loader = system.join(format!("ld-{}.so", OLD.1));
+            let mut command =
+                Command::new(if triple == "aarch64-linux-gnu" { Path::new("qemu-aarch64") } else { &loader });
+            command.args((triple == "aarch64-linux-gnu").then_some(&loader));
+            command
+                .args(["--library-path", &libraries])
+                .arg(&program)
+                .env("SEATLOCK_MACHINE_ID", "a-test-machine-of-ours");
             command
         };
         verbs += life(start)?;
