@@ -1,5 +1,5 @@
 use crate::license::{
-    Contents, Entitlement, LeaseState, LockState, Reading, Rules, Standing, State, StatusInputs,
+    Anomaly, Contents, Entitlement, LeaseState, LockState, Reading, Rules, Standing, State, StatusInputs,
 };
 use crate::words::{Message, Phrase, Values};
 use seatlock_protocol::{Code, UnixTime, claims::Licensee, plain};
@@ -55,6 +55,12 @@ pub(super) struct Snapshot {
     contents: Option<Contents>,
     /// Signed words of the verdict that locks the client.
     params: Values,
+    /// What is wrong with the computer's clock.
+    pub(super) anomaly: Option<Anomaly>,
+    /// The latest moment that was believed here.
+    pub(super) high_water: UnixTime,
+    /// When the lease was signed.
+    pub(super) issued_at: Option<UnixTime>,
 }
 
 impl Snapshot {
@@ -71,7 +77,19 @@ impl Snapshot {
             }
             _ => (None, Values::new()),
         };
-        Self { terms: StatusInputs::of(state, rules, reading), seat, contents: Contents::of(state), params }
+        let issued_at = match &state.license {
+            LeaseState::Lease(lease) => Some(lease.claims.iat),
+            _ => None,
+        };
+        Self {
+            terms: StatusInputs::of(state, rules, reading),
+            seat,
+            contents: Contents::of(state),
+            params,
+            anomaly: state.time(reading).anomaly,
+            high_water: state.clock.high_water,
+            issued_at,
+        }
     }
 
     /// Name of the plan.
