@@ -65,10 +65,10 @@ impl Journal {
         Self { clock, log, recent: Mutex::default() }
     }
 
-    /// The client is open.
-    pub(super) fn opened(&self, about: &Report) {
+    /// The client is open, licensed or locked for this reason.
+    pub(super) fn opened(&self, about: &Report, reason: Code) {
         let line = about.rows().fold(Line::new("opened"), |line, (name, value)| line.with(name, value));
-        self.tell(LogLevel::Info, line, false);
+        self.tell(LogLevel::Info, line.with("code", reason.name()), false);
     }
 
     /// The worker has taken an operation up.
@@ -127,9 +127,9 @@ impl Journal {
     pub(super) fn clock(&self, finding: Option<Anomaly>, reading: Reading, now: UnixTime) {
         let (level, name) = match finding {
             Some(anomaly) => (LogLevel::Warning, anomaly.name()),
-            None => (LogLevel::Info, "right"),
+            None => (LogLevel::Info, "none"),
         };
-        let line = Line::new("clock").with("is", name).with_time("computer", reading.wall);
+        let line = Line::new("clock").with("finding", name).with_time("computer", reading.wall);
         self.tell(level, line.with_time("believed", Some(now)), false);
     }
 

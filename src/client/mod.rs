@@ -191,7 +191,8 @@ impl Client {
             // What lies there is not known, so it cannot be said that there is no license.
             return Err(out_of(short));
         }
-        let snapshot = Snapshot::of(store.state(), store.rules(), clock.read());
+        let reading = clock.read();
+        let snapshot = Snapshot::of(store.state(), store.rules(), reading);
         let network = !environment::is_offline()? && !options.offline;
         let handle = reservation.handle();
         let wake = options.wake.clone().map(|wake| Arc::new(move || wake(handle)) as Wake);
@@ -205,7 +206,10 @@ impl Client {
             extra_ca: options.extra_ca.clone(),
         };
         let journal = Journal::new(clock.clone(), log);
-        journal.opened(&about);
+        journal.opened(&about, snapshot.standing(reading.since_boot).reason);
+        if snapshot.anomaly.is_some() {
+            journal.clock(snapshot.anomaly, reading, snapshot.terms.now(reading.since_boot));
+        }
         journal.way(&route);
         journal.credential(store.credential_kind());
         let shared = Arc::new(Shared::new(

@@ -88,7 +88,7 @@ impl Report {
             .moment("time that counts", Some(believed))
             .row("clock ahead by seconds", offset.as_deref().unwrap_or("-"))
             .moment("latest time seen", Some(snapshot.high_water))
-            .row("clock is", snapshot.anomaly.map_or("right", |anomaly| anomaly.name()))
+            .row("clock finding", snapshot.anomaly.map_or("none", |anomaly| anomaly.name()))
             .gap();
         let report = match folder {
             Some(folder) => report.files(folder),
