@@ -1,7 +1,7 @@
+/// Requests and leases that a person carries.
+mod airgap;
 /// One request to the server, in its turn, and what its answer leads to.
 mod exchange;
-/// Requests and leases that a person carries.
-mod files;
 /// People and machines that sign in instead of entering a token.
 mod sign_in;
 
@@ -73,9 +73,9 @@ pub(super) enum Work {
     Preflight(Option<Token>),
     SignOut,
     Forget,
-    RequestFile { token: Token, consent: Consent, path: PathBuf },
-    ImportFile(PathBuf),
-    ReleaseFile(PathBuf),
+    AirgapRequest { token: Token, consent: Consent, path: PathBuf },
+    AirgapImport(PathBuf),
+    AirgapRelease(PathBuf),
 }
 
 impl Work {
@@ -85,9 +85,9 @@ impl Work {
             Self::Activate { .. } => ("activate", Code::Ok.into()),
             Self::Ping(Intent::Launch) => ("ping_at_launch", Code::Ok.into()),
             Self::Ping(Intent::Renew) => ("ping", Code::Ok.into()),
-            Self::ImportFile(_) => ("import_file", Code::Ok.into()),
-            Self::RequestFile { .. } => ("request_file", Phrase::REQUEST_WRITTEN),
-            Self::ReleaseFile(_) => ("release_file", Phrase::LICENSE_GIVEN_UP),
+            Self::AirgapImport(_) => ("airgap_import", Code::Ok.into()),
+            Self::AirgapRequest { .. } => ("airgap_request", Phrase::REQUEST_WRITTEN),
+            Self::AirgapRelease(_) => ("airgap_release", Phrase::LICENSE_GIVEN_UP),
             Self::Release => ("release", Phrase::SEAT_GIVEN_BACK),
             Self::Preflight(_) => ("preflight", Phrase::WOULD_SUCCEED),
             Self::SignOut => ("sign_out", Phrase::SIGNED_OUT),
@@ -272,9 +272,9 @@ impl Worker {
                 Ok(()) => self.with_credential(SeatCall::Status, Intent::Renew).await,
                 Err(error) => self.unprepared(SeatCall::Status, error),
             },
-            Work::RequestFile { token, consent, path } => self.request_file(&token, consent, &path),
-            Work::ImportFile(path) => self.import_file(&path),
-            Work::ReleaseFile(path) => self.release_file(&path),
+            Work::AirgapRequest { token, consent, path } => self.airgap_request(&token, consent, &path),
+            Work::AirgapImport(path) => self.airgap_import(&path),
+            Work::AirgapRelease(path) => self.airgap_release(&path),
             Work::Forget => self.forget(),
         }
     }
