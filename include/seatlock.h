@@ -637,10 +637,10 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_co
  *  answers with their request ids, and what else has happened. It holds no token, no other secret
  *  and no e-mail address; paths in it may name the user.
  *
- *  It opens a few small files, as `seatlock_client_open` does, and never touches the network: call
- *  it where the user asks for it, not while drawing. It may have grown at the next call, so ask
- *  until it fits: 16 KiB are enough as a rule. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL.
- *  [any thread, blocks] */
+ *  It looks at a few small files, as `seatlock_client_open` does, and never touches the network:
+ *  call it where the user asks for it, not while drawing. It may have grown at the next call, so
+ *  ask until it fits: 16 KiB are enough as a rule. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL.
+ *  [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_report(
     const seatlock_client *client, char *buffer, size_t capacity, size_t *needed);
 

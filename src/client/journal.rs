@@ -233,3 +233,75 @@ impl Line {
         reasons.chain(others).fold(self, |line, (name, value)| line.with(name, value))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(code: Code, values: &[(&str, &str)]) -> String {
+        let journal = Journal::new(Clock::default(), None);
+        let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let words = "Ada Lovelace, ada@example.com".to_owned();
+        let event = Event { values: values.collect(), ..Event::new(EventKind::Notice, code, words) };
+        journal.event(&event);
+        let recent = journal.recent();
+        assert_eq!((recent.others.len(), recent.answers.len()), (1, 0));
+        recent.others[0].split_once("Z ").unwrap().1.to_owned()
+    }
+
+    #[test]
+    fn of_a_message_only_what_is_listed_is_told() {
+        let unwritable = Code::StoreUnwritable;
+        for (what, code, values, expected) in [
+            ("nothing", Code::NoToken, &[][..], "notice code=no_token"),
+            (
+                "an id of a phrase",
+                unwritable,
+                &[("reason", "os_full")],
+                "notice code=store_unwritable reason=os_full",
+            ),
+            ("a text", unwritable, &[("reason", "sit_8uVq")], "notice code=store_unwritable"),
+            (
+                "a text in a text",
+                unwritable,
+                &[("detail", "ada@example.com")],
+                "notice code=store_unwritable",
+            ),
+            (
+                "a path",
+                unwritable,
+                &[("path", "/home/Ada L/\u{202e}a\n\"b\"=\0")],
+                "notice code=store_unwritable path=\"/home/Ada L/a 'b'= \"",
+            ),
+            (
+                "what people are called, and what they type",
+                Code::SeatInUseElsewhere,
+                &[
+                    ("machine", "ada-laptop"),
+                    ("code", "WXYZ"),
+                    ("url", "https://a"),
+                    ("issuer", "Ada"),
+                    ("n", "3"),
+                ],
+                "notice code=seat_in_use_elsewhere",
+            ),
+        ] {
+            assert_eq!(told(code, values), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_line_is_one_line_whose_values_end_where_they_seem_to() {
+        for (value, expected) in [
+            ("ok", "x a_name=ok"),
+            ("", "x a_name=\"\""),
+            ("a b", "x a_name=\"a b\""),
+            ("a=b", "x a_name=\"a=b\""),
+            ("\" code=ok", "x a_name=\"' code=ok\""),
+            ("a\r\nopened", "x a_name=\"a  opened\""),
+            ("\u{200b}\u{2028}\u{1b}[1m", "x a_name=\"  [1m\""),
+        ] {
+            assert_eq!(Line::new("x").with("a name", value).0, expected);
+        }
+    }
+}

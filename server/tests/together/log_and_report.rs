@@ -231,7 +231,10 @@ fn a_clock_that_was_set_back_is_told() {
     told.listen(&mut options, LogLevel::Warning);
     let client = Client::open(&options).unwrap();
     let report = client.report().unwrap();
-    assert_eq!((said(&report, "clock finding"), said(&report, "status")), ("set_back", "locked, clock_error"));
+    assert_eq!(
+        (said(&report, "clock finding"), said(&report, "status")),
+        ("set_back", "locked, clock_error")
+    );
     let ahead: i64 = said(&report, "clock ahead by seconds").parse().unwrap();
     assert!((-40 * 3600 - 60..=-39 * 3600).contains(&ahead), "{report}");
     assert!(said(&report, "latest time seen") > said(&report, "clock of the computer"), "{report}");
