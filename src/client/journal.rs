@@ -7,7 +7,7 @@ use super::report::Report;
 use crate::license::{Anomaly, Outcome, Reading};
 use crate::machine::clock::Clock;
 use crate::machine::{LogLevel, Logger};
-use crate::net::{Route, Way};
+use crate::net::{ProxyInUse, Route};
 use crate::words::{Phrase, Values, timestamp};
 use seatlock_protocol::{Code, UnixTime, plain};
 use std::collections::VecDeque;
@@ -39,8 +39,10 @@ pub(super) struct Recent {
     pub(super) answers: VecDeque<String>,
     /// The last of what else has happened.
     pub(super) others: VecDeque<String>,
-    /// How requests reach the server.
-    pub(super) way: String,
+    /// What requests go through to the server.
+    pub(super) proxy: String,
+    /// How many certificate authorities are trusted beside the operating system's.
+    pub(super) authorities: usize,
     /// Which credential is in use, and where it is kept.
     pub(super) credential: &'static str,
 }
@@ -106,20 +108,21 @@ impl Journal {
         self.tell(level_of(outcome.code), line, true);
     }
 
-    /// The way that requests go, which is told when it is another than before.
-    pub(super) fn way(&self, route: &Route) {
-        let way = Way::of(route).map_or_else(
+    /// How requests reach the server; the proxy is told when it is another than before.
+    pub(super) fn route(&self, route: &Route) {
+        let proxy = ProxyInUse::of(route).map_or_else(
             |unusable| {
                 let variable = unusable.values.get("variable").map_or("", String::as_str);
                 format!("unusable ({variable})")
             },
-            |way| way.to_string(),
+            |proxy| proxy.to_string(),
         );
         let mut recent = lock(&self.recent);
-        if recent.way != way {
-            recent.way.clone_from(&way);
+        recent.authorities = route.extra_ca.len();
+        if recent.proxy != proxy {
+            recent.proxy.clone_from(&proxy);
             drop(recent);
-            self.tell(LogLevel::Info, Line::new("proxy").with("is", &way), false);
+            self.tell(LogLevel::Info, Line::new("proxy").with("is", &proxy), false);
         }
     }
 

@@ -210,7 +210,7 @@ impl Client {
         if snapshot.anomaly.is_some() {
             journal.clock(snapshot.anomaly, reading, snapshot.terms.now(reading.since_boot));
         }
-        journal.way(&route);
+        journal.route(&route);
         journal.credential(store.credential_kind());
         let shared = Arc::new(Shared::new(
             reservation,

@@ -46,7 +46,6 @@ impl Report {
             .row("server", spelled(&required.server))
             .row("license issuer", &trust.issuer)
             .row("sign-in issuer", oidc_issuer.unwrap_or("-"))
-            .row("own certificate authorities", &options.extra_ca.len().to_string())
             .row("renews by itself", yes_or_no(options.auto_renew))
     }
 
@@ -74,7 +73,8 @@ impl Report {
         let offset = reading.wall.map(|wall| wall.seconds().saturating_sub(believed.seconds()).to_string());
         let report = Self("seatlock report\n\n".to_owned() + &about.0)
             .row("network", if network { "allowed" } else { "off" })
-            .row("proxy", &recent.way)
+            .row("proxy", &recent.proxy)
+            .row("own certificate authorities", &recent.authorities.to_string())
             .row("token", recent.credential)
             .gap()
             .row("status", &[state, ", ", reason.name()].concat())

@@ -31,7 +31,7 @@ use uuid::Uuid;
 #[cfg(fuzzing)]
 pub use classify::{answer, retry_after};
 pub use tls::{Certificate, certificates};
-pub use way::Way;
+pub use way::ProxyInUse;
 
 /// What answers carry the id of their request in.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -188,7 +188,7 @@ fn builder(route: &Route) -> Result<ClientBuilder, RequestError> {
         .connect_timeout(CONNECT_TIMEOUT)
         // Pings are hours apart; a kept connection would only be found dead after the computer has slept.
         .pool_max_idle_per_host(0);
-    Way::of(route).map(|way| way.applied(builder)).map_err(classify::unreachable)
+    ProxyInUse::of(route).map(|proxy| proxy.applied(builder)).map_err(classify::unreachable)
 }
 
 fn unusable(_: reqwest::Error) -> RequestError {

@@ -6,8 +6,8 @@ use seatlock_protocol::address::is_loopback;
 use seatlock_protocol::proxy::{NoProxy, ProxyError, of_variables};
 use std::fmt;
 
-/// Which way requests to a server go, and who has said so.
-pub enum Way {
+/// What requests to a server go through, and who has said so.
+pub enum ProxyInUse {
     /// Straight to it.
     Direct(&'static str),
     /// Through a proxy, but for some hosts.
@@ -23,8 +23,8 @@ pub enum Way {
     System,
 }
 
-impl Way {
-    /// The way of a route. The proxy of the environment comes before the operating system's.
+impl ProxyInUse {
+    /// That of a route. The proxy of the environment comes before the operating system's.
     ///
     /// # Errors
     /// Names the variable of the environment that cannot be used. The password that may stand in it
@@ -56,7 +56,7 @@ impl Way {
 }
 
 /// Without user and password.
-impl fmt::Display for Way {
+impl fmt::Display for ProxyInUse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Direct(from) => write!(f, "none ({from})"),
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_way_is_told_without_its_secrets() {
+    fn a_proxy_is_told_without_its_secrets() {
         let url = |text: &str| Url::parse(text).unwrap();
         let explicit = |text| ProxyChoice::Explicit(url(text));
         for (server, proxy, expected) in [
@@ -102,7 +102,7 @@ mod tests {
             ("http://127.0.0.1:1", ProxyChoice::System, "none (loopback)"),
         ] {
             let route = Route { server: url(server), proxy, extra_ca: Vec::new() };
-            assert_eq!(Way::of(&route).unwrap().to_string(), expected);
+            assert_eq!(ProxyInUse::of(&route).unwrap().to_string(), expected);
         }
     }
 }

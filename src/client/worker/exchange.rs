@@ -206,7 +206,7 @@ impl Worker {
         getrandom::fill(&mut nonce).map_err(|_| Code::Internal)?;
         let asked = SentRequest { call, nonce: Nonce::new(nonce), token: presented.hash, submission };
         let request = self.request(&asked, intent);
-        self.shared.journal.way(self.http.route());
+        self.shared.journal.route(self.http.route());
         let (now, clock, begin) = (self.now(), &self.shared.clock, Instant::now());
         let response = tokio::select! {
             biased;
