@@ -69,7 +69,12 @@ fn item_in_form(item: &str) -> Result<(String, String), Box<dyn Error>> {
 /// `SEATLOCK_..._INIT` of a struct that says its size; the rest is zero.
 fn initialiser(name: &str, body: &str) -> String {
     let members = body.lines().filter(|line| line.starts_with("    ") && line.ends_with(';'));
-    let zeros: Vec<&str> = members.map(|line| if line.contains('[') { "{0}" } else { "0" }).collect();
+    let zero = |line: &str| match line {
+        line if line.contains('[') => "{0}",
+        line if line.contains('*') => "NULL",
+        _ => "0",
+    };
+    let zeros: Vec<&str> = members.map(zero).collect();
     match zeros.split_first() {
         None => String::new(),
         Some((_, rest)) => {

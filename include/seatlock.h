@@ -10,8 +10,9 @@
  * operation has ended and fills the event all the same; seatlock_client_entitlement says in its
  * struct whether something is included.
  *
- * Details. Calls that set, open, derive, allow or start something take a seatlock_error, the last
- * parameter, which may be NULL. It is filled when the call fails and left alone when it does not.
+ * Details. Calls that set, add, open, derive, allow or start something take a seatlock_error, the
+ * last parameter, which may be NULL. It is filled when the call fails and left alone when it does
+ * not, and so is the buffer that may come with it.
  * Calls that read, take, cancel or free say everything by their result and take none.
  *
  * Structs begin with struct_size. Initialise them with SEATLOCK_..._INIT, which sets it and clears
@@ -235,7 +236,11 @@ enum {
 /* ---- Details of a failed call ---------------------------------------------------------------- */
 
 /** Detail of a failed call, in memory of the caller. Initialise it with SEATLOCK_ERROR_INIT.
- *  Untouched on success. Never holds a token. */
+ *  Untouched on success. Never holds a token.
+ *
+ *  Who wants long messages whole, such as those that name a path, hands over a buffer of their own
+ *  with it: `error.buffer = whole; error.capacity = sizeof whole;`. One that is too small is left
+ *  alone, and `message` has the shortened text in any case. */
 typedef struct seatlock_error {
     /** Size of the struct, set by the caller; after a call, how much of it was filled. */
     uint32_t struct_size;
@@ -250,8 +255,14 @@ typedef struct seatlock_error {
     /** One or more sentences for a person: UTF-8, always NUL-terminated. Where a long path leaves
      *  no room, its middle is left out. */
     char message[512];
+    /** Where the whole message is to go, NULL for nowhere. Set by the caller. */
+    char *buffer;
+    /** Size of that buffer. Set by the caller. */
+    size_t capacity;
+    /** Size of the whole message, with its NUL. */
+    size_t needed;
 } seatlock_error;
-#define SEATLOCK_ERROR_INIT {sizeof(seatlock_error), 0, 0, 0, 0, {0}}
+#define SEATLOCK_ERROR_INIT {sizeof(seatlock_error), 0, 0, 0, 0, {0}, NULL, 0, 0}
 
 /* ---- Library: what needs no client ----------------------------------------------------------- */
 
@@ -361,10 +372,11 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
 /** Sets the family of the product, such as "com.example", written as a product is: the plug-ins of
  *  one vendor on one computer, each a product of its own. They share machine id, seat and
  *  remembered token, so a token that was entered in one is enough for all; each gets its own lease
- *  with its first `seatlock_client_ping`. All of them name the same server and keys. A release in
- *  one locks the others when they next look at the file, within a minute; forgetting the token, or
- *  activating without SEATLOCK_CONSENT_REMEMBER, forgets it and the licenses of the whole family.
- *  Not set, it is the product alone. [one thread at a time] */
+ *  with its first `seatlock_client_ping`, or by `seatlock_options_set_auto_renew`. All of them name
+ *  the same server and keys. A release in one locks the others when they next look at the file,
+ *  within a minute; forgetting the token, or activating without SEATLOCK_CONSENT_REMEMBER, forgets
+ *  it and the licenses of the whole family. Not set, it is the product alone. [one thread at a
+ *  time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_family(
     seatlock_options *options, const char *family, seatlock_error *error);
 
@@ -411,10 +423,10 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
 
 /** Sets the proxy's address, user and password included where needed, or "" for no proxy at all:
  *  "http://user:password@host:port", "https://..." or "host:port". In user and password, what is
- *  neither letter nor digit is written as % and two hexadecimal digits. The default is the
- *  environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the operating system's setting; a variable
- *  that names no HTTP proxy ends requests with SEATLOCK_ERROR_UNREACHABLE, whose message names it.
- *  [one thread at a time] */
+ *  neither letter nor digit is written as % and two hexadecimal digits. NULL, the default, stands
+ *  for the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the operating system's setting; a
+ *  variable that names no HTTP proxy ends requests with SEATLOCK_ERROR_UNREACHABLE, whose message
+ *  names it. [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_proxy(
     seatlock_options *options, const char *url, seatlock_error *error);
 
@@ -455,13 +467,14 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_plugin(
     seatlock_options *options, const char *version, int64_t released_at, seatlock_error *error);
 
-/** Sets the version of the license terms that the host shows, such as "2026-01".
+/** Sets the version of the license terms that the host shows, such as "2026-01", 1 to 255 bytes.
  *  [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_terms(
     seatlock_options *options, const char *version, seatlock_error *error);
 
 /** 1: the client pings in the background when its lease is due, once an hour at most after
- *  failures. 0, the default: it pings only when asked. [one thread at a time] */
+ *  failures, and for its first lease when its family has a token already. 0, the default: it pings
+ *  only when asked. [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_auto_renew(
     seatlock_options *options, uint32_t enabled, seatlock_error *error);
 
@@ -564,6 +577,10 @@ enum {
     /** Your own data in the license, a JSON object, signed by the server. None while it is locked.
      */
     SEATLOCK_TEXT_DATA = 13,
+    /** Version of the terms that whoever has the seat accepted last, as the server has it. */
+    SEATLOCK_TEXT_TERMS = 14,
+    /** Who is signed in, as their sign-in service calls them (its "sub"). None with a token. */
+    SEATLOCK_TEXT_SUBJECT = 15,
 };
 
 /** Opens a client: derives the machine id, reads and verifies the stored license, and starts one
@@ -604,6 +621,17 @@ SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_close(
  *  it off. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_allow_network(
     seatlock_client *client, uint32_t allowed, seatlock_error *error);
+
+/** Sets another proxy, as `seatlock_options_set_proxy` does, such as one that the user has just
+ *  typed: the next request takes it, one that is on its way goes on as it is. NULL: what the
+ *  environment and the operating system say. Returns at once. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_set_proxy(
+    seatlock_client *client, const char *url, seatlock_error *error);
+
+/** Trusts further certificate authorities, as `seatlock_options_add_ca_certificates` does, from the
+ *  next request on. Returns at once. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_add_ca_certificates(
+    seatlock_client *client, const uint8_t *pem, size_t size, seatlock_error *error);
 
 /** Copies a text about the client to `buffer`, with its NUL; `needed` (NULL allowed) receives its
  *  size. Pass a capacity of 0 to ask for the size. SEATLOCK_NO_VALUE when there is no such text
@@ -668,8 +696,8 @@ typedef struct seatlock_entitlement {
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_entitlement(
     const seatlock_client *client, const char *name, seatlock_entitlement *entitlement);
 
-/** What the license says of itself, beside SEATLOCK_TEXT_ACCOUNT, _EMAIL and _DATA. Initialise it
- *  with SEATLOCK_LICENSE_INIT. */
+/** What the license says of itself, beside SEATLOCK_TEXT_ACCOUNT, _EMAIL, _DATA and _TERMS.
+ *  Initialise it with SEATLOCK_LICENSE_INIT. */
 typedef struct seatlock_license {
     /** Size of the struct, set by the caller; after a call, how much of it was filled. */
     uint32_t struct_size;
@@ -687,6 +715,37 @@ typedef struct seatlock_license {
  *  locked. SEATLOCK_NO_VALUE when there is no license here. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_license(
     const seatlock_client *client, seatlock_license *license);
+
+/** What kind of credential a client has. */
+typedef uint32_t seatlock_credential_kind;
+
+enum {
+    /** A token. */
+    SEATLOCK_CREDENTIAL_TOKEN = 1,
+    /** The sign-in of a person, whom SEATLOCK_TEXT_SUBJECT names. */
+    SEATLOCK_CREDENTIAL_PERSON = 2,
+    /** The sign-in of the machine itself, with a client secret. */
+    SEATLOCK_CREDENTIAL_MACHINE = 3,
+};
+
+/** What the client asks the server with. Initialise it with SEATLOCK_CREDENTIAL_INIT. */
+typedef struct seatlock_credential {
+    /** Size of the struct, set by the caller; after a call, how much of it was filled. */
+    uint32_t struct_size;
+    /** What kind it is. */
+    seatlock_credential_kind kind;
+    /** 1 when it is kept here for the next start of the host; 0 when it is not, or could not be,
+     *  and when it was set up beside the plug-in. */
+    uint32_t remembered;
+    /** Always 0. */
+    uint32_t reserved;
+} seatlock_credential;
+#define SEATLOCK_CREDENTIAL_INIT {sizeof(seatlock_credential), 0, 0, 0}
+
+/** Reads what the client asks the server with, also while it is locked. SEATLOCK_NO_VALUE when no
+ *  token was entered here and nobody has signed in, and after it was forgotten. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_credential(
+    const seatlock_client *client, seatlock_credential *credential);
 
 /* ---- Status: what is known of the license now ------------------------------------------------ */
 

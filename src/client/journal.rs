@@ -118,7 +118,7 @@ impl Journal {
             |proxy| proxy.to_string(),
         );
         let mut recent = lock(&self.recent);
-        recent.authorities = route.extra_ca.len();
+        recent.authorities = route.way.extra_ca.len();
         if recent.proxy != proxy {
             recent.proxy.clone_from(&proxy);
             drop(recent);

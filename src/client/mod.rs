@@ -31,14 +31,14 @@ mod thread;
 mod worker;
 
 pub use event::{Event, EventKind, OperationId, Wake};
-pub use failure::Failure;
+pub use failure::{Failure, Words};
 pub use handle::Handle;
 pub use options::{ForeignLog, ForeignWake, Log, Options};
-pub use snapshot::{LicenseDetails, Status};
+pub use snapshot::{CredentialDetails, LicenseDetails, Status};
 
 use crate::license::{Credential, Entitlement, Rules};
 use crate::machine::{self, Identity, LogCall, Logger};
-use crate::net::{Http, Route};
+use crate::net::{Http, Way};
 use crate::scarcity::{reason, scarce};
 use crate::store::{Folder, Seal};
 use crate::words::{Message, Phrase};
@@ -61,6 +61,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use thread::WorkerThread;
+use tokio::sync::watch;
 use uuid::Uuid;
 use worker::{Caller, Command, SignInMethod, SignInRequest, Task, Work, Worker};
 
@@ -109,6 +110,10 @@ pub enum Text {
     Email,
     /// The vendor's own data, a JSON object.
     Data,
+    /// Version of the terms that were accepted last.
+    Terms,
+    /// Who is signed in, as their sign-in service calls them.
+    Subject,
 }
 
 /// Derives this computer's machine id for `product`, or for the family that it belongs to;
@@ -129,6 +134,7 @@ pub struct Client {
     folder: Option<Folder>,
     about: Report,
     has_issuer: bool,
+    way: watch::Sender<Way>,
     thread: Mutex<Option<WorkerThread>>,
     /// Set when a call panicked: what it left behind is not to be trusted.
     poisoned: AtomicBool,
@@ -166,11 +172,8 @@ impl Client {
             environment::state_folder(options.state_folder.clone())?.or_else(|| Folder::default_root().ok());
         let folder = root.map(|root| Folder::new(&root, &required.family, &identity.id, seal));
         let registration = Registration::of_environment()?.or(options.registration.clone());
-        let issuer = registration.issuer(
-            options.proxy.clone(),
-            options.extra_ca.clone(),
-            Arc::clone(&options.language),
-        )?;
+        let way = watch::Sender::new(options.way.clone());
+        let issuer = registration.issuer(way.subscribe(), Arc::clone(&options.language))?;
         let caller = Caller {
             client: client_info(options),
             plugin: options.plugin.clone(),
@@ -192,7 +195,7 @@ impl Client {
             return Err(out_of(short));
         }
         let reading = clock.read();
-        let snapshot = Snapshot::of(store.state(), store.rules(), reading);
+        let snapshot = Snapshot::of(store.state(), store.rules(), store.held(), reading);
         let network = !environment::is_offline()? && !options.offline;
         let handle = reservation.handle();
         let wake = options.wake.clone().map(|wake| Arc::new(move || wake(handle)) as Wake);
@@ -200,17 +203,13 @@ impl Client {
             let call = move |level, line: &CStr| log(handle, level, line);
             (level, Logger::new(Arc::new(call) as LogCall))
         });
-        let route = Route {
-            server: required.server,
-            proxy: options.proxy.clone(),
-            extra_ca: options.extra_ca.clone(),
-        };
+        let http = Http::new(required.server, way.subscribe());
         let journal = Journal::new(clock.clone(), log);
         journal.opened(&about, snapshot.standing(reading.since_boot).reason);
         if snapshot.anomaly.is_some() {
             journal.clock(snapshot.anomaly, reading, snapshot.terms.now(reading.since_boot));
         }
-        journal.route(&route);
+        journal.route(&http.route());
         journal.credential(store.credential_kind());
         let shared = Arc::new(Shared::new(
             reservation,
@@ -222,13 +221,12 @@ impl Client {
             Arc::clone(&options.language),
         ));
         let has_issuer = issuer.is_some();
-        let (shared_with, http) = (Arc::clone(&shared), Http::new(route));
-        let worker = Worker::new(shared_with, store, http, issuer, caller, options.auto_renew);
+        let worker = Worker::new(Arc::clone(&shared), store, http, issuer, caller, options.auto_renew);
         let thread = WorkerThread::start(Arc::clone(&shared), move |commands| {
             worker::run(worker, &runtime, commands, warnings)
         })?;
         let (thread, poisoned) = (Mutex::new(Some(thread)), AtomicBool::new(false));
-        Ok(Self { shared, identity, folder, about, has_issuer, thread, poisoned })
+        Ok(Self { shared, identity, folder, about, has_issuer, way, thread, poisoned })
     }
 
     /// The lock state now, a second ago at most. Never blocks, allocates nothing, touches neither
@@ -393,12 +391,35 @@ impl Client {
     pub fn allow_network(&self, allowed: bool) -> Result<(), Failure> {
         self.same_process()?;
         if allowed && environment::is_offline()? {
-            return Err(Failure::new(
-                Code::NetworkDisallowed,
-                "networking stays off, because the environment variable SEATLOCK_OFFLINE is set",
-            ));
+            let code = Code::NetworkDisallowed;
+            let message = Message::from(code).because("reason", Phrase::OFFLINE_BY_ENVIRONMENT.into());
+            return Err(Failure::told(code, message));
         }
         self.shared.allow_network(allowed);
+        Ok(())
+    }
+
+    /// Sets another proxy, as [`Options::set_proxy`] does, for every request that begins from now on.
+    /// Never blocks.
+    ///
+    /// # Errors
+    /// As [`Options::set_proxy`]; [`Code::Forked`].
+    pub fn set_proxy(&self, url: Option<&str>) -> Result<(), Failure> {
+        self.same_process()?;
+        let proxy = Options::checked_proxy(url)?;
+        self.way.send_modify(|way| way.proxy = proxy);
+        Ok(())
+    }
+
+    /// Trusts further certificate authorities, as [`Options::add_ca_certificates`] does, for every
+    /// request that begins from now on. Never blocks.
+    ///
+    /// # Errors
+    /// As [`Options::add_ca_certificates`]; [`Code::Forked`].
+    pub fn add_ca_certificates(&self, pem: &[u8]) -> Result<(), Failure> {
+        self.same_process()?;
+        let more = Options::checked_certificates(pem)?;
+        self.way.send_modify(|way| way.trust(more));
         Ok(())
     }
 
@@ -467,6 +488,8 @@ impl Client {
             Text::Account => license().map(|license| license.account),
             Text::Email => license().map(|license| license.email),
             Text::Data => license().and_then(|license| license.data),
+            Text::Terms => license().and_then(|license| license.terms),
+            Text::Subject => snapshot.credential.as_ref().and_then(|held| held.subject.clone()),
         })
     }
 
@@ -498,21 +521,10 @@ impl Client {
         Ok(self.shared.language.remedy(code))
     }
 
-    /// A failure of a call in the language of the client. What is wrong with an argument is for
-    /// those who wrote the call, and stays in English.
+    /// A failure of a call in the language of the client.
     #[must_use]
     pub fn in_words(&self, failure: Failure) -> Failure {
-        let Failure { code, message, .. } = &failure;
-        let said = match code {
-            _ if self.shared.language.is_english() => return failure,
-            Code::NetworkDisallowed => {
-                Message::from(*code).because("reason", Phrase::OFFLINE_BY_ENVIRONMENT.into())
-            }
-            Code::TokenWrongKind => (*code).into(),
-            _ if message == code.row().text => (*code).into(),
-            _ => return failure,
-        };
-        Failure { message: self.shared.language.say(&said).into(), ..failure }
+        failure.in_words(&self.shared.language)
     }
 
     /// What the license says of an entitlement right now. Nothing is included while the plug-in is
@@ -533,6 +545,16 @@ impl Client {
     pub fn license(&self) -> Result<Option<LicenseDetails>, Failure> {
         self.same_process()?;
         Ok(self.shared.snapshot().license(self.shared.clock.since_boot()))
+    }
+
+    /// What the client asks the server with; `None` before a token was entered or somebody signed in,
+    /// and after it was forgotten. Needs no network, and never blocks.
+    ///
+    /// # Errors
+    /// [`Code::Forked`].
+    pub fn credential(&self) -> Result<Option<CredentialDetails>, Failure> {
+        self.same_process()?;
+        Ok(self.shared.snapshot().credential.clone())
     }
 
     /// What support needs to know: versions, the machine id, addresses, the proxy and who named it,

@@ -3,7 +3,7 @@ use super::handle::Reservation;
 use super::journal::Journal;
 use super::lock;
 use super::snapshot::{Snapshot, Status};
-use crate::license::{LockState, Reading, Rules, Standing, State};
+use crate::license::{LockState, Reading, Standing};
 use crate::machine::clock::Clock;
 use crate::net::oauth::Prompt;
 use crate::words::{Language, Message};
@@ -79,10 +79,9 @@ impl Shared {
         self.snapshot().message(reading.since_boot, reading.wall)
     }
 
-    /// Publishes the state, and posts an event when the host would be told something else than
+    /// Publishes what is known, and posts an event when the host would be told something else than
     /// before.
-    pub(super) fn publish(&self, state: &State, rules: &Rules, reading: Reading) {
-        let snapshot = Snapshot::of(state, rules, reading);
+    pub(super) fn publish(&self, snapshot: Snapshot, reading: Reading) {
         let standing = snapshot.standing(reading.since_boot);
         let message = snapshot.message(reading.since_boot, reading.wall);
         let available_at = snapshot.terms.next_try;

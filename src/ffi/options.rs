@@ -11,6 +11,15 @@ use std::sync::Arc;
 /// More is not taken for certificates, but for a size that was never set.
 const MOST_PEM: usize = 1024 * 1024;
 
+/// Borrows certificates in PEM.
+///
+/// # Safety
+/// As [`boundary::bytes`].
+pub(super) unsafe fn certificates<'a>(pem: *const u8, size: usize) -> Result<&'a [u8], Failure> {
+    // SAFETY: the caller's promise.
+    unsafe { boundary::bytes(pem, size, MOST_PEM, "the certificates have more than 1 MiB") }
+}
+
 /// How a client is to be opened. Setters copy and check their arguments at once;
 /// `seatlock_client_open` only borrows it, so one set of options opens any number of clients. Use
 /// it from one thread at a time.
@@ -124,10 +133,11 @@ pub unsafe extern "C" fn seatlock_options_set_product(
 /// Sets the family of the product, such as "com.example", written as a product is: the plug-ins of
 /// one vendor on one computer, each a product of its own. They share machine id, seat and
 /// remembered token, so a token that was entered in one is enough for all; each gets its own lease
-/// with its first `seatlock_client_ping`. All of them name the same server and keys. A release in
-/// one locks the others when they next look at the file, within a minute; forgetting the token, or
-/// activating without SEATLOCK_CONSENT_REMEMBER, forgets it and the licenses of the whole family.
-/// Not set, it is the product alone. [one thread at a time]
+/// with its first `seatlock_client_ping`, or by `seatlock_options_set_auto_renew`. All of them name
+/// the same server and keys. A release in one locks the others when they next look at the file,
+/// within a minute; forgetting the token, or activating without SEATLOCK_CONSENT_REMEMBER, forgets
+/// it and the licenses of the whole family. Not set, it is the product alone. [one thread at a
+/// time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_family(
     options: *mut seatlock_options,
@@ -222,10 +232,10 @@ pub unsafe extern "C" fn seatlock_options_set_machine_id(
 
 /// Sets the proxy's address, user and password included where needed, or "" for no proxy at all:
 /// "http://user:password@host:port", "https://..." or "host:port". In user and password, what is
-/// neither letter nor digit is written as % and two hexadecimal digits. The default is the
-/// environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the operating system's setting; a variable
-/// that names no HTTP proxy ends requests with SEATLOCK_ERROR_UNREACHABLE, whose message names it.
-/// [one thread at a time]
+/// neither letter nor digit is written as % and two hexadecimal digits. NULL, the default, stands
+/// for the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the operating system's setting; a
+/// variable that names no HTTP proxy ends requests with SEATLOCK_ERROR_UNREACHABLE, whose message
+/// names it. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_proxy(
     options: *mut seatlock_options,
@@ -233,7 +243,7 @@ pub unsafe extern "C" fn seatlock_options_set_proxy(
     error: *mut seatlock_error,
 ) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
-    unsafe { set(options, error, |o| o.set_proxy(boundary::text(url)?)) }
+    unsafe { set(options, error, |o| o.set_proxy(boundary::optional_text(url)?)) }
 }
 
 /// Trusts further certificate authorities beside the operating system's: one or more certificates
@@ -246,9 +256,8 @@ pub unsafe extern "C" fn seatlock_options_add_ca_certificates(
     size: usize,
     error: *mut seatlock_error,
 ) -> seatlock_result {
-    let too_many = "the certificates have more than 1 MiB";
     // SAFETY: the caller's promises in the header.
-    unsafe { set(options, error, |o| o.add_ca_certificates(boundary::bytes(pem, size, MOST_PEM, too_many)?)) }
+    unsafe { set(options, error, |o| o.add_ca_certificates(certificates(pem, size)?)) }
 }
 
 /// Names the host application, such as "blender" and "5.0", for the owner's seat page.
@@ -325,7 +334,7 @@ pub unsafe extern "C" fn seatlock_options_set_plugin(
     unsafe { set(options, error, set_plugin) }
 }
 
-/// Sets the version of the license terms that the host shows, such as "2026-01".
+/// Sets the version of the license terms that the host shows, such as "2026-01", 1 to 255 bytes.
 /// [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_terms(
@@ -338,7 +347,8 @@ pub unsafe extern "C" fn seatlock_options_set_terms(
 }
 
 /// 1: the client pings in the background when its lease is due, once an hour at most after
-/// failures. 0, the default: it pings only when asked. [one thread at a time]
+/// failures, and for its first lease when its family has a token already. 0, the default: it pings
+/// only when asked. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_auto_renew(
     options: *mut seatlock_options,

@@ -10,8 +10,9 @@
  * operation has ended and fills the event all the same; seatlock_client_entitlement says in its
  * struct whether something is included.
  *
- * Details. Calls that set, open, derive, allow or start something take a seatlock_error, the last
- * parameter, which may be NULL. It is filled when the call fails and left alone when it does not.
+ * Details. Calls that set, add, open, derive, allow or start something take a seatlock_error, the
+ * last parameter, which may be NULL. It is filled when the call fails and left alone when it does
+ * not, and so is the buffer that may come with it.
  * Calls that read, take, cancel or free say everything by their result and take none.
  *
  * Structs begin with struct_size. Initialise them with SEATLOCK_..._INIT, which sets it and clears

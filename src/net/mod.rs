@@ -25,6 +25,7 @@ use seatlock_protocol::{
     api::{JSON, MAX_BODY, SeatCall, SeatRequest},
 };
 use std::time::Duration;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 /// For the fuzz targets alone.
@@ -49,15 +50,33 @@ pub struct Response {
     pub request_id: Option<Uuid>,
 }
 
-/// How to reach the server.
+/// How to reach a server.
 #[derive(Debug, Clone)]
 pub struct Route {
-    /// Base address of the server.
+    /// Its base address.
     pub server: Url,
+    /// How to leave this computer.
+    pub way: Way,
+}
+
+/// How requests leave this computer, to whichever server. A host may change it between two of them.
+#[derive(Debug, Clone, Default)]
+pub struct Way {
     /// Where to send requests through.
     pub proxy: ProxyChoice,
     /// Certificate authorities beside the operating system's.
     pub extra_ca: Vec<Certificate>,
+}
+
+impl Way {
+    /// Trusts further authorities.
+    pub fn trust(&mut self, more: Vec<Certificate>) {
+        for one in more {
+            if !self.extra_ca.contains(&one) {
+                self.extra_ca.push(one);
+            }
+        }
+    }
 }
 
 /// Where to send requests through.
@@ -84,23 +103,25 @@ impl std::fmt::Debug for ProxyChoice {
 }
 
 /// One client's way to its server. Lives on the worker; the HTTP client and its TLS configuration
-/// are made with the first call, because reading the system's certificates takes a millisecond.
+/// are made with the first call, because reading the system's certificates takes a millisecond, and
+/// again when the way has changed.
 pub struct Http {
-    route: Route,
+    server: Url,
+    way: watch::Receiver<Way>,
     client: OnceCell<Client>,
 }
 
 impl Http {
     /// Makes nothing yet.
     #[must_use]
-    pub fn new(route: Route) -> Self {
-        Self { route, client: OnceCell::new() }
+    pub fn new(server: Url, way: watch::Receiver<Way>) -> Self {
+        Self { server, way, client: OnceCell::new() }
     }
 
     /// How it reaches the server.
     #[must_use]
-    pub fn route(&self) -> &Route {
-        &self.route
+    pub fn route(&self) -> Route {
+        Route { server: self.server.clone(), way: self.way.borrow().clone() }
     }
 
     /// Sends one request with a token or an access token as `bearer`, and sorts the answer. Never
@@ -114,6 +135,10 @@ impl Http {
         now: UnixTime,
         sleep: impl AsyncFn(Duration),
     ) -> Response {
+        if self.way.has_changed().unwrap_or(false) {
+            self.way.mark_unchanged();
+            self.client.take();
+        }
         let replied = tokio::select! {
             biased;
             replied = self.try_call(call, bearer, request, now) => replied,
@@ -133,8 +158,8 @@ impl Http {
         request: &SeatRequest,
         now: UnixTime,
     ) -> Result<Response, RequestError> {
-        let client = self.client.get_or_try_init(|| builder(&self.route)?.build().map_err(unusable))?;
-        let url = format!("{}{}", spelled(&self.route.server), call.path());
+        let client = self.client.get_or_try_init(|| builder(&self.route())?.build().map_err(unusable))?;
+        let url = format!("{}{}", spelled(&self.server), call.path());
         let body = serde_json::to_vec(request).map_err(|_| RequestError::of(Code::Internal))?;
         let mut bearer = HeaderValue::try_from(format!("Bearer {bearer}"))
             .map_err(|_| RequestError::of(Code::TokenMalformed))?;
@@ -167,11 +192,11 @@ impl Http {
 fn builder(route: &Route) -> Result<ClientBuilder, RequestError> {
     let secure = route.server.scheme() == "https";
     let stays_here = is_loopback(&route.server);
-    let explicit = matches!(route.proxy, ProxyChoice::Explicit(_));
+    let explicit = matches!(route.way.proxy, ProxyChoice::Explicit(_));
     if !secure && (explicit || !stays_here) {
         return Err(classify::unreachable(Phrase::NET_IN_THE_CLEAR));
     }
-    let tls = tls::configuration(secure, &route.extra_ca).map_err(|_| {
+    let tls = tls::configuration(secure, &route.way.extra_ca).map_err(|_| {
         // A certificate store that could not be opened looks like an empty one.
         out_of_means().unwrap_or_else(no_authorities)
     })?;

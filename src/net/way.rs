@@ -30,7 +30,7 @@ impl ProxyInUse {
     /// Names the variable of the environment that cannot be used. The password that may stand in it
     /// is not repeated, and there is no way around the proxy that was meant.
     pub fn of(route: &Route) -> Result<Self, Message> {
-        match &route.proxy {
+        match &route.way.proxy {
             ProxyChoice::Explicit(proxy) => {
                 Ok(Self::Through { proxy: proxy.clone(), except: NoProxy::default(), from: "option" })
             }
@@ -85,6 +85,7 @@ fn of_environment() -> Result<Option<(&'static str, Url, NoProxy)>, Message> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::Way;
 
     #[test]
     fn a_proxy_is_told_without_its_secrets() {
@@ -101,7 +102,7 @@ mod tests {
             ("https://a.example", ProxyChoice::Direct, "none (option)"),
             ("http://127.0.0.1:1", ProxyChoice::System, "none (loopback)"),
         ] {
-            let route = Route { server: url(server), proxy, extra_ca: Vec::new() };
+            let route = Route { server: url(server), way: Way { proxy, extra_ca: Vec::new() } };
             assert_eq!(ProxyInUse::of(&route).unwrap().to_string(), expected);
         }
     }

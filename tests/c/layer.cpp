@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <pthread.h>
 #include <thread>
@@ -43,6 +44,7 @@ void without_client() {
     auto refused = seatlock::machine_id("no spaces");
     check(refused.error().code == code::invalid_argument, "a refused machine id");
     check(refused.value_or("another") == "another", "value_or");
+    check(none.set_proxy("").code == code::null_pointer && !none.credential(), "nor settings");
     check(seatlock::codes().size() == seatlock_code_count(), "every code can be listed");
     check(seatlock::codes().back() == code::busy, "to the last");
     check(std::string(seatlock::url(code::busy)).find("#busy") != std::string::npos, "and has a page");
@@ -90,6 +92,10 @@ void with_client(const std::string &folder) {
     std::string path = "/" + std::string(1000, 'x');
     auto far = client.wait(client.airgap_import(path).value_or(0), std::chrono::seconds{20});
     check(far.error().message.find(path) != std::string::npos, "long messages are whole");
+    check(client.set_proxy("http://127.0.0.1:9").code == seatlock::code::ok, "another proxy");
+    check(client.set_proxy("no address").message.find("proxy") != std::string::npos, "a bad one");
+    check(client.set_proxy(std::nullopt).code == seatlock::code::ok && !client.credential(), "the default one");
+    check(client.add_ca_certificates("").code == seatlock::code::invalid_argument, "no authority");
     check(!client.entitlement("cad").included, "nothing is included while it is locked");
     check(!client.entitlement("cad").value && !client.license(), "and there is no license");
     check(client.event_handle().value_or(-1) >= 0, "there is something to watch");
@@ -151,6 +157,10 @@ void in_another_language(const std::string &folder) {
     check(values["reason"] == "os_not_found", "and an id");
     auto refused = seatlock::client::open(options_at(folder).catalogue("[]"));
     check(!refused && refused.error().code == code::invalid_argument, "no catalogue");
+    std::string deep = folder + "/" + std::string(200, 'x') + "/" + std::string(200, 'y') + "/" + std::string(200, 'z');
+    std::filesystem::create_directories(deep + "/credentials.json");
+    refused = seatlock::client::open(options_at(folder).account_folder(deep));
+    check(refused.error().message.find(deep) != std::string::npos, "a long detail is whole");
     refused = seatlock::client::open(options_at(folder).utc_offset(std::chrono::hours{15}));
     check(!refused && refused.error().code == code::invalid_argument, "no zone");
 }

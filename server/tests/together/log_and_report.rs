@@ -184,7 +184,7 @@ fn neither_a_proxys_password_nor_a_client_secret_is_told() {
         "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
     );
     told.listen(&mut options, LogLevel::Debug);
-    options.set_proxy(&format!("http://ada:hunter2@{proxy}")).unwrap();
+    options.set_proxy(Some(&format!("http://ada:hunter2@{proxy}"))).unwrap();
     let token = "sit_8uVq2ZtYw0LkSx7RmBnD4cJhPf3GaE1pDYNs";
     let client = Client::open(&options).unwrap();
     assert_eq!(end_of(&client, client.activate(token, AGREED)).code, Code::ProxyAuthRequired);
@@ -193,7 +193,7 @@ fn neither_a_proxys_password_nor_a_client_secret_is_told() {
     assert_eq!(client.close(PATIENCE), Code::Ok);
     assert_eq!(value(&told.line("request "), "code"), "proxy_auth_required");
 
-    options.set_proxy("").unwrap();
+    options.set_proxy(Some("")).unwrap();
     options.set_oidc_issuer(&url).unwrap();
     options.set_client_id("farm").unwrap();
     options.set_client_secret("farm-secret").unwrap();

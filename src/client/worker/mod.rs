@@ -12,7 +12,8 @@ use super::license_store::{LicenseStore, LoadWarning};
 use super::shared::Shared;
 use super::{Consent, OperationId};
 use crate::client::event::{Event, EventKind};
-use crate::license::{Credential, Effect, Input, LeaseState, Outcome, Submission};
+use crate::client::snapshot::Snapshot;
+use crate::license::{Credential, Effect, Input, Outcome, Submission};
 use crate::net::Http;
 use crate::net::oauth::Issuer;
 use crate::store::StoreError;
@@ -338,10 +339,11 @@ impl Worker {
         }
     }
 
-    /// Whether the lease is kept alive without being asked.
+    /// Whether the lease is kept alive without being asked. A token that was set up beside the
+    /// plug-in waits for the launch ping that activates it.
     fn renews(&self) -> bool {
-        let has_lease = matches!(self.store.state().license, LeaseState::Lease(_));
-        self.auto_renew && self.shared.has_network() && has_lease && self.store.credential().is_some()
+        let renewable = self.store.state().license.is_renewable() && !self.store.has_unused_token();
+        self.auto_renew && self.shared.has_network() && renewable && self.store.credential().is_some()
     }
 
     /// When the passing of time is looked at next, in milliseconds since the computer was started.
@@ -395,7 +397,9 @@ impl Worker {
 
     fn publish(&self) {
         self.shared.journal.credential(self.store.credential_kind());
-        self.shared.publish(self.store.state(), self.store.rules(), self.shared.clock.read());
+        let reading = self.shared.clock.read();
+        let (state, rules, held) = (self.store.state(), self.store.rules(), self.store.held());
+        self.shared.publish(Snapshot::of(state, rules, held, reading), reading);
     }
 
     fn complain(&self, warning: LoadWarning) {
