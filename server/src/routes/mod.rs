@@ -142,7 +142,7 @@ impl AppState {
 /// Every endpoint.
 pub fn router(state: Arc<AppState>) -> Router {
     let mut plugins = Router::new();
-    for call in [SeatCall::Activate, SeatCall::Ping, SeatCall::Release, SeatCall::Status, SeatCall::Offline] {
+    for call in [SeatCall::Activate, SeatCall::Ping, SeatCall::Release, SeatCall::Status, SeatCall::Airgap] {
         let handler =
             move |state, id, from, headers, body| seat::answer(call, state, (id, from), headers, body);
         plugins = plugins.route(call.path(), post(handler));
