@@ -19,7 +19,7 @@ pub struct Again<'a> {
     pub request: &'a [u8],
 }
 
-impl<'a, S> Desk<'a, S> {
+impl<'a> Desk<'a> {
     /// Remembers answers to the user's requests.
     pub(super) fn memory(&self) -> Memory<'a> {
         Memory { pepper: self.pepper, who: self.who.user.id }

@@ -76,15 +76,15 @@ impl Refused {
 }
 
 /// Where a user's requests are served.
-pub struct Desk<'a, S> {
-    store: &'a S,
+pub struct Desk<'a> {
+    store: &'a Store,
     pepper: &'a [u8; 32],
     who: &'a SignedIn,
 }
 
-impl<'a, S: Store> Desk<'a, S> {
+impl<'a> Desk<'a> {
     /// With the authority of `who`.
-    pub fn new(store: &'a S, pepper: &'a [u8; 32], who: &'a SignedIn) -> Self {
+    pub fn new(store: &'a Store, pepper: &'a [u8; 32], who: &'a SignedIn) -> Self {
         Self { store, pepper, who }
     }
 
@@ -108,10 +108,10 @@ impl<'a, S: Store> Desk<'a, S> {
 
     /// As the audit trail names him.
     fn actor(&self) -> Actor {
-        let email = &self.who.user.email;
-        Actor::User(match &self.who.api_token {
-            Some(token) => format!("{email} (API token {token})"),
-            None => email.clone(),
-        })
+        let user = self.who.user.email.clone();
+        match self.who.api_token.clone() {
+            Some(token) => Actor::ApiToken { user, token },
+            None => Actor::User(user),
+        }
     }
 }

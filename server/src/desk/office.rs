@@ -4,7 +4,10 @@ use crate::password::{Passwords, generate};
 use crate::rules::{License, Plan, Role, check_email};
 #[cfg(doc)]
 use crate::store::StoreError;
-use crate::store::{Account, AuditState, NewUser, Store, User, UserChange};
+use crate::store::{
+    Account, AddAccount, AddLicense, AddUser, AuditState, ChangeLicense, ChangeUser, ListAccounts,
+    ListLicenses, ListPlans, ListUsers, NewUser, SetPlan, User, UserChange,
+};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -16,13 +19,13 @@ pub struct Invited {
     pub password: Zeroizing<String>,
 }
 
-impl<S: Store> Desk<'_, S> {
+impl Desk<'_> {
     /// Every account, for admins; the own one for owners.
     ///
     /// # Errors
     /// [`Refused::Store`].
     pub async fn accounts(&self) -> Result<Vec<Account>, Refused> {
-        let mut accounts = self.store.accounts().await?;
+        let mut accounts = self.store.run(ListAccounts).await?;
         accounts.retain(|account| self.may_see(account.id));
         Ok(accounts)
     }
@@ -37,7 +40,7 @@ impl<S: Store> Desk<'_, S> {
         if name.is_empty() || name.len() > 200 || name.contains(char::is_control) {
             return Err(Refused::invalid("name", "1 to 200 bytes are needed"));
         }
-        Ok(self.store.add_account(Uuid::new_v4(), name.to_owned(), self.actor()).await?)
+        Ok(self.store.run(AddAccount { id: Uuid::new_v4(), name: name.to_owned(), by: self.actor() }).await?)
     }
 
     /// The users of one account, or of all.
@@ -45,7 +48,7 @@ impl<S: Store> Desk<'_, S> {
     /// # Errors
     /// See [`Refused`].
     pub async fn users(&self, account: Option<Uuid>) -> Result<Vec<User>, Refused> {
-        Ok(self.store.users(self.scope(account)).await?)
+        Ok(self.store.run(ListUsers(self.scope(account))).await?)
     }
 
     /// A new user, with a password that is made for him.
@@ -65,7 +68,7 @@ impl<S: Store> Desk<'_, S> {
         let hash = passwords.hash(password.clone()).await?;
         let id = Uuid::new_v4();
         let new = NewUser { id, account, email: email.to_owned(), role, password: hash };
-        Ok(Invited { user: self.store.add_user(new, self.actor()).await?, password })
+        Ok(Invited { user: self.store.run(AddUser(new, self.actor())).await?, password })
     }
 
     /// Another role, or an end, for a user.
@@ -77,7 +80,7 @@ impl<S: Store> Desk<'_, S> {
         if id == self.who.user.id {
             return Err(Refused::invalid("user", "you cannot change yourself, and lock yourself out"));
         }
-        Ok(self.store.change_user(id, change, None, self.actor()).await?)
+        Ok(self.store.run(ChangeUser { id, change, keep: None, by: self.actor() }).await?)
     }
 
     /// A new license.
@@ -87,7 +90,7 @@ impl<S: Store> Desk<'_, S> {
     pub async fn create_license(&self, license: License) -> Result<License, Refused> {
         self.admins_only()?;
         license.check().map_err(invalid)?;
-        Ok(self.store.add_license(license, self.actor()).await?)
+        Ok(self.store.run(AddLicense(license, self.actor())).await?)
     }
 
     /// One license, of whatever account.
@@ -95,7 +98,7 @@ impl<S: Store> Desk<'_, S> {
     /// # Errors
     /// See [`Refused`].
     pub async fn license(&self, id: Uuid) -> Result<License, Refused> {
-        let found = self.store.licenses(None).await?.into_iter().find(|license| license.id == id);
+        let found = self.store.run(ListLicenses(None)).await?.into_iter().find(|license| license.id == id);
         let found = found.filter(|license| self.may_see(license.account));
         found.ok_or_else(|| Refused::no_such("license", id))
     }
@@ -107,7 +110,7 @@ impl<S: Store> Desk<'_, S> {
     pub async fn change_license(&self, old: License, new: License) -> Result<License, Refused> {
         self.admins_only()?;
         new.check().map_err(invalid)?;
-        Ok(self.store.change_license(old, new, self.actor()).await?)
+        Ok(self.store.run(ChangeLicense { old, new, by: self.actor() }).await?)
     }
 
     /// Whether the audit trail of the whole server is as it was written, from the newest checkpoint
@@ -125,7 +128,7 @@ impl<S: Store> Desk<'_, S> {
     /// # Errors
     /// [`Refused::Store`].
     pub async fn plans(&self) -> Result<Vec<Plan>, Refused> {
-        Ok(self.store.plans().await?)
+        Ok(self.store.run(ListPlans).await?)
     }
 
     /// Makes a plan, or replaces what it contains.
@@ -135,7 +138,7 @@ impl<S: Store> Desk<'_, S> {
     pub async fn set_plan(&self, plan: Plan) -> Result<(), Refused> {
         self.admins_only()?;
         plan.check().map_err(invalid)?;
-        Ok(self.store.set_plan(plan, self.actor()).await?)
+        Ok(self.store.run(SetPlan(plan, self.actor())).await?)
     }
 }
 

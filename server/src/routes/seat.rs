@@ -3,9 +3,9 @@ use super::pace::{From, slowed};
 use super::problem::{Refusal, RequestId};
 use super::{AppState, access, sign::Signer, visitor};
 use crate::renewal::Recipient;
-use crate::rules::{Answer, Call, Caller, Presented};
+use crate::rules::{Answer, Call, Caller, Presented, WORD_MAX};
 use crate::seal::keyed_hash;
-use crate::store::{Answered, Question, Store, Trouble};
+use crate::store::{Answered, Question, Trouble};
 use axum::{
     body::Bytes,
     extract::{Extension, State, rejection::BytesRejection},
@@ -58,9 +58,9 @@ impl Shown {
 }
 
 /// Answers one call of a plug-in.
-pub(super) async fn answer<S: Store>(
+pub(super) async fn answer(
     call: SeatCall,
-    State(state): State<Arc<AppState<S>>>,
+    State(state): State<Arc<AppState>>,
     (id, Extension(From(address))): (RequestId, Extension<From>),
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
@@ -103,12 +103,15 @@ fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Seat
     if request.product.is_empty() || request.product.len() > MAX_PRODUCT {
         return Err(Refusal::field("The product must have 1 to 255 bytes."));
     }
+    if request.terms.as_ref().is_some_and(|terms| terms.len() > WORD_MAX) {
+        return Err(Refusal::field("The terms must have 255 bytes at most."));
+    }
     Ok(request)
 }
 
 /// What is answered, and whether the token belongs to a seat.
-async fn decide<S: Store>(
-    state: &AppState<S>,
+async fn decide(
+    state: &AppState,
     call: SeatCall,
     id: RequestId,
     (shown, hash): (&Shown, [u8; 32]),
@@ -131,7 +134,7 @@ async fn decide<S: Store>(
         },
     };
     let answered = match shown {
-        Shown::Token(_) => state.store.call(question).await,
+        Shown::Token(_) => state.store.run(question).await,
         Shown::Access(token) => access::answer(state, token, question).await,
     };
     let answered = answered.map_err(|error| failed(&error, error.trouble().map(Trouble::text)))?;

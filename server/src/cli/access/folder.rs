@@ -10,8 +10,10 @@ use seatlock_server::{
     password::{Passwords, generate},
     rules::{Answer, License, OwnerAct, Plan, Role, check_email, check_password},
     store::{
-        Actor, Answered, AnyStore, ApiToken, AuditQuery, Made, NewApiToken, NewSeat, NewUser, OwnerOrder,
-        PasswordHash, People as _, Recovery, SeatQuery, Store as _, StoreError, TokenHashes, UserChange,
+        Actor, AddAccount, AddApiToken, AddLicense, AddUser, Answered, ApiToken, AuditQuery, ChangeLicense,
+        ChangeUser, FindSeat, GetRecovery, KnowPepper, ListAccounts, ListLicenses, ListPlans, ListUsers,
+        Made, NewApiToken, NewSeat, NewUser, OwnerOrder, PasswordHash, Recovery, SeatQuery, SetPlan, Store,
+        StoreError, TokenHashes, UserChange,
     },
     view::{
         AccountView, ActedView, AuditStateView, AuditView, ChangedIssuerView, IssuedApiTokenView, IssuedView,
@@ -27,14 +29,14 @@ const PAGE: u32 = 1000;
 
 /// A data folder: whoever may open it may do everything.
 pub(in crate::cli) struct Folder {
-    store: AnyStore,
+    store: Store,
     pepper: Zeroizing<[u8; 32]>,
 }
 
 impl Folder {
     pub(super) async fn open(folder: &DataFolder) -> anyhow::Result<Self> {
         let (store, pepper) = (crate::cli::open(folder).await?, folder.pepper()?);
-        store.know_pepper(pepper_check(&pepper)).await?;
+        store.run(KnowPepper(pepper_check(&pepper))).await?;
         Ok(Self { store, pepper })
     }
 
@@ -46,7 +48,7 @@ impl Folder {
         let mut query = SeatQuery { limit: PAGE, ..wanted.into() };
         let mut seats = Vec::new();
         loop {
-            let page = self.store.seats(query.clone()).await?;
+            let page = self.store.run(query.clone()).await?;
             seats.extend(page.rows.iter().map(SeatView::from));
             match page.rows.last().filter(|_| page.more) {
                 Some(last) => query.after = Some(last.cursor()),
@@ -56,7 +58,7 @@ impl Folder {
     }
 
     pub(super) async fn seat(&self, id: Uuid) -> anyhow::Result<SeatView> {
-        let found = self.store.seat(id).await?;
+        let found = self.store.run(FindSeat(id)).await?;
         let (seat, _) = found.ok_or_else(|| StoreError::NotFound(format!("seat {id}")))?;
         Ok((&seat).into())
     }
@@ -88,7 +90,7 @@ impl Folder {
         let request = serde_json::to_vec(&(email, license))?;
         let again = key.map(|key| Again { key, request: &request });
         let token = new_token(TokenKind::Integration)?;
-        let made = self.store.create_seat(NewSeat {
+        let made = self.store.run(NewSeat {
             id: Uuid::new_v4(),
             license,
             shared_with: email.to_owned(),
@@ -114,7 +116,7 @@ impl Folder {
         let new_token = token.as_ref().map(|token| TokenHashes::of(token, &self.pepper));
         let (seat, remember, by) = (id, None, Actor::Console);
         let order =
-            self.store.owner(OwnerOrder { seat, act, new_token, shared_with: None, dry_run, remember, by });
+            self.store.run(OwnerOrder { seat, act, new_token, shared_with: None, dry_run, remember, by });
         let Made::New(answered) = order.await? else { bail!("it was answered before") };
         let (_, would_change) = accepted(&answered)?;
         Ok(ActedView {
@@ -127,12 +129,12 @@ impl Folder {
     }
 
     pub(super) async fn licenses(&self) -> anyhow::Result<Vec<LicenseView>> {
-        Ok(self.store.licenses(None).await?.iter().map(Into::into).collect())
+        Ok(self.store.run(ListLicenses(None)).await?.iter().map(Into::into).collect())
     }
 
     pub(super) async fn usage(&self) -> anyhow::Result<UsageList> {
-        let recovery = self.store.recovery().await?.filter(Recovery::is_open);
-        Ok(UsageList::new(self.store.licenses(None).await?.iter(), recovery.as_ref()))
+        let recovery = self.store.run(GetRecovery).await?.filter(Recovery::is_open);
+        Ok(UsageList::new(self.store.run(ListLicenses(None)).await?.iter(), recovery.as_ref()))
     }
 
     pub(super) async fn create_license(
@@ -142,7 +144,7 @@ impl Folder {
     ) -> anyhow::Result<LicenseView> {
         let usual = License::usual(Uuid::new_v4(), account, false);
         let license = settings.apply(usual, self.store.ready().await?).map_err(invalid)?;
-        Ok((&self.store.add_license(license, Actor::Console).await?).into())
+        Ok((&self.store.run(AddLicense(license, Actor::Console)).await?).into())
     }
 
     pub(super) async fn change_license(
@@ -150,14 +152,14 @@ impl Folder {
         id: Uuid,
         settings: LicenseSettings,
     ) -> anyhow::Result<LicenseView> {
-        let found = self.store.licenses(None).await?.into_iter().find(|license| license.id == id);
+        let found = self.store.run(ListLicenses(None)).await?.into_iter().find(|license| license.id == id);
         let old = found.ok_or_else(|| StoreError::NotFound(format!("license {id}")))?;
         let new = settings.apply(old.clone(), self.store.ready().await?).map_err(invalid)?;
-        Ok((&self.store.change_license(old, new, Actor::Console).await?).into())
+        Ok((&self.store.run(ChangeLicense { old, new, by: Actor::Console }).await?).into())
     }
 
     pub(super) async fn accounts(&self) -> anyhow::Result<Vec<AccountView>> {
-        Ok(self.store.accounts().await?.iter().map(Into::into).collect())
+        Ok(self.store.run(ListAccounts).await?.iter().map(Into::into).collect())
     }
 
     pub(super) async fn create_account(&self, name: &str) -> anyhow::Result<AccountView> {
@@ -165,11 +167,11 @@ impl Folder {
         if name.is_empty() || name.len() > 200 || name.contains(char::is_control) {
             bail!("an account needs a name of 1 to 200 bytes");
         }
-        Ok((&self.store.add_account(Uuid::new_v4(), name, Actor::Console).await?).into())
+        Ok((&self.store.run(AddAccount { id: Uuid::new_v4(), name, by: Actor::Console }).await?).into())
     }
 
     pub(super) async fn users(&self) -> anyhow::Result<Vec<UserView>> {
-        Ok(self.store.users(None).await?.iter().map(Into::into).collect())
+        Ok(self.store.run(ListUsers(None)).await?.iter().map(Into::into).collect())
     }
 
     pub(super) async fn add_user(
@@ -184,7 +186,7 @@ impl Folder {
         }
         let (password, shown) = chosen_password(email, typed).await?;
         let user = NewUser { id: Uuid::new_v4(), account, email: email.to_owned(), role, password };
-        Ok(((&self.store.add_user(user, Actor::Console).await?).into(), shown))
+        Ok(((&self.store.run(AddUser(user, Actor::Console)).await?).into(), shown))
     }
 
     pub(super) async fn replace_password(
@@ -197,7 +199,7 @@ impl Folder {
     }
 
     pub(super) async fn change_user(&self, id: Uuid, change: UserChange) -> anyhow::Result<UserView> {
-        Ok((&self.store.change_user(id, change, None, Actor::Console).await?).into())
+        Ok((&self.store.run(ChangeUser { id, change, keep: None, by: Actor::Console }).await?).into())
     }
 
     pub(super) async fn create_api_token(
@@ -209,24 +211,24 @@ impl Folder {
         let hash = token.stored_hash(&self.pepper);
         let new =
             NewApiToken { id: Uuid::new_v4(), user: user.id, name: name.to_owned(), hash, remember: None };
-        let made: Made<ApiToken> = self.store.add_api_token(new, Actor::Console).await?;
+        let made: Made<ApiToken> = self.store.run(AddApiToken(new, Actor::Console)).await?;
         let Made::New(api_token) = made else { bail!("it was answered before") };
         Ok(IssuedApiTokenView { api_token: (&api_token).into(), token: token.into() })
     }
 
     pub(super) async fn plans(&self) -> anyhow::Result<Vec<PlanView>> {
-        Ok(self.store.plans().await?.iter().map(Into::into).collect())
+        Ok(self.store.run(ListPlans).await?.iter().map(Into::into).collect())
     }
 
     pub(super) async fn set_plan(&self, plan: PlanView) -> anyhow::Result<PlanView> {
         let PlanView { name, carries_seats, entitlements } = plan;
         let plan = Plan { name, carries_seats, entitlements: entitlements_of(entitlements) };
         plan.check().map_err(invalid)?;
-        self.store.set_plan(plan.clone(), Actor::Console).await?;
+        self.store.run(SetPlan(plan.clone(), Actor::Console)).await?;
         Ok((&plan).into())
     }
 
-    fn at_issuers(&self) -> Issuers<'_, AnyStore> {
+    fn at_issuers(&self) -> Issuers<'_> {
         Issuers::new(&self.store, &self.pepper, Actor::Console)
     }
 
@@ -256,7 +258,7 @@ impl Folder {
 
     pub(super) async fn audit(&self, seat: Option<Uuid>, last: u32) -> anyhow::Result<Vec<AuditView>> {
         let query = AuditQuery { seat, limit: last, ..AuditQuery::default() };
-        Ok(self.store.audit(query).await?.rows.iter().map(Into::into).collect())
+        Ok(self.store.run(query).await?.rows.iter().map(Into::into).collect())
     }
 
     pub(super) async fn verify_audit(&self) -> anyhow::Result<AuditStateView> {

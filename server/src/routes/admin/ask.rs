@@ -1,7 +1,7 @@
 use super::failure::Failure;
 use crate::desk::{Again, Desk};
 use crate::routes::{AppState, visitor};
-use crate::store::{SignedIn, Store};
+use crate::store::SignedIn;
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
@@ -25,15 +25,15 @@ const KEY_MAX: usize = 255;
 pub(super) struct Visitor(pub(super) SignedIn);
 
 impl Visitor {
-    pub(super) fn desk<'a, S: Store>(&'a self, state: &'a AppState<S>) -> Desk<'a, S> {
+    pub(super) fn desk<'a>(&'a self, state: &'a AppState) -> Desk<'a> {
         Desk::new(&state.store, &state.pepper, &self.0)
     }
 }
 
-impl<S: Store> FromRequestParts<Arc<AppState<S>>> for Visitor {
+impl FromRequestParts<Arc<AppState>> for Visitor {
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState<S>>) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Self, Failure> {
         let headers = &parts.headers;
         if headers.contains_key(header::AUTHORIZATION) {
             if let Some(token) = visitor::access_token(headers) {

@@ -2,7 +2,7 @@ use super::answers::{BadRequest, Guarded};
 use super::ask::{Ask, Visitor, limit};
 use super::{Answer, Endpoints, cursor, shown};
 use crate::routes::AppState;
-use crate::store::{AuditQuery, Store};
+use crate::store::AuditQuery;
 use crate::view::{AuditStateView, AuditView, List};
 use axum::extract::State;
 use serde::Deserialize;
@@ -10,8 +10,8 @@ use std::sync::Arc;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
-    to.add(__path_list_audit, list_audit::<S>).add(__path_verify_audit, verify_audit::<S>)
+pub(super) fn add(to: Endpoints) -> Endpoints {
+    to.add(__path_list_audit, list_audit).add(__path_verify_audit, verify_audit)
 }
 
 /// Which entries.
@@ -37,8 +37,8 @@ struct EntriesQuery {
     get, path = "/audit", params(EntriesQuery),
     responses((status = 200, description = "Entries.", body = List<AuditView>), BadRequest, Guarded)
 )]
-async fn list_audit<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn list_audit(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Ask(query): Ask<EntriesQuery>,
 ) -> Answer {
@@ -58,6 +58,6 @@ async fn list_audit<S: Store>(
     get, path = "/audit/verify",
     responses((status = 200, description = "What the chain says.", body = AuditStateView), Guarded)
 )]
-async fn verify_audit<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visitor) -> Answer {
+async fn verify_audit(State(state): State<Arc<AppState>>, who: Visitor) -> Answer {
     shown(&AuditStateView::from(&who.desk(&state).verify_audit().await?))
 }

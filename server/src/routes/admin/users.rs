@@ -4,7 +4,7 @@ use super::{Answer, Endpoints, cursor, made, shown};
 use crate::password::generate;
 use crate::routes::{AppState, admin::failure::Failure};
 use crate::rules::Role;
-use crate::store::{Store, UserChange};
+use crate::store::UserChange;
 use crate::view::{InvitedView, List, NewUserRequest, UserChangeRequest, UserView};
 use axum::extract::State;
 use serde::Deserialize;
@@ -12,11 +12,11 @@ use std::sync::Arc;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
-    to.add(__path_list_users, list_users::<S>)
-        .add(__path_add_user, add_user::<S>)
-        .add(__path_change_user, change_user::<S>)
-        .add(__path_replace_password, replace_password::<S>)
+pub(super) fn add(to: Endpoints) -> Endpoints {
+    to.add(__path_list_users, list_users)
+        .add(__path_add_user, add_user)
+        .add(__path_change_user, change_user)
+        .add(__path_replace_password, replace_password)
 }
 
 /// Which users.
@@ -40,11 +40,7 @@ struct UsersQuery {
     get, path = "/users", params(UsersQuery),
     responses((status = 200, description = "Users.", body = List<UserView>), BadRequest, Guarded)
 )]
-async fn list_users<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
-    who: Visitor,
-    Ask(query): Ask<UsersQuery>,
-) -> Answer {
+async fn list_users(State(state): State<Arc<AppState>>, who: Visitor, Ask(query): Ask<UsersQuery>) -> Answer {
     let limit = limit(query.limit)?;
     let users = who.desk(&state).users(query.account).await?;
     let views = users.iter().map(UserView::from).collect();
@@ -62,8 +58,8 @@ async fn list_users<S: Store>(
         BadRequest, NoSuch, Clash, TooLarge, NotJson, Guarded
     )
 )]
-async fn add_user<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn add_user(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Body(request): Body<NewUserRequest>,
 ) -> Answer {
@@ -85,8 +81,8 @@ async fn add_user<S: Store>(
         BadRequest, NoSuch, TooLarge, NotJson, Guarded
     )
 )]
-async fn change_user<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn change_user(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Id(id): Id,
     Body(request): Body<UserChangeRequest>,
@@ -112,11 +108,7 @@ async fn change_user<S: Store>(
         BadRequest, NoSuch, NotJson, Guarded
     )
 )]
-async fn replace_password<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
-    who: Visitor,
-    Id(id): Id,
-) -> Answer {
+async fn replace_password(State(state): State<Arc<AppState>>, who: Visitor, Id(id): Id) -> Answer {
     // Before the work of hashing is done for somebody who may not.
     if who.0.user.role != Role::Admin {
         return Err(crate::desk::Refused::AdminsOnly.into());
