@@ -1,7 +1,9 @@
-use super::access::{Access, Place};
+use super::account;
+use super::client::AdminClient;
 use super::output::Output;
 use super::units::{End, duration, entitlement, in_words};
 use anyhow::{Context as _, bail};
+use axum::http::Method;
 use clap::{
     Args, Subcommand,
     builder::{PossibleValuesParser, TypedValueParser as _},
@@ -9,7 +11,10 @@ use clap::{
 use seatlock_protocol::{UnixTime, claims::ClockAction, json};
 use seatlock_server::{
     rules::{ClonePolicy, ReleaseMode},
-    view::{ClockSettings, EntitlementView, EntitlementsView, LicenseSettings, LicenseView, Timestamp},
+    view::{
+        ClockSettings, EntitlementView, EntitlementsView, LicenseChange, LicenseSettings, LicenseView,
+        NewLicense, Timestamp,
+    },
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -169,30 +174,25 @@ impl Settings {
 }
 
 impl LicenseCommand {
-    pub(super) async fn run(self, place: &Place, output: Output) -> anyhow::Result<()> {
-        let access = Access::open(place).await?;
-        let done = self.carry_out(&access, output).await;
-        access.close().await;
-        done
-    }
-
-    async fn carry_out(self, access: &Access, output: Output) -> anyhow::Result<()> {
+    pub(super) async fn run(self, client: &AdminClient, output: Output) -> anyhow::Result<()> {
         match self {
             Self::Create { account, settings } => {
-                let account = access.account(account).await?.id;
-                let made = access.create_license(account, settings.named()).await;
-                let license = made.context("the license was not made")?;
+                let account = account::chosen(client, account).await?.id;
+                let made = client.post("/licenses", &NewLicense::new(account, settings.named())).await;
+                let license: LicenseView = made.context("the license was not made")?;
                 output.done(&license, &format!("license {} made", license.id))
             }
             Self::Change { id, suspend, resume, settings } => {
                 let suspended = if suspend || resume { Some(suspend) } else { None };
                 let settings = LicenseSettings { suspended, ..settings.named() };
-                let changed = access.change_license(id, settings).await;
-                let license = changed.with_context(|| format!("license {id} was not changed"))?;
+                let (path, change) = (format!("/licenses/{id}"), LicenseChange::new(None, settings));
+                let changed = client.send(Method::PATCH, &path, &[], Some(&change), None).await;
+                let license: LicenseView =
+                    changed.with_context(|| format!("license {id} was not changed"))?;
                 output.done(&license, &format!("license {id} changed{}", too_many(&license)))
             }
             Self::Show { id } => {
-                let mut shown = access.licenses().await?;
+                let mut shown: Vec<LicenseView> = client.all("/licenses").await?;
                 if let Some(id) = id {
                     shown.retain(|license| license.id == id);
                     if shown.is_empty() {

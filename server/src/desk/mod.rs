@@ -16,6 +16,7 @@ mod self_service;
 /// How somebody comes to stand before a desk.
 mod sign_in;
 
+pub(crate) use again::is_key;
 pub use again::{Again, Memory};
 pub use issuers::Issuers;
 pub use office::Invited;
@@ -39,6 +40,9 @@ pub enum Refused {
     /// He may not do this at all.
     #[error("only an administrator of this server may do this")]
     AdminsOnly,
+    /// By the admin API everybody makes API tokens for himself.
+    #[error("by the admin API everybody makes API tokens for himself only; you are {0}")]
+    OwnOnly(String),
     /// Something that he said cannot be.
     #[error("{field}: {reason}")]
     Invalid {
@@ -80,19 +84,34 @@ pub struct Desk<'a, S> {
     store: &'a S,
     pepper: &'a [u8; 32],
     who: &'a SignedIn,
+    by: Actor,
 }
 
 impl<'a, S: Store> Desk<'a, S> {
     /// With the authority of `who`.
     pub fn new(store: &'a S, pepper: &'a [u8; 32], who: &'a SignedIn) -> Self {
-        Self { store, pepper, who }
+        let email = &who.user.email;
+        let by = Actor::User(match &who.api_token {
+            Some(token) => format!("{email} (API token {token})"),
+            None => email.clone(),
+        });
+        Self { store, pepper, who, by }
+    }
+
+    /// For whoever may open the data folder: `who` is an administrator whom no database knows.
+    pub(crate) fn of_console(store: &'a S, pepper: &'a [u8; 32], who: &'a SignedIn) -> Self {
+        Self { store, pepper, who, by: Actor::Console }
     }
 
     fn is_admin(&self) -> bool {
         self.who.user.role == Role::Admin
     }
 
-    fn admins_only(&self) -> Result<(), Refused> {
+    /// For what only administrators may do.
+    ///
+    /// # Errors
+    /// [`Refused::AdminsOnly`].
+    pub fn admins_only(&self) -> Result<(), Refused> {
         if self.is_admin() { Ok(()) } else { Err(Refused::AdminsOnly) }
     }
 
@@ -108,10 +127,6 @@ impl<'a, S: Store> Desk<'a, S> {
 
     /// As the audit trail names him.
     fn actor(&self) -> Actor {
-        let email = &self.who.user.email;
-        Actor::User(match &self.who.api_token {
-            Some(token) => format!("{email} (API token {token})"),
-            None => email.clone(),
-        })
+        self.by.clone()
     }
 }

@@ -1,7 +1,7 @@
 use super::{Again, Desk, Refused, sign_in::name};
 use crate::password::Passwords;
 use crate::rules::{AttemptBy, Verdict, check_password, issues_no_tokens};
-use crate::store::{ApiToken, Ending, Made, NewApiToken, Session, Store, StoreError, UserChange};
+use crate::store::{Actor, ApiToken, Ending, Made, NewApiToken, Session, Store, StoreError, UserChange};
 use seatlock_protocol::{Act, Code, Token, TokenKind};
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -77,6 +77,15 @@ impl<S: Store> Desk<'_, S> {
         name: &str,
         again: Option<Again<'_>>,
     ) -> Result<IssuedApiToken, Refused> {
+        self.issue(self.who.user.id, name, again).await
+    }
+
+    async fn issue(
+        &self,
+        user: Uuid,
+        name: &str,
+        again: Option<Again<'_>>,
+    ) -> Result<IssuedApiToken, Refused> {
         let name = name.trim();
         if name.is_empty() || name.len() > NAME_MAX || name.contains(char::is_control) {
             return Err(Refused::invalid("name", "say in 1 to 100 bytes what the API token is for"));
@@ -88,7 +97,7 @@ impl<S: Store> Desk<'_, S> {
         let made = self.store.add_api_token(
             NewApiToken {
                 id: Uuid::new_v4(),
-                user: self.who.user.id,
+                user,
                 name: name.to_owned(),
                 hash: token.stored_hash(self.pepper),
                 remember: self.memory().remember(again, API_TOKEN, Some(&token))?,
@@ -98,7 +107,8 @@ impl<S: Store> Desk<'_, S> {
         match made.await? {
             Made::New(api_token) => Ok(IssuedApiToken { api_token, token }),
             Made::Before { subject, sealed } => {
-                let api_token = self.api_tokens().await?.into_iter().find(|known| known.id == subject);
+                let known = self.store.api_tokens(user).await?;
+                let api_token = known.into_iter().find(|known| known.id == subject);
                 let api_token = api_token.ok_or_else(|| Refused::no_such("API token", subject))?;
                 Ok(IssuedApiToken {
                     api_token,
@@ -106,6 +116,22 @@ impl<S: Store> Desk<'_, S> {
                 })
             }
         }
+    }
+
+    /// A new API token for somebody: the console makes them for every user.
+    ///
+    /// # Errors
+    /// See [`Refused`]; [`Refused::OwnOnly`] for another user's.
+    pub async fn create_api_token_for(
+        &self,
+        user: Uuid,
+        name: &str,
+        again: Option<Again<'_>>,
+    ) -> Result<IssuedApiToken, Refused> {
+        if user != self.who.user.id && self.by != Actor::Console {
+            return Err(Refused::OwnOnly(self.who.user.email.clone()));
+        }
+        self.issue(user, name, again).await
     }
 
     /// Deletes one of the user's API tokens, at once.

@@ -43,7 +43,7 @@ pub use list::List;
 pub use offline::{LeaseFileView, OfflineView, RequestFileView};
 pub use people::{
     AccountView, ApiTokenView, InvitedView, IssuedApiTokenView, MeView, NewAccount, NewApiTokenRequest,
-    NewUserRequest, UserChangeRequest, UserView,
+    NewPassword, NewUserRequest, UserChangeRequest, UserView,
 };
 pub use plan::{PlanContent, PlanView};
 pub use problem::ProblemView;

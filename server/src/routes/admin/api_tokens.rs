@@ -20,7 +20,7 @@ pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
     responses((status = 200, description = "User and account.", body = MeView), Guarded)
 )]
 async fn get_me<S: Store>(_: State<Arc<AppState<S>>>, who: Visitor) -> Answer {
-    shown(&MeView::from(&who.0))
+    shown(&MeView::from(&who.who))
 }
 
 /// List the own API tokens
@@ -56,7 +56,11 @@ async fn create_api_token<S: Store>(
     Body(request): Body<NewApiTokenRequest>,
 ) -> Answer {
     let repeatable = key.of(&request)?;
-    let issued = who.desk(&state).create_api_token(&request.name, repeatable.again()).await?;
+    let (desk, again) = (who.desk(&state), repeatable.again());
+    let issued = match request.user {
+        Some(user) => desk.create_api_token_for(user, &request.name, again).await?,
+        None => desk.create_api_token(&request.name, again).await?,
+    };
     let api_token = ApiTokenView::from(&issued.api_token);
     let place = format!("/api-tokens/{}", api_token.id);
     made(&place, &IssuedApiTokenView { api_token, token: issued.token.into() })
