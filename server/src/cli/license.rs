@@ -178,14 +178,15 @@ impl LicenseCommand {
         match self {
             Self::Create { account, settings } => {
                 let account = account::chosen(client, account).await?.id;
-                let made = client.post("/licenses", &NewLicense::new(account, settings.named())).await;
+                let new = NewLicense { account, settings: settings.named() };
+                let made = client.post("/licenses", &new).await;
                 let license: LicenseView = made.context("the license was not made")?;
                 output.done(&license, &format!("license {} made", license.id))
             }
             Self::Change { id, suspend, resume, settings } => {
                 let suspended = if suspend || resume { Some(suspend) } else { None };
                 let settings = LicenseSettings { suspended, ..settings.named() };
-                let (path, change) = (format!("/licenses/{id}"), LicenseChange::new(None, settings));
+                let (path, change) = (format!("/licenses/{id}"), LicenseChange { settings, version: None });
                 let changed = client.send(Method::PATCH, &path, &[], Some(&change), None).await;
                 let license: LicenseView =
                     changed.with_context(|| format!("license {id} was not changed"))?;
@@ -202,15 +203,16 @@ impl LicenseCommand {
                 let head =
                     ["LICENSE", "PLAN", "PRODUCTS", "SEATS", "IN USE", "TOKENS", "LEASE", "RELEASE", "ENDS"];
                 output.table(&shown, head, |license| {
+                    let settings = license.settings.clone();
                     [
                         license.id.to_string(),
-                        license.plan.clone(),
-                        license.products.join(" "),
-                        license.seats_max.to_string(),
+                        settings.plan.unwrap_or_default(),
+                        settings.products.unwrap_or_default().join(" "),
+                        settings.seats_max.unwrap_or_default().to_string(),
                         license.in_use.to_string(),
                         license.tokens.to_string(),
-                        in_words(license.offline_ttl),
-                        in_words(license.auto_release),
+                        in_words(settings.offline_ttl.unwrap_or_default()),
+                        in_words(settings.auto_release.unwrap_or_default()),
                         ends(license),
                     ]
                 })
@@ -221,20 +223,19 @@ impl LicenseCommand {
 
 /// What becomes of tokens for which there is no seat any more.
 fn too_many(license: &LicenseView) -> String {
-    if license.tokens <= license.seats_max {
+    let (tokens, seats) = (license.tokens, license.settings.seats_max.unwrap_or_default());
+    if tokens <= seats {
         return String::new();
     }
     format!(
-        "\n\n{} tokens exist, but the license has {} seats: no more than that are in use at a time, and no token can be \
-         made. To have as many tokens as seats, revoke {} seats.",
-        license.tokens,
-        license.seats_max,
-        license.tokens - license.seats_max
+        "\n\n{tokens} tokens exist, but the license has {seats} seats: no more than that are in use at a time, and no token \
+         can be made. To have as many tokens as seats, revoke {} seats.",
+        tokens - seats
     )
 }
 
 fn ends(license: &LicenseView) -> String {
-    match (license.suspended_at, license.expires_at) {
+    match (license.suspended_at, license.settings.expires_at.flatten()) {
         (Some(_), _) => "paused".to_owned(),
         (None, Some(end)) => end.to_string(),
         (None, None) => "never".to_owned(),

@@ -13,8 +13,6 @@ mod entitlement;
 mod issuer;
 /// Licenses, and how much of them is used.
 mod license;
-/// What may be said of a license.
-mod license_settings;
 /// Parts of lists.
 mod list;
 /// Files of machines without a network.
@@ -37,8 +35,9 @@ mod timestamp;
 pub use audit::{AuditStateView, AuditView};
 pub use entitlement::{EntitlementView, EntitlementsView, entitlements_of};
 pub use issuer::{ChangedIssuerView, IssuerChange, IssuerView, NewIssuer, RemovedIssuerView};
-pub use license::{ClockView, LicenseView, UsageView, license_version};
-pub use license_settings::{ClockSettings, LicenseChange, LicenseSettings, NewLicense};
+pub use license::{
+    ClockSettings, LicenseChange, LicenseSettings, LicenseView, NewLicense, UsageView, license_version,
+};
 pub use list::List;
 pub use offline::{LeaseFileView, OfflineView, RequestFileView};
 pub use people::{

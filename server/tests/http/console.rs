@@ -62,7 +62,11 @@ async fn only_a_call_in_the_process_is_the_consoles() {
     let router = seatlock_server::routes::router(Arc::new(state));
     for request in [request("GET", "/me", None), new()] {
         let (status, refused) = read(router.clone().oneshot(request).await.unwrap()).await;
-        assert_eq!((status, &refused["code"]), (StatusCode::UNAUTHORIZED, &json!("token_malformed")), "{refused}");
+        assert_eq!(
+            (status, &refused["code"]),
+            (StatusCode::UNAUTHORIZED, &json!("token_malformed")),
+            "{refused}"
+        );
     }
     let server = site.serve();
     let admin = Admin::new(&server).await;

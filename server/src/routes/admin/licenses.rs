@@ -4,7 +4,7 @@ use super::{Answer, Endpoints, cursor, made, shown};
 use crate::routes::{AppState, admin::failure::Failure};
 use crate::rules::License;
 use crate::store::Store;
-use crate::view::{LicenseChange, LicenseSettings, LicenseView, List, NewLicense, license_version};
+use crate::view::{LicenseChange, LicenseView, List, NewLicense, license_version};
 use axum::extract::State;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ async fn create_license<S: Store>(
     Body(request): Body<NewLicense>,
 ) -> Answer {
     let usual = License::usual(Uuid::new_v4(), request.account, false);
-    let license = LicenseSettings::from(request).apply(usual, state.store.ready().await?);
+    let license = request.settings.apply(usual, state.store.ready().await?);
     let license = LicenseView::from(&who.desk(&state).create_license(license).await?);
     made(&format!("/licenses/{}", license.id), &license)
 }
@@ -102,8 +102,8 @@ async fn change_license<S: Store>(
     let desk = who.desk(&state);
     let old = desk.license(id).await?;
     desk.admins_only()?;
-    let decided_on = request.version.clone();
-    let new = LicenseSettings::from(request).apply(old.clone(), state.store.ready().await?);
+    let decided_on = request.version;
+    let new = request.settings.apply(old.clone(), state.store.ready().await?);
     if decided_on.is_some_and(|version| version != license_version(&old)) {
         let detail = "Somebody else has changed this license since; nothing was changed. Look at it again.";
         return Err(Failure::conflict(detail));
