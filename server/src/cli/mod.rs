@@ -1,5 +1,7 @@
 /// `account`.
 mod account;
+/// `airgap`.
+mod airgap;
 /// `audit`.
 mod audit;
 /// `keys propose`, `keys sign` and `keys install`.
@@ -28,8 +30,6 @@ mod keys;
 mod license;
 /// `seat create` for many.
 mod many;
-/// `offline`.
-mod offline;
 /// Tables for people, JSON for scripts.
 mod output;
 /// `new-pepper`.
@@ -57,7 +57,7 @@ mod user;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, parser::ValueSource};
-use client::{AdminClient, Place};
+use client::Place;
 use output::Output;
 use seatlock_server::{
     files,
@@ -149,7 +149,7 @@ enum Command {
     Plan(plan::PlanCommand),
     /// Answer the request and release files of machines without a network
     #[command(subcommand)]
-    Offline(offline::OfflineCommand),
+    Airgap(airgap::AirgapCommand),
     /// Make, list, rotate and revoke the keys that sign
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -292,28 +292,14 @@ impl Cli {
             Command::Serve(serve) => serve.run(folder).await,
             Command::Config(command) => command.run(&folder, told, output).await,
             Command::Health(health) => health.run(output).await,
-            Command::Seat(command) => {
-                place.ask(async |client: &AdminClient| command.run(client, output).await).await
-            }
-            Command::License(command) => {
-                place.ask(async |client: &AdminClient| command.run(client, output).await).await
-            }
-            Command::Account(command) => {
-                place.ask(async |client: &AdminClient| command.run(client, output).await).await
-            }
-            Command::User(command) => {
-                place.ask(async |client: &AdminClient| command.run(client, output).await).await
-            }
-            Command::Issuer(command) => {
-                place.ask(async |client: &AdminClient| command.run(client, output).await).await
-            }
-            Command::Plan(command) => {
-                place.ask(async |client: &AdminClient| command.run(client, output).await).await
-            }
-            Command::Usage(usage) => {
-                place.ask(async |client: &AdminClient| usage.run(client, output).await).await
-            }
-            Command::Offline(command) => command.run(&folder, output).await,
+            Command::Seat(command) => place.ask(async |api| command.run(api, output).await).await,
+            Command::License(command) => place.ask(async |api| command.run(api, output).await).await,
+            Command::Account(command) => place.ask(async |api| command.run(api, output).await).await,
+            Command::User(command) => place.ask(async |api| command.run(api, output).await).await,
+            Command::Issuer(command) => place.ask(async |api| command.run(api, output).await).await,
+            Command::Plan(command) => place.ask(async |api| command.run(api, output).await).await,
+            Command::Usage(usage) => place.ask(async |api| usage.run(api, output).await).await,
+            Command::Airgap(command) => command.run(&folder, output).await,
             Command::Keys(command) => command.run(&folder, output).await,
             Command::Audit(audit) => audit.run(&place, output).await,
             Command::NewPepper(new) => new.run(&folder, output).await,
