@@ -31,19 +31,16 @@ impl<'a, S> Desk<'a, S> {
 /// Remembers answers to somebody's requests, so that whoever has the database alone cannot read
 /// them.
 #[derive(Clone, Copy)]
-pub struct Memory<'a> {
+pub(super) struct Memory<'a> {
     /// Of this server.
-    pub pepper: &'a [u8; 32],
+    pepper: &'a [u8; 32],
     /// Whose requests they are: a user, or nil for the console.
-    pub who: Uuid,
+    who: Uuid,
 }
 
 impl Memory<'_> {
     /// What is to be remembered of a request for `what` that will be answered with `token`.
-    ///
-    /// # Errors
-    /// [`Refused::Invalid`] for a key that is none.
-    pub fn remember(
+    pub(super) fn remember(
         &self,
         again: Option<Again<'_>>,
         what: &str,
@@ -61,10 +58,7 @@ impl Memory<'_> {
     }
 
     /// The token that was answered the first time.
-    ///
-    /// # Errors
-    /// [`Refused::Seal`] when what was remembered belongs to another request.
-    pub fn recall(
+    pub(super) fn recall(
         &self,
         again: Option<Again<'_>>,
         what: &str,

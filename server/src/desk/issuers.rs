@@ -25,16 +25,11 @@ impl<'a, S: Store> Desk<'a, S> {
     /// [`Refused::AdminsOnly`].
     pub fn issuers(&self) -> Result<Issuers<'a, S>, Refused> {
         self.admins_only()?;
-        Ok(Issuers::new(self.store, self.pepper, self.actor()))
+        Ok(Issuers { store: self.store, pepper: self.pepper, by: self.actor() })
     }
 }
 
-impl<'a, S: Store> Issuers<'a, S> {
-    /// In the name of `by`, who may.
-    pub fn new(store: &'a S, pepper: &'a [u8; 32], by: Actor) -> Self {
-        Self { store, pepper, by }
-    }
-
+impl<S: Store> Issuers<'_, S> {
     /// Every issuer, oldest first.
     ///
     /// # Errors

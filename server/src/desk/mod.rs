@@ -16,8 +16,8 @@ mod self_service;
 /// How somebody comes to stand before a desk.
 mod sign_in;
 
+pub use again::Again;
 pub(crate) use again::is_key;
-pub use again::{Again, Memory};
 pub use issuers::Issuers;
 pub use office::Invited;
 pub use seats::{Acted, Issued, Recalled};
