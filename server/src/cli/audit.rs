@@ -4,10 +4,10 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use seatlock_server::{
     checkpoint, files,
-    store::{Actor, Store as _},
+    store::Actor,
     view::{AuditStateView, AuditView},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use std::io::Write as _;
 use std::{
     fs::OpenOptions,
@@ -75,10 +75,15 @@ async fn list(seat: Option<Uuid>, last: u32, place: &Place, output: Output) -> a
             let mut rows: Vec<AuditView> = client.list("/audit", &[("seat", seat)], last).await?;
             rows.reverse();
             output.table(&rows, ["AT", "WHO", "WHAT", "SEAT", "EPOCH", "MACHINE"], |row| {
+                let who = match (&row.actor_name, &row.api_token) {
+                    (Some(user), Some(token)) => format!("{user} (API token {token})"),
+                    (Some(user), None) => user.clone(),
+                    (None, _) => row.actor.clone(),
+                };
                 let row = serde_json::to_value(row).unwrap_or_default();
-                let named = row.get("actor_name").is_some_and(Value::is_string);
-                let who = if named { "actor_name" } else { "actor" };
-                ["at", who, "event", "seat", "epoch", "machine_short"].map(|name| cell(&row, name))
+                let cells = ["at", "event", "seat", "epoch", "machine_short"].map(|name| cell(&row, name));
+                let [at, event, seat, epoch, machine] = cells;
+                [at, who, event, seat, epoch, machine]
             })
         })
         .await

@@ -63,7 +63,7 @@ use seatlock_server::{
     files,
     keys::DataFolder,
     store::{
-        AnyStore, Look, Store as _,
+        Backup, Look, Store,
         postgres::PostgresStore,
         sqlite::{SqliteStore, beside},
     },
@@ -315,7 +315,7 @@ impl Cli {
                     bail!("{} exists; nothing was written. Name a new file.", file.display());
                 }
                 let store = open(&folder).await?;
-                let copied = store.backup(&file).await;
+                let copied = store.run(Backup(file.clone())).await;
                 copied.with_context(|| format!("the backup to {} failed", file.display()))?;
                 store.close().await;
                 output.done(
@@ -344,16 +344,15 @@ impl Command {
 }
 
 /// Opens the database of a folder that `init` has set up.
-async fn open(folder: &DataFolder) -> anyhow::Result<AnyStore> {
+async fn open(folder: &DataFolder) -> anyhow::Result<Store> {
     if let Some(address) = folder.postgres() {
-        let store =
-            PostgresStore::open(address).await.with_context(|| format!("the {address} cannot be used"))?;
-        return Ok(store.into());
+        let opened = PostgresStore::open(address).await;
+        return opened.with_context(|| format!("the {address} cannot be used"));
     }
     let file = database_file(folder)?;
     permitted(&file, File::options().read(true).write(true))?;
     let store = SqliteStore::open(&file, false).await;
-    store.map(AnyStore::from).map_err(|error| {
+    store.map_err(|error| {
         let advice = if error.is_damage() { ". Restore it from a backup" } else { "" };
         anyhow::Error::new(error).context(format!("{} cannot be opened{advice}", file.display()))
     })

@@ -21,7 +21,7 @@ pub(crate) fn is_key(text: &str) -> bool {
     (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-impl<'a, S> Desk<'a, S> {
+impl<'a> Desk<'a> {
     /// Remembers answers to the user's requests.
     pub(super) fn memory(&self) -> Memory<'a> {
         Memory { pepper: self.pepper, who: self.who.user.id }

@@ -80,26 +80,26 @@ impl Refused {
 }
 
 /// Where a user's requests are served.
-pub struct Desk<'a, S> {
-    store: &'a S,
+pub struct Desk<'a> {
+    store: &'a Store,
     pepper: &'a [u8; 32],
     who: &'a SignedIn,
     by: Actor,
 }
 
-impl<'a, S: Store> Desk<'a, S> {
+impl<'a> Desk<'a> {
     /// With the authority of `who`.
-    pub fn new(store: &'a S, pepper: &'a [u8; 32], who: &'a SignedIn) -> Self {
-        let email = &who.user.email;
-        let by = Actor::User(match &who.api_token {
-            Some(token) => format!("{email} (API token {token})"),
-            None => email.clone(),
-        });
+    pub fn new(store: &'a Store, pepper: &'a [u8; 32], who: &'a StoreignedIn) -> Self {
+        let user = who.user.email.clone();
+        let by = match who.api_token.clone() {
+            Some(token) => Actor::ApiToken { user, token },
+            None => Actor::User(user),
+        };
         Self { store, pepper, who, by }
     }
 
     /// For whoever may open the data folder: `who` is an administrator whom no database knows.
-    pub(crate) fn of_console(store: &'a S, pepper: &'a [u8; 32], who: &'a SignedIn) -> Self {
+    pub(crate) fn of_console(store: &'a Store, pepper: &'a [u8; 32], who: &'a StoreignedIn) -> Self {
         Self { store, pepper, who, by: Actor::Console }
     }
 

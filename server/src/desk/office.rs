@@ -4,7 +4,10 @@ use crate::password::{Passwords, generate};
 use crate::rules::{License, Plan, Role, check_email, check_password};
 #[cfg(doc)]
 use crate::store::StoreError;
-use crate::store::{Account, AuditState, NewUser, PasswordHash, Store, User, UserChange};
+use crate::store::{
+    Account, AddAccount, AddLicense, AddUser, AuditState, ChangeLicense, ChangeUser, ListAccounts,
+    ListLicenses, ListPlans, ListUsers, NewUser, PasswordHash, SetPlan, User, UserChange,
+};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -16,13 +19,13 @@ pub struct Invited {
     pub password: Option<Zeroizing<String>>,
 }
 
-impl<S: Store> Desk<'_, S> {
+impl Desk<'_> {
     /// Every account, for admins; the own one for owners.
     ///
     /// # Errors
     /// [`Refused::Store`].
     pub async fn accounts(&self) -> Result<Vec<Account>, Refused> {
-        let mut accounts = self.store.accounts().await?;
+        let mut accounts = self.store.run(ListAccounts).await?;
         accounts.retain(|account| self.may_see(account.id));
         Ok(accounts)
     }
@@ -37,7 +40,7 @@ impl<S: Store> Desk<'_, S> {
         if name.is_empty() || name.len() > 200 || name.contains(char::is_control) {
             return Err(Refused::invalid("name", "1 to 200 bytes are needed"));
         }
-        Ok(self.store.add_account(Uuid::new_v4(), name.to_owned(), self.actor()).await?)
+        Ok(self.store.run(AddAccount { id: Uuid::new_v4(), name: name.to_owned(), by: self.actor() }).await?)
     }
 
     /// The users of one account, or of all.
@@ -45,7 +48,7 @@ impl<S: Store> Desk<'_, S> {
     /// # Errors
     /// See [`Refused`].
     pub async fn users(&self, account: Option<Uuid>) -> Result<Vec<User>, Refused> {
-        Ok(self.store.users(self.scope(account)).await?)
+        Ok(self.store.run(ListUsers(self.scope(account))).await?)
     }
 
     /// A new user, with the password that somebody has chosen, or one that is made.
@@ -65,7 +68,7 @@ impl<S: Store> Desk<'_, S> {
         let (kept, password) = new_password(passwords, email, chosen).await?;
         let id = Uuid::new_v4();
         let new = NewUser { id, account, email: email.to_owned(), role, password: kept };
-        Ok(Invited { user: self.store.add_user(new, self.actor()).await?, password })
+        Ok(Invited { user: self.store.run(AddUser(new, self.actor())).await?, password })
     }
 
     /// Another password for a user: the one that somebody has chosen, or one that is made.
@@ -79,7 +82,7 @@ impl<S: Store> Desk<'_, S> {
         chosen: Option<Zeroizing<String>>,
     ) -> Result<Invited, Refused> {
         self.admins_only()?;
-        let found = self.store.users(None).await?.into_iter().find(|user| user.id == id);
+        let found = self.store.run(ListUsers(None)).await?.into_iter().find(|user| user.id == id);
         let email = found.ok_or_else(|| Refused::no_such("user", id))?.email;
         let (kept, password) = new_password(passwords, &email, chosen).await?;
         Ok(Invited { user: self.change_user(id, UserChange::Password(kept)).await?, password })
@@ -94,7 +97,7 @@ impl<S: Store> Desk<'_, S> {
         if id == self.who.user.id {
             return Err(Refused::invalid("user", "you cannot change yourself, and lock yourself out"));
         }
-        Ok(self.store.change_user(id, change, None, self.actor()).await?)
+        Ok(self.store.run(ChangeUser { id, change, keep: None, by: self.actor() }).await?)
     }
 
     /// A new license.
@@ -104,7 +107,7 @@ impl<S: Store> Desk<'_, S> {
     pub async fn create_license(&self, license: License) -> Result<License, Refused> {
         self.admins_only()?;
         self.check(&license).await?;
-        Ok(self.store.add_license(license, self.actor()).await?)
+        Ok(self.store.run(AddLicense(license, self.actor())).await?)
     }
 
     /// One license, of whatever account.
@@ -112,7 +115,7 @@ impl<S: Store> Desk<'_, S> {
     /// # Errors
     /// See [`Refused`].
     pub async fn license(&self, id: Uuid) -> Result<License, Refused> {
-        let found = self.store.licenses(None).await?.into_iter().find(|license| license.id == id);
+        let found = self.store.run(ListLicenses(None)).await?.into_iter().find(|license| license.id == id);
         let found = found.filter(|license| self.may_see(license.account));
         found.ok_or_else(|| Refused::no_such("license", id))
     }
@@ -124,7 +127,7 @@ impl<S: Store> Desk<'_, S> {
     pub async fn change_license(&self, old: License, new: License) -> Result<License, Refused> {
         self.admins_only()?;
         self.check(&new).await?;
-        Ok(self.store.change_license(old, new, self.actor()).await?)
+        Ok(self.store.run(ChangeLicense { old, new, by: self.actor() }).await?)
     }
 
     async fn check(&self, license: &License) -> Result<(), Refused> {
@@ -152,7 +155,7 @@ impl<S: Store> Desk<'_, S> {
     /// # Errors
     /// [`Refused::Store`].
     pub async fn plans(&self) -> Result<Vec<Plan>, Refused> {
-        Ok(self.store.plans().await?)
+        Ok(self.store.run(ListPlans).await?)
     }
 
     /// Makes a plan, or replaces what it contains.
@@ -162,7 +165,7 @@ impl<S: Store> Desk<'_, S> {
     pub async fn set_plan(&self, plan: Plan) -> Result<(), Refused> {
         self.admins_only()?;
         plan.check().map_err(invalid)?;
-        Ok(self.store.set_plan(plan, self.actor()).await?)
+        Ok(self.store.run(SetPlan(plan, self.actor())).await?)
     }
 }
 

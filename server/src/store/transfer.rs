@@ -66,8 +66,8 @@ pub(super) const TABLES: &[Table] = &[
         ("cut", Boolean), ("last_id", Integer), ("head", Bytes), ("jws", Text),
     ] },
     Table { name: "audit", order: "id", columns: &[
-        ("id", Integer), ("at", Integer), ("actor", Text), ("actor_name", Text), ("event", Text), ("account_id", Text),
-        ("license_id", Text), ("seat_id", Text), ("epoch", Integer), ("machine", Text), ("detail", Text), ("hash", Bytes),
+        ("id", Integer), ("at", Integer), ("actor", Text), ("actor_name", Text), ("api_token", Text), ("event", Text),
+        ("account_id", Text), ("license_id", Text), ("seat_id", Text), ("epoch", Integer), ("machine", Text), ("detail", Text), ("hash", Bytes),
     ] },
     Table { name: "person", order: "rowid", columns: &[
         ("id", Text), ("account_id", Text), ("email", Text), ("email_key", Text), ("role", Text),

@@ -351,7 +351,8 @@ async fn owners_see_and_change_what_is_theirs() {
     let me = admin.get(owner, "/me").await.ok();
     assert_eq!((&me["user"]["role"], &me["api_token"]), (&json!("owner"), &json!("script")));
     let entry = admin.get(owner, &format!("/audit?seat={mine}")).await.ok()["items"][0].clone();
-    assert_eq!(entry["actor_name"], "owner@example.com (API token script)");
+    assert_eq!(entry["actor_name"], "owner@example.com");
+    assert_eq!(entry["api_token"], "script");
 }
 
 #[tokio::test]

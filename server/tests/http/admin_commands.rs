@@ -170,8 +170,9 @@ async fn everything_can_be_done_by_the_api() {
         let said = refused(&server, &root, args);
         assert!(said.contains(words), "{args:?}: {said}");
     }
-    let actor = run(&["audit", "--last", "1"])[0]["actor_name"].clone();
-    assert_eq!(actor, "root@example.com (API token script)");
+    let entry = run(&["audit", "--last", "1"])[0].clone();
+    assert_eq!(entry["actor_name"], "root@example.com");
+    assert_eq!(entry["api_token"], "script");
 }
 
 #[tokio::test]

@@ -14,7 +14,6 @@ use seatlock_protocol::api::JSON;
 use seatlock_server::{
     Cause, Console,
     keys::DataFolder,
-    store::AnyStore,
     view::{List, ProblemView},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -152,7 +151,7 @@ pub(super) enum AdminClient {
     /// At a server that runs somewhere, with the authority of one API token.
     Http(Http),
     /// In this process.
-    Console(Console<AnyStore>),
+    Console(Console),
 }
 
 impl AdminClient {

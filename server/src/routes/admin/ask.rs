@@ -1,7 +1,7 @@
 use super::{console::AtConsole, failure::Failure};
 use crate::desk::{Again, Desk, is_key};
 use crate::routes::{AppState, visitor};
-use crate::store::{SignedIn, Store};
+use crate::store::SignedIn;
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
@@ -25,7 +25,7 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
-    pub(super) fn desk<'a, S: Store>(&'a self, state: &'a AppState<S>) -> Desk<'a, S> {
+    pub(super) fn desk<'a>(&'a self, state: &'a AppState) -> Desk<'a> {
         let desk = if self.at_console { Desk::of_console } else { Desk::new };
         desk(&state.store, &state.pepper, &self.who)
     }
@@ -37,10 +37,10 @@ impl From<SignedIn> for Visitor {
     }
 }
 
-impl<S: Store> FromRequestParts<Arc<AppState<S>>> for Visitor {
+impl FromRequestParts<Arc<AppState>> for Visitor {
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState<S>>) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Self, Failure> {
         if parts.extensions.get::<AtConsole>().is_some() {
             return Ok(Self { who: AtConsole::user(), at_console: true });
         }

@@ -2,7 +2,7 @@ use super::answers::{BadRequest, Guarded};
 use super::ask::{Ask, Visitor, limit};
 use super::{Answer, Endpoints, cursor, shown};
 use crate::routes::AppState;
-use crate::store::{AuditQuery, Store};
+use crate::store::AuditQuery;
 use crate::view::{AuditStateView, AuditView, List};
 use axum::extract::State;
 use serde::Deserialize;
@@ -10,8 +10,8 @@ use std::sync::Arc;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
-    to.add(__path_list_audit, list_audit::<S>).add(__path_verify_audit, verify_audit::<S>)
+pub(super) fn add(to: Endpoints) -> Endpoints {
+    to.add(__path_list_audit, list_audit).add(__path_verify_audit, verify_audit)
 }
 
 /// Which entries.
@@ -48,8 +48,8 @@ struct VerifyQuery {
     get, path = "/audit", params(EntriesQuery),
     responses((status = 200, description = "Entries.", body = List<AuditView>), BadRequest, Guarded)
 )]
-async fn list_audit<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn list_audit(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Ask(query): Ask<EntriesQuery>,
 ) -> Answer {
@@ -69,8 +69,8 @@ async fn list_audit<S: Store>(
     get, path = "/audit/verify", params(VerifyQuery),
     responses((status = 200, description = "What the chain says.", body = AuditStateView), BadRequest, Guarded)
 )]
-async fn verify_audit<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn verify_audit(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Ask(query): Ask<VerifyQuery>,
 ) -> Answer {

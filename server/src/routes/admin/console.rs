@@ -34,17 +34,17 @@ impl AtConsole {
 
 /// The admin API in this process, for whoever may open the data folder and so may do everything.
 /// Nothing listens.
-pub struct Console<S> {
-    state: Arc<AppState<S>>,
+pub struct Console {
+    state: Arc<AppState>,
     router: Router,
 }
 
-impl<S: Store> Console<S> {
+impl Console {
     /// Of the server with this database and this folder. A lease key is needed only by what signs.
     ///
     /// # Errors
     /// When the folder is not initialised, a secret is missing, or the pepper is another server's.
-    pub async fn new(store: S, folder: DataFolder) -> anyhow::Result<Self> {
+    pub async fn new(store: Store, folder: DataFolder) -> anyhow::Result<Self> {
         let settings = Settings {
             timeout: Duration::MAX,
             public_url: String::new(),

@@ -193,7 +193,10 @@ impl From<Refused> for Failure {
             Refused::Invalid { field, reason } => Self::invalid(field, &reason),
             Refused::Store(error) => error.into(),
             Refused::Checkpoint(CheckpointError::Store(error)) => error.into(),
-            Refused::Checkpoint(error) => Self::server_error(error),
+            // For administrators, in words of our own.
+            Refused::Checkpoint(error) => {
+                Self { detail: sentence(&title(&error.to_string())), ..Self::server_error(error) }
+            }
             Refused::Password(error) => error.into(),
             Refused::Random(error) => Self::server_error(error),
             Refused::Seal(error) => Self::server_error(error),

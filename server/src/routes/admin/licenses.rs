@@ -3,7 +3,6 @@ use super::ask::{Ask, Body, Id, Visitor, limit};
 use super::{Answer, Endpoints, cursor, made, shown};
 use crate::routes::{AppState, admin::failure::Failure};
 use crate::rules::License;
-use crate::store::Store;
 use crate::view::{LicenseChange, LicenseView, List, NewLicense, license_version};
 use axum::extract::State;
 use serde::Deserialize;
@@ -11,11 +10,11 @@ use std::sync::Arc;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
-    to.add(__path_list_licenses, list_licenses::<S>)
-        .add(__path_create_license, create_license::<S>)
-        .add(__path_get_license, get_license::<S>)
-        .add(__path_change_license, change_license::<S>)
+pub(super) fn add(to: Endpoints) -> Endpoints {
+    to.add(__path_list_licenses, list_licenses)
+        .add(__path_create_license, create_license)
+        .add(__path_get_license, get_license)
+        .add(__path_change_license, change_license)
 }
 
 /// Which licenses.
@@ -39,8 +38,8 @@ struct LicensesQuery {
     get, path = "/licenses", params(LicensesQuery),
     responses((status = 200, description = "Licenses.", body = List<LicenseView>), BadRequest, Guarded)
 )]
-async fn list_licenses<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn list_licenses(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Ask(query): Ask<LicensesQuery>,
 ) -> Answer {
@@ -61,8 +60,8 @@ async fn list_licenses<S: Store>(
         BadRequest, NoSuch, TooLarge, NotJson, Guarded
     )
 )]
-async fn create_license<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn create_license(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Body(request): Body<NewLicense>,
 ) -> Answer {
@@ -77,7 +76,7 @@ async fn create_license<S: Store>(
     get, path = "/licenses/{id}", params(("id" = Uuid, Path, description = "The license.")),
     responses((status = 200, description = "The license.", body = LicenseView), NoSuch, Guarded)
 )]
-async fn get_license<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visitor, Id(id): Id) -> Answer {
+async fn get_license(State(state): State<Arc<AppState>>, who: Visitor, Id(id): Id) -> Answer {
     shown(&LicenseView::from(&who.desk(&state).license(id).await?))
 }
 
@@ -93,8 +92,8 @@ async fn get_license<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visit
         BadRequest, NoSuch, Clash, TooLarge, NotJson, Guarded
     )
 )]
-async fn change_license<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn change_license(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Id(id): Id,
     Body(request): Body<LicenseChange>,

@@ -3,7 +3,7 @@ use super::ask::{Ask, Body, Id, Visitor, limit};
 use super::{Answer, Endpoints, cursor, made, shown};
 use crate::desk::Invited;
 use crate::routes::{AppState, admin::failure::Failure};
-use crate::store::{Store, UserChange};
+use crate::store::UserChange;
 use crate::view::{InvitedView, List, NewPassword, NewUserRequest, UserChangeRequest, UserView};
 use axum::extract::State;
 use serde::Deserialize;
@@ -11,12 +11,12 @@ use std::sync::Arc;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
-    to.add(__path_list_users, list_users::<S>)
-        .add(__path_add_user, add_user::<S>)
-        .add(__path_change_user, change_user::<S>)
-        .add(__path_replace_password, replace_password::<S>)
-        .add(__path_set_password, set_password::<S>)
+pub(super) fn add(to: Endpoints) -> Endpoints {
+    to.add(__path_list_users, list_users)
+        .add(__path_add_user, add_user)
+        .add(__path_change_user, change_user)
+        .add(__path_replace_password, replace_password)
+        .add(__path_set_password, set_password)
 }
 
 /// Which users.
@@ -40,11 +40,7 @@ struct UsersQuery {
     get, path = "/users", params(UsersQuery),
     responses((status = 200, description = "Users.", body = List<UserView>), BadRequest, Guarded)
 )]
-async fn list_users<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
-    who: Visitor,
-    Ask(query): Ask<UsersQuery>,
-) -> Answer {
+async fn list_users(State(state): State<Arc<AppState>>, who: Visitor, Ask(query): Ask<UsersQuery>) -> Answer {
     let limit = limit(query.limit)?;
     let users = who.desk(&state).users(query.account).await?;
     let views = users.iter().map(UserView::from).collect();
@@ -63,8 +59,8 @@ async fn list_users<S: Store>(
         BadRequest, NoSuch, Clash, TooLarge, NotJson, Guarded
     )
 )]
-async fn add_user<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn add_user(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Body(request): Body<NewUserRequest>,
 ) -> Answer {
@@ -86,8 +82,8 @@ async fn add_user<S: Store>(
         BadRequest, NoSuch, TooLarge, NotJson, Guarded
     )
 )]
-async fn change_user<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn change_user(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Id(id): Id,
     Body(request): Body<UserChangeRequest>,
@@ -113,8 +109,8 @@ async fn change_user<S: Store>(
         BadRequest, NoSuch, NotJson, Guarded
     )
 )]
-async fn replace_password<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn replace_password(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Id(id): Id,
 ) -> Answer {
@@ -132,8 +128,8 @@ async fn replace_password<S: Store>(
         BadRequest, NoSuch, TooLarge, NotJson, Guarded
     )
 )]
-async fn set_password<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn set_password(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Id(id): Id,
     Body(request): Body<NewPassword>,

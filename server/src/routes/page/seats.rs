@@ -4,7 +4,7 @@ use super::visit::Visit;
 use super::{Shown, show, shown};
 use crate::page::{Id, RecoveryNotice, SeatFilter, SeatsPage, StatusBadge};
 use crate::rules::EMAIL_MAX;
-use crate::store::{SeatCursor, SeatQuery, Store};
+use crate::store::{SeatCursor, SeatQuery};
 use seatlock_protocol::UnixTime;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -46,7 +46,7 @@ impl Narrowed {
     }
 }
 
-pub(super) async fn list<S: Store>(visit: Visit<S>, Asked(narrowed): Asked<Narrowed>) -> Shown {
+pub(super) async fn list(visit: Visit, Asked(narrowed): Asked<Narrowed>) -> Shown {
     let now = visit.now().await?;
     let desk = visit.desk();
     let licenses = desk.licenses(visit.account()).await?;
@@ -69,7 +69,7 @@ pub(super) async fn list<S: Store>(visit: Visit<S>, Asked(narrowed): Asked<Narro
     })
 }
 
-pub(super) async fn table<S: Store>(visit: Visit<S>, Asked(narrowed): Asked<Narrowed>) -> Shown {
+pub(super) async fn table(visit: Visit, Asked(narrowed): Asked<Narrowed>) -> Shown {
     let query = narrowed.query(visit.account());
     Ok(csv::seats(visit.state, visit.who, query).await?)
 }

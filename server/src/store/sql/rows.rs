@@ -1,15 +1,14 @@
-use super::dialect::DbRow;
 use crate::rules::{
     ClonePolicy, Entitlements, Holding, Install, License, Overlap, Plan, ReleaseMode, Seat, SeatState,
     entitlement_parts, entitlement_word,
 };
+use crate::store::db::Row;
 use crate::store::{Hash, ListedSeat, StoreError};
 use seatlock_protocol::{
     Identity, UnixTime,
     claims::{ClockAction, ClockPolicy, Entitlement},
 };
 use serde_json::{Map, Value};
-use sqlx::Row as _;
 
 /// Columns that [`license`] reads; the table is called `l`.
 macro_rules! license_columns {
@@ -41,11 +40,11 @@ macro_rules! install_columns {
     };
 }
 
-pub(super) use {install_columns, license_columns, seat_columns};
+pub(in crate::store) use {install_columns, license_columns, seat_columns};
 
 type Read<T> = Result<T, StoreError>;
 
-pub(super) fn license(row: &DbRow) -> Read<License> {
+pub(in crate::store) fn license(row: &Row) -> Read<License> {
     Ok(License {
         id: parsed(row, "license_id")?,
         account: parsed(row, "account_id")?,
@@ -83,7 +82,7 @@ pub(super) fn license(row: &DbRow) -> Read<License> {
     })
 }
 
-pub(super) fn seat(row: &DbRow) -> Read<Seat> {
+pub(in crate::store) fn seat(row: &Row) -> Read<Seat> {
     Ok(Seat {
         id: parsed(row, "seat_id")?,
         license: parsed(row, "seat_license_id")?,
@@ -100,20 +99,20 @@ pub(super) fn seat(row: &DbRow) -> Read<Seat> {
 }
 
 /// Whose seat it is, if its user signs in.
-fn identity(row: &DbRow) -> Read<Option<Identity>> {
+fn identity(row: &Row) -> Read<Option<Identity>> {
     let (issuer, subject): (Option<String>, Option<String>) =
         (row.try_get("seat_issuer")?, row.try_get("seat_subject")?);
     Ok(issuer.zip(subject).map(|(issuer, subject)| Identity { issuer, subject }))
 }
 
 /// A seat with the column `seat_created_at` beside its own.
-pub(super) fn listed(row: &DbRow) -> Read<ListedSeat> {
+pub(in crate::store) fn listed(row: &Row) -> Read<ListedSeat> {
     Ok(ListedSeat { seat: seat(row)?, created_at: moment(row, "seat_created_at")? })
 }
 
-fn state(row: &DbRow) -> Read<SeatState> {
+fn state(row: &Row) -> Read<SeatState> {
     let must = |name| moment(row, name);
-    match row.try_get::<&str, _>("state")? {
+    match row.try_get::<&str>("state")? {
         "never_used" => Ok(SeatState::NeverUsed),
         "closed" => Ok(SeatState::Closed),
         "in_use" => Ok(SeatState::InUse(Holding {
@@ -122,7 +121,7 @@ fn state(row: &DbRow) -> Read<SeatState> {
             last_ping: must("last_ping")?,
             lease_until: must("lease_until")?,
         })),
-        "released" if row.try_get::<Option<&str>, _>("machine")?.is_none() => Ok(SeatState::Released(None)),
+        "released" if row.try_get::<Option<&str>>("machine")?.is_none() => Ok(SeatState::Released(None)),
         "released" => Ok(SeatState::Released(Some(Overlap {
             machine: parsed(row, "machine")?,
             since: must("since")?,
@@ -134,8 +133,8 @@ fn state(row: &DbRow) -> Read<SeatState> {
 }
 
 /// The installation of a row of a LEFT JOIN, which is empty for a new installation.
-pub(super) fn install(row: &DbRow) -> Read<Option<Install>> {
-    if row.try_get::<Option<&str>, _>("install_id")?.is_none() {
+pub(in crate::store) fn install(row: &Row) -> Read<Option<Install>> {
+    if row.try_get::<Option<&str>>("install_id")?.is_none() {
         return Ok(None);
     }
     let presented: Option<i64> = row.try_get("install_presented")?;
@@ -148,21 +147,21 @@ pub(super) fn install(row: &DbRow) -> Read<Option<Install>> {
     }))
 }
 
-pub(super) fn mode_name(mode: ReleaseMode) -> &'static str {
+pub(in crate::store) fn mode_name(mode: ReleaseMode) -> &'static str {
     match mode {
         ReleaseMode::Immediate => "immediate",
         ReleaseMode::Drain => "drain",
     }
 }
 
-pub(super) fn policy_name(policy: ClonePolicy) -> &'static str {
+pub(in crate::store) fn policy_name(policy: ClonePolicy) -> &'static str {
     match policy {
         ClonePolicy::Flag => "flag",
         ClonePolicy::Enforce => "enforce",
     }
 }
 
-pub(super) fn action_name(action: ClockAction) -> &'static str {
+pub(in crate::store) fn action_name(action: ClockAction) -> &'static str {
     match action {
         ClockAction::Freeze => "freeze",
         ClockAction::Lock => "lock",
@@ -170,47 +169,47 @@ pub(super) fn action_name(action: ClockAction) -> &'static str {
 }
 
 /// A database's integers are signed; everything that is counted here stays far below their limit.
-pub(super) fn integer(value: u64) -> i64 {
+pub(in crate::store) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-pub(super) fn unsigned(row: &DbRow, name: &'static str) -> Read<u64> {
-    u64::try_from(row.try_get::<i64, _>(name)?).map_err(|_| StoreError::Unexpected(name))
+pub(in crate::store) fn unsigned(row: &Row, name: &'static str) -> Read<u64> {
+    u64::try_from(row.try_get::<i64>(name)?).map_err(|_| StoreError::Unexpected(name))
 }
 
-pub(super) fn count(row: &DbRow, name: &'static str) -> Read<u32> {
-    u32::try_from(row.try_get::<i64, _>(name)?).map_err(|_| StoreError::Unexpected(name))
+pub(in crate::store) fn count(row: &Row, name: &'static str) -> Read<u32> {
+    u32::try_from(row.try_get::<i64>(name)?).map_err(|_| StoreError::Unexpected(name))
 }
 
-pub(super) fn time(row: &DbRow, name: &'static str) -> Read<Option<UnixTime>> {
+pub(in crate::store) fn time(row: &Row, name: &'static str) -> Read<Option<UnixTime>> {
     let seconds: Option<i64> = row.try_get(name)?;
     seconds.map(|seconds| UnixTime::new(seconds).ok_or(StoreError::Unexpected(name))).transpose()
 }
 
 /// A time that is always there.
-pub(super) fn moment(row: &DbRow, name: &'static str) -> Read<UnixTime> {
+pub(in crate::store) fn moment(row: &Row, name: &'static str) -> Read<UnixTime> {
     time(row, name)?.ok_or(StoreError::Unexpected(name))
 }
 
 /// 32 bytes.
-pub(super) fn hash(row: &DbRow, name: &'static str) -> Read<Hash> {
-    row.try_get::<&[u8], _>(name)?.try_into().map_err(|_| StoreError::Unexpected(name))
+pub(in crate::store) fn hash(row: &Row, name: &'static str) -> Read<Hash> {
+    row.try_get::<&[u8]>(name)?.try_into().map_err(|_| StoreError::Unexpected(name))
 }
 
-pub(super) fn parsed<T: std::str::FromStr>(row: &DbRow, name: &'static str) -> Read<T> {
-    row.try_get::<&str, _>(name)?.parse().map_err(|_| StoreError::Unexpected(name))
+pub(in crate::store) fn parsed<T: std::str::FromStr>(row: &Row, name: &'static str) -> Read<T> {
+    row.try_get::<&str>(name)?.parse().map_err(|_| StoreError::Unexpected(name))
 }
 
-pub(super) fn optional<T: std::str::FromStr>(row: &DbRow, name: &'static str) -> Read<Option<T>> {
-    row.try_get::<Option<&str>, _>(name)?.map(|_| parsed(row, name)).transpose()
+pub(in crate::store) fn optional<T: std::str::FromStr>(row: &Row, name: &'static str) -> Read<Option<T>> {
+    row.try_get::<Option<&str>>(name)?.map(|_| parsed(row, name)).transpose()
 }
 
-fn words(row: &DbRow, name: &'static str) -> Read<Vec<String>> {
-    Ok(row.try_get::<&str, _>(name)?.split_whitespace().map(str::to_owned).collect())
+fn words(row: &Row, name: &'static str) -> Read<Vec<String>> {
+    Ok(row.try_get::<&str>(name)?.split_whitespace().map(str::to_owned).collect())
 }
 
 /// As [`entitlement_words`] writes them.
-pub(super) fn entitlements(row: &DbRow, name: &'static str) -> Read<Entitlements> {
+pub(in crate::store) fn entitlements(row: &Row, name: &'static str) -> Read<Entitlements> {
     let read = |word: String| {
         let (title, value, until) = entitlement_parts(&word);
         let value = value.map(str::parse).transpose().ok()?;
@@ -221,19 +220,19 @@ pub(super) fn entitlements(row: &DbRow, name: &'static str) -> Read<Entitlements
 }
 
 /// `cad export.max=25@1798761600`: no name has a blank, = or @ in it.
-pub(super) fn entitlement_words(entitlements: &Entitlements) -> String {
+pub(in crate::store) fn entitlement_words(entitlements: &Entitlements) -> String {
     let seconds = |end: UnixTime| end.seconds().to_string();
     let word = |(name, granted): (&String, &Entitlement)| entitlement_word(name, granted, seconds);
     entitlements.iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// The vendor's own data of a license.
-fn data(row: &DbRow) -> Read<Option<Map<String, Value>>> {
+fn data(row: &Row) -> Read<Option<Map<String, Value>>> {
     let text: Option<&str> = row.try_get("data")?;
     text.map(serde_json::from_str).transpose().map_err(|_| StoreError::Unexpected("data"))
 }
 
-fn named<T: Copy>(row: &DbRow, column: &'static str, all: &[T], name: fn(T) -> &'static str) -> Read<T> {
+fn named<T: Copy>(row: &Row, column: &'static str, all: &[T], name: fn(T) -> &'static str) -> Read<T> {
     let stored: &str = row.try_get(column)?;
     all.iter().copied().find(|value| name(*value) == stored).ok_or(StoreError::Unexpected(column))
 }

@@ -1,60 +1,3 @@
-use crate::clock::system_time;
-use seatlock_protocol::UnixTime;
-use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::{PgConnection, Postgres};
-
-pub(super) type Arguments = PgArguments;
-pub(super) type BackEnd = super::PostgresStore;
-pub(super) type Db = Postgres;
-pub(super) type DbConnection = PgConnection;
-pub(super) type DbRow = PgRow;
-
-/// The database's clock as a statement begins. That of the transaction stands still while it waits
-/// for a lock.
-macro_rules! now {
-    () => {
-        "CAST(floor(extract(epoch FROM statement_timestamp())) AS BIGINT)"
-    };
-}
-
-/// The clock of this computer, where it is another than the database's.
-pub(super) fn own_clock() -> Option<UnixTime> {
-    Some(system_time())
-}
-
-/// Locks the rows that a query finds.
-macro_rules! locked {
-    ($tables:literal) => {
-        concat!(" FOR UPDATE OF ", $tables)
-    };
-}
-
-/// Locks the rows that a query finds, but leaves out those that somebody else has locked.
-macro_rules! skip_locked {
-    () => {
-        " FOR UPDATE SKIP LOCKED"
-    };
-}
-
-/// The end of the audit trail. Its row is locked, so that the trail has one order; a trigger moves
-/// it on.
-macro_rules! audit_head {
-    () => {
-        "SELECT id, hash FROM audit_head FOR UPDATE"
-    };
-}
-
-pub(super) use {audit_head, locked, now, skip_locked};
-
-/// Where one text begins in another.
-pub(super) const POSITION: &str = "strpos";
-
-/// A read of everything as it is at one moment.
-pub(super) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-
-/// Rows that are added with one statement.
-pub(super) const ROWS: usize = 500;
-
 macro_rules! seat_values {
     () => {
         "epoch = (n.value ->> 1)::bigint, counted = (n.value ->> 2)::boolean, state = n.value #>> '{3,0}', \
@@ -67,14 +10,14 @@ macro_rules! seat_values {
 }
 
 /// Takes the seats of `seats_as_json`.
-pub(super) const UPDATE_SEATS: &str = concat!(
+pub(in crate::store) const UPDATE_SEATS: &str = concat!(
     "UPDATE seat SET ",
     seat_values!(),
     " FROM json_array_elements($1::json) n WHERE seat.id = n.value ->> 0"
 );
 
 /// Takes the installations of `installs_as_json`, and the time.
-pub(super) const UPSERT_INSTALLS: &str = "INSERT INTO install \
+pub(in crate::store) const UPSERT_INSTALLS: &str = "INSERT INTO install \
      (seat_id, id, presented, first_handed_out, newest_handed_out, retired_from, retired_at, asked_at) \
      SELECT value ->> 0, value ->> 1, (value ->> 2)::bigint, (value #>> '{3,0}')::bigint, (value #>> '{3,1}')::bigint, \
      (value ->> 4)::bigint, (value ->> 5)::bigint, $2 FROM json_array_elements($1::json) \

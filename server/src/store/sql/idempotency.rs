@@ -1,10 +1,10 @@
 use super::clock::{clock_columns, clocks};
-use super::dialect::{BackEnd, now, skip_locked};
 use super::rows::{hash, moment, parsed};
-use super::writer::Tx;
 use crate::rules::REMEMBERED;
+use crate::store::db::sql;
+use crate::store::run::{Operation, Store};
+use crate::store::tx::Tx;
 use crate::store::{Hash, Made, Remember, StoreError};
-use sqlx::Row as _;
 use uuid::Uuid;
 
 /// What the same request led to before; `None` when it has not been carried out.
@@ -14,15 +14,15 @@ pub(super) async fn before<T>(
 ) -> Result<Option<Made<T>>, StoreError> {
     let Some(request) = request else { return Ok(None) };
     tx.alone(&request.key).await?;
-    sqlx::query(concat!(
+    sql(concat!(
         "DELETE FROM remembered WHERE hash IN (SELECT hash FROM remembered WHERE created_at <= $1",
-        skip_locked!(),
+        " FOR UPDATE SKIP LOCKED",
         ")"
     ))
     .bind(tx.now.minus(REMEMBERED).seconds())
     .execute(tx.conn())
     .await?;
-    let row = sqlx::query("SELECT request, subject, sealed FROM remembered WHERE hash = $1")
+    let row = sql("SELECT request, subject, sealed FROM remembered WHERE hash = $1")
         .bind(request.key.as_slice())
         .fetch_optional(tx.conn())
         .await?;
@@ -41,29 +41,31 @@ pub(super) async fn remember(
     subject: Uuid,
 ) -> Result<(), StoreError> {
     let Some(request) = request else { return Ok(()) };
-    sqlx::query(
-        "INSERT INTO remembered (hash, request, subject, sealed, created_at) VALUES ($1, $2, $3, $4, $5)",
-    )
-    .bind(request.key.as_slice())
-    .bind(request.request.as_slice())
-    .bind(subject.to_string())
-    .bind(&request.sealed)
-    .bind(tx.now.seconds())
-    .execute(tx.conn())
-    .await?;
+    sql("INSERT INTO remembered (hash, request, subject, sealed, created_at) VALUES ($1, $2, $3, $4, $5)")
+        .bind(request.key.as_slice())
+        .bind(request.request.as_slice())
+        .bind(subject.to_string())
+        .bind(&request.sealed)
+        .bind(tx.now.seconds())
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 
-impl BackEnd {
-    pub(super) async fn read_remembered(&self, key: Hash) -> Result<Option<(Uuid, Vec<u8>)>, StoreError> {
+/// What a request of this key led to, and the secret that was answered, sealed; as long as it is
+/// remembered.
+pub struct FindIdempotencyRecord(pub Hash);
+
+impl Operation for FindIdempotencyRecord {
+    type Output = Option<(Uuid, Vec<u8>)>;
+
+    async fn carry_out(self, store: &Store) -> Result<Option<(Uuid, Vec<u8>)>, StoreError> {
         let query = concat!(
-            "SELECT ",
-            now!(),
-            " AS now, ",
+            "SELECT unixepoch() AS now, ",
             clock_columns!(),
             ", r.subject, r.sealed, r.created_at AS made_at FROM remembered r WHERE r.hash = $1"
         );
-        let row = sqlx::query(query).bind(key.as_slice()).fetch_optional(self.pool()).await?;
+        let row = sql(query).bind(self.0.as_slice()).fetch_optional(store.reader().await?.conn()).await?;
         let Some(row) = row else { return Ok(None) };
         let forgotten = moment(&row, "made_at")?.plus(REMEMBERED) <= clocks(&row)?.present();
         Ok(if forgotten { None } else { Some((parsed(&row, "subject")?, row.try_get("sealed")?)) })
