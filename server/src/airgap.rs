@@ -91,11 +91,7 @@ pub async fn preview(store: &Store, file: &RequestFile) -> Result<Outcome, Airga
 ///
 /// # Errors
 /// See [`AirgapError`].
-pub async fn answer(
-    store: &Store,
-    folder: &DataFolder,
-    file: &RequestFile,
-) -> Result<Outcome, AirgapError> {
+pub async fn answer(store: &Store, folder: &DataFolder, file: &RequestFile) -> Result<Outcome, AirgapError> {
     let (token, ..) = seat_of(store, file).await?;
     let ring = KeyRing::load(store, folder).await?;
     let (key, recipient) = (

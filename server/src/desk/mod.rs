@@ -89,7 +89,7 @@ pub struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     /// With the authority of `who`.
-    pub fn new(store: &'a Store, pepper: &'a [u8; 32], who: &'a StoreignedIn) -> Self {
+    pub fn new(store: &'a Store, pepper: &'a [u8; 32], who: &'a SignedIn) -> Self {
         let user = who.user.email.clone();
         let by = match who.api_token.clone() {
             Some(token) => Actor::ApiToken { user, token },
@@ -99,7 +99,7 @@ impl<'a> Desk<'a> {
     }
 
     /// For whoever may open the data folder: `who` is an administrator whom no database knows.
-    pub(crate) fn of_console(store: &'a Store, pepper: &'a [u8; 32], who: &'a StoreignedIn) -> Self {
+    pub(crate) fn of_console(store: &'a Store, pepper: &'a [u8; 32], who: &'a SignedIn) -> Self {
         Self { store, pepper, who, by: Actor::Console }
     }
 

@@ -2,8 +2,9 @@ use super::{Again, Desk, Refused, sign_in::name};
 use crate::password::Passwords;
 use crate::rules::{AttemptBy, Verdict, check_password, issues_no_tokens};
 use crate::store::{
-    Actor, AddApiToken, ApiToken, ChangeUser, CountAttempt, EndSessions, Ending, FindIdempotencyRecord, FindUser,
-    ListApiTokens, ListSessions, Made, NewApiToken, RemoveApiToken, Session, StoreError, UserChange,
+    Actor, AddApiToken, ApiToken, ChangeUser, CountAttempt, EndSessions, Ending, FindIdempotencyRecord,
+    FindUser, ListApiTokens, ListSessions, Made, NewApiToken, RemoveApiToken, Session, StoreError,
+    UserChange,
 };
 use seatlock_protocol::{Act, Code, Token, TokenKind};
 use uuid::Uuid;

@@ -109,11 +109,7 @@ async fn change_user(
         BadRequest, NoSuch, NotJson, Guarded
     )
 )]
-async fn replace_password(
-    State(state): State<Arc<AppState>>,
-    who: Visitor,
-    Id(id): Id,
-) -> Answer {
+async fn replace_password(State(state): State<Arc<AppState>>, who: Visitor, Id(id): Id) -> Answer {
     shown(&view(who.desk(&state).replace_password(&state.passwords, id, None).await?))
 }
 
