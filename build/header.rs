@@ -56,7 +56,8 @@ fn item_in_form(item: &str) -> Result<(String, String), Box<dyn Error>> {
         (code.trim_end_matches(';').rsplit(' ').next().unwrap_or_default(), code.clone())
     } else if code.starts_with("typedef ") {
         let name = code.split_once("(*").and_then(|(_, rest)| rest.split_once(')')).ok_or("no callback")?.0;
-        (name, code.replace("(*", "(SEATLOCK_CALL *"))
+        let (answer, parameters) = code.split_once(")(").ok_or("a callback without parameters")?;
+        (name, wrapped(answer.replace("(*", "(SEATLOCK_CALL *") + ")(", parameters))
     } else {
         let (before, parameters) = code.split_once('(').ok_or("neither a type nor a function")?;
         let name = before.split([' ', '*']).next_back().unwrap_or_default();
@@ -68,7 +69,12 @@ fn item_in_form(item: &str) -> Result<(String, String), Box<dyn Error>> {
 /// `SEATLOCK_..._INIT` of a struct that says its size; the rest is zero.
 fn initialiser(name: &str, body: &str) -> String {
     let members = body.lines().filter(|line| line.starts_with("    ") && line.ends_with(';'));
-    let zeros: Vec<&str> = members.map(|line| if line.contains('[') { "{0}" } else { "0" }).collect();
+    let zero = |line: &str| match line {
+        line if line.contains('[') => "{0}",
+        line if line.contains('*') => "NULL",
+        _ => "0",
+    };
+    let zeros: Vec<&str> = members.map(zero).collect();
     match zeros.split_first() {
         None => String::new(),
         Some((_, rest)) => {
@@ -82,6 +88,11 @@ fn function(answer: &str, name: &str, parameters: &str) -> String {
     let looked_at = answer == "seatlock_result" && !IN_PASSING.contains(&name);
     let mark = if looked_at { "SEATLOCK_NODISCARD " } else { "" };
     let head = format!("{mark}SEATLOCK_API {answer} SEATLOCK_CALL {name}(").replace("* SEAT", "*SEAT");
+    wrapped(head, parameters)
+}
+
+/// What begins with `head`, with its parameters on lines of their own where they do not fit.
+fn wrapped(head: String, parameters: &str) -> String {
     if head.len() + parameters.len() <= WIDTH {
         return head + parameters;
     }

@@ -10,8 +10,9 @@
  * operation has ended and fills the event all the same; seatlock_client_entitlement says in its
  * struct whether something is included.
  *
- * Details. Calls that set, open, derive, allow or start something take a seatlock_error, the last
- * parameter, which may be NULL. It is filled when the call fails and left alone when it does not.
+ * Details. Calls that set, add, open, derive, allow or start something take a seatlock_error, the
+ * last parameter, which may be NULL. It is filled when the call fails and left alone when it does
+ * not, and so is the buffer that may come with it.
  * Calls that read, take, cancel or free say everything by their result and take none.
  *
  * Structs begin with struct_size. Initialise them with SEATLOCK_..._INIT, which sets it and clears
@@ -30,7 +31,8 @@
  *     texts and bytes you pass   you                   you like, after the call   a copy
  *     structs and buffers        you                   you like, after the call   nothing
  *     answers of const char *    the library           never: they are constants  -
- *     context of the wake        you                   close says SEATLOCK_OK     the pointer
+ *     text of a log call         the library           never: until it returns    -
+ *     contexts of your functions you                   close says SEATLOCK_OK     the pointer
  *     event handle               the library           never: close ends it       -
  *
  * Letting go.
@@ -45,8 +47,9 @@
  * so. [one thread at a time]: the same object must not be used by two threads at once. [blocks]:
  * may take as long as its timeout. Work is done by one worker thread per client and is reported by
  * events that you take: from a timer, when the wake function was called, or when the event handle
- * is readable in a poll loop. Only the wake function is ever called by the library, on a thread of
- * its own. No signal handler of yours ever runs on a thread of the library.
+ * is readable in a poll loop. Only the wake function and the log function are ever called by the
+ * library, each on a thread of its own and never inside a call of yours. No signal handler of yours
+ * ever runs on a thread of the library.
  *
  * Process. No state that reaches beyond this library, no signal handlers, no output, no environment
  * changes. After fork() the child gets SEATLOCK_ERROR_FORKED from the parent's clients and opens
@@ -54,7 +57,7 @@
  *
  * Linking. Define SEATLOCK_STATIC when the static library is linked; CMake and pkg-config do.
  *
- * A token is a secret: it never appears in messages, and is never logged.
+ * A token is a secret: it never appears in messages, in the log or in a report.
  */
 
 #ifndef SEATLOCK_H
@@ -128,7 +131,7 @@ enum {
     SEATLOCK_NO_VALUE = 5,
     /** A launch ping found no token to activate this computer with; nothing was sent. */
     SEATLOCK_NOT_ACTIVATED = 6,
-    /** The client is closed, but the wake function or a call of another thread has not returned. */
+    /** The client is closed, but a function of the host or a call on another thread still runs. */
     SEATLOCK_STILL_RUNNING = 7,
     /** No token was entered on this computer. */
     SEATLOCK_ERROR_NO_TOKEN = -10,
@@ -233,7 +236,11 @@ enum {
 /* ---- Details of a failed call ---------------------------------------------------------------- */
 
 /** Detail of a failed call, in memory of the caller. Initialise it with SEATLOCK_ERROR_INIT.
- *  Untouched on success. Never holds a token. */
+ *  Untouched on success. Never holds a token.
+ *
+ *  Who wants long messages whole, such as those that name a path, hands over a buffer of their own
+ *  with it: `error.buffer = whole; error.capacity = sizeof whole;`. One that is too small is left
+ *  alone, and `message` has the shortened text in any case. */
 typedef struct seatlock_error {
     /** Size of the struct, set by the caller; after a call, how much of it was filled. */
     uint32_t struct_size;
@@ -248,8 +255,14 @@ typedef struct seatlock_error {
     /** One or more sentences for a person: UTF-8, always NUL-terminated. Where a long path leaves
      *  no room, its middle is left out. */
     char message[512];
+    /** Where the whole message is to go, NULL for nowhere. Set by the caller. */
+    char *buffer;
+    /** Size of that buffer. Set by the caller. */
+    size_t capacity;
+    /** Size of the whole message, with its NUL. */
+    size_t needed;
 } seatlock_error;
-#define SEATLOCK_ERROR_INIT {sizeof(seatlock_error), 0, 0, 0, 0, {0}}
+#define SEATLOCK_ERROR_INIT {sizeof(seatlock_error), 0, 0, 0, 0, {0}, NULL, 0, 0}
 
 /* ---- Library: what needs no client ----------------------------------------------------------- */
 
@@ -314,6 +327,34 @@ typedef struct seatlock_client seatlock_client;
  *  the thread itself, as Python does at its exit, harms nobody; another thread takes its place. */
 typedef void (SEATLOCK_CALL *seatlock_wake)(seatlock_client *client, void *context);
 
+/** How much a line of the log matters. Later versions may add levels between these. */
+typedef uint32_t seatlock_log_level;
+
+enum {
+    /** Somebody has to mend something here: a file that cannot be written, a defect. */
+    SEATLOCK_LOG_ERROR = 1,
+    /** Something failed: a request, an operation, the license; or the clock is wrong. */
+    SEATLOCK_LOG_WARNING = 2,
+    /** What happened: requests, changes of the license, the end of operations, steps of a sign-in.
+     */
+    SEATLOCK_LOG_INFO = 3,
+    /** What else helps to find out why: the begin of operations. */
+    SEATLOCK_LOG_DEBUG = 4,
+};
+
+/** Called with a line of the log of `client`, on a thread of the library that does nothing else,
+ *  one call at a time, in the order in which things happened and a moment later; never before
+ *  `seatlock_client_open` has written the client. `text` is UTF-8 without a line break, and stays
+ *  until the call returns: a word, and then names and values, such as
+ *  "request what=ping to=https://license.example.com code=ok http=200 ms=31". It is for engineers,
+ *  in English; words and names may change.
+ *
+ *  It may take its time: nothing but later lines waits for it, and when 256 of them do, more are
+ *  left out, which a line says. It must not call this library. Exceptions and the end of its thread
+ *  are as for `seatlock_wake`. */
+typedef void (SEATLOCK_CALL *seatlock_log)(
+    seatlock_client *client, seatlock_log_level level, const char *text, void *context);
+
 /** Makes options with nothing set. Free them with `seatlock_options_free`. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_new(
     seatlock_options **options);
@@ -331,10 +372,11 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
 /** Sets the family of the product, such as "com.example", written as a product is: the plug-ins of
  *  one vendor on one computer, each a product of its own. They share machine id, seat and
  *  remembered token, so a token that was entered in one is enough for all; each gets its own lease
- *  with its first `seatlock_client_ping`. All of them name the same server and keys. A release in
- *  one locks the others when they next look at the file, within a minute; forgetting the token, or
- *  activating without SEATLOCK_CONSENT_REMEMBER, forgets it and the licenses of the whole family.
- *  Not set, it is the product alone. [one thread at a time] */
+ *  with its first `seatlock_client_ping`, or by `seatlock_options_set_auto_renew`. All of them name
+ *  the same server and keys. A release in one locks the others when they next look at the file,
+ *  within a minute; forgetting the token, or activating without SEATLOCK_CONSENT_REMEMBER, forgets
+ *  it and the licenses of the whole family. Not set, it is the product alone. [one thread at a
+ *  time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_family(
     seatlock_options *options, const char *family, seatlock_error *error);
 
@@ -381,10 +423,10 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
 
 /** Sets the proxy's address, user and password included where needed, or "" for no proxy at all:
  *  "http://user:password@host:port", "https://..." or "host:port". In user and password, what is
- *  neither letter nor digit is written as % and two hexadecimal digits. The default is the
- *  environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the operating system's setting; a variable
- *  that names no HTTP proxy ends requests with SEATLOCK_ERROR_UNREACHABLE, whose message names it.
- *  [one thread at a time] */
+ *  neither letter nor digit is written as % and two hexadecimal digits. NULL, the default, stands
+ *  for the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the operating system's setting; a
+ *  variable that names no HTTP proxy ends requests with SEATLOCK_ERROR_UNREACHABLE, whose message
+ *  names it. [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_proxy(
     seatlock_options *options, const char *url, seatlock_error *error);
 
@@ -425,13 +467,14 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_plugin(
     seatlock_options *options, const char *version, int64_t released_at, seatlock_error *error);
 
-/** Sets the version of the license terms that the host shows, such as "2026-01".
+/** Sets the version of the license terms that the host shows, such as "2026-01", 1 to 255 bytes.
  *  [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_terms(
     seatlock_options *options, const char *version, seatlock_error *error);
 
 /** 1: the client pings in the background when its lease is due, once an hour at most after
- *  failures. 0, the default: it pings only when asked. [one thread at a time] */
+ *  failures, and for its first lease when its family has a token already. 0, the default: it pings
+ *  only when asked. [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_auto_renew(
     seatlock_options *options, uint32_t enabled, seatlock_error *error);
 
@@ -491,6 +534,15 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_wake(
     seatlock_options *options, seatlock_wake wake, void *context, seatlock_error *error);
 
+/** Sets the function that is told what happens, as far as it matters as much as `level` or more;
+ *  NULL for none, which is the default: then nothing is told to anybody, and nothing is printed in
+ *  any case. No line holds a token, another secret, an e-mail address or a byte of somebody's file;
+ *  paths and addresses of servers stand in some. `context` as for `seatlock_options_set_wake`.
+ *  Errors: SEATLOCK_ERROR_INVALID_ARGUMENT for a level that is none. [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_log(
+    seatlock_options *options, seatlock_log log, seatlock_log_level level, void *context,
+    seatlock_error *error);
+
 /* ---- Client: an open license ----------------------------------------------------------------- */
 
 /** Which text `seatlock_client_text` answers. */
@@ -525,12 +577,16 @@ enum {
     /** Your own data in the license, a JSON object, signed by the server. None while it is locked.
      */
     SEATLOCK_TEXT_DATA = 13,
+    /** Version of the terms that whoever has the seat accepted last, as the server has it. */
+    SEATLOCK_TEXT_TERMS = 14,
+    /** Who is signed in, as their sign-in service calls them (its "sub"). None with a token. */
+    SEATLOCK_TEXT_SUBJECT = 15,
 };
 
 /** Opens a client: derives the machine id, reads and verifies the stored license, and starts one
- *  worker thread; a second one follows with the first event if there is a wake function. It reads
- *  two small files and never touches the network. The lock state is known when it returns, even
- *  offline.
+ *  worker thread; one more follows if there is a wake function, and one if there is a log function.
+ *  It reads two small files and never touches the network. The lock state is known when it returns,
+ *  even offline.
  *
  *  A stored license that cannot be used is no error here: the status says why. The image that holds
  *  the library stays loaded from now on, because unloading code that has run threads is not sound.
@@ -545,14 +601,16 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_op
 
 /** Closes a client, whatever other threads do with it; NULL does nothing. Calls that sleep in
  *  `seatlock_client_next_event` or `seatlock_client_wait` return SEATLOCK_ERROR_CLOSED before this
- *  one returns, and so does every later use of the client, a second closing too. The wake function
- *  is not called any more. Network work is cancelled, operations that wait are given up.
+ *  one returns, and so does every later use of the client, a second closing too. Network work is
+ *  cancelled, operations that wait are given up. The log function is told the rest; from then on
+ *  neither it nor the wake function is called.
  *
  *  Returns within `timeout_ms`, even when the network or name resolution hangs: SEATLOCK_OK, or
- *  SEATLOCK_STILL_RUNNING when the wake function, or a call on another thread, has not returned.
- *  The client is closed all the same, and is freed when they do; the context of the wake function,
- *  and the library in memory, have to stay until then. Called by the wake function itself, it does
- *  not wait for that. In a child process after fork() it does nothing. [any thread, blocks] */
+ *  SEATLOCK_STILL_RUNNING when one of these functions, or a call on another thread, has not
+ *  returned. The client is closed all the same, and is freed when they do; the contexts of the
+ *  functions, and the library in memory, have to stay until then. Called by one of these functions
+ *  itself, it does not wait for that. In a child process after fork() it does nothing.
+ *  [any thread, blocks] */
 SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_close(
     seatlock_client *client, uint32_t timeout_ms);
 
@@ -563,6 +621,17 @@ SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_close(
  *  it off. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_allow_network(
     seatlock_client *client, uint32_t allowed, seatlock_error *error);
+
+/** Sets another proxy, as `seatlock_options_set_proxy` does, such as one that the user has just
+ *  typed: the next request takes it, one that is on its way goes on as it is. NULL: what the
+ *  environment and the operating system say. Returns at once. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_set_proxy(
+    seatlock_client *client, const char *url, seatlock_error *error);
+
+/** Trusts further certificate authorities, as `seatlock_options_add_ca_certificates` does, from the
+ *  next request on. Returns at once. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_add_ca_certificates(
+    seatlock_client *client, const uint8_t *pem, size_t size, seatlock_error *error);
 
 /** Copies a text about the client to `buffer`, with its NUL; `needed` (NULL allowed) receives its
  *  size. Pass a capacity of 0 to ask for the size. SEATLOCK_NO_VALUE when there is no such text
@@ -590,6 +659,19 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_co
     const seatlock_client *client, seatlock_result code, char *buffer, size_t capacity,
     size_t *needed);
 
+/** Copies a support report to `buffer`, with its NUL; `needed` (NULL allowed) receives its size. It
+ *  is plain text for a mail, in English: versions, machine id, addresses, the proxy and who named
+ *  it, state folder and files, lock state and its times, what the clock is found to be, the last
+ *  answers with their request ids, and what else has happened. It holds no token, no other secret
+ *  and no e-mail address; paths in it may name the user.
+ *
+ *  It looks at a few small files, as `seatlock_client_open` does, and never touches the network:
+ *  call it where the user asks for it, not while drawing. It may have grown at the next call, so
+ *  ask until it fits: 16 KiB are enough as a rule. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL.
+ *  [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_report(
+    const seatlock_client *client, char *buffer, size_t capacity, size_t *needed);
+
 /** What the license says of an entitlement. Initialise it with SEATLOCK_ENTITLEMENT_INIT. */
 typedef struct seatlock_entitlement {
     /** Size of the struct, set by the caller; after a call, how much of it was filled. */
@@ -614,8 +696,8 @@ typedef struct seatlock_entitlement {
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_entitlement(
     const seatlock_client *client, const char *name, seatlock_entitlement *entitlement);
 
-/** What the license says of itself, beside SEATLOCK_TEXT_ACCOUNT, _EMAIL and _DATA. Initialise it
- *  with SEATLOCK_LICENSE_INIT. */
+/** What the license says of itself, beside SEATLOCK_TEXT_ACCOUNT, _EMAIL, _DATA and _TERMS.
+ *  Initialise it with SEATLOCK_LICENSE_INIT. */
 typedef struct seatlock_license {
     /** Size of the struct, set by the caller; after a call, how much of it was filled. */
     uint32_t struct_size;
@@ -633,6 +715,37 @@ typedef struct seatlock_license {
  *  locked. SEATLOCK_NO_VALUE when there is no license here. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_license(
     const seatlock_client *client, seatlock_license *license);
+
+/** What kind of credential a client has. */
+typedef uint32_t seatlock_credential_kind;
+
+enum {
+    /** A token. */
+    SEATLOCK_CREDENTIAL_TOKEN = 1,
+    /** The sign-in of a person, whom SEATLOCK_TEXT_SUBJECT names. */
+    SEATLOCK_CREDENTIAL_PERSON = 2,
+    /** The sign-in of the machine itself, with a client secret. */
+    SEATLOCK_CREDENTIAL_MACHINE = 3,
+};
+
+/** What the client asks the server with. Initialise it with SEATLOCK_CREDENTIAL_INIT. */
+typedef struct seatlock_credential {
+    /** Size of the struct, set by the caller; after a call, how much of it was filled. */
+    uint32_t struct_size;
+    /** What kind it is. */
+    seatlock_credential_kind kind;
+    /** 1 when it is kept here for the next start of the host; 0 when it is not, or could not be,
+     *  and when it was set up beside the plug-in. */
+    uint32_t remembered;
+    /** Always 0. */
+    uint32_t reserved;
+} seatlock_credential;
+#define SEATLOCK_CREDENTIAL_INIT {sizeof(seatlock_credential), 0, 0, 0}
+
+/** Reads what the client asks the server with, also while it is locked. SEATLOCK_NO_VALUE when no
+ *  token was entered here and nobody has signed in, and after it was forgotten. [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_credential(
+    const seatlock_client *client, seatlock_credential *credential);
 
 /* ---- Status: what is known of the license now ------------------------------------------------ */
 

@@ -124,6 +124,21 @@ enum class text : std::uint32_t {
     account = SEATLOCK_TEXT_ACCOUNT,
     email = SEATLOCK_TEXT_EMAIL,
     data = SEATLOCK_TEXT_DATA,
+    terms = SEATLOCK_TEXT_TERMS,
+    subject = SEATLOCK_TEXT_SUBJECT,
+};
+enum class credential_kind : std::uint32_t {
+    token = SEATLOCK_CREDENTIAL_TOKEN,
+    person = SEATLOCK_CREDENTIAL_PERSON,
+    machine = SEATLOCK_CREDENTIAL_MACHINE,
+};
+
+/// How much a line of the log matters.
+enum class log_level : std::uint32_t {
+    error = SEATLOCK_LOG_ERROR,
+    warning = SEATLOCK_LOG_WARNING,
+    info = SEATLOCK_LOG_INFO,
+    debug = SEATLOCK_LOG_DEBUG,
 };
 
 /// The two check boxes beside the token.
@@ -234,8 +249,19 @@ struct license {
     std::optional<time_point> subscription_end;
     /// Versions of the plug-in that were released later are not included, if there is such a time.
     std::optional<time_point> updates_until;
+    /// Version of the terms that were accepted last; empty when the server knows of none.
+    std::string terms;
     /// The vendor's own data, a JSON object; empty when there is none, and while it is locked.
     std::string data;
+};
+
+/// What the client asks the server with.
+struct credential {
+    credential_kind kind = credential_kind::token;
+    /// Kept here for the next start of the host.
+    bool remembered = false;
+    /// Who is signed in, as their sign-in service calls them; empty with a token.
+    std::string subject;
 };
 
 struct event {
@@ -259,10 +285,28 @@ inline std::optional<time_point> time(std::int64_t seconds) noexcept {
 
 /// The detail, or the code's own text for functions that report none.
 inline failure fail(seatlock_result number, const seatlock_error &error = SEATLOCK_ERROR_INIT) {
-    const char *message = error.message[0] != '\0' ? error.message : seatlock_code_text(number);
+    const char *message = seatlock_code_text(number);
+    if (error.needed != 0)
+        message = error.needed <= error.capacity ? error.buffer : error.message;
     return {code{number}, error.http_status, time(error.available_at), message};
 }
 
+/// The detail of a call, with room for a message that names a long path.
+class detailed {
+public:
+    detailed() noexcept {
+        error_.buffer = whole_;
+        error_.capacity = sizeof whole_;
+    }
+    detailed(const detailed &) = delete;
+    detailed &operator=(const detailed &) = delete;
+    operator seatlock_error *() noexcept { return &error_; }
+    failure fail(seatlock_result number) const { return detail::fail(number, error_); }
+
+private:
+    seatlock_error error_ = SEATLOCK_ERROR_INIT;
+    char whole_[4096];
+};
 
 /// Asks until the text fits: it may grow between two calls.
 template <class Ask> seatlock_result read(std::string &found, Ask ask) {
@@ -277,19 +321,23 @@ template <class Ask> seatlock_result read(std::string &found, Ask ask) {
 /// As C takes it.
 template <class T> T plain(T value) noexcept { return value; }
 inline const char *plain(const std::string &value) noexcept { return value.c_str(); }
+inline const char *plain(const std::optional<std::string> &value) noexcept {
+    return value ? value->c_str() : nullptr;
+}
 inline std::uint32_t plain(bool value) noexcept { return value ? 1U : 0U; }
 inline std::uint32_t plain(milliseconds value) noexcept { return value.count(); }
 inline std::uint32_t plain(consent value) noexcept { return static_cast<std::uint32_t>(value); }
 inline std::uint32_t plain(intent value) noexcept { return static_cast<std::uint32_t>(value); }
+inline std::uint32_t plain(log_level value) noexcept { return static_cast<std::uint32_t>(value); }
 
 using wake = std::function<void()>;
+using log = std::function<void(log_level, const std::string &)>;
 
 /// The library could not catch what a callable throws. A host that ends the thread passes through.
-inline void SEATLOCK_CALL call(seatlock_client *, void *context) {
-    wake &callable = *static_cast<wake *>(context);
+template <class Body> void guarded(Body body) {
 #ifdef __cpp_exceptions
     try {
-        callable();
+        body();
     }
 #ifdef __GLIBCXX__
     catch (abi::__forced_unwind &) {
@@ -299,9 +347,24 @@ inline void SEATLOCK_CALL call(seatlock_client *, void *context) {
     catch (...) {
     }
 #else
-    callable();
+    body();
 #endif
 }
+
+inline void SEATLOCK_CALL call(seatlock_client *, void *context) {
+    guarded([=] { (*static_cast<wake *>(context))(); });
+}
+
+inline void SEATLOCK_CALL tell(seatlock_client *, seatlock_log_level level, const char *text,
+                               void *context) {
+    guarded([=] { (*static_cast<log *>(context))(log_level{level}, text); });
+}
+
+/// The callables of a client, which live as long as they may be called.
+struct callables {
+    std::shared_ptr<detail::wake> wake;
+    std::shared_ptr<detail::log> log;
+};
 
 } // namespace detail
 
@@ -309,14 +372,14 @@ inline void SEATLOCK_CALL call(seatlock_client *, void *context) {
 /// operating system's identifier.
 inline result<std::string> machine_id(const std::string &product,
                                       const std::optional<std::string> &supplied = std::nullopt) {
-    seatlock_error error = SEATLOCK_ERROR_INIT;
+    detail::detailed error;
     std::string id;
-    const char *given = supplied ? supplied->c_str() : nullptr;
+    const char *given = detail::plain(supplied);
     auto ask = [&](char *to, std::size_t capacity, std::size_t *needed) {
-        return seatlock_machine_id(product.c_str(), given, to, capacity, needed, &error);
+        return seatlock_machine_id(product.c_str(), given, to, capacity, needed, error);
     };
     if (seatlock_result number = detail::read(id, ask); number != SEATLOCK_OK)
-        return detail::fail(number, error);
+        return error.fail(number);
     return id;
 }
 
@@ -328,7 +391,7 @@ class options {
 public:
     options() noexcept {
         seatlock_options *made = nullptr;
-        first_ = seatlock_options_new(&made);
+        refused_.code = code{seatlock_options_new(&made)};
         raw_.reset(made);
     }
 
@@ -344,7 +407,10 @@ public:
         return set(seatlock_options_set_state_folder, path);
     }
     options &machine_id(const std::string &id) { return set(seatlock_options_set_machine_id, id); }
-    options &proxy(const std::string &url) { return set(seatlock_options_set_proxy, url); }
+    /// "" for none, and nothing for what the environment and the operating system say.
+    options &proxy(const std::optional<std::string> &url) {
+        return set(seatlock_options_set_proxy, url);
+    }
     options &ca_certificates(const std::string &pem) {
         auto bytes = reinterpret_cast<const std::uint8_t *>(pem.data());
         return set(seatlock_options_add_ca_certificates, bytes, pem.size());
@@ -385,16 +451,25 @@ public:
         auto kept = std::make_shared<detail::wake>(std::move(function));
         void *context = kept.get();
         set(seatlock_options_set_wake, *kept ? detail::call : nullptr, context);
-        if (first_ == SEATLOCK_OK)
-            wake_ = std::move(kept);
+        if (refused_.code == code::ok)
+            kept_.wake = std::move(kept);
+        return *this;
+    }
+    /// Told what happens, line by line, on a thread of the library, as in
+    /// `log(log_level::info, [](log_level, const std::string &line) { write(line); })`.
+    /// Clients that are opened with it keep it alive. What it throws is dropped.
+    options &log(log_level most, std::function<void(log_level, const std::string &)> function) {
+        auto kept = std::make_shared<detail::log>(std::move(function));
+        void *context = kept.get();
+        set(seatlock_options_set_log, *kept ? detail::tell : nullptr, most, context);
+        if (refused_.code == code::ok)
+            kept_.log = std::move(kept);
         return *this;
     }
 
     const seatlock_options *get() const noexcept { return raw_.get(); }
     /// The first refusal, code::ok when there was none.
-    failure refused() const {
-        return first_ == SEATLOCK_OK ? failure{} : detail::fail(first_, error_);
-    }
+    const failure &refused() const noexcept { return refused_; }
 
 private:
     friend class client;
@@ -405,15 +480,17 @@ private:
 
     template <class Function, class... Arguments>
     options &set(Function function, const Arguments &...given) {
-        if (first_ == SEATLOCK_OK)
-            first_ = function(raw_.get(), detail::plain(given)..., &error_);
+        if (refused_.code != code::ok)
+            return *this;
+        detail::detailed error;
+        if (auto number = function(raw_.get(), detail::plain(given)..., error); number < 0)
+            refused_ = error.fail(number);
         return *this;
     }
 
     std::unique_ptr<seatlock_options, freer> raw_;
-    std::shared_ptr<detail::wake> wake_;
-    seatlock_error error_ = SEATLOCK_ERROR_INIT;
-    seatlock_result first_ = SEATLOCK_OK;
+    detail::callables kept_;
+    failure refused_;
 };
 
 /// An open license. Its functions may be called from any thread, also while one of them calls
@@ -426,38 +503,38 @@ public:
 
     client() noexcept = default;
     client(client &&other) noexcept
-        : wake_(std::move(other.wake_)), raw_(std::exchange(other.raw_, nullptr)) {}
+        : kept_(std::move(other.kept_)), raw_(std::exchange(other.raw_, nullptr)) {}
     client &operator=(client &&other) noexcept {
         client old(std::move(*this));
-        wake_ = std::move(other.wake_);
+        kept_ = std::move(other.kept_);
         raw_ = std::exchange(other.raw_, nullptr);
         return *this;
     }
     ~client() { close(); }
 
     static result<client> open(const options &from) {
-        if (failure refused = from.refused(); refused.code != code::ok)
-            return refused;
-        seatlock_error error = SEATLOCK_ERROR_INIT;
+        if (from.refused().code != code::ok)
+            return from.refused();
+        detail::detailed error;
         seatlock_client *raw = nullptr;
-        if (seatlock_result number = seatlock_client_open(from.get(), &raw, &error); number < 0)
-            return detail::fail(number, error);
-        return client(raw, from.wake_);
+        if (seatlock_result number = seatlock_client_open(from.get(), &raw, error); number < 0)
+            return error.fail(number);
+        return client(raw, from.kept_);
     }
 
     /// Whether it was opened.
     explicit operator bool() const noexcept { return raw_ != nullptr; }
 
     /// Ends it earlier, or within another time; who sleeps in next_event() or wait() is told so.
-    /// code::still_running when the wake callable has not returned.
+    /// code::still_running when a callable of options has not returned.
     seatlock::code close(milliseconds timeout = close_timeout) noexcept {
         seatlock_result number = seatlock_client_close(raw_, timeout.count());
         // What a callable uses that has not returned is kept for good.
-        if (number == SEATLOCK_STILL_RUNNING && wake_)
-            new (std::nothrow) std::shared_ptr<detail::wake>(wake_);
+        if (number == SEATLOCK_STILL_RUNNING && (kept_.wake || kept_.log))
+            new (std::nothrow) detail::callables(kept_);
         // Of several threads that close, one gets here.
         if (number >= SEATLOCK_OK)
-            wake_.reset();
+            kept_ = {};
         return seatlock::code{number};
     }
 
@@ -488,6 +565,16 @@ public:
         return found;
     }
 
+    /// What support needs to know, as lines of plain text, without secrets: for a button that
+    /// copies it. Looks at a few small files; empty when there is no client.
+    std::string report() const {
+        std::string found;
+        detail::read(found, [&](char *to, std::size_t capacity, std::size_t *needed) {
+            return seatlock_client_report(raw_, to, capacity, needed);
+        });
+        return found;
+    }
+
     /// A value of what text::status says, empty when there is none: see seatlock_event_value().
     std::string status_value(const std::string &name) const {
         std::string found;
@@ -505,6 +592,17 @@ public:
     /// Forbids or allows all use of the network. False when SEATLOCK_OFFLINE keeps it off.
     bool allow_network(bool allowed) noexcept {
         return seatlock_client_allow_network(raw_, allowed ? 1U : 0U, nullptr) == SEATLOCK_OK;
+    }
+
+    /// Another proxy from the next request on: "" for none, and nothing for what environment and
+    /// operating system say. code::ok, or why it is refused.
+    [[nodiscard]] failure set_proxy(const std::optional<std::string> &url) {
+        return changed(seatlock_client_set_proxy, url);
+    }
+    /// Trusts further certificate authorities from the next request on.
+    [[nodiscard]] failure add_ca_certificates(const std::string &pem) {
+        auto bytes = reinterpret_cast<const std::uint8_t *>(pem.data());
+        return changed(seatlock_client_add_ca_certificates, bytes, pem.size());
     }
 
     /// Not included when the license does not name it, when the client is locked, and when there is
@@ -528,7 +626,17 @@ public:
             return std::nullopt;
         return seatlock::license{text(seatlock::text::account), text(seatlock::text::email),
                                  detail::time(found.subscription_end),
-                                 detail::time(found.updates_until), text(seatlock::text::data)};
+                                 detail::time(found.updates_until), text(seatlock::text::terms),
+                                 text(seatlock::text::data)};
+    }
+
+    /// What the client asks the server with, when there is something.
+    std::optional<seatlock::credential> credential() const {
+        seatlock_credential found = SEATLOCK_CREDENTIAL_INIT;
+        if (seatlock_client_credential(raw_, &found) != SEATLOCK_OK)
+            return std::nullopt;
+        return seatlock::credential{credential_kind{found.kind}, found.remembered == 1,
+                                    text(seatlock::text::subject)};
     }
 
     result<operation> activate(const std::string &token, consent given) {
@@ -595,11 +703,11 @@ public:
 
     /// What a poll loop can watch in place of a wake callable: a descriptor, on Windows a HANDLE.
     result<std::intptr_t> event_handle() {
-        seatlock_error error = SEATLOCK_ERROR_INIT;
+        detail::detailed error;
         std::intptr_t handle = -1;
-        seatlock_result number = seatlock_client_event_handle(raw_, &handle, &error);
+        seatlock_result number = seatlock_client_event_handle(raw_, &handle, error);
         if (number < 0)
-            return detail::fail(number, error);
+            return error.fail(number);
         return handle;
     }
 
@@ -607,8 +715,15 @@ public:
     const seatlock_client *get() const noexcept { return raw_; }
 
 private:
-    client(seatlock_client *raw, std::shared_ptr<detail::wake> wake) noexcept
-        : wake_(std::move(wake)), raw_(raw) {}
+    client(seatlock_client *raw, detail::callables kept) noexcept
+        : kept_(std::move(kept)), raw_(raw) {}
+
+    template <class Function, class... Arguments>
+    failure changed(Function function, const Arguments &...given) {
+        detail::detailed error;
+        seatlock_result number = function(raw_, detail::plain(given)..., error);
+        return number == SEATLOCK_OK ? failure{} : error.fail(number);
+    }
 
     template <class Function> std::string said(code of, Function function) const {
         std::string found;
@@ -644,15 +759,15 @@ private:
 
     template <class Function, class... Arguments>
     result<operation> start(Function function, const Arguments &...given) {
-        seatlock_error error = SEATLOCK_ERROR_INIT;
+        detail::detailed error;
         operation number = 0;
-        if (seatlock_result refused = function(raw_, detail::plain(given)..., &number, &error);
+        if (seatlock_result refused = function(raw_, detail::plain(given)..., &number, error);
             refused < 0)
-            return detail::fail(refused, error);
+            return error.fail(refused);
         return number;
     }
 
-    std::shared_ptr<detail::wake> wake_;
+    detail::callables kept_;
     seatlock_client *raw_ = nullptr;
 };
 

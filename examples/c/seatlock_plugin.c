@@ -74,6 +74,7 @@ static int show_status(const seatlock_client *client)
 {
     seatlock_status status;
     seatlock_license license = SEATLOCK_LICENSE_INIT;
+    seatlock_credential credential = SEATLOCK_CREDENTIAL_INIT;
     seatlock_state state = lock_state(client, &status);
     const char *name = state == SEATLOCK_STATE_UNLOCKED ? "unlocked" : state == SEATLOCK_STATE_GRACE ? "grace" : "locked";
     printf("%-14s%s (%s)\n", "license", name, seatlock_code_name(status.reason));
@@ -88,9 +89,15 @@ static int show_status(const seatlock_client *client)
     if (seatlock_client_license(client, &license) == SEATLOCK_OK) {
         show_text(client, "account", SEATLOCK_TEXT_ACCOUNT);
         show_text(client, "seat of", SEATLOCK_TEXT_EMAIL);
+        show_text(client, "terms", SEATLOCK_TEXT_TERMS);
         show_time("paid until", license.subscription_end);
         show_time("updates until", license.updates_until);
     }
+    if (seatlock_client_credential(client, &credential) == SEATLOCK_OK)
+        printf("%-14s%s, %s\n", "asks with",
+               credential.kind == SEATLOCK_CREDENTIAL_TOKEN ? "a token" : "a sign-in",
+               credential.remembered ? "remembered" : "for now");
+    show_text(client, "signed in", SEATLOCK_TEXT_SUBJECT);
     show_text(client, "seat", SEATLOCK_TEXT_SEAT);
     show_text(client, "computer", SEATLOCK_TEXT_MACHINE_SHORT);
     show_text(client, "state folder", SEATLOCK_TEXT_STATE_FOLDER);

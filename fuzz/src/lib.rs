@@ -1,93 +1,32 @@
 //! A computer, and a server that signs the same few texts every time: whatever verifies must be one
 //! of these.
 
+/// What the tests of the library sign.
+#[path = "../../tests/library/license_support.rs"]
+pub mod support;
+
 use seatlock::license::{
-    Binding, Effect, Input, LockState, Reading, Record, Requested, Rules, SentRequest, State, StatusInputs,
-    Submission, Trust, step,
+    Effect, Input, LockState, Reading, Record, Requested, Rules, SentRequest, State, StatusInputs,
+    Submission, step,
 };
 use seatlock::protocol::{
-    Act, Code, MachineId, Nonce, SigningKey, TokenHash, Typ, UnixTime, VERSION,
-    api::SeatCall,
-    claims::{
-        ClockAction, ClockPolicy, Curve, Entitlement, KeySetClaims, KeyType, LeaseClaims, LeaseKey, Licensee,
-        RevokedKey, VerdictClaims,
-    },
-    jws,
+    Act, Code, MachineId, Nonce, SigningKey, Typ, UnixTime, api::SeatCall, claims::LeaseClaims, jws,
 };
 use std::sync::LazyLock;
+use support::{BASE, DAY, binding, key, key_set, lease, revoked};
 use uuid::Uuid;
 
-/// The product whose license it is.
-pub const PRODUCT: &str = "com.example.bridge";
-const ISSUER: &str = "https://license.example.com";
-const BASE: i64 = 1_800_000_000;
-const DAY: i64 = 24 * 3600;
+pub use support::{PRODUCT, TOKEN, at, stored_lease};
 
 /// The nonce of the request that is being answered.
 pub const NONCE: Nonce = Nonce::new([7; 16]);
-/// The token in use.
-pub const TOKEN: TokenHash = TokenHash::new([1; 16]);
 
-pub fn at(seconds: i64) -> UnixTime {
-    UnixTime::new(seconds).unwrap()
-}
-
-fn key(seed: u8) -> SigningKey {
-    SigningKey::from_seed(&[seed; 32]).unwrap()
-}
-
-/// Signs key sets.
-pub static ROOT: LazyLock<SigningKey> = LazyLock::new(|| key(1));
 /// Signs leases and verdicts; pinned.
-pub static LEASE_KEY: LazyLock<SigningKey> = LazyLock::new(|| key(2));
+pub static LEASE_KEY: LazyLock<SigningKey> = LazyLock::new(|| key(support::PINNED));
 /// Signs leases; in the key set.
-pub static LISTED: LazyLock<SigningKey> = LazyLock::new(|| key(3));
+pub static LISTED: LazyLock<SigningKey> = LazyLock::new(|| key(support::LISTED));
 
-pub static RULES: LazyLock<Rules> = LazyLock::new(|| Rules {
-    trust: Trust {
-        issuer: ISSUER.to_owned(),
-        product: PRODUCT.to_owned(),
-        root_keys: vec![ROOT.public()],
-        lease_keys: vec![LEASE_KEY.public()],
-    },
-    machine: MachineId::derive(PRODUCT, "linux", "mine"),
-    released: None,
-});
-
-pub fn binding() -> Binding {
-    Binding { machine: RULES.machine.clone(), token: Some(TOKEN) }
-}
-
-fn lease(change: impl FnOnce(&mut LeaseClaims)) -> LeaseClaims {
-    let mut claims = LeaseClaims {
-        iss: ISSUER.to_owned(),
-        aud: PRODUCT.to_owned(),
-        sub: Uuid::from_u128(1),
-        jti: Uuid::from_u128(100),
-        iat: at(BASE),
-        exp: at(BASE + 7 * DAY),
-        ver: VERSION,
-        epoch: 7,
-        mid: RULES.machine.clone(),
-        tkh: TOKEN,
-        nonce: Nonce::new([1; 16]),
-        plan: "pro".to_owned(),
-        ent: [("cad".to_owned(), Entitlement::default())].into(),
-        lic: Licensee {
-            account: "Studio".to_owned(),
-            email: "ada@studio.example".to_owned(),
-            ..Licensee::default()
-        },
-        data: None,
-        renew: 21_600,
-        warn: 172_800,
-        clk: ClockPolicy { tol: 26 * 3600, act: ClockAction::Lock },
-        ks: 1,
-        rnh: None,
-    };
-    change(&mut claims);
-    claims
-}
+pub static RULES: LazyLock<Rules> = LazyLock::new(support::rules);
 
 /// The lease that the computer holds.
 pub static HELD: LazyLock<String> =
@@ -113,55 +52,27 @@ pub static LEASES: LazyLock<Vec<String>> = LazyLock::new(|| {
 
 /// Every verdict that was ever signed.
 pub static VERDICTS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let verdict = |code, act, nonce| VerdictClaims {
-        iss: ISSUER.to_owned(),
-        aud: PRODUCT.to_owned(),
-        iat: at(BASE + DAY),
-        nonce,
-        mid: RULES.machine.clone(),
-        tkh: TOKEN,
-        ver: VERSION,
-        code,
-        act,
-        sub: Some(Uuid::from_u128(1)),
-        epoch: Some(7),
-        avail: None,
-        params: [("n".to_owned(), "3".to_owned())].into(),
-        ks: 1,
+    let verdict = |code, act, nonce| {
+        let claims = support::verdict(code, act, |claims| (claims.iat, claims.nonce) = (at(BASE + DAY), nonce));
+        jws::sign(Typ::Verdict, &LEASE_KEY, &claims).unwrap()
     };
-    let stale = Nonce::new([9; 16]);
-    [
+    vec![
         verdict(Code::SeatReleased, Act::Drop, NONCE),
         verdict(Code::TokenUnknown, Act::Keep, NONCE),
-        verdict(Code::TokenRevoked, Act::Drop, stale),
+        verdict(Code::TokenRevoked, Act::Drop, Nonce::new([9; 16])),
     ]
-    .iter()
-    .map(|claims| jws::sign(Typ::Verdict, &LEASE_KEY, claims).unwrap())
-    .collect()
 });
 
 /// Every key set that was ever signed by the root key.
 pub static KEY_SETS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let listed = |key: &SigningKey| LeaseKey {
-        kid: key.kid().to_owned(),
-        kty: KeyType::OctetKeyPair,
-        crv: Curve::Ed25519,
-        x: key.public(),
-        nbf: at(BASE - 15 * DAY),
-        exp: at(BASE + 15 * DAY),
+    let set = |seq, revoked| {
+        let claims = key_set(seq, support::LISTED, |claims| {
+            claims.keys.extend(key_set(seq, support::PINNED, |_| {}).keys);
+            claims.revoked = revoked;
+        });
+        jws::sign(Typ::KeySet, &key(support::ROOT), &claims).unwrap()
     };
-    let set = |seq, revoked| KeySetClaims {
-        iss: ISSUER.to_owned(),
-        seq,
-        iat: at(BASE),
-        keys: vec![listed(&LISTED), listed(&LEASE_KEY)],
-        revoked,
-    };
-    let revoked = RevokedKey { kid: LEASE_KEY.kid().to_owned(), since: at(BASE + 2 * DAY) };
-    [set(1, vec![]), set(2, vec![revoked])]
-        .iter()
-        .map(|set| jws::sign(Typ::KeySet, &ROOT, set).unwrap())
-        .collect()
+    vec![set(1, vec![]), set(2, vec![revoked(support::PINNED, BASE + 2 * DAY)])]
 });
 
 /// A moment of the computer, an hour and a bit after the lease.
@@ -186,11 +97,6 @@ pub fn licensed() -> State {
 
 pub fn asked() -> SentRequest {
     SentRequest { call: SeatCall::Ping, nonce: NONCE, token: TOKEN, submission: Submission::Nobody }
-}
-
-pub fn stored_lease(state: &State) -> Option<String> {
-    let record = serde_json::to_value(state.to_record(PRODUCT)).unwrap();
-    record["products"][PRODUCT].get("lease").and_then(|text| text.as_str().map(str::to_owned))
 }
 
 /// Applies an input, and checks what holds for every state whatever came before: who is not locked

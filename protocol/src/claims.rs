@@ -1,4 +1,4 @@
-use crate::{Act, Code, MachineId, Nonce, PublicKey, RenewalHash, TokenHash, UnixTime};
+use crate::{Act, Code, MachineId, Nonce, PublicKey, RenewalHash, TokenHash, UnixTime, json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -32,8 +32,10 @@ pub struct LeaseClaims {
     /// Name of the plan.
     pub plan: String,
     /// Entitlements such as `cad`, by name.
+    #[serde(deserialize_with = "json::objects_by_name")]
     pub ent: BTreeMap<String, Entitlement>,
     /// Whose license it is, and until when.
+    #[serde(deserialize_with = "json::object")]
     pub lic: Licensee,
     /// The vendor's own, as the vendor's server was told it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,6 +45,7 @@ pub struct LeaseClaims {
     /// Seconds before `exp` from which to warn.
     pub warn: u64,
     /// What to do when the computer's clock goes back.
+    #[serde(deserialize_with = "json::object")]
     pub clk: ClockPolicy,
     /// Newest key-set `seq` that the server knows.
     pub ks: u64,
@@ -75,6 +78,9 @@ pub struct Licensee {
     /// Plug-ins that were released later are not included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updates_until: Option<UnixTime>,
+    /// Version of the terms that whoever has the seat accepted last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<String>,
 }
 
 /// How far a computer's clock may be set back, and what follows.
@@ -83,6 +89,7 @@ pub struct ClockPolicy {
     /// Tolerated rollback in seconds.
     pub tol: u64,
     /// What happens beyond it.
+    #[serde(deserialize_with = "json::name")]
     pub act: ClockAction,
 }
 
@@ -116,6 +123,7 @@ pub struct VerdictClaims {
     /// What the server decided.
     pub code: Code,
     /// Whether the stored lease has to go.
+    #[serde(deserialize_with = "json::name")]
     pub act: Act,
     /// The seat, when there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -143,9 +151,10 @@ pub struct KeySetClaims {
     /// When it was signed.
     pub iat: UnixTime,
     /// Keys that may sign leases and verdicts.
+    #[serde(deserialize_with = "json::objects")]
     pub keys: Vec<LeaseKey>,
     /// Keys that no longer may.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::objects")]
     pub revoked: Vec<RevokedKey>,
 }
 
@@ -171,8 +180,10 @@ pub struct LeaseKey {
     /// Name of the key, its thumbprint.
     pub kid: String,
     /// Always `OKP`.
+    #[serde(deserialize_with = "json::name")]
     pub kty: KeyType,
     /// Always `Ed25519`.
+    #[serde(deserialize_with = "json::name")]
     pub crv: Curve,
     /// The key itself.
     pub x: PublicKey,

@@ -1,5 +1,10 @@
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use std::{collections::HashSet, fmt};
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+};
+use std::collections::{BTreeMap, HashSet};
+use std::{fmt, marker::PhantomData};
 
 /// Reads a JSON object, refusing one that names a member twice.
 ///
@@ -17,6 +22,64 @@ pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Er
     UniqueMembers.deserialize(&mut deserializer)?;
     deserializer.end()?;
     serde_json::from_slice(bytes)
+}
+
+/// Reads a struct from an object, and not from an array of its values, which serde would take too.
+///
+/// # Errors
+/// What is wrong, and where.
+pub(crate) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(json: D) -> Result<T, D::Error> {
+    Object::deserialize(json).map(|Object(read)| read)
+}
+
+/// As [`object`], for each item of an array.
+///
+/// # Errors
+/// As [`object`].
+pub(crate) fn objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(json: D) -> Result<Vec<T>, D::Error> {
+    Vec::deserialize(json).map(|read| read.into_iter().map(|Object(item)| item).collect())
+}
+
+/// As [`object`], for each member of an object.
+///
+/// # Errors
+/// As [`object`].
+pub(crate) fn objects_by_name<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    json: D,
+) -> Result<BTreeMap<String, T>, D::Error> {
+    BTreeMap::deserialize(json)
+        .map(|read| read.into_iter().map(|(name, Object(member))| (name, member)).collect())
+}
+
+/// Reads a name of an enumeration from a text, and not from an object with one member, which serde
+/// would take too.
+///
+/// # Errors
+/// What is wrong, and where.
+pub(crate) fn name<'de, T: Deserialize<'de>, D: Deserializer<'de>>(json: D) -> Result<T, D::Error> {
+    T::deserialize(String::deserialize(json)?.into_deserializer())
+}
+
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_map(Members(PhantomData))
+    }
+}
+
+struct Members<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(members)).map(Object)
+    }
 }
 
 /// Walks a value of any shape and keeps nothing of it.

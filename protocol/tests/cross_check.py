@@ -195,7 +195,8 @@ CLAIMS = {
     "lease": shape({"iss": text, "aud": text, "sub": identifier, "jti": identifier, "iat": TIME, "exp": TIME,
                     "ver": whole(32), "epoch": COUNT, "mid": machine, "tkh": raw(16), "nonce": raw(16), "plan": text,
                     "ent": by_name(shape({}, {"value": maybe(signed), "until": maybe(TIME)})),
-                    "lic": shape({"account": text, "email": text}, {"ends": maybe(TIME), "updates_until": maybe(TIME)}),
+                    "lic": shape({"account": text, "email": text}, 
+                                 {"ends": maybe(TIME), "updates_until": maybe(TIME), "terms": maybe(text)}),
                     "renew": COUNT, "warn": COUNT, "clk": shape({"tol": COUNT, "act": one_of("freeze", "lock")}),
                     "ks": COUNT}, {"data": maybe(shape({}))}),
     "verdict": shape({"iss": text, "aud": text, "iat": TIME, "nonce": raw(16), "mid": machine, "tkh": raw(16),
@@ -216,7 +217,7 @@ def known(claims):
     if "ent" not in claims:
         return claims
     return {**claims, "ent": {name: part(value, "value", "until") for name, value in claims["ent"].items()},
-            "lic": part(claims["lic"], "account", "email", "ends", "updates_until"),
+            "lic": part(claims["lic"], "account", "email", "ends", "updates_until", "terms"),
             "clk": part(claims["clk"], "tol", "act")}
 
 
@@ -437,7 +438,8 @@ class BothDirections(unittest.TestCase):
         if typ == "lease":
             return {**common, **seat, "jti": str(uuid.UUID(bytes=pick.randbytes(16))), "exp": time, "plan": words,
                     "ent": {words: pick.choice([{}, {"value": pick.randrange(-2**63, 2**63)}, {"until": time}])},
-                    "lic": {"account": words, "email": words, **pick.choice([{}, {"ends": time, "updates_until": 0}])},
+                    "lic": {"account": words, "email": words,
+                            **pick.choice([{}, {"ends": time, "updates_until": 0}, {"terms": words}])},
                     **pick.choice([{}, {"data": {words: [number, words, None, {}]}}]), "renew": number, "warn": number,
                     "clk": {"tol": number, "act": pick.choice(["freeze", "lock"])}}
         return {**common, **pick.choice([{}, seat, {**seat, "avail": time, "params": {"n": words}}]),

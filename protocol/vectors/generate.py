@@ -537,7 +537,8 @@ def accepted_objects(row):
     limits = {"cad": {}, "export.max": {"value": 25, "until": IAT + 30 * 86400}, "least": {"value": -2**63},
               "most": {"value": 2**63 - 1}, "trial": {"until": MAX_TIME}}
     ok("entitlements with values and ends", sign(head(), lease(ent=limits)), lease(ent=limits), ours=True)
-    dated = {"account": "", "email": "Ren\u00e9e", "ends": IAT + 90 * 86400, "updates_until": IAT + 30 * 86400}
+    dated = {"account": "", "email": "Ren\u00e9e", "ends": IAT + 90 * 86400, "updates_until": IAT + 30 * 86400,
+             "terms": "2026-01"}
     ok("license with ends", sign(head(), lease(lic=dated)), lease(lic=dated), ours=True)
     own = {"b": [1, -1, True, None, {"n": ""}], "rack": "\u682a"}
     before_renew = lambda claims: {**{name: claims[name] for name in list(claims)[:14]}, "data": own,
@@ -549,7 +550,7 @@ def accepted_objects(row):
                           clk={"tol": 93600, "act": "freeze", "future": None})), lease())
     ok("optional members of entitlement and license null",
        sign(head(), lease(ent={"cad": {"value": None, "until": None}},
-                          lic={**lease()["lic"], "ends": None, "updates_until": None})), lease())
+                          lic={**lease()["lic"], "ends": None, "updates_until": None, "terms": None})), lease())
     ok("optional members null", sign(head("verdict"), verdict(sub=None, epoch=None, avail=None)), verdict(),
        "verdict")
     ok("exactly 8192 bytes", of_length(8192), lease())
@@ -697,6 +698,9 @@ def refused_claims(row):
     no("key nbf -1", keyset(keys=[key_entry(LEASE_KEY, nbf=-1)]), "keyset")
     no("key exp 2^53", keyset(keys=[key_entry(LEASE_KEY, exp=2**53)]), "keyset")
     no("revoked since 2^53", keyset(revoked=[{"kid": "x", "since": 2**53}]), "keyset")
+    no("revoked a list of its values", keyset(revoked=[["x", IAT]]), "keyset")
+    no("key a list of its values", keyset(keys=[list(key_entry(LEASE_KEY).values())]), "keyset")
+    no("key kty an object", keyset(keys=[key_entry(LEASE_KEY, kty={"OKP": None})]), "keyset")
     for name, value in [("epoch", -1), ("epoch", 2**64), ("epoch", "7"), ("epoch", 7.0), ("renew", -1), ("warn", -1),
                         ("ks", -1), ("ver", "1"), ("ver", -1), ("ver", 2**32), ("ent", "cad"), ("ent", ["cad"]),
                         ("ent", {"cad": True}), ("ent", {"cad": None}), ("ent", {"cad": {"value": "25"}}),
@@ -711,10 +715,12 @@ def refused_claims(row):
                         ("mid", "m2" + MID[2:]), ("tkh", b64(bytes(15))), ("tkh", b64(bytes(17))), ("tkh", TKH + "=="),
                         ("nonce", ""), ("nonce", NONCE + "=="), ("nonce", b64(bytes(17))),
                         ("clk", {"tol": 1}), ("clk", {"act": "freeze"}), ("clk", {"tol": -1, "act": "freeze"}),
-                        ("clk", {"tol": 1, "act": "explode"}), ("clk", {"tol": 1, "act": "Freeze"})]:
+                        ("lic", {"account": "", "email": "", "terms": 1}), ("lic", ["Studio", "ada@studio.example"]),
+                        ("ent", {"cad": []}), ("ent", {"cad": [25, IAT]}), ("clk", [1, "freeze"]),
+                        ("clk", {"tol": 1, "act": {"freeze": None}}), ("clk", {"tol": 1, "act": "explode"}), ("clk", {"tol": 1, "act": "Freeze"})]:
         no(f"lease {name} {compact(value)}", lease(**{name: value}))
     for name, value in [("code", "made_up"), ("code", 13), ("code", "TOKEN_UNKNOWN"), ("act", "destroy"),
-                        ("act", "DROP"), ("act", ""), ("sub", "x"), ("epoch", -1), ("params", {"n": 1}),
+                        ("act", "DROP"), ("act", ""), ("act", {"drop": None}), ("sub", "x"), ("epoch", -1), ("params", {"n": 1}),
                         ("params", ["n"])]:
         no(f"verdict {name} {compact(value)}", verdict(**{name: value}), "verdict")
     for name, value in [("kty", "EC"), ("crv", "X25519"), ("crv", "P-256"), ("x", LEASE_KEY.x + "="), ("x", ""),

@@ -35,7 +35,7 @@ pub(super) fn taken<T>(
 
 /// Says where it was that something cannot be used.
 fn from(source: &str, failure: Failure) -> Failure {
-    Failure { message: format!("{source}: {}", failure.message).into(), ..failure }
+    Failure::new(failure.code, format!("{source}: {failure}"))
 }
 
 /// `SEATLOCK_MACHINE_ID`.
@@ -207,8 +207,8 @@ mod tests {
                     assert_eq!(found.server.as_ref().map(Url::as_str), *server, "{what}");
                 }
                 (Err(failure), Err(part)) => {
-                    assert!(failure.message.contains(part), "{what}: {failure}");
-                    assert!(!failure.message.contains("8uVq"), "{what}: {failure}");
+                    assert!(failure.to_string().contains(part), "{what}: {failure}");
+                    assert!(!failure.to_string().contains("8uVq"), "{what}: {failure}");
                 }
                 (found, _) => panic!("{what}: {:?}", found.err()),
             }

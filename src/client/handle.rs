@@ -87,14 +87,18 @@ impl Front {
 impl Reservation {
     /// Takes a free slot for a client of this process.
     pub(super) fn take() -> Result<Self, Failure> {
+        Self::take_in(&TABLE)
+    }
+
+    fn take_in(table: &'static [Slot]) -> Result<Self, Failure> {
         let free = |(_, slot): &(usize, &Slot)| {
             // In a forked child, one whose lock is held stays so: the thread that holds it is the parent's.
             !slot.taken.load(Ordering::Relaxed)
                 && slot.client.try_lock().is_ok()
                 && !slot.taken.swap(true, Ordering::Acquire)
         };
-        let full = || Failure::new(Code::Busy, format!("{SLOTS} clients are open. Close one first."));
-        let (number, slot) = TABLE.iter().enumerate().find(free).ok_or_else(full)?;
+        let full = || Failure::new(Code::Busy, format!("{} clients are open. Close one first.", table.len()));
+        let (number, slot) = table.iter().enumerate().find(free).ok_or_else(full)?;
         // Beyond the last number that fits, it begins anew; 0 is nobody's.
         let largest = usize::MAX >> SLOT_BITS;
         let count = slot.count.load(Ordering::Relaxed) % largest + 1;
@@ -138,8 +142,8 @@ impl Handle {
         self.0
     }
 
-    /// Opens a client as [`Client::open`] does. `announce` is called before the wake function may
-    /// be.
+    /// Opens a client as [`Client::open`] does. `announce` is called before a function of the host
+    /// may be.
     ///
     /// # Errors
     /// As [`Client::open`].
@@ -149,7 +153,7 @@ impl Handle {
         let reservation = &shared.reservation;
         reservation.seat(client);
         announce(reservation.handle());
-        shared.mailbox.begin_waking();
+        shared.begin_calls();
         Ok(())
     }
 
@@ -252,6 +256,22 @@ mod tests {
             assert_eq!(nobody.with(|_| Ok(())).unwrap_err().code, Code::Closed, "{number}");
             assert_eq!(nobody.close(Duration::ZERO).unwrap_err().code, Code::Closed, "{number}");
         }
+    }
+
+    /// In a table of its own, whose slots no other test takes.
+    #[test]
+    fn when_every_slot_is_taken_the_next_client_is_refused_until_one_closes() {
+        static FULL: [Slot; SLOTS] = [const { Slot::new() }; SLOTS];
+        let mut open: Vec<_> = (0..SLOTS).map(|_| Reservation::take_in(&FULL).unwrap()).collect();
+        let numbers: std::collections::BTreeSet<_> = open.iter().map(|one| one.handle().number()).collect();
+        assert_eq!(numbers.len(), 1024);
+        let refused = Reservation::take_in(&FULL).err().unwrap();
+        assert_eq!(refused.code, Code::Busy);
+        assert_eq!(refused.to_string(), "1024 clients are open. Close one first.");
+        open.swap_remove(700);
+        let next = Reservation::take_in(&FULL).unwrap();
+        assert!(!numbers.contains(&next.handle().number()), "it is another client");
+        assert!(Reservation::take_in(&FULL).is_err());
     }
 
     #[test]

@@ -1,3 +1,4 @@
+use super::snapshot::CredentialDetails;
 use crate::license::{
     Binding, Credential, Effect, Input, LeaseState, Reading, Record, RefreshToken, Rules, Sealed, State,
     Submission, step,
@@ -5,7 +6,7 @@ use crate::license::{
 use crate::machine::{Process, clock::Clock};
 use crate::store::{Change, Folder, Holder, Loaded, LockAttempt, StoreError, Uptime};
 use crate::words::Phrase;
-use seatlock_protocol::{Identity, Token};
+use seatlock_protocol::{Identity, Token, plain};
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use uuid::Uuid;
@@ -146,6 +147,15 @@ impl LicenseStore {
     /// What is shown to the server.
     pub(super) fn credential(&self) -> Option<&Credential> {
         self.credential.as_ref()
+    }
+
+    /// What a host is told of it.
+    pub(super) fn held(&self) -> Option<CredentialDetails> {
+        self.credential.as_ref().map(|credential| CredentialDetails {
+            kind: credential.kind(),
+            remembered: !self.provisioned && self.persistence == Persistence::OnDisk,
+            subject: credential.identity().map(|identity| plain(&identity.subject).into_owned()),
+        })
     }
 
     /// What an input leads to. Nothing has changed yet.
@@ -348,6 +358,19 @@ impl LicenseStore {
             State { anchor: mine.anchor, ..stored }.merged_with(mine, reading)
         };
         State { install_id, ..merged }
+    }
+
+    /// Which credential is in use, and where it is kept, for a report.
+    pub(super) fn credential_kind(&self) -> &'static str {
+        match (&self.credential, self.provisioned, self.persistence) {
+            (None, ..) => "none",
+            (Some(Credential::Machine(_)), ..) => "client secret, set up beside the plug-in",
+            (Some(_), true, _) => "token, set up beside the plug-in",
+            (Some(Credential::Token(_)), _, Persistence::OnDisk) => "token, remembered",
+            (Some(Credential::Token(_)), ..) => "token, in memory",
+            (Some(Credential::Person(_)), _, Persistence::OnDisk) => "sign-in, remembered",
+            (Some(Credential::Person(_)), ..) => "sign-in, in memory",
+        }
     }
 
     /// Whether leases for `other` are leases for the credential in use.

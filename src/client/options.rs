@@ -3,11 +3,13 @@ use super::failure::Failure;
 use super::handle::Handle;
 use super::registration::Registration;
 use crate::license::Trust;
+use crate::machine::LogLevel;
 use crate::machine::clock::Clock;
-use crate::net::{Certificate, ProxyChoice, certificates};
+use crate::net::{Certificate, ProxyChoice, Way, certificates};
 use crate::words::Language;
 use reqwest::Url;
 use seatlock_protocol::{Code, PublicKey, UnixTime, address, api::Plugin, is_invisible, is_plain, proxy};
+use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +19,12 @@ const MOST_KEYS: usize = 8;
 
 /// A wake function that is told which client has an event.
 pub type ForeignWake = Arc<dyn Fn(Handle) + Send + Sync>;
+
+/// A log function.
+pub type Log = Arc<dyn Fn(LogLevel, &str) + Send + Sync>;
+
+/// A log function that is told which client has a line. The text has no NUL in it.
+pub type ForeignLog = Arc<dyn Fn(Handle, LogLevel, &CStr) + Send + Sync>;
 
 /// How a client is to be opened. Setters check their arguments at once.
 #[derive(Clone, Default)]
@@ -29,8 +37,7 @@ pub struct Options {
     pub(super) lease_keys: Vec<PublicKey>,
     pub(super) state_folder: Option<PathBuf>,
     pub(super) machine_id: Option<String>,
-    pub(super) proxy: ProxyChoice,
-    pub(super) extra_ca: Vec<Certificate>,
+    pub(super) way: Way,
     pub(super) host: String,
     pub(super) host_version: String,
     pub(super) plugin: Option<Plugin>,
@@ -40,6 +47,7 @@ pub struct Options {
     pub(super) account_folder: Option<PathBuf>,
     pub(super) registration: Registration,
     pub(super) wake: Option<ForeignWake>,
+    pub(super) log: Option<(LogLevel, ForeignLog)>,
     pub(super) clock: Clock,
     pub(super) language: Arc<Language>,
 }
@@ -159,18 +167,24 @@ impl Options {
         Ok(id.to_owned())
     }
 
-    /// Sets the proxy's address, or `""` for none.
+    /// Sets the proxy's address, `""` for none, or `None` for what the environment and the operating
+    /// system say, which is the default.
     ///
     /// # Errors
     /// [`Code::InvalidArgument`]; the address, which may hold a password, is not repeated.
-    pub fn set_proxy(&mut self, url: &str) -> Result<(), Failure> {
-        self.proxy = if url.is_empty() {
-            ProxyChoice::Direct
-        } else {
-            let read = proxy::proxy(url);
-            ProxyChoice::Explicit(read.map_err(|error| invalid(format!("the proxy's address: {error}")))?)
-        };
+    pub fn set_proxy(&mut self, url: Option<&str>) -> Result<(), Failure> {
+        self.way.proxy = Self::checked_proxy(url)?;
         Ok(())
+    }
+
+    pub(super) fn checked_proxy(url: Option<&str>) -> Result<ProxyChoice, Failure> {
+        Ok(match url {
+            None => ProxyChoice::System,
+            Some("") => ProxyChoice::Direct,
+            Some(url) => ProxyChoice::Explicit(
+                proxy::proxy(url).map_err(|error| invalid(format!("the proxy's address: {error}")))?,
+            ),
+        })
     }
 
     /// Trusts further certificate authorities, in PEM.
@@ -178,8 +192,12 @@ impl Options {
     /// # Errors
     /// [`Code::InvalidArgument`].
     pub fn add_ca_certificates(&mut self, pem: &[u8]) -> Result<(), Failure> {
-        self.extra_ca.extend(certificates(pem).map_err(invalid)?);
+        self.way.trust(Self::checked_certificates(pem)?);
         Ok(())
+    }
+
+    pub(super) fn checked_certificates(pem: &[u8]) -> Result<Vec<Certificate>, Failure> {
+        certificates(pem).map_err(invalid)
     }
 
     /// Names the host application and its version.
@@ -210,16 +228,20 @@ impl Options {
         Ok(())
     }
 
-    /// Sets the version of the terms that the host shows.
+    /// Sets the version of the terms that the host shows, 1 to 255 bytes.
     ///
     /// # Errors
-    /// [`Code::InvalidArgument`] for an empty text.
+    /// [`Code::InvalidArgument`].
     pub fn set_terms(&mut self, version: &str) -> Result<(), Failure> {
-        self.terms = Some(not_empty("the version of the terms", version)?);
+        if !(1..=255).contains(&version.len()) {
+            return Err(invalid("the version of the terms has 1 to 255 bytes"));
+        }
+        self.terms = Some(version.to_owned());
         Ok(())
     }
 
-    /// Whether the client pings by itself when its lease is due.
+    /// Whether the client pings by itself when its lease is due, and for its first lease when its
+    /// family has a token already.
     pub fn set_auto_renew(&mut self, enabled: bool) {
         self.auto_renew = enabled;
     }
@@ -299,6 +321,24 @@ impl Options {
     /// what unwinds it. It is told which client has the event.
     pub fn set_foreign_wake(&mut self, wake: Option<ForeignWake>) {
         self.wake = wake;
+    }
+
+    /// Sets what is told, line by line, what happens, as far as it matters as much as `level`. It is
+    /// called on a thread of its own, and may block; lines that come meanwhile wait, and after 256
+    /// of them are left out. A panic in it ends that call and nothing else. Without one nothing is
+    /// told to anybody.
+    pub fn set_log(&mut self, level: LogLevel, log: Log) {
+        let call = move |_: Handle, level: LogLevel, line: &CStr| {
+            let line = line.to_str().unwrap_or_default();
+            drop(catch_unwind(AssertUnwindSafe(|| log(level, line))));
+        };
+        self.set_foreign_log(Some((level, Arc::new(call))));
+    }
+
+    /// As [`set_log`](Self::set_log), for a function that may end its thread: no frame may catch
+    /// what unwinds it. It is told which client has the line.
+    pub fn set_foreign_log(&mut self, log: Option<(LogLevel, ForeignLog)>) {
+        self.log = log;
     }
 
     /// Largest catalogue, in bytes.
@@ -407,8 +447,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let mut options = Options::new();
-        let missing =
-            |options: &Options| options.required(None).err().map(|failure| failure.message.into_owned());
+        let missing = |options: &Options| options.required(None).err().map(|failure| failure.to_string());
         assert!(missing(&options).unwrap().contains("product"));
         options.set_product("com.example.bridge").unwrap();
         assert!(missing(&options).unwrap().contains("server"));
@@ -436,7 +475,7 @@ mod tests {
 
     #[test]
     fn a_password_in_a_proxy_is_not_repeated() {
-        let failure = Options::new().set_proxy("socks9://user:hunter2@proxy").unwrap_err();
+        let failure = Options::new().set_proxy(Some("socks9://user:hunter2@proxy")).unwrap_err();
         assert!(!failure.to_string().contains("hunter2"));
     }
 }

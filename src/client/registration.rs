@@ -1,11 +1,12 @@
 use super::environment::taken;
 use super::failure::Failure;
 use super::options::{invalid, not_empty, safe_address};
+use crate::net::Way;
 use crate::net::oauth::Issuer;
-use crate::net::{Certificate, ProxyChoice};
 use crate::words::Language;
 use seatlock_protocol::address::spelled;
 use std::sync::Arc;
+use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 /// How the product, or this machine, is registered at an issuer, as far as one source says it.
@@ -87,24 +88,14 @@ impl Registration {
     /// Something is set, but not enough.
     pub(super) fn issuer(
         self,
-        proxy: ProxyChoice,
-        extra_ca: Vec<Certificate>,
+        way: watch::Receiver<Way>,
         language: Arc<Language>,
     ) -> Result<Option<Issuer>, Failure> {
         let Self { oidc_issuer, client_id, client_secret, scopes, audience } = self;
         match (oidc_issuer, client_id) {
             (Some(url), Some(client_id)) => {
                 let scopes = scopes.unwrap_or_default();
-                Ok(Some(Issuer {
-                    url,
-                    client_id,
-                    client_secret,
-                    scopes,
-                    audience,
-                    proxy,
-                    extra_ca,
-                    language,
-                }))
+                Ok(Some(Issuer { url, client_id, client_secret, scopes, audience, way, language }))
             }
             (None, None) if client_secret.is_none() && scopes.is_none() && audience.is_none() => Ok(None),
             (Some(_), None) => Err(invalid("the client id is missing: set it, or SEATLOCK_CLIENT_ID")),
@@ -123,6 +114,10 @@ fn visible(what: &str, text: &str) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn way() -> watch::Receiver<Way> {
+        watch::channel(Way::default()).1
+    }
 
     /// (issuer, client, secret)
     type Said<'a> = (&'a str, &'a str, &'a str);
@@ -154,8 +149,7 @@ mod tests {
             ((theirs, "", "s2"), ("", "", ""), (nobody, "", "")),
         ];
         for (environment, plugin, expected) in cases {
-            let made =
-                said(*environment).or(said(*plugin)).issuer(ProxyChoice::Direct, Vec::new(), Arc::default());
+            let made = said(*environment).or(said(*plugin)).issuer(way(), Arc::default());
             let found = match &made {
                 Ok(Some(issuer)) => {
                     let secret = issuer.client_secret.as_ref().map_or("", |secret| secret.as_str());
@@ -166,10 +160,7 @@ mod tests {
             };
             assert_eq!(found, *expected, "{environment:?} {plugin:?}");
         }
-        assert!(matches!(
-            Registration::default().issuer(ProxyChoice::Direct, Vec::new(), Arc::default()),
-            Ok(None)
-        ));
+        assert!(matches!(Registration::default().issuer(way(), Arc::default()), Ok(None)));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 use crate::license::{
-    Contents, Entitlement, LeaseState, LockState, Reading, Rules, Standing, State, StatusInputs,
+    Anomaly, Contents, CredentialKind, Entitlement, LeaseState, LockState, Reading, Rules, Standing, State,
+    StatusInputs,
 };
 use crate::words::{Message, Phrase, Values};
 use seatlock_protocol::{Code, UnixTime, claims::Licensee, plain};
@@ -32,6 +33,18 @@ impl Status {
     }
 }
 
+/// What the client asks the server with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialDetails {
+    /// What kind of credential it is.
+    pub kind: CredentialKind,
+    /// Whether it is kept on disk for the next start of the host. Never one that was set up beside
+    /// the plug-in.
+    pub remembered: bool,
+    /// Who is signed in, as their sign-in service calls them. `None` with a token.
+    pub subject: Option<String>,
+}
+
 /// What the license says of itself, as it was when the server was reached last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LicenseDetails {
@@ -43,6 +56,9 @@ pub struct LicenseDetails {
     pub ends: Option<UnixTime>,
     /// Versions of the plug-in that were released later are not included; `None` when all are.
     pub updates_until: Option<UnixTime>,
+    /// Version of the terms that whoever has the seat accepted last; `None` when the server knows of
+    /// none.
+    pub terms: Option<String>,
     /// The vendor's own data, a JSON object of at most a few kilobytes. `None` when there is none,
     /// and while the plug-in is locked.
     pub data: Option<String>,
@@ -52,13 +68,25 @@ pub struct LicenseDetails {
 pub(super) struct Snapshot {
     pub(super) terms: StatusInputs,
     pub(super) seat: Option<String>,
+    pub(super) credential: Option<CredentialDetails>,
     contents: Option<Contents>,
     /// Signed words of the verdict that locks the client.
     params: Values,
+    /// What is wrong with the computer's clock.
+    pub(super) anomaly: Option<Anomaly>,
+    /// The latest moment that was believed here.
+    pub(super) high_water: UnixTime,
+    /// When the lease was signed.
+    pub(super) issued_at: Option<UnixTime>,
 }
 
 impl Snapshot {
-    pub(super) fn of(state: &State, rules: &Rules, reading: Reading) -> Self {
+    pub(super) fn of(
+        state: &State,
+        rules: &Rules,
+        credential: Option<CredentialDetails>,
+        reading: Reading,
+    ) -> Self {
         let (seat, params) = match &state.license {
             LeaseState::Lease(lease) => (Some(lease.claims.sub.to_string()), Values::new()),
             LeaseState::Dropped(verdict) => {
@@ -71,7 +99,20 @@ impl Snapshot {
             }
             _ => (None, Values::new()),
         };
-        Self { terms: StatusInputs::of(state, rules, reading), seat, contents: Contents::of(state), params }
+        let issued_at = match &state.license {
+            LeaseState::Lease(lease) => Some(lease.claims.iat),
+            _ => None,
+        };
+        Self {
+            terms: StatusInputs::of(state, rules, reading),
+            seat,
+            credential,
+            contents: Contents::of(state),
+            params,
+            anomaly: state.time(reading).anomaly,
+            high_water: state.clock.high_water,
+            issued_at,
+        }
     }
 
     /// Name of the plan.
@@ -96,12 +137,13 @@ impl Snapshot {
 
     pub(super) fn license(&self, since_boot: u64) -> Option<LicenseDetails> {
         let (contents, standing) = (self.contents.as_ref()?, self.standing(since_boot));
-        let Licensee { account, email, ends, updates_until } = &contents.licensee;
+        let Licensee { account, email, ends, updates_until, terms } = &contents.licensee;
         Some(LicenseDetails {
             account: plain(account).into_owned(),
             email: plain(email).into_owned(),
             ends: *ends,
             updates_until: *updates_until,
+            terms: terms.as_deref().map(|terms| plain(terms).into_owned()),
             data: contents.data(&standing).map(str::to_owned),
         })
     }

@@ -3,9 +3,9 @@ use super::code::{self, seatlock_result};
 use super::error::seatlock_error;
 use super::guard::guard;
 pub(super) use super::options::seatlock_client;
-use super::options::seatlock_options;
+use super::options::{certificates, seatlock_options};
 use super::seconds;
-use crate::{Client, Code, Entitlement, Failure, Handle, Text};
+use crate::{Client, Code, CredentialKind, Entitlement, Failure, Handle, Text};
 use std::ffi::c_char;
 use std::time::Duration;
 
@@ -41,6 +41,10 @@ pub enum seatlock_text_value {
     SEATLOCK_TEXT_EMAIL = 12,
     /// Your own data in the license, a JSON object, signed by the server. None while it is locked.
     SEATLOCK_TEXT_DATA = 13,
+    /// Version of the terms that whoever has the seat accepted last, as the server has it.
+    SEATLOCK_TEXT_TERMS = 14,
+    /// Who is signed in, as their sign-in service calls them (its "sub"). None with a token.
+    SEATLOCK_TEXT_SUBJECT = 15,
 }
 
 /// The client that a host means. What it holds is no address but a number.
@@ -70,9 +74,9 @@ pub(super) unsafe fn with_client(
 }
 
 /// Opens a client: derives the machine id, reads and verifies the stored license, and starts one
-/// worker thread; a second one follows with the first event if there is a wake function. It reads
-/// two small files and never touches the network. The lock state is known when it returns, even
-/// offline.
+/// worker thread; one more follows if there is a wake function, and one if there is a log function.
+/// It reads two small files and never touches the network. The lock state is known when it returns,
+/// even offline.
 ///
 /// A stored license that cannot be used is no error here: the status says why. The image that holds
 /// the library stays loaded from now on, because unloading code that has run threads is not sound.
@@ -100,14 +104,16 @@ pub unsafe extern "C" fn seatlock_client_open(
 
 /// Closes a client, whatever other threads do with it; NULL does nothing. Calls that sleep in
 /// `seatlock_client_next_event` or `seatlock_client_wait` return SEATLOCK_ERROR_CLOSED before this
-/// one returns, and so does every later use of the client, a second closing too. The wake function
-/// is not called any more. Network work is cancelled, operations that wait are given up.
+/// one returns, and so does every later use of the client, a second closing too. Network work is
+/// cancelled, operations that wait are given up. The log function is told the rest; from then on
+/// neither it nor the wake function is called.
 ///
 /// Returns within `timeout_ms`, even when the network or name resolution hangs: SEATLOCK_OK, or
-/// SEATLOCK_STILL_RUNNING when the wake function, or a call on another thread, has not returned.
-/// The client is closed all the same, and is freed when they do; the context of the wake function,
-/// and the library in memory, have to stay until then. Called by the wake function itself, it does
-/// not wait for that. In a child process after fork() it does nothing. [any thread, blocks]
+/// SEATLOCK_STILL_RUNNING when one of these functions, or a call on another thread, has not
+/// returned. The client is closed all the same, and is freed when they do; the contexts of the
+/// functions, and the library in memory, have to stay until then. Called by one of these functions
+/// itself, it does not wait for that. In a child process after fork() it does nothing.
+/// [any thread, blocks]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_client_close(
     client: *mut seatlock_client,
@@ -134,6 +140,42 @@ pub unsafe extern "C" fn seatlock_client_allow_network(
     unsafe {
         with_client(client, error, |client| {
             client.allow_network(boundary::flag(allowed)?)?;
+            Ok(Code::Ok)
+        })
+    }
+}
+
+/// Sets another proxy, as `seatlock_options_set_proxy` does, such as one that the user has just
+/// typed: the next request takes it, one that is on its way goes on as it is. NULL: what the
+/// environment and the operating system say. Returns at once. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_set_proxy(
+    client: *mut seatlock_client,
+    url: *const c_char,
+    error: *mut seatlock_error,
+) -> seatlock_result {
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        with_client(client, error, |client| {
+            client.set_proxy(boundary::optional_text(url)?)?;
+            Ok(Code::Ok)
+        })
+    }
+}
+
+/// Trusts further certificate authorities, as `seatlock_options_add_ca_certificates` does, from the
+/// next request on. Returns at once. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_add_ca_certificates(
+    client: *mut seatlock_client,
+    pem: *const u8,
+    size: usize,
+    error: *mut seatlock_error,
+) -> seatlock_result {
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        with_client(client, error, |client| {
+            client.add_ca_certificates(certificates(pem, size)?)?;
             Ok(Code::Ok)
         })
     }
@@ -176,6 +218,8 @@ fn which_text(what: seatlock_text) -> Result<Text, Failure> {
         (SEATLOCK_TEXT_ACCOUNT, Text::Account),
         (SEATLOCK_TEXT_EMAIL, Text::Email),
         (SEATLOCK_TEXT_DATA, Text::Data),
+        (SEATLOCK_TEXT_TERMS, Text::Terms),
+        (SEATLOCK_TEXT_SUBJECT, Text::Subject),
     ]
     .into_iter()
     .find(|(number, _)| *number as u32 == what)
@@ -239,6 +283,31 @@ pub unsafe extern "C" fn seatlock_client_code_remedy(
     }
 }
 
+/// Copies a support report to `buffer`, with its NUL; `needed` (NULL allowed) receives its size. It
+/// is plain text for a mail, in English: versions, machine id, addresses, the proxy and who named
+/// it, state folder and files, lock state and its times, what the clock is found to be, the last
+/// answers with their request ids, and what else has happened. It holds no token, no other secret
+/// and no e-mail address; paths in it may name the user.
+///
+/// It looks at a few small files, as `seatlock_client_open` does, and never touches the network:
+/// call it where the user asks for it, not while drawing. It may have grown at the next call, so
+/// ask until it fits: 16 KiB are enough as a rule. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL.
+/// [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_report(
+    client: *const seatlock_client,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+) -> seatlock_result {
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        with_client(client, std::ptr::null_mut(), |client| {
+            boundary::write_text(&client.report()?, buffer, capacity, needed)
+        })
+    }
+}
+
 /// What the license says of an entitlement. Initialise it with SEATLOCK_ENTITLEMENT_INIT.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
@@ -290,8 +359,8 @@ pub unsafe extern "C" fn seatlock_client_entitlement(
     }
 }
 
-/// What the license says of itself, beside SEATLOCK_TEXT_ACCOUNT, _EMAIL and _DATA. Initialise it
-/// with SEATLOCK_LICENSE_INIT.
+/// What the license says of itself, beside SEATLOCK_TEXT_ACCOUNT, _EMAIL, _DATA and _TERMS.
+/// Initialise it with SEATLOCK_LICENSE_INIT.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct seatlock_license {
@@ -329,6 +398,65 @@ pub unsafe extern "C" fn seatlock_client_license(
                 updates_until: seconds(details.updates_until),
             };
             boundary::write_struct(said, license)
+        })
+    }
+}
+
+/// What kind of credential a client has.
+pub type seatlock_credential_kind = u32;
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum seatlock_credential_kind_value {
+    /// A token.
+    SEATLOCK_CREDENTIAL_TOKEN = 1,
+    /// The sign-in of a person, whom SEATLOCK_TEXT_SUBJECT names.
+    SEATLOCK_CREDENTIAL_PERSON = 2,
+    /// The sign-in of the machine itself, with a client secret.
+    SEATLOCK_CREDENTIAL_MACHINE = 3,
+}
+
+/// What the client asks the server with. Initialise it with SEATLOCK_CREDENTIAL_INIT.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct seatlock_credential {
+    /// Size of the struct, set by the caller; after a call, how much of it was filled.
+    pub struct_size: u32,
+    /// What kind it is.
+    pub kind: seatlock_credential_kind,
+    /// 1 when it is kept here for the next start of the host; 0 when it is not, or could not be,
+    /// and when it was set up beside the plug-in.
+    pub remembered: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+// SAFETY: `repr(C)`, and begins with `struct_size: u32`.
+unsafe impl boundary::VersionedStruct for seatlock_credential {
+    const FIRST_SIZE: u32 = 16;
+}
+
+/// Reads what the client asks the server with, also while it is locked. SEATLOCK_NO_VALUE when no
+/// token was entered here and nobody has signed in, and after it was forgotten. [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_credential(
+    client: *const seatlock_client,
+    credential: *mut seatlock_credential,
+) -> seatlock_result {
+    use seatlock_credential_kind_value::*;
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        with_client(client, std::ptr::null_mut(), |client| {
+            boundary::check_struct(credential)?;
+            let Some(details) = client.credential()? else { return Ok(Code::NoValue) };
+            let kind = match details.kind {
+                CredentialKind::Token => SEATLOCK_CREDENTIAL_TOKEN,
+                CredentialKind::Person => SEATLOCK_CREDENTIAL_PERSON,
+                CredentialKind::Machine => SEATLOCK_CREDENTIAL_MACHINE,
+            } as u32;
+            let remembered = u32::from(details.remembered);
+            let said = seatlock_credential { struct_size: 0, kind, remembered, reserved: 0 };
+            boundary::write_struct(said, credential)
         })
     }
 }

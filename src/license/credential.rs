@@ -15,6 +15,17 @@ pub enum Credential {
     Machine(Option<Identity>),
 }
 
+/// What kind of credential it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialKind {
+    /// An integration token.
+    Token,
+    /// The sign-in of a person.
+    Person,
+    /// The sign-in of the machine itself.
+    Machine,
+}
+
 /// That somebody signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignIn {
@@ -105,8 +116,17 @@ impl Credential {
     pub fn hash(&self) -> Option<TokenHash> {
         match self {
             Self::Token(token) => Some(token.hash()),
-            Self::Person(sign_in) => Some(sign_in.identity.hash()),
-            Self::Machine(identity) => identity.as_ref().map(Identity::hash),
+            Self::Person(_) | Self::Machine(_) => self.identity().map(Identity::hash),
+        }
+    }
+
+    /// Who is signed in; `None` with a token, with which nobody is, and while that is not known.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        match self {
+            Self::Token(_) => None,
+            Self::Person(sign_in) => Some(&sign_in.identity),
+            Self::Machine(identity) => identity.as_ref(),
         }
     }
 
@@ -114,6 +134,16 @@ impl Credential {
     #[must_use]
     pub fn is_a_token(&self) -> bool {
         matches!(self, Self::Token(_))
+    }
+
+    /// What kind of credential it is.
+    #[must_use]
+    pub fn kind(&self) -> CredentialKind {
+        match self {
+            Self::Token(_) => CredentialKind::Token,
+            Self::Person(_) => CredentialKind::Person,
+            Self::Machine(_) => CredentialKind::Machine,
+        }
     }
 
     /// Whether leases for the one are leases for the other. Of one identity, refresh tokens come

@@ -37,7 +37,7 @@ pub mod trust;
 pub use airgap::{AirgapRequest, HandedBack};
 pub use clock::{Anomaly, ClockMemory, Reading, Time};
 pub use contents::{Contents, Entitlement};
-pub use credential::{Credential, RefreshToken, Sealed, SignIn};
+pub use credential::{Credential, CredentialKind, RefreshToken, Sealed, SignIn};
 pub use launches::Launches;
 pub use pacing::Pacing;
 pub use record::Record;

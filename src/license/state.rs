@@ -48,6 +48,17 @@ impl LeaseState {
         if binding.token.is_some() { Self::Awaited } else { Self::Missing }
     }
 
+    /// Whether a ping brings a lease, as far as is known here: the next one, or the first of a product
+    /// whose family has the token already.
+    #[must_use]
+    pub fn is_renewable(&self) -> bool {
+        match self {
+            Self::Lease(_) | Self::Awaited => true,
+            Self::Unusable { reason, .. } => *reason == Code::LeaseExpired,
+            Self::Missing | Self::Dropped(_) | Self::HandedBack(_) => false,
+        }
+    }
+
     /// Whether this one takes the place of `other`. Of one seat the higher epoch counts, then the
     /// later answer. Of two seats, or when a verdict names no seat, epochs cannot be compared.
     /// At the same second a tombstone wins.

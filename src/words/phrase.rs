@@ -81,6 +81,11 @@ phrases! {
     STORE_NO_TOKEN = "store_no_token",
         "{path} holds no token that this user can open; enter the token again.";
 
+    TOKEN_IS_API = "token_is_api",
+        "This is an API token; this plug-in needs an integration token from Seat Management.";
+    TOKEN_IS_CLIENT_SECRET = "token_is_client_secret",
+        "This is an OAuth client secret; this plug-in needs an integration token from Seat Management.";
+
     OFFLINE_BY_HOST = "offline_by_host", "The host application has switched it off";
     OFFLINE_BY_ENVIRONMENT = "offline_by_environment", "The environment variable SEATLOCK_OFFLINE is set";
     CLOCK_UNREADABLE = "clock_unreadable", "it cannot be read";

@@ -7,6 +7,7 @@
 #include "common.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 static int failures;
 static const seatlock_error no_detail = SEATLOCK_ERROR_INIT;
@@ -85,7 +86,6 @@ static void setters(seatlock_options *o)
         {"state_folder", seatlock_options_set_state_folder, "relative/path"},
         {"account_folder", seatlock_options_set_account_folder, "relative/path"},
         {"machine_id", seatlock_options_set_machine_id, "short"},
-        {"proxy", seatlock_options_set_proxy, "no address"},
         {"terms", seatlock_options_set_terms, ""},
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -96,6 +96,11 @@ static void setters(seatlock_options *o)
         EXPECT(texts[i].set(o, NOT_UTF8, &detail), BAD_TEXT);
         EXPECT(texts[i].set(o, texts[i].refused, &detail), INVALID);
     }
+    EXPECT(seatlock_options_set_proxy(NULL, "proxy:3128", &detail), NULL_POINTER);
+    EXPECT(seatlock_options_set_proxy(o, NOT_UTF8, &detail), BAD_TEXT);
+    EXPECT(seatlock_options_set_proxy(o, "no address", &detail), INVALID);
+    EXPECT(seatlock_options_set_proxy(o, "", &detail), NONE);
+    EXPECT(seatlock_options_set_proxy(o, NULL, NULL), NONE); /* the default again */
     EXPECT(seatlock_options_set_host(NULL, "x", "1", &detail), NULL_POINTER);
     EXPECT(seatlock_options_set_host(o, NULL, "1", &detail), NULL_POINTER);
     EXPECT(seatlock_options_set_host(o, "x", NULL, &detail), NULL_POINTER);
@@ -136,6 +141,11 @@ static void setters(seatlock_options *o)
     EXPECT(seatlock_options_set_network_allowed(o, 2, &detail), INVALID);
     EXPECT(seatlock_options_set_wake(NULL, NULL, NULL, &detail), NULL_POINTER);
     EXPECT(seatlock_options_set_wake(o, NULL, NULL, &detail), NONE);
+    EXPECT(seatlock_options_set_log(NULL, NULL, SEATLOCK_LOG_INFO, NULL, &detail), NULL_POINTER);
+    EXPECT(seatlock_options_set_log(o, NULL, 0, NULL, &detail), INVALID);
+    EXPECT(seatlock_options_set_log(o, NULL, 5, NULL, &detail), INVALID);
+    EXPECT(seatlock_options_set_log(o, NULL, UINT32_MAX, NULL, &detail), INVALID);
+    EXPECT(seatlock_options_set_log(o, NULL, SEATLOCK_LOG_DEBUG, NULL, &detail), NONE);
     EXPECT(seatlock_options_new(NULL), NULL_POINTER);
     seatlock_options_free(NULL);
 }
@@ -149,8 +159,13 @@ static void error_sizes(seatlock_options *o)
             seatlock_error error;
             unsigned char bytes[sizeof(seatlock_error) + 128];
         } room;
+        unsigned char before[sizeof room];
         memset(&room, 0xAB, sizeof room);
         room.error.struct_size = sizes[i];
+        room.error.buffer = NULL;
+        room.error.capacity = 0;
+        memset(&before, 0, sizeof before);
+        memcpy(&before, &room, sizeof room);
         /* A bad size must not hide what went wrong: the code is the same, the detail stays away. */
         REQUIRE(seatlock_options_set_product(o, "a/b", &room.error) == INVALID);
         /* The detail of a struct that is smaller than it ever was would lack the end of its text. */
@@ -158,7 +173,7 @@ static void error_sizes(seatlock_options *o)
         if (written > sizeof(seatlock_error))
             written = sizeof(seatlock_error);
         for (size_t at = written; at < sizeof room.bytes; at++)
-            REQUIRE(room.bytes[at] == 0xAB);
+            REQUIRE(room.bytes[at] == before[at]);
         REQUIRE(room.error.struct_size == (written > 4 ? written : sizes[i]));
         printf("ok   error.struct_size %lu\n", (unsigned long)sizes[i]);
     }
@@ -195,6 +210,7 @@ static void without_client(void)
     seatlock_status status = SEATLOCK_STATUS_INIT;
     seatlock_event event = SEATLOCK_EVENT_INIT;
     seatlock_entitlement entitlement = SEATLOCK_ENTITLEMENT_INIT;
+    seatlock_credential credential = SEATLOCK_CREDENTIAL_INIT;
     intptr_t watched = 77;
     uint64_t operation = 77;
     char text[64];
@@ -203,6 +219,9 @@ static void without_client(void)
     EXPECT(seatlock_client_code_text(NULL, 0, text, sizeof text, NULL), NULL_POINTER);
     EXPECT(seatlock_client_code_remedy(NULL, 0, text, sizeof text, NULL), NULL_POINTER);
     EXPECT(seatlock_client_entitlement(NULL, "cad", &entitlement), NULL_POINTER);
+    EXPECT(seatlock_client_credential(NULL, &credential), NULL_POINTER);
+    EXPECT(seatlock_client_set_proxy(NULL, "proxy:3128", &detail), NULL_POINTER);
+    EXPECT(seatlock_client_add_ca_certificates(NULL, (const uint8_t *)"x", 1, &detail), NULL_POINTER);
     EXPECT(seatlock_client_event_handle(NULL, &watched, &detail), NULL_POINTER);
     EXPECT(seatlock_client_activate(NULL, TOKEN, 1, &operation, &detail), NULL_POINTER);
     EXPECT(seatlock_client_ping(NULL, 1, &operation, &detail), NULL_POINTER);
@@ -250,6 +269,16 @@ static void operations(seatlock_client *c)
     EXPECT(seatlock_client_allow_network(c, 2, &detail), INVALID);
     EXPECT(seatlock_client_allow_network(c, 0, NULL), NONE);
     EXPECT(seatlock_client_allow_network(c, 1, NULL), NONE);
+    EXPECT(seatlock_client_set_proxy(c, NOT_UTF8, &detail), BAD_TEXT);
+    EXPECT(seatlock_client_set_proxy(c, "no address", &detail), INVALID);
+    EXPECT(seatlock_client_set_proxy(c, "socks5://proxy", &detail), INVALID);
+    EXPECT(seatlock_client_set_proxy(c, "proxy:3128", NULL), NONE);
+    EXPECT(seatlock_client_set_proxy(c, "", &detail), NONE);
+    EXPECT(seatlock_client_set_proxy(c, NULL, &detail), NONE);
+    EXPECT(seatlock_client_add_ca_certificates(c, NULL, 1, &detail), NULL_POINTER);
+    EXPECT(seatlock_client_add_ca_certificates(c, (const uint8_t *)"", 0, &detail), INVALID);
+    EXPECT(seatlock_client_add_ca_certificates(c, (const uint8_t *)"not PEM", 7, &detail), INVALID);
+    EXPECT(seatlock_client_add_ca_certificates(c, (const uint8_t *)"x", (size_t)-1, &detail), INVALID);
     REQUIRE(operation == 77);
 }
 
@@ -259,12 +288,14 @@ static void reading(seatlock_client *c)
     size_t needed = 0;
     seatlock_event event = SEATLOCK_EVENT_INIT;
     EXPECT(seatlock_client_text(c, 0, text, sizeof text, NULL), INVALID);
-    EXPECT(seatlock_client_text(c, 14, text, sizeof text, NULL), INVALID);
+    EXPECT(seatlock_client_text(c, 16, text, sizeof text, NULL), INVALID);
     EXPECT(seatlock_client_text(c, UINT32_MAX, text, sizeof text, NULL), INVALID);
     EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_MACHINE_ID, NULL, 64, NULL), NULL_POINTER);
     EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_MACHINE_ID, text, 46, &needed), SEATLOCK_ERROR_BUFFER_TOO_SMALL);
     REQUIRE(needed == 47 && strcmp(text, "untouched") == 0);
     EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_PLAN, text, sizeof text, &needed), SEATLOCK_NO_VALUE);
+    EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_TERMS, text, sizeof text, &needed), SEATLOCK_NO_VALUE);
+    EXPECT(seatlock_client_text(c, SEATLOCK_TEXT_SUBJECT, text, sizeof text, &needed), SEATLOCK_NO_VALUE);
     EXPECT(seatlock_client_status_value(c, NULL, text, sizeof text, NULL), NULL_POINTER);
     EXPECT(seatlock_client_status_value(c, NOT_UTF8, text, sizeof text, NULL), BAD_TEXT);
     EXPECT(seatlock_client_status_value(c, "date", text, sizeof text, &needed), SEATLOCK_NO_VALUE);
@@ -274,6 +305,11 @@ static void reading(seatlock_client *c)
     EXPECT(seatlock_client_code_remedy(c, 10, text, sizeof text, NULL), INVALID);
     EXPECT(seatlock_client_code_remedy(c, SEATLOCK_ERROR_BUSY, text, 4, &needed), SEATLOCK_ERROR_BUFFER_TOO_SMALL);
     REQUIRE(needed == strlen(seatlock_code_remedy(SEATLOCK_ERROR_BUSY)) + 1 && strcmp(text, "untouched") == 0);
+    EXPECT(seatlock_client_report(NULL, text, sizeof text, &needed), NULL_POINTER);
+    EXPECT(seatlock_client_report(c, NULL, 64, NULL), NULL_POINTER);
+    EXPECT(seatlock_client_report(c, text, sizeof text, &needed), SEATLOCK_ERROR_BUFFER_TOO_SMALL);
+    REQUIRE(needed > sizeof text && strcmp(text, "untouched") == 0);
+    EXPECT(seatlock_client_report(c, NULL, 0, NULL), SEATLOCK_ERROR_BUFFER_TOO_SMALL);
     EXPECT(seatlock_client_next_event(c, 0, NULL), NULL_POINTER);
     EXPECT(seatlock_client_wait(c, 1, 0, NULL), SEATLOCK_ERROR_UNKNOWN_OPERATION);
     EXPECT(seatlock_client_wait(c, 0, 0, &event), SEATLOCK_ERROR_UNKNOWN_OPERATION);
@@ -288,12 +324,18 @@ static void entitlements(seatlock_client *c)
 {
     seatlock_entitlement entitlement = SEATLOCK_ENTITLEMENT_INIT;
     seatlock_license license = SEATLOCK_LICENSE_INIT;
+    seatlock_credential credential = SEATLOCK_CREDENTIAL_INIT;
     EXPECT(seatlock_client_license(NULL, &license), NULL_POINTER);
     EXPECT(seatlock_client_license(c, NULL), NULL_POINTER);
     EXPECT(seatlock_client_license(c, &license), SEATLOCK_NO_VALUE);
     REQUIRE(license.struct_size == sizeof license);
     license.struct_size = 16;
     EXPECT(seatlock_client_license(c, &license), BAD_SIZE);
+    EXPECT(seatlock_client_credential(c, NULL), NULL_POINTER);
+    EXPECT(seatlock_client_credential(c, &credential), SEATLOCK_NO_VALUE);
+    REQUIRE(credential.struct_size == sizeof credential && credential.kind == 0);
+    credential.struct_size = 12;
+    EXPECT(seatlock_client_credential(c, &credential), BAD_SIZE);
     EXPECT(seatlock_client_entitlement(c, NULL, &entitlement), NULL_POINTER);
     EXPECT(seatlock_client_entitlement(c, NOT_UTF8, &entitlement), BAD_TEXT);
     EXPECT(seatlock_client_entitlement(c, "cad", NULL), NULL_POINTER);
@@ -357,6 +399,52 @@ static void long_texts(seatlock_client *c)
     REQUIRE(strcmp(message + needed - 201, event.message + sizeof event.message - 201) == 0);
 }
 
+/* A detail that is longer than its message is told whole to who brings a buffer. */
+static void long_details(const char *folder)
+{
+    static char path[4096], whole[4096];
+    seatlock_options *o = options_in(folder);
+    seatlock_client *none = NULL;
+    seatlock_error error = SEATLOCK_ERROR_INIT;
+    size_t length = strlen(folder);
+    REQUIRE(length < 1024);
+    memcpy(path, folder, length);
+    (void)mkdir(path, 0700); /* unless it is there */
+    for (int depth = 0; depth < 5; depth++) {
+        path[length++] = '/';
+        memset(path + length, 'x', 200);
+        length += 200;
+        REQUIRE(mkdir(path, 0700) == 0);
+    }
+    REQUIRE(seatlock_options_set_account_folder(o, path, NULL) == NONE);
+    memcpy(path + length, "/credentials.json", sizeof "/credentials.json");
+    FILE *file = fopen(path, "w");
+    REQUIRE(file != NULL && fputs("no JSON", file) >= 0 && fclose(file) == 0);
+
+    error.buffer = whole;
+    error.capacity = sizeof whole;
+    EXPECT(seatlock_options_set_server(o, NOBODY, &error), NONE);
+    REQUIRE(error.needed == 0 && whole[0] == '\0' && error.code == 0); /* left alone when nothing is wrong */
+    EXPECT(seatlock_client_open(o, &none, &error), INVALID);
+    REQUIRE(error.code == INVALID && strlen(error.message) == sizeof error.message - 1);
+    REQUIRE(error.needed == strlen(whole) + 1 && strstr(whole, path) != NULL);
+    REQUIRE(strncmp(whole, error.message, 200) == 0);
+    REQUIRE(error.buffer == whole && error.capacity == sizeof whole && error.struct_size == sizeof error);
+
+    size_t needed = error.needed;
+    memset(whole, 0xAB, sizeof whole);
+    error.capacity = needed - 1;
+    EXPECT(seatlock_client_open(o, &none, &error), INVALID);
+    REQUIRE(error.needed == needed && (unsigned char)whole[0] == 0xAB);
+    error.capacity = needed;
+    EXPECT(seatlock_client_open(o, &none, &error), INVALID);
+    REQUIRE(strlen(whole) == needed - 1 && (unsigned char)whole[needed] == 0xAB);
+    error.buffer = NULL; /* with a capacity that is wrong then */
+    EXPECT(seatlock_client_open(o, &none, &error), INVALID);
+    REQUIRE(error.needed == needed && error.message[0] != '\0' && none == NULL);
+    seatlock_options_free(o);
+}
+
 /* What was a client once, and what never was one. */
 static void no_client(seatlock_client *closed)
 {
@@ -368,6 +456,7 @@ static void no_client(seatlock_client *closed)
         EXPECT(seatlock_client_status(others[i], &status), SEATLOCK_ERROR_CLOSED);
         EXPECT(seatlock_client_next_event(others[i], UINT32_MAX, &event), SEATLOCK_ERROR_CLOSED);
         EXPECT(seatlock_client_ping(others[i], SEATLOCK_INTENT_RENEW, NULL, &detail), SEATLOCK_ERROR_CLOSED);
+        EXPECT(seatlock_client_report(others[i], NULL, 0, NULL), SEATLOCK_ERROR_CLOSED);
         EXPECT(seatlock_client_close(others[i], 0), SEATLOCK_ERROR_CLOSED);
     }
 }
@@ -413,6 +502,7 @@ int main(int argc, char **argv)
     entitlements(client);
     values(client);
     long_texts(client);
+    long_details(argv[1]);
     EXPECT(seatlock_client_close(client, 20000), NONE);
     no_client(client);
     printf("%d wrong\n", failures);

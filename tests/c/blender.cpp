@@ -13,6 +13,16 @@ int main(int argc, char **argv) {
     if (!client)
         return std::cerr << client.error().message << '\n', 1;
     for (std::string word; std::getline(std::cin, word);) {
+        if (word == "license") {
+            auto limit = client->entitlement("export.max");
+            auto license = client->license();
+            auto held = client->credential();
+            std::cout << "export.max " << limit.value.value_or(-1) << " until "
+                      << (limit.valid_until ? limit.valid_until->time_since_epoch().count() : 0) << ", terms "
+                      << (license ? license->terms : "-") << ", "
+                      << (held ? held->remembered ? "remembered" : "for now" : "no token") << std::endl;
+            continue;
+        }
         auto ended = seatlock::code::ok;
         if (word != "status") {
             auto begun = word == "ping"      ? client->ping(seatlock::intent::launch)

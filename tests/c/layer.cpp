@@ -5,9 +5,11 @@
 
 #include <atomic>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <pthread.h>
 #include <thread>
+#include <vector>
 
 namespace {
 
@@ -35,13 +37,14 @@ void without_client() {
     check(none.release().error().code == code::null_pointer, "every call of it is refused");
     check(none.preflight().error().code == code::null_pointer, "with no token too");
     check(none.next_event().error().code == code::null_pointer, "it has no events");
-    check(none.text(seatlock::text::plan).empty(), "and no texts");
+    check(none.text(seatlock::text::plan).empty() && none.report().empty(), "and no texts");
     check(none.close() == code::ok, "closing it is fine");
     check(seatlock::compatible() && seatlock::version() == std::string(SEATLOCK_VERSION), "version");
     check(seatlock::machine_id("com.example.bridge", "a-test-machine").value_or("").size() == 46, "id");
     auto refused = seatlock::machine_id("no spaces");
     check(refused.error().code == code::invalid_argument, "a refused machine id");
     check(refused.value_or("another") == "another", "value_or");
+    check(none.set_proxy("").code == code::null_pointer && !none.credential(), "nor settings");
     check(seatlock::codes().size() == seatlock_code_count(), "every code can be listed");
     check(seatlock::codes().back() == code::busy, "to the last");
     check(std::string(seatlock::url(code::busy)).find("#busy") != std::string::npos, "and has a page");
@@ -89,6 +92,10 @@ void with_client(const std::string &folder) {
     std::string path = "/" + std::string(1000, 'x');
     auto far = client.wait(client.airgap_import(path).value_or(0), std::chrono::seconds{20});
     check(far.error().message.find(path) != std::string::npos, "long messages are whole");
+    check(client.set_proxy("http://127.0.0.1:9").code == seatlock::code::ok, "another proxy");
+    check(client.set_proxy("no address").message.find("proxy") != std::string::npos, "a bad one");
+    check(client.set_proxy(std::nullopt).code == seatlock::code::ok && !client.credential(), "the default one");
+    check(client.add_ca_certificates("").code == seatlock::code::invalid_argument, "no authority");
     check(!client.entitlement("cad").included, "nothing is included while it is locked");
     check(!client.entitlement("cad").value && !client.license(), "and there is no license");
     check(client.event_handle().value_or(-1) >= 0, "there is something to watch");
@@ -103,6 +110,31 @@ void with_client(const std::string &folder) {
     check(client.close() == seatlock::code::closed, "a second time is noticed");
     check(client.status().reason == seatlock::code::closed, "and every later call");
     check(woken.use_count() == 1, "and lets go of the callable");
+}
+
+void with_log(const std::string &folder) {
+    using seatlock::log_level;
+    std::vector<std::string> lines;
+    bool other_thread = true;
+    {
+        seatlock::options options = options_at(folder);
+        auto self = std::this_thread::get_id();
+        options.log(log_level::info, [&lines, &other_thread, self](log_level, const std::string &line) {
+            other_thread = other_thread && std::this_thread::get_id() != self;
+            lines.push_back(line);
+#ifdef __cpp_exceptions
+            throw 1;
+#endif
+        });
+        auto client = seatlock::client::open(options);
+        check(static_cast<bool>(client), "opened with a log");
+        if (!client)
+            return;
+        check(client->report().find("\nserver: http://127.0.0.1:9\n") != std::string::npos, "a report");
+    } // closed by its destructor, which waits until the rest is told
+    check(other_thread, "the log is told on a thread of the library");
+    check(lines.size() >= 2 && lines.front().rfind("opened ", 0) == 0, "from the beginning");
+    check(!lines.empty() && lines.back() == "closed", "to the end, whatever it throws");
 }
 
 void in_another_language(const std::string &folder) {
@@ -125,6 +157,10 @@ void in_another_language(const std::string &folder) {
     check(values["reason"] == "os_not_found", "and an id");
     auto refused = seatlock::client::open(options_at(folder).catalogue("[]"));
     check(!refused && refused.error().code == code::invalid_argument, "no catalogue");
+    std::string deep = folder + "/" + std::string(200, 'x') + "/" + std::string(200, 'y') + "/" + std::string(200, 'z');
+    std::filesystem::create_directories(deep + "/credentials.json");
+    refused = seatlock::client::open(options_at(folder).account_folder(deep));
+    check(refused.error().message.find(deep) != std::string::npos, "a long detail is whole");
     refused = seatlock::client::open(options_at(folder).utc_offset(std::chrono::hours{15}));
     check(!refused && refused.error().code == code::invalid_argument, "no zone");
 }
@@ -172,6 +208,7 @@ int main(int count, char **arguments) {
     without_client();
     consents();
     with_client(arguments[1]);
+    with_log(arguments[1]);
     in_another_language(arguments[1]);
 #ifdef __cpp_exceptions
     with_a_wake_that_throws(arguments[1]);

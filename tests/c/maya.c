@@ -4,11 +4,32 @@
  *
  *     maya SERVER ISSUER ROOT_KEY STATE_FOLDER PRODUCT
  *
- * Words: a token, which is activated and remembered; ping, release, forget; status, which asks nobody.
+ * Words: a token, which is activated and remembered; ping, release, forget; status, which asks nobody; license, which
+ * says what there is to read of it.
  */
 #include "common.h"
 
 #include <string.h>
+
+/* Without a network, and without a license. */
+static void license(seatlock_client *client)
+{
+    char account[64] = "-", terms[64] = "-", subject[64] = "-";
+    seatlock_entitlement limit = SEATLOCK_ENTITLEMENT_INIT, unknown = SEATLOCK_ENTITLEMENT_INIT;
+    seatlock_credential credential = SEATLOCK_CREDENTIAL_INIT;
+    REQUIRE(seatlock_client_entitlement(client, "export.max", &limit) == SEATLOCK_OK);
+    REQUIRE(seatlock_client_entitlement(client, "export.min", &unknown) == SEATLOCK_OK);
+    REQUIRE(unknown.included == 0 && unknown.has_value == 0 && unknown.value == 0 && unknown.valid_until == 0);
+    REQUIRE(seatlock_client_text(client, SEATLOCK_TEXT_ACCOUNT, account, sizeof account, NULL) >= SEATLOCK_OK);
+    REQUIRE(seatlock_client_text(client, SEATLOCK_TEXT_TERMS, terms, sizeof terms, NULL) >= SEATLOCK_OK);
+    REQUIRE(seatlock_client_text(client, SEATLOCK_TEXT_SUBJECT, subject, sizeof subject, NULL) == SEATLOCK_NO_VALUE);
+    seatlock_result found = seatlock_client_credential(client, &credential);
+    REQUIRE(found == SEATLOCK_NO_VALUE || (found == SEATLOCK_OK && credential.kind == SEATLOCK_CREDENTIAL_TOKEN));
+    REQUIRE(limit.included == limit.has_value);
+    printf("export.max %ld until %ld, terms %s, %s\n", limit.has_value ? (long)limit.value : -1L, (long)limit.valid_until,
+           terms, found == SEATLOCK_NO_VALUE ? "no token" : credential.remembered ? "remembered" : "for now");
+    fflush(stdout);
+}
 
 int main(int argc, char **argv)
 {
@@ -30,6 +51,10 @@ int main(int argc, char **argv)
         seatlock_operation operation = 0;
         seatlock_result begun, ended = SEATLOCK_OK;
         word[strcspn(word, "\n")] = '\0';
+        if (strcmp(word, "license") == 0) {
+            license(client);
+            continue;
+        }
         if (strcmp(word, "ping") == 0)
             begun = seatlock_client_ping(client, SEATLOCK_INTENT_LAUNCH, &operation, NULL);
         else if (strcmp(word, "release") == 0)

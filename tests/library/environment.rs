@@ -36,14 +36,15 @@ fn a_process_with_variables() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let action = std::env::var(ACTION).unwrap();
     let words = |code: Code, message: &str| format!("{code} {message}");
-    let done =
-        |done: Result<String, Failure>| done.unwrap_or_else(|failure| words(failure.code, &failure.message));
+    let done = |done: Result<String, Failure>| {
+        done.unwrap_or_else(|failure| words(failure.code, &failure.to_string()))
+    };
     let said = match Client::open(&options(Path::new(&folder))) {
         _ if action == "machine-id" => done(
             seatlock::machine_identity("com.example.bridge", Some("of-the-host"))
                 .map(|found| found.id.short()),
         ),
-        Err(failure) => words(failure.code, &failure.message),
+        Err(failure) => words(failure.code, &failure.to_string()),
         Ok(client) if action == "open" => {
             let short = client.text(seatlock::Text::MachineShort).unwrap().unwrap();
             format!("ok {short} {}", client.text(seatlock::Text::StateFolder).unwrap().unwrap())
@@ -225,7 +226,7 @@ fn table_of_network_variables() {
         (&[("SEATLOCK_OFFLINE", b"\"off\"")], Code::Unreachable, direct),
     ];
     let stays =
-        "network_disallowed networking stays off, because the environment variable SEATLOCK_OFFLINE is set";
+        "network_disallowed Networking is switched off. The environment variable SEATLOCK_OFFLINE is set.";
     for (value, expected) in [(&b"1"[..], stays), (b"off", "ok"), (b"", "ok")] {
         assert_eq!(said(folder.path(), "allow", &[("SEATLOCK_OFFLINE", value)]), expected);
     }
@@ -355,7 +356,7 @@ fn table_of_proxies() {
         ("socks5://ada:hunter2@proxy.test", kind),
     ] {
         let said =
-            Options::new().set_proxy(text).err().map(|failure| failure.to_string()).unwrap_or_default();
+            Options::new().set_proxy(Some(text)).err().map(|failure| failure.to_string()).unwrap_or_default();
         assert!(said.starts_with(words) && said.is_empty() == words.is_empty(), "{text:?}: {said}");
         assert!(!said.contains("ter2"), "{said}");
     }

@@ -82,7 +82,7 @@ fn listed(header: &str) -> Vec<Item> {
         } else if let (Some(of), Some(rest)) =
             (open, line.strip_prefix("    ").and_then(|rest| rest.strip_suffix(';')))
         {
-            let name = rest.rsplit(' ').next().unwrap().split('[').next().unwrap();
+            let name = rest.rsplit([' ', '*']).next().unwrap().split('[').next().unwrap();
             items.push(("member", format!("{of}.{name}"), "-".to_owned()));
             continue;
         } else {

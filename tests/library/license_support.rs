@@ -1,4 +1,4 @@
-//! A computer and a server small enough to be turned by hand: the server only signs what it is told
+//! Also part of the fuzz targets. A computer and a server small enough to be turned by hand: the server only signs what it is told
 //! to sign.
 
 use seatlock::license::{
@@ -22,7 +22,7 @@ pub const MINUTE: i64 = 60;
 pub const HOUR: i64 = 60 * MINUTE;
 pub const DAY: i64 = 24 * HOUR;
 
-pub const ISSUER: &str = "https://seats.example.com";
+pub const ISSUER: &str = "https://license.example.com";
 pub const PRODUCT: &str = "com.example.bridge";
 pub const TOKEN: TokenHash = TokenHash::new([1; 16]);
 pub const OTHER_TOKEN: TokenHash = TokenHash::new([2; 16]);

@@ -32,7 +32,7 @@ fn options(server: &str, proxy: &str, folder: &tempfile::TempDir) -> Options {
     options.add_root_key("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
     options.set_state_folder(folder.path().to_str().unwrap()).unwrap();
     options.set_machine_id("test-computer-proxy").unwrap();
-    options.set_proxy(proxy).unwrap();
+    options.set_proxy(Some(proxy)).unwrap();
     options
 }
 
@@ -59,6 +59,38 @@ fn to_a_server_with_https_the_proxy_hears_a_name_only() {
     let said = heard.recv_timeout(PATIENCE).unwrap();
     assert!(said.starts_with("CONNECT 127.0.0.1:9 "), "{said}");
     assert!(!said.to_ascii_lowercase().contains("authorization: bearer"), "{said}");
+}
+
+/// A request that is on its way stays with its proxy, and the next one goes through the new one.
+#[test]
+fn another_proxy_on_an_open_client() {
+    let (first, folder) = (TcpListener::bind("127.0.0.1:0").unwrap(), tempfile::tempdir().unwrap());
+    let ((second, heard), address) = (proxy(), format!("http://{}", first.local_addr().unwrap()));
+    let client = Client::open(&options("https://127.0.0.1:9", &address, &folder)).unwrap();
+    let activate = || client.activate(TOKEN, Consent { terms: true, remember: false }).unwrap();
+    let ended = |operation| client.wait(operation, PATIENCE).unwrap().unwrap();
+    let begun = activate();
+    let (on_its_way, _) = first.accept().unwrap();
+    client.set_proxy(Some(&second)).unwrap();
+    assert_eq!(client.wait(begun, Duration::from_millis(300)).unwrap(), None, "it goes on");
+    assert_eq!(heard.try_recv().ok(), None);
+    drop(on_its_way);
+    assert_eq!(ended(begun).code, Code::Unreachable);
+    ended(activate());
+    assert!(heard.recv_timeout(PATIENCE).unwrap().starts_with("CONNECT 127.0.0.1:9 "));
+
+    let refused = client.set_proxy(Some("socks5://ada:hunter2@proxy.test")).unwrap_err();
+    assert_eq!((refused.code, refused.to_string().contains("ter2")), (Code::InvalidArgument, false));
+    ended(activate());
+    assert!(heard.recv_timeout(PATIENCE).is_ok(), "what was refused has changed nothing");
+    for direct in [Some(""), None] {
+        client.set_proxy(direct).unwrap();
+        ended(activate());
+        assert_eq!(heard.try_recv().ok(), None, "{direct:?}");
+    }
+    client.set_proxy(Some(&second)).unwrap();
+    ended(activate());
+    assert!(heard.recv_timeout(PATIENCE).is_ok(), "and back");
 }
 
 #[test]

@@ -4,25 +4,18 @@
 """
 import asyncio
 import ctypes
+import pathlib
+import struct
 import sys
 
 library, folder = sys.argv[-2:]
 seatlock = ctypes.CDLL(library)
-NO_EVENT, NOT_ACTIVATED = 3, 6
 OPERATIONS = 100
 
-
-class Event(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", ctypes.c_uint32),
-        ("kind", ctypes.c_uint32),
-        ("operation", ctypes.c_uint64),
-        ("code", ctypes.c_int32),
-        ("http_status", ctypes.c_uint32),
-        ("available_at", ctypes.c_int64),
-        ("message", ctypes.c_char * 512),
-        ("values", ctypes.c_char * 480),
-    ]
+# Sizes, offsets and numbers as the header has them.
+LEDGER = (pathlib.Path(__file__).parents[2] / "include/ABI.txt").read_text("utf-8")
+ROWS = [line.split() for line in LEDGER.splitlines() if not line.startswith("#")]
+ABI = {name: int(value) for kind, name, value, _ in ROWS if kind in ("struct", "member", "enumerator")}
 
 
 def call(name, *arguments):
@@ -32,10 +25,12 @@ def call(name, *arguments):
 
 
 def events(client):
-    event = Event(struct_size=ctypes.sizeof(Event))
-    while (code := seatlock.seatlock_client_next_event(client, 0, ctypes.byref(event))) == 0:
-        yield event.operation, event.code
-    if code != NO_EVENT:
+    event = ctypes.create_string_buffer(ABI["seatlock_event"])
+    struct.pack_into("=I", event, ABI["seatlock_event.struct_size"], len(event))
+    while (code := seatlock.seatlock_client_next_event(client, 0, event)) == 0:
+        (operation,) = struct.unpack_from("=Q", event, ABI["seatlock_event.operation"])
+        yield operation, *struct.unpack_from("=i", event, ABI["seatlock_event.code"])
+    if code != ABI["SEATLOCK_NO_EVENT"]:
         sys.exit(f"next_event: {code}")
 
 
@@ -44,7 +39,7 @@ async def ended(client, descriptor, wanted):
 
     def readable():
         for operation, code in events(client):
-            if code == NOT_ACTIVATED:
+            if code == ABI["SEATLOCK_NOT_ACTIVATED"]:
                 wanted.discard(operation)
         if not wanted:
             done.set()

@@ -41,6 +41,22 @@ fn the_table_of_codes_is_that_of_the_crate() {
     assert_eq!(written, table(), "run the test with SEATLOCK_UPDATE=1 to rewrite the table");
 }
 
+/// At most 100 columns wide, every line behind `mark`.
+fn wrapped(mark: &str, text: &str) -> String {
+    let mut lines = vec![mark.to_owned()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().unwrap();
+        if line == mark {
+            line.push_str(word);
+        } else if line.len() + 1 + word.len() <= 100 {
+            *line += &format!(" {word}");
+        } else {
+            lines.push(format!("{mark}{word}"));
+        }
+    }
+    lines.join("\n")
+}
+
 /// `docs/codes.md`: a section for each code, at the address that the code names.
 fn sections() -> String {
     let mut page = "# Codes\n\nWhat a plug-in or a server says, and what to do about it. Written by\n\
@@ -55,7 +71,7 @@ fn sections() -> String {
         let http = if row.http == 0 { String::new() } else { format!(", HTTP status {}", row.http) };
         writeln!(page, "\n## {}\n\n`SEATLOCK_{prefix}{name}` ({sign}{}){http}\n", row.name, row.number)
             .unwrap();
-        writeln!(page, "> {}\n\n{}", row.text, row.remedy).unwrap();
+        writeln!(page, "{}\n\n{}", wrapped("> ", row.text), wrapped("", row.remedy)).unwrap();
     }
     page
 }

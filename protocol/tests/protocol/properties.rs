@@ -78,8 +78,16 @@ fn entitlements() -> impl Strategy<Value = BTreeMap<String, Entitlement>> {
 }
 
 fn licensee() -> impl Strategy<Value = Licensee> {
-    (any::<String>(), any::<String>(), option::of(time()), option::of(time()))
-        .prop_map(|(account, email, ends, updates_until)| Licensee { account, email, ends, updates_until })
+    let texts = (any::<String>(), any::<String>(), option::of(any::<String>()));
+    (texts, option::of(time()), option::of(time())).prop_map(
+        |((account, email, terms), ends, updates_until)| Licensee {
+            account,
+            email,
+            ends,
+            updates_until,
+            terms,
+        },
+    )
 }
 
 fn lease() -> impl Strategy<Value = LeaseClaims> {

@@ -3,7 +3,7 @@ use super::pace::{From, slowed};
 use super::problem::{Refusal, RequestId};
 use super::{AppState, access, sign::Signer, visitor};
 use crate::renewal::Recipient;
-use crate::rules::{Answer, Call, Caller, Presented};
+use crate::rules::{Answer, Call, Caller, Presented, WORD_MAX};
 use crate::seal::keyed_hash;
 use crate::store::{Answered, Question, Trouble};
 use axum::{
@@ -102,6 +102,9 @@ fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Seat
     let request: SeatRequest = serde_json::from_slice(&body).map_err(|error| Refusal::body(&error))?;
     if request.product.is_empty() || request.product.len() > MAX_PRODUCT {
         return Err(Refusal::field("The product must have 1 to 255 bytes."));
+    }
+    if request.terms.as_ref().is_some_and(|terms| terms.len() > WORD_MAX) {
+        return Err(Refusal::field("The terms must have 255 bytes at most."));
     }
     Ok(request)
 }

@@ -43,6 +43,7 @@ impl Signer<'_> {
                 email: seat.shared_with.clone(),
                 ends: license.expires_at,
                 updates_until: license.updates_until,
+                terms: seat.terms.clone(),
             },
             data: license.data.clone(),
             renew: terms.renew,

@@ -537,7 +537,7 @@ async fn each_page_asks_the_database_a_few_times_only() {
         site.seats(seats).await;
         let id = site.cli(&["seat", "list"]).json()[0]["id"].as_str().unwrap().to_owned();
         let of_the_seat = ["", "/refresh", "/release", "/revoke"].map(|page| format!("/seats/{id}{page}"));
-        let pages = ["/seats", "/seats.csv", "/seats/new", "/tokens", "/account", "/audit", "/offline"];
+        let pages = ["/seats", "/seats.csv", "/seats/new", "/tokens", "/account", "/audit", "/airgap"];
         for page in pages.iter().map(ToString::to_string).chain(of_the_seat) {
             // A sweep, or a session that was seen again, may come between.
             let mut least = usize::MAX;

@@ -11,10 +11,7 @@ use crate::{
 };
 use rustix::process::Signal;
 use seatlock_protocol::UnixTime;
-use seatlock_server::{
-    rules::{Call, OwnerAct},
-    store::StoreError,
-};
+use seatlock_server::rules::{Call, OwnerAct};
 use std::{
     pin::Pin,
     sync::{

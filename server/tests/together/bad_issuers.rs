@@ -3,7 +3,9 @@
 
 use crate::support::{AGREED, Computer, end_of, until};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use seatlock::{Client, Code, EventKind, Intent, LockState, Options};
+use seatlock::{
+    Client, Code, CredentialDetails, CredentialKind, EventKind, Intent, LockState, Options, Text,
+};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -101,7 +103,14 @@ fn sound(path: &str) -> (u16, &'static str, String) {
 fn no_issuer_locks_anybody_out() {
     let (computer, server) = (Computer::new("issuers"), MockServer::start().unwrap());
     let client = machine(&computer, &server, &issuer(sound));
+    let held = |subject: Option<&str>| {
+        let subject = subject.map(str::to_owned);
+        Some(CredentialDetails { kind: CredentialKind::Machine, remembered: false, subject })
+    };
+    assert_eq!(client.credential().unwrap(), held(None));
     assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok);
+    assert_eq!(client.credential().unwrap(), held(Some("farm")));
+    assert_eq!(client.text(Text::Subject).unwrap().as_deref(), Some("farm"));
     drop(client);
     let (lease, _) = (computer.stored_lease().unwrap(), server.seen());
     let (unusable, refused) = (Code::IdentityProviderUnavailable, Code::SignInRefused);

@@ -164,7 +164,7 @@ fn what_is_plainly_wrong_never_reaches_the_network() {
     assert_eq!(refuse("", AGREED).code, Code::TokenMalformed);
     let wrong = refuse(api_token.expose_secret(), AGREED);
     assert_eq!(wrong.code, Code::TokenWrongKind);
-    assert!(wrong.message.contains("API token"), "{}", wrong.message);
+    assert!(wrong.to_string().contains("API token"), "{wrong}");
     assert_eq!(server.administer(&["seat", "list"]).unwrap().matches("never_used").count(), 1);
 }
 

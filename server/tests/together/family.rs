@@ -2,7 +2,7 @@
 //! computer.
 
 use crate::support::{AGREED, AGREED_FOR_NOW, Computer, end_of, next_second, standing, until};
-use seatlock::{Client, Code, Intent, LockState};
+use seatlock::{Client, Code, Intent, LockState, Options};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -17,7 +17,8 @@ const UNREAL: &str = "com.example.unreal";
 /// A server that refuses copies, with a license for two of the three products.
 fn server() -> Running {
     let more = ["--product", BLENDER, "--clone-policy", "enforce", "--release-window", "1s"];
-    let more = more.map(str::to_owned).into();
+    let more = [&more[..], &["--entitlement", "export.max=25@2099-12-31"]].concat();
+    let more = more.into_iter().map(str::to_owned).collect();
     Running::start_with(&Setup { seats: 40, more, ..Setup::without_token_limit() }).unwrap()
 }
 
@@ -91,10 +92,15 @@ fn the_second_plug_in_starts_licensed_and_a_release_in_one_is_noticed_by_the_oth
     let [in_c, in_cxx] = programs(folder.path());
 
     let mut maya = PlugIn::start(&in_c, &server, &computer, MAYA);
+    let (nothing, limit) = ("export.max -1 until 0, terms -, no token", "export.max 25 until 4102358400");
+    let licensed = format!("{limit}, terms 2026-01, remembered");
     assert_eq!(maya.does("ping"), "not_activated: locked (no_token)");
+    assert_eq!(maya.does("license"), nothing);
     assert_eq!(maya.does(&seat.token), "ok: licensed (ok)");
+    assert_eq!(maya.does("license"), licensed);
     let mut blender = PlugIn::start(&in_cxx, &server, &computer, BLENDER);
     assert_eq!(blender.does("status"), "ok: locked (lease_expired)", "connect once");
+    assert_eq!(blender.does("license"), "export.max -1 until 0, terms -, remembered");
     assert_eq!(blender.does("ping"), "ok: licensed (ok)", "no token was typed");
     for _ in 0..3 {
         assert_eq!(maya.does("ping"), "ok: licensed (ok)");
@@ -103,12 +109,14 @@ fn the_second_plug_in_starts_licensed_and_a_release_in_one_is_noticed_by_the_oth
     // Started again, with the lease that is on disk.
     blender = PlugIn::start(&in_cxx, &server, &computer, BLENDER);
     assert_eq!(blender.does("status"), "ok: licensed (ok)");
+    assert_eq!(blender.does("license"), licensed);
     assert_eq!(seat_of(&server, &seat)["lock_status"], "in_use");
     assert_eq!(audited(&server, "activated"), 1, "one computer has the seat");
     assert_eq!(audited(&server, "clone_suspected"), 0, "two plug-ins are no copies");
     assert_eq!(computer.files().keys().filter(|path| path.ends_with("state.json")).count(), 1);
 
     assert_eq!(maya.does("release"), "ok: locked (no_token)");
+    assert_eq!(maya.does("license"), nothing);
     assert_ne!(seat_of(&server, &seat)["lock_status"], "in_use");
     assert_eq!(blender.does("ping"), "not_activated: locked (no_token)", "noticed");
     let text: String =
@@ -122,11 +130,15 @@ fn the_second_plug_in_starts_licensed_and_a_release_in_one_is_noticed_by_the_oth
     assert_eq!(maya.does("ping"), "not_activated: locked (no_token)", "forgotten is forgotten by all");
 }
 
-fn open(server: &Running, computer: &Computer, product: &str) -> Client {
+fn options(server: &Running, computer: &Computer, product: &str) -> Options {
     let mut options = computer.options(server);
     options.set_product(product).unwrap();
     options.set_family("com.example").unwrap();
-    Client::open(&options).unwrap()
+    options
+}
+
+fn open(server: &Running, computer: &Computer, product: &str) -> Client {
+    Client::open(&options(server, computer, product)).unwrap()
 }
 
 /// Two plug-ins of a family that are licensed.
@@ -191,6 +203,34 @@ fn what_ends_the_license_of_one_ends_that_of_the_others() {
         }
         assert_eq!(audited(&server, "clone_suspected"), 0, "{what}");
     }
+}
+
+/// Entering the token once is enough, also where the host never pings.
+#[test]
+fn automatic_renewal_takes_the_first_lease_of_a_product_too() {
+    let server = server();
+    let (computer, seat) = (Computer::new("by-itself"), server.create_seat("artist@example.com").unwrap());
+    let maya = open(&server, &computer, MAYA);
+    let by_itself = |product: &str| {
+        let mut options = options(&server, &computer, product);
+        options.set_auto_renew(true);
+        Client::open(&options).unwrap()
+    };
+    let blender = by_itself(BLENDER);
+    computer.time.advance(Duration::from_secs(61));
+    assert_eq!(end_of(&maya, maya.activate(&seat.token, AGREED)).code, Code::Ok);
+    computer.time.advance(Duration::from_secs(61));
+    until("it was open already", || standing(&blender) == (LockState::Unlocked, Code::Ok));
+    let unreal = by_itself(UNREAL);
+    let begin = std::time::Instant::now();
+    while begin.elapsed() < Duration::from_secs(2) {
+        computer.time.advance(Duration::from_secs(61));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert_eq!(standing(&unreal).0, LockState::Locked, "it is not in the license");
+    let refused = server.log().matches("code=plan_not_entitled").count();
+    assert!((1..=4).contains(&refused), "and asks ever less often: {refused}");
+    assert_eq!(audited(&server, "activated"), 1, "the seat was taken once");
 }
 
 #[test]

@@ -42,6 +42,41 @@ fn no_network_licenses_or_spoils_a_first_activation() {
     at_once(begin);
 }
 
+/// After a request that was answered too, whose way out is kept.
+#[test]
+fn a_proxy_that_is_set_counts_from_the_next_request_on() {
+    let (computer, server) = (Computer::new("proxy"), Running::start().unwrap());
+    let seat = server.create_seat("artist@example.com").unwrap();
+    let client = computer.open(&server);
+    assert_eq!(end_of(&client, client.activate(&seat.token, AGREED)).code, Code::Ok);
+    client.set_proxy(Some("http://127.0.0.1:9")).unwrap();
+    let refused = end_of(&client, client.ping(Intent::Launch));
+    assert!(refused.message.contains("proxy without https"), "{}", refused.message);
+    client.set_proxy(None).unwrap();
+    assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok);
+}
+
+#[test]
+fn an_authority_that_is_added_counts_from_the_next_request_on() {
+    let (computer, upstream) = (Computer::new("authority"), Arc::new(Upstream::start().unwrap()));
+    let case = CASES.iter().find(|case| case.name == "tls-other-name").unwrap();
+    let proxy = FaultProxy::start(case, &upstream).unwrap();
+    let (server, route) = (upstream.server(), proxy.route());
+    let options = computer.options_for(&route.server, server.issuer(), server.root_key());
+    let client = Client::open(&options).unwrap();
+    let said = || {
+        let event = end_of(&client, client.activate("sit_8uVq2ZtYw0LkSx7RmBnD4cJhPf3GaE1pDYNs", AGREED));
+        assert_eq!(event.code, Code::TlsUntrusted);
+        event.message
+    };
+    let before = said();
+    assert!(before.contains("unknown issuer"), "{before}");
+    assert_eq!(client.add_ca_certificates(b"no certificate").unwrap_err().code, Code::InvalidArgument);
+    assert_eq!(said(), before);
+    client.add_ca_certificates(route.ca.as_deref().unwrap().as_bytes()).unwrap();
+    assert!(said().contains("another name"), "its issuer is known now");
+}
+
 /// Plays every case at the same time: most of them wait most of the time.
 fn at_once(play: fn(&Case, &Arc<Upstream>) -> Took) {
     let upstream = Arc::new(Upstream::start().unwrap());
@@ -183,7 +218,7 @@ fn ended(
 fn options(computer: &Computer, upstream: &Upstream, proxy: &FaultProxy) -> Options {
     let (server, route) = (upstream.server(), proxy.route());
     let mut options = computer.options_for(&route.server, server.issuer(), server.root_key());
-    options.set_proxy(route.proxy.as_deref().unwrap_or_default()).unwrap();
+    options.set_proxy(Some(route.proxy.as_deref().unwrap_or_default())).unwrap();
     if let Some(ca) = &route.ca {
         options.add_ca_certificates(ca.as_bytes()).unwrap();
     }

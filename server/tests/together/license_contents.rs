@@ -1,9 +1,9 @@
 //! What a vendor has licensed reaches the plug-in: entitlements, names, ends and data, and which
 //! versions are included.
 
-use crate::support::{AGREED, Computer, end_of, standing};
+use crate::support::{AGREED, AGREED_FOR_NOW, Computer, end_of, standing};
 use seatlock::protocol::UnixTime;
-use seatlock::{Client, Code, Entitlement, Intent, LockState};
+use seatlock::{Client, Code, CredentialDetails, CredentialKind, Entitlement, Intent, LockState};
 use serde_json::{Value, json};
 use std::time::Duration;
 use xtask::server::{Running, Setup};
@@ -51,9 +51,14 @@ fn what_was_licensed_is_known_without_a_network_until_it_ends() {
     let seat = server.create_seat("artist@example.com").unwrap();
     let computer = Computer::new("one");
     let client = computer.open(&server);
-    assert_eq!(client.license().unwrap(), None);
+    assert_eq!((client.license().unwrap(), client.credential().unwrap()), (None, None));
     assert_eq!(client.entitlement("export.max").unwrap(), Entitlement::default());
+    assert_eq!(end_of(&client, client.activate(&seat.token, AGREED_FOR_NOW)).code, Code::Ok);
+    let held =
+        |remembered| Some(CredentialDetails { kind: CredentialKind::Token, remembered, subject: None });
+    assert_eq!(client.credential().unwrap(), held(false));
     assert_eq!(end_of(&client, client.activate(&seat.token, AGREED)).code, Code::Ok);
+    assert_eq!(client.credential().unwrap(), held(true));
     drop(client);
 
     server.kill().unwrap();
@@ -61,6 +66,7 @@ fn what_was_licensed_is_known_without_a_network_until_it_ends() {
     let license = client.license().unwrap().unwrap();
     assert_eq!((license.account.as_str(), license.email.as_str()), (server.issuer(), "artist@example.com"));
     assert_eq!((license.ends, license.updates_until), (Some(at(ends)), Some(at(trial))));
+    assert_eq!((license.terms.as_deref(), client.credential().unwrap()), (Some("2026-01"), held(true)));
     let data: Value = serde_json::from_str(license.data.as_deref().unwrap()).unwrap();
     assert_eq!(data, serde_json::from_str::<Value>(own).unwrap());
     let known = |included, value, until| Entitlement { included, value, until };
@@ -76,6 +82,9 @@ fn what_was_licensed_is_known_without_a_network_until_it_ends() {
     assert_eq!(client.entitlement("export.max").unwrap(), Entitlement::default());
     let license = client.license().unwrap().unwrap();
     assert_eq!((license.data, license.email.as_str()), (None, "artist@example.com"));
+    assert_eq!(client.credential().unwrap(), held(true));
+    assert_eq!(end_of(&client, client.forget()).code, Code::Ok);
+    assert_eq!((client.license().unwrap(), client.credential().unwrap()), (None, None));
 }
 
 #[test]
@@ -144,9 +153,12 @@ fn a_lease_holds_as_much_as_a_license_may_say() {
     let plan: Vec<&str> = plan.iter().map(String::as_str).collect();
     server.administer(&[&["plan", "set", "pro"], &plan[..]].concat()).unwrap();
     let seat = server.create_seat("artist@example.com").unwrap();
-    let computer = Computer::new("one");
-    let client = computer.open(&server);
+    let (computer, longest) = (Computer::new("one"), "t".repeat(255));
+    let mut options = computer.options(&server);
+    options.set_terms(&longest).unwrap();
+    let client = Client::open(&options).unwrap();
     assert_eq!(end_of(&client, client.activate(&seat.token, AGREED)).code, Code::Ok);
-    assert_eq!(client.license().unwrap().unwrap().data, Some(own));
+    let license = client.license().unwrap().unwrap();
+    assert_eq!((license.data, license.terms), (Some(own), Some(longest)));
     assert!((0..40).all(|at| client.entitlement(&name(at)).unwrap().included));
 }

@@ -12,7 +12,8 @@ use super::license_store::{LicenseStore, LoadWarning};
 use super::shared::Shared;
 use super::{Consent, OperationId};
 use crate::client::event::{Event, EventKind};
-use crate::license::{Credential, Effect, Input, LeaseState, Outcome, Submission};
+use crate::client::snapshot::Snapshot;
+use crate::license::{Credential, Effect, Input, Outcome, Submission};
 use crate::net::Http;
 use crate::net::oauth::Issuer;
 use crate::store::StoreError;
@@ -79,16 +80,19 @@ pub(super) enum Work {
 }
 
 impl Work {
-    /// What a user is told when it is done.
-    fn success(&self) -> Phrase {
+    /// Its name in the log, and what a user is told when it is done.
+    fn kind(&self) -> (&'static str, Phrase) {
         match self {
-            Self::Activate { .. } | Self::Ping(_) | Self::AirgapImport(_) => Code::Ok.into(),
-            Self::AirgapRequest { .. } => Phrase::REQUEST_WRITTEN,
-            Self::AirgapRelease(_) => Phrase::LICENSE_GIVEN_UP,
-            Self::Release => Phrase::SEAT_GIVEN_BACK,
-            Self::Preflight(_) => Phrase::WOULD_SUCCEED,
-            Self::SignOut => Phrase::SIGNED_OUT,
-            Self::Forget => Phrase::FORGOTTEN,
+            Self::Activate { .. } => ("activate", Code::Ok.into()),
+            Self::Ping(Intent::Launch) => ("ping_at_launch", Code::Ok.into()),
+            Self::Ping(Intent::Renew) => ("ping", Code::Ok.into()),
+            Self::AirgapImport(_) => ("airgap_import", Code::Ok.into()),
+            Self::AirgapRequest { .. } => ("airgap_request", Phrase::REQUEST_WRITTEN),
+            Self::AirgapRelease(_) => ("airgap_release", Phrase::LICENSE_GIVEN_UP),
+            Self::Release => ("release", Phrase::SEAT_GIVEN_BACK),
+            Self::Preflight(_) => ("preflight", Phrase::WOULD_SUCCEED),
+            Self::SignOut => ("sign_out", Phrase::SIGNED_OUT),
+            Self::Forget => ("forget", Phrase::FORGOTTEN),
         }
     }
 }
@@ -143,6 +147,7 @@ pub(super) fn run(
             });
         });
     }
+    shared.journal.closed();
 }
 
 /// A runtime that ends in time, also while unwinding: dropped, it would wait for name resolution
@@ -211,7 +216,8 @@ impl Worker {
         if !shared.mailbox.is_running(operation) {
             return; // cancelled while it waited for its turn
         }
-        let success = work.success();
+        let (what, success) = work.kind();
+        shared.journal.began(operation, what);
         let outcome = tokio::select! {
             biased;
             () = shared.interrupted(Some(operation)) => Outcome::of(Code::Cancelled),
@@ -307,7 +313,7 @@ impl Worker {
     async fn tick(&mut self) {
         self.store.refresh();
         self.take(Input::Ticked);
-        self.shared.mailbox.wake_again();
+        self.shared.call_again();
         self.publish();
         if self.renews() && self.is_due() {
             let shared = Arc::clone(&self.shared);
@@ -333,10 +339,11 @@ impl Worker {
         }
     }
 
-    /// Whether the lease is kept alive without being asked.
+    /// Whether the lease is kept alive without being asked. A token that was set up beside the
+    /// plug-in waits for the launch ping that activates it.
     fn renews(&self) -> bool {
-        let has_lease = matches!(self.store.state().license, LeaseState::Lease(_));
-        self.auto_renew && self.shared.has_network() && has_lease && self.store.credential().is_some()
+        let renewable = self.store.state().license.is_renewable() && !self.store.has_unused_token();
+        self.auto_renew && self.shared.has_network() && renewable && self.store.credential().is_some()
     }
 
     /// When the passing of time is looked at next, in milliseconds since the computer was started.
@@ -389,7 +396,10 @@ impl Worker {
     }
 
     fn publish(&self) {
-        self.shared.publish(self.store.state(), self.store.rules(), self.shared.clock.read());
+        self.shared.journal.credential(self.store.credential_kind());
+        let reading = self.shared.clock.read();
+        let (state, rules, held) = (self.store.state(), self.store.rules(), self.store.held());
+        self.shared.publish(Snapshot::of(state, rules, held, reading), reading);
     }
 
     fn complain(&self, warning: LoadWarning) {

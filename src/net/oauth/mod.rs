@@ -15,7 +15,7 @@ mod token;
 /// Requests to an issuer, and what can go wrong on the way.
 mod wire;
 
-use super::{Certificate, ProxyChoice, Route};
+use super::{Route, Way};
 use crate::license::{RefreshToken, RequestError};
 use crate::words::{Language, Phrase};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -24,6 +24,7 @@ use reqwest::Url;
 use seatlock_protocol::{AccessToken, Code};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
+use tokio::sync::watch;
 use wire::Wire;
 use zeroize::Zeroizing;
 
@@ -42,10 +43,8 @@ pub struct Issuer {
     pub scopes: Vec<String>,
     /// For whom the access tokens are to be: the name that the license server has there.
     pub audience: Option<String>,
-    /// As for the license server.
-    pub proxy: ProxyChoice,
-    /// As for the license server.
-    pub extra_ca: Vec<Certificate>,
+    /// As to the license server.
+    pub way: watch::Receiver<Way>,
     /// Of the page that the browser shows in the end.
     pub language: Arc<Language>,
 }
@@ -172,8 +171,7 @@ impl Issuer {
 
     async fn provider(&self) -> Result<(Wire, Provider), Denied> {
         let server = Url::parse(&self.url).map_err(|_| Denied::because(Phrase::OIDC_ADDRESS))?;
-        let route = Route { server, proxy: self.proxy.clone(), extra_ca: self.extra_ca.clone() };
-        let wire = Wire::new(route)?;
+        let wire = Wire::new(Route { server, way: self.way.borrow().clone() })?;
         let provider = Provider::read(&wire.get(discovery::document(&self.url)).await?, &self.url)?;
         Ok((wire, provider))
     }
