@@ -234,7 +234,7 @@ impl Visitor {
         };
         rows.push(("desk: release", timed(requests, release).await?));
         let checked = Instant::now();
-        let state = desk.verify_audit().await?;
+        let state = desk.verify_audit(false).await?;
         say(&format!(
             "the chain of {} audit rows is checked in {:.2} s",
             state.rows,

@@ -1,4 +1,4 @@
-use super::access::invalid;
+use super::client::option_of;
 use super::license::Settings;
 use super::output::Output;
 use anyhow::{Context as _, bail};
@@ -56,7 +56,10 @@ impl Init {
             bail!("--expires is in the past: no plug-in could be activated; nothing was set up");
         }
         let usual = License::usual(Uuid::new_v4(), Uuid::new_v4(), self.ephemeral);
-        let license = self.settings.clone().named().apply(usual, UnixTime::MIN).map_err(invalid)?;
+        let license = self.settings.clone().named().apply(usual, UnixTime::MIN);
+        if let Err((member, reason)) = license.check() {
+            bail!("{member}: {reason}.{}", option_of(member));
+        }
         if license.seats_max == 0 {
             bail!("--seats 0: no plug-in could be activated; nothing was set up");
         }

@@ -25,16 +25,11 @@ impl<'a> Desk<'a> {
     /// [`Refused::AdminsOnly`].
     pub fn issuers(&self) -> Result<Issuers<'a>, Refused> {
         self.admins_only()?;
-        Ok(Issuers::new(self.store, self.pepper, self.actor()))
+        Ok(Issuers { store: self.store, pepper: self.pepper, by: self.actor() })
     }
 }
 
-impl<'a> Issuers<'a> {
-    /// In the name of `by`, who may.
-    pub fn new(store: &'a Store, pepper: &'a [u8; 32], by: Actor) -> Self {
-        Self { store, pepper, by }
-    }
-
+impl Issuers<'_> {
     /// Every issuer, oldest first.
     ///
     /// # Errors

@@ -1,22 +1,22 @@
 use super::{Desk, Refused};
 use crate::checkpoint;
 use crate::password::{Passwords, generate};
-use crate::rules::{License, Plan, Role, check_email};
+use crate::rules::{License, Plan, Role, check_email, check_password};
 #[cfg(doc)]
 use crate::store::StoreError;
 use crate::store::{
     Account, AddAccount, AddLicense, AddUser, AuditState, ChangeLicense, ChangeUser, ListAccounts,
-    ListLicenses, ListPlans, ListUsers, NewUser, SetPlan, User, UserChange,
+    ListLicenses, ListPlans, ListUsers, NewUser, PasswordHash, SetPlan, User, UserChange,
 };
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// A user whose first password is shown now, and never again.
+/// A user with a new password.
 pub struct Invited {
     /// The user.
     pub user: User,
-    /// The password.
-    pub password: Zeroizing<String>,
+    /// The password, if it was made here: shown now, and never again.
+    pub password: Option<Zeroizing<String>>,
 }
 
 impl Desk<'_> {
@@ -51,7 +51,7 @@ impl Desk<'_> {
         Ok(self.store.run(ListUsers(self.scope(account))).await?)
     }
 
-    /// A new user, with a password that is made for him.
+    /// A new user, with the password that somebody has chosen, or one that is made.
     ///
     /// # Errors
     /// See [`Refused`].
@@ -61,14 +61,31 @@ impl Desk<'_> {
         account: Uuid,
         email: &str,
         role: Role,
+        chosen: Option<Zeroizing<String>>,
     ) -> Result<Invited, Refused> {
         self.admins_only()?;
         check_email(email).map_err(|reason| Refused::invalid("email", reason))?;
-        let password = generate()?;
-        let hash = passwords.hash(password.clone()).await?;
+        let (kept, password) = new_password(passwords, email, chosen).await?;
         let id = Uuid::new_v4();
-        let new = NewUser { id, account, email: email.to_owned(), role, password: hash };
+        let new = NewUser { id, account, email: email.to_owned(), role, password: kept };
         Ok(Invited { user: self.store.run(AddUser(new, self.actor())).await?, password })
+    }
+
+    /// Another password for a user: the one that somebody has chosen, or one that is made.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn replace_password(
+        &self,
+        passwords: &Passwords,
+        id: Uuid,
+        chosen: Option<Zeroizing<String>>,
+    ) -> Result<Invited, Refused> {
+        self.admins_only()?;
+        let found = self.store.run(ListUsers(None)).await?.into_iter().find(|user| user.id == id);
+        let email = found.ok_or_else(|| Refused::no_such("user", id))?.email;
+        let (kept, password) = new_password(passwords, &email, chosen).await?;
+        Ok(Invited { user: self.change_user(id, UserChange::Password(kept)).await?, password })
     }
 
     /// Another role, or an end, for a user.
@@ -89,7 +106,7 @@ impl Desk<'_> {
     /// See [`Refused`].
     pub async fn create_license(&self, license: License) -> Result<License, Refused> {
         self.admins_only()?;
-        license.check().map_err(invalid)?;
+        self.check(&license).await?;
         Ok(self.store.run(AddLicense(license, self.actor())).await?)
     }
 
@@ -109,18 +126,28 @@ impl Desk<'_> {
     /// See [`Refused`]; [`StoreError::Conflict`] when somebody else has changed it meanwhile.
     pub async fn change_license(&self, old: License, new: License) -> Result<License, Refused> {
         self.admins_only()?;
-        new.check().map_err(invalid)?;
+        self.check(&new).await?;
         Ok(self.store.run(ChangeLicense { old, new, by: self.actor() }).await?)
     }
 
-    /// Whether the audit trail of the whole server is as it was written, from the newest checkpoint
-    /// on that is kept.
+    async fn check(&self, license: &License) -> Result<(), Refused> {
+        license.check().map_err(invalid)?;
+        let known = self.plans().await?.iter().any(|plan| plan.name == license.plan.name);
+        if known { Ok(()) } else { Err(Refused::invalid("plan", "there is no plan of this name")) }
+    }
+
+    /// Whether the audit trail of the whole server is as it was written; if asked for, only from
+    /// the newest checkpoint on that is kept.
     ///
     /// # Errors
     /// See [`Refused`].
-    pub async fn verify_audit(&self) -> Result<AuditState, Refused> {
+    pub async fn verify_audit(&self, from_checkpoint: bool) -> Result<AuditState, Refused> {
         self.admins_only()?;
-        Ok(checkpoint::verify_newest(self.store).await?)
+        if from_checkpoint {
+            Ok(checkpoint::verify_newest(self.store).await?)
+        } else {
+            Ok(checkpoint::verify(self.store).await?)
+        }
     }
 
     /// Every plan.
@@ -139,6 +166,24 @@ impl Desk<'_> {
         self.admins_only()?;
         plan.check().map_err(invalid)?;
         Ok(self.store.run(SetPlan(plan, self.actor())).await?)
+    }
+}
+
+/// What is kept of the password, and the password itself if it is made now.
+async fn new_password(
+    passwords: &Passwords,
+    email: &str,
+    chosen: Option<Zeroizing<String>>,
+) -> Result<(PasswordHash, Option<Zeroizing<String>>), Refused> {
+    match chosen {
+        Some(chosen) => {
+            check_password(&chosen, email).map_err(|reason| Refused::invalid("password", reason))?;
+            Ok((passwords.hash(chosen).await?, None))
+        }
+        None => {
+            let made = generate()?;
+            Ok((passwords.hash(made.clone()).await?, Some(made)))
+        }
     }
 }
 

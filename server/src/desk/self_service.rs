@@ -2,8 +2,9 @@ use super::{Again, Desk, Refused, sign_in::name};
 use crate::password::Passwords;
 use crate::rules::{AttemptBy, Verdict, check_password, issues_no_tokens};
 use crate::store::{
-    AddApiToken, ApiToken, ChangeUser, CountAttempt, EndSessions, Ending, FindIdempotencyRecord, FindUser,
-    ListApiTokens, ListSessions, Made, NewApiToken, RemoveApiToken, Session, StoreError, UserChange,
+    Actor, AddApiToken, ApiToken, ChangeUser, CountAttempt, EndSessions, Ending, FindIdempotencyRecord,
+    FindUser, ListApiTokens, ListSessions, Made, NewApiToken, RemoveApiToken, Session, StoreError,
+    UserChange,
 };
 use seatlock_protocol::{Act, Code, Token, TokenKind};
 use uuid::Uuid;
@@ -80,6 +81,15 @@ impl Desk<'_> {
         name: &str,
         again: Option<Again<'_>>,
     ) -> Result<IssuedApiToken, Refused> {
+        self.issue(self.who.user.id, name, again).await
+    }
+
+    async fn issue(
+        &self,
+        user: Uuid,
+        name: &str,
+        again: Option<Again<'_>>,
+    ) -> Result<IssuedApiToken, Refused> {
         let name = name.trim();
         if name.is_empty() || name.len() > NAME_MAX || name.contains(char::is_control) {
             return Err(Refused::invalid("name", "say in 1 to 100 bytes what the API token is for"));
@@ -91,7 +101,7 @@ impl Desk<'_> {
         let made = self.store.run(AddApiToken(
             NewApiToken {
                 id: Uuid::new_v4(),
-                user: self.who.user.id,
+                user,
                 name: name.to_owned(),
                 hash: token.stored_hash(self.pepper),
                 remember: self.memory().remember(again, API_TOKEN, Some(&token))?,
@@ -101,7 +111,8 @@ impl Desk<'_> {
         match made.await? {
             Made::New(api_token) => Ok(IssuedApiToken { api_token, token }),
             Made::Before { subject, sealed } => {
-                let api_token = self.api_tokens().await?.into_iter().find(|known| known.id == subject);
+                let known = self.store.run(ListApiTokens(user)).await?;
+                let api_token = known.into_iter().find(|known| known.id == subject);
                 let api_token = api_token.ok_or_else(|| Refused::no_such("API token", subject))?;
                 Ok(IssuedApiToken {
                     api_token,
@@ -109,6 +120,22 @@ impl Desk<'_> {
                 })
             }
         }
+    }
+
+    /// A new API token for somebody: the console makes them for every user.
+    ///
+    /// # Errors
+    /// See [`Refused`]; [`Refused::OwnOnly`] for another user's.
+    pub async fn create_api_token_for(
+        &self,
+        user: Uuid,
+        name: &str,
+        again: Option<Again<'_>>,
+    ) -> Result<IssuedApiToken, Refused> {
+        if user != self.who.user.id && self.by != Actor::Console {
+            return Err(Refused::OwnOnly(self.who.user.email.clone()));
+        }
+        self.issue(user, name, again).await
     }
 
     /// Deletes one of the user's API tokens, at once.

@@ -166,7 +166,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("seatlock.db");
         let store = SqliteStore::open(&file, true).await.unwrap();
-        let passwords = Passwords::new().unwrap();
+        let passwords = Passwords::new();
         let account = store
             .run(AddAccount { id: Uuid::new_v4(), name: "A".to_owned(), by: Actor::Console })
             .await

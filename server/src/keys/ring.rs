@@ -161,7 +161,7 @@ pub fn read_set(jws: &str) -> Result<KeySetClaims, RingError> {
 }
 
 /// The current ring, exchanged when the database has a newer key set or the key has ended.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Rings(RwLock<Option<Arc<KeyRing>>>);
 
 impl Rings {

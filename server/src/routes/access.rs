@@ -1,6 +1,6 @@
 use super::AppState;
 use crate::identity::{Claims, Expected};
-use crate::rules::{Admission, Answer, Call, Event, License, Verdict, decide};
+use crate::rules::{Admission, Answer, Call, EMAIL_MAX, Event, License, Verdict, decide};
 use crate::store::{Actor, Answered, ListIssuers, ListLicenses, NewSeat, Question, StoreError, TokenHashes};
 use axum::http::HeaderValue;
 use seatlock_protocol::{AccessToken, Act, Code, UnixTime};
@@ -9,8 +9,6 @@ use uuid::Uuid;
 
 /// What a plug-in's access token must permit.
 const SEAT_USE: &str = "seat:use";
-/// Characters of a name that are kept with its seat.
-const NAME_MAX: usize = 254;
 
 /// What became of an access token.
 pub(super) struct Judged {
@@ -111,7 +109,7 @@ pub(super) async fn answer(
 
 fn new_seat(admitted: &Admitted, license: &License, token: TokenHashes) -> NewSeat {
     let bearer = admitted.claims.bearer();
-    let name = bearer.name().chars().filter(|c| !c.is_control()).take(NAME_MAX);
+    let name = bearer.name().chars().filter(|c| !c.is_control()).take(EMAIL_MAX);
     NewSeat {
         id: Uuid::new_v4(),
         license: Some(license.id),

@@ -30,6 +30,8 @@ pub(crate) mod sign;
 /// Who asks: sessions, API tokens, addresses.
 mod visitor;
 
+pub use admin::{Cause, Console};
+
 use crate::identity::Keys;
 use crate::keys::{DataFolder, Rings, pepper_check};
 use crate::limits::{Limits, Rates};
@@ -111,11 +113,17 @@ impl AppState {
     /// # Errors
     /// When the folder is not initialised, a secret is missing, or the pepper is another server's.
     pub async fn load(store: Store, folder: DataFolder, settings: Settings) -> anyhow::Result<Self> {
+        let state = Self::without_rings(store, folder, settings).await?;
+        let rings = Rings::load(&state.store, &state.folder).await?;
+        Ok(Self { rings, ..state })
+    }
+
+    /// Of a server that has signed nothing yet, and may have nothing to sign with.
+    async fn without_rings(store: Store, folder: DataFolder, settings: Settings) -> anyhow::Result<Self> {
         let pepper = folder.pepper()?;
         let info = store.run(GetServer).await?;
         store.run(KnowPepper(pepper_check(&pepper))).await?;
-        let rings = Rings::load(&store, &folder).await?;
-        let passwords = Passwords::new()?.within(settings.timeout);
+        let passwords = Passwords::new().within(settings.timeout);
         let restored = store.run(GetRecovery).await?.map(|recovery| recovery.restored);
         let (metrics, limits) = (Metrics::default(), Limits::new(settings.rates));
         let (renewals, issuers) = (RenewalKey::new(&pepper), Keys::default());
@@ -127,7 +135,7 @@ impl AppState {
             renewals,
             info,
             restored,
-            rings,
+            rings: Rings::default(),
             issuers,
             passwords,
             mailer,

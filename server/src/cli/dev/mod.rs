@@ -135,7 +135,7 @@ fn free(wanted: SocketAddr) -> anyhow::Result<SocketAddr> {
 
 async fn make(store: &Store, folder: &DataFolder, license: License) -> anyhow::Result<Secrets> {
     let password = generate()?;
-    let hash = Passwords::new()?.hash(password.clone()).await?;
+    let hash = Passwords::new().hash(password.clone()).await?;
     let (id, email, account) = (Uuid::new_v4(), OWNER.to_owned(), license.account);
     let owner = NewUser { id, account, email, role: Role::Owner, password: hash };
     store.run(AddUser(owner, Actor::Console)).await?;

@@ -19,7 +19,7 @@ pub(super) fn add(to: Endpoints) -> Endpoints {
     responses((status = 200, description = "User and account.", body = MeView), Guarded)
 )]
 async fn get_me(_: State<Arc<AppState>>, who: Visitor) -> Answer {
-    shown(&MeView::from(&who.0))
+    shown(&MeView::from(&who.who))
 }
 
 /// List the own API tokens
@@ -55,7 +55,11 @@ async fn create_api_token(
     Body(request): Body<NewApiTokenRequest>,
 ) -> Answer {
     let repeatable = key.of(&request)?;
-    let issued = who.desk(&state).create_api_token(&request.name, repeatable.again()).await?;
+    let (desk, again) = (who.desk(&state), repeatable.again());
+    let issued = match request.user {
+        Some(user) => desk.create_api_token_for(user, &request.name, again).await?,
+        None => desk.create_api_token(&request.name, again).await?,
+    };
     let api_token = ApiTokenView::from(&issued.api_token);
     let place = format!("/api-tokens/{}", api_token.id);
     made(&place, &IssuedApiTokenView { api_token, token: issued.token.into() })

@@ -1,4 +1,4 @@
-//! The admin API: `/admin/v1/...`, for scripts and for the commands. Whatever it does is done at a
+//! The admin API: `/admin/v1/...`, for scripts and for the commands, which have it in their own process too. Whatever it does is done at a
 //! [`crate::desk`], with the authority of whoever asks. Its description is made from these files:
 //! see `document`.
 
@@ -16,6 +16,8 @@ mod api_tokens;
 mod ask;
 /// `audit`.
 mod audit;
+/// The same API in the process of a command.
+mod console;
 /// Places in lists.
 mod cursor;
 /// The description: `openapi.json`, and a page for people.
@@ -34,6 +36,9 @@ mod seats;
 mod usage;
 /// `users`.
 mod users;
+
+pub use console::Console;
+pub use failure::Cause;
 
 use super::AppState;
 use super::problem::RequestId;

@@ -2,7 +2,7 @@ use super::answers::{BadRequest, Clash, Guarded, NoSuch, NotJson, RateLimited, R
 use super::ask::{Ask, Body, Id, Key, Visitor, limit};
 use super::{Answer, Endpoints, cursor, made, shown};
 use crate::routes::{AppState, csv};
-use crate::rules::OwnerAct;
+use crate::rules::{EMAIL_MAX, OwnerAct};
 use crate::store::SeatQuery;
 use crate::view::{ActedView, IssuedView, List, NewSeatRequest, SeatStatus, SeatView};
 use axum::extract::State;
@@ -10,9 +10,6 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::IntoParams;
 use uuid::Uuid;
-
-/// Characters of the longest search.
-const SEARCH_MAX: usize = 254;
 
 pub(super) fn add(to: Endpoints) -> Endpoints {
     to.add(__path_list_seats, list_seats)
@@ -69,8 +66,11 @@ struct AllSeatsQuery {
 impl AllSeatsQuery {
     fn read(self) -> Answer<SeatQuery> {
         let search = self.search;
-        if search.as_ref().is_some_and(|words| words.chars().count() > SEARCH_MAX) {
-            return Err(super::failure::Failure::invalid("search", "at most 254 characters"));
+        if search.as_ref().is_some_and(|words| words.chars().count() > EMAIL_MAX) {
+            return Err(super::failure::Failure::invalid(
+                "search",
+                &format!("at most {EMAIL_MAX} characters"),
+            ));
         }
         let (account, license, status) = (self.account, self.license, self.status.map(Into::into));
         Ok(SeatQuery { account, license, status, search, ..SeatQuery::default() })
@@ -268,5 +268,5 @@ async fn seats_csv(
     who: Visitor,
     Ask(query): Ask<AllSeatsQuery>,
 ) -> Answer {
-    Ok(csv::seats(state, who.0, query.read()?).await?)
+    Ok(csv::seats(state, who.who, query.read()?).await?)
 }

@@ -3,6 +3,7 @@ use super::form::Asked;
 use super::visit::Visit;
 use super::{Shown, show, shown};
 use crate::page::{Id, RecoveryNotice, SeatFilter, SeatsPage, StatusBadge};
+use crate::rules::EMAIL_MAX;
 use crate::store::{SeatCursor, SeatQuery};
 use seatlock_protocol::UnixTime;
 use serde::Deserialize;
@@ -10,8 +11,6 @@ use uuid::Uuid;
 
 /// Seats on one page.
 const ON_A_PAGE: u32 = 50;
-/// Bytes of the longest search that can find something.
-const SEARCH_MAX: usize = 254;
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -28,7 +27,7 @@ impl Narrowed {
     fn filter(&self) -> SeatFilter {
         let search = self.q.trim();
         SeatFilter {
-            search: search.get(..search.floor_char_boundary(SEARCH_MAX)).unwrap_or_default().to_owned(),
+            search: search.get(..search.floor_char_boundary(EMAIL_MAX)).unwrap_or_default().to_owned(),
             status: StatusBadge::ALL.into_iter().find(|status| status.value() == self.status),
             license: Uuid::parse_str(&self.license).ok().map(Id),
         }

@@ -1,15 +1,14 @@
 use super::audit::{Entry, append};
+use super::license_row::{INSERT, UPDATE, license, license_columns, settings};
 use super::orders::license_of;
 use super::people::AddAccount;
-use super::rows::{
-    action_name, entitlement_words, integer, license, license_columns, mode_name, policy_name, unsigned,
-};
+use super::rows::{integer, unsigned};
 use crate::rules::License;
-use crate::store::db::{Conn, Row, Statement, sql};
+use crate::store::db::{Conn, Row, sql};
 use crate::store::run::{Operation, Store};
 use crate::store::tx::{Tx, Write};
 use crate::store::{Actor, ServerInfo, StoreError, StoredKeySet};
-use seatlock_protocol::{PublicKey, UnixTime};
+use seatlock_protocol::PublicKey;
 use uuid::Uuid;
 
 /// Under what those wait for each other who publish key sets.
@@ -157,15 +156,7 @@ impl Write for AddLicense {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<License, StoreError> {
         plan_is_known(tx, &self.0.plan.name).await?;
-        let insert = sql(
-            "INSERT INTO license (id, plan, entitlements, products, seats_max, offline_ttl, auto_release, renew, \
-             warn, release_window, release_mode, relaunch_rebinds, clone_policy, clock_tolerance, clock_action, \
-             terms, min_plugin, suspended_at, expires_at, airgap_ttl, updates_until, data, in_use_ceiling, in_use, \
-             tokens, created_at, account_id) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
-             $21, $22, $5, 0, 0, $23, $24)",
-        );
-        let insert = settings(insert, &self.0).bind(tx.now.seconds()).bind(self.0.account.to_string());
+        let insert = settings(sql(INSERT), &self.0).bind(tx.now.seconds()).bind(self.0.account.to_string());
         insert.execute(tx.conn()).await.map_err(|error| match error.as_database_error() {
             Some(refused) if refused.is_foreign_key_violation() => {
                 StoreError::NotFound(format!("account {}", self.0.account))
@@ -197,44 +188,9 @@ impl Write for ChangeLicense {
         if found != counts {
             return Err(StoreError::Conflict);
         }
-        let update = sql(
-            "UPDATE license SET plan = $2, entitlements = $3, products = $4, seats_max = $5, offline_ttl = $6, \
-             auto_release = $7, renew = $8, warn = $9, release_window = $10, release_mode = $11, \
-             relaunch_rebinds = $12, clone_policy = $13, clock_tolerance = $14, clock_action = $15, terms = $16, \
-             min_plugin = $17, suspended_at = $18, expires_at = $19, airgap_ttl = $20, updates_until = $21, data = $22, \
-             in_use_ceiling = CASE WHEN in_use > $5 THEN in_use ELSE $5 END \
-             WHERE id = $1",
-        );
-        settings(update, &self.new).execute(tx.conn()).await?;
+        settings(sql(UPDATE), &self.new).execute(tx.conn()).await?;
         audit(tx, self.new.id, "license_changed", &self.by).await
     }
-}
-
-/// Binds the parameters 1 to 22, which both statements above share.
-fn settings(query: Statement, license: &License) -> Statement {
-    query
-        .bind(license.id.to_string())
-        .bind(license.plan.name.clone())
-        .bind(entitlement_words(&license.entitlements))
-        .bind(license.products.join(" "))
-        .bind(i64::from(license.seats_max))
-        .bind(integer(license.offline_ttl))
-        .bind(integer(license.auto_release))
-        .bind(integer(license.renew))
-        .bind(integer(license.warn))
-        .bind(integer(license.release_window))
-        .bind(mode_name(license.release_mode))
-        .bind(license.relaunch_rebinds)
-        .bind(policy_name(license.clone_policy))
-        .bind(integer(license.clock.tol))
-        .bind(action_name(license.clock.act))
-        .bind(license.terms.clone())
-        .bind(license.min_plugin.clone())
-        .bind(license.suspended_at.map(UnixTime::seconds))
-        .bind(license.expires_at.map(UnixTime::seconds))
-        .bind(integer(license.airgap_ttl))
-        .bind(license.updates_until.map(UnixTime::seconds))
-        .bind(license.data.as_ref().and_then(|data| serde_json::to_string(data).ok()))
 }
 
 impl Write for PublishKeySet {

@@ -10,6 +10,8 @@ pub(super) mod clock;
 mod idempotency;
 /// Issuers whose access tokens are accepted.
 mod issuers;
+/// The table of licenses.
+pub(super) mod license_row;
 /// Licenses, key sets and the first contents of a database.
 mod licenses;
 /// Lists of seats, page by page.

@@ -1,26 +1,9 @@
 use crate::rules::{
-    ClonePolicy, Entitlements, Holding, Install, License, Overlap, Plan, ReleaseMode, Seat, SeatState,
-    entitlement_parts, entitlement_word,
+    Entitlements, Holding, Install, Overlap, Seat, SeatState, entitlement_parts, entitlement_word,
 };
 use crate::store::db::Row;
 use crate::store::{Hash, ListedSeat, StoreError};
-use seatlock_protocol::{
-    Identity, UnixTime,
-    claims::{ClockAction, ClockPolicy, Entitlement},
-};
-use serde_json::{Map, Value};
-
-/// Columns that [`license`] reads; the table is called `l`.
-macro_rules! license_columns {
-    () => {
-        "l.id AS license_id, l.account_id, (SELECT a.name FROM account a WHERE a.id = l.account_id) AS licensee, l.plan, \
-         (SELECT p.carries_seats FROM plan p WHERE p.name = l.plan) AS plan_carries_seats, \
-         (SELECT p.entitlements FROM plan p WHERE p.name = l.plan) AS plan_entitlements, l.entitlements, l.products, l.seats_max, l.in_use, l.tokens, l.offline_ttl, \
-         l.airgap_ttl, l.auto_release, l.renew, l.warn, l.release_window, l.release_mode, l.relaunch_rebinds, l.clone_policy, \
-         l.clock_tolerance, l.clock_action, l.terms AS license_terms, l.min_plugin, l.suspended_at, l.expires_at, \
-         l.updates_until, l.data, l.last_manual_release_at"
-    };
-}
+use seatlock_protocol::{Identity, UnixTime, claims::Entitlement};
 
 /// Columns that [`seat`] reads; the table is called `s`.
 macro_rules! seat_columns {
@@ -40,47 +23,10 @@ macro_rules! install_columns {
     };
 }
 
-pub(in crate::store) use {install_columns, license_columns, seat_columns};
+pub(in crate::store) use super::license_row::{license, license_columns};
+pub(in crate::store) use {install_columns, seat_columns};
 
-type Read<T> = Result<T, StoreError>;
-
-pub(in crate::store) fn license(row: &Row) -> Read<License> {
-    Ok(License {
-        id: parsed(row, "license_id")?,
-        account: parsed(row, "account_id")?,
-        licensee: row.try_get("licensee")?,
-        plan: Plan {
-            name: row.try_get("plan")?,
-            carries_seats: row.try_get("plan_carries_seats")?,
-            entitlements: entitlements(row, "plan_entitlements")?,
-        },
-        entitlements: entitlements(row, "entitlements")?,
-        products: words(row, "products")?,
-        seats_max: count(row, "seats_max")?,
-        in_use: count(row, "in_use")?,
-        tokens: count(row, "tokens")?,
-        offline_ttl: unsigned(row, "offline_ttl")?,
-        airgap_ttl: unsigned(row, "airgap_ttl")?,
-        auto_release: unsigned(row, "auto_release")?,
-        renew: unsigned(row, "renew")?,
-        warn: unsigned(row, "warn")?,
-        release_window: unsigned(row, "release_window")?,
-        release_mode: named(row, "release_mode", &[ReleaseMode::Immediate, ReleaseMode::Drain], mode_name)?,
-        relaunch_rebinds: row.try_get("relaunch_rebinds")?,
-        clone_policy: named(row, "clone_policy", &[ClonePolicy::Flag, ClonePolicy::Enforce], policy_name)?,
-        clock: ClockPolicy {
-            tol: unsigned(row, "clock_tolerance")?,
-            act: named(row, "clock_action", &[ClockAction::Freeze, ClockAction::Lock], action_name)?,
-        },
-        terms: row.try_get("license_terms")?,
-        min_plugin: row.try_get("min_plugin")?,
-        suspended_at: time(row, "suspended_at")?,
-        expires_at: time(row, "expires_at")?,
-        updates_until: time(row, "updates_until")?,
-        data: data(row)?,
-        last_manual_release_at: time(row, "last_manual_release_at")?,
-    })
-}
+pub(super) type Read<T> = Result<T, StoreError>;
 
 pub(in crate::store) fn seat(row: &Row) -> Read<Seat> {
     Ok(Seat {
@@ -147,27 +93,6 @@ pub(in crate::store) fn install(row: &Row) -> Read<Option<Install>> {
     }))
 }
 
-pub(in crate::store) fn mode_name(mode: ReleaseMode) -> &'static str {
-    match mode {
-        ReleaseMode::Immediate => "immediate",
-        ReleaseMode::Drain => "drain",
-    }
-}
-
-pub(in crate::store) fn policy_name(policy: ClonePolicy) -> &'static str {
-    match policy {
-        ClonePolicy::Flag => "flag",
-        ClonePolicy::Enforce => "enforce",
-    }
-}
-
-pub(in crate::store) fn action_name(action: ClockAction) -> &'static str {
-    match action {
-        ClockAction::Freeze => "freeze",
-        ClockAction::Lock => "lock",
-    }
-}
-
 /// A database's integers are signed; everything that is counted here stays far below their limit.
 pub(in crate::store) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
@@ -204,7 +129,7 @@ pub(in crate::store) fn optional<T: std::str::FromStr>(row: &Row, name: &'static
     row.try_get::<Option<&str>>(name)?.map(|_| parsed(row, name)).transpose()
 }
 
-fn words(row: &Row, name: &'static str) -> Read<Vec<String>> {
+pub(super) fn words(row: &Row, name: &'static str) -> Read<Vec<String>> {
     Ok(row.try_get::<&str>(name)?.split_whitespace().map(str::to_owned).collect())
 }
 
@@ -224,15 +149,4 @@ pub(in crate::store) fn entitlement_words(entitlements: &Entitlements) -> String
     let seconds = |end: UnixTime| end.seconds().to_string();
     let word = |(name, granted): (&String, &Entitlement)| entitlement_word(name, granted, seconds);
     entitlements.iter().map(word).collect::<Vec<_>>().join(" ")
-}
-
-/// The vendor's own data of a license.
-fn data(row: &Row) -> Read<Option<Map<String, Value>>> {
-    let text: Option<&str> = row.try_get("data")?;
-    text.map(serde_json::from_str).transpose().map_err(|_| StoreError::Unexpected("data"))
-}
-
-fn named<T: Copy>(row: &Row, column: &'static str, all: &[T], name: fn(T) -> &'static str) -> Read<T> {
-    let stored: &str = row.try_get(column)?;
-    all.iter().copied().find(|value| name(*value) == stored).ok_or(StoreError::Unexpected(column))
 }
