@@ -56,7 +56,8 @@ fn item_in_form(item: &str) -> Result<(String, String), Box<dyn Error>> {
         (code.trim_end_matches(';').rsplit(' ').next().unwrap_or_default(), code.clone())
     } else if code.starts_with("typedef ") {
         let name = code.split_once("(*").and_then(|(_, rest)| rest.split_once(')')).ok_or("no callback")?.0;
-        (name, code.replace("(*", "(SEATLOCK_CALL *"))
+        let (answer, parameters) = code.split_once(")(").ok_or("a callback without parameters")?;
+        (name, wrapped(answer.replace("(*", "(SEATLOCK_CALL *") + ")(", parameters))
     } else {
         let (before, parameters) = code.split_once('(').ok_or("neither a type nor a function")?;
         let name = before.split([' ', '*']).next_back().unwrap_or_default();
@@ -87,6 +88,11 @@ fn function(answer: &str, name: &str, parameters: &str) -> String {
     let looked_at = answer == "seatlock_result" && !IN_PASSING.contains(&name);
     let mark = if looked_at { "SEATLOCK_NODISCARD " } else { "" };
     let head = format!("{mark}SEATLOCK_API {answer} SEATLOCK_CALL {name}(").replace("* SEAT", "*SEAT");
+    wrapped(head, parameters)
+}
+
+/// What begins with `head`, with its parameters on lines of their own where they do not fit.
+fn wrapped(head: String, parameters: &str) -> String {
     if head.len() + parameters.len() <= WIDTH {
         return head + parameters;
     }

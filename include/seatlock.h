@@ -31,7 +31,8 @@
  *     texts and bytes you pass   you                   you like, after the call   a copy
  *     structs and buffers        you                   you like, after the call   nothing
  *     answers of const char *    the library           never: they are constants  -
- *     context of the wake        you                   close says SEATLOCK_OK     the pointer
+ *     text of a log call         the library           never: until it returns    -
+ *     contexts of your functions you                   close says SEATLOCK_OK     the pointer
  *     event handle               the library           never: close ends it       -
  *
  * Letting go.
@@ -46,8 +47,9 @@
  * so. [one thread at a time]: the same object must not be used by two threads at once. [blocks]:
  * may take as long as its timeout. Work is done by one worker thread per client and is reported by
  * events that you take: from a timer, when the wake function was called, or when the event handle
- * is readable in a poll loop. Only the wake function is ever called by the library, on a thread of
- * its own. No signal handler of yours ever runs on a thread of the library.
+ * is readable in a poll loop. Only the wake function and the log function are ever called by the
+ * library, each on a thread of its own and never inside a call of yours. No signal handler of yours
+ * ever runs on a thread of the library.
  *
  * Process. No state that reaches beyond this library, no signal handlers, no output, no environment
  * changes. After fork() the child gets SEATLOCK_ERROR_FORKED from the parent's clients and opens
@@ -55,7 +57,7 @@
  *
  * Linking. Define SEATLOCK_STATIC when the static library is linked; CMake and pkg-config do.
  *
- * A token is a secret: it never appears in messages, and is never logged.
+ * A token is a secret: it never appears in messages, in the log or in a report.
  */
 
 #ifndef SEATLOCK_H
@@ -129,7 +131,7 @@ enum {
     SEATLOCK_NO_VALUE = 5,
     /** A launch ping found no token to activate this computer with; nothing was sent. */
     SEATLOCK_NOT_ACTIVATED = 6,
-    /** The client is closed, but the wake function or a call of another thread has not returned. */
+    /** The client is closed, but a function of the host or a call on another thread still runs. */
     SEATLOCK_STILL_RUNNING = 7,
     /** No token was entered on this computer. */
     SEATLOCK_ERROR_NO_TOKEN = -10,
@@ -325,6 +327,34 @@ typedef struct seatlock_client seatlock_client;
  *  the thread itself, as Python does at its exit, harms nobody; another thread takes its place. */
 typedef void (SEATLOCK_CALL *seatlock_wake)(seatlock_client *client, void *context);
 
+/** How much a line of the log matters. Later versions may add levels between these. */
+typedef uint32_t seatlock_log_level;
+
+enum {
+    /** Somebody has to mend something here: a file that cannot be written, a defect. */
+    SEATLOCK_LOG_ERROR = 1,
+    /** Something failed: a request, an operation, the license; or the clock is wrong. */
+    SEATLOCK_LOG_WARNING = 2,
+    /** What happened: requests, changes of the license, the end of operations, steps of a sign-in.
+     */
+    SEATLOCK_LOG_INFO = 3,
+    /** What else helps to find out why: the begin of operations. */
+    SEATLOCK_LOG_DEBUG = 4,
+};
+
+/** Called with a line of the log of `client`, on a thread of the library that does nothing else,
+ *  one call at a time, in the order in which things happened and a moment later; never before
+ *  `seatlock_client_open` has written the client. `text` is UTF-8 without a line break, and stays
+ *  until the call returns: a word, and then names and values, such as
+ *  "request what=ping to=https://license.example.com code=ok http=200 ms=31". It is for engineers,
+ *  in English; words and names may change.
+ *
+ *  It may take its time: nothing but later lines waits for it, and when 256 of them do, more are
+ *  left out, which a line says. It must not call this library. Exceptions and the end of its thread
+ *  are as for `seatlock_wake`. */
+typedef void (SEATLOCK_CALL *seatlock_log)(
+    seatlock_client *client, seatlock_log_level level, const char *text, void *context);
+
 /** Makes options with nothing set. Free them with `seatlock_options_free`. [any thread] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_new(
     seatlock_options **options);
@@ -504,6 +534,15 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_wake(
     seatlock_options *options, seatlock_wake wake, void *context, seatlock_error *error);
 
+/** Sets the function that is told what happens, as far as it matters as much as `level` or more;
+ *  NULL for none, which is the default: then nothing is told to anybody, and nothing is printed in
+ *  any case. No line holds a token, another secret, an e-mail address or a byte of somebody's file;
+ *  paths and addresses of servers stand in some. `context` as for `seatlock_options_set_wake`.
+ *  Errors: SEATLOCK_ERROR_INVALID_ARGUMENT for a level that is none. [one thread at a time] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_log(
+    seatlock_options *options, seatlock_log log, seatlock_log_level level, void *context,
+    seatlock_error *error);
+
 /* ---- Client: an open license ----------------------------------------------------------------- */
 
 /** Which text `seatlock_client_text` answers. */
@@ -545,9 +584,9 @@ enum {
 };
 
 /** Opens a client: derives the machine id, reads and verifies the stored license, and starts one
- *  worker thread; a second one follows with the first event if there is a wake function. It reads
- *  two small files and never touches the network. The lock state is known when it returns, even
- *  offline.
+ *  worker thread; one more follows if there is a wake function, and one if there is a log function.
+ *  It reads two small files and never touches the network. The lock state is known when it returns,
+ *  even offline.
  *
  *  A stored license that cannot be used is no error here: the status says why. The image that holds
  *  the library stays loaded from now on, because unloading code that has run threads is not sound.
@@ -562,14 +601,16 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_op
 
 /** Closes a client, whatever other threads do with it; NULL does nothing. Calls that sleep in
  *  `seatlock_client_next_event` or `seatlock_client_wait` return SEATLOCK_ERROR_CLOSED before this
- *  one returns, and so does every later use of the client, a second closing too. The wake function
- *  is not called any more. Network work is cancelled, operations that wait are given up.
+ *  one returns, and so does every later use of the client, a second closing too. Network work is
+ *  cancelled, operations that wait are given up. The log function is told the rest; from then on
+ *  neither it nor the wake function is called.
  *
  *  Returns within `timeout_ms`, even when the network or name resolution hangs: SEATLOCK_OK, or
- *  SEATLOCK_STILL_RUNNING when the wake function, or a call on another thread, has not returned.
- *  The client is closed all the same, and is freed when they do; the context of the wake function,
- *  and the library in memory, have to stay until then. Called by the wake function itself, it does
- *  not wait for that. In a child process after fork() it does nothing. [any thread, blocks] */
+ *  SEATLOCK_STILL_RUNNING when one of these functions, or a call on another thread, has not
+ *  returned. The client is closed all the same, and is freed when they do; the contexts of the
+ *  functions, and the library in memory, have to stay until then. Called by one of these functions
+ *  itself, it does not wait for that. In a child process after fork() it does nothing.
+ *  [any thread, blocks] */
 SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_close(
     seatlock_client *client, uint32_t timeout_ms);
 
@@ -617,6 +658,19 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_co
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_code_remedy(
     const seatlock_client *client, seatlock_result code, char *buffer, size_t capacity,
     size_t *needed);
+
+/** Copies a support report to `buffer`, with its NUL; `needed` (NULL allowed) receives its size. It
+ *  is plain text for a mail, in English: versions, machine id, addresses, the proxy and who named
+ *  it, state folder and files, lock state and its times, what the clock is found to be, the last
+ *  answers with their request ids, and what else has happened. It holds no token, no other secret
+ *  and no e-mail address; paths in it may name the user.
+ *
+ *  It looks at a few small files, as `seatlock_client_open` does, and never touches the network:
+ *  call it where the user asks for it, not while drawing. It may have grown at the next call, so
+ *  ask until it fits: 16 KiB are enough as a rule. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL.
+ *  [any thread] */
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_report(
+    const seatlock_client *client, char *buffer, size_t capacity, size_t *needed);
 
 /** What the license says of an entitlement. Initialise it with SEATLOCK_ENTITLEMENT_INIT. */
 typedef struct seatlock_entitlement {

@@ -133,6 +133,14 @@ enum class credential_kind : std::uint32_t {
     machine = SEATLOCK_CREDENTIAL_MACHINE,
 };
 
+/// How much a line of the log matters.
+enum class log_level : std::uint32_t {
+    error = SEATLOCK_LOG_ERROR,
+    warning = SEATLOCK_LOG_WARNING,
+    info = SEATLOCK_LOG_INFO,
+    debug = SEATLOCK_LOG_DEBUG,
+};
+
 /// The two check boxes beside the token.
 enum class consent : seatlock_consent_flags {
     none = 0,
@@ -320,15 +328,16 @@ inline std::uint32_t plain(bool value) noexcept { return value ? 1U : 0U; }
 inline std::uint32_t plain(milliseconds value) noexcept { return value.count(); }
 inline std::uint32_t plain(consent value) noexcept { return static_cast<std::uint32_t>(value); }
 inline std::uint32_t plain(intent value) noexcept { return static_cast<std::uint32_t>(value); }
+inline std::uint32_t plain(log_level value) noexcept { return static_cast<std::uint32_t>(value); }
 
 using wake = std::function<void()>;
+using log = std::function<void(log_level, const std::string &)>;
 
 /// The library could not catch what a callable throws. A host that ends the thread passes through.
-inline void SEATLOCK_CALL call(seatlock_client *, void *context) {
-    wake &callable = *static_cast<wake *>(context);
+template <class Body> void guarded(Body body) {
 #ifdef __cpp_exceptions
     try {
-        callable();
+        body();
     }
 #ifdef __GLIBCXX__
     catch (abi::__forced_unwind &) {
@@ -338,9 +347,24 @@ inline void SEATLOCK_CALL call(seatlock_client *, void *context) {
     catch (...) {
     }
 #else
-    callable();
+    body();
 #endif
 }
+
+inline void SEATLOCK_CALL call(seatlock_client *, void *context) {
+    guarded([=] { (*static_cast<wake *>(context))(); });
+}
+
+inline void SEATLOCK_CALL tell(seatlock_client *, seatlock_log_level level, const char *text,
+                               void *context) {
+    guarded([=] { (*static_cast<log *>(context))(log_level{level}, text); });
+}
+
+/// The callables of a client, which live as long as they may be called.
+struct callables {
+    std::shared_ptr<detail::wake> wake;
+    std::shared_ptr<detail::log> log;
+};
 
 } // namespace detail
 
@@ -428,7 +452,18 @@ public:
         void *context = kept.get();
         set(seatlock_options_set_wake, *kept ? detail::call : nullptr, context);
         if (refused_.code == code::ok)
-            wake_ = std::move(kept);
+            kept_.wake = std::move(kept);
+        return *this;
+    }
+    /// Told what happens, line by line, on a thread of the library, as in
+    /// `log(log_level::info, [](log_level, const std::string &line) { write(line); })`.
+    /// Clients that are opened with it keep it alive. What it throws is dropped.
+    options &log(log_level most, std::function<void(log_level, const std::string &)> function) {
+        auto kept = std::make_shared<detail::log>(std::move(function));
+        void *context = kept.get();
+        set(seatlock_options_set_log, *kept ? detail::tell : nullptr, most, context);
+        if (refused_.code == code::ok)
+            kept_.log = std::move(kept);
         return *this;
     }
 
@@ -454,7 +489,7 @@ private:
     }
 
     std::unique_ptr<seatlock_options, freer> raw_;
-    std::shared_ptr<detail::wake> wake_;
+    detail::callables kept_;
     failure refused_;
 };
 
@@ -468,10 +503,10 @@ public:
 
     client() noexcept = default;
     client(client &&other) noexcept
-        : wake_(std::move(other.wake_)), raw_(std::exchange(other.raw_, nullptr)) {}
+        : kept_(std::move(other.kept_)), raw_(std::exchange(other.raw_, nullptr)) {}
     client &operator=(client &&other) noexcept {
         client old(std::move(*this));
-        wake_ = std::move(other.wake_);
+        kept_ = std::move(other.kept_);
         raw_ = std::exchange(other.raw_, nullptr);
         return *this;
     }
@@ -484,22 +519,22 @@ public:
         seatlock_client *raw = nullptr;
         if (seatlock_result number = seatlock_client_open(from.get(), &raw, error); number < 0)
             return error.fail(number);
-        return client(raw, from.wake_);
+        return client(raw, from.kept_);
     }
 
     /// Whether it was opened.
     explicit operator bool() const noexcept { return raw_ != nullptr; }
 
     /// Ends it earlier, or within another time; who sleeps in next_event() or wait() is told so.
-    /// code::still_running when the wake callable has not returned.
+    /// code::still_running when a callable of options has not returned.
     seatlock::code close(milliseconds timeout = close_timeout) noexcept {
         seatlock_result number = seatlock_client_close(raw_, timeout.count());
         // What a callable uses that has not returned is kept for good.
-        if (number == SEATLOCK_STILL_RUNNING && wake_)
-            new (std::nothrow) std::shared_ptr<detail::wake>(wake_);
+        if (number == SEATLOCK_STILL_RUNNING && (kept_.wake || kept_.log))
+            new (std::nothrow) detail::callables(kept_);
         // Of several threads that close, one gets here.
         if (number >= SEATLOCK_OK)
-            wake_.reset();
+            kept_ = {};
         return seatlock::code{number};
     }
 
@@ -526,6 +561,16 @@ public:
         auto number = static_cast<seatlock_text>(which);
         detail::read(found, [&](char *to, std::size_t capacity, std::size_t *needed) {
             return seatlock_client_text(raw_, number, to, capacity, needed);
+        });
+        return found;
+    }
+
+    /// What support needs to know, as lines of plain text, without secrets: for a button that
+    /// copies it. Looks at a few small files; empty when there is no client.
+    std::string report() const {
+        std::string found;
+        detail::read(found, [&](char *to, std::size_t capacity, std::size_t *needed) {
+            return seatlock_client_report(raw_, to, capacity, needed);
         });
         return found;
     }
@@ -670,8 +715,8 @@ public:
     const seatlock_client *get() const noexcept { return raw_; }
 
 private:
-    client(seatlock_client *raw, std::shared_ptr<detail::wake> wake) noexcept
-        : wake_(std::move(wake)), raw_(raw) {}
+    client(seatlock_client *raw, detail::callables kept) noexcept
+        : kept_(std::move(kept)), raw_(raw) {}
 
     template <class Function, class... Arguments>
     failure changed(Function function, const Arguments &...given) {
@@ -722,7 +767,7 @@ private:
         return number;
     }
 
-    std::shared_ptr<detail::wake> wake_;
+    detail::callables kept_;
     seatlock_client *raw_ = nullptr;
 };
 

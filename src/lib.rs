@@ -28,10 +28,11 @@ pub mod store;
 pub mod words;
 
 pub use client::{
-    Client, Consent, CredentialDetails, Event, EventKind, Failure, ForeignWake, Handle, LicenseDetails,
-    OperationId, Options, Status, Text, Wake, Words, machine_identity,
+    Client, Consent, CredentialDetails, Event, EventKind, Failure, ForeignLog, ForeignWake, Handle,
+    LicenseDetails, Log, OperationId, Options, Status, Text, Wake, Words, machine_identity,
 };
 pub use license::{CredentialKind, Entitlement, LockState};
+pub use machine::LogLevel;
 pub use seatlock_protocol::{self as protocol, Code, api::Intent};
 
 /// Whatever of a token the HTTP and TLS crates leave in memory that they have freed is wiped.

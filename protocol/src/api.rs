@@ -29,6 +29,12 @@ pub enum SeatCall {
 }
 
 impl SeatCall {
+    /// Its name: the end of its path.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.path().rsplit('/').next().unwrap_or_default()
+    }
+
     /// Path below the server's base address. The token is never part of it.
     #[must_use]
     pub fn path(self) -> &'static str {

@@ -18,8 +18,9 @@ use seatlock_server::{
     rules::{Call, Caller, License, OwnerAct, Presented, Role},
     seal::Secret,
     store::{
-        Actor, AuditQuery, ListedSeat, NewApiToken, NewSeat, NewSession, NewUser, PasswordHash, People as _,
-        Question, SeatQuery, SignedIn, Store as _, TokenHashes, sqlite::SqliteStore,
+        Actor, AddApiToken, AddUser, AuditQuery, BeginSession, ChangeLicense, ListAccounts, ListLicenses,
+        ListedSeat, NewApiToken, NewSeat, NewSession, NewUser, PasswordHash, Question, SeatQuery, SignedIn,
+        Store, TokenHashes, sqlite::SqliteStore,
     },
 };
 use std::{
@@ -147,22 +148,27 @@ impl Visitor {
     async fn new(data: &Path, held: usize, slow: &mut Vec<&'static str>) -> anyhow::Result<Self> {
         let data = DataFolder::new(data.to_owned());
         let (store, pepper) = (SqliteStore::open(&data.database(), false).await?, data.pepper()?);
-        let old = store.licenses(None).await?.pop().context("a license")?;
+        let old = store.run(ListLicenses(None)).await?.pop().context("a license")?;
         // So that one release follows the other.
         let new = License { release_window: 0, ..old.clone() };
-        let license = store.change_license(old, new, Actor::Console).await?;
-        let account = store.accounts().await?.pop().context("an account")?;
+        let license = store.run(ChangeLicense { old, new, by: Actor::Console }).await?;
+        let account = store.run(ListAccounts).await?.pop().context("an account")?;
         let password = PasswordHash("$argon2id$nobody".to_owned());
         let (id, email) = (Uuid::new_v4(), "bench@example.com".to_owned());
         let user = NewUser { id, account: account.id, email, role: Role::Owner, password: password.clone() };
-        let user = store.add_user(user, Actor::Console).await?;
+        let user = store.run(AddUser(user, Actor::Console)).await?;
         let (secret, token) = (Secret::generate()?, Token::generate(TokenKind::Api, getrandom::fill)?);
         let (hash, id, agent, address) =
             (session_hash(&secret), Uuid::new_v4(), String::new(), String::new());
-        store.sign_in(NewSession { hash, id, user: user.id, password, agent, address }, [0; 32]).await?;
+        store
+            .run(BeginSession {
+                session: NewSession { hash, id, user: user.id, password, agent, address },
+                forget: [0; 32],
+            })
+            .await?;
         let (id, hash, name) = (Uuid::new_v4(), token.stored_hash(&pepper), "bench".to_owned());
         store
-            .add_api_token(NewApiToken { id, user: user.id, name, hash, remember: None }, Actor::Console)
+            .run(AddApiToken(NewApiToken { id, user: user.id, name, hash, remember: None }, Actor::Console))
             .await?;
         let who = SignedIn { user, account, api_token: None, session: None };
 
@@ -228,7 +234,7 @@ impl Visitor {
         };
         rows.push(("desk: release", timed(requests, release).await?));
         let checked = Instant::now();
-        let state = desk.verify_audit().await?;
+        let state = desk.verify_audit(false).await?;
         say(&format!(
             "the chain of {} audit rows is checked in {:.2} s",
             state.rows,
@@ -301,7 +307,7 @@ async fn walk(
 
 /// How fast an account gets its seats.
 async fn made_by_desk(
-    store: &SqliteStore,
+    store: &Store,
     pepper: &[u8; 32],
     who: &SignedIn,
     slow: &mut Vec<&'static str>,
@@ -328,7 +334,7 @@ async fn made_by_desk(
 
 /// Straight into the store: what is measured comes later.
 async fn make(
-    store: &SqliteStore,
+    store: &Store,
     pepper: &[u8; 32],
     license: &License,
     number: usize,
@@ -346,7 +352,7 @@ async fn make(
         remember: None,
         by,
     };
-    store.create_seat(new).await?;
+    store.run(new).await?;
     if used {
         let caller = Caller {
             machine: MachineId::derive(PRODUCT, "linux", &number.to_string()),
@@ -364,7 +370,7 @@ async fn make(
             renewal: Presented::Nothing,
             jitter: 0,
         };
-        store.call(Question { token: token.stored_hash(pepper), call: Call::Activate, caller }).await?;
+        store.run(Question { token: token.stored_hash(pepper), call: Call::Activate, caller }).await?;
     }
     Ok((id, used))
 }

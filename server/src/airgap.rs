@@ -8,7 +8,7 @@ use crate::rules::{
     Answer, Call, Caller, Event, License, LostLease, Presented, Seat, SeatState, Verdict, decide,
     token_unknown,
 };
-use crate::store::{Question, Store, StoreError};
+use crate::store::{FindSeatOfToken, GetKeySet, GetRecovery, GetServer, Question, Store, StoreError};
 use seatlock_protocol::{
     UnixTime,
     address::is_same_issuer,
@@ -58,9 +58,9 @@ pub struct Outcome {
 ///
 /// # Errors
 /// See [`AirgapError`].
-pub async fn preview<S: Store>(store: &S, file: &RequestFile) -> Result<Outcome, AirgapError> {
+pub async fn preview(store: &Store, file: &RequestFile) -> Result<Outcome, AirgapError> {
     let (_, seat, license) = seat_of(store, file).await?;
-    let keys = read_set(&store.key_set().await?.jws)?;
+    let keys = read_set(&store.run(GetKeySet).await?.jws)?;
     let lost = lost(store, &keys, file).await?;
     let asking = Caller { lost, ..caller(&file.request, Presented::Nothing, 0) };
     if file.call == FileCall::Release {
@@ -91,11 +91,7 @@ pub async fn preview<S: Store>(store: &S, file: &RequestFile) -> Result<Outcome,
 ///
 /// # Errors
 /// See [`AirgapError`].
-pub async fn answer<S: Store>(
-    store: &S,
-    folder: &DataFolder,
-    file: &RequestFile,
-) -> Result<Outcome, AirgapError> {
+pub async fn answer(store: &Store, folder: &DataFolder, file: &RequestFile) -> Result<Outcome, AirgapError> {
     let (token, ..) = seat_of(store, file).await?;
     let ring = KeyRing::load(store, folder).await?;
     let (key, recipient) = (
@@ -111,7 +107,7 @@ pub async fn answer<S: Store>(
     };
     let caller = caller(&file.request, presented, u16::from_le_bytes(jitter));
     let caller = Caller { lost: lost(store, &ring.set, file).await?, ..caller };
-    let answered = store.call(Question { token, call, caller }).await?;
+    let answered = store.run(Question { token, call, caller }).await?;
     let unknown = || AirgapError::Refused(token_unknown());
     let (seat, license) = answered.subject.ok_or_else(unknown)?;
     match answered.answer {
@@ -131,18 +127,18 @@ pub async fn answer<S: Store>(
 }
 
 /// The lease that the file shows, if the database may not know of it.
-async fn lost<S: Store>(
-    store: &S,
+async fn lost(
+    store: &Store,
     keys: &KeySetClaims,
     file: &RequestFile,
 ) -> Result<Option<LostLease>, StoreError> {
-    let restored = store.recovery().await?.map(|recovery| recovery.restored);
+    let restored = store.run(GetRecovery).await?.map(|recovery| recovery.restored);
     Ok(restored.and_then(|restored| restored.lost(&file.issuer, keys, &file.request, file.token_hash)))
 }
 
-async fn seat_of<S: Store>(store: &S, file: &RequestFile) -> Result<([u8; 32], Seat, License), AirgapError> {
-    if !is_same_issuer(&store.server().await?.issuer, &file.issuer) {
+async fn seat_of(store: &Store, file: &RequestFile) -> Result<([u8; 32], Seat, License), AirgapError> {
+    if !is_same_issuer(&store.run(GetServer).await?.issuer, &file.issuer) {
         return Err(AirgapError::OtherIssuer(file.issuer.clone()));
     }
-    store.seat_of(file.token_hash).await?.ok_or_else(|| AirgapError::Refused(token_unknown()))
+    store.run(FindSeatOfToken(file.token_hash)).await?.ok_or_else(|| AirgapError::Refused(token_unknown()))
 }

@@ -2,7 +2,10 @@
 //! that it still is.
 
 use crate::keys::{DataFolder, KeyRing, RingError};
-use crate::store::{Actor, AuditPart, AuditPoint, AuditState, Checkpoint, Hash, Store, StoreError};
+use crate::store::{
+    Actor, AuditPart, AuditPoint, AuditState, Checkpoint, FindAuditPoint, GetServer, Hash, KeepCheckpoint,
+    ListCheckpoints, ListKeySets, Store, StoreError, VerifyAudit,
+};
 use seatlock_protocol::{
     JwsError, PublicKey, Typ,
     claims::{AuditClaims, KeySetClaims},
@@ -57,20 +60,20 @@ pub enum CheckpointError {
 ///
 /// # Errors
 /// See [`CheckpointError`].
-pub async fn make<S: Store>(
-    store: &S,
+pub async fn make(
+    store: &Store,
     folder: &DataFolder,
     row: Option<u64>,
     cut: bool,
     by: Actor,
 ) -> Result<Checkpoint, CheckpointError> {
     let ring = KeyRing::load(store, folder).await?;
-    let point = store.audit_point(row).await?.ok_or(StoreError::NotInitialised)?;
+    let point = store.run(FindAuditPoint(row)).await?.ok_or(StoreError::NotInitialised)?;
     let (iss, iat) = (ring.set.iss.clone(), store.ready().await?);
     let jws =
         ring.sign(Typ::Audit, &AuditClaims { iss, iat, rows: point.row, head: hex(&point.head), cut })?;
     let checkpoint = Checkpoint { point, cut, jws };
-    store.keep_checkpoint(checkpoint.clone(), by).await?;
+    store.run(KeepCheckpoint(checkpoint.clone(), by)).await?;
     Ok(checkpoint)
 }
 
@@ -79,8 +82,8 @@ pub async fn make<S: Store>(
 ///
 /// # Errors
 /// See [`CheckpointError`].
-pub async fn verify<S: Store>(store: &S) -> Result<AuditState, CheckpointError> {
-    Ok(store.verify_audit(AuditPart::Whole(beginning(store).await?)).await?)
+pub async fn verify(store: &Store) -> Result<AuditState, CheckpointError> {
+    Ok(store.run(VerifyAudit(AuditPart::Whole(beginning(store).await?))).await?)
 }
 
 /// Follows the trail from the newest checkpoint on that is kept; all of it when there is none.
@@ -88,16 +91,16 @@ pub async fn verify<S: Store>(store: &S) -> Result<AuditState, CheckpointError> 
 ///
 /// # Errors
 /// [`CheckpointError::Store`].
-pub async fn verify_newest<S: Store>(store: &S) -> Result<AuditState, CheckpointError> {
-    let checkpoints = store.checkpoints().await?;
+pub async fn verify_newest(store: &Store) -> Result<AuditState, CheckpointError> {
+    let checkpoints = store.run(ListCheckpoints).await?;
     // The newest comes first.
     let Some(kept) = checkpoints.first() else { return verify(store).await };
     let point = kept.point;
     let stated = signed(store, kept, "the kept checkpoint").await;
-    let there = kept.cut || store.audit_point(Some(point.row)).await? == Some(point);
+    let there = kept.cut || store.run(FindAuditPoint(Some(point.row))).await? == Some(point);
     match stated {
-        Ok(_) if there && kept.cut => Ok(store.verify_audit(AuditPart::Whole(point)).await?),
-        Ok(_) if there => Ok(store.verify_audit(AuditPart::After(point)).await?),
+        Ok(_) if there && kept.cut => Ok(store.run(VerifyAudit(AuditPart::Whole(point))).await?),
+        Ok(_) if there => Ok(store.run(VerifyAudit(AuditPart::After(point))).await?),
         Err(CheckpointError::Store(error)) => Err(error.into()),
         _ => {
             let rows = point.row.saturating_sub(1);
@@ -111,11 +114,11 @@ pub async fn verify_newest<S: Store>(store: &S) -> Result<AuditState, Checkpoint
 ///
 /// # Errors
 /// See [`CheckpointError`].
-pub async fn prove<S: Store>(store: &S, jws: &str) -> Result<(AuditState, AuditClaims), CheckpointError> {
+pub async fn prove(store: &Store, jws: &str) -> Result<(AuditState, AuditClaims), CheckpointError> {
     const WHAT: &str = "the checkpoint";
     let claims = read(store, jws, WHAT).await?;
     let beginning = beginning(store).await?;
-    let state = store.verify_audit(AuditPart::Whole(beginning)).await?;
+    let state = store.run(VerifyAudit(AuditPart::Whole(beginning))).await?;
     let stated = claims.rows;
     // A break before it says more than that it is not reached.
     if state.broken_at.is_some_and(|row| row <= stated) {
@@ -127,35 +130,34 @@ pub async fn prove<S: Store>(store: &S, jws: &str) -> Result<(AuditState, AuditC
     if stated > state.rows {
         return Err(CheckpointError::Short { last: state.rows, stated });
     }
-    let found =
-        if stated == beginning.row { Some(beginning) } else { store.audit_point(Some(stated)).await? };
+    let found = if stated == beginning.row {
+        Some(beginning)
+    } else {
+        store.run(FindAuditPoint(Some(stated))).await?
+    };
     match found {
         Some(point) if hex(&point.head) == claims.head => Ok((state, claims)),
         _ => Err(CheckpointError::Rewritten(stated)),
     }
 }
 
-async fn beginning<S: Store>(store: &S) -> Result<AuditPoint, CheckpointError> {
-    match store.checkpoints().await?.into_iter().find(|kept| kept.cut) {
+async fn beginning(store: &Store) -> Result<AuditPoint, CheckpointError> {
+    match store.run(ListCheckpoints).await?.into_iter().find(|kept| kept.cut) {
         Some(cut) => signed(store, &cut, "the checkpoint in the place of removed entries").await,
         None => Ok(AuditPoint::START),
     }
 }
 
 /// What a checkpoint of the database states, if its signature states the same.
-async fn signed<S: Store>(
-    store: &S,
-    kept: &Checkpoint,
-    what: &'static str,
-) -> Result<AuditPoint, CheckpointError> {
+async fn signed(store: &Store, kept: &Checkpoint, what: &'static str) -> Result<AuditPoint, CheckpointError> {
     let claims = read(store, &kept.jws, what).await?;
     let same =
         claims.rows == kept.point.row && claims.head == hex(&kept.point.head) && claims.cut == kept.cut;
     if same { Ok(kept.point) } else { Err(CheckpointError::Other(what, claims.iss, claims.rows)) }
 }
 
-async fn read<S: Store>(store: &S, jws: &str, what: &'static str) -> Result<AuditClaims, CheckpointError> {
-    let (server, sets) = (store.server().await?, store.key_sets().await?);
+async fn read(store: &Store, jws: &str, what: &'static str) -> Result<AuditClaims, CheckpointError> {
+    let (server, sets) = (store.run(GetServer).await?, store.run(ListKeySets).await?);
     let root = |kid: &str| (server.root_key.thumbprint() == kid).then_some(server.root_key);
     let sets = sets.iter().filter_map(|set| jws::verify::<KeySetClaims>(&set.jws, Typ::KeySet, root).ok());
     let sets: Vec<KeySetClaims> = sets.map(|set| set.claims).collect();

@@ -51,5 +51,5 @@ pub mod view;
 /// How what the server itself asks gets out.
 pub mod way;
 
-pub use routes::{AppState, Settings};
+pub use routes::{AppState, Cause, Console, Settings};
 pub use serve::run;

@@ -142,8 +142,8 @@ impl Handle {
         self.0
     }
 
-    /// Opens a client as [`Client::open`] does. `announce` is called before the wake function may
-    /// be.
+    /// Opens a client as [`Client::open`] does. `announce` is called before a function of the host
+    /// may be.
     ///
     /// # Errors
     /// As [`Client::open`].
@@ -153,7 +153,7 @@ impl Handle {
         let reservation = &shared.reservation;
         reservation.seat(client);
         announce(reservation.handle());
-        shared.mailbox.begin_waking();
+        shared.begin_calls();
         Ok(())
     }
 

@@ -360,6 +360,19 @@ impl LicenseStore {
         State { install_id, ..merged }
     }
 
+    /// Which credential is in use, and where it is kept, for a report.
+    pub(super) fn credential_kind(&self) -> &'static str {
+        match (&self.credential, self.provisioned, self.persistence) {
+            (None, ..) => "none",
+            (Some(Credential::Machine(_)), ..) => "client secret, set up beside the plug-in",
+            (Some(_), true, _) => "token, set up beside the plug-in",
+            (Some(Credential::Token(_)), _, Persistence::OnDisk) => "token, remembered",
+            (Some(Credential::Token(_)), ..) => "token, in memory",
+            (Some(Credential::Person(_)), _, Persistence::OnDisk) => "sign-in, remembered",
+            (Some(Credential::Person(_)), ..) => "sign-in, in memory",
+        }
+    }
+
     /// Whether leases for `other` are leases for the credential in use.
     fn acts_as(&self, other: &Credential) -> bool {
         self.credential.as_ref().is_some_and(|credential| credential.is_same(other))

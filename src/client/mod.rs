@@ -9,12 +9,16 @@ mod event;
 mod failure;
 /// Clients by numbers that outlast them.
 mod handle;
+/// What is told to a log, and remembered for a report.
+mod journal;
 /// State and token, in memory and on disk.
 mod license_store;
 /// How a client is to be opened.
 mod options;
 /// How the product is known to an issuer.
 mod registration;
+/// What support needs to know.
+mod report;
 /// Numbers that any thread reads without a lock.
 mod seq_lock;
 /// What host threads and the worker share.
@@ -29,11 +33,11 @@ mod worker;
 pub use event::{Event, EventKind, OperationId, Wake};
 pub use failure::{Failure, Words};
 pub use handle::Handle;
-pub use options::{ForeignWake, Options};
+pub use options::{ForeignLog, ForeignWake, Log, Options};
 pub use snapshot::{CredentialDetails, LicenseDetails, Status};
 
 use crate::license::{Credential, Entitlement, Rules};
-use crate::machine::{self, Identity};
+use crate::machine::{self, Identity, LogCall, Logger};
 use crate::net::{Http, Way};
 use crate::scarcity::{reason, scarce};
 use crate::store::{Folder, Seal};
@@ -41,14 +45,17 @@ use crate::words::{Message, Phrase};
 use environment::Provision;
 use event::Mailbox;
 use handle::Reservation;
+use journal::Journal;
 use license_store::{LicenseStore, LoadWarning};
 use registration::Registration;
+use report::Report;
 use seatlock_protocol::{
     Code, Token, TokenKind,
     api::{ClientInfo, Intent},
 };
 use shared::Shared;
 use snapshot::Snapshot;
+use std::ffi::CStr;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -124,7 +131,8 @@ pub fn machine_identity(product: &str, supplied: Option<&str>) -> Result<Identit
 pub struct Client {
     shared: Arc<Shared>,
     identity: Identity,
-    state_folder: Option<String>,
+    folder: Option<Folder>,
+    about: Report,
     has_issuer: bool,
     way: watch::Sender<Way>,
     thread: Mutex<Option<WorkerThread>>,
@@ -144,7 +152,7 @@ impl Client {
     /// [`Code::Busy`] when 1024 clients are open.
     pub fn open(options: &Options) -> Result<Self, Failure> {
         let client = Self::open_quiet(options)?;
-        client.shared.mailbox.begin_waking();
+        client.shared.begin_calls();
         Ok(client)
     }
 
@@ -163,48 +171,62 @@ impl Client {
         let root =
             environment::state_folder(options.state_folder.clone())?.or_else(|| Folder::default_root().ok());
         let folder = root.map(|root| Folder::new(&root, &required.family, &identity.id, seal));
-        let state_folder = folder.as_ref().map(|folder| folder.path().display().to_string());
-
-        let released = options.plugin.as_ref().and_then(|plugin| plugin.released);
-        let rules = Rules { trust: required.trust, machine: identity.id.clone(), released };
         let registration = Registration::of_environment()?.or(options.registration.clone());
         let way = watch::Sender::new(options.way.clone());
         let issuer = registration.issuer(way.subscribe(), Arc::clone(&options.language))?;
-        let machine = issuer.as_ref().filter(|issuer| issuer.client_secret.is_some());
-        let provisioned =
-            provision.token.map(Credential::Token).or(machine.map(|_| Credential::Machine(None)));
-        let clock = options.clock.clone();
-        let (store, warnings) = LicenseStore::open(rules, folder, provisioned, Uuid::new_v4(), clock.clone());
-        if let Some(short) = warnings.iter().find_map(LoadWarning::scarce) {
-            // What lies there is not known, so it cannot be said that there is no license.
-            return Err(out_of(short));
-        }
-        let snapshot = Snapshot::of(store.state(), store.rules(), store.held(), clock.read());
-        let network = !environment::is_offline()? && !options.offline;
-        let handle = reservation.handle();
-        let wake = options.wake.clone().map(|wake| Arc::new(move || wake(handle)) as Wake);
-        let shared = Arc::new(Shared::new(
-            reservation,
-            snapshot,
-            Mailbox::new(wake),
-            network,
-            clock,
-            Arc::clone(&options.language),
-        ));
         let caller = Caller {
             client: client_info(options),
             plugin: options.plugin.clone(),
             source: identity.source,
             terms: options.terms.clone(),
         };
+        let at = issuer.as_ref().map(|issuer| issuer.url.as_str());
+        let about = Report::about(options, &required, &identity, &caller, at);
+        let released = options.plugin.as_ref().and_then(|plugin| plugin.released);
+        let rules = Rules { trust: required.trust, machine: identity.id.clone(), released };
+        let machine = issuer.as_ref().filter(|issuer| issuer.client_secret.is_some());
+        let provisioned =
+            provision.token.map(Credential::Token).or(machine.map(|_| Credential::Machine(None)));
+        let clock = options.clock.clone();
+        let kept = folder.clone();
+        let (store, warnings) = LicenseStore::open(rules, kept, provisioned, Uuid::new_v4(), clock.clone());
+        if let Some(short) = warnings.iter().find_map(LoadWarning::scarce) {
+            // What lies there is not known, so it cannot be said that there is no license.
+            return Err(out_of(short));
+        }
+        let reading = clock.read();
+        let snapshot = Snapshot::of(store.state(), store.rules(), store.held(), reading);
+        let network = !environment::is_offline()? && !options.offline;
+        let handle = reservation.handle();
+        let wake = options.wake.clone().map(|wake| Arc::new(move || wake(handle)) as Wake);
+        let log = options.log.clone().map(|(level, log)| {
+            let call = move |level, line: &CStr| log(handle, level, line);
+            (level, Logger::new(Arc::new(call) as LogCall))
+        });
+        let http = Http::new(required.server, way.subscribe());
+        let journal = Journal::new(clock.clone(), log);
+        journal.opened(&about, snapshot.standing(reading.since_boot).reason);
+        if snapshot.anomaly.is_some() {
+            journal.clock(snapshot.anomaly, reading, snapshot.terms.now(reading.since_boot));
+        }
+        journal.route(&http.route());
+        journal.credential(store.credential_kind());
+        let shared = Arc::new(Shared::new(
+            reservation,
+            snapshot,
+            Mailbox::new(wake),
+            journal,
+            network,
+            clock,
+            Arc::clone(&options.language),
+        ));
         let has_issuer = issuer.is_some();
-        let (shared_with, http) = (Arc::clone(&shared), Http::new(required.server, way.subscribe()));
-        let worker = Worker::new(shared_with, store, http, issuer, caller, options.auto_renew);
+        let worker = Worker::new(Arc::clone(&shared), store, http, issuer, caller, options.auto_renew);
         let thread = WorkerThread::start(Arc::clone(&shared), move |commands| {
             worker::run(worker, &runtime, commands, warnings)
         })?;
         let (thread, poisoned) = (Mutex::new(Some(thread)), AtomicBool::new(false));
-        Ok(Self { shared, identity, state_folder, has_issuer, way, thread, poisoned })
+        Ok(Self { shared, identity, folder, about, has_issuer, way, thread, poisoned })
     }
 
     /// The lock state now, a second ago at most. Never blocks, allocates nothing, touches neither
@@ -459,7 +481,7 @@ impl Client {
             Text::Plan => snapshot.plan(),
             Text::Entitlements => snapshot.entitlements(self.shared.clock.since_boot()),
             Text::Status => Some(self.shared.language.say(&self.shared.message(self.shared.clock.read()))),
-            Text::StateFolder => self.state_folder.clone(),
+            Text::StateFolder => self.folder.as_ref().map(|folder| folder.path().display().to_string()),
             Text::SignInUrl => self.shared.prompt().map(|prompt| prompt.url),
             Text::SignInCode => self.shared.prompt().and_then(|prompt| prompt.code),
             Text::Event => self.shared.mailbox.message(),
@@ -535,14 +557,28 @@ impl Client {
         Ok(self.shared.snapshot().credential.clone())
     }
 
-    /// Closes the client within `timeout`: no call of the wake function begins afterwards, network
-    /// work is cancelled. Answers [`Code::StillRunning`] when a call that had begun has not
-    /// returned, else [`Code::Ok`].
+    /// What support needs to know: versions, the machine id, addresses, the proxy and who named it,
+    /// clock, files, and the last answers with their request ids, as lines of plain text in English.
+    /// It has no token, no other secret and no e-mail address. A few small files are looked at; the
+    /// network is not touched.
+    ///
+    /// # Errors
+    /// [`Code::Forked`].
+    pub fn report(&self) -> Result<String, Failure> {
+        self.same_process()?;
+        let (recent, snapshot) = (self.shared.journal.recent(), self.shared.snapshot());
+        let (network, reading) = (self.shared.has_network(), self.shared.clock.read());
+        Ok(Report::of(&self.about, &snapshot, &recent, self.folder.as_ref(), network, reading))
+    }
+
+    /// Closes the client within `timeout`: no call of the wake function or the log function begins
+    /// afterwards, network work is cancelled. Answers [`Code::StillRunning`] when a call that had
+    /// begun has not returned, else [`Code::Ok`].
     pub fn close(self, timeout: Duration) -> Code {
         if self.shut_down(deadline(timeout)) { Code::Ok } else { Code::StillRunning }
     }
 
-    /// Ends what runs, and those who wait. False when the wake function has not returned.
+    /// Ends what runs, and those who wait. False when a function of the host has not returned.
     fn shut_down(&self, deadline: Instant) -> bool {
         let Some(thread) = lock(&self.thread).take() else { return true };
         if self.same_process().is_err() {
@@ -553,7 +589,7 @@ impl Client {
         self.shared.begin_closing();
         let quiet = self.shared.mailbox.disable_wake(deadline);
         thread.join_until(deadline);
-        quiet
+        self.shared.journal.finish(deadline) && quiet
     }
 
     fn submitted(&self, token: &str, consent: Consent) -> Result<Token, Failure> {

@@ -3,11 +3,13 @@ use super::failure::Failure;
 use super::handle::Handle;
 use super::registration::Registration;
 use crate::license::Trust;
+use crate::machine::LogLevel;
 use crate::machine::clock::Clock;
 use crate::net::{Certificate, ProxyChoice, Way, certificates};
 use crate::words::Language;
 use reqwest::Url;
 use seatlock_protocol::{Code, PublicKey, UnixTime, address, api::Plugin, is_invisible, is_plain, proxy};
+use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +19,12 @@ const MOST_KEYS: usize = 8;
 
 /// A wake function that is told which client has an event.
 pub type ForeignWake = Arc<dyn Fn(Handle) + Send + Sync>;
+
+/// A log function.
+pub type Log = Arc<dyn Fn(LogLevel, &str) + Send + Sync>;
+
+/// A log function that is told which client has a line. The text has no NUL in it.
+pub type ForeignLog = Arc<dyn Fn(Handle, LogLevel, &CStr) + Send + Sync>;
 
 /// How a client is to be opened. Setters check their arguments at once.
 #[derive(Clone, Default)]
@@ -39,6 +47,7 @@ pub struct Options {
     pub(super) account_folder: Option<PathBuf>,
     pub(super) registration: Registration,
     pub(super) wake: Option<ForeignWake>,
+    pub(super) log: Option<(LogLevel, ForeignLog)>,
     pub(super) clock: Clock,
     pub(super) language: Arc<Language>,
 }
@@ -312,6 +321,24 @@ impl Options {
     /// what unwinds it. It is told which client has the event.
     pub fn set_foreign_wake(&mut self, wake: Option<ForeignWake>) {
         self.wake = wake;
+    }
+
+    /// Sets what is told, line by line, what happens, as far as it matters as much as `level`. It is
+    /// called on a thread of its own, and may block; lines that come meanwhile wait, and after 256
+    /// of them are left out. A panic in it ends that call and nothing else. Without one nothing is
+    /// told to anybody.
+    pub fn set_log(&mut self, level: LogLevel, log: Log) {
+        let call = move |_: Handle, level: LogLevel, line: &CStr| {
+            let line = line.to_str().unwrap_or_default();
+            drop(catch_unwind(AssertUnwindSafe(|| log(level, line))));
+        };
+        self.set_foreign_log(Some((level, Arc::new(call))));
+    }
+
+    /// As [`set_log`](Self::set_log), for a function that may end its thread: no frame may catch
+    /// what unwinds it. It is told which client has the line.
+    pub fn set_foreign_log(&mut self, log: Option<(LogLevel, ForeignLog)>) {
+        self.log = log;
     }
 
     /// Largest catalogue, in bytes.

@@ -1,5 +1,6 @@
 use super::event::{Event, EventKind, Mailbox, OperationId};
 use super::handle::Reservation;
+use super::journal::Journal;
 use super::lock;
 use super::snapshot::{Snapshot, Status};
 use crate::license::{LockState, Reading, Standing};
@@ -18,6 +19,7 @@ pub(super) struct Shared {
     pub(super) language: Arc<Language>,
     snapshot: Mutex<Arc<Snapshot>>,
     pub(super) mailbox: Mailbox,
+    pub(super) journal: Journal,
     closing: AtomicBool,
     /// Set when the worker has ended too early.
     broken: AtomicBool,
@@ -36,6 +38,7 @@ impl Shared {
         reservation: Reservation,
         snapshot: Snapshot,
         mailbox: Mailbox,
+        journal: Journal,
         network: bool,
         clock: Clock,
         language: Arc<Language>,
@@ -48,6 +51,7 @@ impl Shared {
             language,
             snapshot: Mutex::new(Arc::new(snapshot)),
             mailbox,
+            journal,
             closing: AtomicBool::new(false),
             broken: AtomicBool::new(false),
             interrupt: watch::Sender::new(()),
@@ -82,6 +86,10 @@ impl Shared {
         let message = snapshot.message(reading.since_boot, reading.wall);
         let available_at = snapshot.terms.next_try;
 
+        let (anomaly, believed) = (snapshot.anomaly, snapshot.terms.now(reading.since_boot));
+        if self.snapshot().anomaly != anomaly {
+            self.journal.clock(anomaly, reading, believed);
+        }
         let now = (standing.lock_state, standing.reason);
         let mut told = lock(&self.told);
         self.reservation.front().write(&snapshot.terms);
@@ -101,6 +109,7 @@ impl Shared {
     }
 
     pub(super) fn post(&self, event: Event) {
+        self.journal.event(&event);
         self.mailbox.post(event);
     }
 
@@ -108,6 +117,18 @@ impl Shared {
     fn end(&self, operation: OperationId, code: Code) {
         let event = self.event(EventKind::Operation, code, code.into());
         self.post(Event { operation: Some(operation), ..event });
+    }
+
+    /// Lets the functions of the host be called from now on, also for what was before.
+    pub(super) fn begin_calls(&self) {
+        self.journal.begin_telling();
+        self.mailbox.begin_waking();
+    }
+
+    /// Tries again to call them, where there was no thread to be had.
+    pub(super) fn call_again(&self) {
+        self.journal.tell_again();
+        self.mailbox.wake_again();
     }
 
     pub(super) fn begin_closing(&self) {

@@ -1,5 +1,5 @@
 use crate::license::{
-    Contents, CredentialKind, Entitlement, LeaseState, LockState, Reading, Rules, Standing, State,
+    Anomaly, Contents, CredentialKind, Entitlement, LeaseState, LockState, Reading, Rules, Standing, State,
     StatusInputs,
 };
 use crate::words::{Message, Phrase, Values};
@@ -72,6 +72,12 @@ pub(super) struct Snapshot {
     contents: Option<Contents>,
     /// Signed words of the verdict that locks the client.
     params: Values,
+    /// What is wrong with the computer's clock.
+    pub(super) anomaly: Option<Anomaly>,
+    /// The latest moment that was believed here.
+    pub(super) high_water: UnixTime,
+    /// When the lease was signed.
+    pub(super) issued_at: Option<UnixTime>,
 }
 
 impl Snapshot {
@@ -93,8 +99,20 @@ impl Snapshot {
             }
             _ => (None, Values::new()),
         };
-        let (terms, contents) = (StatusInputs::of(state, rules, reading), Contents::of(state));
-        Self { terms, seat, credential, contents, params }
+        let issued_at = match &state.license {
+            LeaseState::Lease(lease) => Some(lease.claims.iat),
+            _ => None,
+        };
+        Self {
+            terms: StatusInputs::of(state, rules, reading),
+            seat,
+            credential,
+            contents: Contents::of(state),
+            params,
+            anomaly: state.time(reading).anomaly,
+            high_water: state.clock.high_water,
+            issued_at,
+        }
     }
 
     /// Name of the plan.

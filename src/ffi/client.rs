@@ -74,9 +74,9 @@ pub(super) unsafe fn with_client(
 }
 
 /// Opens a client: derives the machine id, reads and verifies the stored license, and starts one
-/// worker thread; a second one follows with the first event if there is a wake function. It reads
-/// two small files and never touches the network. The lock state is known when it returns, even
-/// offline.
+/// worker thread; one more follows if there is a wake function, and one if there is a log function.
+/// It reads two small files and never touches the network. The lock state is known when it returns,
+/// even offline.
 ///
 /// A stored license that cannot be used is no error here: the status says why. The image that holds
 /// the library stays loaded from now on, because unloading code that has run threads is not sound.
@@ -104,14 +104,16 @@ pub unsafe extern "C" fn seatlock_client_open(
 
 /// Closes a client, whatever other threads do with it; NULL does nothing. Calls that sleep in
 /// `seatlock_client_next_event` or `seatlock_client_wait` return SEATLOCK_ERROR_CLOSED before this
-/// one returns, and so does every later use of the client, a second closing too. The wake function
-/// is not called any more. Network work is cancelled, operations that wait are given up.
+/// one returns, and so does every later use of the client, a second closing too. Network work is
+/// cancelled, operations that wait are given up. The log function is told the rest; from then on
+/// neither it nor the wake function is called.
 ///
 /// Returns within `timeout_ms`, even when the network or name resolution hangs: SEATLOCK_OK, or
-/// SEATLOCK_STILL_RUNNING when the wake function, or a call on another thread, has not returned.
-/// The client is closed all the same, and is freed when they do; the context of the wake function,
-/// and the library in memory, have to stay until then. Called by the wake function itself, it does
-/// not wait for that. In a child process after fork() it does nothing. [any thread, blocks]
+/// SEATLOCK_STILL_RUNNING when one of these functions, or a call on another thread, has not
+/// returned. The client is closed all the same, and is freed when they do; the contexts of the
+/// functions, and the library in memory, have to stay until then. Called by one of these functions
+/// itself, it does not wait for that. In a child process after fork() it does nothing.
+/// [any thread, blocks]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_client_close(
     client: *mut seatlock_client,
@@ -277,6 +279,31 @@ pub unsafe extern "C" fn seatlock_client_code_remedy(
     unsafe {
         with_client(client, std::ptr::null_mut(), |client| {
             boundary::write_text(client.code_remedy(code::known(code)?)?, buffer, capacity, needed)
+        })
+    }
+}
+
+/// Copies a support report to `buffer`, with its NUL; `needed` (NULL allowed) receives its size. It
+/// is plain text for a mail, in English: versions, machine id, addresses, the proxy and who named
+/// it, state folder and files, lock state and its times, what the clock is found to be, the last
+/// answers with their request ids, and what else has happened. It holds no token, no other secret
+/// and no e-mail address; paths in it may name the user.
+///
+/// It looks at a few small files, as `seatlock_client_open` does, and never touches the network:
+/// call it where the user asks for it, not while drawing. It may have grown at the next call, so
+/// ask until it fits: 16 KiB are enough as a rule. Errors: SEATLOCK_ERROR_BUFFER_TOO_SMALL.
+/// [any thread]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_client_report(
+    client: *const seatlock_client,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+) -> seatlock_result {
+    // SAFETY: the caller's promises in the header.
+    unsafe {
+        with_client(client, std::ptr::null_mut(), |client| {
+            boundary::write_text(&client.report()?, buffer, capacity, needed)
         })
     }
 }

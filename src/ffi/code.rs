@@ -24,7 +24,7 @@ pub enum seatlock_result_value {
     SEATLOCK_NO_VALUE = 5,
     /// A launch ping found no token to activate this computer with; nothing was sent.
     SEATLOCK_NOT_ACTIVATED = 6,
-    /// The client is closed, but the wake function or a call of another thread has not returned.
+    /// The client is closed, but a function of the host or a call on another thread still runs.
     SEATLOCK_STILL_RUNNING = 7,
 
     /// No token was entered on this computer.

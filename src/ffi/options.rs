@@ -4,8 +4,8 @@ use super::code::seatlock_result;
 use super::error::seatlock_error;
 use super::guard::guard;
 use crate::protocol::UnixTime;
-use crate::{Code, Failure, ForeignWake, Options};
-use std::ffi::{c_char, c_void};
+use crate::{Code, Failure, ForeignLog, ForeignWake, LogLevel, Options};
+use std::ffi::{CStr, c_char, c_void};
 use std::sync::Arc;
 
 /// More is not taken for certificates, but for a size that was never set.
@@ -42,6 +42,41 @@ pub struct seatlock_client {
 /// the thread itself, as Python does at its exit, harms nobody; another thread takes its place.
 pub type seatlock_wake =
     Option<unsafe extern "C-unwind" fn(client: *mut seatlock_client, context: *mut c_void)>;
+
+/// How much a line of the log matters. Later versions may add levels between these.
+pub type seatlock_log_level = u32;
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum seatlock_log_level_value {
+    /// Somebody has to mend something here: a file that cannot be written, a defect.
+    SEATLOCK_LOG_ERROR = 1,
+    /// Something failed: a request, an operation, the license; or the clock is wrong.
+    SEATLOCK_LOG_WARNING = 2,
+    /// What happened: requests, changes of the license, the end of operations, steps of a sign-in.
+    SEATLOCK_LOG_INFO = 3,
+    /// What else helps to find out why: the begin of operations.
+    SEATLOCK_LOG_DEBUG = 4,
+}
+
+/// Called with a line of the log of `client`, on a thread of the library that does nothing else,
+/// one call at a time, in the order in which things happened and a moment later; never before
+/// `seatlock_client_open` has written the client. `text` is UTF-8 without a line break, and stays
+/// until the call returns: a word, and then names and values, such as
+/// "request what=ping to=https://license.example.com code=ok http=200 ms=31". It is for engineers,
+/// in English; words and names may change.
+///
+/// It may take its time: nothing but later lines waits for it, and when 256 of them do, more are
+/// left out, which a line says. It must not call this library. Exceptions and the end of its thread
+/// are as for `seatlock_wake`.
+pub type seatlock_log = Option<
+    unsafe extern "C-unwind" fn(
+        client: *mut seatlock_client,
+        level: seatlock_log_level,
+        text: *const c_char,
+        context: *mut c_void,
+    ),
+>;
 
 /// Makes options with nothing set. Free them with `seatlock_options_free`. [any thread]
 #[unsafe(no_mangle)]
@@ -433,6 +468,15 @@ pub unsafe extern "C" fn seatlock_options_set_audience(
     unsafe { set(options, error, |o| o.set_audience(boundary::text(audience)?)) }
 }
 
+/// What the host wants to be handed to its function.
+struct Context(*mut c_void);
+
+// SAFETY: the header tells the caller that the function is called on another thread.
+unsafe impl Send for Context {}
+
+// SAFETY: as above; only one thread of a client ever calls it.
+unsafe impl Sync for Context {}
+
 /// Sets the function to call when an event is waiting, or NULL for none. `context` is handed to it
 /// as it is and must stay valid until `seatlock_client_close` has returned SEATLOCK_OK for every
 /// client that was opened with these options. [one thread at a time]
@@ -443,12 +487,6 @@ pub unsafe extern "C" fn seatlock_options_set_wake(
     context: *mut c_void,
     error: *mut seatlock_error,
 ) -> seatlock_result {
-    struct Context(*mut c_void);
-    // SAFETY: the header tells the caller that the function is called on another thread.
-    unsafe impl Send for Context {}
-    // SAFETY: as above; only one thread of a client ever calls it.
-    unsafe impl Sync for Context {}
-
     let change = |options: &mut Options| {
         let context = Context(context);
         options.set_foreign_wake(wake.map(|wake| {
@@ -463,4 +501,48 @@ pub unsafe extern "C" fn seatlock_options_set_wake(
     };
     // SAFETY: the caller's promises in the header.
     unsafe { set(options, error, change) }
+}
+
+/// Sets the function that is told what happens, as far as it matters as much as `level` or more;
+/// NULL for none, which is the default: then nothing is told to anybody, and nothing is printed in
+/// any case. No line holds a token, another secret, an e-mail address or a byte of somebody's file;
+/// paths and addresses of servers stand in some. `context` as for `seatlock_options_set_wake`.
+/// Errors: SEATLOCK_ERROR_INVALID_ARGUMENT for a level that is none. [one thread at a time]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seatlock_options_set_log(
+    options: *mut seatlock_options,
+    log: seatlock_log,
+    level: seatlock_log_level,
+    context: *mut c_void,
+    error: *mut seatlock_error,
+) -> seatlock_result {
+    let change = |options: &mut Options| {
+        let (level, context) = (which_level(level)?, Context(context));
+        options.set_foreign_log(log.map(|log| {
+            let call = move |handle, level: LogLevel, text: &CStr| {
+                let context = &context;
+                // SAFETY: function and context are valid until the client is closed, by the caller's promise,
+                // and the text is until the call returns.
+                unsafe { log(client::pointer(handle), level as u32, text.as_ptr(), context.0) };
+            };
+            (level, Arc::new(call) as ForeignLog)
+        }));
+        Ok(())
+    };
+    // SAFETY: the caller's promises in the header.
+    unsafe { set(options, error, change) }
+}
+
+fn which_level(number: seatlock_log_level) -> Result<LogLevel, Failure> {
+    use seatlock_log_level_value::*;
+    [
+        (SEATLOCK_LOG_ERROR, LogLevel::Error),
+        (SEATLOCK_LOG_WARNING, LogLevel::Warning),
+        (SEATLOCK_LOG_INFO, LogLevel::Info),
+        (SEATLOCK_LOG_DEBUG, LogLevel::Debug),
+    ]
+    .into_iter()
+    .find(|(known, _)| *known as u32 == number)
+    .map(|(_, level)| level)
+    .ok_or(Failure::new(Code::InvalidArgument, "no such level of the log"))
 }

@@ -31,7 +31,8 @@
  *     texts and bytes you pass   you                   you like, after the call   a copy
  *     structs and buffers        you                   you like, after the call   nothing
  *     answers of const char *    the library           never: they are constants  -
- *     context of the wake        you                   close says SEATLOCK_OK     the pointer
+ *     text of a log call         the library           never: until it returns    -
+ *     contexts of your functions you                   close says SEATLOCK_OK     the pointer
  *     event handle               the library           never: close ends it       -
  *
  * Letting go.
@@ -46,8 +47,9 @@
  * so. [one thread at a time]: the same object must not be used by two threads at once. [blocks]:
  * may take as long as its timeout. Work is done by one worker thread per client and is reported by
  * events that you take: from a timer, when the wake function was called, or when the event handle
- * is readable in a poll loop. Only the wake function is ever called by the library, on a thread of
- * its own. No signal handler of yours ever runs on a thread of the library.
+ * is readable in a poll loop. Only the wake function and the log function are ever called by the
+ * library, each on a thread of its own and never inside a call of yours. No signal handler of yours
+ * ever runs on a thread of the library.
  *
  * Process. No state that reaches beyond this library, no signal handlers, no output, no environment
  * changes. After fork() the child gets SEATLOCK_ERROR_FORKED from the parent's clients and opens
@@ -55,7 +57,7 @@
  *
  * Linking. Define SEATLOCK_STATIC when the static library is linked; CMake and pkg-config do.
  *
- * A token is a secret: it never appears in messages, and is never logged.
+ * A token is a secret: it never appears in messages, in the log or in a report.
  */
 
 #ifndef SEATLOCK_H

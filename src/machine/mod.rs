@@ -32,6 +32,8 @@ mod image;
 #[cfg(windows)]
 #[path = "image_windows.rs"]
 mod image;
+/// Tells the host what happens, line by line.
+mod logger;
 /// Whether another process has ended.
 mod process;
 /// What a poll loop of the host watches, on Unix systems.
@@ -60,6 +62,7 @@ pub use browser::open_browser;
 pub use fork::ForkGuard;
 pub use id::{Identity, IdentityError, Refusal, Refused, identify};
 pub use image::pin_image;
+pub use logger::{LogCall, LogLevel, Logger};
 pub use process::Process;
 pub use readiness::Readiness;
 pub use signals::without_signals;

@@ -35,8 +35,8 @@ struct Line {
 struct State {
     /// Nothing is called yet.
     held: bool,
-    /// There is something to call for.
-    rung: bool,
+    /// How many calls are to come.
+    rung: usize,
     /// The function has not returned.
     calling: bool,
     /// Nothing is called any more.
@@ -64,16 +64,31 @@ impl Waker {
     /// for the function.
     pub fn ring(&self) {
         let mut state = self.line.state();
-        state.rung = true;
+        state.rung = 1;
+        self.line.attend(state);
+    }
+
+    /// As [`ring`](Self::ring), with a call of its own.
+    pub fn ring_once_more(&self) {
+        let mut state = self.line.state();
+        state.rung = state.rung.saturating_add(1);
         self.line.attend(state);
     }
 
     /// Tries again to have the function called, where no thread could be had for it.
     pub fn ring_again(&self) {
         let state = self.line.state();
-        if state.rung {
+        if state.rung > 0 {
             self.line.attend(state);
         }
+    }
+
+    /// Waits until every call that was rung for has returned, up to `deadline`; not at all when it
+    /// is asked by a call itself, or where there is no thread.
+    pub fn wait_until_idle(&self, deadline: Instant) {
+        let state = self.line.state();
+        let is_busy = |state: &State| state.alive && (state.calling || state.rung > 0);
+        drop(self.line.wait_while(state, deadline, is_busy));
     }
 
     /// Lets no call begin from now on, and waits until a running one has returned or its thread has
@@ -83,15 +98,7 @@ impl Waker {
         let mut state = self.line.state();
         state.silenced = true;
         self.line.changed.notify_all();
-        let inside = state.thread.as_ref().is_some_and(Bare::is_current);
-        while state.alive && !inside {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            let waited = self.line.changed.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
+        state = self.line.wait_while(state, deadline, |state| state.alive);
         let (thread, ended) = (state.thread.take(), !state.alive);
         let quiet = ended || !state.calling;
         drop(state);
@@ -114,6 +121,25 @@ impl Drop for Waker {
 impl Line {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits while something is so, up to `deadline`, unless this thread is the one that calls.
+    fn wait_while<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        deadline: Instant,
+        is_so: impl Fn(&State) -> bool,
+    ) -> MutexGuard<'a, State> {
+        let inside = state.thread.as_ref().is_some_and(Bare::is_current);
+        while is_so(&state) && !inside {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state
     }
 
     /// Sees to it that there is a thread, and that it looks.
@@ -141,10 +167,12 @@ impl Line {
             if state.silenced {
                 return false;
             }
-            if std::mem::take(&mut state.rung) {
-                state.calling = true;
+            if let Some(left) = state.rung.checked_sub(1) {
+                (state.rung, state.calling) = (left, true);
                 return true;
             }
+            // Whoever waits until it is idle.
+            self.changed.notify_all();
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -157,7 +185,7 @@ impl Drop for Held {
     fn drop(&mut self) {
         let mut state = self.0.state();
         (state.alive, state.calling) = (false, false);
-        if state.rung {
+        if state.rung > 0 {
             // It was ended between a ring and the call.
             self.0.attend(state);
         } else {

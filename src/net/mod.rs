@@ -17,8 +17,8 @@ mod way;
 use crate::license::{Reply, RequestError};
 use crate::words::Phrase;
 use once_cell::unsync::OnceCell;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, ClientBuilder, Proxy, Url, redirect};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, ClientBuilder, Url, redirect};
 use seatlock_protocol::{
     Code, UnixTime,
     address::{is_loopback, spelled},
@@ -26,16 +26,29 @@ use seatlock_protocol::{
 };
 use std::time::Duration;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 /// For the fuzz targets alone.
 #[cfg(fuzzing)]
 pub use classify::{answer, retry_after};
 pub use tls::{Certificate, certificates};
+pub use way::ProxyInUse;
+
+/// What answers carry the id of their request in.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longest time for a connection, name resolution and TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest time for a whole call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What came back.
+pub struct Response {
+    /// Sorted, and not believed.
+    pub reply: Reply,
+    /// What the server calls the request in its own log, if it is a UUID. Not signed.
+    pub request_id: Option<Uuid>,
+}
 
 /// How to reach a server.
 #[derive(Debug, Clone)]
@@ -105,6 +118,12 @@ impl Http {
         Self { server, way, client: OnceCell::new() }
     }
 
+    /// How it reaches the server.
+    #[must_use]
+    pub fn route(&self) -> Route {
+        Route { server: self.server.clone(), way: self.way.borrow().clone() }
+    }
+
     /// Sends one request with a token or an access token as `bearer`, and sorts the answer. Never
     /// follows a redirect, never reads more than a body's limit. `now` turns a `Retry-After`
     /// date into seconds; `sleep` lets time pass.
@@ -115,7 +134,7 @@ impl Http {
         request: &SeatRequest,
         now: UnixTime,
         sleep: impl AsyncFn(Duration),
-    ) -> Reply {
+    ) -> Response {
         if self.way.has_changed().unwrap_or(false) {
             self.way.mark_unchanged();
             self.client.take();
@@ -128,7 +147,7 @@ impl Http {
         replied.unwrap_or_else(|error| {
             // Proxy and certificates are looked up again: the computer may have moved to another network.
             self.client.take();
-            Reply::Failed(error)
+            Response { reply: Reply::Failed(error), request_id: None }
         })
     }
 
@@ -138,11 +157,8 @@ impl Http {
         bearer: &str,
         request: &SeatRequest,
         now: UnixTime,
-    ) -> Result<Reply, RequestError> {
-        let client = self.client.get_or_try_init(|| {
-            let route = Route { server: self.server.clone(), way: self.way.borrow().clone() };
-            builder(&route)?.build().map_err(unusable)
-        })?;
+    ) -> Result<Response, RequestError> {
+        let client = self.client.get_or_try_init(|| builder(&self.route())?.build().map_err(unusable))?;
         let url = format!("{}{}", spelled(&self.server), call.path());
         let body = serde_json::to_vec(request).map_err(|_| RequestError::of(Code::Internal))?;
         let mut bearer = HeaderValue::try_from(format!("Bearer {bearer}"))
@@ -155,6 +171,7 @@ impl Http {
         let text =
             |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (content_type, retry_after) = (text(CONTENT_TYPE), text(RETRY_AFTER));
+        let request_id = text(REQUEST_ID).and_then(|id| Uuid::try_parse(&id).ok());
 
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| classify::transport(&error))? {
@@ -165,7 +182,10 @@ impl Http {
             body.extend_from_slice(&chunk);
         }
         let retry_after = retry_after.and_then(|text| classify::retry_after(&text, now));
-        Ok(classify::answer(status, content_type.as_deref(), retry_after, &body))
+        Ok(Response {
+            reply: classify::answer(status, content_type.as_deref(), retry_after, &body),
+            request_id,
+        })
     }
 }
 
@@ -193,17 +213,7 @@ fn builder(route: &Route) -> Result<ClientBuilder, RequestError> {
         .connect_timeout(CONNECT_TIMEOUT)
         // Pings are hours apart; a kept connection would only be found dead after the computer has slept.
         .pool_max_idle_per_host(0);
-    Ok(match &route.way.proxy {
-        ProxyChoice::Explicit(url) => builder.proxy(Proxy::all(url.clone()).map_err(unusable)?),
-        ProxyChoice::Direct => builder.no_proxy(),
-        ProxyChoice::System if stays_here => builder.no_proxy(),
-        ProxyChoice::System => match way::of_environment() {
-            Ok(Some(proxy)) => builder.proxy(proxy),
-            // The operating system may have one.
-            Ok(None) => builder,
-            Err(reason) => return Err(classify::unreachable(reason)),
-        },
-    })
+    ProxyInUse::of(route).map(|proxy| proxy.applied(builder)).map_err(classify::unreachable)
 }
 
 fn unusable(_: reqwest::Error) -> RequestError {

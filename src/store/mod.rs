@@ -12,6 +12,8 @@ mod airgap;
 mod error;
 /// Reading and replacing single files so that no reader ever sees half of one.
 mod file;
+/// How the files lie there, for a report.
+mod files;
 /// The side file that keeps two processes from changing the folder at the same time.
 mod lock;
 /// Where the folder of a family and a machine lies.
@@ -29,6 +31,7 @@ mod tests;
 
 pub use airgap::{read_airgap_file, write_airgap_file};
 pub use error::StoreError;
+pub use files::FileState;
 pub use request_lock::{Holder, LockAttempt, RequestLock, Uptime};
 pub use state::{Change, Loaded};
 
@@ -57,6 +60,7 @@ pub struct Seal {
 /// Any thread may use it, and so may other processes and other copies of this library at the same
 /// time. Reading takes no lock and creates nothing. Changing waits up to two seconds for the lock,
 /// so it belongs on the worker.
+#[derive(Clone)]
 pub struct Folder {
     path: PathBuf,
     seal: Seal,

@@ -13,9 +13,17 @@ mod phrase;
 pub use language::{CatalogueError, Language};
 pub use phrase::Phrase;
 
-use seatlock_protocol::Code;
+use chrono::DateTime;
+use seatlock_protocol::{Code, UnixTime};
 use std::collections::BTreeMap;
 use std::fmt;
+
+/// A moment as logs and reports have it, in UTC: `2026-11-22T09:00:00Z`.
+#[must_use]
+pub fn timestamp(time: UnixTime) -> String {
+    DateTime::from_timestamp(time.seconds(), 0)
+        .map_or_else(|| time.seconds().to_string(), |date| date.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
 
 /// Values of blanks by name. `reason`, `fault` and `detail` are ids of phrases, `date` and `time`
 /// are Unix seconds, as far as they are known so; all others are what is shown.

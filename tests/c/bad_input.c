@@ -141,6 +141,11 @@ static void setters(seatlock_options *o)
     EXPECT(seatlock_options_set_network_allowed(o, 2, &detail), INVALID);
     EXPECT(seatlock_options_set_wake(NULL, NULL, NULL, &detail), NULL_POINTER);
     EXPECT(seatlock_options_set_wake(o, NULL, NULL, &detail), NONE);
+    EXPECT(seatlock_options_set_log(NULL, NULL, SEATLOCK_LOG_INFO, NULL, &detail), NULL_POINTER);
+    EXPECT(seatlock_options_set_log(o, NULL, 0, NULL, &detail), INVALID);
+    EXPECT(seatlock_options_set_log(o, NULL, 5, NULL, &detail), INVALID);
+    EXPECT(seatlock_options_set_log(o, NULL, UINT32_MAX, NULL, &detail), INVALID);
+    EXPECT(seatlock_options_set_log(o, NULL, SEATLOCK_LOG_DEBUG, NULL, &detail), NONE);
     EXPECT(seatlock_options_new(NULL), NULL_POINTER);
     seatlock_options_free(NULL);
 }
@@ -300,6 +305,11 @@ static void reading(seatlock_client *c)
     EXPECT(seatlock_client_code_remedy(c, 10, text, sizeof text, NULL), INVALID);
     EXPECT(seatlock_client_code_remedy(c, SEATLOCK_ERROR_BUSY, text, 4, &needed), SEATLOCK_ERROR_BUFFER_TOO_SMALL);
     REQUIRE(needed == strlen(seatlock_code_remedy(SEATLOCK_ERROR_BUSY)) + 1 && strcmp(text, "untouched") == 0);
+    EXPECT(seatlock_client_report(NULL, text, sizeof text, &needed), NULL_POINTER);
+    EXPECT(seatlock_client_report(c, NULL, 64, NULL), NULL_POINTER);
+    EXPECT(seatlock_client_report(c, text, sizeof text, &needed), SEATLOCK_ERROR_BUFFER_TOO_SMALL);
+    REQUIRE(needed > sizeof text && strcmp(text, "untouched") == 0);
+    EXPECT(seatlock_client_report(c, NULL, 0, NULL), SEATLOCK_ERROR_BUFFER_TOO_SMALL);
     EXPECT(seatlock_client_next_event(c, 0, NULL), NULL_POINTER);
     EXPECT(seatlock_client_wait(c, 1, 0, NULL), SEATLOCK_ERROR_UNKNOWN_OPERATION);
     EXPECT(seatlock_client_wait(c, 0, 0, &event), SEATLOCK_ERROR_UNKNOWN_OPERATION);
@@ -446,6 +456,7 @@ static void no_client(seatlock_client *closed)
         EXPECT(seatlock_client_status(others[i], &status), SEATLOCK_ERROR_CLOSED);
         EXPECT(seatlock_client_next_event(others[i], UINT32_MAX, &event), SEATLOCK_ERROR_CLOSED);
         EXPECT(seatlock_client_ping(others[i], SEATLOCK_INTENT_RENEW, NULL, &detail), SEATLOCK_ERROR_CLOSED);
+        EXPECT(seatlock_client_report(others[i], NULL, 0, NULL), SEATLOCK_ERROR_CLOSED);
         EXPECT(seatlock_client_close(others[i], 0), SEATLOCK_ERROR_CLOSED);
     }
 }

@@ -69,6 +69,10 @@ static seatlock_result one(int kind)
         return seatlock_client_event_handle(client, &watched, NULL);
     case 16:
         return seatlock_client_next_event(client, 0, &event);
+    case 26: {
+        seatlock_result told = seatlock_client_report(client, NULL, 0, NULL);
+        return told == SEATLOCK_ERROR_BUFFER_TOO_SMALL ? SEATLOCK_OK : told;
+    }
     case 17:
     case 18:
     case 19:
@@ -116,19 +120,27 @@ static void SEATLOCK_CALL wake(seatlock_client *woken, void *context)
     atomic_fetch_add((atomic_long *)context, 1);
 }
 
+static void SEATLOCK_CALL note(seatlock_client *noted, seatlock_log_level level, const char *text, void *context)
+{
+    (void)noted;
+    REQUIRE(level >= SEATLOCK_LOG_ERROR && level <= SEATLOCK_LOG_DEBUG && text[0] != '\0');
+    atomic_fetch_add((atomic_long *)context, 1);
+}
+
 int main(int argc, char **argv)
 {
-    static atomic_long wakes;
+    static atomic_long wakes, lines;
     REQUIRE(argc == 3);
     seatlock_options *options = options_in(argv[2]);
     REQUIRE(seatlock_options_set_oidc_issuer(options, NOBODY, NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_client_id(options, "bridge", NULL) == SEATLOCK_OK);
     REQUIRE(seatlock_options_set_wake(options, wake, &wakes, NULL) == SEATLOCK_OK);
+    REQUIRE(seatlock_options_set_log(options, note, SEATLOCK_LOG_DEBUG, &lines, NULL) == SEATLOCK_OK);
     REQUIRE(pthread_barrier_init(&together, NULL, THREADS + 1) == 0);
     for (int round = 0; round < atoi(argv[1]); round++)
         play(options, round);
     seatlock_options_free(options);
-    printf("%s clients closed under %d threads, in %ld calls and %ld wakes\n", argv[1], THREADS, (long)calls,
-           (long)wakes);
+    printf("%s clients closed under %d threads, in %ld calls, %ld wakes and %ld lines\n", argv[1], THREADS,
+           (long)calls, (long)wakes, (long)lines);
     return 0;
 }

@@ -40,6 +40,7 @@ static void in_child(seatlock_client *inherited, const char *folder)
     REQUIRE(seatlock_client_status(inherited, &status) == SEATLOCK_ERROR_FORKED);
     REQUIRE(seatlock_client_text(inherited, SEATLOCK_TEXT_MACHINE_ID, text, sizeof text, NULL) ==
             SEATLOCK_ERROR_FORKED);
+    REQUIRE(seatlock_client_report(inherited, text, sizeof text, NULL) == SEATLOCK_ERROR_FORKED);
     seatlock_entitlement entitlement = SEATLOCK_ENTITLEMENT_INIT;
     seatlock_license license = SEATLOCK_LICENSE_INIT;
     REQUIRE(seatlock_client_license(inherited, &license) == SEATLOCK_ERROR_FORKED);

@@ -9,6 +9,7 @@
 #include <memory>
 #include <pthread.h>
 #include <thread>
+#include <vector>
 
 namespace {
 
@@ -36,7 +37,7 @@ void without_client() {
     check(none.release().error().code == code::null_pointer, "every call of it is refused");
     check(none.preflight().error().code == code::null_pointer, "with no token too");
     check(none.next_event().error().code == code::null_pointer, "it has no events");
-    check(none.text(seatlock::text::plan).empty(), "and no texts");
+    check(none.text(seatlock::text::plan).empty() && none.report().empty(), "and no texts");
     check(none.close() == code::ok, "closing it is fine");
     check(seatlock::compatible() && seatlock::version() == std::string(SEATLOCK_VERSION), "version");
     check(seatlock::machine_id("com.example.bridge", "a-test-machine").value_or("").size() == 46, "id");
@@ -111,6 +112,31 @@ void with_client(const std::string &folder) {
     check(woken.use_count() == 1, "and lets go of the callable");
 }
 
+void with_log(const std::string &folder) {
+    using seatlock::log_level;
+    std::vector<std::string> lines;
+    bool other_thread = true;
+    {
+        seatlock::options options = options_at(folder);
+        auto self = std::this_thread::get_id();
+        options.log(log_level::info, [&lines, &other_thread, self](log_level, const std::string &line) {
+            other_thread = other_thread && std::this_thread::get_id() != self;
+            lines.push_back(line);
+#ifdef __cpp_exceptions
+            throw 1;
+#endif
+        });
+        auto client = seatlock::client::open(options);
+        check(static_cast<bool>(client), "opened with a log");
+        if (!client)
+            return;
+        check(client->report().find("\nserver: http://127.0.0.1:9\n") != std::string::npos, "a report");
+    } // closed by its destructor, which waits until the rest is told
+    check(other_thread, "the log is told on a thread of the library");
+    check(lines.size() >= 2 && lines.front().rfind("opened ", 0) == 0, "from the beginning");
+    check(!lines.empty() && lines.back() == "closed", "to the end, whatever it throws");
+}
+
 void in_another_language(const std::string &folder) {
     using seatlock::code;
     seatlock::options options = options_at(folder);
@@ -182,6 +208,7 @@ int main(int count, char **arguments) {
     without_client();
     consents();
     with_client(arguments[1]);
+    with_log(arguments[1]);
     in_another_language(arguments[1]);
 #ifdef __cpp_exceptions
     with_a_wake_that_throws(arguments[1]);

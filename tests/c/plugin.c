@@ -1,6 +1,5 @@
-/* A plug-in with the static library inside: it exports its own two functions. */
+/* A plug-in with its library inside or beside it: it exports its own two functions. */
 #include <seatlock.h>
-
 
 int plugin_life(const char *folder);
 const void *plugin_library(void);
@@ -31,5 +30,9 @@ int plugin_life(const char *folder)
     failed |= seatlock_client_wait(client, operation, 60000, NULL) != SEATLOCK_ERROR_UNREACHABLE;
     failed |= seatlock_client_close(client, 20000);
     seatlock_options_free(options);
+#ifdef PLUGIN_NEWER
+    /* The function that the older library does not have. */
+    failed |= seatlock_code_url(SEATLOCK_OK) == NULL;
+#endif
     return failed != 0 || status.state != SEATLOCK_STATE_LOCKED;
 }

@@ -22,7 +22,7 @@ fn the_library_is_named_after_its_interface_and_never_unloaded() {
     let path = build::shared_library(false).unwrap();
     let bytes = fs::read(path).unwrap();
     let text = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
-    assert!(text(format!("libseatlock.so.{}\0", xtask::install::ABI).as_bytes()), "there is no SONAME");
+    assert!(text(format!("libseatlock.so.{}\0", xtask::layout::ABI).as_bytes()), "there is no SONAME");
     assert!(has_flag(&bytes), "the library is not marked as one that stays loaded");
 }
 

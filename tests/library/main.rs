@@ -35,6 +35,8 @@ mod license_support;
 mod lifecycle;
 #[cfg(all(feature = "capi", target_os = "linux"))]
 mod load;
+#[cfg(all(feature = "capi", target_os = "linux"))]
+mod log;
 mod secrets_and_proxies;
 mod signed_texts;
 mod source;

@@ -1,6 +1,7 @@
 use anyhow::{Context, Result};
 use object::read::archive::ArchiveFile;
 use object::read::elf::{FileHeader as _, SectionHeader as _, Sym as _};
+use object::read::macho::{FatArch as _, MachOFatFile32};
 use object::{Endianness, FileKind, elf, macho};
 
 /// Hides every name that a static library defines: a plug-in that links it can call them and
@@ -26,6 +27,14 @@ type Changes = Vec<(usize, u8)>;
 
 fn changes(archive: &[u8]) -> Result<Changes> {
     let mut changes = Changes::new();
+    if let Ok(FileKind::MachOFat32) = FileKind::parse(archive) {
+        for half in MachOFatFile32::parse(archive)?.arches() {
+            let start = usize::try_from(half.file_range().0)?;
+            let found = self::changes(half.data(archive)?)?;
+            changes.extend(found.into_iter().map(|(at, value)| (start + at, value)));
+        }
+        return Ok(changes);
+    }
     for member in ArchiveFile::parse(archive)?.members() {
         let member = member?;
         let (start, _) = member.file_range();

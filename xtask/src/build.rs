@@ -16,12 +16,12 @@ struct Made {
 }
 
 /// The library in the forms in which it is installed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Libraries {
     /// The shared library.
     pub shared: PathBuf,
-    /// Windows only: what a linker needs to use the shared library.
-    pub import: Option<PathBuf>,
+    /// Windows only: what linkers need to use the shared library.
+    pub imports: Vec<PathBuf>,
     /// The static library.
     pub fixed: PathBuf,
     /// Linker flags of the system's libraries that the static library needs, such as `-lpthread`.
@@ -96,7 +96,7 @@ fn quick() -> Result<Made> {
 /// Programs look for the library by the name that it has in itself, which cargo gives no file.
 #[cfg(unix)]
 fn add_name(library: &Path) -> Result<()> {
-    use crate::install::ABI;
+    use crate::layout::ABI;
     use std::os::unix::fs::symlink;
     let apple = cfg!(target_vendor = "apple");
     let name = if apple { format!("libseatlock.{ABI}.dylib") } else { format!("libseatlock.so.{ABI}") };
@@ -121,7 +121,7 @@ pub fn libraries(release: bool) -> Result<Libraries> {
     let made = library("cdylib,staticlib", release)?;
     Ok(Libraries {
         shared: file(&made, env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX)?,
-        import: file(&made, "", ".dll.a").or_else(|_| file(&made, "", ".dll.lib")).ok(),
+        imports: file(&made, "", ".dll.a").or_else(|_| file(&made, "", ".dll.lib")).into_iter().collect(),
         fixed: file(&made, "", static_suffix())?,
         system: made.system,
     })
@@ -177,15 +177,43 @@ fn once(arguments: &[&str], last: &[&str], folder: &Path) -> Result<Made> {
     if let Some(found) = &*made {
         return Ok(found.clone());
     }
-    let mut command = cargo();
-    command.args(arguments).args(["--message-format", "json-render-diagnostics", "--target-dir"]);
+    let found = carry_out(cargo().args(arguments), folder, last)?;
+    Ok(made.insert(found).clone())
+}
+
+/// Runs a build, and answers what was made.
+fn carry_out(command: &mut Command, folder: &Path, last: &[&str]) -> Result<Made> {
+    command.args(["--message-format", "json-render-diagnostics", "--target-dir"]);
     command.arg(folder).args(last).stdin(Stdio::null()).stderr(Stdio::piped());
     let built = command.output().context("cargo cannot be started: install Rust from https://rustup.rs")?;
     let log = String::from_utf8_lossy(&built.stderr);
     if !built.status.success() {
-        bail!("`{}` failed\n{log}", run::shown(&command));
+        bail!("`{}` failed\n{log}", run::shown(command));
     }
-    Ok(made.insert(read(&String::from_utf8_lossy(&built.stdout), &log)).clone())
+    Ok(read(&String::from_utf8_lossy(&built.stdout), &log))
+}
+
+/// Runs a build of the static library, and answers the library and the flags of the system's
+/// libraries that it needs.
+///
+/// # Errors
+/// The build fails.
+pub fn static_library(cargo: &mut Command, folder: &Path) -> Result<(PathBuf, Vec<String>)> {
+    let made = carry_out(cargo, folder, &["--", "--print", "native-static-libs"])?;
+    let archive = made.files.iter().find(|path| path.extension().is_some_and(|kind| kind == "a"));
+    Ok((archive.context("cargo made no static library")?.clone(), made.system))
+}
+
+/// Whether Rust's standard library for a target is there.
+#[must_use]
+pub fn has_target(target: &str) -> bool {
+    let Ok(folder) =
+        run::output(Command::new("rustc").args(["--print", "target-libdir", "--target", target]))
+    else {
+        return false;
+    };
+    let files = std::fs::read_dir(folder.trim()).into_iter().flatten().flatten();
+    files.into_iter().any(|file| file.file_name().to_string_lossy().starts_with("libstd-"))
 }
 
 /// Reads cargo's messages. The note about system libraries is text for people, on standard error.

@@ -19,10 +19,14 @@ pub mod archive;
 pub mod build;
 /// Runs the system's C and C++ compilers.
 pub mod c;
+/// Archives for people who build plug-ins and have no Rust.
+pub mod dist;
 /// A network that lies, hangs and breaks, with a real server behind it.
 pub mod fault_proxy;
 /// Copies library, headers and package files below a prefix.
 pub mod install;
+/// What an installed or archived library consists of.
+pub mod layout;
 /// A license server for what is before the real one.
 pub mod mock_server;
 /// Packages for Node.js.
@@ -36,6 +40,8 @@ pub mod port;
 /// A PostgreSQL of its own for one test program.
 #[cfg(unix)]
 pub mod postgres;
+/// Programs of Python's packages.
+pub mod python;
 /// Runs commands and says what they printed when they fail.
 pub mod run;
 /// Jobs that run side by side.

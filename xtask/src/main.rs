@@ -10,6 +10,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use xtask::dist::Dist;
+use xtask::dist::platform::PLATFORMS;
 use xtask::install::Install;
 use xtask::{build, fault_proxy, run};
 
@@ -41,6 +43,32 @@ enum Verb {
         /// Not optimized, for people who debug the library itself
         #[arg(long)]
         debug: bool,
+        /// Only lists what would be written
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Packs the library for people who have no Rust: an archive for each platform, with headers,
+    /// CMake package, licenses and checksums
+    ///
+    /// Archives go to target/dist, together with SHA256SUMS. They come out the same from the same
+    /// sources, however often they are made.
+    #[command(after_help = "Example:\n  cargo xtask dist linux-x86_64 windows-x86_64 --name acme_license")]
+    Dist {
+        /// Platforms; all without one
+        #[arg(value_name = "PLATFORM")]
+        platforms: Vec<String>,
+        /// Your name for the library: in the names of its files, functions, and packages
+        #[arg(long)]
+        name: Option<String>,
+        /// Signs the checksums with this secret key of minisign
+        #[arg(long, value_name = "KEY")]
+        sign: Option<PathBuf>,
+        /// Optimized little, for those who try what archives are like; goes to target/dist-quick
+        #[arg(long)]
+        quick: bool,
+        /// Lists every platform
+        #[arg(long)]
+        list: bool,
         /// Only lists what would be written
         #[arg(long)]
         dry_run: bool,
@@ -129,6 +157,27 @@ fn carry_out(verb: Verb) -> Result<()> {
                 if dry_run { ("would write", install.plan()?) } else { ("wrote", install.run()?) };
             files.iter().for_each(|file| println!("{said} {}", file.display()));
             println!("{}", install.advice());
+            Ok(())
+        }
+        Verb::Dist { list: true, .. } => {
+            PLATFORMS.iter().for_each(|platform| println!("{:18} {}", platform.name, platform.about));
+            Ok(())
+        }
+        Verb::Dist { platforms, name, sign, quick, list: false, dry_run } => {
+            let dist = Dist::new(&platforms, name)?;
+            let dist = if quick { dist.quickly() } else { dist };
+            if dry_run {
+                dist.plan().iter().for_each(|file| println!("would write {}", file.display()));
+                return Ok(());
+            }
+            if sign.is_some() {
+                // Before the builds.
+                run::require("minisign", "the package `minisign`")?;
+            }
+            dist.run(&mut |file| println!("wrote {}", file.display()))?;
+            if let Some(key) = sign {
+                println!("wrote {}", dist.sign(&key)?.display());
+            }
             Ok(())
         }
         Verb::Header => header(),

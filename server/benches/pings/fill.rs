@@ -9,7 +9,7 @@ use seatlock_server::{
     renewal::{Recipient, RenewalKey},
     rules::License,
     store::{
-        Actor, AnyStore, Store as _, TokenHashes,
+        Actor, AddLicense, ListLicenses, Store, TokenHashes,
         postgres::{PostgresAddress, PostgresStore},
         sqlite::SqliteStore,
     },
@@ -167,10 +167,10 @@ impl Database {
         DataFolder::new(self.data.clone())
     }
 
-    async fn open(&self) -> anyhow::Result<AnyStore> {
+    async fn open(&self) -> anyhow::Result<Store> {
         Ok(match &self.postgres {
-            None => SqliteStore::open(&self.folder().database(), false).await?.into(),
-            Some((_, url)) => PostgresStore::open(&PostgresAddress::parse(url)?).await?.into(),
+            None => SqliteStore::open(&self.folder().database(), false).await?,
+            Some((_, url)) => PostgresStore::open(&PostgresAddress::parse(url)?).await?,
         })
     }
 
@@ -245,11 +245,11 @@ impl Database {
 
     async fn add_licenses(&self, number: usize) -> anyhow::Result<Vec<Uuid>> {
         let store = self.open().await?;
-        let first = store.licenses(None).await?.pop().context("a license")?;
+        let first = store.run(ListLicenses(None)).await?.pop().context("a license")?;
         let mut ids = Vec::with_capacity(number);
         for _ in 0..number {
             let license = License { id: Uuid::new_v4(), seats_max: STUDIO as u32, ..first.clone() };
-            ids.push(store.add_license(license, Actor::Console).await?.id);
+            ids.push(store.run(AddLicense(license, Actor::Console)).await?.id);
         }
         store.close().await;
         Ok(ids)

@@ -7,7 +7,7 @@ use seatlock_server::{
     airgap::{AirgapError, Outcome, answer, preview},
     keys::DataFolder,
     rules::timestamp,
-    store::{AnyStore, Store as _},
+    store::Store,
 };
 use serde_json::json;
 use std::fs::{File, OpenOptions};
@@ -56,7 +56,7 @@ impl AirgapCommand {
 }
 
 async fn sign(
-    store: &AnyStore,
+    store: &Store,
     folder: &DataFolder,
     output: Output,
     file: &Carried,
@@ -89,12 +89,7 @@ async fn sign(
     tell(output, &request, &outcome, "has a lease", Some(&out))
 }
 
-async fn release(
-    store: &AnyStore,
-    folder: &DataFolder,
-    output: Output,
-    file: &Carried,
-) -> anyhow::Result<()> {
+async fn release(store: &Store, folder: &DataFolder, output: Output, file: &Carried) -> anyhow::Result<()> {
     let request = read(&file.path, FileCall::Release)?;
     let failed = || format!("no seat was released by {}", file.path.display());
     if file.dry_run {

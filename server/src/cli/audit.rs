@@ -1,13 +1,13 @@
-use super::access::{Access, Place};
+use super::client::{AdminClient, Place};
 use super::output::{Output, cell, note};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use seatlock_server::{
     checkpoint, files,
-    store::{Actor, Store as _},
+    store::Actor,
     view::{AuditStateView, AuditView},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use std::io::Write as _;
 use std::{
     fs::OpenOptions,
@@ -30,12 +30,16 @@ pub(super) struct Audit {
 
 #[derive(Subcommand)]
 enum AuditCommand {
-    /// Check that no entry was changed or taken away; with --server from the newest checkpoint on
+    /// Check that no entry was changed or taken away
     Verify {
         /// A checkpoint that was kept elsewhere: proves that its entry is there, and none before it
         /// was changed
         #[arg(long, value_name = "FILE")]
         checkpoint: Option<PathBuf>,
+        /// Look only at what follows the newest checkpoint that the server keeps, where the whole
+        /// trail takes too long
+        #[arg(long, conflicts_with = "checkpoint")]
+        from_checkpoint: bool,
     },
     /// Sign a statement of what the trail is now, for keeping elsewhere
     ///
@@ -52,29 +56,37 @@ impl Audit {
     pub(super) async fn run(self, place: &Place, output: Output) -> anyhow::Result<()> {
         match self.command {
             None => list(self.seat, self.last, place, output).await,
-            Some(AuditCommand::Verify { checkpoint: None }) => {
-                let access = Access::open(place).await?;
-                let state = access.verify_audit().await;
-                access.close().await;
-                tell(output, &state?)
+            Some(AuditCommand::Verify { checkpoint: None, from_checkpoint }) => {
+                let query = [("from_checkpoint", Some(from_checkpoint.to_string()))];
+                let verify =
+                    async |client: &AdminClient| tell(output, &client.get("/audit/verify", &query).await?);
+                place.ask(verify).await
             }
-            Some(AuditCommand::Verify { checkpoint: Some(file) }) => prove(&file, place, output).await,
+            Some(AuditCommand::Verify { checkpoint: Some(file), .. }) => prove(&file, place, output).await,
             Some(AuditCommand::Checkpoint { out }) => sign(out.as_deref(), place, output).await,
         }
     }
 }
 
 async fn list(seat: Option<Uuid>, last: u32, place: &Place, output: Output) -> anyhow::Result<()> {
-    let access = Access::open(place).await?;
-    let rows = access.audit(seat, last).await;
-    access.close().await;
-    let mut rows: Vec<AuditView> = rows?;
-    rows.reverse();
-    output.table(&rows, ["AT", "WHO", "WHAT", "SEAT", "EPOCH", "MACHINE"], |row| {
-        let row = serde_json::to_value(row).unwrap_or_default();
-        let who = if row.get("actor_name").is_some_and(Value::is_string) { "actor_name" } else { "actor" };
-        ["at", who, "event", "seat", "epoch", "machine_short"].map(|name| cell(&row, name))
-    })
+    let (seat, last) = (seat.map(|id| id.to_string()), usize::try_from(last).unwrap_or(usize::MAX));
+    place
+        .ask(async |client: &AdminClient| {
+            let mut rows: Vec<AuditView> = client.list("/audit", &[("seat", seat)], last).await?;
+            rows.reverse();
+            output.table(&rows, ["AT", "WHO", "WHAT", "SEAT", "EPOCH", "MACHINE"], |row| {
+                let who = match (&row.actor_name, &row.api_token) {
+                    (Some(user), Some(token)) => format!("{user} (API token {token})"),
+                    (Some(user), None) => user.clone(),
+                    (None, _) => row.actor.clone(),
+                };
+                let row = serde_json::to_value(row).unwrap_or_default();
+                let cells = ["at", "event", "seat", "epoch", "machine_short"].map(|name| cell(&row, name));
+                let [at, event, seat, epoch, machine] = cells;
+                [at, who, event, seat, epoch, machine]
+            })
+        })
+        .await
 }
 
 async fn sign(out: Option<&Path>, place: &Place, output: Output) -> anyhow::Result<()> {

@@ -10,7 +10,7 @@ use seatlock_server::{
         sign_set,
     },
     rules::timestamp,
-    store::{AnyStore, Store as _, StoreError, StoredKeySet},
+    store::{GetKeySet, GetServer, ListLicenses, PublishKeySet, Store, StoreError, StoredKeySet},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
@@ -77,13 +77,13 @@ pub(super) struct Next {
 
 impl Next {
     /// `within` seconds from now the set is in force at the latest.
-    pub(super) async fn new(store: &AnyStore, revoke: Option<&str>, within: u64) -> anyhow::Result<Self> {
-        let last = store.key_set().await?;
+    pub(super) async fn new(store: &Store, revoke: Option<&str>, within: u64) -> anyhow::Result<Self> {
+        let last = store.run(GetKeySet).await?;
         let claims = read_set(&last.jws)?;
         if let Some(kid) = revoke.filter(|kid| claims.keys.iter().all(|key| key.kid != **kid)) {
             bail!("there is no key {kid}. See: keys list");
         }
-        let licenses = store.licenses(None).await?;
+        let licenses = store.run(ListLicenses(None)).await?;
         let leases = licenses.iter().map(|license| license.offline_ttl.max(license.airgap_ttl)).max();
         let (key, now) = (new_key()?, store.ready().await?);
         let rotation = Rotation {
@@ -99,8 +99,8 @@ impl Next {
 }
 
 /// Makes a key set the newest one.
-pub(super) async fn publish(store: &AnyStore, seq: u64, jws: String) -> anyhow::Result<()> {
-    match store.publish(StoredKeySet { seq, jws }).await {
+pub(super) async fn publish(store: &Store, seq: u64, jws: String) -> anyhow::Result<()> {
+    match store.run(PublishKeySet(StoredKeySet { seq, jws })).await {
         Err(StoreError::Conflict) => bail!("somebody else changed the keys at the same moment; try again"),
         published => Ok(published?),
     }
@@ -111,7 +111,7 @@ impl Propose {
         let store = super::open(folder).await?;
         let next = Next::new(&store, self.revocation.revoke.as_deref(), self.within).await;
         let next = next.context("nothing was proposed")?;
-        let root_key = store.server().await?.root_key;
+        let root_key = store.run(GetServer).await?.root_key;
         store.close().await;
         // The key must be on disk before anybody is asked to sign for it.
         folder.write_lease_key(&next.key)?;
@@ -158,7 +158,8 @@ impl Install {
         let nothing = "the key set was not installed";
         let store = super::open(folder).await?;
         let SignedSet { key_set } = read(&self.key_set)?;
-        let (server, held, now) = (store.server().await?, store.key_set().await?, store.ready().await?);
+        let (server, held, now) =
+            (store.run(GetServer).await?, store.run(GetKeySet).await?, store.ready().await?);
         let set = accept_set(&key_set, server.root_key, &server.issuer, held.seq).context(nothing)?;
         let newest = set.keys.last().context("the key set is empty").context(nothing)?;
         if folder.lease_key(&newest.kid)?.is_none() {
@@ -184,7 +185,7 @@ impl Install {
 /// Since when the key that signed until now was not to sign any more; `None` when the key set came
 /// in time.
 async fn voided_until_renewed(
-    store: &AnyStore,
+    store: &Store,
     folder: &DataFolder,
     set: &KeySetClaims,
     now: UnixTime,
@@ -228,8 +229,8 @@ fn write_new<T: Serialize>(path: &Path, value: &T) -> anyhow::Result<()> {
 }
 
 /// Checks that `root` is the key that clients of this server pin.
-pub(super) async fn check_root(store: &AnyStore, root: PublicKey, file: &Path) -> anyhow::Result<()> {
-    if store.server().await?.root_key != root {
+pub(super) async fn check_root(store: &Store, root: PublicKey, file: &Path) -> anyhow::Result<()> {
+    if store.run(GetServer).await?.root_key != root {
         bail!("{} is not this server's root key", file.display());
     }
     Ok(())

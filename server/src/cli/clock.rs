@@ -3,7 +3,7 @@ use clap::Args;
 use seatlock_server::{
     keys::DataFolder,
     rules::{Clocks, span, timestamp},
-    store::{Actor, Store as _},
+    store::{AcceptClock, Actor, GetClocks},
 };
 use serde_json::json;
 
@@ -21,7 +21,8 @@ impl Clock {
     pub(super) async fn run(self, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
         let store = super::open(folder).await?;
         let accepted = self.accept && !self.dry_run;
-        let known = if accepted { store.accept_clock(Actor::Console).await } else { store.clock().await };
+        let known =
+            if accepted { store.run(AcceptClock(Actor::Console)).await } else { store.run(GetClocks).await };
         store.close().await;
         let clocks = known?;
         let doubt = clocks.judge().err().map(|doubt| doubt.to_string());

@@ -3,7 +3,7 @@ use anyhow::bail;
 use clap::Args;
 use seatlock_server::{
     keys::DataFolder,
-    store::{Erased, Store as _},
+    store::{ErasePerson, Erased},
 };
 use serde_json::json;
 
@@ -24,7 +24,7 @@ impl Erase {
         let email = self.email.escape_debug().to_string();
         let store = super::open(folder).await?;
         let done = async {
-            let found = store.erase_person(&self.email, true).await?;
+            let found = store.run(ErasePerson { email: self.email.clone(), dry_run: true }).await?;
             if found.user.is_none() && found.closed_seats.is_empty() && found.open_seats.is_empty() {
                 bail!("{email} has no user and no seat; nothing was erased");
             }
@@ -36,7 +36,7 @@ impl Erase {
             if !self.dry_run && !self.yes && !agreed(&question, &format!("{email} was not erased"))? {
                 bail!("{email} was not erased");
             }
-            Ok(store.erase_person(&self.email, self.dry_run).await?)
+            Ok(store.run(ErasePerson { email: self.email.clone(), dry_run: self.dry_run }).await?)
         }
         .await;
         store.close().await;

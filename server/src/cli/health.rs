@@ -1,4 +1,4 @@
-use super::access::http_client;
+use super::client::http_client;
 use super::output::Output;
 use super::units::socket;
 use anyhow::{Context as _, ensure};

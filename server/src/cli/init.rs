@@ -1,4 +1,4 @@
-use super::access::invalid;
+use super::client::option_of;
 use super::license::Settings;
 use super::output::Output;
 use anyhow::{Context as _, bail};
@@ -10,7 +10,7 @@ use seatlock_server::{
     keys::{DataFolder, first_set, new_key, pepper_check, read_key, sign_set},
     rules::License,
     store::{
-        AnyStore, ServerInfo, Store as _, StoreError, StoredKeySet,
+        GetServer, Initialise, KnowPepper, ServerInfo, Store, StoreError, StoredKeySet,
         postgres::{PostgresAddress, PostgresStore},
         sqlite::SqliteStore,
     },
@@ -56,7 +56,10 @@ impl Init {
             bail!("--expires is in the past: no plug-in could be activated; nothing was set up");
         }
         let usual = License::usual(Uuid::new_v4(), Uuid::new_v4(), self.ephemeral);
-        let license = self.settings.clone().named().apply(usual, UnixTime::MIN).map_err(invalid)?;
+        let license = self.settings.clone().named().apply(usual, UnixTime::MIN);
+        if let Err((member, reason)) = license.check() {
+            bail!("{member}: {reason}.{}", option_of(member));
+        }
         if license.seats_max == 0 {
             bail!("--seats 0: no plug-in could be activated; nothing was set up");
         }
@@ -97,7 +100,7 @@ impl Init {
     async fn make(
         &self,
         folder: &DataFolder,
-        shared: Option<AnyStore>,
+        shared: Option<Store>,
         license: &License,
         made: &mut Made,
     ) -> anyhow::Result<(SigningKey, PathBuf, PublicKey)> {
@@ -164,11 +167,11 @@ async fn is_empty(folder: &DataFolder) -> bool {
 }
 
 /// A PostgreSQL database that no server was set up in.
-async fn empty(address: &PostgresAddress) -> anyhow::Result<AnyStore> {
+async fn empty(address: &PostgresAddress) -> anyhow::Result<Store> {
     let store =
         PostgresStore::open(address).await.with_context(|| format!("the {address} cannot be used"))?;
-    match store.server().await {
-        Err(StoreError::NotInitialised) => Ok(store.into()),
+    match store.run(GetServer).await {
+        Err(StoreError::NotInitialised) => Ok(store),
         Err(error) => Err(error.into()),
         Ok(server) => bail!(
             "the {address} belongs to {} already; nothing was changed. Another server of it needs a copy of the data \
@@ -182,11 +185,11 @@ async fn empty(address: &PostgresAddress) -> anyhow::Result<AnyStore> {
 /// unless there is another. Answers the database and the lease key.
 pub(super) async fn set_up(
     folder: &DataFolder,
-    shared: Option<AnyStore>,
+    shared: Option<Store>,
     root: &SigningKey,
     server: ServerInfo,
     (account, license): (String, License),
-) -> anyhow::Result<(AnyStore, PublicKey)> {
+) -> anyhow::Result<(Store, PublicKey)> {
     let lease = new_key()?;
     folder.create_pepper()?;
     folder.write_lease_key(&lease)?;
@@ -194,14 +197,14 @@ pub(super) async fn set_up(
         Some(store) => store,
         None => {
             let made = SqliteStore::open(&folder.database(), true).await;
-            made.context("the database was not made")?.into()
+            made.context("the database was not made")?
         }
     };
     let set = first_set(&server.issuer, lease.key.public(), store.ready().await?);
     let keys = StoredKeySet { seq: set.seq, jws: sign_set(root, &set)? };
-    let set_up = store.initialise(server, account, license, keys).await;
+    let set_up = store.run(Initialise { server, account, license, keys }).await;
     set_up.context("the database was not set up")?;
-    store.know_pepper(pepper_check(&*folder.pepper()?)).await?;
+    store.run(KnowPepper(pepper_check(&*folder.pepper()?))).await?;
     Ok((store, lease.key.public()))
 }
 

@@ -1,11 +1,16 @@
-use super::access::{Access, Place};
+use super::account;
+use super::client::AdminClient;
 use super::output::Output;
 use anyhow::{Context as _, bail};
+use axum::http::Method;
 use clap::{Args, Subcommand};
 use seatlock_server::{
     files,
     rules::{Admission, Role, Who},
-    view::{AccountView, IssuerChange, IssuerView, LicenseView, NewIssuer, Shown},
+    view::{
+        AccountView, ChangedIssuerView, IssuerChange, IssuerView, LicenseView, NewIssuer, RemovedIssuerView,
+        Shown,
+    },
 };
 use std::path::PathBuf;
 use uuid::Uuid;
@@ -86,18 +91,11 @@ pub(super) struct More {
 }
 
 impl IssuerCommand {
-    pub(super) async fn run(self, place: &Place, output: Output) -> anyhow::Result<()> {
-        let access = Access::open(place).await?;
-        let done = self.carry_out(&access, output).await;
-        access.close().await;
-        done
-    }
-
-    async fn carry_out(self, access: &Access, output: Output) -> anyhow::Result<()> {
+    pub(super) async fn run(self, client: &AdminClient, output: Output) -> anyhow::Result<()> {
         match self {
             Self::List => {
                 let head = ["ISSUER", "NAME", "AUDIENCE", "CLIENT", "ADMITS"];
-                output.table(&access.issuers().await?, head, |issuer| {
+                output.table(&client.all::<IssuerView>("/issuers").await?, head, |issuer| {
                     let rules: Vec<String> = issuer.admits.iter().map(write_rule).collect();
                     let client = issuer.client_id.clone().unwrap_or_default();
                     let (name, audience) = (issuer.name.clone(), issuer.audience.clone());
@@ -107,27 +105,31 @@ impl IssuerCommand {
             Self::Add { url, audience, more } => {
                 let (name, client_id, client_secret) =
                     (more.name.clone(), more.client_id.clone(), more.client_secret()?);
-                let admits = more.rules(access).await?.unwrap_or_default();
+                let admits = more.rules(client).await?.unwrap_or_default();
                 let new = NewIssuer { issuer: url.clone(), audience, name, admits, client_id, client_secret };
-                let added = access.add_issuer(new).await;
-                let issuer = added.with_context(|| format!("{} was not added", url.escape_debug()))?;
+                let added = client.post("/issuers", &new).await;
+                let issuer: IssuerView =
+                    added.with_context(|| format!("{} was not added", url.escape_debug()))?;
                 let text = in_words(&issuer, "is accepted from now on");
                 output.done(&issuer, &text)
             }
             Self::Change { url, audience, more, no_client, dry_run } => {
-                let id = access.issuer(&url).await?.id;
+                let path = path_of(client, &url).await?;
                 let client_secret = more.client_secret()?;
-                let admits = more.rules(access).await?;
+                let admits = more.rules(client).await?;
                 let client_id = if no_client { Some(None) } else { more.client_id.map(Some) };
                 let change = IssuerChange { name: more.name, audience, admits, client_id, client_secret };
-                let changed = access.change_issuer(id, change, dry_run).await;
-                let changed = changed.with_context(|| format!("{url} was not changed"))?;
+                let query = [("dry_run", Some(dry_run.to_string()))];
+                let changed = client.send(Method::PATCH, &path, &query, Some(&change), None).await;
+                let changed: ChangedIssuerView = changed.with_context(|| format!("{url} was not changed"))?;
                 let what = if dry_run { "would be so; nothing was changed" } else { "changed" };
                 output.done(&changed, &in_words(&changed.issuer, what))
             }
             Self::Remove { url, dry_run } => {
-                let removed = access.remove_issuer(access.issuer(&url).await?.id, dry_run).await;
-                let removed = removed.with_context(|| format!("{url} was not removed"))?;
+                let path = path_of(client, &url).await?;
+                let query = [("dry_run", Some(dry_run.to_string()))];
+                let removed = client.send(Method::DELETE, &path, &query, None::<&()>, None).await;
+                let removed: RemovedIssuerView = removed.with_context(|| format!("{url} was not removed"))?;
                 let what =
                     if dry_run { "would be refused; nothing was changed" } else { "are refused from now on" };
                 let seats = removed.seats;
@@ -140,13 +142,22 @@ impl IssuerCommand {
     }
 }
 
+/// Where the issuer with this address is.
+async fn path_of(client: &AdminClient, url: &str) -> anyhow::Result<String> {
+    let found = client.all::<IssuerView>("/issuers").await?.into_iter().find(|issuer| issuer.issuer == url);
+    let found =
+        found.with_context(|| format!("there is no issuer {}; see \"issuer list\"", url.escape_debug()))?;
+    Ok(format!("/issuers/{}", found.id))
+}
+
 impl More {
     /// The rules, if any are named.
-    async fn rules(&self, access: &Access) -> anyhow::Result<Option<Vec<Admission>>> {
+    async fn rules(&self, client: &AdminClient) -> anyhow::Result<Option<Vec<Admission>>> {
         if self.admit.is_empty() {
             return Ok(None);
         }
-        let (accounts, licenses) = (access.accounts().await?, access.licenses().await?);
+        let accounts = account::all(client).await?;
+        let licenses: Vec<LicenseView> = client.all("/licenses").await?;
         let read = |rule: &String| {
             read_rule(rule, &accounts, &licenses).with_context(|| format!("--admit {}", rule.escape_debug()))
         };

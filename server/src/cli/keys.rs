@@ -6,7 +6,7 @@ use seatlock_protocol::SigningKey;
 use seatlock_server::{
     keys::{DataFolder, KeyRing, new_key, read_key, read_set, sign_set},
     rules::timestamp,
-    store::{AnyStore, Store as _},
+    store::{GetKeySet, Store},
 };
 use std::path::{Path, PathBuf};
 
@@ -66,7 +66,7 @@ fn new_root(out: &Path, output: Output) -> anyhow::Result<()> {
 
 async fn list(folder: &DataFolder, output: Output) -> anyhow::Result<()> {
     let store = super::open(folder).await?;
-    let set = read_set(&store.key_set().await?.jws)?;
+    let set = read_set(&store.run(GetKeySet).await?.jws)?;
     let signing = KeyRing::load(&store, folder).await.ok();
     store.close().await;
     let keys: Vec<_> = set
@@ -105,7 +105,7 @@ async fn rotate(
 }
 
 async fn rotated(
-    store: &AnyStore,
+    store: &Store,
     folder: &DataFolder,
     root_file: &Path,
     revocation: Revocation,

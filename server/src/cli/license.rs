@@ -1,7 +1,9 @@
-use super::access::{Access, Place};
+use super::account;
+use super::client::AdminClient;
 use super::output::Output;
 use super::units::{End, duration, entitlement, in_words};
 use anyhow::{Context as _, bail};
+use axum::http::Method;
 use clap::{
     Args, Subcommand,
     builder::{PossibleValuesParser, TypedValueParser as _},
@@ -9,7 +11,10 @@ use clap::{
 use seatlock_protocol::{UnixTime, claims::ClockAction, json};
 use seatlock_server::{
     rules::{ClonePolicy, ReleaseMode},
-    view::{ClockSettings, EntitlementView, EntitlementsView, LicenseSettings, LicenseView, Timestamp},
+    view::{
+        ClockSettings, EntitlementView, EntitlementsView, LicenseChange, LicenseSettings, LicenseView,
+        NewLicense, Timestamp,
+    },
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -169,30 +174,26 @@ impl Settings {
 }
 
 impl LicenseCommand {
-    pub(super) async fn run(self, place: &Place, output: Output) -> anyhow::Result<()> {
-        let access = Access::open(place).await?;
-        let done = self.carry_out(&access, output).await;
-        access.close().await;
-        done
-    }
-
-    async fn carry_out(self, access: &Access, output: Output) -> anyhow::Result<()> {
+    pub(super) async fn run(self, client: &AdminClient, output: Output) -> anyhow::Result<()> {
         match self {
             Self::Create { account, settings } => {
-                let account = access.account(account).await?.id;
-                let made = access.create_license(account, settings.named()).await;
-                let license = made.context("the license was not made")?;
+                let account = account::chosen(client, account).await?.id;
+                let new = NewLicense { account, settings: settings.named() };
+                let made = client.post("/licenses", &new).await;
+                let license: LicenseView = made.context("the license was not made")?;
                 output.done(&license, &format!("license {} made", license.id))
             }
             Self::Change { id, suspend, resume, settings } => {
                 let suspended = if suspend || resume { Some(suspend) } else { None };
                 let settings = LicenseSettings { suspended, ..settings.named() };
-                let changed = access.change_license(id, settings).await;
-                let license = changed.with_context(|| format!("license {id} was not changed"))?;
+                let (path, change) = (format!("/licenses/{id}"), LicenseChange { settings, version: None });
+                let changed = client.send(Method::PATCH, &path, &[], Some(&change), None).await;
+                let license: LicenseView =
+                    changed.with_context(|| format!("license {id} was not changed"))?;
                 output.done(&license, &format!("license {id} changed{}", too_many(&license)))
             }
             Self::Show { id } => {
-                let mut shown = access.licenses().await?;
+                let mut shown: Vec<LicenseView> = client.all("/licenses").await?;
                 if let Some(id) = id {
                     shown.retain(|license| license.id == id);
                     if shown.is_empty() {
@@ -202,15 +203,16 @@ impl LicenseCommand {
                 let head =
                     ["LICENSE", "PLAN", "PRODUCTS", "SEATS", "IN USE", "TOKENS", "LEASE", "RELEASE", "ENDS"];
                 output.table(&shown, head, |license| {
+                    let settings = license.settings.clone();
                     [
                         license.id.to_string(),
-                        license.plan.clone(),
-                        license.products.join(" "),
-                        license.seats_max.to_string(),
+                        settings.plan.unwrap_or_default(),
+                        settings.products.unwrap_or_default().join(" "),
+                        settings.seats_max.unwrap_or_default().to_string(),
                         license.in_use.to_string(),
                         license.tokens.to_string(),
-                        in_words(license.offline_ttl),
-                        in_words(license.auto_release),
+                        in_words(settings.offline_ttl.unwrap_or_default()),
+                        in_words(settings.auto_release.unwrap_or_default()),
                         ends(license),
                     ]
                 })
@@ -221,20 +223,19 @@ impl LicenseCommand {
 
 /// What becomes of tokens for which there is no seat any more.
 fn too_many(license: &LicenseView) -> String {
-    if license.tokens <= license.seats_max {
+    let (tokens, seats) = (license.tokens, license.settings.seats_max.unwrap_or_default());
+    if tokens <= seats {
         return String::new();
     }
     format!(
-        "\n\n{} tokens exist, but the license has {} seats: no more than that are in use at a time, and no token can be \
-         made. To have as many tokens as seats, revoke {} seats.",
-        license.tokens,
-        license.seats_max,
-        license.tokens - license.seats_max
+        "\n\n{tokens} tokens exist, but the license has {seats} seats: no more than that are in use at a time, and no token \
+         can be made. To have as many tokens as seats, revoke {} seats.",
+        tokens - seats
     )
 }
 
 fn ends(license: &LicenseView) -> String {
-    match (license.suspended_at, license.expires_at) {
+    match (license.suspended_at, license.settings.expires_at.flatten()) {
         (Some(_), _) => "paused".to_owned(),
         (None, Some(end)) => end.to_string(),
         (None, None) => "never".to_owned(),

@@ -1,5 +1,6 @@
-use super::access::{Access, Trouble};
+use super::client::AdminClient;
 use super::output::Output;
+use super::seat::make;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use futures_util::{StreamExt as _, stream};
@@ -10,7 +11,7 @@ use seatlock_server::{
     rules::{REMEMBERED, check_email},
     seal::Secret,
     view::{
-        IssuedView,
+        IssuedView, UsageList,
         csv::{MARK, harmless},
     },
 };
@@ -108,13 +109,13 @@ struct Line {
 impl Many {
     pub(super) async fn create(
         self,
-        access: &Access,
+        client: &AdminClient,
         output: Output,
         license: Option<Uuid>,
     ) -> anyhow::Result<()> {
         let file = self.emails.context("no file with e-mail addresses was named")?;
         let lines = read(&file)?;
-        let license = room(access, license, lines.len(), self.resume.is_some()).await?;
+        let license = room(client, license, lines.len(), self.resume.is_some()).await?;
         if self.dry_run {
             let text =
                 format!("{} seats would be made of license {license}; nothing was changed", lines.len());
@@ -134,7 +135,7 @@ impl Many {
             write(&mut to, &format!("{MARK}line,email,seat,license,token\r\n"))?;
         }
         let all = lines.len();
-        let made = all_of(access, &run, license, lines, |line, issued| {
+        let made = all_of(client, &run, license, lines, |line, issued| {
             write(&mut to, &written(output, line, issued))
         });
         let (made, stopped) = made.await;
@@ -152,8 +153,16 @@ impl Many {
 }
 
 /// Says what a seat for one person would be.
-pub(super) async fn preview(access: &Access, output: Output, license: Option<Uuid>) -> anyhow::Result<()> {
-    would(output, 1, room(access, license, 1, false).await?)
+pub(super) async fn preview(
+    client: &AdminClient,
+    output: Output,
+    email: &str,
+    license: Option<Uuid>,
+) -> anyhow::Result<()> {
+    if let Err(reason) = check_email(email) {
+        bail!("\"{}\": {reason}; no seat would be made", email.escape_debug());
+    }
+    would(output, 1, room(client, license, 1, false).await?)
 }
 
 fn would(output: Output, seats: usize, license: Uuid) -> anyhow::Result<()> {
@@ -192,8 +201,13 @@ fn read(file: &Path) -> anyhow::Result<Vec<Line>> {
 }
 
 /// The license, which has room for all of them; whoever resumes has made some already.
-async fn room(access: &Access, named: Option<Uuid>, seats: usize, resumes: bool) -> anyhow::Result<Uuid> {
-    let mut usage = access.usage().await?.items;
+async fn room(
+    client: &AdminClient,
+    named: Option<Uuid>,
+    seats: usize,
+    resumes: bool,
+) -> anyhow::Result<Uuid> {
+    let UsageList { items: mut usage, .. } = client.get("/usage", &[]).await?;
     usage.retain(|usage| named.is_none_or(|id| id == usage.license));
     let license = match (usage.as_slice(), named) {
         ([only], _) => only,
@@ -214,7 +228,7 @@ async fn room(access: &Access, named: Option<Uuid>, seats: usize, resumes: bool)
 
 /// How many were made, and why not all.
 async fn all_of(
-    access: &Access,
+    client: &AdminClient,
     run: &Run,
     license: Uuid,
     lines: Vec<Line>,
@@ -227,7 +241,7 @@ async fn all_of(
             let made = if stop.load(Ordering::Relaxed) {
                 Err(anyhow::anyhow!("interrupted"))
             } else {
-                patiently(access, run, license, &line, &stop).await
+                patiently(client, run, license, &line, &stop).await
             };
             (line, made)
         });
@@ -264,7 +278,7 @@ async fn all_of(
 
 /// One seat, with its own key: however often it is asked for, it is made once.
 async fn patiently(
-    access: &Access,
+    client: &AdminClient,
     run: &Run,
     license: Uuid,
     line: &Line,
@@ -274,16 +288,15 @@ async fn patiently(
     let mut tries = 0;
     loop {
         tries += 1;
-        let Trouble { error, passing, wait } =
-            match access.create_seat(&line.email, Some(license), Some(&key)).await {
-                Ok(issued) => return Ok(issued),
-                Err(trouble) => trouble,
-            };
-        if !passing || tries == TRIES || stop.load(Ordering::Relaxed) {
-            return Err(error);
+        let error = match make(client, &line.email, Some(license), Some(&key)).await {
+            Ok(issued) => return Ok(issued),
+            Err(error) => error,
+        };
+        if !error.passing() || tries == TRIES || stop.load(Ordering::Relaxed) {
+            return Err(error.into());
         }
         let pause = Duration::from_millis(250 << tries.min(5));
-        sleep(wait.map_or(pause, |seconds| Duration::from_secs(seconds.min(30)))).await;
+        sleep(error.wait().map_or(pause, |seconds| Duration::from_secs(seconds.min(30)))).await;
     }
 }
 

@@ -1,5 +1,3 @@
-/// By the data folder, or by the admin API.
-mod access;
 /// `account`.
 mod account;
 /// `airgap`.
@@ -8,6 +6,8 @@ mod airgap;
 mod audit;
 /// `keys propose`, `keys sign` and `keys install`.
 mod ceremony;
+/// The admin API, as the commands ask it.
+mod client;
 /// `clock`.
 mod clock;
 /// `config`, and the configuration file.
@@ -55,15 +55,15 @@ mod usage;
 /// `user`.
 mod user;
 
-use access::Place;
 use anyhow::{Context as _, anyhow, bail};
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, parser::ValueSource};
+use client::Place;
 use output::Output;
 use seatlock_server::{
     files,
     keys::DataFolder,
     store::{
-        AnyStore, Look, Store as _,
+        Backup, Look, Store,
         postgres::PostgresStore,
         sqlite::{SqliteStore, beside},
     },
@@ -292,13 +292,13 @@ impl Cli {
             Command::Serve(serve) => serve.run(folder).await,
             Command::Config(command) => command.run(&folder, told, output).await,
             Command::Health(health) => health.run(output).await,
-            Command::Seat(command) => command.run(&place, output).await,
-            Command::License(command) => command.run(&place, output).await,
-            Command::Account(command) => command.run(&place, output).await,
-            Command::User(command) => command.run(&place, output).await,
-            Command::Issuer(command) => command.run(&place, output).await,
-            Command::Plan(command) => command.run(&place, output).await,
-            Command::Usage(usage) => usage.run(&place, output).await,
+            Command::Seat(command) => place.ask(async |api| command.run(api, output).await).await,
+            Command::License(command) => place.ask(async |api| command.run(api, output).await).await,
+            Command::Account(command) => place.ask(async |api| command.run(api, output).await).await,
+            Command::User(command) => place.ask(async |api| command.run(api, output).await).await,
+            Command::Issuer(command) => place.ask(async |api| command.run(api, output).await).await,
+            Command::Plan(command) => place.ask(async |api| command.run(api, output).await).await,
+            Command::Usage(usage) => place.ask(async |api| usage.run(api, output).await).await,
             Command::Airgap(command) => command.run(&folder, output).await,
             Command::Keys(command) => command.run(&folder, output).await,
             Command::Audit(audit) => audit.run(&place, output).await,
@@ -315,7 +315,7 @@ impl Cli {
                     bail!("{} exists; nothing was written. Name a new file.", file.display());
                 }
                 let store = open(&folder).await?;
-                let copied = store.backup(&file).await;
+                let copied = store.run(Backup(file.clone())).await;
                 copied.with_context(|| format!("the backup to {} failed", file.display()))?;
                 store.close().await;
                 output.done(
@@ -344,16 +344,15 @@ impl Command {
 }
 
 /// Opens the database of a folder that `init` has set up.
-async fn open(folder: &DataFolder) -> anyhow::Result<AnyStore> {
+async fn open(folder: &DataFolder) -> anyhow::Result<Store> {
     if let Some(address) = folder.postgres() {
-        let store =
-            PostgresStore::open(address).await.with_context(|| format!("the {address} cannot be used"))?;
-        return Ok(store.into());
+        let opened = PostgresStore::open(address).await;
+        return opened.with_context(|| format!("the {address} cannot be used"));
     }
     let file = database_file(folder)?;
     permitted(&file, File::options().read(true).write(true))?;
     let store = SqliteStore::open(&file, false).await;
-    store.map(AnyStore::from).map_err(|error| {
+    store.map_err(|error| {
         let advice = if error.is_damage() { ". Restore it from a backup" } else { "" };
         anyhow::Error::new(error).context(format!("{} cannot be opened{advice}", file.display()))
     })

@@ -1,4 +1,5 @@
 use anyhow::{Context as _, bail};
+use comfy_table::{Table, presets::NOTHING};
 use seatlock_protocol::{plain, plain_lines};
 use seatlock_server::{
     rules::entitlement_text,
@@ -30,20 +31,18 @@ impl Output {
         if self.json {
             return line(&serde_json::to_string(values)?);
         }
-        let rows: Vec<[String; N]> =
-            std::iter::once(head.map(str::to_owned)).chain(values.iter().map(row)).map(shown).collect();
-        let mut widths = [0; N];
-        for row in &rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = cell.chars().count().max(*width);
-            }
-        }
-        for row in &rows {
-            let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-            line(cells.collect::<Vec<_>>().join("  ").trim_end())?;
-        }
-        Ok(())
+        line(&columns(head, values.iter().map(row)))
     }
+}
+
+/// A table without lines, whose columns stand below each other also where characters are wide.
+fn columns<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(head).add_rows(rows.map(shown));
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.trim_fmt()
 }
 
 /// Asks the person at the terminal. `refused` says what was not done when there is none.
@@ -85,4 +84,18 @@ pub(super) fn note(text: &str) -> anyhow::Result<()> {
 
 fn line(text: &str) -> anyhow::Result<()> {
     writeln!(std::io::stdout().lock(), "{text}").context("standard output is closed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_stand_below_each_other() {
+        let rows = [["1", "ada", ""], ["22", "\u{6d77}\u{5357}", "x"], ["3", "a\u{1b}[2J\nb", "y"]];
+        let rows = rows.iter().map(|row| row.map(str::to_owned));
+        let wanted = "ID  NAME     NOTE\n1   ada\n22  \u{6d77}\u{5357}     x\n3   a [2J b  y";
+        assert_eq!(columns(["ID", "NAME", "NOTE"], rows), wanted);
+        assert_eq!(columns(["ID", "NAME"], std::iter::empty()), "ID  NAME");
+    }
 }

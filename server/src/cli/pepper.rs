@@ -4,7 +4,7 @@ use clap::Args;
 use seatlock_server::{
     keys::{DataFolder, pepper_check},
     rules::Issuer,
-    store::{Actor, AnyStore, People as _, Store as _},
+    store::{Actor, GetServer, ListApiTokens, ListIssuers, ListLicenses, ListUsers, ReplacePepper, Store},
 };
 use serde_json::json;
 
@@ -46,8 +46,8 @@ impl NewPepper {
         output.done(&value, &lost.in_words(self.dry_run))
     }
 
-    async fn carry_out(&self, store: &AnyStore, folder: &DataFolder) -> anyhow::Result<Lost> {
-        store.server().await?;
+    async fn carry_out(&self, store: &Store, folder: &DataFolder) -> anyhow::Result<Lost> {
+        store.run(GetServer).await?;
         let lost = Lost::of(store).await?;
         if self.dry_run {
             return Ok(lost);
@@ -57,7 +57,7 @@ impl NewPepper {
             bail!("no pepper was made");
         }
         folder.create_pepper()?;
-        let known = store.replace_pepper(pepper_check(&*folder.pepper()?), Actor::Console).await;
+        let known = store.run(ReplacePepper(pepper_check(&*folder.pepper()?), Actor::Console)).await;
         if known.is_err() {
             // Nothing was made with it yet.
             folder.remove_pepper()?;
@@ -68,15 +68,17 @@ impl NewPepper {
 }
 
 impl Lost {
-    async fn of(store: &AnyStore) -> anyhow::Result<Self> {
-        let seats = store.licenses(None).await?.iter().map(|license| u64::from(license.tokens)).sum();
+    async fn of(store: &Store) -> anyhow::Result<Self> {
+        let seats =
+            store.run(ListLicenses(None)).await?.iter().map(|license| u64::from(license.tokens)).sum();
         let mut api_tokens = 0;
-        for user in store.users(None).await? {
-            api_tokens += store.api_tokens(user.id).await?.len();
+        for user in store.run(ListUsers(None)).await? {
+            api_tokens += store.run(ListApiTokens(user.id)).await?.len();
         }
         let sealed =
             |issuer: &Issuer| issuer.client.as_ref().is_some_and(|client| client.sealed_secret.is_some());
-        let issuers = store.issuers().await?.issuers.into_iter().filter(sealed).map(|issuer| issuer.url);
+        let issuers =
+            store.run(ListIssuers).await?.issuers.into_iter().filter(sealed).map(|issuer| issuer.url);
         Ok(Self { seats, api_tokens, issuers: issuers.collect() })
     }
 

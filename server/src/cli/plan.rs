@@ -1,9 +1,11 @@
-use super::access::{Access, Place};
+use super::client::AdminClient;
 use super::output::{Output, entitlements};
 use super::units::entitlement;
 use anyhow::Context as _;
+use axum::http::Method;
 use clap::Subcommand;
-use seatlock_server::view::{EntitlementView, PlanView};
+use reqwest::Url;
+use seatlock_server::view::{EntitlementView, List, PlanContent, PlanView};
 
 #[derive(Subcommand)]
 pub(super) enum PlanCommand {
@@ -24,24 +26,25 @@ pub(super) enum PlanCommand {
 }
 
 impl PlanCommand {
-    pub(super) async fn run(self, place: &Place, output: Output) -> anyhow::Result<()> {
-        let access = Access::open(place).await?;
-        let done = self.carry_out(&access, output).await;
-        access.close().await;
-        done
-    }
-
-    async fn carry_out(self, access: &Access, output: Output) -> anyhow::Result<()> {
+    pub(super) async fn run(self, client: &AdminClient, output: Output) -> anyhow::Result<()> {
         match self {
-            Self::List => output.table(&access.plans().await?, ["PLAN", "SEATS", "ENTITLEMENTS"], |plan| {
-                let seats = if plan.carries_seats { "yes" } else { "no" };
-                [plan.name.clone(), seats.to_owned(), entitlements(&plan.entitlements)]
-            }),
+            Self::List => {
+                let plans: List<PlanView> = client.get("/plans", &[]).await?;
+                output.table(&plans.items, ["PLAN", "SEATS", "ENTITLEMENTS"], |plan| {
+                    let seats = if plan.carries_seats { "yes" } else { "no" };
+                    [plan.name.clone(), seats.to_owned(), entitlements(&plan.entitlements)]
+                })
+            }
             Self::Set { name, no_seats, entitlements } => {
                 let entitlements = entitlements.into_iter().collect();
-                let plan = PlanView { name: name.clone(), carries_seats: !no_seats, entitlements };
-                let plan = access.set_plan(plan).await;
-                let plan = plan.with_context(|| format!("plan {} was not set", name.escape_debug()))?;
+                let content = PlanContent { carries_seats: !no_seats, entitlements };
+                let mut path = Url::parse("http://localhost/plans")?;
+                if let Ok(mut segments) = path.path_segments_mut() {
+                    segments.push(&name);
+                }
+                let set = client.send(Method::PUT, path.path(), &[], Some(&content), None).await;
+                let plan: PlanView =
+                    set.with_context(|| format!("plan {} was not set", name.escape_debug()))?;
                 output.done(&plan, &format!("plan {} set", plan.name))
             }
         }

@@ -7,7 +7,7 @@ use seatlock_server::{
     keys::DataFolder,
     rules::{Restored, timestamp},
     store::{
-        Recovery, Store as _, StoreError,
+        GetServer, MarkRestored, Recovery, StoreError,
         sqlite::{SqliteStore, beside},
     },
     view::RecoveryView,
@@ -91,7 +91,7 @@ impl Restore {
 /// Marks a database that was put back by other means.
 pub(super) async fn mark(folder: &DataFolder, output: Output) -> anyhow::Result<()> {
     let store = super::open(folder).await?;
-    let marked = store.mark_restored().await;
+    let marked = store.run(MarkRestored).await;
     store.close().await;
     let restored = marked?;
     output.done(&RecoveryView::from(&restored), &format!("marked; {}", said(&restored)))
@@ -124,11 +124,11 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
 async fn prepare(new: &Path) -> anyhow::Result<Recovery> {
     let store = SqliteStore::open(new, false).await.context("it is not a backup of a server")?;
     let marked = async {
-        match store.server().await {
+        match store.run(GetServer).await {
             Err(StoreError::NotInitialised) => bail!("it is not a backup of a server"),
             server => server?,
         };
-        Ok(store.mark_restored().await?)
+        Ok(store.run(MarkRestored).await?)
     }
     .await;
     store.close().await;

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use seatlock_server::{
     checkpoint,
     keys::DataFolder,
-    store::{Actor, AnyStore, Due, Keep, Store as _},
+    store::{Actor, Due, EraseClosed, FindDue, Keep, Store},
 };
 use serde_json::json;
 
@@ -45,19 +45,19 @@ impl RetentionCommand {
         done
     }
 
-    async fn carry_out(self, store: &AnyStore, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
+    async fn carry_out(self, store: &Store, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
         let (Self::Show(periods) | Self::Apply { periods, .. }) = &self;
         let now = store.ready().await?;
         let keep =
             Keep { audit_before: now.minus(periods.audit), closed_before: now.minus(periods.closed_seats) };
-        let due = store.due(keep).await?;
+        let due = store.run(FindDue(keep)).await?;
         let Self::Apply { yes, .. } = &self else { return tell(output, periods, &due, "would go now") };
         let question =
             format!("Take {} entries and {} e-mail addresses away for good?", due.entries, due.closed_seats);
         if !yes && !agreed(&question, "nothing was taken away")? {
             bail!("nothing was taken away");
         }
-        while store.erase_closed(keep).await? > 0 {}
+        while store.run(EraseClosed(keep)).await? > 0 {}
         let first = due.last_entry.saturating_sub(due.entries);
         let steps = (1..=due.entries.div_ceil(BATCH)).map(|step| (first + step * BATCH).min(due.last_entry));
         for row in steps {

@@ -1,11 +1,12 @@
-use super::access::{Access, Place, Wanted};
+use super::client::{AdminClient, ApiError, Query};
 use super::many::{Many, preview};
 use super::output::{Output, agreed, cell};
 use anyhow::{Context as _, bail};
+use axum::http::Method;
 use clap::{Args, Subcommand};
 use seatlock_server::{
-    rules::{OwnerAct, Verdict, check_email},
-    view::SeatStatus,
+    rules::{OwnerAct, Verdict},
+    view::{ActedView, IssuedView, NewSeatRequest, SeatStatus, SeatView},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -65,50 +66,54 @@ pub(super) struct Target {
 }
 
 impl SeatCommand {
-    pub(super) async fn run(self, place: &Place, output: Output) -> anyhow::Result<()> {
-        let access = Access::open(place).await?;
-        let done = self.carry_out(&access, output).await;
-        access.close().await;
-        done
-    }
-
-    async fn carry_out(self, access: &Access, output: Output) -> anyhow::Result<()> {
+    pub(super) async fn run(self, client: &AdminClient, output: Output) -> anyhow::Result<()> {
         match self {
             Self::Create(Create { email: Some(email), license, many }) => {
                 let email = email.trim();
-                check(email)?;
                 if many.dry_run {
-                    preview(access, output, license).await
+                    preview(client, output, email, license).await
                 } else {
-                    create(access, output, email, license).await
+                    create(client, output, email, license).await
                 }
             }
-            Self::Create(Create { license, many, .. }) => many.create(access, output, license).await,
+            Self::Create(Create { license, many, .. }) => many.create(client, output, license).await,
             Self::List { license, status, search } => {
-                list(access, output, Wanted { license, status, search }).await
+                let status = status.map(serde_json::to_value).transpose()?;
+                let status = status.as_ref().and_then(|name| name.as_str()).map(str::to_owned);
+                let license = license.map(|id| id.to_string());
+                list(client, output, &[("license", license), ("status", status), ("search", search)]).await
             }
-            Self::Refresh(target) => act(access, output, OwnerAct::Refresh, &target).await,
-            Self::Allow(target) => act(access, output, OwnerAct::Allow, &target).await,
-            Self::Release(target) => act(access, output, OwnerAct::Release, &target).await,
+            Self::Refresh(target) => act(client, output, OwnerAct::Refresh, &target).await,
+            Self::Allow(target) => act(client, output, OwnerAct::Allow, &target).await,
+            Self::Release(target) => act(client, output, OwnerAct::Release, &target).await,
             Self::Revoke { target, yes } => {
                 if !yes && !target.dry_run {
-                    confirm(access, target.seat).await?;
+                    confirm(client, target.seat).await?;
                 }
-                act(access, output, OwnerAct::Revoke, &target).await
+                act(client, output, OwnerAct::Revoke, &target).await
             }
         }
     }
 }
 
-fn check(email: &str) -> anyhow::Result<()> {
-    if let Err(reason) = check_email(email) {
-        bail!("\"{}\": {reason}; no seat was made", email.escape_debug());
-    }
-    Ok(())
+/// One seat. With a `key`, the same request is carried out once, and answered again.
+pub(super) async fn make(
+    client: &AdminClient,
+    email: &str,
+    license: Option<Uuid>,
+    key: Option<&str>,
+) -> Result<IssuedView, ApiError> {
+    let request = NewSeatRequest { email: email.to_owned(), license };
+    client.send(Method::POST, "/seats", &[], Some(&request), key).await
 }
 
-async fn create(access: &Access, output: Output, email: &str, license: Option<Uuid>) -> anyhow::Result<()> {
-    let made = access.create_seat(email, license, None).await.map_err(|trouble| trouble.error);
+async fn create(
+    client: &AdminClient,
+    output: Output,
+    email: &str,
+    license: Option<Uuid>,
+) -> anyhow::Result<()> {
+    let made = make(client, email, license, None).await;
     let issued = made.with_context(|| format!("no seat was made for {email}"))?;
     let text = format!(
         "seat   {}\nfor    {email}\ntoken  {}\n\nThe token is shown this once. Whoever has it can use the seat.",
@@ -118,9 +123,12 @@ async fn create(access: &Access, output: Output, email: &str, license: Option<Uu
     output.done(&issued, &text)
 }
 
-async fn list(access: &Access, output: Output, wanted: Wanted) -> anyhow::Result<()> {
+async fn list(client: &AdminClient, output: Output, wanted: Query<'_>) -> anyhow::Result<()> {
     let head = ["SEAT", "FOR", "STATUS", "MACHINE", "EPOCH", "LAST USED", "NOTE"];
-    output.table(&access.seats(wanted).await?, head, |seat| {
+    let mut seats: Vec<SeatView> = client.list("/seats", wanted, usize::MAX).await?;
+    // The oldest first.
+    seats.reverse();
+    output.table(&seats, head, |seat| {
         let cloned = seat.clone_suspected_at.is_some();
         let note = if cloned { "used on two copies of one computer?" } else { "" };
         let seat = serde_json::to_value(seat).unwrap_or_default();
@@ -130,16 +138,17 @@ async fn list(access: &Access, output: Output, wanted: Wanted) -> anyhow::Result
     })
 }
 
-async fn act(access: &Access, output: Output, act: OwnerAct, target: &Target) -> anyhow::Result<()> {
+async fn act(client: &AdminClient, output: Output, act: OwnerAct, target: &Target) -> anyhow::Result<()> {
     let (id, dry_run) = (target.seat, target.dry_run);
-    let done = match act {
-        OwnerAct::Release => "released",
-        OwnerAct::Refresh => "refreshed",
-        OwnerAct::Revoke => "revoked",
-        OwnerAct::Allow => "allowed another seat",
+    let (name, done) = match act {
+        OwnerAct::Release => ("release", "released"),
+        OwnerAct::Refresh => ("refresh", "refreshed"),
+        OwnerAct::Revoke => ("revoke", "revoked"),
+        OwnerAct::Allow => ("allow", "allowed another seat"),
     };
-    let acted = access.act(id, act, dry_run).await;
-    let acted = acted.with_context(|| format!("seat {id} was not {done}"))?;
+    let (path, query) = (format!("/seats/{id}/{name}"), [("dry_run", Some(dry_run.to_string()))]);
+    let acted = client.send(Method::POST, &path, &query, None::<&()>, None).await;
+    let acted: ActedView = acted.with_context(|| format!("seat {id} was not {done}"))?;
     let (email, epoch) = (&acted.seat.shared_with, acted.seat.epoch);
     let mut text = match (acted.would_change, dry_run) {
         (true, false) => format!("seat {id} of {email} {done}, epoch {epoch}"),
@@ -163,8 +172,8 @@ pub(super) fn refusal(verdict: &Verdict) -> anyhow::Error {
     anyhow::anyhow!("{text} {}", verdict.code.row().remedy)
 }
 
-async fn confirm(access: &Access, id: Uuid) -> anyhow::Result<()> {
-    let email = access.seat(id).await?.shared_with;
+async fn confirm(client: &AdminClient, id: Uuid) -> anyhow::Result<()> {
+    let email = client.get::<SeatView>(&format!("/seats/{id}"), &[]).await?.shared_with;
     let kept = format!("seat {id} of {email} was not revoked; this cannot be undone");
     if !agreed(&format!("Close seat {id} of {email} for good?"), &kept)? {
         bail!(kept);

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use seatlock_protocol::claims::KeySetClaims;
 use seatlock_server::{
     keys::{DataFolder, read_key, read_set, sign_set},
-    store::{Actor, AnyStore, Store as _, StoreError, StoredKeySet},
+    store::{Actor, CountBoundSeats, GetKeySet, GetServer, ReplaceIssuer, Store, StoreError, StoredKeySet},
 };
 use serde_json::json;
 use std::path::PathBuf;
@@ -51,8 +51,8 @@ impl ServerCommand {
     }
 }
 
-async fn show(store: &AnyStore, output: Output) -> anyhow::Result<()> {
-    let (server, bound) = (store.server().await?, store.bound_seats().await?);
+async fn show(store: &Store, output: Output) -> anyhow::Result<()> {
+    let (server, bound) = (store.run(GetServer).await?, store.run(CountBoundSeats).await?);
     let change = match bound {
         0 => "no seat is bound: \"server set-issuer\" can still change the issuer".to_owned(),
         bound => format!("{bound} seats are bound, so the issuer cannot be changed"),
@@ -72,10 +72,10 @@ async fn show(store: &AnyStore, output: Output) -> anyhow::Result<()> {
 }
 
 impl SetIssuer {
-    async fn carry_out(&self, store: &AnyStore, output: Output) -> anyhow::Result<()> {
+    async fn carry_out(&self, store: &Store, output: Output) -> anyhow::Result<()> {
         let root = read_key(&self.root_key)?;
         check_root(store, root.public(), &self.root_key).await?;
-        let (old, bound) = (store.server().await?.issuer, store.bound_seats().await?);
+        let (old, bound) = (store.run(GetServer).await?.issuer, store.run(CountBoundSeats).await?);
         if old == self.issuer {
             bail!("it is {old} already");
         }
@@ -91,12 +91,12 @@ impl SetIssuer {
         if !self.yes && !agreed(&question, "nothing was changed")? {
             bail!("nothing was changed");
         }
-        let last = read_set(&store.key_set().await?.jws)?;
+        let last = read_set(&store.run(GetKeySet).await?.jws)?;
         let set = KeySetClaims { iss: new.clone(), seq: last.seq + 1, iat: store.ready().await?, ..last };
         let keys = StoredKeySet { seq: set.seq, jws: sign_set(&root, &set)? };
-        match store.rename(new.clone(), keys, Actor::Console).await {
+        match store.run(ReplaceIssuer { issuer: new.clone(), keys, by: Actor::Console }).await {
             // A plug-in was activated, or a key set installed, since it was looked at.
-            Err(StoreError::Conflict) => match store.bound_seats().await? {
+            Err(StoreError::Conflict) => match store.run(CountBoundSeats).await? {
                 0 => bail!("somebody else changed the keys at the same moment; try again"),
                 bound => bail!("{}", still_bound(bound)),
             },

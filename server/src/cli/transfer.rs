@@ -4,7 +4,7 @@ use clap::Args;
 use seatlock_server::{
     files,
     keys::{DataFolder, pepper_check},
-    store::{Moved, Store as _, sqlite::SqliteStore},
+    store::{self, Moved, sqlite::SqliteStore},
 };
 use serde_json::json;
 use std::fs::OpenOptions;
@@ -64,11 +64,18 @@ impl Import {
         let database = folder.database();
         let new = folder.postgres().is_none() && !files::is_there(&database).with_context(nothing)?;
         let store = if new {
-            SqliteStore::open(&database, true).await.with_context(nothing)?.into()
+            SqliteStore::open(&database, true).await.with_context(nothing)?
         } else {
             super::open(folder).await?
         };
-        let moved = store.import(self.file.clone(), check, self.dry_run, Box::new(progress)).await;
+        let moved = store
+            .run(store::Import {
+                file: self.file.clone(),
+                pepper_check: check,
+                dry_run: self.dry_run,
+                told: Box::new(progress),
+            })
+            .await;
         store.close().await;
         if new && (self.dry_run || moved.is_err()) {
             SqliteStore::remove(&database)?;

@@ -5,14 +5,11 @@ use seatlock_protocol::{
     address::{AddressError, address, public_address, spelled},
 };
 use seatlock_server::{
-    rules::entitlement_parts,
+    rules::{LONGEST, entitlement_parts},
     view::{EntitlementView, Timestamp},
 };
 use std::net::{IpAddr, SocketAddr};
 use tracing::Level;
-
-/// A century; longer is a slip of the finger.
-const LONGEST: u64 = 100 * 365 * 86_400;
 
 /// `90s`, `30m`, `6h`, `7d`: whole seconds.
 pub(super) fn duration(text: &str) -> Result<u64, String> {

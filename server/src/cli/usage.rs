@@ -1,4 +1,4 @@
-use super::access::{Access, Place};
+use super::client::AdminClient;
 use super::output::{Output, entitlements, note};
 use clap::Args;
 use seatlock_server::view::UsageList;
@@ -7,11 +7,8 @@ use seatlock_server::view::UsageList;
 pub(super) struct Usage {}
 
 impl Usage {
-    pub(super) async fn run(self, place: &Place, output: Output) -> anyhow::Result<()> {
-        let access = Access::open(place).await?;
-        let usage = access.usage().await;
-        access.close().await;
-        let UsageList { items, recovery, .. } = usage?;
+    pub(super) async fn run(self, client: &AdminClient, output: Output) -> anyhow::Result<()> {
+        let UsageList { items, recovery, .. } = client.get("/usage", &[]).await?;
         if let Some(recovery) = recovery {
             note(&format!(
                 "recovering until {}: the restored database knows what happened until {}; {} seats were proved since",

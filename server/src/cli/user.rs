@@ -1,13 +1,17 @@
-use super::access::{Access, Place, Typed};
+use super::account;
+use super::client::AdminClient;
 use super::output::{Output, cell};
 use anyhow::{Context as _, bail};
+use axum::http::Method;
 use clap::{Args, Subcommand};
 use seatlock_protocol::edited;
 use seatlock_server::{
     files,
     rules::{Role, check_email},
-    store::UserChange,
-    view::{Shown, UserView},
+    view::{
+        InvitedView, IssuedApiTokenView, NewApiTokenRequest, NewPassword, NewUserRequest, Shown,
+        UserChangeRequest, UserView,
+    },
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -73,14 +77,7 @@ pub(super) struct Source {
 }
 
 impl UserCommand {
-    pub(super) async fn run(self, place: &Place, output: Output) -> anyhow::Result<()> {
-        let access = Access::open(place).await?;
-        let done = self.carry_out(&access, output).await;
-        access.close().await;
-        done
-    }
-
-    async fn carry_out(self, access: &Access, output: Output) -> anyhow::Result<()> {
+    pub(super) async fn run(self, client: &AdminClient, output: Output) -> anyhow::Result<()> {
         match self {
             Self::Add { email, account, role, password } => {
                 let email = email.trim().to_owned();
@@ -89,79 +86,92 @@ impl UserCommand {
                     bail!("\"{}\" was not added: {reason}", email.escape_debug());
                 }
                 let account = match (account, role) {
-                    (None, Role::Admin) => access.administrators().await?.id,
-                    (named, _) => access.account(named).await?.id,
+                    (None, Role::Admin) => account::administrators(client).await?.id,
+                    (named, _) => account::chosen(client, named).await?.id,
                 };
-                let added = access.add_user(account, &email, role, password.typed()?).await;
-                let (user, made) =
-                    added.with_context(|| format!("{} was not added", email.escape_debug()))?;
-                tell(output, &user, "added", made)
+                let new = NewUserRequest { account, email: email.clone(), role, password: password.typed()? };
+                let added = client.post("/users", &new).await;
+                let added = added.with_context(|| format!("{} was not added", email.escape_debug()))?;
+                tell(output, &added, "added")
             }
             Self::List => {
                 let head = ["USER", "E-MAIL", "ROLE", "ACCOUNT", "DISABLED"];
-                output.table(&access.users().await?, head, |user| {
+                output.table(&client.all::<UserView>("/users").await?, head, |user| {
                     let user = serde_json::to_value(user).unwrap_or_default();
                     ["id", "email", "role", "account", "disabled_at"].map(|name| cell(&user, name))
                 })
             }
             Self::Password { email, password } => {
-                let user = access.user(&email).await?;
-                let done = access.replace_password(&user, password.typed()?).await;
-                let (user, made) = done.with_context(|| format!("{email} has no new password"))?;
-                tell(output, &user, "has a new password", made)
+                let path = format!("/users/{}/password", user(client, &email).await?.id);
+                let typed = password.typed()?.map(|password| NewPassword { password });
+                let method = if typed.is_some() { Method::PUT } else { Method::POST };
+                let done = client.send(method, &path, &[], typed.as_ref(), None).await;
+                let changed = done.with_context(|| format!("{email} has no new password"))?;
+                tell(output, &changed, "has a new password")
             }
             Self::Role { email, role } => {
-                change(access, output, &email, UserChange::Role(role), "changed").await
+                let request = UserChangeRequest { role: Some(role), disabled: None };
+                change(client, output, &email, request, "changed").await
             }
-            Self::Disable { email } => change(access, output, &email, UserChange::Disable, "disabled").await,
-            Self::Enable { email } => change(access, output, &email, UserChange::Enable, "enabled").await,
-            Self::ApiToken { email, name } => api_token(access, output, &email, &name).await,
+            Self::Disable { email } => {
+                let request = UserChangeRequest { role: None, disabled: Some(true) };
+                change(client, output, &email, request, "disabled").await
+            }
+            Self::Enable { email } => {
+                let request = UserChangeRequest { role: None, disabled: Some(false) };
+                change(client, output, &email, request, "enabled").await
+            }
+            Self::ApiToken { email, name } => api_token(client, output, &email, name).await,
         }
     }
 }
 
 impl Source {
     /// The password that somebody types; `None` when it is to be made.
-    fn typed(self) -> anyhow::Result<Typed> {
+    fn typed(self) -> anyhow::Result<Option<Shown>> {
         if !self.password_stdin {
             return Ok(None);
         }
         let password = |text: &str| Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned());
-        Ok(Some(files::read_input(|bytes| edited::text(bytes).map(password))?))
+        Ok(Some(files::read_input(|bytes| edited::text(bytes).map(password))?.into()))
     }
 }
 
+/// The user with this e-mail address.
+async fn user(client: &AdminClient, email: &str) -> anyhow::Result<UserView> {
+    let users: Vec<UserView> = client.all("/users").await?;
+    let found = users.into_iter().find(|user| user.email.eq_ignore_ascii_case(email));
+    found.with_context(|| format!("there is no user {}", email.escape_debug()))
+}
+
 async fn change(
-    access: &Access,
+    client: &AdminClient,
     output: Output,
     email: &str,
-    change: UserChange,
+    request: UserChangeRequest,
     what: &str,
 ) -> anyhow::Result<()> {
-    let user = access.user(email).await?;
-    let changed = access.change_user(user.id, change).await;
-    let user = changed.with_context(|| format!("{email} was not {what}"))?;
+    let path = format!("/users/{}", user(client, email).await?.id);
+    let changed = client.send(Method::PATCH, &path, &[], Some(&request), None).await;
+    let user: UserView = changed.with_context(|| format!("{email} was not {what}"))?;
     output.done(&user, &format!("{} {what}", user.email))
 }
 
-fn tell(output: Output, user: &UserView, what: &str, password: Option<Shown>) -> anyhow::Result<()> {
-    let mut value = serde_json::to_value(user)?;
-    let mut text = format!("{} {what}", user.email);
-    if let Some(password) = password {
-        let fields = value.as_object_mut().context("a user is a JSON object")?;
-        fields.insert("password".to_owned(), json!(password.expose()));
+fn tell(output: Output, invited: &InvitedView, what: &str) -> anyhow::Result<()> {
+    let mut text = format!("{} {what}", invited.user.email);
+    if let Some(password) = &invited.password {
         text.push_str(&format!(
             "\npassword  {}\n\nThe password is shown this once. It can be changed on the account page.",
             password.expose()
         ));
     }
-    output.done(&value, &text)
+    output.done(invited, &text)
 }
 
-async fn api_token(access: &Access, output: Output, email: &str, name: &str) -> anyhow::Result<()> {
-    let user = access.user(email).await?;
-    let made = access.create_api_token(&user, name).await;
-    let made = made.with_context(|| format!("no API token was made for {email}"))?;
+async fn api_token(client: &AdminClient, output: Output, email: &str, name: String) -> anyhow::Result<()> {
+    let user = user(client, email).await?;
+    let made = client.post("/api-tokens", &NewApiTokenRequest { name, user: Some(user.id) }).await;
+    let made: IssuedApiTokenView = made.with_context(|| format!("no API token was made for {email}"))?;
     let (id, token) = (made.api_token.id, made.token.expose());
     let value = json!({ "id": id, "name": made.api_token.name, "user": user.id, "token": token });
     let text = format!(

@@ -6,9 +6,6 @@ use seatlock_protocol::{Token, TokenKind};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-/// Characters of the longest `Idempotency-Key`.
-const KEY_MAX: usize = 255;
-
 /// A request that says which one it is, so that its repetition is not a second one (the
 /// Idempotency-Key header of the HTTPAPI working group's draft).
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +16,12 @@ pub struct Again<'a> {
     pub request: &'a [u8],
 }
 
-impl<'a, S> Desk<'a, S> {
+/// Whether it can be an `Idempotency-Key`.
+pub(crate) fn is_key(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+impl<'a> Desk<'a> {
     /// Remembers answers to the user's requests.
     pub(super) fn memory(&self) -> Memory<'a> {
         Memory { pepper: self.pepper, who: self.who.user.id }
@@ -29,29 +31,23 @@ impl<'a, S> Desk<'a, S> {
 /// Remembers answers to somebody's requests, so that whoever has the database alone cannot read
 /// them.
 #[derive(Clone, Copy)]
-pub struct Memory<'a> {
+pub(super) struct Memory<'a> {
     /// Of this server.
-    pub pepper: &'a [u8; 32],
+    pepper: &'a [u8; 32],
     /// Whose requests they are: a user, or nil for the console.
-    pub who: Uuid,
+    who: Uuid,
 }
 
 impl Memory<'_> {
     /// What is to be remembered of a request for `what` that will be answered with `token`.
-    ///
-    /// # Errors
-    /// [`Refused::Invalid`] for a key that is none.
-    pub fn remember(
+    pub(super) fn remember(
         &self,
         again: Option<Again<'_>>,
         what: &str,
         token: Option<&Token>,
     ) -> Result<Option<Remember>, Refused> {
         let Some(again) = again else { return Ok(None) };
-        if again.key.is_empty()
-            || again.key.len() > KEY_MAX
-            || !again.key.bytes().all(|byte| byte.is_ascii_graphic())
-        {
+        if !is_key(again.key) {
             return Err(Refused::invalid("Idempotency-Key", "1 to 255 visible ASCII characters are needed"));
         }
         let key = self.name(what, again);
@@ -62,10 +58,7 @@ impl Memory<'_> {
     }
 
     /// The token that was answered the first time.
-    ///
-    /// # Errors
-    /// [`Refused::Seal`] when what was remembered belongs to another request.
-    pub fn recall(
+    pub(super) fn recall(
         &self,
         again: Option<Again<'_>>,
         what: &str,

@@ -3,7 +3,7 @@ use crate::rules::{Client, Issuer};
 use crate::seal::client_secret_key;
 #[cfg(doc)]
 use crate::store::StoreError;
-use crate::store::{Actor, Store};
+use crate::store::{Actor, ChangeIssuer, CountIssuerSeats, ListAccounts, ListIssuers, ListLicenses, Store};
 use crate::view::IssuerChange;
 use seatlock_protocol::address::address;
 use uuid::Uuid;
@@ -12,35 +12,30 @@ use uuid::Uuid;
 const SECRET_MAX: usize = 4096;
 
 /// Sign-in services, for whoever may decide which of them are believed.
-pub struct Issuers<'a, S> {
-    store: &'a S,
+pub struct Issuers<'a> {
+    store: &'a Store,
     pepper: &'a [u8; 32],
     by: Actor,
 }
 
-impl<'a, S: Store> Desk<'a, S> {
+impl<'a> Desk<'a> {
     /// Issuers, for admins: their rules name everybody's accounts.
     ///
     /// # Errors
     /// [`Refused::AdminsOnly`].
-    pub fn issuers(&self) -> Result<Issuers<'a, S>, Refused> {
+    pub fn issuers(&self) -> Result<Issuers<'a>, Refused> {
         self.admins_only()?;
-        Ok(Issuers::new(self.store, self.pepper, self.actor()))
+        Ok(Issuers { store: self.store, pepper: self.pepper, by: self.actor() })
     }
 }
 
-impl<'a, S: Store> Issuers<'a, S> {
-    /// In the name of `by`, who may.
-    pub fn new(store: &'a S, pepper: &'a [u8; 32], by: Actor) -> Self {
-        Self { store, pepper, by }
-    }
-
+impl Issuers<'_> {
     /// Every issuer, oldest first.
     ///
     /// # Errors
     /// [`Refused::Store`].
     pub async fn list(&self) -> Result<Vec<Issuer>, Refused> {
-        Ok(self.store.issuers().await?.issuers)
+        Ok(self.store.run(ListIssuers).await?.issuers)
     }
 
     /// One issuer.
@@ -64,7 +59,7 @@ impl<'a, S: Store> Issuers<'a, S> {
         let name = found.host_str().unwrap_or_default().to_owned();
         let new = Issuer { url, name, audience: String::new(), client: None, admissions: Vec::new() };
         let issuer = self.settled(new, settings).await?;
-        self.store.add_issuer(issuer.clone(), self.by.clone()).await?;
+        self.store.run(ChangeIssuer::Add(issuer.clone(), self.by.clone())).await?;
         Ok(issuer)
     }
 
@@ -75,7 +70,7 @@ impl<'a, S: Store> Issuers<'a, S> {
     pub async fn change(&self, id: Uuid, change: IssuerChange, dry_run: bool) -> Result<Issuer, Refused> {
         let issuer = self.settled(self.find(id).await?, change).await?;
         if !dry_run {
-            self.store.change_issuer(issuer.clone(), self.by.clone()).await?;
+            self.store.run(ChangeIssuer::Replace(issuer.clone(), self.by.clone())).await?;
         }
         Ok(issuer)
     }
@@ -87,9 +82,9 @@ impl<'a, S: Store> Issuers<'a, S> {
     /// See [`Refused`].
     pub async fn remove(&self, id: Uuid, dry_run: bool) -> Result<(Issuer, u64), Refused> {
         let issuer = self.find(id).await?;
-        let seats = self.store.issuer_seats(issuer.url.clone()).await?;
+        let seats = self.store.run(CountIssuerSeats(issuer.url.clone())).await?;
         if !dry_run {
-            self.store.remove_issuer(issuer.url.clone(), self.by.clone()).await?;
+            self.store.run(ChangeIssuer::Remove(issuer.url.clone(), self.by.clone())).await?;
         }
         Ok((issuer, seats))
     }
@@ -121,8 +116,9 @@ impl<'a, S: Store> Issuers<'a, S> {
             client.sealed_secret = Some(key.seal(settled.url.as_bytes(), secret.as_bytes())?);
         }
         settled.check().map_err(|(member, reason)| Refused::invalid(member, reason))?;
-        let accounts: Vec<Uuid> = self.store.accounts().await?.iter().map(|account| account.id).collect();
-        let licenses = self.store.licenses(None).await?;
+        let accounts: Vec<Uuid> =
+            self.store.run(ListAccounts).await?.iter().map(|account| account.id).collect();
+        let licenses = self.store.run(ListLicenses(None)).await?;
         for rule in &settled.admissions {
             rule.check(&accounts, &licenses).map_err(|reason| Refused::invalid("admits", reason))?;
         }

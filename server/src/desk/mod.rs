@@ -16,7 +16,8 @@ mod self_service;
 /// How somebody comes to stand before a desk.
 mod sign_in;
 
-pub use again::{Again, Memory};
+pub use again::Again;
+pub(crate) use again::is_key;
 pub use issuers::Issuers;
 pub use office::Invited;
 pub use seats::{Acted, Issued, Recalled};
@@ -39,6 +40,9 @@ pub enum Refused {
     /// He may not do this at all.
     #[error("only an administrator of this server may do this")]
     AdminsOnly,
+    /// By the admin API everybody makes API tokens for himself.
+    #[error("by the admin API everybody makes API tokens for himself only; you are {0}")]
+    OwnOnly(String),
     /// Something that he said cannot be.
     #[error("{field}: {reason}")]
     Invalid {
@@ -76,23 +80,38 @@ impl Refused {
 }
 
 /// Where a user's requests are served.
-pub struct Desk<'a, S> {
-    store: &'a S,
+pub struct Desk<'a> {
+    store: &'a Store,
     pepper: &'a [u8; 32],
     who: &'a SignedIn,
+    by: Actor,
 }
 
-impl<'a, S: Store> Desk<'a, S> {
+impl<'a> Desk<'a> {
     /// With the authority of `who`.
-    pub fn new(store: &'a S, pepper: &'a [u8; 32], who: &'a SignedIn) -> Self {
-        Self { store, pepper, who }
+    pub fn new(store: &'a Store, pepper: &'a [u8; 32], who: &'a SignedIn) -> Self {
+        let user = who.user.email.clone();
+        let by = match who.api_token.clone() {
+            Some(token) => Actor::ApiToken { user, token },
+            None => Actor::User(user),
+        };
+        Self { store, pepper, who, by }
+    }
+
+    /// For whoever may open the data folder: `who` is an administrator whom no database knows.
+    pub(crate) fn of_console(store: &'a Store, pepper: &'a [u8; 32], who: &'a SignedIn) -> Self {
+        Self { store, pepper, who, by: Actor::Console }
     }
 
     fn is_admin(&self) -> bool {
         self.who.user.role == Role::Admin
     }
 
-    fn admins_only(&self) -> Result<(), Refused> {
+    /// For what only administrators may do.
+    ///
+    /// # Errors
+    /// [`Refused::AdminsOnly`].
+    pub fn admins_only(&self) -> Result<(), Refused> {
         if self.is_admin() { Ok(()) } else { Err(Refused::AdminsOnly) }
     }
 
@@ -108,10 +127,6 @@ impl<'a, S: Store> Desk<'a, S> {
 
     /// As the audit trail names him.
     fn actor(&self) -> Actor {
-        let email = &self.who.user.email;
-        Actor::User(match &self.who.api_token {
-            Some(token) => format!("{email} (API token {token})"),
-            None => email.clone(),
-        })
+        self.by.clone()
     }
 }

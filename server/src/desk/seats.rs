@@ -1,14 +1,16 @@
 use super::{Again, Desk, Refused, sign_in::name};
 use crate::airgap::{self, AirgapError, Outcome};
 use crate::keys::DataFolder;
-use crate::rules::{Answer, AttemptBy, License, OwnerAct, SHARE_LIFE, check_email};
+use crate::rules::{Answer, AttemptBy, License, OwnerAct, SHARE_LIFE, Seat, check_email};
 use crate::seal::Secret;
 use crate::share;
 use crate::store::{
-    Answered, AuditQuery, AuditRow, ListedSeat, Made, NewSeat, OwnerOrder, Page, Recovery, SeatQuery, Share,
-    Store, StoreError, TokenHashes,
+    AddOneTimeLink, Answered, AuditQuery, AuditRow, CountAttempt, FindIdempotencyRecord, FindSeat,
+    FindSeatOfToken, FindSeats, GetRecovery, IsTokenOf, ListLicenses, ListedSeat, Made, NewSeat, OwnerOrder,
+    Page, Recovery, SeatQuery, Share, StoreError, TokenHashes,
 };
 use seatlock_protocol::{Token, TokenKind, UnixTime, file::RequestFile};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// What an answer with the token of a new seat is remembered by.
@@ -64,13 +66,13 @@ pub struct Acted {
     pub repeated: bool,
 }
 
-impl<S: Store> Desk<'_, S> {
+impl Desk<'_> {
     /// The licenses of the own account; for admins of the named one, or of all.
     ///
     /// # Errors
     /// [`Refused::Store`].
     pub async fn licenses(&self, account: Option<Uuid>) -> Result<Vec<License>, Refused> {
-        Ok(self.store.licenses(self.scope(account)).await?)
+        Ok(self.store.run(ListLicenses(self.scope(account))).await?)
     }
 
     /// Seats, the newest first.
@@ -79,7 +81,7 @@ impl<S: Store> Desk<'_, S> {
     /// [`Refused::Store`].
     pub async fn seats(&self, query: SeatQuery) -> Result<Page<ListedSeat>, Refused> {
         let account = self.scope(query.account);
-        Ok(self.store.seats(SeatQuery { account, ..query }).await?)
+        Ok(self.store.run(SeatQuery { account, ..query }).await?)
     }
 
     /// One seat and its license.
@@ -87,9 +89,17 @@ impl<S: Store> Desk<'_, S> {
     /// # Errors
     /// [`Refused::Store`] with [`StoreError::NotFound`], for what belongs to another account too.
     pub async fn seat(&self, id: Uuid) -> Result<(ListedSeat, License), Refused> {
-        let found = self.store.seat(id).await?;
+        let found = self.store.run(FindSeat(id)).await?;
         let found = found.filter(|(_, license)| self.may_see(license.account));
         found.ok_or_else(|| Refused::no_such("seat", id))
+    }
+
+    /// Seats by their ids, as far as there are such, and they are of the own account.
+    ///
+    /// # Errors
+    /// [`Refused::Store`].
+    pub async fn seats_of(&self, ids: BTreeSet<Uuid>) -> Result<Vec<Seat>, Refused> {
+        Ok(self.store.run(FindSeats { ids, account: self.scope(None) }).await?)
     }
 
     /// T1: a seat and its token for the person with this e-mail address. The license may be left
@@ -106,7 +116,7 @@ impl<S: Store> Desk<'_, S> {
         check_email(email).map_err(|reason| Refused::invalid("email", reason))?;
         let license = self.chosen(license).await?;
         let token = Token::generate(TokenKind::Integration, getrandom::fill)?;
-        let made = self.store.create_seat(NewSeat {
+        let made = self.store.run(NewSeat {
             id: Uuid::new_v4(),
             license: Some(license),
             shared_with: email.to_owned(),
@@ -126,7 +136,7 @@ impl<S: Store> Desk<'_, S> {
     }
 
     async fn chosen(&self, named: Option<Uuid>) -> Result<Uuid, Refused> {
-        let licenses = self.store.licenses(self.scope(None)).await?;
+        let licenses = self.store.run(ListLicenses(self.scope(None))).await?;
         match (named, licenses.as_slice()) {
             (Some(id), all) if all.iter().any(|license| license.id == id) => Ok(id),
             (Some(id), _) => Err(Refused::no_such("license", id)),
@@ -144,10 +154,10 @@ impl<S: Store> Desk<'_, S> {
         let (seat, license) = self.seat(id).await?;
         let again = Again { key, request: &[] };
         for (what, refreshed) in [(NEW_SEAT.to_owned(), false), (refresh_of(id), true)] {
-            let found = self.store.remembered(self.memory().name(&what, again)).await?;
+            let found = self.store.run(FindIdempotencyRecord(self.memory().name(&what, again))).await?;
             let Some((_, sealed)) = found.filter(|(subject, _)| *subject == id) else { continue };
             let token = self.memory().recall(Some(again), &what, TokenKind::Integration, &sealed)?;
-            if !self.store.is_token_of(id, token.stored_hash(self.pepper)).await? {
+            if !self.store.run(IsTokenOf { seat: id, token: token.stored_hash(self.pepper) }).await? {
                 return Ok(Recalled::Replaced);
             }
             let (seat, license) = (Box::new(seat), Box::new(license));
@@ -199,7 +209,7 @@ impl<S: Store> Desk<'_, S> {
             OwnerAct::Refresh => Some(Token::generate(TokenKind::Integration, getrandom::fill)?),
             OwnerAct::Release | OwnerAct::Revoke | OwnerAct::Allow => None,
         };
-        let order = self.store.owner(OwnerOrder {
+        let order = self.store.run(OwnerOrder {
             seat: id,
             act,
             new_token: token.as_ref().map(|token| TokenHashes::of(token, self.pepper)),
@@ -227,7 +237,7 @@ impl<S: Store> Desk<'_, S> {
     /// See [`Refused`]; [`StoreError::Conflict`] when it is not the seat's token, or not any more.
     pub async fn may_send(&self, id: Uuid, token: &Token) -> Result<(), Refused> {
         self.seat(id).await?;
-        if !self.store.is_token_of(id, token.stored_hash(self.pepper)).await? {
+        if !self.store.run(IsTokenOf { seat: id, token: token.stored_hash(self.pepper) }).await? {
             return Err(StoreError::Conflict.into());
         }
         self.attempt(AttemptBy::Letters, b"letters\0").await
@@ -240,7 +250,7 @@ impl<S: Store> Desk<'_, S> {
     pub async fn is_first_of(&self, form_key: &str) -> Result<bool, Refused> {
         let form = [self.who.user.id.as_bytes().as_slice(), form_key.as_bytes()].concat();
         let tried = name(self.pepper, b"form\0", &form);
-        Ok(self.store.attempt(vec![(AttemptBy::Form, tried)]).await?.is_none())
+        Ok(self.store.run(CountAttempt(vec![(AttemptBy::Form, tried)])).await?.is_none())
     }
 
     /// A one-time link for a token that is still the seat's, and when it ends.
@@ -253,7 +263,9 @@ impl<S: Store> Desk<'_, S> {
         let link = Secret::generate()?;
         let sealed = share::seal_token(&link, token, id, expires_at)?;
         let share = Share { id: share::id(&link), seat: id, sealed, expires_at };
-        self.store.add_share(share, token.stored_hash(self.pepper), self.actor()).await?;
+        self.store
+            .run(AddOneTimeLink { link: share, token: token.stored_hash(self.pepper), by: self.actor() })
+            .await?;
         Ok((link, expires_at))
     }
 
@@ -280,7 +292,7 @@ impl<S: Store> Desk<'_, S> {
     }
 
     async fn owns(&self, file: &RequestFile) -> Result<(), AirgapError> {
-        let found = self.store.seat_of(file.token_hash).await?;
+        let found = self.store.run(FindSeatOfToken(file.token_hash)).await?;
         let own = found.is_none_or(|(_, _, license)| self.may_see(license.account));
         if own { Ok(()) } else { Err(AirgapError::Refused(crate::rules::token_unknown())) }
     }
@@ -291,7 +303,7 @@ impl<S: Store> Desk<'_, S> {
     /// See [`Refused`].
     pub async fn audit(&self, query: AuditQuery) -> Result<Page<AuditRow>, Refused> {
         let account = self.scope(query.account);
-        Ok(self.store.audit(AuditQuery { account, ..query }).await?)
+        Ok(self.store.run(AuditQuery { account, ..query }).await?)
     }
 
     /// The mark of a restored database, as long as a machine may hold a lease that it does not know
@@ -300,7 +312,7 @@ impl<S: Store> Desk<'_, S> {
     /// # Errors
     /// [`Refused::Store`].
     pub async fn recovery(&self) -> Result<Option<Recovery>, Refused> {
-        Ok(self.store.recovery().await?.filter(Recovery::is_open))
+        Ok(self.store.run(GetRecovery).await?.filter(Recovery::is_open))
     }
 }
 

@@ -2,7 +2,10 @@ use crate::limits::network;
 use crate::password::{PasswordError, Passwords};
 use crate::rules::AttemptBy;
 use crate::seal::Secret;
-use crate::store::{Ending, Hash, NewSession, PasswordHash, Store, StoreError, User};
+use crate::store::{
+    BeginSession, CountAttempt, EndSessions, Ending, FindUser, Hash, NewSession, PasswordHash, Store,
+    StoreError, User,
+};
 use ring::hmac;
 use seatlock_protocol::UnixTime;
 use std::net::IpAddr;
@@ -72,8 +75,8 @@ pub fn session_hash(secret: &Secret) -> Hash {
 ///
 /// # Errors
 /// See [`Denied`].
-pub async fn sign_in<S: Store>(
-    store: &S,
+pub async fn sign_in(
+    store: &Store,
     passwords: &Passwords,
     pepper: &[u8; 32],
     asking: SignIn,
@@ -87,10 +90,10 @@ pub async fn sign_in<S: Store>(
     // Counted before the password is looked at, so that nobody tries a thousand at once.
     let names =
         vec![(AttemptBy::Person, by_person), (AttemptBy::Email, by_email), (AttemptBy::Address, by_address)];
-    if let Some(until) = store.attempt(names).await? {
+    if let Some(until) = store.run(CountAttempt(names)).await? {
         return Err(Denied::TooMany { until });
     }
-    let found = store.user(&email).await?.filter(|(user, _)| user.disabled_at.is_none());
+    let found = store.run(FindUser(email.clone())).await?.filter(|(user, _)| user.disabled_at.is_none());
     if !passwords.verify(asking.password, found.as_ref().map(|(_, kept)| kept)).await? {
         return Err(Denied::Wrong);
     }
@@ -102,8 +105,8 @@ pub async fn sign_in<S: Store>(
 ///
 /// # Errors
 /// See [`Denied`].
-pub async fn sign_in_known<S: Store>(
-    store: &S,
+pub async fn sign_in_known(
+    store: &Store,
     pepper: &[u8; 32],
     known: Known,
     browser: Browser,
@@ -113,8 +116,8 @@ pub async fn sign_in_known<S: Store>(
     begin(store, known, browser, by_person, shown).await
 }
 
-async fn begin<S: Store>(
-    store: &S,
+async fn begin(
+    store: &Store,
     known: Known,
     browser: Browser,
     by_person: Hash,
@@ -129,9 +132,9 @@ async fn begin<S: Store>(
         agent: browser.agent.chars().filter(|c| !c.is_control()).take(AGENT_MAX).collect(),
         address: browser.address.to_string(),
     };
-    store.sign_in(session, by_person).await?;
+    store.run(BeginSession { session, forget: by_person }).await?;
     if let Some(before) = shown {
-        store.end_sessions(Ending::Hash(before)).await?;
+        store.run(EndSessions(Ending::Hash(before))).await?;
     }
     Ok(secret)
 }
@@ -154,23 +157,31 @@ pub(super) fn name(pepper: &[u8; 32], domain: &[u8], text: &[u8]) -> Hash {
 mod tests {
     use super::*;
     use crate::rules::Role;
-    use crate::store::{Actor, NewUser, People as _, UserChange, sqlite::SqliteStore};
+    use crate::store::{Actor, AddAccount, AddUser, ChangeUser, NewUser, UserChange, sqlite::SqliteStore};
     use std::sync::atomic::Ordering;
 
     /// Whoever could tell by the time which addresses are known would have half of what he needs.
     #[tokio::test]
     async fn a_password_is_compared_whoever_asks() {
         let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(&folder.path().join("seatlock.db"), true).await.unwrap();
-        let passwords = Passwords::new().unwrap();
-        let account = store.add_account(Uuid::new_v4(), "A".to_owned(), Actor::Console).await.unwrap().id;
+        let file = folder.path().join("seatlock.db");
+        let store = SqliteStore::open(&file, true).await.unwrap();
+        let passwords = Passwords::new();
+        let account = store
+            .run(AddAccount { id: Uuid::new_v4(), name: "A".to_owned(), by: Actor::Console })
+            .await
+            .unwrap()
+            .id;
         for (email, disabled) in [("ada@example.com", false), ("bob@example.com", true)] {
             let password = passwords.hash(Zeroizing::new("a long password".to_owned())).await.unwrap();
             let (id, role) = (Uuid::new_v4(), Role::Owner);
             let new = NewUser { id, account, email: email.to_owned(), role, password };
-            store.add_user(new, Actor::Console).await.unwrap();
+            store.run(AddUser(new, Actor::Console)).await.unwrap();
             if disabled {
-                store.change_user(id, UserChange::Disable, None, Actor::Console).await.unwrap();
+                store
+                    .run(ChangeUser { id, change: UserChange::Disable, keep: None, by: Actor::Console })
+                    .await
+                    .unwrap();
             }
         }
         let ask = async |email: &str, password: &str| {

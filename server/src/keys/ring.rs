@@ -1,6 +1,6 @@
 use super::{DataFolder, FolderError};
 use crate::rules::timestamp;
-use crate::store::{Store, StoreError, StoredKeySet, Trouble};
+use crate::store::{GetKeySet, Store, StoreError, StoredKeySet, Trouble};
 use seatlock_protocol::{
     SigningKey, Typ, UnixTime,
     claims::{KeySetClaims, LeaseKey},
@@ -98,9 +98,9 @@ impl KeyRing {
     ///
     /// # Errors
     /// See [`RingError`].
-    pub async fn load<S: Store>(store: &S, folder: &DataFolder) -> Result<Self, RingError> {
+    pub async fn load(store: &Store, folder: &DataFolder) -> Result<Self, RingError> {
         let now = store.ready().await?;
-        Self::of(store.key_set().await?, now, folder)
+        Self::of(store.run(GetKeySet).await?, now, folder)
     }
 
     /// As [`Self::load`], of a key set that was read at `now`.
@@ -161,7 +161,7 @@ pub fn read_set(jws: &str) -> Result<KeySetClaims, RingError> {
 }
 
 /// The current ring, exchanged when the database has a newer key set or the key has ended.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Rings(RwLock<Option<Arc<KeyRing>>>);
 
 impl Rings {
@@ -170,7 +170,7 @@ impl Rings {
     ///
     /// # Errors
     /// See [`RingError`].
-    pub async fn load<S: Store>(store: &S, folder: &DataFolder) -> Result<Self, RingError> {
+    pub async fn load(store: &Store, folder: &DataFolder) -> Result<Self, RingError> {
         match KeyRing::load(store, folder).await {
             Ok(ring) => Ok(Self(RwLock::new(Some(Arc::new(ring))))),
             Err(RingError::Store(StoreError::Clock(doubt))) => {
@@ -186,10 +186,10 @@ impl Rings {
     ///
     /// # Errors
     /// See [`RingError`].
-    pub async fn at<S: Store>(
+    pub async fn at(
         &self,
         (seq, now): (u64, UnixTime),
-        store: &S,
+        store: &Store,
         folder: &DataFolder,
     ) -> Result<Arc<KeyRing>, RingError> {
         match self.current().filter(|ring| ring.set.seq >= seq && now <= ring.until) {
@@ -209,7 +209,7 @@ impl Rings {
     ///
     /// # Errors
     /// See [`RingError`].
-    pub async fn renew<S: Store>(&self, store: &S, folder: &DataFolder) -> Result<Arc<KeyRing>, RingError> {
+    pub async fn renew(&self, store: &Store, folder: &DataFolder) -> Result<Arc<KeyRing>, RingError> {
         let ring = Arc::new(KeyRing::load(store, folder).await?);
         let before = self.0.write().unwrap_or_else(PoisonError::into_inner).replace(ring.clone());
         if before.is_none_or(|before| before.set.seq != ring.set.seq || before.kid() != ring.kid()) {

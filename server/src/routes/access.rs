@@ -1,7 +1,7 @@
 use super::AppState;
 use crate::identity::{Claims, Expected};
-use crate::rules::{Admission, Answer, Call, Event, License, Verdict, decide};
-use crate::store::{Actor, Answered, NewSeat, Question, Store, StoreError, TokenHashes};
+use crate::rules::{Admission, Answer, Call, EMAIL_MAX, Event, License, Verdict, decide};
+use crate::store::{Actor, Answered, ListIssuers, ListLicenses, NewSeat, Question, StoreError, TokenHashes};
 use axum::http::HeaderValue;
 use seatlock_protocol::{AccessToken, Act, Code, UnixTime};
 use std::collections::BTreeMap;
@@ -9,8 +9,6 @@ use uuid::Uuid;
 
 /// What a plug-in's access token must permit.
 const SEAT_USE: &str = "seat:use";
-/// Characters of a name that are kept with its seat.
-const NAME_MAX: usize = 254;
 
 /// What became of an access token.
 pub(super) struct Judged {
@@ -37,12 +35,8 @@ impl Admitted {
 }
 
 /// Whose an access token is that permits `scope`.
-pub(super) async fn judge<S: Store>(
-    state: &AppState<S>,
-    token: &AccessToken,
-    scope: &str,
-) -> Result<Judged, StoreError> {
-    let list = state.store.issuers().await?;
+pub(super) async fn judge(state: &AppState, token: &AccessToken, scope: &str) -> Result<Judged, StoreError> {
+    let list = state.store.run(ListIssuers).await?;
     let (now, seq) = (list.now, list.seq);
     let refused = |code| Verdict::new(code, Act::Keep);
     let judged = |outcome| Ok(Judged { now, seq, outcome });
@@ -78,8 +72,8 @@ pub(super) async fn judge<S: Store>(
 
 /// Answers a plug-in that shows an access token. `question` does not name the identity's seat yet.
 /// An identity that activates for the first time gets a seat of its own.
-pub(super) async fn answer<S: Store>(
-    state: &AppState<S>,
+pub(super) async fn answer(
+    state: &AppState,
     token: &AccessToken,
     mut question: Question,
 ) -> Result<Answered, StoreError> {
@@ -89,13 +83,13 @@ pub(super) async fn answer<S: Store>(
         Ok(admitted) => admitted,
         Err(verdict) => return says(verdict),
     };
-    let licenses = state.store.licenses(Some(admitted.admission.account)).await?;
+    let licenses = state.store.run(ListLicenses(Some(admitted.admission.account))).await?;
     let Some(license) = admitted.admission.license(&licenses, &question.caller.product, now) else {
         return says(Verdict::new(Code::PlanNotEntitled, Act::Keep));
     };
     let hashes = TokenHashes::of_identity(&admitted.claims.identity, license.id, &state.pepper);
     question.token = hashes.stored;
-    let answered = state.store.call(question.clone()).await?;
+    let answered = state.store.run(question.clone()).await?;
     let asks_for_seat = question.call.submits_token() || question.call == Call::Status;
     if answered.subject.is_some() || !asks_for_seat {
         return Ok(answered);
@@ -105,17 +99,17 @@ pub(super) async fn answer<S: Store>(
     if question.call == Call::Status || first.code != Code::Ok {
         return says(first);
     }
-    let made = state.store.create_seat(new).await?;
+    let made = state.store.run(new).await?;
     match made {
         // The last place went to somebody else meanwhile.
         crate::store::Made::New(Answered { answer: Answer::Verdict(refused), .. }) => says(refused),
-        _ => state.store.call(question).await,
+        _ => state.store.run(question).await,
     }
 }
 
 fn new_seat(admitted: &Admitted, license: &License, token: TokenHashes) -> NewSeat {
     let bearer = admitted.claims.bearer();
-    let name = bearer.name().chars().filter(|c| !c.is_control()).take(NAME_MAX);
+    let name = bearer.name().chars().filter(|c| !c.is_control()).take(EMAIL_MAX);
     NewSeat {
         id: Uuid::new_v4(),
         license: Some(license.id),

@@ -1,6 +1,6 @@
 use super::AppState;
 use crate::desk::{Desk, Refused};
-use crate::store::{ListedSeat, Page, SeatQuery, SignedIn, Store};
+use crate::store::{ListedSeat, Page, SeatQuery, SignedIn};
 use crate::view::{SeatView, csv};
 use axum::{
     body::{Body, Bytes},
@@ -22,8 +22,8 @@ enum Rest {
 
 /// Seats as a table for spreadsheets, written page by page as it is read, so that any number of
 /// them needs no memory. `query` says which; its place and its limit do not count.
-pub(super) async fn seats<S: Store>(
-    state: Arc<AppState<S>>,
+pub(super) async fn seats(
+    state: Arc<AppState>,
     who: SignedIn,
     query: SeatQuery,
 ) -> Result<Response, Refused> {

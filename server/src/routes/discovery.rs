@@ -1,6 +1,5 @@
 use super::AppState;
 use super::problem::{Refusal, RequestId};
-use crate::store::Store;
 use axum::{
     extract::State,
     http::header,
@@ -10,7 +9,7 @@ use seatlock_protocol::api::{Discovery, JSON, SeatCall};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Where things are, for people and programs. Nothing in it is a reason to trust anything.
-pub(super) async fn discovery<S: Store>(State(state): State<Arc<AppState<S>>>, id: RequestId) -> Response {
+pub(super) async fn discovery(State(state): State<Arc<AppState>>, id: RequestId) -> Response {
     let body = Discovery {
         issuer: state.info.issuer.clone(),
         endpoints: BTreeMap::from([

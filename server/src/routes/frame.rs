@@ -1,7 +1,7 @@
 use super::problem::{Refusal, RequestId};
 use super::{AppState, page, visitor};
 use crate::metrics::Answered;
-use crate::store::{Store, Trouble};
+use crate::store::Trouble;
 use axum::{
     extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderValue, Method, header},
@@ -20,11 +20,7 @@ pub(super) struct Told(pub(super) &'static str);
 
 /// What all answers have in common: a request id, a limit of time, a line in the log, and that
 /// nobody keeps a copy.
-pub(super) async fn frame<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn frame(State(state): State<Arc<AppState>>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let trusted = visitor::comes_by_proxy(&state, request.extensions());
     let id = trusted.then(|| request_id(request.headers())).flatten().unwrap_or_else(RequestId::new);

@@ -2,7 +2,7 @@ use super::AppState;
 use super::problem::{RETRY_AFTER, RequestId};
 use crate::keys::RingError;
 use crate::rules::timestamp;
-use crate::store::{Recovery, Store, StoreError};
+use crate::store::{GetRecovery, Recovery, StoreError};
 use axum::{
     extract::State,
     http::{StatusCode, header},
@@ -18,11 +18,11 @@ pub(super) async fn alive() -> &'static str {
 /// Requests can be answered: the database is there and takes changes, the clock can be believed,
 /// and there is a key to sign with. Otherwise a sentence says what is wrong. A second line says
 /// that the database was restored, while that matters.
-pub(super) async fn ready<S: Store>(State(state): State<Arc<AppState<S>>>, id: RequestId) -> Response {
+pub(super) async fn ready(State(state): State<Arc<AppState>>, id: RequestId) -> Response {
     let answered = async {
         let ring = state.rings.renew(&state.store, &state.folder).await?;
         state.store.writable().await?;
-        Ok((ring, state.store.recovery().await?))
+        Ok((ring, state.store.run(GetRecovery).await?))
     };
     match answered.await {
         Ok((ring, recovery)) => {

@@ -1,6 +1,7 @@
 use super::AppState;
 use super::problem::{Refusal, RequestId};
-use crate::store::{Store, Trouble};
+use crate::store::GetKeySet;
+use crate::store::Trouble;
 use axum::{
     extract::State,
     http::{HeaderMap, StatusCode, header},
@@ -11,12 +12,8 @@ use std::sync::Arc;
 
 /// The newest key set, as `{"keyset": "<JWS>"}`. It may be believed only as far as its root key is
 /// pinned.
-pub(super) async fn keys<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
-    id: RequestId,
-    headers: HeaderMap,
-) -> Response {
-    let stored = match state.store.key_set().await {
+pub(super) async fn keys(State(state): State<Arc<AppState>>, id: RequestId, headers: HeaderMap) -> Response {
+    let stored = match state.store.run(GetKeySet).await {
         Ok(stored) => stored,
         Err(error) => {
             let passing = error.trouble().map(Trouble::text);

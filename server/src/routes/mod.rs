@@ -30,6 +30,8 @@ pub(crate) mod sign;
 /// Who asks: sessions, API tokens, addresses.
 mod visitor;
 
+pub use admin::{Cause, Console};
+
 use crate::identity::Keys;
 use crate::keys::{DataFolder, Rings, pepper_check};
 use crate::limits::{Limits, Rates};
@@ -39,7 +41,7 @@ use crate::password::Passwords;
 use crate::renewal::RenewalKey;
 use crate::rules::Restored;
 use crate::serve::Connections;
-use crate::store::{ServerInfo, Store};
+use crate::store::{GetRecovery, GetServer, KnowPepper, ServerInfo, Store};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
@@ -74,9 +76,9 @@ pub struct Settings {
 }
 
 /// What every request needs.
-pub struct AppState<S> {
+pub struct AppState {
     /// Licenses and seats.
-    pub store: S,
+    pub store: Store,
     /// Where new lease keys are found.
     pub folder: DataFolder,
     /// Without it, a stolen database does not even tell which tokens exist.
@@ -105,18 +107,24 @@ pub struct AppState<S> {
     pub settings: Settings,
 }
 
-impl<S: Store> AppState<S> {
+impl AppState {
     /// Reads what is needed from the store and the data folder.
     ///
     /// # Errors
     /// When the folder is not initialised, a secret is missing, or the pepper is another server's.
-    pub async fn load(store: S, folder: DataFolder, settings: Settings) -> anyhow::Result<Self> {
+    pub async fn load(store: Store, folder: DataFolder, settings: Settings) -> anyhow::Result<Self> {
+        let state = Self::without_rings(store, folder, settings).await?;
+        let rings = Rings::load(&state.store, &state.folder).await?;
+        Ok(Self { rings, ..state })
+    }
+
+    /// Of a server that has signed nothing yet, and may have nothing to sign with.
+    async fn without_rings(store: Store, folder: DataFolder, settings: Settings) -> anyhow::Result<Self> {
         let pepper = folder.pepper()?;
-        let info = store.server().await?;
-        store.know_pepper(pepper_check(&pepper)).await?;
-        let rings = Rings::load(&store, &folder).await?;
-        let passwords = Passwords::new()?.within(settings.timeout);
-        let restored = store.recovery().await?.map(|recovery| recovery.restored);
+        let info = store.run(GetServer).await?;
+        store.run(KnowPepper(pepper_check(&pepper))).await?;
+        let passwords = Passwords::new().within(settings.timeout);
+        let restored = store.run(GetRecovery).await?.map(|recovery| recovery.restored);
         let (metrics, limits) = (Metrics::default(), Limits::new(settings.rates));
         let (renewals, issuers) = (RenewalKey::new(&pepper), Keys::default());
         let (mailer, metrics_listener) = (None, None);
@@ -127,7 +135,7 @@ impl<S: Store> AppState<S> {
             renewals,
             info,
             restored,
-            rings,
+            rings: Rings::default(),
             issuers,
             passwords,
             mailer,
@@ -140,24 +148,24 @@ impl<S: Store> AppState<S> {
 }
 
 /// Every endpoint.
-pub fn router<S: Store>(state: Arc<AppState<S>>) -> Router {
+pub fn router(state: Arc<AppState>) -> Router {
     let mut plugins = Router::new();
     for call in [SeatCall::Activate, SeatCall::Ping, SeatCall::Release, SeatCall::Status, SeatCall::Airgap] {
         let handler =
-            move |state, id, from, headers, body| seat::answer::<S>(call, state, (id, from), headers, body);
+            move |state, id, from, headers, body| seat::answer(call, state, (id, from), headers, body);
         plugins = plugins.route(call.path(), post(handler));
     }
     plugins
-        .route("/v1/keys", get(keys::keys::<S>))
-        .route_layer(from_fn_with_state(state.clone(), pace::pace::<S>))
+        .route("/v1/keys", get(keys::keys))
+        .route_layer(from_fn_with_state(state.clone(), pace::pace))
         .merge(admin::router(&state))
-        .route("/.well-known/seatlock", get(discovery::discovery::<S>))
+        .route("/.well-known/seatlock", get(discovery::discovery))
         .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready::<S>))
+        .route("/readyz", get(health::ready))
         .method_not_allowed_fallback(|id: RequestId| async move { Refusal::wrong_method().respond(id) })
         .merge(page::router(&state))
-        .fallback(page::nothing::<S>)
+        .fallback(page::nothing)
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(from_fn_with_state(state.clone(), frame::<S>))
+        .layer(from_fn_with_state(state.clone(), frame))
         .with_state(state)
 }

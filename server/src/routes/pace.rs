@@ -1,7 +1,6 @@
 use super::problem::{Refusal, RequestId};
 use super::{AppState, visitor};
 use crate::limits::Slow;
-use crate::store::Store;
 use axum::{
     extract::{Request, State},
     middleware::Next,
@@ -14,8 +13,8 @@ use std::{net::IpAddr, sync::Arc};
 pub(super) struct From(pub(super) IpAddr);
 
 /// The first refusal of all: too many requests from one address.
-pub(super) async fn pace<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+pub(super) async fn pace(
+    State(state): State<Arc<AppState>>,
     id: RequestId,
     mut request: Request,
     next: Next,
@@ -29,7 +28,7 @@ pub(super) async fn pace<S: Store>(
 }
 
 /// Counts the refusal. The address is not logged, for it may be somebody's home.
-pub(super) fn slowed<S: Store>(state: &AppState<S>, id: RequestId, slow: Slow) -> Refusal {
+pub(super) fn slowed(state: &AppState, id: RequestId, slow: Slow) -> Refusal {
     state.metrics.slowed(slow.limit);
     tracing::debug!(request = %id, limit = slow.limit.name(), seconds = slow.seconds, "told to wait");
     Refusal::rate_limited(slow)

@@ -5,7 +5,7 @@ use super::{AppState, access, sign::Signer, visitor};
 use crate::renewal::Recipient;
 use crate::rules::{Answer, Call, Caller, Presented, WORD_MAX};
 use crate::seal::keyed_hash;
-use crate::store::{Answered, Question, Store, Trouble};
+use crate::store::{Answered, Question, Trouble};
 use axum::{
     body::Bytes,
     extract::{Extension, State, rejection::BytesRejection},
@@ -58,9 +58,9 @@ impl Shown {
 }
 
 /// Answers one call of a plug-in.
-pub(super) async fn answer<S: Store>(
+pub(super) async fn answer(
     call: SeatCall,
-    State(state): State<Arc<AppState<S>>>,
+    State(state): State<Arc<AppState>>,
     (id, Extension(From(address))): (RequestId, Extension<From>),
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
@@ -110,8 +110,8 @@ fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Seat
 }
 
 /// What is answered, and whether the token belongs to a seat.
-async fn decide<S: Store>(
-    state: &AppState<S>,
+async fn decide(
+    state: &AppState,
     call: SeatCall,
     id: RequestId,
     (shown, hash): (&Shown, [u8; 32]),
@@ -134,7 +134,7 @@ async fn decide<S: Store>(
         },
     };
     let answered = match shown {
-        Shown::Token(_) => state.store.call(question).await,
+        Shown::Token(_) => state.store.run(question).await,
         Shown::Access(token) => access::answer(state, token, question).await,
     };
     let answered = answered.map_err(|error| failed(&error, error.trouble().map(Trouble::text)))?;

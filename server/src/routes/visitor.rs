@@ -2,7 +2,7 @@ use super::{AppState, access, address};
 use crate::desk::session_hash;
 use crate::rules::Verdict;
 use crate::seal::Secret;
-use crate::store::{Hash, SignedIn, Store, StoreError, User};
+use crate::store::{FindBearer, FindSession, Hash, ListAccounts, SignedIn, StoreError, User};
 use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap, header};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
@@ -43,23 +43,23 @@ pub(super) fn shown_session(headers: &HeaderMap) -> Option<Hash> {
 }
 
 /// Who is signed in with this browser.
-pub(super) async fn by_session<S: Store>(
-    state: &AppState<S>,
+pub(super) async fn by_session(
+    state: &AppState,
     headers: &HeaderMap,
 ) -> Result<Option<SignedIn>, StoreError> {
     match shown_session(headers) {
-        Some(hash) => state.store.session(hash).await,
+        Some(hash) => state.store.run(FindSession(hash)).await,
         None => Ok(None),
     }
 }
 
 /// Who shows an API token, and what the header says if it is none.
-pub(super) async fn by_api_token<S: Store>(
-    state: &AppState<S>,
+pub(super) async fn by_api_token(
+    state: &AppState,
     headers: &HeaderMap,
 ) -> Result<Option<SignedIn>, StoreError> {
     match bearer(headers).map(|text| Token::parse(text, TokenKind::Api)) {
-        Some(Ok(token)) => state.store.bearer(token.stored_hash(&state.pepper)).await,
+        Some(Ok(token)) => state.store.run(FindBearer(token.stored_hash(&state.pepper))).await,
         Some(Err(_)) | None => Ok(None),
     }
 }
@@ -71,7 +71,7 @@ fn peer(extensions: &Extensions) -> IpAddr {
 }
 
 /// Whether the request comes from a proxy whose words are believed.
-pub(super) fn comes_by_proxy<S>(state: &AppState<S>, extensions: &Extensions) -> bool {
+pub(super) fn comes_by_proxy(state: &AppState, extensions: &Extensions) -> bool {
     let peer = peer(extensions);
     state.settings.trusted_proxies.iter().any(|network| network.contains(&peer))
 }
@@ -90,8 +90,8 @@ pub(super) fn access_token(headers: &HeaderMap) -> Option<AccessToken> {
 
 /// Who shows an access token that permits `scope`. He is no user of this server: his id is made of
 /// his identity, and his name is in the place of an e-mail address.
-pub(super) async fn by_access_token<S: Store>(
-    state: &AppState<S>,
+pub(super) async fn by_access_token(
+    state: &AppState,
     token: &AccessToken,
     scope: &str,
 ) -> Result<Result<SignedIn, Verdict>, StoreError> {
@@ -100,7 +100,7 @@ pub(super) async fn by_access_token<S: Store>(
         Ok(admitted) => admitted,
         Err(verdict) => return Ok(Err(verdict)),
     };
-    let accounts = state.store.accounts().await?;
+    let accounts = state.store.run(ListAccounts).await?;
     let account = accounts.into_iter().find(|account| account.id == admitted.admission.account);
     let (Some(role), Some(account)) = (admitted.admission.role, account) else {
         return Ok(Err(Verdict::new(Code::IdentityUnknown, Act::Keep)));
@@ -117,7 +117,7 @@ pub(super) async fn by_access_token<S: Store>(
 }
 
 /// The network address of whoever asks.
-pub(super) fn address_of<S>(state: &AppState<S>, headers: &HeaderMap, extensions: &Extensions) -> IpAddr {
+pub(super) fn address_of(state: &AppState, headers: &HeaderMap, extensions: &Extensions) -> IpAddr {
     let forwarded: Vec<&str> =
         headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
     // Once: the proxy writes the same each time.

@@ -2,7 +2,7 @@ use seatlock_protocol::{is_invisible, is_plain};
 
 /// Bytes of the longest address that fits between the brackets of SMTP (RFC 5321, section
 /// 4.5.3.1.3).
-const LONGEST: usize = 254;
+pub const EMAIL_MAX: usize = 254;
 /// Bytes of the longest name before the @ (section 4.5.3.1.1).
 const NAME: usize = 64;
 /// Bytes of the longest part of a host's name (RFC 1035, section 2.3.4).
@@ -18,7 +18,7 @@ pub fn check_email(email: &str) -> Result<(), &'static str> {
     if email.is_empty() {
         return Err("there is no e-mail address");
     }
-    if email.len() > LONGEST {
+    if email.len() > EMAIL_MAX {
         return Err("an e-mail address has 254 bytes or less");
     }
     if email.contains(is_invisible) || !is_plain(email) {

@@ -45,7 +45,7 @@ pub use admission::{ADMISSIONS_MAX, Admission, Bearer, Client, ISSUER_TEXT_MAX, 
 pub use clock::{Clocks, Doubt, PAUSE, SET_BACK};
 pub use decide::{decide, issues_no_tokens, token_unknown};
 pub use decision::{Answer, Audit, AuditEvent, Decision, LicenseChange, Verdict};
-pub use email::check_email;
+pub use email::{EMAIL_MAX, check_email};
 pub use entitlements::{
     ENTITLEMENTS_MAX, Entitlements, entitlement_parts, entitlement_text, entitlement_word,
 };

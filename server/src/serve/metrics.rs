@@ -1,7 +1,7 @@
 use crate::cause::of_io;
 use crate::metrics::{OPEN_METRICS, Snapshot};
 use crate::routes::AppState;
-use crate::store::Store;
+use crate::store::ListLicenses;
 use axum::{
     Router,
     extract::State,
@@ -13,15 +13,15 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 /// Answers Prometheus for as long as the server runs.
-pub(super) async fn serve<S: Store>(listener: TcpListener, state: Arc<AppState<S>>) {
-    let router = Router::new().route("/metrics", get(scrape::<S>)).with_state(state);
+pub(super) async fn serve(listener: TcpListener, state: Arc<AppState>) {
+    let router = Router::new().route("/metrics", get(scrape)).with_state(state);
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(reason = of_io(&error), "metrics are not served any more");
     }
 }
 
-async fn scrape<S: Store>(State(state): State<Arc<AppState<S>>>) -> Response {
-    let licenses = state.store.licenses(None).await;
+async fn scrape(State(state): State<Arc<AppState>>) -> Response {
+    let licenses = state.store.run(ListLicenses(None)).await;
     if let Err(error) = &licenses {
         tracing::warn!(%error, "the database does not answer");
     }

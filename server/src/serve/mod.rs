@@ -8,7 +8,7 @@ mod metrics;
 mod tls;
 
 use crate::routes::{AppState, router};
-use crate::store::Store;
+use crate::store::{PurgeExpired, ReleaseExpired};
 use std::{future::Future, io, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch, time};
 
@@ -29,9 +29,9 @@ const REMIND: Duration = Duration::from_secs(86_400);
 ///
 /// # Errors
 /// When what is to be served cannot be.
-pub async fn run<S: Store>(
+pub async fn run(
     listener: TcpListener,
-    mut state: AppState<S>,
+    mut state: AppState,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let metrics_listener = state.metrics_listener.take();
@@ -67,19 +67,19 @@ pub async fn run<S: Store>(
     Ok(())
 }
 
-async fn sweep_often<S: Store>(state: Arc<AppState<S>>) {
+async fn sweep_often(state: Arc<AppState>) {
     let mut due = time::interval(SWEEP);
     due.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
     loop {
         due.tick().await;
-        let swept = state.store.sweep().await;
+        let swept = state.store.run(ReleaseExpired).await;
         match &swept {
             Ok(0) => {}
             Ok(seats) => tracing::info!(seats, "released for inactivity"),
             Err(error) => tracing::warn!(%error, "the sweep failed; it is tried again"),
         }
         state.metrics.swept(swept.ok());
-        if let Err(error) = state.store.tidy().await {
+        if let Err(error) = state.store.run(PurgeExpired).await {
             tracing::warn!(%error, "what has ended was not taken away; it is tried again");
         }
     }
@@ -87,7 +87,7 @@ async fn sweep_often<S: Store>(state: Arc<AppState<S>>) {
 
 /// Takes a new certificate as soon as its files are there. Whoever renews it need not tell the
 /// server.
-async fn look_at_certificate<S: Store>(tls: Arc<Tls>, state: Arc<AppState<S>>) {
+async fn look_at_certificate(tls: Arc<Tls>, state: Arc<AppState>) {
     loop {
         tokio::select! {
             () = time::sleep(LOOK) => if !tls.is_changed() { continue },

@@ -13,6 +13,8 @@ pub struct AuditRow {
     pub actor: String,
     /// Which user.
     pub actor_name: Option<String>,
+    /// Name of the API token that they showed.
+    pub api_token: Option<String>,
     /// What happened.
     pub event: String,
     /// The account that it is about.

@@ -14,6 +14,7 @@ pub(super) fn hash(before: &Hash, row: &AuditRow, detail: Option<&str>) -> Hash 
         row.at,
         row.actor,
         row.actor_name,
+        row.api_token,
         row.event,
         row.account,
         row.license,

@@ -1,51 +1,52 @@
-//! Keeps: licenses, seats, tokens and the audit trail behind one trait.
+//! Keeps: licenses, seats, tokens and the audit trail.
 //!
-//! A store loads what a rule needs, asks the rule, and carries its decision out, all in one
-//! transaction with the database's clock. It answers only what is on disk for good.
-//!
-//! Both back ends are made of the files in `store/sql`, which each of them compiles for its own
-//! database; what differs has the same file names in both folders.
-
-#![allow(clippy::duplicate_mod, reason = "store/sql is compiled for each database")]
+//! An operation is a value, and [`Store::run`] the only way to have it done. It loads what a rule
+//! needs, asks the rule, and carries its decision out, all in one transaction with the database's
+//! clock. It answers only what is on disk for good.
 
 use crate::cause::{of_database, of_io};
-use crate::rules::{Answer, Call, Caller, Clocks, Doubt, License, OwnerAct, Seat};
+use crate::rules::{Answer, Call, Caller, Doubt, License, OwnerAct, Seat};
 use crate::seal::keyed_hash;
 use seatlock_protocol::{Identity, PublicKey, Token, TokenHash, UnixTime, api::LockStatus};
 use serde::Serialize;
-use std::{
-    future::Future,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 use uuid::Uuid;
 
-/// One of the two back ends, chosen when the program starts.
-mod any;
 /// The audit trail and its checkpoints.
 mod audit;
+/// What a batch of plug-ins asks, decided one after the other.
+mod batch;
 /// The chain that the audit trail is.
 mod chain;
+/// Connections, statements and rows of either database.
+mod db;
 /// What is put back, and what is not kept.
 mod keeping;
 /// Accounts, users, sessions, API tokens and one-time links.
 mod people;
 /// One database that any number of servers share.
 pub mod postgres;
+/// The way through: runs an operation on whichever database there is.
+mod run;
+/// Operations, and the statements that do them.
+mod sql;
 /// One database file, one writer, group commit.
 pub mod sqlite;
 /// What moves from one database to another.
 mod transfer;
 /// Which failures pass.
 mod trouble;
+/// Transactions that write.
+mod tx;
 
-pub use any::AnyStore;
 pub use audit::{AuditPart, AuditPoint, AuditQuery, AuditRow, AuditState, Checkpoint};
 pub use keeping::{Due, Erased, Keep, Recovery};
 pub use people::{
     Account, ApiToken, Ending, Hash, IssuerList, Made, NewApiToken, NewSession, NewUser, PasswordHash,
-    People, Session, Share, SignedIn, User, UserChange,
+    Session, Share, SignedIn, User, UserChange,
 };
-
+pub use run::{Backup, Operation, ReleaseExpired, Store};
+pub use sql::*;
 pub use transfer::{Moved, Told};
 pub use trouble::Trouble;
 
@@ -217,19 +218,27 @@ pub enum Actor {
     System,
     /// Whoever may open the data folder.
     Console,
-    /// A user: his e-mail address, and his API token's name if he showed one.
+    /// A user, by their e-mail address.
     User(String),
+    /// A script of theirs.
+    ApiToken {
+        /// The user's e-mail address.
+        user: String,
+        /// The token's name.
+        token: String,
+    },
 }
 
 impl Actor {
-    /// Kind and name, as they are stored.
+    /// Kind, name of a user and name of their API token, as they are stored.
     #[must_use]
-    pub fn parts(&self) -> (&'static str, Option<&str>) {
+    pub fn parts(&self) -> (&'static str, Option<&str>, Option<&str>) {
         match self {
-            Self::Plugin => ("plugin", None),
-            Self::System => ("system", None),
-            Self::Console => ("console", None),
-            Self::User(name) => ("user", Some(name)),
+            Self::Plugin => ("plugin", None, None),
+            Self::System => ("system", None, None),
+            Self::Console => ("console", None, None),
+            Self::User(name) => ("user", Some(name), None),
+            Self::ApiToken { user, token } => ("user", Some(user), Some(token)),
         }
     }
 }
@@ -377,181 +386,4 @@ pub struct Load {
     pub waiting: usize,
     /// How often the database failed since the store was opened.
     pub failures: u64,
-}
-
-/// Everything that the server keeps. Each method is one transaction, except for [`Self::load`],
-/// which waits for nothing.
-pub trait Store: People {
-    /// How it is doing.
-    fn load(&self) -> Load;
-
-    /// Answers a plug-in.
-    fn call(&self, question: Question) -> impl Future<Output = Result<Answered, StoreError>> + Send;
-
-    /// Releases seats whose time is over and answers how many, and notes that somebody is at work.
-    /// Safe to repeat and to run twice at once.
-    fn sweep(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
-
-    /// Whether the database answers and its clock can be believed; the clock.
-    fn ready(&self) -> impl Future<Output = Result<UnixTime, StoreError>> + Send;
-
-    /// Whether the database takes changes. It is found out by a small one, unless there is no
-    /// reason to doubt it.
-    fn writable(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// What is known of time, whether it can be believed or not.
-    fn clock(&self) -> impl Future<Output = Result<Clocks, StoreError>> + Send;
-
-    /// Believes the clock as it is now. Answers what was known before.
-    fn accept_clock(&self, by: Actor) -> impl Future<Output = Result<Clocks, StoreError>> + Send;
-
-    /// Compares a value that only the right pepper gives with the one that came first.
-    fn know_pepper(&self, check: Hash) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// Takes another value in its place. Whatever was kept under the old pepper is of no use any
-    /// more.
-    fn replace_pepper(&self, check: Hash, by: Actor) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// What the server says of itself.
-    fn server(&self) -> impl Future<Output = Result<ServerInfo, StoreError>> + Send;
-
-    /// Writes what the server says of itself, its first account with its license, and its first key
-    /// set.
-    fn initialise(
-        &self,
-        server: ServerInfo,
-        account: String,
-        license: License,
-        keys: StoredKeySet,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// Seats that a computer has, or has a lease of that is not over.
-    fn bound_seats(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
-
-    /// Gives the server another issuer, and its key set. [`StoreError::Conflict`] when a seat is
-    /// bound, or the key set is not newer than all others.
-    fn rename(
-        &self,
-        issuer: String,
-        keys: StoredKeySet,
-        by: Actor,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// The newest key set.
-    fn key_set(&self) -> impl Future<Output = Result<StoredKeySet, StoreError>> + Send;
-
-    /// Every key set, the newest first.
-    fn key_sets(&self) -> impl Future<Output = Result<Vec<StoredKeySet>, StoreError>> + Send;
-
-    /// Adds a key set; refused with [`StoreError::Conflict`] unless it is newer than all others.
-    fn publish(&self, keys: StoredKeySet) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// Adds a license. Of its plan only the name counts.
-    fn add_license(
-        &self,
-        license: License,
-        by: Actor,
-    ) -> impl Future<Output = Result<License, StoreError>> + Send;
-
-    /// Replaces limits and policy of the license `old` by those of `new`. Its account, its counts
-    /// and its last release stay what they are. [`StoreError::Conflict`] when it is not as in
-    /// `old` any more.
-    fn change_license(
-        &self,
-        old: License,
-        new: License,
-        by: Actor,
-    ) -> impl Future<Output = Result<License, StoreError>> + Send;
-
-    /// The licenses of one account or of all, oldest first.
-    fn licenses(
-        &self,
-        account: Option<Uuid>,
-    ) -> impl Future<Output = Result<Vec<License>, StoreError>> + Send;
-
-    /// T1.
-    fn create_seat(&self, seat: NewSeat) -> impl Future<Output = Result<Made<Answered>, StoreError>> + Send;
-
-    /// T8, T11, T12, T16.
-    fn owner(&self, order: OwnerOrder) -> impl Future<Output = Result<Made<Answered>, StoreError>> + Send;
-
-    /// Seats, the newest first.
-    fn seats(&self, query: SeatQuery) -> impl Future<Output = Result<Page<ListedSeat>, StoreError>> + Send;
-
-    /// One seat and its license.
-    fn seat(
-        &self,
-        id: Uuid,
-    ) -> impl Future<Output = Result<Option<(ListedSeat, License)>, StoreError>> + Send;
-
-    /// The seat of a token, its license, and the token's stored hash; `None` when no seat ever had
-    /// it.
-    fn seat_of(
-        &self,
-        token: TokenHash,
-    ) -> impl Future<Output = Result<Option<([u8; 32], Seat, License)>, StoreError>> + Send;
-
-    /// Whether a token that is known by its stored hash is the seat's as it is now.
-    fn is_token_of(&self, seat: Uuid, token: Hash) -> impl Future<Output = Result<bool, StoreError>> + Send;
-
-    /// Entries of the audit trail, the newest first.
-    fn audit(&self, query: AuditQuery) -> impl Future<Output = Result<Page<AuditRow>, StoreError>> + Send;
-
-    /// Follows the chain of the audit trail.
-    fn verify_audit(&self, part: AuditPart) -> impl Future<Output = Result<AuditState, StoreError>> + Send;
-
-    /// An entry of the audit trail as a place in it; the last one when no number is said. `None`
-    /// when there is no such entry.
-    fn audit_point(
-        &self,
-        row: Option<u64>,
-    ) -> impl Future<Output = Result<Option<AuditPoint>, StoreError>> + Send;
-
-    /// The checkpoints that are kept: at most the newest one, and the one where old entries were
-    /// cut off.
-    fn checkpoints(&self) -> impl Future<Output = Result<Vec<Checkpoint>, StoreError>> + Send;
-
-    /// Keeps a checkpoint in the place of the one of its kind. One that is a cut takes all entries
-    /// up to it away, which is itself an entry. [`StoreError::Conflict`] when the trail has no
-    /// such entry.
-    fn keep_checkpoint(
-        &self,
-        checkpoint: Checkpoint,
-        by: Actor,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// Marks a database that was put back from a backup, before a server uses it. Every hold is
-    /// taken as renewed at this moment, for its machine may have been. What the backup knows
-    /// better than it should is forgotten: the renewal secrets of all installations, the next
-    /// of which counts as new, and every session, one-time link and remembered answer.
-    fn mark_restored(&self) -> impl Future<Output = Result<Recovery, StoreError>> + Send;
-
-    /// The mark of a database that was restored from a backup, and what was learned since; `None`
-    /// when it never was.
-    fn recovery(&self) -> impl Future<Output = Result<Option<Recovery>, StoreError>> + Send;
-
-    /// Takes away what has ended by itself: sessions, one-time links, attempts to sign in,
-    /// remembered answers.
-    fn tidy(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// What is older than it is to be kept.
-    fn due(&self, keep: Keep) -> impl Future<Output = Result<Due, StoreError>> + Send;
-
-    /// Takes the e-mail addresses of some closed seats away, and answers of how many; 0 when there
-    /// are none left.
-    fn erase_closed(&self, keep: Keep) -> impl Future<Output = Result<u64, StoreError>> + Send;
-
-    /// Erases whoever has this e-mail address, or says only what that would be. Entries of the
-    /// audit trail stay.
-    fn erase_person(
-        &self,
-        email: &str,
-        dry_run: bool,
-    ) -> impl Future<Output = Result<Erased, StoreError>> + Send;
-
-    /// Writes a consistent copy to a new file while others go on writing.
-    fn backup(&self, to: &Path) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// Carries out what is waiting, then closes. Later calls answer [`StoreError::Closed`].
-    fn close(&self) -> impl Future<Output = ()> + Send;
 }

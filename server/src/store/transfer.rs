@@ -1,3 +1,4 @@
+use super::sql::license_row::LICENSE_COLUMNS;
 use super::{AuditState, StoreError};
 use seatlock_protocol::UnixTime;
 use serde::{Deserialize, Serialize};
@@ -37,15 +38,7 @@ pub(super) const TABLES: &[Table] = &[
     Table { name: "key_set", order: "seq", columns: &[("seq", Integer), ("jws", Text), ("created_at", Integer)] },
     Table { name: "account", order: "rowid", columns: &[("id", Text), ("name", Text), ("created_at", Integer)] },
     Table { name: "plan", order: "name", columns: &[("name", Text), ("carries_seats", Boolean), ("entitlements", Text)] },
-    Table { name: "license", order: "rowid", columns: &[
-        ("id", Text), ("account_id", Text), ("plan", Text), ("entitlements", Text), ("products", Text),
-        ("seats_max", Integer), ("in_use_ceiling", Integer), ("in_use", Integer), ("tokens", Integer),
-        ("offline_ttl", Integer), ("airgap_ttl", Integer), ("auto_release", Integer), ("renew", Integer),
-        ("warn", Integer), ("release_window", Integer), ("release_mode", Text), ("relaunch_rebinds", Boolean),
-        ("clone_policy", Text), ("clock_tolerance", Integer), ("clock_action", Text), ("terms", Text),
-        ("min_plugin", Text), ("suspended_at", Integer), ("expires_at", Integer), ("updates_until", Integer),
-        ("data", Text), ("last_manual_release_at", Integer), ("created_at", Integer),
-    ] },
+    Table { name: "license", order: "rowid", columns: LICENSE_COLUMNS },
     Table { name: "seat", order: "id", columns: &[
         ("id", Text), ("license_id", Text), ("shared_with", Text), ("epoch", Integer), ("state", Text),
         ("machine", Text), ("since", Integer), ("last_ping", Integer), ("lease_until", Integer), ("counted", Boolean),
@@ -66,8 +59,8 @@ pub(super) const TABLES: &[Table] = &[
         ("cut", Boolean), ("last_id", Integer), ("head", Bytes), ("jws", Text),
     ] },
     Table { name: "audit", order: "id", columns: &[
-        ("id", Integer), ("at", Integer), ("actor", Text), ("actor_name", Text), ("event", Text), ("account_id", Text),
-        ("license_id", Text), ("seat_id", Text), ("epoch", Integer), ("machine", Text), ("detail", Text), ("hash", Bytes),
+        ("id", Integer), ("at", Integer), ("actor", Text), ("actor_name", Text), ("api_token", Text), ("event", Text),
+        ("account_id", Text), ("license_id", Text), ("seat_id", Text), ("epoch", Integer), ("machine", Text), ("detail", Text), ("hash", Bytes),
     ] },
     Table { name: "person", order: "rowid", columns: &[
         ("id", Text), ("account_id", Text), ("email", Text), ("email_key", Text), ("role", Text),

@@ -15,6 +15,8 @@ pub struct AuditView {
     pub actor: String,
     /// Which user.
     pub actor_name: Option<String>,
+    /// Name of the API token that they showed.
+    pub api_token: Option<String>,
     /// What happened.
     pub event: String,
     /// The account that it is about.
@@ -41,6 +43,7 @@ impl From<&AuditRow> for AuditView {
             at: Timestamp(row.at),
             actor: row.actor.clone(),
             actor_name: row.actor_name.clone(),
+            api_token: row.api_token.clone(),
             event: row.event.clone(),
             account: row.account,
             license: row.license,

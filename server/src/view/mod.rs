@@ -15,8 +15,6 @@ mod entitlement;
 mod issuer;
 /// Licenses, and how much of them is used.
 mod license;
-/// What may be said of a license.
-mod license_settings;
 /// Parts of lists.
 mod list;
 /// Accounts, users and API tokens.
@@ -38,12 +36,13 @@ pub use airgap::{AirgapResultView, LeaseFileView, RequestFileView};
 pub use audit::{AuditStateView, AuditView};
 pub use entitlement::{EntitlementView, EntitlementsView, entitlements_of};
 pub use issuer::{ChangedIssuerView, IssuerChange, IssuerView, NewIssuer, RemovedIssuerView};
-pub use license::{ClockView, LicenseView, UsageView, license_version};
-pub use license_settings::{ClockSettings, LicenseChange, LicenseSettings, NewLicense};
+pub use license::{
+    ClockSettings, LicenseChange, LicenseSettings, LicenseView, NewLicense, UsageView, license_version,
+};
 pub use list::List;
 pub use people::{
     AccountView, ApiTokenView, InvitedView, IssuedApiTokenView, MeView, NewAccount, NewApiTokenRequest,
-    NewUserRequest, UserChangeRequest, UserView,
+    NewPassword, NewUserRequest, UserChangeRequest, UserView,
 };
 pub use plan::{PlanContent, PlanView};
 pub use problem::ProblemView;

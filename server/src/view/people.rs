@@ -79,6 +79,20 @@ pub struct NewUserRequest {
     pub email: String,
     /// What the user may do.
     pub role: Role,
+    /// The first password, of 12 characters or more; one is made unless it is named.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
+    #[schema(value_type = Option<String>, nullable = false, write_only, min_length = 12, max_length = 1024)]
+    pub password: Option<Shown>,
+}
+
+/// A password that somebody has chosen.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "password": "correct horse battery staple" }))]
+pub struct NewPassword {
+    /// Of 12 characters or more, and not the user's e-mail address.
+    #[schema(value_type = String, write_only, min_length = 12, max_length = 1024)]
+    pub password: Shown,
 }
 
 /// What becomes of a user: one thing at a time. It ends the user's sessions.
@@ -96,14 +110,15 @@ pub struct UserChangeRequest {
     pub disabled: Option<bool>,
 }
 
-/// A user, and a password that was made.
+/// A user with a new password.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct InvitedView {
     /// The user.
     #[serde(flatten)]
     pub user: UserView,
-    /// The password.
-    pub password: Shown,
+    /// The password, if it was made and not chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Shown>,
 }
 
 /// Whose requests these are.
@@ -158,6 +173,11 @@ pub struct NewApiTokenRequest {
         max_length = 100
     )]
     pub name: String,
+    /// Whose it is, unless it is your own. Nobody names another user by the network: it is for the
+    /// commands at the server's console.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
+    #[schema(nullable = false)]
+    pub user: Option<Uuid>,
 }
 
 /// An API token that was made.

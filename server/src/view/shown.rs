@@ -32,6 +32,12 @@ impl From<Zeroizing<String>> for Shown {
     }
 }
 
+impl From<Shown> for Zeroizing<String> {
+    fn from(shown: Shown) -> Self {
+        shown.0
+    }
+}
+
 impl fmt::Debug for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Shown")

@@ -4,7 +4,7 @@ use seatlock_server::{
     keys::{DataFolder, first_set, new_key, sign_set},
     rules::License,
     store::{
-        Account, AnyStore, People as _, ServerInfo, Store as _, StoreError, StoredKeySet,
+        Account, Initialise, ListAccounts, ListLicenses, ServerInfo, Store, StoreError, StoredKeySet,
         postgres::{PostgresAddress, PostgresStore},
         sqlite::SqliteStore,
     },
@@ -45,10 +45,10 @@ impl Place {
     }
 
     /// As one more server of it.
-    pub async fn open(&self) -> Result<AnyStore, StoreError> {
+    pub async fn open(&self) -> Result<Store, StoreError> {
         Ok(match self {
-            Self::Sqlite(file) => SqliteStore::open(file, !file.exists()).await?.into(),
-            Self::Postgres(url) => PostgresStore::open(&PostgresAddress::parse(url).unwrap()).await?.into(),
+            Self::Sqlite(file) => SqliteStore::open(file, !file.exists()).await?,
+            Self::Postgres(url) => PostgresStore::open(&PostgresAddress::parse(url).unwrap()).await?,
         })
     }
 
@@ -85,7 +85,7 @@ impl Place {
 /// A database with its store, and a data folder as `init` leaves it.
 pub struct Database {
     pub place: Place,
-    store: AnyStore,
+    store: Store,
     data: DataFolder,
     /// Goes with this value.
     _folder: TempDir,
@@ -116,16 +116,16 @@ impl Database {
         let (issuer, root_key) = (ISSUER.to_owned(), root.public());
         let server = ServerInfo { issuer, root_key, documentation: None, support: None };
         let license = license(Uuid::new_v4(), seats);
-        store.initialise(server, "Example".to_owned(), license, keys).await.unwrap();
+        store.run(Initialise { server, account: "Example".to_owned(), license, keys }).await.unwrap();
         Self { place, store, data, _folder: folder }
     }
 
-    pub fn store(&self) -> &AnyStore {
+    pub fn store(&self) -> &Store {
         &self.store
     }
 
     /// The store of another server.
-    pub async fn another_store(&self) -> AnyStore {
+    pub async fn another_store(&self) -> Store {
         self.place.open().await.unwrap()
     }
 
@@ -139,8 +139,8 @@ impl Database {
 
     /// The account and the license of a new server.
     pub async fn first(&self) -> (Account, License) {
-        let license = self.store.licenses(None).await.unwrap().remove(0);
-        (self.store.accounts().await.unwrap().remove(0), license)
+        let license = self.store.run(ListLicenses(None)).await.unwrap().remove(0);
+        (self.store.run(ListAccounts).await.unwrap().remove(0), license)
     }
 
     pub async fn run(&self, sql: &str) {

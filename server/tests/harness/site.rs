@@ -6,7 +6,7 @@ use super::{
 };
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use seatlock_protocol::{PublicKey, Token, Typ, claims::KeySetClaims, jws};
-use seatlock_server::{keys::DataFolder, store::Store as _};
+use seatlock_server::keys::DataFolder;
 use serde_json::Value;
 use sqlx::{Connection as _, SqliteConnection};
 use std::{
@@ -104,7 +104,7 @@ impl Site {
     pub async fn seat_of(&self, name: &str) {
         let (store, license) = (self.place().open().await.unwrap(), self.license.parse().unwrap());
         let pepper = DataFolder::new(self.data()).pepper().unwrap();
-        store.create_seat(new_seat(license, name, &token(), &pepper)).await.unwrap();
+        store.run(new_seat(license, name, &token(), &pepper)).await.unwrap();
         store.close().await;
     }
 
@@ -115,7 +115,7 @@ impl Site {
         let tokens: Vec<Token> = (0..seats).map(|_| token()).collect();
         // Fewer at a time than a store has connections, for one of which nobody waits long.
         for some in tokens.chunks(8) {
-            let new = |token| store.create_seat(new_seat(license, "user@example.com", token, &pepper));
+            let new = |token| store.run(new_seat(license, "user@example.com", token, &pepper));
             assert!(join_all(some.iter().map(new)).await.iter().all(Result::is_ok));
         }
         store.close().await;

@@ -10,8 +10,9 @@ use seatlock_server::{
         Role, Verdict,
     },
     store::{
-        Account, Actor, Answered, AnyStore, ApiToken, Made, NewApiToken, NewSeat, NewSession, NewUser,
-        OwnerOrder, PasswordHash, People as _, Question, SignedIn, Store as _, StoreError, TokenHashes, User,
+        Account, Actor, AddAccount, AddApiToken, AddLicense, AddUser, Answered, ApiToken, BeginSession,
+        ChangeLicense, Made, NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, PasswordHash, Question,
+        SignedIn, Store, StoreError, TokenHashes, User,
     },
 };
 use std::collections::BTreeMap;
@@ -21,7 +22,7 @@ use uuid::Uuid;
 pub const AT_ONCE: usize = 16;
 /// Columns of a row of the audit trail, all but its number and its hash.
 pub const AUDIT_COLUMNS: &str =
-    "at, actor, actor_name, event, account_id, license_id, seat_id, epoch, machine, detail";
+    "at, actor, actor_name, api_token, event, account_id, license_id, seat_id, epoch, machine, detail";
 
 /// Whether `bytes` have `secret` in them.
 pub fn contains(bytes: &[u8], secret: &str) -> bool {
@@ -82,8 +83,12 @@ pub fn random_hash() -> [u8; 32] {
 
 /// An account with a license, beside the first one.
 pub async fn another_account(db: &Database, name: &str, seats: u32) -> (Account, License) {
-    let account = db.store().add_account(Uuid::new_v4(), name.to_owned(), Actor::Console).await.unwrap();
-    let license = db.store().add_license(license(account.id, seats), Actor::Console).await.unwrap();
+    let account = db
+        .store()
+        .run(AddAccount { id: Uuid::new_v4(), name: name.to_owned(), by: Actor::Console })
+        .await
+        .unwrap();
+    let license = db.store().run(AddLicense(license(account.id, seats), Actor::Console)).await.unwrap();
     (account, license)
 }
 
@@ -91,7 +96,7 @@ pub async fn another_account(db: &Database, name: &str, seats: u32) -> (Account,
 pub async fn resize(db: &Database, seats_max: u32) {
     let (_, old) = db.first().await;
     let new = License { seats_max, ..old.clone() };
-    db.store().change_license(old, new, Actor::Console).await.unwrap();
+    db.store().run(ChangeLicense { old, new, by: Actor::Console }).await.unwrap();
 }
 
 /// What is kept of a password that nobody tries.
@@ -102,7 +107,7 @@ pub fn no_password() -> PasswordHash {
 pub async fn user(db: &Database, account: &Account, email: &str, role: Role) -> User {
     let (id, email) = (Uuid::new_v4(), email.to_owned());
     let new = NewUser { id, account: account.id, email, role, password: no_password() };
-    db.store().add_user(new, Actor::Console).await.unwrap()
+    db.store().run(AddUser(new, Actor::Console)).await.unwrap()
 }
 
 /// A user who stands before a desk.
@@ -111,7 +116,7 @@ pub async fn signed_in(db: &Database, account: &Account, email: &str, role: Role
     SignedIn { user, account: account.clone(), api_token: None, session: None }
 }
 
-pub fn desk<'a>(db: &'a Database, pepper: &'a [u8; 32], who: &'a SignedIn) -> Desk<'a, AnyStore> {
+pub fn desk<'a>(db: &'a Database, pepper: &'a [u8; 32], who: &'a SignedIn) -> Desk<'a> {
     Desk::new(db.store(), pepper, who)
 }
 
@@ -129,7 +134,7 @@ pub async fn session_by(
     let (hash, id) = (random_hash(), Uuid::new_v4());
     let (agent, address) = ("Test".to_owned(), "192.0.2.1".to_owned());
     let new = NewSession { hash, id, user: user.id, password, agent, address };
-    db.store().sign_in(new, [0; 32]).await.map(|()| (hash, id))
+    db.store().run(BeginSession { session: new, forget: [0; 32] }).await.map(|()| (hash, id))
 }
 
 pub async fn api_token(db: &Database, user: &User) -> Result<([u8; 32], ApiToken), StoreError> {
@@ -137,11 +142,11 @@ pub async fn api_token(db: &Database, user: &User) -> Result<([u8; 32], ApiToken
 }
 
 /// By one of several servers.
-pub async fn api_token_by(store: &AnyStore, user: &User) -> Result<([u8; 32], ApiToken), StoreError> {
+pub async fn api_token_by(store: &Store, user: &User) -> Result<([u8; 32], ApiToken), StoreError> {
     let hash = random_hash();
     let new =
         NewApiToken { id: Uuid::new_v4(), user: user.id, name: "farm".to_owned(), hash, remember: None };
-    match store.add_api_token(new, Actor::Console).await? {
+    match store.run(AddApiToken(new, Actor::Console)).await? {
         Made::New(made) => Ok((hash, made)),
         Made::Before { .. } => panic!("nothing was to be remembered"),
     }
@@ -163,7 +168,7 @@ pub async fn seat(db: &Database, license: &License, email: &str) -> (Uuid, Token
     let token = token();
     let new = new_seat(license.id, email, &token, &db.pepper());
     let id = new.id;
-    assert_eq!(now(db.store().create_seat(new).await.unwrap()).answer, Answer::Done);
+    assert_eq!(now(db.store().run(new).await.unwrap()).answer, Answer::Done);
     (id, token)
 }
 
@@ -194,7 +199,7 @@ pub fn earlier(made: Made<Answered>) -> Option<(Uuid, Vec<u8>)> {
 }
 
 pub async fn act(db: &Database, seat: Uuid, act: OwnerAct) -> Answer {
-    now(db.store().owner(order(db, seat, act)).await.unwrap()).answer
+    now(db.store().run(order(db, seat, act)).await.unwrap()).answer
 }
 
 pub fn order(db: &Database, seat: Uuid, act: OwnerAct) -> OwnerOrder {
@@ -228,7 +233,7 @@ pub fn caller(computer: &str) -> Caller {
 pub async fn call(db: &Database, call: Call, token: &Token, computer: &str) -> Answered {
     let caller = caller(computer);
     let question = Question { token: token.stored_hash(&db.pepper()), call, caller };
-    db.store().call(question).await.unwrap()
+    db.store().run(question).await.unwrap()
 }
 
 /// An installation on a computer, which shows the newest renewal secret that it has.
@@ -245,14 +250,14 @@ impl Install {
         Self { token, machine, id: Uuid::new_v4(), renewal: Presented::Nothing }
     }
 
-    pub async fn call(&mut self, store: &AnyStore, call: Call) -> Result<Answer, StoreError> {
+    pub async fn call(&mut self, store: &Store, call: Call) -> Result<Answer, StoreError> {
         Ok(self.ask(store, call).await?.answer)
     }
 
-    pub async fn ask(&mut self, store: &AnyStore, call: Call) -> Result<Answered, StoreError> {
+    pub async fn ask(&mut self, store: &Store, call: Call) -> Result<Answered, StoreError> {
         let (install_id, renewal, machine) = (self.id, self.renewal, self.machine.clone());
         let caller = Caller { machine, launches: 1, install_id, renewal, ..caller("") };
-        let answered = store.call(Question { token: self.token, call, caller }).await?;
+        let answered = store.run(Question { token: self.token, call, caller }).await?;
         if let Answer::Lease { renewal, .. } = answered.answer {
             self.renewal = Presented::Number(renewal);
         }

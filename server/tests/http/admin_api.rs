@@ -86,7 +86,7 @@ async fn what_is_described_is_answered() {
             assert_eq!(answer, (400, "invalid_argument".to_owned()), "{path} {query}");
         }
     }
-    for path in ["/seats.csv?status=lost", "/usage?account=x"] {
+    for path in ["/seats.csv?status=lost", "/usage?account=x", "/audit/verify?from_checkpoint=x"] {
         assert_eq!(admin.get(root, path).await.status, 400, "{path}");
     }
     for asked in [
@@ -100,6 +100,7 @@ async fn what_is_described_is_answered() {
         format!("PATCH /issuers/{login}"),
         format!("PATCH /licenses/{license}"),
         format!("PATCH /users/{owner_id}"),
+        format!("PUT /users/{owner_id}/password"),
         "PUT /plans/pro".to_owned(),
     ] {
         let body = |kind: &str, body: &str| admin.ask(&asked).token(root).body(kind, body.to_owned()).send();
@@ -133,14 +134,21 @@ async fn what_is_described_is_answered() {
     assert_eq!(admin.get(root, "/seats/1%3B%20DROP%20TABLE%20seat").await.status, 404);
     assert_eq!(admin.get(root, &format!("/licenses/{UNKNOWN}")).await.status, 404);
     for asked in [format!("PATCH /users/{UNKNOWN}"), format!("PATCH /licenses/{UNKNOWN}")] {
-        let body =
-            if asked.contains("users") { json!({ "role": "owner" }) } else { json!({ "seats_max": 1 }) };
+        let body = if asked.contains("users") {
+            json!({ "role": "owner" })
+        } else {
+            json!({ "settings": { "seats_max": 1 } })
+        };
         assert_eq!(admin.ask(&asked).token(root).json(&body).send().await.status, 404, "{asked}");
     }
     let password = |user: &str| admin.ask(&format!("POST /users/{user}/password")).token(root).send();
     assert_eq!(password(UNKNOWN).await.status, 404);
     assert_eq!(password(root_id).await.refusal(), (400, "invalid_argument".to_owned()));
     assert_eq!(password(owner_id).await.ok()["password"].as_str().unwrap().len(), 20);
+    for (user, status) in [(UNKNOWN, 404), (owner_id, 200)] {
+        let set = admin.ask(&format!("PUT /users/{user}/password")).token(root);
+        assert_eq!(set.json(&json!({ "password": "correct horse battery" })).send().await.status, status);
+    }
     let path = format!("POST /users/{owner_id}/password");
     assert_eq!(admin.ask(&path).header("cookie", &cookie).send().await.status, 415);
     let owner_user = format!("PATCH /users/{owner_id}");
@@ -186,16 +194,16 @@ async fn what_is_described_is_answered() {
     let added = admin.post(root, "/users", user(account)).await.ok();
     assert_eq!((added["password"].as_str().unwrap().len(), &added["role"]), (20, &json!("owner")));
     assert_eq!(admin.post(root, "/users", user(account)).await.refusal(), (409, "conflict".to_owned()));
-    let licensed = |account: &str| json!({ "account": account, "products": ["p"] });
-    assert_eq!(admin.post(root, "/licenses", licensed(account)).await.ok()["seats_max"], 1);
+    let licensed = |account: &str| json!({ "account": account, "settings": { "products": ["p"] } });
+    assert_eq!(admin.post(root, "/licenses", licensed(account)).await.ok()["settings"]["seats_max"], 1);
     assert_eq!(
         admin.post(root, "/licenses", licensed(UNKNOWN)).await.refusal(),
         (404, "not_found".to_owned())
     );
     let change =
         |body: Value| admin.ask(&format!("PATCH /licenses/{license}")).token(root).json(&body).send();
-    assert_eq!(change(json!({ "seats_max": 4 })).await.ok()["seats_max"], 4);
-    let late = change(json!({ "seats_max": 5, "version": "old" })).await.refusal();
+    assert_eq!(change(json!({ "settings": { "seats_max": 4 } })).await.ok()["settings"]["seats_max"], 4);
+    let late = change(json!({ "settings": { "seats_max": 5 }, "version": "old" })).await.refusal();
     assert_eq!(late, (409, "conflict".to_owned()));
     let plan = json!({ "carries_seats": true, "entitlements": { "cad": {}, "sim": { "value": 2, "until": "2027-01-31T00:00:00Z" } } });
     assert_eq!(admin.ask("PUT /plans/studio").token(root).json(&plan).send().await.ok()["name"], "studio");
@@ -328,8 +336,8 @@ async fn owners_see_and_change_what_is_theirs() {
         ("POST /users".to_owned(), json!({ "email": "x@example.com", "role": "admin", "account": account })),
         (format!("PATCH /users/{owner_id}"), json!({ "role": "admin" })),
         (format!("POST /users/{owner_id}/password"), json!({})),
-        ("POST /licenses".to_owned(), json!({ "account": account, "products": ["p"] })),
-        (format!("PATCH /licenses/{}", site.license), json!({ "seats_max": 1000 })),
+        ("POST /licenses".to_owned(), json!({ "account": account, "settings": { "products": ["p"] } })),
+        (format!("PATCH /licenses/{}", site.license), json!({ "settings": { "seats_max": 1000 } })),
         ("PUT /plans/pro".to_owned(), json!({ "carries_seats": true, "entitlements": { "all": {} } })),
         ("POST /issuers".to_owned(), json!({ "issuer": "https://login.example.com", "audience": "x" })),
         (format!("PATCH /issuers/{UNKNOWN}"), json!({ "audience": "x" })),
@@ -343,7 +351,8 @@ async fn owners_see_and_change_what_is_theirs() {
     let me = admin.get(owner, "/me").await.ok();
     assert_eq!((&me["user"]["role"], &me["api_token"]), (&json!("owner"), &json!("script")));
     let entry = admin.get(owner, &format!("/audit?seat={mine}")).await.ok()["items"][0].clone();
-    assert_eq!(entry["actor_name"], "owner@example.com (API token script)");
+    assert_eq!(entry["actor_name"], "owner@example.com");
+    assert_eq!(entry["api_token"], "script");
 }
 
 #[tokio::test]
@@ -516,7 +525,7 @@ async fn two_administrators_and_sixteen_callers_at_once() {
     let path = format!("/licenses/{}", site.license);
     let version = admin.get(root, &path).await.ok()["version"].clone();
     let change = |token: &str, seats: u32| {
-        let body = json!({ "seats_max": seats, "version": version });
+        let body = json!({ "settings": { "seats_max": seats }, "version": version });
         admin.ask(&format!("PATCH {path}")).token(token).json(&body).send()
     };
     let replies = join_all(vec![change(root, 5), change(&second, 7)]).await;
@@ -528,7 +537,7 @@ async fn two_administrators_and_sixteen_callers_at_once() {
     assert_eq!(change(root, 9).await.refusal(), (409, "conflict".to_owned()));
 
     // One token is left of as many as there are callers.
-    let shrink = json!({ "seats_max": 1 });
+    let shrink = json!({ "settings": { "seats_max": 1 } });
     admin.ask(&format!("PATCH {path}")).token(root).json(&shrink).send().await.ok();
     let create = |at: u32| admin.post(owner, "/seats", json!({ "email": format!("artist{at}@example.com") }));
     let replies = join_all((0..16).map(create)).await;
@@ -628,21 +637,33 @@ async fn hostile_texts_are_texts() {
         ("/seats", json!({ "email": "no address" })),
         ("/seats", json!({ "email": "a@b\r\nBcc: c@d" })),
         ("/seats", json!({ "email": format!("{}@example.com", "a".repeat(250)) })),
-        ("/licenses", json!({ "account": town.account, "products": ["a b"] })),
-        ("/licenses", json!({ "account": town.account, "products": [] })),
-        ("/licenses", json!({ "account": town.account, "products": ["p"], "plan": "nothing" })),
-        ("/licenses", json!({ "account": town.account, "products": ["p"], "seats_max": 4_294_967_296_u64 })),
-        ("/licenses", json!({ "account": town.account, "products": ["p"], "seats_max": -1 })),
-        ("/licenses", json!({ "account": town.account, "products": ["p"], "offline_ttl": 0 })),
-        ("/licenses", json!({ "account": town.account, "products": ["p"], "renew": 1.5 })),
-        ("/licenses", json!({ "account": town.account, "products": ["p"], "expires_at": "tomorrow" })),
+        ("/licenses", json!({ "account": town.account, "settings": { "products": ["a b"] } })),
+        ("/licenses", json!({ "account": town.account, "settings": { "products": [] } })),
+        (
+            "/licenses",
+            json!({ "account": town.account, "settings": { "products": ["p"], "plan": "nothing" } }),
+        ),
+        (
+            "/licenses",
+            json!({ "account": town.account, "settings": { "products": ["p"], "seats_max": 4_294_967_296_u64 } }),
+        ),
+        ("/licenses", json!({ "account": town.account, "settings": { "products": ["p"], "seats_max": -1 } })),
+        (
+            "/licenses",
+            json!({ "account": town.account, "settings": { "products": ["p"], "offline_ttl": 0 } }),
+        ),
+        ("/licenses", json!({ "account": town.account, "settings": { "products": ["p"], "renew": 1.5 } })),
+        (
+            "/licenses",
+            json!({ "account": town.account, "settings": { "products": ["p"], "expires_at": "tomorrow" } }),
+        ),
     ] {
         let refused = admin.post(root, path, body.clone()).await;
         assert_eq!(refused.refusal(), (400, "invalid_argument".to_owned()), "{path} {body}");
     }
     let with = |name: &str, value: Value| {
-        let mut new = json!({ "account": town.account, "products": ["p"] });
-        new[name] = value;
+        let mut new = json!({ "account": town.account, "settings": { "products": ["p"] } });
+        new["settings"][name] = value;
         new
     };
     for (name, value) in [
@@ -667,9 +688,9 @@ async fn hostile_texts_are_texts() {
         "entitlements": { "export.max": { "value": 25, "until": "2027-01-31T00:00:00Z" }, "cad": {} },
         "updates_until": "2027-01-31T00:00:00Z", "min_plugin": "2.4.1", "data": { "a": "x".repeat(2040) },
     });
-    let mut new = json!({ "account": town.account, "products": ["p"] });
-    new.as_object_mut().unwrap().extend(full.as_object().unwrap().clone());
-    let made = admin.post(root, "/licenses", new).await.ok();
+    let mut new = json!({ "account": town.account, "settings": { "products": ["p"] } });
+    new["settings"].as_object_mut().unwrap().extend(full.as_object().unwrap().clone());
+    let made = admin.post(root, "/licenses", new).await.ok()["settings"].clone();
     assert_eq!(made["entitlements"]["cad"], json!({ "value": null, "until": null }));
     for member in ["updates_until", "min_plugin", "data"] {
         assert_eq!(made[member], full[member]);
@@ -692,10 +713,14 @@ async fn hostile_texts_are_texts() {
         ("POST /seats", json!({ "email": "a@b", secret: 1 }).to_string()),
         ("POST /seats", format!("\"{secret}\"")),
         ("POST /users", json!({ "email": "a@b", "role": secret, "account": UNKNOWN }).to_string()),
-        ("POST /licenses", json!({ "account": UNKNOWN, "products": ["p"], "plan": secret }).to_string()),
         (
             "POST /licenses",
-            json!({ "account": UNKNOWN, "products": ["p"], "expires_at": secret }).to_string(),
+            json!({ "account": UNKNOWN, "settings": { "products": ["p"], "plan": secret } }).to_string(),
+        ),
+        (
+            "POST /licenses",
+            json!({ "account": UNKNOWN, "settings": { "products": ["p"], "expires_at": secret } })
+                .to_string(),
         ),
         ("POST /airgap", json!({ "format": secret, "version": 1 }).to_string()),
     ] {

@@ -13,7 +13,7 @@ use seatlock_server::{
     keys::DataFolder,
     password::Passwords,
     rules::Role,
-    store::{AuditPart, People as _, Store as _, sqlite::SqliteStore},
+    store::{AuditPart, FindSession, ListLicenses, VerifyAudit, sqlite::SqliteStore},
 };
 use serde_json::{Value, json};
 use std::{
@@ -152,10 +152,10 @@ async fn signs_in(data: &str, password: &str) -> bool {
         browser: seatlock_server::desk::Browser { address: [127, 0, 0, 1].into(), agent: String::new() },
     };
     let pepper = folder.pepper().unwrap();
-    let done = sign_in(&store, &Passwords::new().unwrap(), &pepper, asking, None).await;
+    let done = sign_in(&store, &Passwords::new(), &pepper, asking, None).await;
     let let_in = match done {
         Ok(secret) => {
-            let who = store.session(session_hash(&secret)).await.unwrap().unwrap();
+            let who = store.run(FindSession(session_hash(&secret))).await.unwrap().unwrap();
             assert_eq!((who.user.role, who.account.name.as_str()), (Role::Owner, "Example Studio"));
             true
         }
@@ -182,9 +182,9 @@ async fn what_is_printed_once_works_and_the_next_start_goes_on() {
     let seats = async || {
         let store = SqliteStore::open(&Path::new(&data).join("seatlock.db"), false).await.unwrap();
         let query = seatlock_server::store::SeatQuery { limit: 100, ..Default::default() };
-        let page = store.seats(query).await.unwrap();
-        let audit = store.verify_audit(AuditPart::ALL).await.unwrap();
-        let license = store.licenses(None).await.unwrap().remove(0);
+        let page = store.run(query).await.unwrap();
+        let audit = store.run(VerifyAudit(AuditPart::ALL)).await.unwrap();
+        let license = store.run(ListLicenses(None)).await.unwrap().remove(0);
         store.close().await;
         assert_eq!(audit.broken_at, None);
         assert_eq!((license.plan.name.as_str(), license.seats_max), ("pro", 5));

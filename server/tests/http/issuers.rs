@@ -78,7 +78,7 @@ async fn an_issuer_is_accepted_changed_and_removed() {
     let events = ["issuer_added", "issuer_changed", "issuer_removed"];
     let count = |event: &str| trail.text.matches(event).count();
     assert_eq!(events.map(count), [1, 4, 1], "{}", trail.text);
-    assert!(trail.text.contains("root@example.com (API token script)"));
+    assert!(trail.text.contains(r#""actor_name":"root@example.com","api_token":"script""#), "{}", trail.text);
     let text = format!("{shown}{other}{would}{}{}", trail.text, server.stop());
     assert!(!text.contains(SECRET), "{text}");
 }

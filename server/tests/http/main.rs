@@ -22,6 +22,7 @@ mod calls;
 mod codes;
 mod command_line;
 mod company_keys;
+mod console;
 mod dev;
 mod floods;
 mod issuers;

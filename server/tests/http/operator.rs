@@ -2,7 +2,7 @@
 //! thing is named.
 
 use crate::harness::{Plugin, Site, http_client};
-use seatlock_server::store::{SeatQuery, Store as _, sqlite::SqliteStore};
+use seatlock_server::store::{SeatQuery, sqlite::SqliteStore};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
@@ -34,7 +34,7 @@ async fn seats_in(database: &Path) -> usize {
     let copy = alone.path().join("copy.db");
     fs::copy(database, &copy).unwrap();
     let store = SqliteStore::open(&copy, false).await.unwrap();
-    let seats = store.seats(SeatQuery { limit: 100, ..SeatQuery::default() }).await.unwrap().rows.len();
+    let seats = store.run(SeatQuery { limit: 100, ..SeatQuery::default() }).await.unwrap().rows.len();
     store.close().await;
     seats
 }

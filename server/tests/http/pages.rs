@@ -7,6 +7,8 @@ use seatlock_protocol::Code;
 
 /// The cookie of a session.
 const SESSION: &str = "__Host-seatlock";
+/// Statements that one page may need, those that find the session and the moment among them.
+const STATEMENTS: usize = 6;
 const HOSTILE: &str = "\"><script>alert('x')</script>@example.com";
 
 #[tokio::test]
@@ -469,7 +471,10 @@ async fn put_link(site: &Site, seat: &str, token: &str) -> String {
     let sealed = share::seal_token(&secret, &token, seat, expires_at).unwrap();
     let kept = Share { id: share::id(&secret), seat, sealed, expires_at };
     let pepper = DataFolder::new(site.data()).pepper().unwrap();
-    store.add_share(kept, token.stored_hash(&pepper), Actor::Console).await.unwrap();
+    store
+        .run(AddOneTimeLink { link: kept, token: token.stored_hash(&pepper), by: Actor::Console })
+        .await
+        .unwrap();
     store.close().await;
     format!("/open/{}", *secret.expose())
 }
@@ -517,4 +522,34 @@ async fn files_of_machines_without_a_network() {
     let done = browser.post("/airgap/answer", &[("file", &carried)]).await;
     done.says("data:application/json;base64,").says("Lease file made");
     browser.get(&format!("/seats/{id}")).await.says("In use");
+}
+
+/// However many rows a page shows, the database is asked as often as for few.
+#[tokio::test]
+async fn each_page_asks_the_database_a_few_times_only() {
+    let site = Site::new(&["--seats", "40"]);
+    let password = user(&site, OWNER, &[]);
+    let server = site.serve();
+    let mut browser = Browser::signed_in(&server, OWNER, &password).await;
+    let statements = || site.said().matches("sqlx::query").count();
+    let mut counted = Vec::new();
+    for seats in [2, 38] {
+        site.seats(seats).await;
+        let id = site.cli(&["seat", "list"]).json()[0]["id"].as_str().unwrap().to_owned();
+        let of_the_seat = ["", "/refresh", "/release", "/revoke"].map(|page| format!("/seats/{id}{page}"));
+        let pages = ["/seats", "/seats.csv", "/seats/new", "/tokens", "/account", "/audit", "/airgap"];
+        for page in pages.iter().map(ToString::to_string).chain(of_the_seat) {
+            // A sweep, or a session that was seen again, may come between.
+            let mut least = usize::MAX;
+            for _ in 0..3 {
+                let before = statements();
+                assert!(browser.get(&page).await.status.as_u16() < 400, "{page}");
+                least = least.min(statements() - before);
+            }
+            counted.push((page.replace(&id, "ID"), least));
+        }
+    }
+    let (many, few) = (counted.split_off(counted.len() / 2), counted);
+    assert_eq!(few, many);
+    assert!(few.iter().all(|(_, count)| (1..=STATEMENTS).contains(count)), "{few:?}");
 }

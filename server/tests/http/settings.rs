@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatlock_protocol::claims::KeySetClaims;
 use seatlock_server::{
     keys::{read_key, read_set, sign_set},
-    store::{Actor, Store as _, StoredKeySet},
+    store::{Actor, GetKeySet, ReplaceIssuer, StoredKeySet},
 };
 use std::{
     ffi::OsString,
@@ -308,10 +308,10 @@ async fn an_issuer_can_be_changed_while_no_seat_is_bound() {
 async fn misname(site: &Site, issuer: &str) {
     let root = read_key(site.root_file().as_ref()).unwrap();
     let store = site.place().open().await.unwrap();
-    let last = read_set(&store.key_set().await.unwrap().jws).unwrap();
+    let last = read_set(&store.run(GetKeySet).await.unwrap().jws).unwrap();
     let set = KeySetClaims { iss: issuer.to_owned(), seq: last.seq + 1, ..last };
     let keys = StoredKeySet { seq: set.seq, jws: sign_set(&root, &set).unwrap() };
-    store.rename(issuer.to_owned(), keys, Actor::Console).await.unwrap();
+    store.run(ReplaceIssuer { issuer: issuer.to_owned(), keys, by: Actor::Console }).await.unwrap();
     store.close().await;
 }
 

@@ -9,7 +9,7 @@ use crate::{
 };
 use seatlock_server::{
     rules::{Call, OwnerAct, Role},
-    store::{AuditPart, Store as _},
+    store::{AuditPart, VerifyAudit},
 };
 use sqlx::AssertSqlSafe;
 
@@ -19,7 +19,7 @@ async fn the_trail_can_only_be_added_to() {
     let (account, license) = db.first().await;
     user(&db, &account, "ada@example.com", Role::Owner).await;
     seat(&db, &license, "bob@example.com").await;
-    let whole = db.store().verify_audit(AuditPart::ALL).await.unwrap();
+    let whole = db.store().run(VerifyAudit(AuditPart::ALL)).await.unwrap();
     assert_eq!((whole.rows, whole.broken_at), (4, None));
     let mut conn = db.place.postgres().await;
     let copy =
@@ -39,9 +39,9 @@ async fn the_trail_can_only_be_added_to() {
         let said = refused.expect_err(&statement).to_string();
         assert!(said.contains("append-only"), "{statement}: {said}");
     }
-    assert_eq!(db.store().verify_audit(AuditPart::ALL).await.unwrap(), whole);
+    assert_eq!(db.store().run(VerifyAudit(AuditPart::ALL)).await.unwrap(), whole);
     user(&db, &account, "bob@example.com", Role::Owner).await;
-    assert_eq!(db.store().verify_audit(AuditPart::ALL).await.unwrap().rows, whole.rows + 1);
+    assert_eq!(db.store().run(VerifyAudit(AuditPart::ALL)).await.unwrap().rows, whole.rows + 1);
 }
 
 /// Whoever owns the database gets past its guards, but not past the chain.
@@ -52,7 +52,7 @@ async fn what_was_changed_is_found() {
     let (id, token) = seat(&db, &license, "bob@example.com").await;
     call(&db, Call::Activate, &token, "a").await;
     act(&db, id, OwnerAct::Release).await;
-    let whole = db.store().verify_audit(AuditPart::ALL).await.unwrap();
+    let whole = db.store().run(VerifyAudit(AuditPart::ALL)).await.unwrap();
     assert_eq!((whole.rows, whole.broken_at), (5, None));
     db.run("ALTER TABLE audit DISABLE TRIGGER USER; CREATE TABLE kept AS SELECT * FROM audit").await;
     let copy = |to: i64| {
@@ -73,8 +73,8 @@ async fn what_was_changed_is_found() {
         (copy(i64::MIN), Some(0)),
     ] {
         db.run(&sql).await;
-        assert_eq!(db.store().verify_audit(AuditPart::ALL).await.unwrap().broken_at, broken_at, "{sql}");
+        assert_eq!(db.store().run(VerifyAudit(AuditPart::ALL)).await.unwrap().broken_at, broken_at, "{sql}");
         db.run("DELETE FROM audit; INSERT INTO audit SELECT * FROM kept").await;
-        assert_eq!(db.store().verify_audit(AuditPart::ALL).await.unwrap(), whole);
+        assert_eq!(db.store().run(VerifyAudit(AuditPart::ALL)).await.unwrap(), whole);
     }
 }

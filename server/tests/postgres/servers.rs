@@ -11,10 +11,7 @@ use crate::{
 };
 use rustix::process::Signal;
 use seatlock_protocol::UnixTime;
-use seatlock_server::{
-    rules::{Call, OwnerAct},
-    store::{Store as _, StoreError},
-};
+use seatlock_server::rules::{Call, OwnerAct};
 use std::{
     pin::Pin,
     sync::{
@@ -53,19 +50,6 @@ async fn a_newer_structure_is_refused_in_words() {
     assert!(error.to_string().contains("newer version of this server (structure 99)"), "{error}");
 }
 
-#[tokio::test]
-async fn half_a_migration_is_taken_back() {
-    let place = empty();
-    // It is in the way of the last table of the second migration.
-    place.run("CREATE TABLE remembered (other TEXT)").await;
-    assert!(matches!(place.open().await, Err(StoreError::Migration(_))));
-    let tables = "SELECT count(*) FROM pg_tables WHERE tablename IN ('seat', 'person', 'session', 'share')";
-    assert_eq!(place.number(tables).await, 1, "the first one whole, of the second one nothing");
-    place.run("DROP TABLE remembered").await;
-    drop(place.open().await.unwrap());
-    assert_eq!(place.number(tables).await, 4);
-}
-
 /// Something that answers by what time it was decided.
 type Work<'a> = Pin<Box<dyn Future<Output = UnixTime> + 'a>>;
 
@@ -83,11 +67,11 @@ async fn the_time_is_that_after_the_lock() {
             "create",
             Box::pin(async {
                 let new = new_seat(license.id, "user@example.com", &token(), &pepper);
-                now(store.create_seat(new).await.unwrap()).now
+                now(store.run(new).await.unwrap()).now
             }),
         ),
         ("activate", Box::pin(async { install.ask(store, Call::Activate).await.unwrap().now })),
-        ("release", Box::pin(async { now(store.owner(release).await.unwrap()).now })),
+        ("release", Box::pin(async { now(store.run(release).await.unwrap()).now })),
     ];
     for (what, work) in work {
         let mut holder = db.place.postgres().await;

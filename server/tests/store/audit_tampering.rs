@@ -7,7 +7,7 @@ use crate::harness::{
 };
 use seatlock_server::{
     rules::{Call, OwnerAct, Role},
-    store::{Actor, AuditPart, AuditQuery, AuditRow, AuditState, People as _, Store as _, UserChange},
+    store::{Actor, AuditPart, AuditQuery, AuditRow, AuditState, ChangeUser, UserChange, VerifyAudit},
 };
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -29,7 +29,7 @@ impl Burglary {
         let (id, token) = seat(&db, &license, "bob@example.com").await;
         call(&db, Call::Activate, &token, "a").await;
         act(&db, id, OwnerAct::Release).await;
-        let whole = db.store().verify_audit(AuditPart::ALL).await.unwrap();
+        let whole = db.store().run(VerifyAudit(AuditPart::ALL)).await.unwrap();
         assert_eq!((whole.rows, whole.broken_at), (7, None));
         let mut conn = db.place.sqlite().await;
         for statement in [
@@ -49,13 +49,14 @@ impl Burglary {
     }
 
     async fn state(&self) -> AuditState {
-        self.db.store().verify_audit(AuditPart::ALL).await.unwrap()
+        self.db.store().run(VerifyAudit(AuditPart::ALL)).await.unwrap()
     }
 }
 
-const COLUMNS: [(&str, bool); 10] = [
+const COLUMNS: [(&str, bool); 11] = [
     ("actor", false),
     ("actor_name", true),
+    ("api_token", true),
     ("event", false),
     ("account_id", false),
     ("license_id", true),
@@ -195,7 +196,7 @@ async fn a_head_that_was_noted_shows_what_happened_to_the_end() {
 async fn a_row_that_is_hashed_again_breaks_the_next_one() {
     let mut thief = Burglary::new().await;
     let query = AuditQuery { limit: 9, ..AuditQuery::default() };
-    let all = thief.db.store().audit(query).await.unwrap().rows;
+    let all = thief.db.store().run(query).await.unwrap().rows;
     let mut before = [0u8; 32];
     for row in all.iter().rev() {
         assert_eq!(row.hash, hashed(&before, row), "{}", row.event);
@@ -216,6 +217,7 @@ fn hashed(before: &[u8; 32], row: &AuditRow) -> [u8; 32] {
         row.at,
         row.actor,
         row.actor_name,
+        row.api_token,
         row.event,
         row.account,
         row.license,
@@ -233,7 +235,7 @@ async fn the_trail_can_only_be_added_to() {
     let db = Database::new(Engine::Sqlite).await;
     let (account, _) = db.first().await;
     user(&db, &account, "ada@example.com", Role::Owner).await;
-    let whole = db.store().verify_audit(AuditPart::ALL).await.unwrap();
+    let whole = db.store().run(VerifyAudit(AuditPart::ALL)).await.unwrap();
     let mut conn = db.place.sqlite().await;
     let copied = format!("INTO audit (id, hash, {REST}) SELECT");
     let from = format!(", hash, {REST} FROM audit WHERE id = 2");
@@ -254,9 +256,9 @@ async fn the_trail_can_only_be_added_to() {
         assert!(said.contains("append-only"), "{statement}: {said}");
     }
     conn.close().await.unwrap();
-    assert_eq!(db.store().verify_audit(AuditPart::ALL).await.unwrap(), whole);
+    assert_eq!(db.store().run(VerifyAudit(AuditPart::ALL)).await.unwrap(), whole);
     user(&db, &account, "bob@example.com", Role::Owner).await;
-    assert_eq!(db.store().verify_audit(AuditPart::ALL).await.unwrap().rows, whole.rows + 1);
+    assert_eq!(db.store().run(VerifyAudit(AuditPart::ALL)).await.unwrap().rows, whole.rows + 1);
 }
 
 /// More rows than are checked at a time, with others that come meanwhile.
@@ -265,12 +267,14 @@ async fn a_long_trail_is_checked_while_it_grows() {
     let db = Database::new(Engine::Sqlite).await;
     let (account, _) = db.first().await;
     let ada = user(&db, &account, "ada@example.com", Role::Owner).await;
-    let change = |_| db.store().change_user(ada.id, UserChange::Enable, None, Actor::Console);
+    let change = |_| {
+        db.store().run(ChangeUser { id: ada.id, change: UserChange::Enable, keep: None, by: Actor::Console })
+    };
     join_all((0..1500).map(change)).await.into_iter().for_each(|done| drop(done.unwrap()));
     let grow = join_all((0..1000).map(change));
-    let (_, state) = tokio::join!(grow, db.store().verify_audit(AuditPart::ALL));
+    let (_, state) = tokio::join!(grow, db.store().run(VerifyAudit(AuditPart::ALL)));
     let state = state.unwrap();
     assert_eq!(state.broken_at, None);
     assert!((1503..=2503).contains(&state.rows), "{}", state.rows);
-    assert_eq!(db.store().verify_audit(AuditPart::ALL).await.unwrap().rows, 2503);
+    assert_eq!(db.store().run(VerifyAudit(AuditPart::ALL)).await.unwrap().rows, 2503);
 }

@@ -21,6 +21,7 @@ mod rules_clones;
 mod rules_properties;
 mod rules_support;
 mod rules_table;
+mod schema;
 
 /// Where the suite is played.
 const ENGINE: harness::database::Engine = harness::database::Engine::Sqlite;

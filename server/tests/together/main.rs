@@ -28,6 +28,7 @@ mod keys;
 mod keys_page;
 mod launches;
 mod license_contents;
+mod log_and_report;
 mod network_gate;
 #[cfg(unix)]
 mod operations_page;

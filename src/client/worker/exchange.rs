@@ -1,13 +1,16 @@
 use super::Worker;
+use crate::client::journal::Asked;
 use crate::license::{
     Credential, Effect, Input, LeaseState, Outcome, Reply, RequestError, SentRequest, State, Submission,
 };
+use crate::net::Response;
 use crate::store::{LockAttempt, RequestLock};
 use seatlock_protocol::{
     Code, Nonce, TokenHash, UnixTime,
+    address::spelled,
     api::{ClockReport, Have, Intent, Machine, SeatCall, SeatRequest},
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// For how many seconds other processes of the installation are waited for without any of them
@@ -203,13 +206,30 @@ impl Worker {
         getrandom::fill(&mut nonce).map_err(|_| Code::Internal)?;
         let asked = SentRequest { call, nonce: Nonce::new(nonce), token: presented.hash, submission };
         let request = self.request(&asked, intent);
-        let (now, clock) = (self.now(), &self.shared.clock);
-        let reply = tokio::select! {
+        self.shared.journal.route(&self.http.route());
+        let (now, clock, begin) = (self.now(), &self.shared.clock, Instant::now());
+        let response = tokio::select! {
             biased;
-            () = self.shared.network_disallowed() => return Err(Code::NetworkDisallowed),
-            reply = self.http.call(call, &presented.text, &request, now, |time| clock.sleep(time)) => reply,
+            () = self.shared.network_disallowed() => None,
+            response = self.http.call(call, &presented.text, &request, now, |time| clock.sleep(time)) => {
+                Some(response)
+            }
         };
-        Ok(JudgedReply { decided: self.judged(&asked, &reply), token: asked.token, renewal: request.renewal })
+        let (request_id, decided) = match response {
+            None => (None, Err(Code::NetworkDisallowed)),
+            Some(Response { reply, request_id }) => (request_id, Ok(self.judged(&asked, &reply))),
+        };
+        let server = self.http.route().server;
+        let not_sent = Outcome::of(Code::NetworkDisallowed);
+        let outcome = decided.as_ref().ok().and_then(|(_, effects)| Effect::reported(effects));
+        self.shared.journal.asked(&Asked {
+            what: call.name(),
+            url: spelled(&server),
+            begin,
+            request_id,
+            outcome: outcome.unwrap_or(&not_sent),
+        });
+        Ok(JudgedReply { decided: decided?, token: asked.token, renewal: request.renewal })
     }
 
     fn judged(&self, asked: &SentRequest, reply: &Reply) -> (State, Vec<Effect>) {

@@ -80,16 +80,19 @@ pub(super) enum Work {
 }
 
 impl Work {
-    /// What a user is told when it is done.
-    fn success(&self) -> Phrase {
+    /// Its name in the log, and what a user is told when it is done.
+    fn kind(&self) -> (&'static str, Phrase) {
         match self {
-            Self::Activate { .. } | Self::Ping(_) | Self::AirgapImport(_) => Code::Ok.into(),
-            Self::AirgapRequest { .. } => Phrase::REQUEST_WRITTEN,
-            Self::AirgapRelease(_) => Phrase::LICENSE_GIVEN_UP,
-            Self::Release => Phrase::SEAT_GIVEN_BACK,
-            Self::Preflight(_) => Phrase::WOULD_SUCCEED,
-            Self::SignOut => Phrase::SIGNED_OUT,
-            Self::Forget => Phrase::FORGOTTEN,
+            Self::Activate { .. } => ("activate", Code::Ok.into()),
+            Self::Ping(Intent::Launch) => ("ping_at_launch", Code::Ok.into()),
+            Self::Ping(Intent::Renew) => ("ping", Code::Ok.into()),
+            Self::AirgapImport(_) => ("airgap_import", Code::Ok.into()),
+            Self::AirgapRequest { .. } => ("airgap_request", Phrase::REQUEST_WRITTEN),
+            Self::AirgapRelease(_) => ("airgap_release", Phrase::LICENSE_GIVEN_UP),
+            Self::Release => ("release", Phrase::SEAT_GIVEN_BACK),
+            Self::Preflight(_) => ("preflight", Phrase::WOULD_SUCCEED),
+            Self::SignOut => ("sign_out", Phrase::SIGNED_OUT),
+            Self::Forget => ("forget", Phrase::FORGOTTEN),
         }
     }
 }
@@ -144,6 +147,7 @@ pub(super) fn run(
             });
         });
     }
+    shared.journal.closed();
 }
 
 /// A runtime that ends in time, also while unwinding: dropped, it would wait for name resolution
@@ -212,7 +216,8 @@ impl Worker {
         if !shared.mailbox.is_running(operation) {
             return; // cancelled while it waited for its turn
         }
-        let success = work.success();
+        let (what, success) = work.kind();
+        shared.journal.began(operation, what);
         let outcome = tokio::select! {
             biased;
             () = shared.interrupted(Some(operation)) => Outcome::of(Code::Cancelled),
@@ -308,7 +313,7 @@ impl Worker {
     async fn tick(&mut self) {
         self.store.refresh();
         self.take(Input::Ticked);
-        self.shared.mailbox.wake_again();
+        self.shared.call_again();
         self.publish();
         if self.renews() && self.is_due() {
             let shared = Arc::clone(&self.shared);
@@ -391,6 +396,7 @@ impl Worker {
     }
 
     fn publish(&self) {
+        self.shared.journal.credential(self.store.credential_kind());
         let reading = self.shared.clock.read();
         let (state, rules, held) = (self.store.state(), self.store.rules(), self.store.held());
         self.shared.publish(Snapshot::of(state, rules, held, reading), reading);

@@ -1,6 +1,7 @@
 use super::Worker;
 use super::exchange::Presented;
 use crate::client::event::EventKind;
+use crate::client::journal::Asked;
 use crate::client::shared::Shared;
 use crate::client::{Consent, OperationId};
 use crate::license::{
@@ -14,7 +15,7 @@ use seatlock_protocol::api::{Intent, SeatCall};
 use seatlock_protocol::{AccessToken, Code, UnixTime};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long renewing an access token may take: less than what other processes wait for.
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(15);
@@ -32,6 +33,16 @@ pub(in crate::client) enum SignInMethod {
     Browser { open: bool },
     /// At another device.
     Device,
+}
+
+impl SignInMethod {
+    /// Its name in the log.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Browser { .. } => "sign_in_browser",
+            Self::Device => "sign_in_device",
+        }
+    }
 }
 
 /// A sign-in that somebody was asked for.
@@ -112,15 +123,19 @@ impl Worker {
             None => return self.end(operation, Outcome::of(Code::InvalidArgument), Code::Ok.into()),
             Some(issuer) => issuer.clone(),
         };
-        let shared = Arc::clone(&self.shared);
+        let (shared, begin) = (Arc::clone(&self.shared), Instant::now());
+        shared.journal.began(operation, method.name());
         let granted = async move {
             let granted = async {
-                tokio::select! {
+                let granted = tokio::select! {
                     biased;
                     () = shared.network_disallowed() => Err(Denied::RequestError(RequestError::of(Code::NetworkDisallowed))),
                     granted = grant(&issuer, method, &shared) => granted,
                     () = shared.clock.sleep(timeout) => Err(nobody_came()),
-                }
+                };
+                let error = granted.as_ref().err().cloned().map(Denied::into_error);
+                asked_issuer(&shared, &issuer, method.name(), begin, error.as_ref());
+                granted
             };
             let granted = tokio::select! {
                 biased;
@@ -171,8 +186,12 @@ impl Worker {
         if let (Some(refresh), Some(issuer)) = (refresh, self.issuer.clone())
             && self.shared.has_network()
         {
+            let begin = Instant::now();
             let revoked = tokio::time::timeout(SIGN_OUT_TIMEOUT, issuer.revoke(&refresh)).await;
-            if !matches!(revoked, Ok(Ok(()) | Err(Denied::Ended))) {
+            let revoked = revoked.unwrap_or_else(|_| Err(Denied::RequestError(late())));
+            let error = revoked.as_ref().err().cloned().map(Denied::into_error);
+            asked_issuer(&self.shared, &issuer, "revoke", begin, error.as_ref());
+            if !matches!(revoked, Ok(()) | Err(Denied::Ended)) {
                 self.notice(Code::IdentityProviderUnavailable, Phrase::SIGN_OUT_UNTOLD.into());
             }
         }
@@ -204,15 +223,17 @@ impl Worker {
     /// Gets an access token for the sign-in in use. Whoever calls it has the turn.
     pub(super) async fn renew(&mut self) -> Result<(), RequestError> {
         self.access = None;
-        let shared = Arc::clone(&self.shared);
-        tokio::select! {
+        let (shared, begin) = (Arc::clone(&self.shared), Instant::now());
+        let renewed = tokio::select! {
             biased;
             () = shared.network_disallowed() => Err(RequestError::of(Code::NetworkDisallowed)),
             renewed = self.renewed() => renewed,
-            () = shared.clock.sleep(RENEWAL_TIMEOUT) => {
-                Err(RequestError::because(Code::IdentityProviderUnavailable, Phrase::OIDC_LATE))
-            }
+            () = shared.clock.sleep(RENEWAL_TIMEOUT) => Err(late()),
+        };
+        if let Some(issuer) = &self.issuer {
+            asked_issuer(&shared, issuer, "renew_sign_in", begin, renewed.as_ref().err());
         }
+        renewed
     }
 
     async fn renewed(&mut self) -> Result<(), RequestError> {
@@ -283,6 +304,16 @@ impl Worker {
         let code = if self.issuer.is_some() && !handed_back { Code::SignInRequired } else { Code::NoToken };
         Outcome::of(code)
     }
+}
+
+fn late() -> RequestError {
+    RequestError::because(Code::IdentityProviderUnavailable, Phrase::OIDC_LATE)
+}
+
+/// Notes what an issuer was asked for, and how it has answered.
+fn asked_issuer(shared: &Shared, issuer: &Issuer, what: &str, begin: Instant, error: Option<&RequestError>) {
+    let outcome = error.map_or_else(|| Outcome::of(Code::Ok), Outcome::of_error);
+    shared.journal.asked(&Asked { what, url: &issuer.url, begin, request_id: None, outcome: &outcome });
 }
 
 fn nobody_came() -> Denied {

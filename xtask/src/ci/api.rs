@@ -1,4 +1,3 @@
-use super::python;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::fs;
@@ -17,7 +16,7 @@ const TOKEN: &str = "SEATLOCK_API_TOKEN";
 /// ought not to be, nothing without authentication. That every good request is accepted cannot be
 /// said in a description: there are plans, limits and other servers' files.
 pub fn described() -> Result<String> {
-    let program = python::program("python", "server/tests/requirements.txt", "schemathesis")?;
+    let program = xtask::python::program("python", "server/tests/requirements.txt", "schemathesis")?;
 
     let server = Running::start_with(&Setup { seats: 1_000_000, ..Setup::default() })?;
     let made = |arguments: &[&str], member: &str| -> Result<String> {

@@ -85,6 +85,18 @@ pub fn sanitizers() -> Result<String> {
     c::compile(&sources.iter().map(PathBuf::as_path).collect::<Vec<_>>(), &[&include], &plugin, &flags)?;
     let server = Running::start()?;
     let seat = server.create_seat("asan@example.com")?;
+    let verbs = story(&server, &seat.token, &folder.path().join("state"), || Command::new(&plugin))?;
+    Ok(format!("{calls} bad calls and {verbs} verbs"))
+}
+
+/// The C example's life of a seat, by a program that `plugin` starts. Answers how many verbs it
+/// has.
+pub(super) fn story(
+    server: &Running,
+    token: &str,
+    state: &Path,
+    plugin: impl Fn() -> Command,
+) -> Result<usize> {
     let steps = [
         ("activate -", 0),
         ("preflight", 0),
@@ -96,18 +108,16 @@ pub fn sanitizers() -> Result<String> {
         ("status", 3),
     ];
     for (step, wanted) in steps {
-        let mut command = Command::new(&plugin);
+        let mut command = plugin();
         command.args(step.split(' ')).env("EXAMPLE_SERVER", server.url()).env("EXAMPLE_PROXY", "");
-        command
-            .env("EXAMPLE_ROOT_KEY", server.root_key())
-            .env("EXAMPLE_STATE_FOLDER", folder.path().join("state"));
-        let (code, said) = run::status(&mut command, Some(&seat.token))?;
+        command.env("EXAMPLE_ROOT_KEY", server.root_key()).env("EXAMPLE_STATE_FOLDER", state);
+        let (code, said) = run::status(&mut command, Some(token))?;
         ensure!(code == wanted, "{step}: ended with {code} instead of {wanted}\n{said}");
     }
-    Ok(format!("{calls} bad calls and {} verbs", steps.len()))
+    Ok(steps.len())
 }
 
-fn sources() -> [PathBuf; 2] {
+pub(super) fn sources() -> [PathBuf; 2] {
     ["seatlock_plugin.c", "settings.c"].map(|name| repository().join("examples/c").join(name))
 }
 
@@ -125,6 +135,10 @@ impl Place {
         Install { prefix: first.clone(), destdir: None, debug: false }.run()?;
         let prefix = folder.path().join("moved");
         fs::rename(first, &prefix)?;
+        Self::around(folder, prefix)
+    }
+
+    pub(super) fn around(folder: TempDir, prefix: PathBuf) -> Result<Self> {
         let place = Self { folder, prefix };
         place.set_traps()?;
         Ok(place)

@@ -90,7 +90,7 @@ struct Place {
 impl Place {
     fn new() -> Result<Self> {
         let tests = repository().join("server/tests/mail_server");
-        let python = super::python::program("python", "server/tests/mail_server/requirements.txt", "python")?;
+        let python = xtask::python::program("python", "server/tests/mail_server/requirements.txt", "python")?;
         // Built with the server.
         build::server()?;
         let program = build::target_folder()

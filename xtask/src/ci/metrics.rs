@@ -1,4 +1,3 @@
-use super::python;
 use anyhow::{Result, ensure};
 use std::process::Command;
 use xtask::port::Port;
@@ -7,7 +6,7 @@ use xtask::{repository, run};
 
 /// What a server tells Prometheus, read by Prometheus's own strict parser.
 pub fn openmetrics() -> Result<String> {
-    let python = python::program("python", "server/tests/openmetrics/requirements.txt", "python")?;
+    let python = xtask::python::program("python", "server/tests/openmetrics/requirements.txt", "python")?;
     let port = Port::hold()?;
     let serve = vec!["--metrics-listen".to_owned(), port.address().to_string()];
     let server = Running::start_with(&Setup { serve, ..Setup::default() })?;

@@ -25,6 +25,8 @@ mod clock;
 mod consumers;
 /// What `seatlock-server dev` prints, typed by somebody new.
 mod dev;
+/// Archives for people who have no Rust.
+mod dist;
 /// Disks that fail at any moment, or as a whole.
 mod faults;
 /// What parses what somebody else wrote, under a fuzzer.

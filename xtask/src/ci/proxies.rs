@@ -1,6 +1,5 @@
 //! Real proxies and a name server of our own, in a network namespace from which nothing leaves.
 
-use super::python;
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream, UdpSocket};
@@ -79,7 +78,7 @@ const CASES: &[(&str, &str, Told, Trusts, &str, &str)] = &[
 pub fn real() -> Result<String> {
     ensure!(rustix::process::geteuid().is_root(), "only root can make the network that this needs");
     // Its packages get along with nobody else's.
-    let mitmproxy = python::program("python-mitmproxy", "tests/data/mitmproxy.txt", "mitmdump")?;
+    let mitmproxy = xtask::python::program("python-mitmproxy", "tests/data/mitmproxy.txt", "mitmdump")?;
     build::shared_library(false)?;
     build::server()?;
     let mut inside = Command::new("unshare");

@@ -2,8 +2,8 @@
 
 use super::tools::{self, Tool};
 use super::{
-    api, browser, clock, consumers, dev, faults, fuzz, gate, guests, headers, lint, mail, metrics, models,
-    programs, python, races, resolver, secrets, sign_in, symbols, systemd, valgrind, windows,
+    api, browser, clock, consumers, dev, dist, faults, fuzz, gate, guests, headers, lint, mail, metrics,
+    models, programs, python, races, resolver, secrets, sign_in, symbols, systemd, valgrind, windows,
 };
 #[cfg(unix)]
 use super::{oauth_client, proxies};
@@ -55,9 +55,14 @@ const POSTGRES: Build =
     Build { name: "build/postgres", run: || programs::build(&["--test", "postgres"]), locks: true };
 const FUZZ: Build = Build { name: "build/fuzz", run: fuzz::build, locks: false };
 const RELEASE: Build = Build { name: "build/release", run: release, locks: false };
+const LINUX: Build = Build { name: "build/linux", run: || dist::build("linux-x86_64"), locks: false };
+const ARM: Build = Build { name: "build/arm", run: || dist::build("linux-aarch64"), locks: false };
+const WINDOWS: Build = Build { name: "build/windows", run: || dist::build("windows-x86_64"), locks: false };
+const MAC: Build = Build { name: "build/mac", run: || dist::build("macos-universal"), locks: false };
 
 /// Begun in this order, each as soon as a step needs it: first what the longest steps wait for.
-pub const BUILDS: [Build; 8] = [PROGRAMS, FUZZ, TESTS, POSTGRES, RELEASE, FAULTS, OIDC, BENCH];
+pub const BUILDS: [Build; 12] =
+    [PROGRAMS, FUZZ, TESTS, POSTGRES, RELEASE, LINUX, ARM, WINDOWS, MAC, FAULTS, OIDC, BENCH];
 
 fn quick() -> Result<String> {
     build::server()?;
@@ -221,6 +226,25 @@ pub const RINGS: &[Ring] = &[
             step("headers", headers::standards).needs(COMPILERS),
             step("examples", headers::examples).needs(COMPILERS),
             step("symbols", symbols::exports).needs(&[tools::NM]).after(&[RELEASE]),
+        ],
+    },
+    Ring {
+        name: "dist",
+        about: "archives for old glibc, Arm, Windows and macOS, and libraries of two vendors",
+        steps: &[
+            step("again", dist::again).after(&[LINUX]),
+            step("old-glibc", dist::old_glibc)
+                .needs(&[tools::ARM, tools::LLVM, tools::QEMU])
+                .after(&[LINUX, ARM, PROGRAMS]),
+            step("windows", dist::windows)
+                .needs(&[tools::MINGW, tools::UNZIP, tools::WINDOWS])
+                .after(&[WINDOWS]),
+            step("macos", dist::macos).needs(&[tools::MAC, tools::MAC_INTEL]).after(&[MAC]),
+            step("glibc", dist::glibc).needs(&[tools::NM]).after(&[LINUX, ARM]),
+            step("vendors", dist::vendors).needs(&[tools::GCC]).after(&[LINUX]),
+            step("cmake", dist::fetch_content).needs(&[tools::CMAKE, tools::MAKE]).after(&[LINUX]),
+            step("conan", dist::conan).needs(&[tools::CMAKE, tools::MAKE, tools::PYTHON]).after(&[LINUX]),
+            step("signature", dist::signature).needs(&[tools::MINISIGN]).after(&[LINUX]),
         ],
     },
     Ring {

@@ -11,17 +11,6 @@ const SUITES: [&str; 5] = ["trixie-backports", "sid", "forky", "experimental", "
 /// Downloads and decompresses whatever apt does, as apt does.
 const HELPER: &str = "/usr/lib/apt/apt-helper";
 
-/// Whether the standard library of a target is there.
-pub fn is_there(target: &str) -> bool {
-    let Ok(folder) =
-        run::output(Command::new("rustc").args(["--print", "target-libdir", "--target", target]))
-    else {
-        return false;
-    };
-    let files = fs::read_dir(folder.trim()).into_iter().flatten().flatten();
-    files.into_iter().any(|file| file.file_name().to_string_lossy().starts_with("libstd-"))
-}
-
 /// By rustup. Where that cannot download, from Debian's package rust-src of exactly the compiler in
 /// the search path: its standard library is compiled once (45 MB to download, about a minute, about
 /// 105 MB) and put where the compiler looks.
@@ -78,14 +67,13 @@ fn source(sysroot: &Path, work: &Path) -> Result<PathBuf> {
             return Ok(library);
         }
     }
-    // The archive that apt uses here; anything else may not be reachable.
-    let sites = run::output(Command::new("apt-get").args(["indextargets", "--format", "$(SITE)"]))?;
-    let site = sites.lines().find(|site| !site.contains("security")).context("apt knows no archive")?;
-    let site = site.trim_end_matches('/');
+    let site = site()?;
     for suite in SUITES {
-        let Ok(Some((path, sum))) = package(site, suite, &version, work) else { continue };
+        let Ok(Some((path, sum))) = package(&site, suite, architecture(), "rust-src", &version, work) else {
+            continue;
+        };
         let archive = work.join("rust-src.deb");
-        run::output(download(&format!("{site}/{path}"), &archive).arg(format!("SHA256:{sum}")))?;
+        fetch(&format!("{site}/{path}"), &archive, &sum)?;
         fs::create_dir_all(&unpacked)?;
         let mut unpack = Command::new("sh");
         unpack.args(["-c", "dpkg-deb --fsys-tarfile \"$0\" | tar -x -C \"$1\" --strip-components=4 --wildcards './usr/src/*/library'"]);
@@ -105,17 +93,34 @@ fn download(url: &str, to: &Path) -> Command {
     command
 }
 
-/// Path and checksum of the package rust-src in a suite, when the suite has this version.
-fn package(site: &str, suite: &str, version: &str, work: &Path) -> Result<Option<(String, String)>> {
+/// The archive that apt uses here; anything else may not be reachable.
+pub fn site() -> Result<String> {
+    let sites = run::output(Command::new("apt-get").args(["indextargets", "--format", "$(SITE)"]))?;
+    let site = sites.lines().find(|site| !site.contains("security")).context("apt knows no archive")?;
+    Ok(site.trim_end_matches('/').to_owned())
+}
+
+/// Downloads a file that has this checksum.
+pub fn fetch(url: &str, to: &Path, sum: &str) -> Result<()> {
+    run::output(download(url, to).arg(format!("SHA256:{sum}"))).map(drop)
+}
+
+/// Path and checksum of a package in a suite, when the suite has this version or one that begins so.
+pub fn package(
+    site: &str,
+    suite: &str,
+    architecture: &str,
+    name: &str,
+    version: &str,
+    work: &Path,
+) -> Result<Option<(String, String)>> {
     let index = work.join("Packages.xz");
-    run::output(&mut download(
-        &format!("{site}/dists/{suite}/main/binary-{}/Packages.xz", architecture()),
-        &index,
-    ))?;
+    let url = format!("{site}/dists/{suite}/main/binary-{architecture}/Packages.xz");
+    run::output(&mut download(&url, &index))?;
     let text = run::output(Command::new(HELPER).arg("cat-file").arg(&index))?;
     fs::remove_file(index)?;
-    let found =
-        text.split("\n\n").filter(|package| package.trim_start().starts_with("Package: rust-src\n")).last();
+    let begin = format!("Package: {name}\n");
+    let found = text.split("\n\n").filter(|package| package.trim_start().starts_with(&begin)).last();
     let member = |name: &str| found?.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
     let fits = member("Version: ").is_some_and(|found| found.starts_with(version));
     Ok(member("Filename: ").zip(member("SHA256: ")).filter(|_| fits))

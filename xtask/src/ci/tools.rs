@@ -4,7 +4,6 @@ use super::rust_target;
 use anyhow::{Context as _, Result, ensure};
 use std::collections::BTreeSet;
 use std::env;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use xtask::{build, run};
 
@@ -34,6 +33,12 @@ const fn program(name: &'static str, packages: &'static [&'static str]) -> Tool 
     Tool { name, from: Source::Debian(packages), is_there: starts }
 }
 
+/// The standard library of a target.
+const fn target(name: &'static str) -> Tool {
+    Tool { name, from: Source::Target, is_there: build::has_target }
+}
+
+pub const ARM: Tool = target("aarch64-unknown-linux-gnu");
 pub const CARGO_DENY: Tool = Tool { name: "cargo-deny", from: Source::Crate("0.20.2"), is_there: starts };
 pub const CHROMIUM: Tool = program("chromium", &["chromium"]);
 pub const CLANG: Tool = program("clang", &["clang"]);
@@ -43,11 +48,15 @@ pub const GCC: Tool = program("gcc", &["gcc", "libc6-dev"]);
 pub const GCORE: Tool = program("gcore", &["gdb"]);
 pub const GXX: Tool = program("g++", &["g++"]);
 pub const IP: Tool = program("ip", &["iproute2"]);
+pub const LLVM: Tool = program("llvm-objcopy", &["llvm"]);
+pub const MAC: Tool = target("aarch64-apple-darwin");
+pub const MAC_INTEL: Tool = target("x86_64-apple-darwin");
 pub const MAKE: Tool = program("make", &["make"]);
 pub const MINGW: Tool = program("x86_64-w64-mingw32-gcc", &["gcc-mingw-w64-x86-64-win32"]);
 pub const MIRI: Tool =
     Tool { name: "cargo miri", from: Source::Nightly(MIRI_PARTS), is_there: |_| has_nightly(MIRI_PARTS) };
 const MIRI_PARTS: &[&str] = &["miri", "rust-src"];
+pub const MINISIGN: Tool = program("minisign", &["minisign"]);
 pub const NM: Tool = program("nm", &["binutils"]);
 pub const NODE: Tool = program("node", &["nodejs"]);
 pub const NPM: Tool = program("npm", &["npm"]);
@@ -59,14 +68,15 @@ pub const PYTHON: Tool = Tool {
     from: Source::Debian(&["python3", "python3-venv"]),
     is_there: |_| succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])),
 };
+pub const QEMU: Tool = program("qemu-aarch64", &["qemu-user"]);
 pub const SQUID: Tool = program("squid", &["squid"]);
 pub const STRACE: Tool = program("strace", &["strace"]);
 pub const SYSTEMD: Tool = program("systemd-analyze", &["systemd"]);
 pub const TINYPROXY: Tool = program("tinyproxy", &["tinyproxy"]);
 pub const UNSHARE: Tool = program("unshare", &["util-linux"]);
 pub const VALGRIND: Tool = program("valgrind", &["valgrind"]);
-pub const WINDOWS: Tool =
-    Tool { name: super::windows::TARGET, from: Source::Target, is_there: rust_target::is_there };
+pub const UNZIP: Tool = program("unzip", &["unzip"]);
+pub const WINDOWS: Tool = target(super::windows::TARGET);
 
 impl Tool {
     pub fn is_there(&self) -> bool {
@@ -192,10 +202,4 @@ fn has_postgresql() -> bool {
 #[cfg(not(unix))]
 fn has_postgresql() -> bool {
     false
-}
-
-/// A program of a package that was installed into the target folder.
-pub fn installed(program: &Path) -> Result<&Path> {
-    ensure!(program.exists(), "{} is missing: delete target/python* and try again", program.display());
-    Ok(program)
 }

@@ -3,7 +3,7 @@ use seatlock_protocol::PublicKey;
 use seatlock_server::{
     files,
     keys::{DataFolder, read_key},
-    store::{ServerInfo, Store as _, sqlite::SqliteStore},
+    store::{GetServer, ListLicenses, ServerInfo, sqlite::SqliteStore},
 };
 use serde_json::{Value, json};
 use std::fs;
@@ -60,8 +60,9 @@ pub(super) async fn kept(folder: &DataFolder) -> anyhow::Result<Option<Kept>> {
     }
     let store = super::super::open(folder).await?;
     let read = async {
-        let ServerInfo { issuer, root_key, .. } = store.server().await?;
-        let license = store.licenses(None).await?.into_iter().next().context("there is no license")?;
+        let ServerInfo { issuer, root_key, .. } = store.run(GetServer).await?;
+        let license =
+            store.run(ListLicenses(None)).await?.into_iter().next().context("there is no license")?;
         let product = license.products.into_iter().next().context("the license has no product")?;
         anyhow::Ok(Kept { issuer, root_key, product })
     };

@@ -17,7 +17,7 @@ use seatlock_server::{
     keys::DataFolder,
     password::{Passwords, generate},
     rules::{License, Role},
-    store::{Actor, AnyStore, NewUser, People as _, ServerInfo, Store as _},
+    store::{Actor, AddUser, ChangeLicense, NewUser, ServerInfo, Store},
 };
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use uuid::Uuid;
@@ -133,16 +133,16 @@ fn free(wanted: SocketAddr) -> anyhow::Result<SocketAddr> {
     })
 }
 
-async fn make(store: &AnyStore, folder: &DataFolder, license: License) -> anyhow::Result<Secrets> {
+async fn make(store: &Store, folder: &DataFolder, license: License) -> anyhow::Result<Secrets> {
     let password = generate()?;
-    let hash = Passwords::new()?.hash(password.clone()).await?;
+    let hash = Passwords::new().hash(password.clone()).await?;
     let (id, email, account) = (Uuid::new_v4(), OWNER.to_owned(), license.account);
     let owner = NewUser { id, account, email, role: Role::Owner, password: hash };
-    store.add_user(owner, Actor::Console).await?;
+    store.run(AddUser(owner, Actor::Console)).await?;
     let token = sample::seats(store, &*folder.pepper()?, &license).await?;
     let now = sample::license(store, license.id).await?;
     let usual = License { release_window: RELEASE_WINDOW, ..now.clone() };
-    store.change_license(now, usual, Actor::Console).await?;
+    store.run(ChangeLicense { old: now, new: usual, by: Actor::Console }).await?;
     Ok(Secrets { password, token })
 }
 

@@ -3,7 +3,7 @@ use seatlock_protocol::{MachineId, Token, TokenKind, api::Plugin};
 use seatlock_server::{
     rules::{Answer, Call, Caller, License, OwnerAct, Presented},
     store::{
-        Actor, Answered, AnyStore, Made, NewSeat, OwnerOrder, Question, Store as _, StoreError, TokenHashes,
+        Actor, Answered, ListLicenses, Made, NewSeat, OwnerOrder, Question, Store, StoreError, TokenHashes,
     },
 };
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 pub(super) const FOR: &str = "ada@example.com";
 
 /// One seat that nobody used yet, one in use and one released. Answers the token of the first.
-pub(super) async fn seats(store: &AnyStore, pepper: &[u8; 32], license: &License) -> anyhow::Result<Token> {
+pub(super) async fn seats(store: &Store, pepper: &[u8; 32], license: &License) -> anyhow::Result<Token> {
     let (_, token) = seat(store, pepper, license, FOR).await?;
     let (_, in_use) = seat(store, pepper, license, "grace@example.com").await?;
     activate(store, pepper, license, &in_use, "grace's workstation").await?;
@@ -28,18 +28,18 @@ pub(super) async fn seats(store: &AnyStore, pepper: &[u8; 32], license: &License
         remember: None,
         by,
     };
-    done(store.owner(order).await?)?;
+    done(store.run(order).await?)?;
     Ok(token)
 }
 
 /// The license as it is now.
-pub(super) async fn license(store: &AnyStore, id: Uuid) -> anyhow::Result<License> {
-    let found = store.licenses(None).await?.into_iter().find(|license| license.id == id);
+pub(super) async fn license(store: &Store, id: Uuid) -> anyhow::Result<License> {
+    let found = store.run(ListLicenses(None)).await?.into_iter().find(|license| license.id == id);
     Ok(found.ok_or_else(|| StoreError::NotFound(format!("license {id}")))?)
 }
 
 async fn seat(
-    store: &AnyStore,
+    store: &Store,
     pepper: &[u8; 32],
     license: &License,
     email: &str,
@@ -56,13 +56,13 @@ async fn seat(
         remember: None,
         by: Actor::Console,
     };
-    done(store.create_seat(new).await?)?;
+    done(store.run(new).await?)?;
     Ok((id, token))
 }
 
 /// A computer that does not exist takes a seat.
 async fn activate(
-    store: &AnyStore,
+    store: &Store,
     pepper: &[u8; 32],
     license: &License,
     token: &Token,
@@ -86,7 +86,7 @@ async fn activate(
         jitter: 0,
     };
     let question = Question { token: token.stored_hash(pepper), call: Call::Activate, caller };
-    done(Made::New(store.call(question).await?))
+    done(Made::New(store.run(question).await?))
 }
 
 fn done(made: Made<Answered>) -> anyhow::Result<()> {

@@ -18,7 +18,7 @@ use seatlock_server::{
     limits::Rates,
     mail::{self, Mailer, URL_VARIABLE, read_url},
     serve::{Connections, Tls},
-    store::{AnyStore, Store as _},
+    store::{GetServer, Store},
 };
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_tokio::Signals;
@@ -43,7 +43,7 @@ impl Serve {
         let address = listener.local_addr()?;
         let (mailer, tls) = (self.mailer()?, self.tls()?.map(Arc::new));
         tokio::spawn(reload_at(hang_up, tls.clone()));
-        let settings = self.settings(&store.server().await?.issuer, address, tls);
+        let settings = self.settings(&store.run(GetServer).await?.issuer, address, tls);
         let scheme = if settings.connections.tls.is_some() { "https" } else { "http" };
         if let Some(listener) = &metrics_listener {
             tracing::info!(address = %listener.local_addr()?, "metrics are served");
@@ -163,8 +163,8 @@ async fn tell_manager_again() {
 }
 
 /// Whoever breaks into a server must not find the key that could replace all others.
-async fn warn_of_root_key(store: &AnyStore, folder: &DataFolder) -> anyhow::Result<()> {
-    let kid = store.server().await?.root_key.thumbprint();
+async fn warn_of_root_key(store: &Store, folder: &DataFolder) -> anyhow::Result<()> {
+    let kid = store.run(GetServer).await?.root_key.thumbprint();
     if let Some(file) = folder.holds_key(&kid) {
         tracing::warn!(file = %file.display(), "the root key lies in the data folder; move it off this computer");
     }

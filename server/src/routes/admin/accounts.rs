@@ -2,13 +2,12 @@ use super::answers::{BadRequest, Guarded, NotJson, TooLarge};
 use super::ask::{Ask, Body, Visitor, limit};
 use super::{Answer, Endpoints, ListQuery, cursor, made, shown};
 use crate::routes::AppState;
-use crate::store::Store;
 use crate::view::{AccountView, List, NewAccount};
 use axum::extract::State;
 use std::sync::Arc;
 
-pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
-    to.add(__path_list_accounts, list_accounts::<S>).add(__path_create_account, create_account::<S>)
+pub(super) fn add(to: Endpoints) -> Endpoints {
+    to.add(__path_list_accounts, list_accounts).add(__path_create_account, create_account)
 }
 
 /// List accounts
@@ -18,8 +17,8 @@ pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
     get, path = "/accounts", params(ListQuery),
     responses((status = 200, description = "Accounts.", body = List<AccountView>), BadRequest, Guarded)
 )]
-async fn list_accounts<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn list_accounts(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Ask(query): Ask<ListQuery>,
 ) -> Answer {
@@ -40,8 +39,8 @@ async fn list_accounts<S: Store>(
         BadRequest, TooLarge, NotJson, Guarded
     )
 )]
-async fn create_account<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn create_account(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Body(request): Body<NewAccount>,
 ) -> Answer {

@@ -2,7 +2,6 @@ use super::answers::{BadRequest, Clash, Guarded, NoSuch, NotJson, RateLimited, T
 use super::ask::{Ask, Raw, Visitor};
 use super::{Answer, Endpoints, json, shown};
 use crate::routes::{AppState, admin::failure::Failure};
-use crate::store::Store;
 use crate::view::{AirgapResultView, LeaseFileView, RequestFileView};
 use axum::{extract::State, http::StatusCode};
 use seatlock_protocol::file::{AirgapFile as _, FileError, RequestFile};
@@ -10,8 +9,8 @@ use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::IntoParams;
 
-pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
-    to.add(__path_answer_file, answer_file::<S>)
+pub(super) fn add(to: Endpoints) -> Endpoints {
+    to.add(__path_answer_file, answer_file)
 }
 
 /// How a file is answered.
@@ -38,8 +37,8 @@ struct FileQuery {
         BadRequest, NoSuch, Clash, TooLarge, NotJson, Terms, TooOld, RateLimited, Guarded
     )
 )]
-async fn answer_file<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn answer_file(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Ask(query): Ask<FileQuery>,
     Raw(bytes): Raw,

@@ -2,16 +2,15 @@ use super::answers::{BadRequest, Clash, Guarded, NoSuch, NotJson, Reused, TooLar
 use super::ask::{Body, Id, Key, Visitor};
 use super::{Answer, Endpoints, made, shown};
 use crate::routes::AppState;
-use crate::store::Store;
 use crate::view::{ApiTokenView, IssuedApiTokenView, List, MeView, NewApiTokenRequest};
 use axum::{extract::State, http::StatusCode, response::IntoResponse as _};
 use std::sync::Arc;
 
-pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
-    to.add(__path_get_me, get_me::<S>)
-        .add(__path_list_api_tokens, list_api_tokens::<S>)
-        .add(__path_create_api_token, create_api_token::<S>)
-        .add(__path_delete_api_token, delete_api_token::<S>)
+pub(super) fn add(to: Endpoints) -> Endpoints {
+    to.add(__path_get_me, get_me)
+        .add(__path_list_api_tokens, list_api_tokens)
+        .add(__path_create_api_token, create_api_token)
+        .add(__path_delete_api_token, delete_api_token)
 }
 
 /// Show who asks
@@ -19,8 +18,8 @@ pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
     get, path = "/me",
     responses((status = 200, description = "User and account.", body = MeView), Guarded)
 )]
-async fn get_me<S: Store>(_: State<Arc<AppState<S>>>, who: Visitor) -> Answer {
-    shown(&MeView::from(&who.0))
+async fn get_me(_: State<Arc<AppState>>, who: Visitor) -> Answer {
+    shown(&MeView::from(&who.who))
 }
 
 /// List the own API tokens
@@ -30,7 +29,7 @@ async fn get_me<S: Store>(_: State<Arc<AppState<S>>>, who: Visitor) -> Answer {
     get, path = "/api-tokens",
     responses((status = 200, description = "API tokens.", body = List<ApiTokenView>), Guarded)
 )]
-async fn list_api_tokens<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visitor) -> Answer {
+async fn list_api_tokens(State(state): State<Arc<AppState>>, who: Visitor) -> Answer {
     let tokens = who.desk(&state).api_tokens().await?;
     shown(&List::whole(tokens.iter().map(ApiTokenView::from).collect()))
 }
@@ -49,14 +48,18 @@ async fn list_api_tokens<S: Store>(State(state): State<Arc<AppState<S>>>, who: V
         BadRequest, NoSuch, Clash, TooLarge, NotJson, Reused, Guarded
     )
 )]
-async fn create_api_token<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn create_api_token(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     key: Key,
     Body(request): Body<NewApiTokenRequest>,
 ) -> Answer {
     let repeatable = key.of(&request)?;
-    let issued = who.desk(&state).create_api_token(&request.name, repeatable.again()).await?;
+    let (desk, again) = (who.desk(&state), repeatable.again());
+    let issued = match request.user {
+        Some(user) => desk.create_api_token_for(user, &request.name, again).await?,
+        None => desk.create_api_token(&request.name, again).await?,
+    };
     let api_token = ApiTokenView::from(&issued.api_token);
     let place = format!("/api-tokens/{}", api_token.id);
     made(&place, &IssuedApiTokenView { api_token, token: issued.token.into() })
@@ -70,11 +73,7 @@ async fn create_api_token<S: Store>(
     params(("id" = Uuid, Path, description = "The API token.")),
     responses((status = 204, description = "It is gone."), NoSuch, NotJson, Guarded)
 )]
-async fn delete_api_token<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
-    who: Visitor,
-    Id(id): Id,
-) -> Answer {
+async fn delete_api_token(State(state): State<Arc<AppState>>, who: Visitor, Id(id): Id) -> Answer {
     who.desk(&state).delete_api_token(id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

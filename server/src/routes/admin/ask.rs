@@ -1,7 +1,7 @@
-use super::failure::Failure;
-use crate::desk::{Again, Desk};
+use super::{console::AtConsole, failure::Failure};
+use crate::desk::{Again, Desk, is_key};
 use crate::routes::{AppState, visitor};
-use crate::store::{SignedIn, Store};
+use crate::store::SignedIn;
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
@@ -18,22 +18,32 @@ const USUAL: u32 = 50;
 /// Entries of a list that are answered at most.
 const LIMIT_MAX: u32 = 500;
 
-/// Characters of the longest `Idempotency-Key`.
-const KEY_MAX: usize = 255;
-
-/// Who asks: by an API token, or by the page's session.
-pub(super) struct Visitor(pub(super) SignedIn);
+/// Who asks: by an API token, by the page's session, or at the console.
+pub(super) struct Visitor {
+    pub(super) who: SignedIn,
+    at_console: bool,
+}
 
 impl Visitor {
-    pub(super) fn desk<'a, S: Store>(&'a self, state: &'a AppState<S>) -> Desk<'a, S> {
-        Desk::new(&state.store, &state.pepper, &self.0)
+    pub(super) fn desk<'a>(&'a self, state: &'a AppState) -> Desk<'a> {
+        let desk = if self.at_console { Desk::of_console } else { Desk::new };
+        desk(&state.store, &state.pepper, &self.who)
     }
 }
 
-impl<S: Store> FromRequestParts<Arc<AppState<S>>> for Visitor {
+impl From<SignedIn> for Visitor {
+    fn from(who: SignedIn) -> Self {
+        Self { who, at_console: false }
+    }
+}
+
+impl FromRequestParts<Arc<AppState>> for Visitor {
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState<S>>) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Self, Failure> {
+        if parts.extensions.get::<AtConsole>().is_some() {
+            return Ok(Self { who: AtConsole::user(), at_console: true });
+        }
         let headers = &parts.headers;
         if headers.contains_key(header::AUTHORIZATION) {
             if let Some(token) = visitor::access_token(headers) {
@@ -42,12 +52,12 @@ impl<S: Store> FromRequestParts<Arc<AppState<S>>> for Visitor {
                     needed_scope(parts.method.is_safe(), path.strip_prefix(super::ROOT).unwrap_or(path));
                 return visitor::by_access_token(state, &token, scope)
                     .await?
-                    .map(Self)
+                    .map(Self::from)
                     .map_err(Failure::verdict);
             }
             check_kind(headers)?;
             let found = visitor::by_api_token(state, headers).await?;
-            return found.map(Self).ok_or_else(|| {
+            return found.map(Self::from).ok_or_else(|| {
                 Failure::unauthorized(
                     "token_unknown",
                     "The server does not know this API token: it was deleted, its user was disabled, or it belongs \
@@ -66,7 +76,7 @@ impl<S: Store> FromRequestParts<Arc<AppState<S>>> for Visitor {
         if !parts.method.is_safe() && !is_json(headers) {
             return Err(Failure::not_json());
         }
-        Ok(Self(found))
+        Ok(found.into())
     }
 }
 
@@ -212,9 +222,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
         let mut values = parts.headers.get_all("idempotency-key").iter();
         let one_only = || Failure::invalid("Idempotency-Key", "one of 1 to 255 visible ASCII characters");
         let key = values.next().map(|value| value.to_str().map_err(|_| one_only())).transpose()?;
-        let fits =
-            |key: &str| (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
-        if values.next().is_some() || !key.is_none_or(fits) {
+        if values.next().is_some() || !key.is_none_or(is_key) {
             return Err(one_only());
         }
         Ok(Self(key.map(str::to_owned)))

@@ -2,9 +2,9 @@ use super::{Answer, failure::Failure, json};
 use crate::view::{
     AccountView, ActedView, AirgapResultView, ApiTokenView, AuditStateView, AuditView, ChangedIssuerView,
     InvitedView, IssuedApiTokenView, IssuedView, IssuerChange, IssuerView, LeaseFileView, LicenseChange,
-    LicenseView, List, MeView, NewAccount, NewApiTokenRequest, NewIssuer, NewLicense, NewSeatRequest,
-    NewUserRequest, PlanContent, PlanView, ProblemView, RecoveryView, RemovedIssuerView, RequestFileView,
-    SeatView, UsageList, UsageView, UserChangeRequest, UserView,
+    LicenseView, List, MeView, NewAccount, NewApiTokenRequest, NewIssuer, NewLicense, NewPassword,
+    NewSeatRequest, NewUserRequest, PlanContent, PlanView, ProblemView, RecoveryView, RemovedIssuerView,
+    RequestFileView, SeatView, UsageList, UsageView, UserChangeRequest, UserView,
 };
 use askama::Template;
 use axum::{
@@ -28,7 +28,7 @@ const POLICY: &str =
 #[openapi(components(schemas(
     AccountView, ActedView, ApiTokenView, AuditStateView, AuditView, ChangedIssuerView, InvitedView, IssuedApiTokenView,
     IssuedView, IssuerChange, IssuerView, LeaseFileView, LicenseChange, LicenseView, MeView, NewAccount,
-    NewApiTokenRequest, NewIssuer, NewLicense, NewSeatRequest, NewUserRequest, AirgapResultView, PlanContent, PlanView,
+    NewApiTokenRequest, NewIssuer, NewLicense, NewPassword, NewSeatRequest, NewUserRequest, AirgapResultView, PlanContent, PlanView,
     ProblemView, RecoveryView, RemovedIssuerView, RequestFileView, SeatView, UsageList, UsageView, UserChangeRequest,
     UserView,
     List<AccountView>, List<ApiTokenView>, List<AuditView>, List<IssuerView>, List<LicenseView>, List<PlanView>,

@@ -16,7 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use seatlock_protocol::{Code, api::PROBLEM_JSON};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Why a request of the admin API is refused. What the request said is repeated only where it can
 /// be no secret.
@@ -28,8 +28,19 @@ pub(super) struct Failure {
     help: Option<&'static str>,
     params: BTreeMap<String, String>,
     retry_after: Option<u64>,
-    /// What is written to the log, and to nobody else.
-    cause: Option<Box<str>>,
+    /// What is written to the log, and to nobody else but the console.
+    cause: Option<Cause>,
+}
+
+/// Why a request failed, as the log has it. It is beside the answer and not in it, so that it does
+/// not leave the process.
+#[derive(Debug, Clone)]
+pub struct Cause(pub Arc<str>);
+
+impl Cause {
+    fn of(error: &impl ToString) -> Option<Self> {
+        Some(Self(error.to_string().into()))
+    }
 }
 
 impl Failure {
@@ -83,13 +94,13 @@ impl Failure {
         let detail = Code::ServerError.text(|_| None);
         let failure = Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::ServerError.name(), detail);
         let help = Some(Code::ServerError.row().remedy);
-        Self { help, cause: Some(cause.to_string().into()), ..failure }
+        Self { help, cause: Cause::of(&cause), ..failure }
     }
 
     /// The server can do nothing at the moment; `text` says why.
     fn unavailable(text: &str, cause: &impl ToString) -> Self {
         let failure = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Maintenance.name(), text);
-        let cause = Some(cause.to_string().into());
+        let cause = Cause::of(cause);
         Self { help: Some("Send the request again later."), retry_after: Some(RETRY_AFTER), cause, ..failure }
     }
 
@@ -114,7 +125,6 @@ impl Failure {
                 failure.help = Some("Create another seat.");
             }
             Code::SeatLimitReached => {
-                failure.detail = "All places of the license are taken.".to_owned();
                 failure.help = Some("Revoke a seat that nobody needs, or ask for a larger license.");
             }
             Code::PlanNotEntitled => {
@@ -127,7 +137,7 @@ impl Failure {
 
     /// As a problem document (RFC 9457).
     pub(super) fn respond(self, id: RequestId) -> Response {
-        if let Some(cause) = &self.cause {
+        if let Some(Cause(cause)) = &self.cause {
             tracing::error!(request = %id, %cause, "a request of the admin API failed");
         }
         let problem = ProblemView {
@@ -156,6 +166,9 @@ impl Failure {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
         response.extensions_mut().insert(Told(self.code));
+        if let Some(cause) = self.cause {
+            response.extensions_mut().insert(cause);
+        }
         response
     }
 }
@@ -176,10 +189,14 @@ impl From<Refused> for Failure {
             Refused::AdminsOnly => {
                 Self::forbidden("admins_only", "Only an administrator of this server may do this.")
             }
+            Refused::OwnOnly(_) => Self::forbidden("own_only", &sentence(&title(&refused.to_string()))),
             Refused::Invalid { field, reason } => Self::invalid(field, &reason),
             Refused::Store(error) => error.into(),
             Refused::Checkpoint(CheckpointError::Store(error)) => error.into(),
-            Refused::Checkpoint(error) => Self::server_error(error),
+            // For administrators, in words of our own.
+            Refused::Checkpoint(error) => {
+                Self { detail: sentence(&title(&error.to_string())), ..Self::server_error(error) }
+            }
             Refused::Password(error) => error.into(),
             Refused::Random(error) => Self::server_error(error),
             Refused::Seal(error) => Self::server_error(error),

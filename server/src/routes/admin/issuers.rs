@@ -2,19 +2,18 @@ use super::answers::{BadRequest, Clash, Guarded, NoSuch, NotJson, TooLarge};
 use super::ask::{Ask, Body, Id, Visitor, limit};
 use super::{Answer, Endpoints, ListQuery, cursor, made, shown};
 use crate::routes::AppState;
-use crate::store::Store;
 use crate::view::{ChangedIssuerView, IssuerChange, IssuerView, List, NewIssuer, RemovedIssuerView};
 use axum::extract::State;
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::IntoParams;
 
-pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
-    to.add(__path_list_issuers, list_issuers::<S>)
-        .add(__path_add_issuer, add_issuer::<S>)
-        .add(__path_get_issuer, get_issuer::<S>)
-        .add(__path_change_issuer, change_issuer::<S>)
-        .add(__path_remove_issuer, remove_issuer::<S>)
+pub(super) fn add(to: Endpoints) -> Endpoints {
+    to.add(__path_list_issuers, list_issuers)
+        .add(__path_add_issuer, add_issuer)
+        .add(__path_get_issuer, get_issuer)
+        .add(__path_change_issuer, change_issuer)
+        .add(__path_remove_issuer, remove_issuer)
 }
 
 /// How an issuer is changed.
@@ -35,8 +34,8 @@ struct ChangeQuery {
     get, path = "/issuers", params(ListQuery),
     responses((status = 200, description = "Issuers.", body = List<IssuerView>), BadRequest, Guarded)
 )]
-async fn list_issuers<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn list_issuers(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Ask(query): Ask<ListQuery>,
 ) -> Answer {
@@ -58,8 +57,8 @@ async fn list_issuers<S: Store>(
         BadRequest, Clash, TooLarge, NotJson, Guarded
     )
 )]
-async fn add_issuer<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn add_issuer(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Body(request): Body<NewIssuer>,
 ) -> Answer {
@@ -75,7 +74,7 @@ async fn add_issuer<S: Store>(
     get, path = "/issuers/{id}", params(("id" = Uuid, Path, description = "The issuer.")),
     responses((status = 200, description = "The issuer.", body = IssuerView), NoSuch, Guarded)
 )]
-async fn get_issuer<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visitor, Id(id): Id) -> Answer {
+async fn get_issuer(State(state): State<Arc<AppState>>, who: Visitor, Id(id): Id) -> Answer {
     shown(&IssuerView::from(&who.desk(&state).issuers()?.find(id).await?))
 }
 
@@ -91,8 +90,8 @@ async fn get_issuer<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visito
         BadRequest, NoSuch, TooLarge, NotJson, Guarded
     )
 )]
-async fn change_issuer<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn change_issuer(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Id(id): Id,
     Ask(query): Ask<ChangeQuery>,
@@ -114,8 +113,8 @@ async fn change_issuer<S: Store>(
         BadRequest, NoSuch, NotJson, Guarded
     )
 )]
-async fn remove_issuer<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn remove_issuer(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Id(id): Id,
     Ask(query): Ask<ChangeQuery>,

@@ -1,22 +1,20 @@
 use super::answers::{BadRequest, Clash, Guarded, NoSuch, NotJson, TooLarge};
 use super::ask::{Ask, Body, Id, Visitor, limit};
 use super::{Answer, Endpoints, cursor, made, shown};
-use crate::desk::Refused;
 use crate::routes::{AppState, admin::failure::Failure};
-use crate::rules::{License, Role};
-use crate::store::Store;
-use crate::view::{LicenseChange, LicenseSettings, LicenseView, List, NewLicense, license_version};
+use crate::rules::License;
+use crate::view::{LicenseChange, LicenseView, List, NewLicense, license_version};
 use axum::extract::State;
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
-    to.add(__path_list_licenses, list_licenses::<S>)
-        .add(__path_create_license, create_license::<S>)
-        .add(__path_get_license, get_license::<S>)
-        .add(__path_change_license, change_license::<S>)
+pub(super) fn add(to: Endpoints) -> Endpoints {
+    to.add(__path_list_licenses, list_licenses)
+        .add(__path_create_license, create_license)
+        .add(__path_get_license, get_license)
+        .add(__path_change_license, change_license)
 }
 
 /// Which licenses.
@@ -40,8 +38,8 @@ struct LicensesQuery {
     get, path = "/licenses", params(LicensesQuery),
     responses((status = 200, description = "Licenses.", body = List<LicenseView>), BadRequest, Guarded)
 )]
-async fn list_licenses<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn list_licenses(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Ask(query): Ask<LicensesQuery>,
 ) -> Answer {
@@ -62,13 +60,13 @@ async fn list_licenses<S: Store>(
         BadRequest, NoSuch, TooLarge, NotJson, Guarded
     )
 )]
-async fn create_license<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn create_license(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Body(request): Body<NewLicense>,
 ) -> Answer {
     let usual = License::usual(Uuid::new_v4(), request.account, false);
-    let license = settled(&state, &who, request.into(), usual).await?;
+    let license = request.settings.apply(usual, state.store.ready().await?);
     let license = LicenseView::from(&who.desk(&state).create_license(license).await?);
     made(&format!("/licenses/{}", license.id), &license)
 }
@@ -78,7 +76,7 @@ async fn create_license<S: Store>(
     get, path = "/licenses/{id}", params(("id" = Uuid, Path, description = "The license.")),
     responses((status = 200, description = "The license.", body = LicenseView), NoSuch, Guarded)
 )]
-async fn get_license<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visitor, Id(id): Id) -> Answer {
+async fn get_license(State(state): State<Arc<AppState>>, who: Visitor, Id(id): Id) -> Answer {
     shown(&LicenseView::from(&who.desk(&state).license(id).await?))
 }
 
@@ -94,35 +92,20 @@ async fn get_license<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visit
         BadRequest, NoSuch, Clash, TooLarge, NotJson, Guarded
     )
 )]
-async fn change_license<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn change_license(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Id(id): Id,
     Body(request): Body<LicenseChange>,
 ) -> Answer {
-    let old = who.desk(&state).license(id).await?;
-    let decided_on = request.version.clone();
-    let new = settled(&state, &who, request.into(), old.clone()).await?;
+    let desk = who.desk(&state);
+    let old = desk.license(id).await?;
+    desk.admins_only()?;
+    let decided_on = request.version;
+    let new = request.settings.apply(old.clone(), state.store.ready().await?);
     if decided_on.is_some_and(|version| version != license_version(&old)) {
         let detail = "Somebody else has changed this license since; nothing was changed. Look at it again.";
         return Err(Failure::conflict(detail));
     }
-    shown(&LicenseView::from(&who.desk(&state).change_license(old, new).await?))
-}
-
-/// The license that it is to become. What is wrong with the settings is told to administrators
-/// only.
-async fn settled<S: Store>(
-    state: &AppState<S>,
-    who: &Visitor,
-    settings: LicenseSettings,
-    license: License,
-) -> Answer<License> {
-    if who.0.user.role != Role::Admin {
-        return Err(Refused::AdminsOnly.into());
-    }
-    let invalid = |(field, reason): (&'static str, String)| Failure::invalid(field, &reason);
-    let license = settings.apply(license, state.store.ready().await?).map_err(invalid)?;
-    let known = who.desk(state).plans().await?.iter().any(|plan| plan.name == license.plan.name);
-    if known { Ok(license) } else { Err(Failure::invalid("plan", "there is no plan of this name")) }
+    shown(&LicenseView::from(&desk.change_license(old, new).await?))
 }

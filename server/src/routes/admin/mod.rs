@@ -1,4 +1,4 @@
-//! The admin API: `/admin/v1/...`, for scripts and for the commands. Whatever it does is done at a
+//! The admin API: `/admin/v1/...`, for scripts and for the commands, which have it in their own process too. Whatever it does is done at a
 //! [`crate::desk`], with the authority of whoever asks. Its description is made from these files:
 //! see `document`.
 
@@ -16,6 +16,8 @@ mod api_tokens;
 mod ask;
 /// `audit`.
 mod audit;
+/// The same API in the process of a command.
+mod console;
 /// Places in lists.
 mod cursor;
 /// The description: `openapi.json`, and a page for people.
@@ -35,9 +37,11 @@ mod usage;
 /// `users`.
 mod users;
 
+pub use console::Console;
+pub use failure::Cause;
+
 use super::AppState;
 use super::problem::RequestId;
-use crate::store::Store;
 use axum::{
     Router,
     extract::Request,
@@ -64,12 +68,12 @@ const ROOT: &str = "/admin/v1";
 type Answer<T = Response> = Result<T, Failure>;
 
 /// Adds the endpoints of one noun.
-type Add<S> = fn(Endpoints<S>) -> Endpoints<S>;
+type Add = fn(Endpoints) -> Endpoints;
 
 /// Every endpoint of the admin API.
-pub(super) fn router<S: Store>(state: &Arc<AppState<S>>) -> Router<Arc<AppState<S>>> {
+pub(super) fn router(state: &Arc<AppState>) -> Router<Arc<AppState>> {
     let mut endpoints = Endpoints { noun: "", router: Router::new(), paths: Paths::new() };
-    let nouns: [(&str, Add<S>); 10] = [
+    let nouns: [(&str, Add); 10] = [
         ("seats", seats::add),
         ("usage", usage::add),
         ("airgap", airgap::add),
@@ -131,17 +135,17 @@ async fn in_words(id: RequestId, request: Request, next: Next) -> Response {
 }
 
 /// Endpoints and their description, which are added together so that neither is without the other.
-struct Endpoints<S> {
+struct Endpoints {
     noun: &'static str,
-    router: Router<Arc<AppState<S>>>,
+    router: Router<Arc<AppState>>,
     paths: Paths,
 }
 
-impl<S: Store> Endpoints<S> {
+impl Endpoints {
     fn add<P, H, T>(mut self, _: P, handler: H) -> Self
     where
         P: Path,
-        H: Handler<T, Arc<AppState<S>>>,
+        H: Handler<T, Arc<AppState>>,
         T: 'static,
     {
         let path = P::path();

@@ -3,13 +3,12 @@ use super::ask::{Body, Visitor};
 use super::{Answer, Endpoints, shown};
 use crate::routes::{AppState, admin::failure::Failure};
 use crate::rules::Plan;
-use crate::store::Store;
 use crate::view::{List, PlanContent, PlanView, entitlements_of};
 use axum::extract::{Path, State};
 use std::sync::Arc;
 
-pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
-    to.add(__path_list_plans, list_plans::<S>).add(__path_set_plan, set_plan::<S>)
+pub(super) fn add(to: Endpoints) -> Endpoints {
+    to.add(__path_list_plans, list_plans).add(__path_set_plan, set_plan)
 }
 
 /// List plans
@@ -19,7 +18,7 @@ pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
     get, path = "/plans",
     responses((status = 200, description = "Plans.", body = List<PlanView>), Guarded)
 )]
-async fn list_plans<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visitor) -> Answer {
+async fn list_plans(State(state): State<Arc<AppState>>, who: Visitor) -> Answer {
     shown(&List::whole(who.desk(&state).plans().await?.iter().map(PlanView::from).collect()))
 }
 
@@ -34,8 +33,8 @@ async fn list_plans<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visito
         BadRequest, TooLarge, NotJson, Guarded
     )
 )]
-async fn set_plan<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn set_plan(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     name: Result<Path<String>, axum::extract::rejection::PathRejection>,
     Body(content): Body<PlanContent>,
@@ -43,7 +42,6 @@ async fn set_plan<S: Store>(
     let Path(name) = name.map_err(|_| Failure::invalid("name", "it is not UTF-8"))?;
     let entitlements = entitlements_of(content.entitlements);
     let plan = Plan { name, carries_seats: content.carries_seats, entitlements };
-    plan.check().map_err(|(field, reason)| Failure::invalid(field, &reason))?;
     who.desk(&state).set_plan(plan.clone()).await?;
     shown(&PlanView::from(&plan))
 }

@@ -2,8 +2,8 @@ use super::answers::{BadRequest, Clash, Guarded, NoSuch, NotJson, RateLimited, R
 use super::ask::{Ask, Body, Id, Key, Visitor, limit};
 use super::{Answer, Endpoints, cursor, made, shown};
 use crate::routes::{AppState, csv};
-use crate::rules::OwnerAct;
-use crate::store::{SeatQuery, Store};
+use crate::rules::{EMAIL_MAX, OwnerAct};
+use crate::store::SeatQuery;
 use crate::view::{ActedView, IssuedView, List, NewSeatRequest, SeatStatus, SeatView};
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -11,18 +11,15 @@ use std::sync::Arc;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-/// Characters of the longest search.
-const SEARCH_MAX: usize = 254;
-
-pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
-    to.add(__path_list_seats, list_seats::<S>)
-        .add(__path_create_seat, create_seat::<S>)
-        .add(__path_get_seat, get_seat::<S>)
-        .add(__path_release_seat, release_seat::<S>)
-        .add(__path_refresh_seat, refresh_seat::<S>)
-        .add(__path_revoke_seat, revoke_seat::<S>)
-        .add(__path_allow_seat, allow_seat::<S>)
-        .add(__path_seats_csv, seats_csv::<S>)
+pub(super) fn add(to: Endpoints) -> Endpoints {
+    to.add(__path_list_seats, list_seats)
+        .add(__path_create_seat, create_seat)
+        .add(__path_get_seat, get_seat)
+        .add(__path_release_seat, release_seat)
+        .add(__path_refresh_seat, refresh_seat)
+        .add(__path_revoke_seat, revoke_seat)
+        .add(__path_allow_seat, allow_seat)
+        .add(__path_seats_csv, seats_csv)
 }
 
 /// Which seats.
@@ -69,8 +66,11 @@ struct AllSeatsQuery {
 impl AllSeatsQuery {
     fn read(self) -> Answer<SeatQuery> {
         let search = self.search;
-        if search.as_ref().is_some_and(|words| words.chars().count() > SEARCH_MAX) {
-            return Err(super::failure::Failure::invalid("search", "at most 254 characters"));
+        if search.as_ref().is_some_and(|words| words.chars().count() > EMAIL_MAX) {
+            return Err(super::failure::Failure::invalid(
+                "search",
+                &format!("at most {EMAIL_MAX} characters"),
+            ));
         }
         let (account, license, status) = (self.account, self.license, self.status.map(Into::into));
         Ok(SeatQuery { account, license, status, search, ..SeatQuery::default() })
@@ -95,11 +95,7 @@ struct ActQuery {
     get, path = "/seats", params(SeatsQuery),
     responses((status = 200, description = "Seats.", body = List<SeatView>), BadRequest, Guarded)
 )]
-async fn list_seats<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
-    who: Visitor,
-    Ask(query): Ask<SeatsQuery>,
-) -> Answer {
+async fn list_seats(State(state): State<Arc<AppState>>, who: Visitor, Ask(query): Ask<SeatsQuery>) -> Answer {
     let (after, limit) = (query.after.as_deref().map(cursor::read_seat).transpose()?, limit(query.limit)?);
     let all = AllSeatsQuery {
         account: query.account,
@@ -127,8 +123,8 @@ async fn list_seats<S: Store>(
         BadRequest, NoSuch, Clash, TooLarge, NotJson, Reused, Guarded
     )
 )]
-async fn create_seat<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn create_seat(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     key: Key,
     Body(request): Body<NewSeatRequest>,
@@ -145,7 +141,7 @@ async fn create_seat<S: Store>(
     get, path = "/seats/{id}", params(("id" = Uuid, Path, description = "The seat.")),
     responses((status = 200, description = "The seat.", body = SeatView), NoSuch, Guarded)
 )]
-async fn get_seat<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visitor, Id(id): Id) -> Answer {
+async fn get_seat(State(state): State<Arc<AppState>>, who: Visitor, Id(id): Id) -> Answer {
     let (seat, _) = who.desk(&state).seat(id).await?;
     shown(&SeatView::from(&seat))
 }
@@ -162,8 +158,8 @@ async fn get_seat<S: Store>(State(state): State<Arc<AppState<S>>>, who: Visitor,
         BadRequest, NoSuch, NotJson, RateLimited, Guarded
     )
 )]
-async fn release_seat<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn release_seat(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Id(id): Id,
     Ask(query): Ask<ActQuery>,
@@ -188,8 +184,8 @@ async fn release_seat<S: Store>(
         BadRequest, NoSuch, Clash, NotJson, Guarded
     )
 )]
-async fn refresh_seat<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn refresh_seat(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Id(id): Id,
     Ask(query): Ask<ActQuery>,
@@ -211,8 +207,8 @@ async fn refresh_seat<S: Store>(
         BadRequest, NoSuch, NotJson, Guarded
     )
 )]
-async fn revoke_seat<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn revoke_seat(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Id(id): Id,
     Ask(query): Ask<ActQuery>,
@@ -232,8 +228,8 @@ async fn revoke_seat<S: Store>(
         BadRequest, NoSuch, NotJson, Guarded
     )
 )]
-async fn allow_seat<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn allow_seat(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Id(id): Id,
     Ask(query): Ask<ActQuery>,
@@ -241,7 +237,7 @@ async fn allow_seat<S: Store>(
     act(&state, &who, id, OwnerAct::Allow, query.dry_run).await
 }
 
-async fn act<S: Store>(state: &AppState<S>, who: &Visitor, id: Uuid, act: OwnerAct, dry_run: bool) -> Answer {
+async fn act(state: &AppState, who: &Visitor, id: Uuid, act: OwnerAct, dry_run: bool) -> Answer {
     let done = who.desk(state).act(id, act, dry_run, None).await?;
     shown(&acted(done, dry_run))
 }
@@ -267,10 +263,10 @@ fn acted(done: crate::desk::Acted, dry_run: bool) -> ActedView {
         BadRequest, Guarded
     )
 )]
-async fn seats_csv<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn seats_csv(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Ask(query): Ask<AllSeatsQuery>,
 ) -> Answer {
-    Ok(csv::seats(state, who.0, query.read()?).await?)
+    Ok(csv::seats(state, who.who, query.read()?).await?)
 }

@@ -2,7 +2,6 @@ use super::answers::{BadRequest, Guarded};
 use super::ask::{Ask, Visitor};
 use super::{Answer, Endpoints, shown};
 use crate::routes::AppState;
-use crate::store::Store;
 use crate::view::UsageList;
 use axum::extract::State;
 use serde::Deserialize;
@@ -10,8 +9,8 @@ use std::sync::Arc;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
-    to.add(__path_get_usage, get_usage::<S>)
+pub(super) fn add(to: Endpoints) -> Endpoints {
+    to.add(__path_get_usage, get_usage)
 }
 
 /// Of what.
@@ -33,11 +32,7 @@ struct UsageQuery {
     get, path = "/usage", params(UsageQuery),
     responses((status = 200, description = "Use of the licenses.", body = UsageList), BadRequest, Guarded)
 )]
-async fn get_usage<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
-    who: Visitor,
-    Ask(query): Ask<UsageQuery>,
-) -> Answer {
+async fn get_usage(State(state): State<Arc<AppState>>, who: Visitor, Ask(query): Ask<UsageQuery>) -> Answer {
     let desk = who.desk(&state);
     let licenses = desk.licenses(query.account).await?;
     let wanted = licenses.iter().filter(|license| query.license.is_none_or(|id| license.id == id));

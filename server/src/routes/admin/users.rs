@@ -1,22 +1,22 @@
 use super::answers::{BadRequest, Clash, Guarded, NoSuch, NotJson, TooLarge};
 use super::ask::{Ask, Body, Id, Visitor, limit};
 use super::{Answer, Endpoints, cursor, made, shown};
-use crate::password::generate;
+use crate::desk::Invited;
 use crate::routes::{AppState, admin::failure::Failure};
-use crate::rules::Role;
-use crate::store::{Store, UserChange};
-use crate::view::{InvitedView, List, NewUserRequest, UserChangeRequest, UserView};
+use crate::store::UserChange;
+use crate::view::{InvitedView, List, NewPassword, NewUserRequest, UserChangeRequest, UserView};
 use axum::extract::State;
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-pub(super) fn add<S: Store>(to: Endpoints<S>) -> Endpoints<S> {
-    to.add(__path_list_users, list_users::<S>)
-        .add(__path_add_user, add_user::<S>)
-        .add(__path_change_user, change_user::<S>)
-        .add(__path_replace_password, replace_password::<S>)
+pub(super) fn add(to: Endpoints) -> Endpoints {
+    to.add(__path_list_users, list_users)
+        .add(__path_add_user, add_user)
+        .add(__path_change_user, change_user)
+        .add(__path_replace_password, replace_password)
+        .add(__path_set_password, set_password)
 }
 
 /// Which users.
@@ -40,11 +40,7 @@ struct UsersQuery {
     get, path = "/users", params(UsersQuery),
     responses((status = 200, description = "Users.", body = List<UserView>), BadRequest, Guarded)
 )]
-async fn list_users<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
-    who: Visitor,
-    Ask(query): Ask<UsersQuery>,
-) -> Answer {
+async fn list_users(State(state): State<Arc<AppState>>, who: Visitor, Ask(query): Ask<UsersQuery>) -> Answer {
     let limit = limit(query.limit)?;
     let users = who.desk(&state).users(query.account).await?;
     let views = users.iter().map(UserView::from).collect();
@@ -53,7 +49,8 @@ async fn list_users<S: Store>(
 
 /// Add a user
 ///
-/// The answer holds the first password, this once. For administrators.
+/// Unless the first password is named, one is made, and the answer holds it, this once. For
+/// administrators.
 #[utoipa::path(
     post, path = "/users", request_body = NewUserRequest,
     responses(
@@ -62,15 +59,15 @@ async fn list_users<S: Store>(
         BadRequest, NoSuch, Clash, TooLarge, NotJson, Guarded
     )
 )]
-async fn add_user<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn add_user(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Body(request): Body<NewUserRequest>,
 ) -> Answer {
-    let desk = who.desk(&state);
-    let invited = desk.add_user(&state.passwords, request.account, &request.email, request.role).await?;
-    let user = UserView::from(&invited.user);
-    made(&format!("/users/{}", user.id), &InvitedView { user, password: invited.password.into() })
+    let NewUserRequest { account, email, role, password } = request;
+    let chosen = password.map(Into::into);
+    let invited = who.desk(&state).add_user(&state.passwords, account, &email, role, chosen).await?;
+    made(&format!("/users/{}", invited.user.id), &view(invited))
 }
 
 /// Change a user
@@ -85,8 +82,8 @@ async fn add_user<S: Store>(
         BadRequest, NoSuch, TooLarge, NotJson, Guarded
     )
 )]
-async fn change_user<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn change_user(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Id(id): Id,
     Body(request): Body<UserChangeRequest>,
@@ -112,17 +109,31 @@ async fn change_user<S: Store>(
         BadRequest, NoSuch, NotJson, Guarded
     )
 )]
-async fn replace_password<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+async fn replace_password(State(state): State<Arc<AppState>>, who: Visitor, Id(id): Id) -> Answer {
+    shown(&view(who.desk(&state).replace_password(&state.passwords, id, None).await?))
+}
+
+/// Set a user's password
+///
+/// To one that somebody has chosen. Ends the user's sessions. For administrators.
+#[utoipa::path(
+    put, path = "/users/{id}/password", request_body = NewPassword,
+    params(("id" = Uuid, Path, description = "The user.")),
+    responses(
+        (status = 200, description = "The user.", body = InvitedView),
+        BadRequest, NoSuch, TooLarge, NotJson, Guarded
+    )
+)]
+async fn set_password(
+    State(state): State<Arc<AppState>>,
     who: Visitor,
     Id(id): Id,
+    Body(request): Body<NewPassword>,
 ) -> Answer {
-    // Before the work of hashing is done for somebody who may not.
-    if who.0.user.role != Role::Admin {
-        return Err(crate::desk::Refused::AdminsOnly.into());
-    }
-    let password = generate().map_err(Failure::server_error)?;
-    let change = UserChange::Password(state.passwords.hash(password.clone()).await?);
-    let user = who.desk(&state).change_user(id, change).await?;
-    shown(&InvitedView { user: (&user).into(), password: password.into() })
+    let chosen = Some(request.password.into());
+    shown(&view(who.desk(&state).replace_password(&state.passwords, id, chosen).await?))
+}
+
+fn view(invited: Invited) -> InvitedView {
+    InvitedView { user: (&invited.user).into(), password: invited.password.map(Into::into) }
 }

@@ -7,7 +7,7 @@ use super::{Shown, go, show_as};
 use crate::desk::Refused;
 use crate::page::{AccountPage, SessionRow};
 use crate::rules::PASSWORD_MIN;
-use crate::store::{Session, Store};
+use crate::store::Session;
 use axum::{http::StatusCode, response::Response};
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -19,7 +19,7 @@ pub(super) struct NewPassword {
     again: Zeroizing<String>,
 }
 
-pub(super) async fn show<S: Store>(visit: Visit<S>) -> Shown {
+pub(super) async fn show(visit: Visit) -> Shown {
     visit.once(super::show(&page(&visit, None).await?))
 }
 
@@ -28,7 +28,7 @@ pub(super) async fn back() -> Response {
     go("/account")
 }
 
-pub(super) async fn password<S: Store>(visit: Visit<S>, Filled(form): Filled<NewPassword>) -> Shown {
+pub(super) async fn password(visit: Visit, Filled(form): Filled<NewPassword>) -> Shown {
     let error = if form.new == form.again {
         match visit.desk().change_password(&visit.state.passwords, form.current, form.new).await {
             Ok(()) => return visit.go_and_say("/account", Done::PasswordChanged).await,
@@ -42,12 +42,12 @@ pub(super) async fn password<S: Store>(visit: Visit<S>, Filled(form): Filled<New
     show_as(StatusCode::UNPROCESSABLE_ENTITY, &page(&visit, error).await?)
 }
 
-pub(super) async fn sign_out_everywhere<S: Store>(visit: Visit<S>) -> Shown {
+pub(super) async fn sign_out_everywhere(visit: Visit) -> Shown {
     visit.desk().sign_out_everywhere().await?;
     signed_out(&visit.state, Done::SignedOutEverywhere).await
 }
 
-async fn page<S: Store>(visit: &Visit<S>, password_error: Option<String>) -> Result<AccountPage, Trouble> {
+async fn page(visit: &Visit, password_error: Option<String>) -> Result<AccountPage, Trouble> {
     let own = visit.who.session;
     let mut sessions = visit.desk().sessions().await?;
     sessions.sort_by_key(|session| Some(session.id) != own);

@@ -5,7 +5,6 @@ use super::{Shown, go, show, show_as, shown};
 use crate::airgap::{AirgapError, Outcome};
 use crate::page::{AirgapCheck, AirgapDone, AirgapPage, LeaseResult};
 use crate::rules::exactly;
-use crate::store::Store;
 use axum::{
     extract::{Multipart, multipart::MultipartRejection},
     http::StatusCode,
@@ -21,7 +20,7 @@ pub(super) struct Carried {
     file: Zeroizing<String>,
 }
 
-pub(super) async fn ask<S: Store>(visit: Visit<S>) -> Shown {
+pub(super) async fn ask(visit: Visit) -> Shown {
     show(&page(&visit, None).await?)
 }
 
@@ -31,7 +30,7 @@ pub(super) async fn back() -> Response {
 }
 
 /// Says what a file would do. Nothing is done yet.
-pub(super) async fn check<S: Store>(visit: Visit<S>, form: Result<Multipart, MultipartRejection>) -> Shown {
+pub(super) async fn check(visit: Visit, form: Result<Multipart, MultipartRejection>) -> Shown {
     let text = uploaded(form.map_err(|_| Trouble::Unreadable)?).await?;
     let file = match RequestFile::parse(text.as_bytes()) {
         Ok(file) => file,
@@ -53,7 +52,7 @@ pub(super) async fn check<S: Store>(visit: Visit<S>, form: Result<Multipart, Mul
 }
 
 /// Does it.
-pub(super) async fn answer<S: Store>(visit: Visit<S>, Filled(form): Filled<Carried>) -> Shown {
+pub(super) async fn answer(visit: Visit, Filled(form): Filled<Carried>) -> Shown {
     let file = RequestFile::parse(form.file.as_bytes()).map_err(|_| Trouble::Unreadable)?;
     let outcome = match visit.desk().answer_airgap(&visit.state.folder, &file).await {
         Ok(outcome) => outcome,
@@ -86,11 +85,11 @@ async fn uploaded(mut form: Multipart) -> Result<Zeroizing<String>, Trouble> {
     Err(Trouble::Unreadable)
 }
 
-async fn refuse<S: Store>(visit: &Visit<S>, error: &str) -> Shown {
+async fn refuse(visit: &Visit, error: &str) -> Shown {
     show_as(StatusCode::UNPROCESSABLE_ENTITY, &page(visit, Some(error.to_owned())).await?)
 }
 
-async fn page<S: Store>(visit: &Visit<S>, error: Option<String>) -> Result<AirgapPage, Trouble> {
+async fn page(visit: &Visit, error: Option<String>) -> Result<AirgapPage, Trouble> {
     let licenses = visit.desk().licenses(visit.account()).await?;
     let lives = || licenses.iter().map(|license| license.airgap_ttl);
     let lease_life = match (lives().min(), lives().max()) {

@@ -4,7 +4,7 @@ use super::{Shown, show, shown};
 use crate::checkpoint;
 use crate::desk::Refused;
 use crate::page::{AuditPage, Chain};
-use crate::store::{AuditQuery, AuditState, Store};
+use crate::store::{AuditQuery, AuditState};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ pub(super) struct Wanted {
     verify: Option<String>,
 }
 
-pub(super) async fn list<S: Store>(visit: Visit<S>, Asked(wanted): Asked<Wanted>) -> Shown {
+pub(super) async fn list(visit: Visit, Asked(wanted): Asked<Wanted>) -> Shown {
     let desk = visit.desk();
     let seat = match Uuid::parse_str(&wanted.seat) {
         Ok(id) => Some(desk.seat(id).await?.0.seat),

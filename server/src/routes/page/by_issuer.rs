@@ -7,7 +7,7 @@ use crate::desk::{Known, sign_in_known};
 use crate::identity::{Bond, Claims, Client, Expected, authorization_url, exchange};
 use crate::rules::{Issuer, Role, check_email};
 use crate::seal::{SealKey, Secret, client_secret_key};
-use crate::store::{Actor, NewUser, PasswordHash, Store, User};
+use crate::store::{Actor, AddUser, FindUser, ListIssuers, NewUser, PasswordHash, User};
 use axum::{
     extract::State,
     http::{Extensions, HeaderMap},
@@ -65,11 +65,8 @@ const NOT_BELIEVED: Denied = "What the sign-in service says could not be verifie
 const NOT_ADMITTED: Denied = "You are signed in there, but have no access here. Ask the administrator of this licensing server to admit you.";
 
 /// On to the issuer.
-pub(super) async fn leave<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
-    Asked(leaving): Asked<Leaving>,
-) -> Shown {
-    let list = state.store.issuers().await?;
+pub(super) async fn leave(State(state): State<Arc<AppState>>, Asked(leaving): Asked<Leaving>) -> Shown {
+    let list = state.store.run(ListIssuers).await?;
     let issuer = list.issuers.into_iter().find(|issuer| issuer.url == leaving.issuer);
     let Some((issuer, id)) = issuer.and_then(|issuer| Some((issuer.url, issuer.client?.id))) else {
         return Err(Trouble::NotFound);
@@ -92,8 +89,8 @@ pub(super) async fn leave<S: Store>(
 }
 
 /// Back from the issuer.
-pub(super) async fn enter<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+pub(super) async fn enter(
+    State(state): State<Arc<AppState>>,
     id: RequestId,
     headers: HeaderMap,
     extensions: Extensions,
@@ -126,13 +123,13 @@ pub(super) async fn enter<S: Store>(
 }
 
 /// What the issuer says of whoever comes back, and where he wanted to go.
-async fn believe<S: Store>(
-    state: &AppState<S>,
+async fn believe(
+    state: &AppState,
     id: RequestId,
     headers: &HeaderMap,
     returning: Returning,
 ) -> Result<Result<(Claims, Issuer, String), Denied>, Trouble> {
-    let list = state.store.issuers().await?;
+    let list = state.store.run(ListIssuers).await?;
     let pending = pending(headers, &state.pepper).filter(|pending| pending.until > list.now);
     let Some(pending) = pending.filter(|pending| pending.state == returning.state) else {
         return Ok(Err(AGAIN));
@@ -190,11 +187,7 @@ async fn believe<S: Store>(
 /// The user who is let in: the one with that verified e-mail address in the account that the rule
 /// names, added now if there is none. An issuer that is trusted with one account must not reach
 /// into another, nor make more of somebody than the rule says.
-async fn user<S: Store>(
-    state: &AppState<S>,
-    issuer: &Issuer,
-    claims: &Claims,
-) -> Result<Option<Known>, Trouble> {
+async fn user(state: &AppState, issuer: &Issuer, claims: &Claims) -> Result<Option<Known>, Trouble> {
     let admission = issuer.admit(claims.bearer());
     let Some((account, role)) = admission.and_then(|rule| Some((rule.account, rule.role?))) else {
         return Ok(None);
@@ -207,17 +200,17 @@ async fn user<S: Store>(
             && user.disabled_at.is_none()
             && (user.role == Role::Owner || role == Role::Admin)
     };
-    if let Some((user, password)) = state.store.user(email).await? {
+    if let Some((user, password)) = state.store.run(FindUser(email.clone())).await? {
         return Ok(fits(&user).then_some(Known { user, password }));
     }
     let password = PasswordHash::nobodys();
     let new = NewUser { id: Uuid::new_v4(), account, email: email.clone(), role, password: password.clone() };
     let by = Actor::User(format!("{} at {}", claims.identity.subject, claims.identity.issuer));
-    let user = state.store.add_user(new, by).await?;
+    let user = state.store.run(AddUser(new, by)).await?;
     Ok(Some(Known { user, password }))
 }
 
-fn redirect<S>(state: &AppState<S>) -> String {
+fn redirect(state: &AppState) -> String {
     format!("{}{BACK}", state.settings.public_url)
 }
 

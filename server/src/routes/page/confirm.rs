@@ -7,7 +7,7 @@ use super::{Shown, seat, show, show_as, shown};
 use crate::desk::{Acted, Again, Refused};
 use crate::page::{ConfirmRefresh, ConfirmRelease, ConfirmRevoke, Moment, ReleaseLimit};
 use crate::rules::{License, OwnerAct, ReleaseMode, Seat, SeatState, exactly};
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -27,12 +27,12 @@ pub(super) struct Revoke {
 }
 
 /// A closed seat has no more questions.
-async fn open_seat<S: Store>(visit: &Visit<S>, id: Uuid) -> Result<Option<(Seat, License)>, Trouble> {
+async fn open_seat(visit: &Visit, id: Uuid) -> Result<Option<(Seat, License)>, Trouble> {
     let (listed, license) = visit.desk().seat(id).await?;
     Ok((listed.seat.state != SeatState::Closed).then_some((listed.seat, license)))
 }
 
-pub(super) async fn ask_refresh<S: Store>(visit: Visit<S>, Named(id): Named) -> Shown {
+pub(super) async fn ask_refresh(visit: Visit, Named(id): Named) -> Shown {
     match open_seat(&visit, id).await? {
         Some((seat, _)) if seat.identity.is_some() => Err(StoreError::SignsIn.into()),
         Some((seat, _)) => show(&refresh_page(&visit, &seat).await?),
@@ -40,11 +40,7 @@ pub(super) async fn ask_refresh<S: Store>(visit: Visit<S>, Named(id): Named) -> 
     }
 }
 
-pub(super) async fn refresh<S: Store>(
-    visit: Visit<S>,
-    Named(id): Named,
-    Filled(form): Filled<Refresh>,
-) -> Shown {
+pub(super) async fn refresh(visit: Visit, Named(id): Named, Filled(form): Filled<Refresh>) -> Shown {
     let email = form.email.trim();
     let request = format!("{id} {email}");
     let again = Again { key: &form.form_key, request: request.as_bytes() };
@@ -81,7 +77,7 @@ pub(super) async fn refresh<S: Store>(
     seat::go_to_token(&visit, id, &form.form_key, done).await
 }
 
-async fn refresh_page<S: Store>(visit: &Visit<S>, seat: &Seat) -> Result<ConfirmRefresh, Trouble> {
+async fn refresh_page(visit: &Visit, seat: &Seat) -> Result<ConfirmRefresh, Trouble> {
     let hold = shown::hold(seat, visit.now().await?);
     Ok(ConfirmRefresh {
         shell: visit.shell(),
@@ -96,14 +92,14 @@ async fn refresh_page<S: Store>(visit: &Visit<S>, seat: &Seat) -> Result<Confirm
     })
 }
 
-pub(super) async fn ask_release<S: Store>(visit: Visit<S>, Named(id): Named) -> Shown {
+pub(super) async fn ask_release(visit: Visit, Named(id): Named) -> Shown {
     match open_seat(&visit, id).await? {
         Some((seat, license)) => show(&release_page(&visit, &seat, &license).await?),
         None => closed(&visit, id).await,
     }
 }
 
-pub(super) async fn release<S: Store>(visit: Visit<S>, Named(id): Named) -> Shown {
+pub(super) async fn release(visit: Visit, Named(id): Named) -> Shown {
     match visit.desk().act(id, OwnerAct::Release, false, None).await {
         Ok(acted) if acted.changed => visit.go_and_say(&format!("/seats/{id}"), Done::Released).await,
         Ok(_) => closed(&visit, id).await,
@@ -118,11 +114,7 @@ pub(super) async fn release<S: Store>(visit: Visit<S>, Named(id): Named) -> Show
     }
 }
 
-async fn release_page<S: Store>(
-    visit: &Visit<S>,
-    seat: &Seat,
-    license: &License,
-) -> Result<ConfirmRelease, Trouble> {
+async fn release_page(visit: &Visit, seat: &Seat, license: &License) -> Result<ConfirmRelease, Trouble> {
     let now = visit.now().await?;
     let limit = match license.release_possible_at(now) {
         Some(at) => ReleaseLimit::NotBefore(at.into()),
@@ -141,18 +133,14 @@ async fn release_page<S: Store>(
     })
 }
 
-pub(super) async fn ask_revoke<S: Store>(visit: Visit<S>, Named(id): Named) -> Shown {
+pub(super) async fn ask_revoke(visit: Visit, Named(id): Named) -> Shown {
     match open_seat(&visit, id).await? {
         Some((seat, _)) => show(&revoke_page(&visit, &seat).await?),
         None => closed(&visit, id).await,
     }
 }
 
-pub(super) async fn revoke<S: Store>(
-    visit: Visit<S>,
-    Named(id): Named,
-    Filled(form): Filled<Revoke>,
-) -> Shown {
+pub(super) async fn revoke(visit: Visit, Named(id): Named, Filled(form): Filled<Revoke>) -> Shown {
     let (status, error) = if form.confirm.as_deref() == Some("revoke") {
         match visit.desk().act(id, OwnerAct::Revoke, false, None).await {
             Ok(acted) if acted.changed => {
@@ -172,7 +160,7 @@ pub(super) async fn revoke<S: Store>(
     }
 }
 
-async fn revoke_page<S: Store>(visit: &Visit<S>, seat: &Seat) -> Result<ConfirmRevoke, Trouble> {
+async fn revoke_page(visit: &Visit, seat: &Seat) -> Result<ConfirmRevoke, Trouble> {
     Ok(ConfirmRevoke {
         shell: visit.shell(),
         seat: shown::name(seat),
@@ -183,7 +171,7 @@ async fn revoke_page<S: Store>(visit: &Visit<S>, seat: &Seat) -> Result<ConfirmR
 }
 
 /// There was nothing to do: it was done before, by somebody else or by the same form.
-async fn closed<S: Store>(visit: &Visit<S>, id: Uuid) -> Shown {
+async fn closed(visit: &Visit, id: Uuid) -> Shown {
     visit.go_and_say(&format!("/seats/{id}"), Done::NothingLeft).await
 }
 

@@ -4,7 +4,6 @@ use super::super::{
 };
 use super::Trouble;
 use crate::page::{CONTENT_SECURITY_POLICY, Help, Template as _};
-use crate::store::Store;
 use axum::{
     extract::{Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header},
@@ -40,8 +39,8 @@ const HEADERS: [(HeaderName, &str); 6] = [
 ];
 
 /// What all pages have in common.
-pub(super) async fn dress<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+pub(super) async fn dress(
+    State(state): State<Arc<AppState>>,
     id: RequestId,
     request: Request,
     next: Next,
@@ -55,8 +54,8 @@ pub(super) async fn dress<S: Store>(
 }
 
 /// Writes failures as pages, and the headers. `again` is where what failed can be tried once more.
-pub(super) fn finish<S>(
-    state: &AppState<S>,
+pub(super) fn finish(
+    state: &AppState,
     id: RequestId,
     mut response: Response,
     referrer: Referrer,
@@ -94,6 +93,6 @@ pub(super) fn finish<S>(
 }
 
 /// What the server names to its users.
-pub(super) fn help<S>(state: &AppState<S>) -> Help {
+pub(super) fn help(state: &AppState) -> Help {
     Help { documentation: state.info.documentation.clone(), support: state.info.support.clone() }
 }

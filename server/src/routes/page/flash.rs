@@ -2,7 +2,6 @@ use super::super::AppState;
 use super::{Shown, go, sign_in::with_cookie, trouble::Trouble};
 use crate::page::{Mail, Moment, Tone};
 use crate::seal::SealKey;
-use crate::store::Store;
 use axum::http::HeaderMap;
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -80,12 +79,7 @@ struct Flash {
 }
 
 /// On to `path`, which says what was done.
-pub(super) async fn go_and_say<S: Store>(
-    state: &AppState<S>,
-    session: Option<Uuid>,
-    path: &str,
-    done: Done,
-) -> Shown {
+pub(super) async fn go_and_say(state: &AppState, session: Option<Uuid>, path: &str, done: Done) -> Shown {
     let flash = Flash { done, until: state.store.ready().await?.plus(LIFE) };
     let plain = serde_json::to_vec(&flash).map_err(Trouble::failed)?;
     let page = path.split('?').next().unwrap_or_default();
@@ -94,8 +88,8 @@ pub(super) async fn go_and_say<S: Store>(
 }
 
 /// What was done before `page` was asked for, if that page is to say it.
-pub(super) async fn said<S: Store>(
-    state: &AppState<S>,
+pub(super) async fn said(
+    state: &AppState,
     headers: &HeaderMap,
     session: Option<Uuid>,
     page: &str,
@@ -104,7 +98,7 @@ pub(super) async fn said<S: Store>(
     Ok((until > state.store.ready().await?).then_some(done))
 }
 
-fn opened<S>(state: &AppState<S>, headers: &HeaderMap, session: Option<Uuid>, page: &str) -> Option<Flash> {
+fn opened(state: &AppState, headers: &HeaderMap, session: Option<Uuid>, page: &str) -> Option<Flash> {
     let jar = CookieJar::from_headers(headers);
     let sealed = URL_SAFE_NO_PAD.decode(jar.get(COOKIE)?.value()).ok()?;
     serde_json::from_slice(&key(state).open(&context(session, page), &sealed).ok()?).ok()
@@ -117,7 +111,7 @@ pub(super) fn once(said: bool, shown: Shown) -> Shown {
     if said { Ok(with_cookie(none, shown?)) } else { shown }
 }
 
-fn key<S>(state: &AppState<S>) -> SealKey {
+fn key(state: &AppState) -> SealKey {
     SealKey::derive(&state.pepper, b"seatlock-flash-v1\0", &[])
 }
 

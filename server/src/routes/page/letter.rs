@@ -8,7 +8,7 @@ use crate::mail::{Fault, Letter, Secret, address};
 use crate::page::SendAs;
 use crate::rules::{License, Seat};
 use crate::seal;
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 use seatlock_protocol::{Token, UnixTime};
 use serde::Deserialize;
 
@@ -33,14 +33,14 @@ pub(super) fn contents(text: &str) -> SendAs {
 }
 
 /// Whether this server sends e-mail.
-pub(super) fn available<S>(state: &AppState<S>) -> bool {
+pub(super) fn available(state: &AppState) -> bool {
     state.mailer.is_some()
 }
 
 /// Sends a token, or a link to it, and says what became of it. The token stands on the page all the
 /// same. What went wrong between this server and the mail server is for the log.
-pub(super) async fn send<S: Store>(
-    visit: &Visit<S>,
+pub(super) async fn send(
+    visit: &Visit,
     seat: &Seat,
     license: &License,
     token: &Token,
@@ -96,8 +96,8 @@ pub(super) async fn send<S: Store>(
 }
 
 /// The one-time link, if one is wanted.
-async fn link<S: Store>(
-    visit: &Visit<S>,
+async fn link(
+    visit: &Visit,
     seat: &Seat,
     token: &Token,
     what: SendAs,

@@ -44,7 +44,7 @@ mod visit;
 use super::problem::{Refusal, RequestId};
 use super::{AppState, admin::same_site};
 use crate::page::Template;
-use crate::store::{self, Store};
+use crate::store::{self};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
@@ -67,52 +67,48 @@ const FILE_FORM: usize = 256 * 1024;
 const PROGRAMS: [&str; 3] = ["/v1", "/admin", "/.well-known"];
 
 /// Every page.
-pub(super) fn router<S: Store>(state: &Arc<AppState<S>>) -> Router<Arc<AppState<S>>> {
+pub(super) fn router(state: &Arc<AppState>) -> Router<Arc<AppState>> {
     // Whoever knows the link may use it, from wherever: there is nothing that another site could do in
     // his name.
-    let open = Router::new().route("/open/{secret}", get(open::look::<S>).post(open::take::<S>));
+    let open = Router::new().route("/open/{secret}", get(open::look).post(open::take));
     let files = Router::new()
-        .route("/airgap", get(airgap::ask::<S>).post(airgap::check::<S>))
-        .route("/airgap/answer", get(airgap::back).post(airgap::answer::<S>))
+        .route("/airgap", get(airgap::ask).post(airgap::check))
+        .route("/airgap/answer", get(airgap::back).post(airgap::answer))
         .layer(DefaultBodyLimit::max(FILE_FORM));
     let pages = Router::new()
         .route("/", get(|| async { Redirect::to("/seats") }))
-        .route("/sign-in", get(sign_in::ask::<S>).post(sign_in::enter::<S>))
-        .route("/sign-in/with", get(by_issuer::leave::<S>))
-        .route("/sign-in/back", get(by_issuer::enter::<S>))
-        .route("/sign-out", post(sign_in::leave::<S>))
-        .route("/seats", get(seats::list::<S>))
-        .route("/seats.csv", get(seats::table::<S>))
-        .route("/seats/new", get(new_seat::ask::<S>).post(new_seat::make::<S>))
-        .route("/seats/{id}", get(seat::show::<S>))
-        .route("/seats/{id}/token", get(seat::token::<S>))
-        .route("/seats/{id}/share", get(seat::back).post(seat::share::<S>))
-        .route("/seats/{id}/refresh", get(confirm::ask_refresh::<S>).post(confirm::refresh::<S>))
-        .route("/seats/{id}/release", get(confirm::ask_release::<S>).post(confirm::release::<S>))
-        .route("/seats/{id}/revoke", get(confirm::ask_revoke::<S>).post(confirm::revoke::<S>))
-        .route("/tokens", get(tokens::list::<S>).post(tokens::make::<S>))
-        .route("/tokens/{id}/token", get(tokens::token::<S>))
-        .route("/tokens/{id}/delete", get(tokens::ask_delete::<S>).post(tokens::delete::<S>))
-        .route("/account", get(account::show::<S>))
-        .route("/account/password", get(account::back).post(account::password::<S>))
-        .route("/account/sign-out-everywhere", get(account::back).post(account::sign_out_everywhere::<S>))
-        .route("/audit", get(audit::list::<S>))
+        .route("/sign-in", get(sign_in::ask).post(sign_in::enter))
+        .route("/sign-in/with", get(by_issuer::leave))
+        .route("/sign-in/back", get(by_issuer::enter))
+        .route("/sign-out", post(sign_in::leave))
+        .route("/seats", get(seats::list))
+        .route("/seats.csv", get(seats::table))
+        .route("/seats/new", get(new_seat::ask).post(new_seat::make))
+        .route("/seats/{id}", get(seat::show))
+        .route("/seats/{id}/token", get(seat::token))
+        .route("/seats/{id}/share", get(seat::back).post(seat::share))
+        .route("/seats/{id}/refresh", get(confirm::ask_refresh).post(confirm::refresh))
+        .route("/seats/{id}/release", get(confirm::ask_release).post(confirm::release))
+        .route("/seats/{id}/revoke", get(confirm::ask_revoke).post(confirm::revoke))
+        .route("/tokens", get(tokens::list).post(tokens::make))
+        .route("/tokens/{id}/token", get(tokens::token))
+        .route("/tokens/{id}/delete", get(tokens::ask_delete).post(tokens::delete))
+        .route("/account", get(account::show))
+        .route("/account/password", get(account::back).post(account::password))
+        .route("/account/sign-out-everywhere", get(account::back).post(account::sign_out_everywhere))
+        .route("/audit", get(audit::list))
         .route("/assets/{name}", get(assets::asset))
         .merge(files)
         .method_not_allowed_fallback(|| async { Trouble::WrongMethod })
         .route_layer(same_site(&state.settings.public_url));
     pages
         .merge(open.method_not_allowed_fallback(|| async { Trouble::WrongMethod }))
-        .route_layer(from_fn_with_state(state.clone(), dress::<S>))
+        .route_layer(from_fn_with_state(state.clone(), dress))
 }
 
 /// Nothing is there: for people a page, for programs a problem document. The address is not logged;
 /// it may be that of a one-time link, mistyped.
-pub(super) async fn nothing<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
-    id: RequestId,
-    uri: Uri,
-) -> Response {
+pub(super) async fn nothing(State(state): State<Arc<AppState>>, id: RequestId, uri: Uri) -> Response {
     if is_for_programs(uri.path()) {
         return Refusal::not_found().respond(id);
     }
@@ -120,7 +116,7 @@ pub(super) async fn nothing<S: Store>(
 }
 
 /// A page took too long.
-pub(super) fn late<S: Store>(state: &AppState<S>, id: RequestId) -> Response {
+pub(super) fn late(state: &AppState, id: RequestId) -> Response {
     let trouble = Trouble::Unavailable { text: store::Trouble::Busy.text(), cause: String::new() };
     finish(state, id, trouble.into_response(), dress::Referrer::None, None)
 }

@@ -8,7 +8,7 @@ use super::{Shown, seat, show, show_as, shown};
 use crate::desk::{Again, Refused};
 use crate::page::{Id, LicenseChoice, LicenseState, NewSeatPage, NoSeat, SendAs};
 use crate::rules::License;
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 use axum::http::StatusCode;
 use seatlock_protocol::UnixTime;
 use serde::Deserialize;
@@ -37,14 +37,14 @@ impl NewSeat {
     }
 }
 
-pub(super) async fn ask<S: Store>(visit: Visit<S>, Asked(mut form): Asked<NewSeat>) -> Shown {
+pub(super) async fn ask(visit: Visit, Asked(mut form): Asked<NewSeat>) -> Shown {
     if form.email.is_empty() {
         form.email.clone_from(&visit.who.user.email);
     }
     show(&page(&visit, &form).await?)
 }
 
-pub(super) async fn make<S: Store>(visit: Result<Visit<S>, Trouble>, Filled(form): Filled<NewSeat>) -> Shown {
+pub(super) async fn make(visit: Result<Visit, Trouble>, Filled(form): Filled<NewSeat>) -> Shown {
     let visit = visit.map_err(|trouble| match trouble {
         Trouble::SignedOut(_) => Trouble::SignedOut(form.filled_in()),
         other => other,
@@ -79,7 +79,7 @@ pub(super) async fn make<S: Store>(visit: Result<Visit<S>, Trouble>, Filled(form
 }
 
 /// The form again, with what was typed and why no seat was made.
-async fn refuse<S: Store>(visit: &Visit<S>, form: &NewSeat, refused: Refused) -> Shown {
+async fn refuse(visit: &Visit, form: &NewSeat, refused: Refused) -> Shown {
     let page = page(visit, form).await?;
     let (status, page) = match refused {
         Refused::Invalid { field: "email", reason } => {
@@ -103,7 +103,7 @@ async fn refuse<S: Store>(visit: &Visit<S>, form: &NewSeat, refused: Refused) ->
     show_as(status, &page)
 }
 
-async fn page<S: Store>(visit: &Visit<S>, form: &NewSeat) -> Result<NewSeatPage, Trouble> {
+async fn page(visit: &Visit, form: &NewSeat) -> Result<NewSeatPage, Trouble> {
     let now = visit.now().await?;
     let licenses = visit.desk().licenses(visit.account()).await?;
     let named = Uuid::parse_str(&form.license).ok();
@@ -128,7 +128,7 @@ async fn page<S: Store>(visit: &Visit<S>, form: &NewSeat) -> Result<NewSeatPage,
     })
 }
 
-fn choice<S>(state: &AppState<S>, license: &License, now: UnixTime) -> LicenseChoice {
+fn choice(state: &AppState, license: &License, now: UnixTime) -> LicenseChoice {
     let unavailable = match shown::license_state(license, now) {
         LicenseState::Active if license.tokens < license.seats_max => None,
         LicenseState::Active => Some(NoSeat::AllIssued),

@@ -5,7 +5,7 @@ use super::{Shown, show, show_as};
 use crate::page::{LinkState, OneTimeLinkPage};
 use crate::seal::Secret;
 use crate::share;
-use crate::store::{Share, Store};
+use crate::store::{ConsumeOneTimeLink, FindOneTimeLink, FindSeat, ListAccounts, Share};
 use axum::{
     extract::{Path, State},
     http::StatusCode,
@@ -15,9 +15,9 @@ use zeroize::Zeroizing;
 
 /// Says that a token waits behind the link. Programs that look at links in e-mails get this far,
 /// and use nothing up.
-pub(super) async fn look<S: Store>(State(state): State<Arc<AppState<S>>>, Path(text): Path<String>) -> Shown {
+pub(super) async fn look(State(state): State<Arc<AppState>>, Path(text): Path<String>) -> Shown {
     let Some(secret) = Secret::parse(&text) else { return gone(&state) };
-    match state.store.share(share::id(&secret)).await? {
+    match state.store.run(FindOneTimeLink(share::id(&secret))).await? {
         Some(found) => {
             let ready =
                 LinkState::Ready { account: account(&state, &found).await?, until: found.expires_at.into() };
@@ -28,13 +28,15 @@ pub(super) async fn look<S: Store>(State(state): State<Arc<AppState<S>>>, Path(t
 }
 
 /// Shows the token, to the first one who wants to see it.
-pub(super) async fn take<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+pub(super) async fn take(
+    State(state): State<Arc<AppState>>,
     id: RequestId,
     Path(text): Path<String>,
 ) -> Shown {
     let Some(secret) = Secret::parse(&text) else { return gone(&state) };
-    let Some(share) = state.store.take_share(share::id(&secret)).await? else { return gone(&state) };
+    let Some(share) = state.store.run(ConsumeOneTimeLink(share::id(&secret))).await? else {
+        return gone(&state);
+    };
     tracing::info!(request = %id, seat = %share.seat, "a one-time link was opened");
     let token = share::open_token(&secret, &share.sealed, share.seat, share.expires_at);
     let token = token.map_err(Trouble::failed)?;
@@ -43,14 +45,14 @@ pub(super) async fn take<S: Store>(
     show(&OneTimeLinkPage { help: help(&state), state: shown })
 }
 
-fn gone<S>(state: &AppState<S>) -> Shown {
+fn gone(state: &AppState) -> Shown {
     show_as(StatusCode::GONE, &OneTimeLinkPage { help: help(state), state: LinkState::Gone })
 }
 
 /// The name of the account that shares. Nobody is signed in here, so there is no desk to ask.
-async fn account<S: Store>(state: &AppState<S>, share: &Share) -> Result<String, Trouble> {
-    let (_, license) = state.store.seat(share.seat).await?.ok_or(Trouble::NotFound)?;
-    let accounts = state.store.accounts().await?;
+async fn account(state: &AppState, share: &Share) -> Result<String, Trouble> {
+    let (_, license) = state.store.run(FindSeat(share.seat)).await?.ok_or(Trouble::NotFound)?;
+    let accounts = state.store.run(ListAccounts).await?;
     let found = accounts.into_iter().find(|account| account.id == license.account);
     Ok(found.map(|account| account.name).unwrap_or_default())
 }

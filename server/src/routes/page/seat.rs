@@ -6,7 +6,7 @@ use super::{Shown, go, letter, shown};
 use crate::desk::Recalled;
 use crate::page::{Id, Mail, Moment, SeatPage, SeatRelease, SeatTokenPage, StatusBadge, Step, TokenReason};
 use crate::rules::{License, SHARE_LIFE, SeatState, exactly};
-use crate::store::{AuditQuery, AuditRow, ListedSeat, Store};
+use crate::store::{AuditQuery, AuditRow, ListedSeat};
 use axum::response::Response;
 use seatlock_protocol::{Token, UnixTime};
 use serde::Deserialize;
@@ -34,7 +34,7 @@ pub(super) struct Share {
     send_as: String,
 }
 
-pub(super) async fn show<S: Store>(visit: Visit<S>, Named(id): Named) -> Shown {
+pub(super) async fn show(visit: Visit, Named(id): Named) -> Shown {
     let (now, desk) = (visit.now().await?, visit.desk());
     let (listed, license) = desk.seat(id).await?;
     let query =
@@ -79,7 +79,7 @@ pub(super) async fn back(Named(id): Named) -> Response {
 }
 
 /// The token of a form that was just sent. Neither Back nor Reload sends the form again.
-pub(super) async fn token<S: Store>(visit: Visit<S>, Named(id): Named, Asked(made): Asked<Made>) -> Shown {
+pub(super) async fn token(visit: Visit, Named(id): Named, Asked(made): Asked<Made>) -> Shown {
     let (seat, _, token, refreshed) = issued(&visit, id, &made.key).await?;
     visit.once(super::show(&SeatTokenPage {
         shell: visit.shell(),
@@ -94,12 +94,7 @@ pub(super) async fn token<S: Store>(visit: Visit<S>, Named(id): Named, Asked(mad
 }
 
 /// On to the page that shows the token of a form, and says what became of its e-mail.
-pub(super) async fn go_to_token<S: Store>(
-    visit: &Visit<S>,
-    seat: Uuid,
-    form_key: &str,
-    done: Option<Done>,
-) -> Shown {
+pub(super) async fn go_to_token(visit: &Visit, seat: Uuid, form_key: &str, done: Option<Done>) -> Shown {
     let key: String = form_urlencoded::byte_serialize(form_key.as_bytes()).collect();
     let path = format!("/seats/{seat}/token?key={key}");
     match done {
@@ -110,7 +105,7 @@ pub(super) async fn go_to_token<S: Store>(
 
 /// Sends the token that was shown a moment ago. The form brings the key of the one that made it,
 /// because nobody else knows it.
-pub(super) async fn share<S: Store>(visit: Visit<S>, Named(id): Named, Filled(form): Filled<Share>) -> Shown {
+pub(super) async fn share(visit: Visit, Named(id): Named, Filled(form): Filled<Share>) -> Shown {
     let (seat, license, token, _) = issued(&visit, id, &form.key).await?;
     let done = if visit.desk().is_first_of(&form.form_key).await? {
         let what = letter::contents(&form.send_as);
@@ -121,11 +116,7 @@ pub(super) async fn share<S: Store>(visit: Visit<S>, Named(id): Named, Filled(fo
     go_to_token(&visit, id, &form.key, done).await
 }
 
-async fn issued<S: Store>(
-    visit: &Visit<S>,
-    id: Uuid,
-    key: &str,
-) -> Result<(ListedSeat, License, Token, bool), Trouble> {
+async fn issued(visit: &Visit, id: Uuid, key: &str) -> Result<(ListedSeat, License, Token, bool), Trouble> {
     match visit.desk().issued(id, key).await? {
         Recalled::Token { seat, license, token, refreshed } => Ok((*seat, *license, token, refreshed)),
         Recalled::Replaced => Err(Trouble::TokenReplaced(id)),

@@ -3,15 +3,14 @@ use super::form::Asked;
 use super::visit::Visit;
 use super::{Shown, show, shown};
 use crate::page::{Id, RecoveryNotice, SeatFilter, SeatsPage, StatusBadge};
-use crate::store::{SeatCursor, SeatQuery, Store};
+use crate::rules::EMAIL_MAX;
+use crate::store::{SeatCursor, SeatQuery};
 use seatlock_protocol::UnixTime;
 use serde::Deserialize;
 use uuid::Uuid;
 
 /// Seats on one page.
 const ON_A_PAGE: u32 = 50;
-/// Bytes of the longest search that can find something.
-const SEARCH_MAX: usize = 254;
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -28,7 +27,7 @@ impl Narrowed {
     fn filter(&self) -> SeatFilter {
         let search = self.q.trim();
         SeatFilter {
-            search: search.get(..search.floor_char_boundary(SEARCH_MAX)).unwrap_or_default().to_owned(),
+            search: search.get(..search.floor_char_boundary(EMAIL_MAX)).unwrap_or_default().to_owned(),
             status: StatusBadge::ALL.into_iter().find(|status| status.value() == self.status),
             license: Uuid::parse_str(&self.license).ok().map(Id),
         }
@@ -47,7 +46,7 @@ impl Narrowed {
     }
 }
 
-pub(super) async fn list<S: Store>(visit: Visit<S>, Asked(narrowed): Asked<Narrowed>) -> Shown {
+pub(super) async fn list(visit: Visit, Asked(narrowed): Asked<Narrowed>) -> Shown {
     let now = visit.now().await?;
     let desk = visit.desk();
     let licenses = desk.licenses(visit.account()).await?;
@@ -70,7 +69,7 @@ pub(super) async fn list<S: Store>(visit: Visit<S>, Asked(narrowed): Asked<Narro
     })
 }
 
-pub(super) async fn table<S: Store>(visit: Visit<S>, Asked(narrowed): Asked<Narrowed>) -> Shown {
+pub(super) async fn table(visit: Visit, Asked(narrowed): Asked<Narrowed>) -> Shown {
     let query = narrowed.query(visit.account());
     Ok(csv::seats(visit.state, visit.who, query).await?)
 }

@@ -5,9 +5,9 @@ use crate::page::{
     AuditActor, AuditEntry, Id, LicenseCard, LicenseState, Moment, SeatName, SeatRow, StatusBadge,
 };
 use crate::rules::{License, Seat, SeatState, date};
-use crate::store::{AuditRow, ListedSeat, Store};
+use crate::store::{AuditRow, ListedSeat};
 use seatlock_protocol::{MachineId, UnixTime, claims::Entitlement};
-use std::collections::{HashMap, hash_map::Entry};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 const DAY: u64 = 86_400;
@@ -67,7 +67,7 @@ pub(super) fn row(listed: &ListedSeat, now: UnixTime) -> SeatRow {
     }
 }
 
-pub(super) fn card<S>(state: &AppState<S>, license: &License, now: UnixTime) -> LicenseCard {
+pub(super) fn card(state: &AppState, license: &License, now: UnixTime) -> LicenseCard {
     LicenseCard {
         id: Id(license.id),
         plan: plan(license),
@@ -119,7 +119,7 @@ fn ends_in(end: UnixTime, now: UnixTime) -> Option<String> {
 }
 
 /// What a license is for, as people call it.
-pub(super) fn products<S>(state: &AppState<S>, license: &License) -> Vec<String> {
+pub(super) fn products(state: &AppState, license: &License) -> Vec<String> {
     let names = &state.settings.product_names;
     license.products.iter().map(|id| names.get(id).unwrap_or(id).clone()).collect()
 }
@@ -132,16 +132,9 @@ pub(super) fn plan(license: &License) -> String {
 }
 
 /// Entries of the audit trail, with whom their seats are shared.
-pub(super) async fn entries<S: Store>(
-    visit: &Visit<S>,
-    rows: Vec<AuditRow>,
-) -> Result<Vec<AuditEntry>, Trouble> {
-    let mut names: HashMap<Uuid, SeatName> = HashMap::new();
-    for id in rows.iter().filter_map(|row| row.seat) {
-        if let Entry::Vacant(unknown) = names.entry(id) {
-            unknown.insert(name(&visit.desk().seat(id).await?.0.seat));
-        }
-    }
+pub(super) async fn entries(visit: &Visit, rows: Vec<AuditRow>) -> Result<Vec<AuditEntry>, Trouble> {
+    let seats = visit.desk().seats_of(rows.iter().filter_map(|row| row.seat).collect()).await?;
+    let names: HashMap<Uuid, SeatName> = seats.iter().map(|seat| (seat.id, name(seat))).collect();
     Ok(rows.into_iter().map(|row| entry(row, &names)).collect())
 }
 
@@ -150,24 +143,16 @@ fn entry(row: AuditRow, names: &HashMap<Uuid, SeatName>) -> AuditEntry {
         row: row.id,
         at: row.at.into(),
         note: note(&row),
-        actor: actor(&row.actor, row.actor_name),
+        actor: actor(&row),
         event: row.event,
         seat: row.seat.and_then(|id| names.get(&id).cloned()),
         machine: row.machine,
     }
 }
 
-/// As the desk writes a user who shows an API token: an e-mail address holds no space, so it ends
-/// at the first.
-fn actor(kind: &str, name: Option<String>) -> AuditActor {
-    match (kind, name) {
-        ("user", Some(name)) => match name.split_once(" (API token ") {
-            Some((email, token)) => AuditActor::User {
-                email: email.to_owned(),
-                token: Some(token.strip_suffix(')').unwrap_or(token).to_owned()),
-            },
-            None => AuditActor::User { email: name, token: None },
-        },
+fn actor(row: &AuditRow) -> AuditActor {
+    match (row.actor.as_str(), &row.actor_name) {
+        ("user", Some(email)) => AuditActor::User { email: email.clone(), token: row.api_token.clone() },
         ("console", _) => AuditActor::Console,
         ("plugin", _) => AuditActor::Plugin,
         _ => AuditActor::System,
@@ -206,21 +191,5 @@ mod tests {
         ] {
             assert_eq!(ends_in(at(1000 + seconds), at(1000)).as_deref(), words, "{seconds}");
         }
-    }
-
-    #[test]
-    fn whoever_used_an_api_token_is_told_from_the_token() {
-        let user = |email: &str, token: Option<&str>| AuditActor::User {
-            email: email.to_owned(),
-            token: token.map(str::to_owned),
-        };
-        for (name, expected) in [
-            ("a@b.example", user("a@b.example", None)),
-            ("a@b.example (API token CI)", user("a@b.example", Some("CI"))),
-            ("a@b.example (API token x) (API token y))", user("a@b.example", Some("x) (API token y)"))),
-        ] {
-            assert_eq!(actor("user", Some(name.to_owned())), expected);
-        }
-        assert_eq!(actor("console", None), AuditActor::Console);
     }
 }

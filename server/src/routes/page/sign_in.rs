@@ -7,7 +7,7 @@ use super::{Shown, go, show, show_as};
 use crate::desk::{Browser, Denied, SignIn, sign_in};
 use crate::page::{Notice, SignInPage, Tone, WayIn};
 use crate::seal::Secret;
-use crate::store::{Ending, Store};
+use crate::store::{EndSessions, Ending, ListIssuers};
 use axum::{
     extract::State,
     http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, header},
@@ -39,8 +39,8 @@ pub(super) struct Entering {
     next: String,
 }
 
-pub(super) async fn ask<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+pub(super) async fn ask(
+    State(state): State<Arc<AppState>>,
     headers: HeaderMap,
     Asked(coming): Asked<Coming>,
 ) -> Shown {
@@ -58,8 +58,8 @@ pub(super) async fn ask<S: Store>(
     flash::once(done.is_some(), show(&page))
 }
 
-pub(super) async fn enter<S: Store>(
-    State(state): State<Arc<AppState<S>>>,
+pub(super) async fn enter(
+    State(state): State<Arc<AppState>>,
     id: RequestId,
     headers: HeaderMap,
     extensions: Extensions,
@@ -100,14 +100,14 @@ pub(super) fn entered(secret: &Secret, next: &str) -> Response {
 }
 
 /// The page once more, with the reason why a sign-in service did not help.
-pub(super) async fn refused<S: Store>(state: &AppState<S>, error: &str) -> Shown {
+pub(super) async fn refused(state: &AppState, error: &str) -> Shown {
     let (ways, error) = (ways(state, "").await?, Some(error.to_owned()));
     show_as(StatusCode::FORBIDDEN, &SignInPage { help: help(state), error, ways, ..SignInPage::default() })
 }
 
 /// The sign-in services at which the seat page is known.
-async fn ways<S: Store>(state: &AppState<S>, next: &str) -> Result<Vec<WayIn>, Trouble> {
-    let list = state.store.issuers().await?;
+async fn ways(state: &AppState, next: &str) -> Result<Vec<WayIn>, Trouble> {
+    let list = state.store.run(ListIssuers).await?;
     let known = list.issuers.into_iter().filter(|issuer| issuer.client.is_some());
     let way = known.map(|issuer| {
         let mut query =
@@ -119,21 +119,21 @@ async fn ways<S: Store>(state: &AppState<S>, next: &str) -> Result<Vec<WayIn>, T
 }
 
 /// Where somebody sits who signs in.
-pub(super) fn browser<S>(state: &AppState<S>, headers: &HeaderMap, extensions: &Extensions) -> Browser {
+pub(super) fn browser(state: &AppState, headers: &HeaderMap, extensions: &Extensions) -> Browser {
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     Browser { address: visitor::address_of(state, headers, extensions), agent: agent.to_owned() }
 }
 
 /// Signs out whoever asks, even if the session has ended already.
-pub(super) async fn leave<S: Store>(State(state): State<Arc<AppState<S>>>, headers: HeaderMap) -> Shown {
+pub(super) async fn leave(State(state): State<Arc<AppState>>, headers: HeaderMap) -> Shown {
     if let Some(session) = visitor::shown_session(&headers) {
-        state.store.end_sessions(Ending::Hash(session)).await?;
+        state.store.run(EndSessions(Ending::Hash(session))).await?;
     }
     signed_out(&state, Done::SignedOut).await
 }
 
 /// To the way in, without a session.
-pub(super) async fn signed_out<S: Store>(state: &AppState<S>, done: Done) -> Shown {
+pub(super) async fn signed_out(state: &AppState, done: Done) -> Shown {
     Ok(with_cookie(visitor::no_session_cookie(), flash::go_and_say(state, None, PAGE, done).await?))
 }
 

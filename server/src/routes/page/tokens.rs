@@ -6,7 +6,7 @@ use super::{Shown, go, show, show_as};
 use crate::desk::{Again, Refused};
 use crate::page::{ApiTokenRow, ConfirmDeleteToken, Id, Moment, Step, TokenCreatedPage, TokensPage};
 use crate::rules::API_TOKENS;
-use crate::store::{ApiToken, Store, StoreError};
+use crate::store::{ApiToken, StoreError};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -25,14 +25,11 @@ pub(super) struct Made {
     key: String,
 }
 
-pub(super) async fn list<S: Store>(visit: Visit<S>, Asked(form): Asked<NewToken>) -> Shown {
+pub(super) async fn list(visit: Visit, Asked(form): Asked<NewToken>) -> Shown {
     visit.once(show(&page(&visit, &form.name).await?))
 }
 
-pub(super) async fn make<S: Store>(
-    visit: Result<Visit<S>, Trouble>,
-    Filled(form): Filled<NewToken>,
-) -> Shown {
+pub(super) async fn make(visit: Result<Visit, Trouble>, Filled(form): Filled<NewToken>) -> Shown {
     let visit = visit.map_err(|trouble| match trouble {
         Trouble::SignedOut(_) => {
             let name: String = form_urlencoded::byte_serialize(form.name.as_bytes()).collect();
@@ -61,7 +58,7 @@ pub(super) async fn make<S: Store>(
 }
 
 /// The token of a form that was just sent. Neither Back nor Reload sends the form again.
-pub(super) async fn token<S: Store>(visit: Visit<S>, Named(id): Named, Asked(made): Asked<Made>) -> Shown {
+pub(super) async fn token(visit: Visit, Named(id): Named, Asked(made): Asked<Made>) -> Shown {
     let Some(issued) = visit.desk().issued_api_token(id, &made.key).await? else {
         return Err(Trouble::TokenForgotten(Step::new("/tokens", "API tokens")));
     };
@@ -73,18 +70,18 @@ pub(super) async fn token<S: Store>(visit: Visit<S>, Named(id): Named, Asked(mad
     })
 }
 
-pub(super) async fn ask_delete<S: Store>(visit: Visit<S>, Named(id): Named) -> Shown {
+pub(super) async fn ask_delete(visit: Visit, Named(id): Named) -> Shown {
     let tokens = visit.desk().api_tokens().await?;
     let token = tokens.into_iter().find(|token| token.id == id).ok_or(Trouble::NotFound)?;
     show(&ConfirmDeleteToken { shell: visit.shell(), token: row(token) })
 }
 
-pub(super) async fn delete<S: Store>(visit: Visit<S>, Named(id): Named) -> Shown {
+pub(super) async fn delete(visit: Visit, Named(id): Named) -> Shown {
     visit.desk().delete_api_token(id).await?;
     visit.go_and_say("/tokens", Done::ApiTokenDeleted).await
 }
 
-async fn page<S: Store>(visit: &Visit<S>, name: &str) -> Result<TokensPage, Trouble> {
+async fn page(visit: &Visit, name: &str) -> Result<TokensPage, Trouble> {
     Ok(TokensPage {
         shell: visit.shell(),
         tokens: visit.desk().api_tokens().await?.into_iter().rev().map(row).collect(),

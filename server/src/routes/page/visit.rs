@@ -5,7 +5,7 @@ use super::{Shown, Trouble};
 use crate::desk::Desk;
 use crate::page::{Notice, Shell};
 use crate::rules::Role;
-use crate::store::{SignedIn, Store};
+use crate::store::SignedIn;
 use axum::{
     extract::FromRequestParts,
     http::{Method, Uri, request::Parts},
@@ -15,8 +15,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// Somebody who is signed in looks at a page.
-pub(super) struct Visit<S> {
-    pub(super) state: Arc<AppState<S>>,
+pub(super) struct Visit {
+    pub(super) state: Arc<AppState>,
     /// With an owner's authority: the pages are about one account, an admin's own too.
     pub(super) who: SignedIn,
     pub(super) is_admin: bool,
@@ -24,10 +24,10 @@ pub(super) struct Visit<S> {
     done: Option<Done>,
 }
 
-impl<S: Store> FromRequestParts<Arc<AppState<S>>> for Visit<S> {
+impl FromRequestParts<Arc<AppState>> for Visit {
     type Rejection = Trouble;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState<S>>) -> Result<Self, Trouble> {
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Self, Trouble> {
         match visitor::by_session(state, &parts.headers).await? {
             Some(mut who) => {
                 let is_admin = who.user.role == Role::Admin;
@@ -40,12 +40,12 @@ impl<S: Store> FromRequestParts<Arc<AppState<S>>> for Visit<S> {
     }
 }
 
-impl<S: Store> Visit<S> {
-    pub(super) fn desk(&self) -> Desk<'_, S> {
+impl Visit {
+    pub(super) fn desk(&self) -> Desk<'_> {
         Desk::new(&self.state.store, &self.state.pepper, &self.who)
     }
 
-    pub(super) fn desk_of<'a>(&'a self, who: &'a SignedIn) -> Desk<'a, S> {
+    pub(super) fn desk_of<'a>(&'a self, who: &'a SignedIn) -> Desk<'a> {
         Desk::new(&self.state.store, &self.state.pepper, who)
     }
 

@@ -1,20 +1,20 @@
-use super::clock::{clock_columns, clocks};
-use super::dialect::{UPDATE_UNCHANGED, locked, now};
-use super::persist::{audit, change_counts, installs_as_json, seats_as_json, update_seats, upsert_installs};
-use super::rows::{install, install_columns, license, license_columns, seat, seat_columns, unsigned};
+use super::statements::UPDATE_UNCHANGED;
 use super::sweep::Sweep;
-use super::writer::{Patience, Tx, Write, transact};
-use crate::rules::{
-    Answer, Call, Caller, Decision, Event, Install, License, LicenseChange, Seat, decide, token_unknown,
+use super::writer::{Patience, transact};
+use crate::rules::Seat;
+use crate::store::batch::{Batch, is_full};
+use crate::store::sql::clock::{clock_columns, clocks};
+use crate::store::sql::persist::{installs_as_json, seats_as_json};
+use crate::store::sql::rows::{install_columns, license_columns, optional, seat_columns, unsigned};
+use crate::store::{
+    Answered, Question, StoreError,
+    db::{Row, sql},
+    tx::{Tx, Write},
 };
-use crate::store::{Actor, Answered, Question, StoreError};
-use seatlock_protocol::{Code, UnixTime};
-use sqlx::{
-    Connection as _, PgConnection, PgPool, Row as _,
-    postgres::{PgConnectOptions, PgRow},
-};
+use seatlock_protocol::UnixTime;
+use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     sync::Arc,
 };
 use tokio::{
@@ -106,157 +106,93 @@ async fn answer_plain(
     conn: &mut PgConnection,
     questions: &[&Question],
 ) -> Result<Vec<Option<Answered>>, StoreError> {
-    let mut desk = Desk::load(conn, questions).await?;
-    let mut answers: Vec<_> =
-        questions.iter().enumerate().map(|(place, question)| desk.answer(place, question)).collect();
-    let lost = desk.write(conn).await?;
+    let (mut batch, now, versions) = load(conn, questions).await?;
+    let mut answers = Vec::with_capacity(questions.len());
+    for (place, question) in questions.iter().enumerate() {
+        answers.push(match batch.decide(place, question) {
+            None => Some(batch.token_unknown()),
+            Some((_, decision)) if batch.is_plain(place, &decision) && !is_full(question.call, &decision) => {
+                Some(batch.keep(place, decision)?)
+            }
+            // The answer needs more than the seat and an installation that is known.
+            Some(_) => None,
+        });
+    }
+    let lost = write_unchanged(conn, &batch, &versions, now).await?;
     for (place, answer) in answers.iter_mut().enumerate() {
-        if desk.subjects.get(&place).is_some_and(|(seat, _)| lost.contains(seat)) {
+        if batch.seat(place).is_some_and(|seat| lost.contains(&seat)) {
             *answer = None;
         }
     }
     Ok(answers)
 }
 
-/// Everything that a batch of questions is about, as it is after those that were answered already.
-struct Desk {
-    now: UnixTime,
-    seq: u64,
-    /// The seat of each question, and whether its token was revoked.
-    subjects: HashMap<usize, (Uuid, bool)>,
-    /// With the version that was read.
-    seats: HashMap<Uuid, (Seat, String)>,
-    licenses: HashMap<Uuid, License>,
-    installs: HashMap<(Uuid, Uuid), Install>,
-    changed_seats: HashSet<Uuid>,
-    changed_installs: BTreeSet<(Uuid, Uuid)>,
+/// What the questions are about, the time, and the version of each seat that was read.
+async fn load(
+    conn: &mut PgConnection,
+    questions: &[&Question],
+) -> Result<(Batch, UnixTime, HashMap<Uuid, String>), StoreError> {
+    let tokens: Vec<Vec<u8>> = questions.iter().map(|question| question.token.to_vec()).collect();
+    let installs: Vec<String> =
+        questions.iter().map(|question| question.caller.install_id.to_string()).collect();
+    let rows = sqlx::query(concat!(
+        "SELECT q.place, unixepoch() AS now, ",
+        clock_columns!(),
+        ", (SELECT coalesce(max(seq), 0) FROM key_set) AS seq, \
+         t.revoked_at IS NOT NULL AS token_revoked, s.xmin::text AS version, ",
+        seat_columns!(),
+        ", ",
+        license_columns!(),
+        ", ",
+        install_columns!(),
+        " FROM unnest($1::bytea[], $2::text[]) WITH ORDINALITY AS q (hash, install, place) \
+         LEFT JOIN token t ON t.hash = q.hash LEFT JOIN seat s ON s.id = t.seat_id \
+         LEFT JOIN license l ON l.id = s.license_id LEFT JOIN install i ON i.seat_id = s.id AND i.id = q.install"
+    ))
+    .bind(tokens)
+    .bind(installs)
+    .fetch_all(conn)
+    .await?;
+    let rows: Vec<Row> = rows.into_iter().map(Row::Postgres).collect();
+    let first = rows.first().ok_or(StoreError::Unexpected("question"))?;
+    let clocks = clocks(first)?;
+    clocks.judge().map_err(StoreError::Clock)?;
+    let (mut batch, mut versions) = (Batch::new(clocks.present(), unsigned(first, "seq")?), HashMap::new());
+    for row in &rows {
+        if let Some(seat) = optional(row, "seat_id")? {
+            // They are counted from one.
+            let place = usize::try_from(unsigned(row, "place")?).unwrap_or(usize::MAX).saturating_sub(1);
+            batch.add(place, row)?;
+            batch.add_license(row)?;
+            versions.insert(seat, row.try_get("version")?);
+        }
+    }
+    Ok((batch, clocks.present(), versions))
 }
 
-impl Desk {
-    async fn load(conn: &mut PgConnection, questions: &[&Question]) -> Result<Self, StoreError> {
-        let tokens: Vec<Vec<u8>> = questions.iter().map(|question| question.token.to_vec()).collect();
-        let installs: Vec<String> =
-            questions.iter().map(|question| question.caller.install_id.to_string()).collect();
-        let rows = sqlx::query(concat!(
-            "SELECT q.place, ",
-            now!(),
-            " AS now, ",
-            clock_columns!(),
-            ", (SELECT coalesce(max(seq), 0) FROM key_set) AS seq, \
-             t.revoked_at IS NOT NULL AS token_revoked, s.xmin::text AS version, ",
-            seat_columns!(),
-            ", ",
-            license_columns!(),
-            ", ",
-            install_columns!(),
-            " FROM unnest($1::bytea[], $2::text[]) WITH ORDINALITY AS q (hash, install, place) \
-             LEFT JOIN token t ON t.hash = q.hash LEFT JOIN seat s ON s.id = t.seat_id \
-             LEFT JOIN license l ON l.id = s.license_id LEFT JOIN install i ON i.seat_id = s.id AND i.id = q.install"
-        ))
-        .bind(tokens)
+/// The seats that somebody else has changed meanwhile, and that were therefore not written.
+async fn write_unchanged(
+    conn: &mut PgConnection,
+    batch: &Batch,
+    versions: &HashMap<Uuid, String>,
+    now: UnixTime,
+) -> Result<HashSet<Uuid>, StoreError> {
+    let changed = batch.changed_seats();
+    if changed.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let version = |seat: &Seat| versions.get(&seat.id).map(String::as_str);
+    let seats = seats_as_json(changed.iter().map(|seat| (*seat, version(seat))))?;
+    let installs = batch.changed_installs();
+    let installs = installs_as_json(installs.iter().map(|(seat, install, _)| (*seat, *install)))?;
+    let kept: Vec<String> = sqlx::query_scalar(UPDATE_UNCHANGED)
+        .bind(seats)
         .bind(installs)
+        .bind(now.seconds())
         .fetch_all(conn)
         .await?;
-        let first = rows.first().ok_or(StoreError::Unexpected("question"))?;
-        let clocks = clocks(first)?;
-        clocks.judge().map_err(StoreError::Clock)?;
-        let mut desk = Self {
-            now: clocks.present(),
-            seq: unsigned(first, "seq")?,
-            subjects: HashMap::new(),
-            seats: HashMap::new(),
-            licenses: HashMap::new(),
-            installs: HashMap::new(),
-            changed_seats: HashSet::new(),
-            changed_installs: BTreeSet::new(),
-        };
-        for row in &rows {
-            desk.lay(row)?;
-        }
-        Ok(desk)
-    }
-
-    fn lay(&mut self, row: &PgRow) -> Result<(), StoreError> {
-        if row.try_get::<Option<&str>, _>("seat_id")?.is_none() {
-            return Ok(());
-        }
-        // They are counted from one.
-        let place = usize::try_from(unsigned(row, "place")?).unwrap_or(usize::MAX).saturating_sub(1);
-        let (seat, license) = (seat(row)?, license(row)?);
-        self.subjects.insert(place, (seat.id, row.try_get("token_revoked")?));
-        if let Some(install) = install(row)? {
-            self.installs.insert((seat.id, install.id), install);
-        }
-        self.seats.insert(seat.id, (seat, row.try_get("version")?));
-        self.licenses.insert(license.id, license);
-        Ok(())
-    }
-
-    /// `None` when the answer needs more than the seat and an installation that is known.
-    fn answer(&mut self, place: usize, question: &Question) -> Option<Answered> {
-        let (now, seq) = (self.now, self.seq);
-        let Some((id, token_revoked)) = self.subjects.get(&place).copied() else {
-            let answer = Answer::Verdict(token_unknown());
-            return Some(Answered { now, seq, subject: None, answer });
-        };
-        let (seat, _) = self.seats.get_mut(&id)?;
-        let license = self.licenses.get(&seat.license)?;
-        let key = (id, question.caller.install_id);
-        let decision = decided(license, seat, self.installs.get(&key), token_revoked, question, now);
-        let known = decision.install.is_none() || self.installs.contains_key(&key);
-        let plain = decision.license == LicenseChange::default() && decision.audit.is_empty() && known;
-        if !plain || is_full(question.call, &decision) {
-            return None;
-        }
-        let renewed = decision.install.is_some();
-        if let Some(install) = decision.install {
-            self.installs.insert(key, install);
-            self.changed_installs.insert(key);
-        }
-        if let Some(after) = decision.seat.filter(|after| renewed || after != seat) {
-            *seat = after;
-            self.changed_seats.insert(id);
-        }
-        let subject = Some((seat.clone(), license.clone()));
-        Some(Answered { now, seq, subject, answer: decision.answer })
-    }
-
-    /// The seats that somebody else has changed meanwhile, and that were therefore not written.
-    async fn write(&self, conn: &mut PgConnection) -> Result<HashSet<Uuid>, StoreError> {
-        if self.changed_seats.is_empty() {
-            return Ok(HashSet::new());
-        }
-        let seats = self.changed_seats.iter().filter_map(|id| self.seats.get(id));
-        let seats = seats_as_json(seats.map(|(seat, version)| (seat, Some(version.as_str()))))?;
-        let installs = self.changed_installs.iter();
-        let installs = installs_as_json(installs.filter_map(|key| Some((key.0, self.installs.get(key)?))))?;
-        let kept: Vec<String> = sqlx::query_scalar(UPDATE_UNCHANGED)
-            .bind(seats)
-            .bind(installs)
-            .bind(self.now.seconds())
-            .fetch_all(conn)
-            .await?;
-        let kept: HashSet<Uuid> = kept.iter().filter_map(|id| id.parse().ok()).collect();
-        Ok(self.changed_seats.difference(&kept).copied().collect())
-    }
-}
-
-fn decided(
-    license: &License,
-    seat: &Seat,
-    install: Option<&Install>,
-    token_revoked: bool,
-    question: &Question,
-    now: UnixTime,
-) -> Decision {
-    let caller = Caller { token_revoked, install: install.cloned(), ..question.caller.clone() };
-    decide(license, Some(seat), &Event::Call(question.call, Box::new(caller)), now)
-}
-
-/// Another seat of the license may be over without anybody having noticed.
-fn is_full(call: Call, decision: &Decision) -> bool {
-    let full = matches!(&decision.answer, Answer::Verdict(verdict) if verdict.code == Code::SeatLimitReached);
-    full && call != Call::Status
+    let kept: HashSet<Uuid> = kept.iter().filter_map(|id| id.parse().ok()).collect();
+    Ok(changed.iter().map(|seat| seat.id).filter(|id| !kept.contains(id)).collect())
 }
 
 async fn by_itself(pool: PgPool, alone: Arc<Semaphore>, asked: Asked) {
@@ -295,48 +231,33 @@ impl Write for Alone {
     type Output = Done;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Done, StoreError> {
-        let question = &self.question;
-        let row = locked_row(tx, question).await?;
-        let (now, seq) = (tx.now, tx.seq);
-        let answered = |subject, answer| Done::Answered(Box::new(Answered { now, seq, subject, answer }));
-        let Some(row) = row else {
-            return Ok(answered(None, Answer::Verdict(token_unknown())));
+        let row = locked_row(tx, &self.question).await?;
+        let mut batch = Batch::new(tx.now, tx.seq);
+        if let Some(row) = &row {
+            batch.add(0, row)?;
+            batch.add_license(row)?;
+        }
+        let Some((license, decision)) = batch.decide(0, &self.question) else {
+            return Ok(Done::Answered(Box::new(batch.token_unknown())));
         };
-        let (before, mut license, known) = (seat(&row)?, license(&row)?, install(&row)?);
-        let token_revoked = row.try_get("token_revoked")?;
-        let decision = decided(&license, &before, known.as_ref(), token_revoked, question, now);
-        if !self.swept && is_full(question.call, &decision) {
-            return Ok(Done::Full(license.id));
+        if !self.swept && is_full(self.question.call, &decision) {
+            return Ok(Done::Full(license));
         }
-        change_counts(tx, license.id, decision.license).await?;
-        let after = decision.seat.unwrap_or_else(|| before.clone());
-        if after != before || decision.install.is_some() {
-            update_seats(tx, &[&after]).await?;
-        }
-        if let Some(install) = &decision.install {
-            upsert_installs(tx, &[(after.id, install, known.is_none())]).await?;
-        }
-        for entry in &decision.audit {
-            audit(tx, license.account, &before, entry, &Actor::Plugin).await?;
-        }
-        license.apply(decision.license);
-        Ok(answered(Some((after, license)), decision.answer))
+        let answered = batch.keep(0, decision)?;
+        batch.write(tx).await?;
+        Ok(Done::Answered(Box::new(answered)))
     }
 }
 
 /// Seat, license and installation of a question, with seat and license locked.
-async fn locked_row(tx: &mut Tx<'_>, question: &Question) -> Result<Option<PgRow>, StoreError> {
+async fn locked_row(tx: &mut Tx<'_>, question: &Question) -> Result<Option<Row>, StoreError> {
     // A statement that had to wait for a lock knows the new contents of the locked rows only, so it is
     // not the one that reads: the token may have been revoked meanwhile.
-    let lock = concat!(
-        "SELECT 1 FROM token t JOIN seat s ON s.id = t.seat_id JOIN license l ON l.id = s.license_id WHERE t.hash = $1",
-        locked!("s, l")
-    );
-    sqlx::query(lock).bind(question.token.as_slice()).execute(tx.conn()).await?;
+    let lock = "SELECT 1 FROM token t JOIN seat s ON s.id = t.seat_id JOIN license l ON l.id = s.license_id \
+                WHERE t.hash = $1 FOR UPDATE OF s, l";
+    sql(lock).bind(question.token.as_slice()).execute(tx.conn()).await?;
     let read = concat!(
-        "SELECT ",
-        now!(),
-        " AS now, ",
+        "SELECT unixepoch() AS now, ",
         clock_columns!(),
         ", t.revoked_at IS NOT NULL AS token_revoked, ",
         seat_columns!(),
@@ -347,8 +268,7 @@ async fn locked_row(tx: &mut Tx<'_>, question: &Question) -> Result<Option<PgRow
         " FROM token t JOIN seat s ON s.id = t.seat_id JOIN license l ON l.id = s.license_id \
          LEFT JOIN install i ON i.seat_id = s.id AND i.id = $2 WHERE t.hash = $1"
     );
-    let query =
-        sqlx::query(read).bind(question.token.as_slice()).bind(question.caller.install_id.to_string());
+    let query = sql(read).bind(question.token.as_slice()).bind(question.caller.install_id.to_string());
     let row = query.fetch_optional(tx.conn()).await?;
     if let Some(row) = &row {
         tx.pass_to(clocks(row)?.present());

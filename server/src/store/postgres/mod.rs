@@ -1,79 +1,22 @@
-//! A PostgreSQL database that any number of servers share. What `store/sql` has is compiled for
-//! this database here.
+//! A PostgreSQL database that any number of servers share.
 
 /// Where the database is.
 mod address;
 /// What plug-ins do to seats, many at a time.
 mod calls;
-/// In what this database speaks SQL otherwise than the other one.
-mod dialect;
+/// Statements that SQLite has others for.
+pub(super) mod statements;
 /// What time does to seats.
 mod sweep;
 /// Transactions, and what is tried again.
 mod writer;
 
-/// The audit trail.
-#[path = "../sql/audit.rs"]
-mod audit;
-/// The two traits, for this back end.
-#[path = "../sql/back_end.rs"]
-mod back_end;
-/// Signed statements of what the audit trail was.
-#[path = "../sql/checkpoint.rs"]
-mod checkpoint;
-/// Whether the clock can be believed, and the pepper.
-#[path = "../sql/clock.rs"]
-mod clock;
-/// Issuers whose access tokens are accepted.
-#[path = "../sql/issuers.rs"]
-mod issuers;
-/// Licenses, key sets and the first contents of a database.
-#[path = "../sql/licenses.rs"]
-mod licenses;
-/// Lists of seats, page by page.
-#[path = "../sql/lists.rs"]
-mod lists;
-/// A look at a database that nobody changes by it.
-#[path = "../sql/look.rs"]
-mod look;
-/// Answers to requests that may come again.
-#[path = "../sql/memory.rs"]
-mod memory;
-/// What owners do to seats.
-#[path = "../sql/orders.rs"]
-mod orders;
-/// Accounts, plans and users.
-#[path = "../sql/people.rs"]
-mod people;
-/// Carries out a decision.
-#[path = "../sql/persist.rs"]
-mod persist;
-/// The mark of a database that was put back from a backup.
-#[path = "../sql/restored.rs"]
-mod restored;
-/// What is not kept for ever.
-#[path = "../sql/retention.rs"]
-mod retention;
-/// Rows as values.
-#[path = "../sql/rows.rs"]
-mod rows;
-/// One-time links.
-#[path = "../sql/share.rs"]
-mod share;
-/// Attempts to sign in, sessions and API tokens.
-#[path = "../sql/sign_in.rs"]
-mod sign_in;
-/// Everything in a database, out to a file and in again.
-#[path = "../sql/transfer.rs"]
-mod transfer;
-
 pub use address::PostgresAddress;
 
-use super::{Answered, Look, Question, StoreError};
+use super::{Answered, Look, Question, Store, StoreError, db::Conn, sql::look::look, tx::Write};
 use calls::{Asked, QUEUE, Worker};
 use sqlx::{Connection as _, PgConnection, PgPool, migrate::Migrator, postgres::PgPoolOptions};
 use std::{
-    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -82,7 +25,7 @@ use tokio::{
     sync::{Semaphore, mpsc, oneshot},
     task::JoinHandle,
 };
-use writer::{Write, transact};
+use writer::transact;
 
 /// Connections that answer what is plain, many requests at a time.
 const WORKERS: usize = 2;
@@ -107,7 +50,7 @@ impl PostgresStore {
     ///
     /// # Errors
     /// When the database does not answer, or comes from a newer version.
-    pub async fn open(address: &PostgresAddress) -> Result<Self, StoreError> {
+    pub async fn open(address: &PostgresAddress) -> Result<Store, StoreError> {
         let mut conn = PgConnection::connect_with(&address.patient()).await?;
         let migrated = MIGRATIONS.run(&mut conn).await;
         conn.close().await?;
@@ -125,7 +68,7 @@ impl PostgresStore {
             tokio::spawn(Worker { options, pool, queue: queue.clone(), alone: alone.clone() }.run())
         });
         let workers = Mutex::new(workers.collect());
-        Ok(Self { pool, queue: Mutex::new(Some(sender)), workers })
+        Ok(Self { pool, queue: Mutex::new(Some(sender)), workers }.into())
     }
 
     /// What a server would find in the database, which stays as it is.
@@ -134,23 +77,23 @@ impl PostgresStore {
     /// When it does not answer, was not set up, or comes from a newer version.
     pub async fn look(address: &PostgresAddress) -> Result<Look, StoreError> {
         let mut conn = PgConnection::connect_with(&address.session()).await?;
-        look::look(&mut conn, &MIGRATIONS).await
+        look(Conn::Postgres(&mut conn), &MIGRATIONS).await
     }
 
-    fn pool(&self) -> &PgPool {
+    pub(super) fn pool(&self) -> &PgPool {
         &self.pool
     }
 
-    fn waiting(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         lock(&self.queue).as_ref().map_or(0, |queue| queue.max_capacity() - queue.capacity())
     }
 
-    fn is_open(&self) -> Result<(), StoreError> {
+    pub(super) fn is_open(&self) -> Result<(), StoreError> {
         let open = lock(&self.queue).as_ref().is_some_and(|queue| !queue.is_closed());
         if open { Ok(()) } else { Err(StoreError::Closed) }
     }
 
-    async fn answer(&self, question: Question) -> Result<Answered, StoreError> {
+    pub(super) async fn answer(&self, question: Question) -> Result<Answered, StoreError> {
         let (reply, answered) = oneshot::channel();
         let queue = lock(&self.queue).clone().ok_or(StoreError::Closed)?;
         queue.try_send(Asked { question, reply }).map_err(|error| match error {
@@ -161,7 +104,7 @@ impl PostgresStore {
         answered.await.map_err(|_| StoreError::Closed)?
     }
 
-    async fn write<W: Write>(&self, work: W) -> Result<W::Output, StoreError> {
+    pub(super) async fn write<W: Write>(&self, work: W) -> Result<W::Output, StoreError> {
         let pool = self.pool.clone();
         // Of a caller that hangs up no transaction is left half way.
         let done = tokio::spawn(async move { transact(&pool, &work).await });
@@ -171,16 +114,11 @@ impl PostgresStore {
         }
     }
 
-    async fn release_idle(&self) -> Result<u64, StoreError> {
+    pub(super) async fn release_expired(&self) -> Result<u64, StoreError> {
         self.write(Sweep(None)).await
     }
 
-    #[allow(clippy::unused_async, reason = "other databases are copied here")]
-    async fn copy_to(&self, _: &Path) -> Result<(), StoreError> {
-        Err(StoreError::Elsewhere("a PostgreSQL database is copied by pg_dump, or by seatlock-server export"))
-    }
-
-    async fn end(&self) {
+    pub(super) async fn end(&self) {
         lock(&self.queue).take();
         let workers = std::mem::take(&mut *lock(&self.workers));
         for worker in workers {

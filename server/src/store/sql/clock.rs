@@ -1,8 +1,10 @@
 use super::audit::{Entry, append};
-use super::dialect::{DbRow, own_clock};
 use super::rows::{moment, time};
-use super::writer::{Tx, Write};
+use crate::clock::system_time;
 use crate::rules::{Clocks, timestamp};
+use crate::store::db::{Row, sql};
+use crate::store::run::{Operation, Store};
+use crate::store::tx::{Tx, Write};
 use crate::store::{Actor, Hash, StoreError};
 use seatlock_protocol::UnixTime;
 use serde_json::json;
@@ -15,15 +17,17 @@ macro_rules! clock_columns {
     };
 }
 
-pub(super) use clock_columns;
+pub(in crate::store) use clock_columns;
 
 /// What is known of time, by a row with `now` and the columns above.
-pub(super) fn clocks(row: &DbRow) -> Result<Clocks, StoreError> {
-    Ok(Clocks { now: moment(row, "now")?, mark: time(row, "mark")?, own: own_clock() })
+pub(in crate::store) fn clocks(row: &Row) -> Result<Clocks, StoreError> {
+    // That of this computer, where it is another than the database's.
+    let own = matches!(row, Row::Postgres(_)).then(system_time);
+    Ok(Clocks { now: moment(row, "now")?, mark: time(row, "mark")?, own })
 }
 
 /// Writes down that somebody was at work now. Only sweeps do, so that pings write nothing for it.
-pub(super) async fn move_mark(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+pub(in crate::store) async fn move_mark(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     match tx.clocks.next_mark() {
         // Of several servers the latest counts.
         Some(mark) => set_mark(tx, mark, "UPDATE clock SET mark = $1 WHERE mark IS NULL OR mark < $1").await,
@@ -32,14 +36,30 @@ pub(super) async fn move_mark(tx: &mut Tx<'_>) -> Result<(), StoreError> {
 }
 
 async fn set_mark(tx: &mut Tx<'_>, mark: UnixTime, statement: &'static str) -> Result<(), StoreError> {
-    sqlx::query(statement).bind(mark.seconds()).execute(tx.conn()).await?;
+    sql(statement).bind(mark.seconds()).execute(tx.conn()).await?;
     Ok(())
 }
 
-/// Shows that the database takes changes, and leaves everything as it was.
-pub(super) struct Trial;
+/// What is known of time, whether it can be believed or not.
+pub struct GetClocks;
 
-impl Write for Trial {
+impl Operation for GetClocks {
+    type Output = Clocks;
+
+    async fn carry_out(self, store: &Store) -> Result<Clocks, StoreError> {
+        store.is_open()?;
+        let query = concat!(
+            "SELECT unixepoch() AS now, (SELECT count(*) FROM server) AS servers, ",
+            clock_columns!()
+        );
+        clocks(&sql(query).fetch_one(store.reader().await?.conn()).await?)
+    }
+}
+
+/// Shows that the database takes changes, and leaves everything as it was.
+pub struct TryToWrite;
+
+impl Write for TryToWrite {
     type Output = ();
     const AT_ANY_TIME: bool = true;
 
@@ -47,14 +67,14 @@ impl Write for Trial {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let nobody: Hash = [0; 32];
         let add = "INSERT INTO attempt (hash, count, since) VALUES ($1, 1, $2)";
-        sqlx::query(add).bind(nobody.as_slice()).bind(tx.now.seconds()).execute(tx.conn()).await?;
-        sqlx::query("DELETE FROM attempt WHERE hash = $1").bind(nobody.as_slice()).execute(tx.conn()).await?;
+        sql(add).bind(nobody.as_slice()).bind(tx.now.seconds()).execute(tx.conn()).await?;
+        sql("DELETE FROM attempt WHERE hash = $1").bind(nobody.as_slice()).execute(tx.conn()).await?;
         Ok(())
     }
 }
 
-/// Somebody says that the clock is right as it is.
-pub(super) struct AcceptClock(pub(super) Actor);
+/// Believes the clock as it is now. Answers what was known before.
+pub struct AcceptClock(pub Actor);
 
 impl Write for AcceptClock {
     type Output = Clocks;
@@ -70,8 +90,8 @@ impl Write for AcceptClock {
     }
 }
 
-/// Compares the pepper of a data folder with the database's; the first one counts.
-pub(super) struct KnowPepper(pub(super) Hash);
+/// Compares a value that only the right pepper gives with the one that came first.
+pub struct KnowPepper(pub Hash);
 
 impl Write for KnowPepper {
     type Output = ();
@@ -80,13 +100,13 @@ impl Write for KnowPepper {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let statement = "UPDATE server SET pepper_check = coalesce(pepper_check, $1) \
                          WHERE pepper_check IS NULL OR pepper_check = $1";
-        let known = sqlx::query(statement).bind(self.0.as_slice()).execute(tx.conn()).await?;
-        if known.rows_affected() == 1 { Ok(()) } else { Err(StoreError::OtherPepper) }
+        let known = sql(statement).bind(self.0.as_slice()).execute(tx.conn()).await?;
+        if known == 1 { Ok(()) } else { Err(StoreError::OtherPepper) }
     }
 }
 
-/// Somebody says that the old pepper is lost.
-pub(super) struct ReplacePepper(pub(super) Hash, pub(super) Actor);
+/// Takes another value in its place. Whatever was kept under the old pepper is of no use any more.
+pub struct ReplacePepper(pub Hash, pub Actor);
 
 impl Write for ReplacePepper {
     type Output = ();
@@ -94,7 +114,7 @@ impl Write for ReplacePepper {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let Self(check, by) = self;
         let statement = "UPDATE server SET pepper_check = $1";
-        sqlx::query(statement).bind(check.as_slice()).execute(tx.conn()).await?;
+        sql(statement).bind(check.as_slice()).execute(tx.conn()).await?;
         append(tx, by, Entry::new("pepper_replaced", Uuid::nil())).await
     }
 }

@@ -1,55 +1,151 @@
 use super::audit::{Entry, append};
-use super::dialect::{Arguments, Db};
+use super::license_row::{INSERT, UPDATE, license, license_columns, settings};
 use super::orders::license_of;
 use super::people::AddAccount;
-use super::rows::{action_name, entitlement_words, integer, mode_name, policy_name};
-use super::writer::{Tx, Write};
+use super::rows::{integer, unsigned};
 use crate::rules::License;
+use crate::store::db::{Conn, Row, sql};
+use crate::store::run::{Operation, Store};
+use crate::store::tx::{Tx, Write};
 use crate::store::{Actor, ServerInfo, StoreError, StoredKeySet};
-use seatlock_protocol::UnixTime;
-use sqlx::query::Query;
+use seatlock_protocol::PublicKey;
 use uuid::Uuid;
 
 /// Under what those wait for each other who publish key sets.
 const PUBLISHING: &[u8; 32] = b"seatlock: a key set is published";
 
-pub(super) struct AddLicense(pub(super) License, pub(super) Actor);
-pub(super) struct ChangeLicense {
-    pub(super) old: License,
-    pub(super) new: License,
-    pub(super) by: Actor,
-}
-pub(super) struct Publish(pub(super) StoredKeySet);
+/// Adds a license. Of its plan only the name counts.
+pub struct AddLicense(pub License, pub Actor);
 
-/// The first contents of a database.
-pub(super) struct Initialise {
-    pub(super) server: ServerInfo,
-    pub(super) account: String,
-    pub(super) license: License,
-    pub(super) keys: StoredKeySet,
+/// Replaces limits and policy of a license. Its account, its counts and its last release stay what
+/// they are. [`StoreError::Conflict`] when it is not as in `old` any more.
+pub struct ChangeLicense {
+    /// As it was when that was decided.
+    pub old: License,
+    /// As it is to be.
+    pub new: License,
+    /// Who asks.
+    pub by: Actor,
 }
 
-/// Seats that are counted as in use, by a hold or by a lease that outlives it.
-pub(super) const BOUND: &str = "SELECT count(*) AS bound FROM seat WHERE counted = 1";
+/// Adds a key set. [`StoreError::Conflict`] unless it is newer than all others.
+pub struct PublishKeySet(pub StoredKeySet);
 
-/// Another issuer.
-pub(super) struct Rename {
-    pub(super) issuer: String,
-    pub(super) keys: StoredKeySet,
-    pub(super) by: Actor,
+/// Writes what the server says of itself, its first account with its license, and its first key
+/// set.
+pub struct Initialise {
+    /// What it says of itself.
+    pub server: ServerInfo,
+    /// Name of the account.
+    pub account: String,
+    /// The license.
+    pub license: License,
+    /// The key set.
+    pub keys: StoredKeySet,
 }
 
-impl Write for Rename {
+/// Counts the seats that a computer has, or has a lease of that is not over.
+pub struct CountBoundSeats;
+
+impl Operation for CountBoundSeats {
+    type Output = u64;
+
+    async fn carry_out(self, store: &Store) -> Result<u64, StoreError> {
+        let query = sql("SELECT count(*) AS bound FROM seat WHERE counted");
+        unsigned(&query.fetch_one(store.reader().await?.conn()).await?, "bound")
+    }
+}
+
+/// What the server says of itself.
+pub struct GetServer;
+
+impl Operation for GetServer {
+    type Output = ServerInfo;
+
+    async fn carry_out(self, store: &Store) -> Result<ServerInfo, StoreError> {
+        let row = sql("SELECT issuer, root_key, documentation, support FROM server")
+            .fetch_optional(store.reader().await?.conn())
+            .await?
+            .ok_or(StoreError::NotInitialised)?;
+        Ok(ServerInfo {
+            issuer: row.try_get("issuer")?,
+            root_key: PublicKey::from_jwk_x(row.try_get("root_key")?)
+                .map_err(|_| StoreError::Unexpected("server.root_key"))?,
+            documentation: row.try_get("documentation")?,
+            support: row.try_get("support")?,
+        })
+    }
+}
+
+/// The newest key set.
+pub struct GetKeySet;
+
+impl Operation for GetKeySet {
+    type Output = StoredKeySet;
+
+    async fn carry_out(self, store: &Store) -> Result<StoredKeySet, StoreError> {
+        newest_key_set(store.reader().await?.conn()).await
+    }
+}
+
+pub(super) async fn newest_key_set(conn: Conn<'_>) -> Result<StoredKeySet, StoreError> {
+    let row = sql("SELECT seq, jws FROM key_set ORDER BY seq DESC LIMIT 1").fetch_optional(conn).await?;
+    key_set(&row.ok_or(StoreError::NotInitialised)?)
+}
+
+fn key_set(row: &Row) -> Result<StoredKeySet, StoreError> {
+    Ok(StoredKeySet { seq: unsigned(row, "seq")?, jws: row.try_get("jws")? })
+}
+
+/// Every key set, the newest first.
+pub struct ListKeySets;
+
+impl Operation for ListKeySets {
+    type Output = Vec<StoredKeySet>;
+
+    async fn carry_out(self, store: &Store) -> Result<Vec<StoredKeySet>, StoreError> {
+        let query = sql("SELECT seq, jws FROM key_set ORDER BY seq DESC");
+        query.fetch_all(store.reader().await?.conn()).await?.iter().map(key_set).collect()
+    }
+}
+
+/// The licenses of one account or of all, oldest first.
+pub struct ListLicenses(pub Option<Uuid>);
+
+impl Operation for ListLicenses {
+    type Output = Vec<License>;
+
+    async fn carry_out(self, store: &Store) -> Result<Vec<License>, StoreError> {
+        let query = sql(concat!(
+            "SELECT ",
+            license_columns!(),
+            " FROM license l WHERE CAST($1 AS TEXT) IS NULL OR l.account_id = $1 ORDER BY l.created_at, l.rowid"
+        ));
+        let query = query.bind(self.0.map(|id| id.to_string()));
+        query.fetch_all(store.reader().await?.conn()).await?.iter().map(license).collect()
+    }
+}
+
+/// Gives the server another issuer, and its key set. [`StoreError::Conflict`] when a seat is bound,
+/// or the key set is not newer than all others.
+pub struct ReplaceIssuer {
+    /// The new issuer.
+    pub issuer: String,
+    /// A key set in its name.
+    pub keys: StoredKeySet,
+    /// Who asks.
+    pub by: Actor,
+}
+
+impl Write for ReplaceIssuer {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        let update = sqlx::query(
-            "UPDATE server SET issuer = $1 WHERE NOT EXISTS (SELECT 1 FROM seat WHERE counted = 1)",
-        );
-        if update.bind(&self.issuer).execute(tx.conn()).await?.rows_affected() == 0 {
+        let update = sql("UPDATE server SET issuer = $1 WHERE NOT EXISTS (SELECT 1 FROM seat WHERE counted)");
+        if update.bind(&self.issuer).execute(tx.conn()).await? == 0 {
             return Err(StoreError::Conflict);
         }
-        Publish(self.keys.clone()).run(tx).await?;
+        PublishKeySet(self.keys.clone()).run(tx).await?;
         let detail = Some(serde_json::json!({ "issuer": self.issuer }));
         append(tx, &self.by, Entry { detail, ..Entry::new("issuer_replaced", Uuid::nil()) }).await
     }
@@ -60,15 +156,7 @@ impl Write for AddLicense {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<License, StoreError> {
         plan_is_known(tx, &self.0.plan.name).await?;
-        let insert = sqlx::query(
-            "INSERT INTO license (id, plan, entitlements, products, seats_max, offline_ttl, auto_release, renew, \
-             warn, release_window, release_mode, relaunch_rebinds, clone_policy, clock_tolerance, clock_action, \
-             terms, min_plugin, suspended_at, expires_at, airgap_ttl, updates_until, data, in_use_ceiling, in_use, \
-             tokens, created_at, account_id) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
-             $21, $22, $5, 0, 0, $23, $24)",
-        );
-        let insert = settings(insert, &self.0).bind(tx.now.seconds()).bind(self.0.account.to_string());
+        let insert = settings(sql(INSERT), &self.0).bind(tx.now.seconds()).bind(self.0.account.to_string());
         insert.execute(tx.conn()).await.map_err(|error| match error.as_database_error() {
             Some(refused) if refused.is_foreign_key_violation() => {
                 StoreError::NotFound(format!("account {}", self.0.account))
@@ -80,8 +168,7 @@ impl Write for AddLicense {
 }
 
 async fn plan_is_known(tx: &mut Tx<'_>, name: &str) -> Result<(), StoreError> {
-    let known =
-        sqlx::query("SELECT 1 FROM plan WHERE name = $1").bind(name).fetch_optional(tx.conn()).await?;
+    let known = sql("SELECT 1 FROM plan WHERE name = $1").bind(name).fetch_optional(tx.conn()).await?;
     known.map(drop).ok_or_else(|| StoreError::NotFound(format!("plan {name:?}")))
 }
 
@@ -101,61 +188,24 @@ impl Write for ChangeLicense {
         if found != counts {
             return Err(StoreError::Conflict);
         }
-        let update = sqlx::query(
-            "UPDATE license SET plan = $2, entitlements = $3, products = $4, seats_max = $5, offline_ttl = $6, \
-             auto_release = $7, renew = $8, warn = $9, release_window = $10, release_mode = $11, \
-             relaunch_rebinds = $12, clone_policy = $13, clock_tolerance = $14, clock_action = $15, terms = $16, \
-             min_plugin = $17, suspended_at = $18, expires_at = $19, airgap_ttl = $20, updates_until = $21, data = $22, \
-             in_use_ceiling = CASE WHEN in_use > $5 THEN in_use ELSE $5 END \
-             WHERE id = $1",
-        );
-        settings(update, &self.new).execute(tx.conn()).await?;
+        settings(sql(UPDATE), &self.new).execute(tx.conn()).await?;
         audit(tx, self.new.id, "license_changed", &self.by).await
     }
 }
 
-/// Binds the parameters 1 to 22, which both statements above share.
-fn settings<'q>(query: Query<'q, Db, Arguments>, license: &License) -> Query<'q, Db, Arguments> {
-    query
-        .bind(license.id.to_string())
-        .bind(license.plan.name.clone())
-        .bind(entitlement_words(&license.entitlements))
-        .bind(license.products.join(" "))
-        .bind(i64::from(license.seats_max))
-        .bind(integer(license.offline_ttl))
-        .bind(integer(license.auto_release))
-        .bind(integer(license.renew))
-        .bind(integer(license.warn))
-        .bind(integer(license.release_window))
-        .bind(mode_name(license.release_mode))
-        .bind(license.relaunch_rebinds)
-        .bind(policy_name(license.clone_policy))
-        .bind(integer(license.clock.tol))
-        .bind(action_name(license.clock.act))
-        .bind(license.terms.clone())
-        .bind(license.min_plugin.clone())
-        .bind(license.suspended_at.map(UnixTime::seconds))
-        .bind(license.expires_at.map(UnixTime::seconds))
-        .bind(integer(license.airgap_ttl))
-        .bind(license.updates_until.map(UnixTime::seconds))
-        .bind(license.data.as_ref().and_then(|data| serde_json::to_string(data).ok()))
-}
-
-impl Write for Publish {
+impl Write for PublishKeySet {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         tx.alone(PUBLISHING).await?;
-        let added = sqlx::query(
-            "INSERT INTO key_set (seq, jws, created_at) SELECT $1, $2, $3 \
-             WHERE NOT EXISTS (SELECT 1 FROM key_set WHERE seq >= $1)",
-        )
+        let added = sql("INSERT INTO key_set (seq, jws, created_at) SELECT $1, $2, $3 \
+             WHERE NOT EXISTS (SELECT 1 FROM key_set WHERE seq >= $1)")
         .bind(integer(self.0.seq))
         .bind(&self.0.jws)
         .bind(tx.now.seconds())
         .execute(tx.conn())
         .await?;
-        if added.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Conflict) }
+        if added == 1 { Ok(()) } else { Err(StoreError::Conflict) }
     }
 }
 
@@ -163,10 +213,8 @@ impl Write for Initialise {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO server (one, issuer, root_key, documentation, support, initialised_at) \
-             VALUES (1, $1, $2, $3, $4, $5)",
-        )
+        sql("INSERT INTO server (one, issuer, root_key, documentation, support, initialised_at) \
+             VALUES (1, $1, $2, $3, $4, $5)")
         .bind(&self.server.issuer)
         .bind(self.server.root_key.jwk_x())
         .bind(&self.server.documentation)
@@ -177,7 +225,7 @@ impl Write for Initialise {
         let account = AddAccount { id: self.license.account, name: self.account.clone(), by: Actor::Console };
         account.run(tx).await?;
         AddLicense(self.license.clone(), Actor::Console).run(tx).await?;
-        Publish(self.keys.clone()).run(tx).await
+        PublishKeySet(self.keys.clone()).run(tx).await
     }
 }
 

@@ -1,27 +1,25 @@
-use super::dialect::{DbConnection, now};
+use super::licenses::newest_key_set;
 use super::rows;
-use crate::store::{Look, StoreError, StoredKeySet};
-use sqlx::{Row as _, migrate::Migrator};
+use crate::store::db::{Conn, sql};
+use crate::store::{Look, StoreError};
+use sqlx::migrate::Migrator;
 
 /// What a server would find, without bringing the structure up to date.
-pub(super) async fn look(conn: &mut DbConnection, known: &Migrator) -> Result<Look, StoreError> {
-    let query = concat!("SELECT ", now!(), " AS now, (SELECT max(version) FROM _sqlx_migrations) AS version");
+pub(in crate::store) async fn look(mut conn: Conn<'_>, known: &Migrator) -> Result<Look, StoreError> {
+    let query = "SELECT max(version) AS version FROM _sqlx_migrations";
     let not_set_up = |error| match error {
         // The table of migrations is made first of all.
         sqlx::Error::Database(_) => StoreError::NotInitialised,
         other => other.into(),
     };
-    let row = sqlx::query(query).fetch_one(&mut *conn).await.map_err(not_set_up)?;
-    let version: i64 = row.try_get::<Option<i64>, _>("version")?.ok_or(StoreError::NotInitialised)?;
+    let row = sql(query).fetch_one(conn.again()).await.map_err(not_set_up)?;
+    let version: i64 = row.try_get::<Option<i64>>("version")?.ok_or(StoreError::NotInitialised)?;
     if !known.version_exists(version) {
         return Err(StoreError::Newer(version));
     }
-    let now = rows::time(&row, "now")?.ok_or(StoreError::Unexpected("now"))?;
+    let row = sql("SELECT unixepoch() AS now").fetch_one(conn.again()).await?;
+    let now = rows::moment(&row, "now")?;
     let pending = known.iter().filter(|migration| migration.version > version).count();
-    let row = sqlx::query("SELECT seq, jws FROM key_set ORDER BY seq DESC LIMIT 1")
-        .fetch_optional(conn)
-        .await?
-        .ok_or(StoreError::NotInitialised)?;
-    let keys = StoredKeySet { seq: rows::unsigned(&row, "seq")?, jws: row.try_get("jws")? };
+    let keys = newest_key_set(conn).await?;
     Ok(Look { now, keys, pending })
 }

@@ -1,11 +1,10 @@
-use super::dialect::locked;
-use super::memory::{before, remember};
+use super::idempotency::{before, remember};
 use super::persist::{audit, change_counts, persist};
 use super::rows::{license, license_columns, parsed, seat, seat_columns};
-use super::writer::{Tx, Write};
 use crate::rules::{Answer, Event, License, OwnerAct, Seat, decide};
-use crate::store::Hash;
-use crate::store::{Answered, Made, NewSeat, OwnerOrder, StoreError, TokenHashes};
+use crate::store::db::sql;
+use crate::store::tx::{Tx, Write};
+use crate::store::{Answered, Hash, Made, NewSeat, OwnerOrder, StoreError, TokenHashes};
 use uuid::Uuid;
 
 impl Write for NewSeat {
@@ -31,7 +30,7 @@ impl Write for NewSeat {
             return Ok(Made::New(Answered { now, seq, subject: None, answer: decision.answer }));
         };
         change_counts(tx, license.id, decision.license).await?;
-        sqlx::query(
+        sql(
             "INSERT INTO seat (id, license_id, shared_with, epoch, state, counted, launches, created_at, issuer, subject) \
              VALUES ($1, $2, $3, 0, 'never_used', $4, 0, $5, $6, $7)",
         )
@@ -61,7 +60,7 @@ async fn opened_by(tx: &mut Tx<'_>, hash: &Hash) -> Result<Option<Seat>, StoreEr
         seat_columns!(),
         " FROM token t JOIN seat s ON s.id = t.seat_id WHERE t.hash = $1"
     );
-    let row = sqlx::query(query).bind(hash.as_slice()).fetch_optional(tx.conn()).await?;
+    let row = sql(query).bind(hash.as_slice()).fetch_optional(tx.conn()).await?;
     row.as_ref().map(seat).transpose()
 }
 
@@ -69,7 +68,7 @@ async fn chosen_license(tx: &mut Tx<'_>, wanted: Option<Uuid>) -> Result<License
     if let Some(id) = wanted {
         return license_of(tx, id).await;
     }
-    let rows = sqlx::query("SELECT id FROM license LIMIT 2").fetch_all(tx.conn()).await?;
+    let rows = sql("SELECT id FROM license LIMIT 2").fetch_all(tx.conn()).await?;
     match rows.as_slice() {
         [only] => license_of(tx, parsed(only, "id")?).await,
         [] => Err(StoreError::NotFound("license yet".to_owned())),
@@ -78,14 +77,14 @@ async fn chosen_license(tx: &mut Tx<'_>, wanted: Option<Uuid>) -> Result<License
 }
 
 pub(super) async fn license_of(tx: &mut Tx<'_>, id: Uuid) -> Result<License, StoreError> {
-    let query = concat!("SELECT ", license_columns!(), " FROM license l WHERE l.id = $1", locked!("l"));
-    let row = sqlx::query(query).bind(id.to_string()).fetch_optional(tx.conn()).await?;
+    let query = concat!("SELECT ", license_columns!(), " FROM license l WHERE l.id = $1 FOR UPDATE OF l");
+    let row = sql(query).bind(id.to_string()).fetch_optional(tx.conn()).await?;
     tx.look_at_clock().await?;
     license(&row.ok_or_else(|| StoreError::NotFound(format!("license {id}")))?)
 }
 
 async fn insert_token(tx: &mut Tx<'_>, seat: Uuid, token: &TokenHashes) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO token (hash, public_hash, seat_id, created_at) VALUES ($1, $2, $3, $4)")
+    sql("INSERT INTO token (hash, public_hash, seat_id, created_at) VALUES ($1, $2, $3, $4)")
         .bind(token.stored.as_slice())
         .bind(token.public.as_bytes().as_slice())
         .bind(seat.to_string())
@@ -125,7 +124,7 @@ impl Write for OwnerOrder {
             if let Some(shared_with) =
                 self.shared_with.as_ref().filter(|_| done && self.act == OwnerAct::Refresh)
             {
-                let update = sqlx::query("UPDATE seat SET shared_with = $1 WHERE id = $2");
+                let update = sql("UPDATE seat SET shared_with = $1 WHERE id = $2");
                 update.bind(shared_with).bind(self.seat.to_string()).execute(tx.conn()).await?;
             }
             // The audit trail comes last: whoever adds to it holds up all others who want to.
@@ -141,13 +140,12 @@ impl Write for OwnerOrder {
 
 /// The seat first, then its license: whoever locks several rows does it in this order.
 pub(super) async fn load(tx: &mut Tx<'_>, id: Uuid) -> Result<(Seat, License), StoreError> {
-    let row = sqlx::query(concat!(
+    let row = sql(concat!(
         "SELECT ",
         seat_columns!(),
         ", ",
         license_columns!(),
-        " FROM seat s JOIN license l ON l.id = s.license_id WHERE s.id = $1",
-        locked!("s, l")
+        " FROM seat s JOIN license l ON l.id = s.license_id WHERE s.id = $1 FOR UPDATE OF s, l"
     ))
     .bind(id.to_string())
     .fetch_optional(tx.conn())
@@ -159,25 +157,25 @@ pub(super) async fn load(tx: &mut Tx<'_>, id: Uuid) -> Result<(Seat, License), S
 
 /// Whether the identity whose seat was closed is told so; then it gets no other seat.
 async fn is_barred(tx: &mut Tx<'_>, seat: Uuid) -> Result<bool, StoreError> {
-    let query = sqlx::query("SELECT 1 FROM token WHERE seat_id = $1").bind(seat.to_string());
+    let query = sql("SELECT 1 FROM token WHERE seat_id = $1").bind(seat.to_string());
     Ok(query.fetch_optional(tx.conn()).await?.is_some())
 }
 
 async fn forget_identity(tx: &mut Tx<'_>, seat: Uuid) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM token WHERE seat_id = $1").bind(seat.to_string()).execute(tx.conn()).await?;
+    sql("DELETE FROM token WHERE seat_id = $1").bind(seat.to_string()).execute(tx.conn()).await?;
     Ok(())
 }
 
 /// The old token's hash stays, marked: see the table. Its installations' secrets and its links end
 /// with it.
 async fn retire_token(tx: &mut Tx<'_>, seat: Uuid) -> Result<(), StoreError> {
-    sqlx::query("UPDATE token SET revoked_at = $1 WHERE seat_id = $2 AND revoked_at IS NULL")
+    sql("UPDATE token SET revoked_at = $1 WHERE seat_id = $2 AND revoked_at IS NULL")
         .bind(tx.now.seconds())
         .bind(seat.to_string())
         .execute(tx.conn())
         .await?;
     for statement in ["DELETE FROM install WHERE seat_id = $1", "DELETE FROM share WHERE seat_id = $1"] {
-        sqlx::query(statement).bind(seat.to_string()).execute(tx.conn()).await?;
+        sql(statement).bind(seat.to_string()).execute(tx.conn()).await?;
     }
     Ok(())
 }

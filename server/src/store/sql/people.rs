@@ -1,12 +1,11 @@
 use super::audit::{Entry, append};
-use super::dialect::BackEnd;
-use super::dialect::{DbRow, locked};
 use super::rows::{entitlement_words, entitlements, moment, parsed, time};
-use super::writer::{Tx, Write};
 use crate::rules::{Plan, Role};
+use crate::store::db::{Row, sql};
+use crate::store::run::{Operation, Store};
+use crate::store::tx::{Tx, Write};
 use crate::store::{Account, Actor, NewUser, PasswordHash, StoreError, User, UserChange};
 use serde_json::json;
-use sqlx::Row as _;
 use uuid::Uuid;
 
 /// Columns that [`account`] reads; the table is called `a`.
@@ -26,10 +25,14 @@ macro_rules! user_columns {
 
 pub(super) use {account_columns, user_columns};
 
-pub(super) struct AddAccount {
-    pub(super) id: Uuid,
-    pub(super) name: String,
-    pub(super) by: Actor,
+/// Adds an account.
+pub struct AddAccount {
+    /// The new id.
+    pub id: Uuid,
+    /// Its name, for people.
+    pub name: String,
+    /// Who asks.
+    pub by: Actor,
 }
 
 impl Write for AddAccount {
@@ -37,7 +40,7 @@ impl Write for AddAccount {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Account, StoreError> {
         let account = Account { id: self.id, name: self.name.clone(), created_at: tx.now };
-        sqlx::query("INSERT INTO account (id, name, created_at) VALUES ($1, $2, $3)")
+        sql("INSERT INTO account (id, name, created_at) VALUES ($1, $2, $3)")
             .bind(account.id.to_string())
             .bind(&account.name)
             .bind(account.created_at.seconds())
@@ -49,14 +52,15 @@ impl Write for AddAccount {
     }
 }
 
-pub(super) struct SetPlan(pub(super) Plan, pub(super) Actor);
+/// Adds a plan, or replaces what the plan of that name contains.
+pub struct SetPlan(pub Plan, pub Actor);
 
 impl Write for SetPlan {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let Self(plan, by) = self;
-        sqlx::query(
+        sql(
             "INSERT INTO plan (name, carries_seats, entitlements) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE SET \
              carries_seats = excluded.carries_seats, entitlements = excluded.entitlements",
         )
@@ -73,17 +77,16 @@ impl Write for SetPlan {
     }
 }
 
-pub(super) struct AddUser(pub(super) NewUser, pub(super) Actor);
+/// Adds a user. [`StoreError::Taken`] when somebody has the e-mail address already.
+pub struct AddUser(pub NewUser, pub Actor);
 
 impl Write for AddUser {
     type Output = User;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<User, StoreError> {
         let Self(new, by) = self;
-        let added = sqlx::query(
-            "INSERT INTO person (id, account_id, email, email_key, role, password, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
+        let added = sql("INSERT INTO person (id, account_id, email, email_key, role, password, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)")
         .bind(new.id.to_string())
         .bind(new.account.to_string())
         .bind(&new.email)
@@ -107,11 +110,16 @@ impl Write for AddUser {
     }
 }
 
-pub(super) struct ChangeUser {
-    pub(super) id: Uuid,
-    pub(super) change: UserChange,
-    pub(super) keep: Option<Uuid>,
-    pub(super) by: Actor,
+/// Changes a user, and ends their sessions.
+pub struct ChangeUser {
+    /// The user.
+    pub id: Uuid,
+    /// What becomes of them.
+    pub change: UserChange,
+    /// A session that goes on.
+    pub keep: Option<Uuid>,
+    /// Who asks.
+    pub by: Actor,
 }
 
 impl Write for ChangeUser {
@@ -123,30 +131,30 @@ impl Write for ChangeUser {
         let (event, update) = match &self.change {
             UserChange::Password(password) => (
                 "password_changed",
-                sqlx::query("UPDATE person SET password = $2 WHERE id = $1").bind(&id).bind(&password.0),
+                sql("UPDATE person SET password = $2 WHERE id = $1").bind(&id).bind(&password.0),
             ),
             UserChange::Role(role) => (
                 "role_changed",
-                sqlx::query("UPDATE person SET role = $2 WHERE id = $1").bind(&id).bind(role_name(*role)),
+                sql("UPDATE person SET role = $2 WHERE id = $1").bind(&id).bind(role_name(*role)),
             ),
             UserChange::Disable => (
                 "user_disabled",
-                sqlx::query("UPDATE person SET disabled_at = coalesce(disabled_at, $2) WHERE id = $1")
+                sql("UPDATE person SET disabled_at = coalesce(disabled_at, $2) WHERE id = $1")
                     .bind(&id)
                     .bind(tx.now.seconds()),
             ),
             UserChange::Enable => {
-                ("user_enabled", sqlx::query("UPDATE person SET disabled_at = NULL WHERE id = $1").bind(&id))
+                ("user_enabled", sql("UPDATE person SET disabled_at = NULL WHERE id = $1").bind(&id))
             }
         };
         update.execute(tx.conn()).await?;
-        sqlx::query("DELETE FROM session WHERE user_id = $1 AND id IS DISTINCT FROM $2")
+        sql("DELETE FROM session WHERE user_id = $1 AND id IS DISTINCT FROM $2")
             .bind(&id)
             .bind(self.keep.map(|session| session.to_string()))
             .execute(tx.conn())
             .await?;
         if matches!(self.change, UserChange::Disable) {
-            sqlx::query("DELETE FROM api_token WHERE user_id = $1").bind(&id).execute(tx.conn()).await?;
+            sql("DELETE FROM api_token WHERE user_id = $1").bind(&id).execute(tx.conn()).await?;
         }
         let changed = tx_user(tx, self.id).await?;
         record(tx, &self.by, event, changed).await
@@ -160,20 +168,32 @@ async fn record(tx: &mut Tx<'_>, by: &Actor, event: &str, user: User) -> Result<
 }
 
 pub(super) async fn tx_user(tx: &mut Tx<'_>, id: Uuid) -> Result<User, StoreError> {
-    let query = concat!("SELECT ", user_columns!(), " FROM person u WHERE u.id = $1", locked!("u"));
-    let row = sqlx::query(query).bind(id.to_string()).fetch_optional(tx.conn()).await?;
+    let query = concat!("SELECT ", user_columns!(), " FROM person u WHERE u.id = $1 FOR UPDATE OF u");
+    let row = sql(query).bind(id.to_string()).fetch_optional(tx.conn()).await?;
     tx.look_at_clock().await?;
     user(&row.ok_or_else(|| StoreError::NotFound(format!("user {id}")))?)
 }
 
-impl BackEnd {
-    pub(super) async fn read_accounts(&self) -> Result<Vec<Account>, StoreError> {
-        let query = concat!("SELECT ", account_columns!(), " FROM account a ORDER BY a.created_at, a.rowid");
-        sqlx::query(query).fetch_all(self.pool()).await?.iter().map(account).collect()
-    }
+/// Every account, oldest first.
+pub struct ListAccounts;
 
-    pub(super) async fn read_plans(&self) -> Result<Vec<Plan>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM plan ORDER BY name").fetch_all(self.pool()).await?;
+impl Operation for ListAccounts {
+    type Output = Vec<Account>;
+
+    async fn carry_out(self, store: &Store) -> Result<Vec<Account>, StoreError> {
+        let query = concat!("SELECT ", account_columns!(), " FROM account a ORDER BY a.created_at, a.rowid");
+        sql(query).fetch_all(store.reader().await?.conn()).await?.iter().map(account).collect()
+    }
+}
+
+/// Every plan, by name.
+pub struct ListPlans;
+
+impl Operation for ListPlans {
+    type Output = Vec<Plan>;
+
+    async fn carry_out(self, store: &Store) -> Result<Vec<Plan>, StoreError> {
+        let rows = sql("SELECT * FROM plan ORDER BY name").fetch_all(store.reader().await?.conn()).await?;
         rows.iter()
             .map(|row| {
                 Ok(Plan {
@@ -184,29 +204,41 @@ impl BackEnd {
             })
             .collect()
     }
+}
 
-    pub(super) async fn read_users(&self, account: Option<Uuid>) -> Result<Vec<User>, StoreError> {
-        let query = concat!(
+/// The users of one account or of all, oldest first.
+pub struct ListUsers(pub Option<Uuid>);
+
+impl Operation for ListUsers {
+    type Output = Vec<User>;
+
+    async fn carry_out(self, store: &Store) -> Result<Vec<User>, StoreError> {
+        let query = sql(concat!(
             "SELECT ",
             user_columns!(),
             " FROM person u WHERE CAST($1 AS TEXT) IS NULL OR u.account_id = $1 ORDER BY u.created_at, u.rowid"
-        );
-        let account = account.map(|id| id.to_string());
-        sqlx::query(query).bind(account).fetch_all(self.pool()).await?.iter().map(user).collect()
-    }
-
-    pub(super) async fn read_user(&self, email: &str) -> Result<Option<(User, PasswordHash)>, StoreError> {
-        let query = concat!("SELECT u.password, ", user_columns!(), " FROM person u WHERE u.email_key = $1");
-        let Some(row) = sqlx::query(query).bind(email.to_lowercase()).fetch_optional(self.pool()).await?
-        else {
-            return Ok(None);
-        };
-        let password = PasswordHash(row.try_get("password")?);
-        Ok(Some((user(&row)?, password)))
+        ));
+        let query = query.bind(self.0.map(|id| id.to_string()));
+        query.fetch_all(store.reader().await?.conn()).await?.iter().map(user).collect()
     }
 }
 
-pub(super) fn account(row: &DbRow) -> Result<Account, StoreError> {
+/// The user with this e-mail address and their password, disabled or not.
+pub struct FindUser(pub String);
+
+impl Operation for FindUser {
+    type Output = Option<(User, PasswordHash)>;
+
+    async fn carry_out(self, store: &Store) -> Result<Option<(User, PasswordHash)>, StoreError> {
+        let query =
+            sql(concat!("SELECT u.password, ", user_columns!(), " FROM person u WHERE u.email_key = $1"));
+        let query = query.bind(self.0.to_lowercase());
+        let row = query.fetch_optional(store.reader().await?.conn()).await?;
+        row.map(|row| Ok((user(&row)?, PasswordHash(row.try_get("password")?)))).transpose()
+    }
+}
+
+pub(super) fn account(row: &Row) -> Result<Account, StoreError> {
     Ok(Account {
         id: parsed(row, "account_id")?,
         name: row.try_get("account_name")?,
@@ -214,7 +246,7 @@ pub(super) fn account(row: &DbRow) -> Result<Account, StoreError> {
     })
 }
 
-pub(super) fn user(row: &DbRow) -> Result<User, StoreError> {
+pub(super) fn user(row: &Row) -> Result<User, StoreError> {
     let role: &str = row.try_get("role")?;
     let role = [Role::Admin, Role::Owner].into_iter().find(|known| role_name(*known) == role);
     Ok(User {

@@ -1,9 +1,9 @@
 use super::audit::{Entry, append};
-use super::dialect::{UPDATE_SEATS, UPSERT_INSTALLS};
 use super::rows::integer;
-use super::writer::Tx;
 use crate::rules::{Audit, AuditEvent, Decision, Install, License, LicenseChange, Seat, SeatState};
-use crate::store::{Actor, StoreError};
+use crate::store::db::{sql, sql_of};
+use crate::store::tx::Tx;
+use crate::store::{Actor, StoreError, postgres, sqlite};
 use seatlock_protocol::UnixTime;
 use uuid::Uuid;
 
@@ -12,7 +12,7 @@ const INSTALLS_PER_SEAT: i64 = 64;
 
 /// Carries out what the rules decided for one seat that exists, at the owner's wish or because time
 /// has passed.
-pub(super) async fn persist(
+pub(in crate::store) async fn persist(
     tx: &mut Tx<'_>,
     license: &License,
     before: &Seat,
@@ -30,7 +30,7 @@ pub(super) async fn persist(
 }
 
 /// Each limit is part of the update itself, so that it holds whatever was read before.
-pub(super) async fn change_counts(
+pub(in crate::store) async fn change_counts(
     tx: &mut Tx<'_>,
     id: Uuid,
     change: LicenseChange,
@@ -47,9 +47,8 @@ pub(super) async fn change_counts(
         ),
     ];
     for (_, statement) in statements.into_iter().filter(|(wanted, _)| *wanted) {
-        let done =
-            sqlx::query(statement).bind(id.to_string()).bind(tx.now.seconds()).execute(tx.conn()).await?;
-        if done.rows_affected() != 1 {
+        let done = sql(statement).bind(id.to_string()).bind(tx.now.seconds()).execute(tx.conn()).await?;
+        if done != 1 {
             return Err(StoreError::Conflict);
         }
     }
@@ -57,17 +56,20 @@ pub(super) async fn change_counts(
 }
 
 /// Writes seats that exist, all with one statement.
-pub(super) async fn update_seats(tx: &mut Tx<'_>, seats: &[&Seat]) -> Result<(), StoreError> {
+pub(in crate::store) async fn update_seats(tx: &mut Tx<'_>, seats: &[&Seat]) -> Result<(), StoreError> {
     if seats.is_empty() {
         return Ok(());
     }
     let rows = seats_as_json(seats.iter().map(|seat| (*seat, None)))?;
-    let updated = sqlx::query(UPDATE_SEATS).bind(rows).execute(tx.conn()).await?;
-    if updated.rows_affected() == seats.len() as u64 { Ok(()) } else { Err(StoreError::Conflict) }
+    let updated = sql_of(sqlite::statements::UPDATE_SEATS, postgres::statements::UPDATE_SEATS)
+        .bind(rows)
+        .execute(tx.conn())
+        .await?;
+    if updated == seats.len() as u64 { Ok(()) } else { Err(StoreError::Conflict) }
 }
 
 /// Seats as the statements read them, each with the version that it must still have.
-pub(super) fn seats_as_json<'a>(
+pub(in crate::store) fn seats_as_json<'a>(
     seats: impl Iterator<Item = (&'a Seat, Option<&'a str>)>,
 ) -> Result<String, StoreError> {
     let rows: Vec<_> = seats
@@ -116,7 +118,7 @@ impl<'a> Held<'a> {
 }
 
 /// Writes installations with their seats, all with one statement. The mark says which are new.
-pub(super) async fn upsert_installs(
+pub(in crate::store) async fn upsert_installs(
     tx: &mut Tx<'_>,
     installs: &[(Uuid, &Install, bool)],
 ) -> Result<(), StoreError> {
@@ -124,7 +126,11 @@ pub(super) async fn upsert_installs(
         return Ok(());
     }
     let rows = installs_as_json(installs.iter().map(|(seat, install, _)| (*seat, *install)))?;
-    sqlx::query(UPSERT_INSTALLS).bind(rows).bind(tx.now.seconds()).execute(tx.conn()).await?;
+    sql_of(sqlite::statements::UPSERT_INSTALLS, postgres::statements::UPSERT_INSTALLS)
+        .bind(rows)
+        .bind(tx.now.seconds())
+        .execute(tx.conn())
+        .await?;
     for (seat, install, _) in installs.iter().filter(|(_, _, new)| *new) {
         forget_oldest(tx, *seat, install.id).await?;
     }
@@ -132,7 +138,7 @@ pub(super) async fn upsert_installs(
 }
 
 /// Installations as the statements read them.
-pub(super) fn installs_as_json<'a>(
+pub(in crate::store) fn installs_as_json<'a>(
     installs: impl Iterator<Item = (Uuid, &'a Install)>,
 ) -> Result<String, StoreError> {
     let rows: Vec<_> = installs
@@ -145,10 +151,8 @@ pub(super) fn installs_as_json<'a>(
 }
 
 async fn forget_oldest(tx: &mut Tx<'_>, seat: Uuid, newest: Uuid) -> Result<(), StoreError> {
-    sqlx::query(
-        "DELETE FROM install WHERE seat_id = $1 AND id <> $2 AND id NOT IN \
-         (SELECT id FROM install WHERE seat_id = $1 ORDER BY asked_at DESC LIMIT $3)",
-    )
+    sql("DELETE FROM install WHERE seat_id = $1 AND id <> $2 AND id NOT IN \
+         (SELECT id FROM install WHERE seat_id = $1 ORDER BY asked_at DESC LIMIT $3)")
     .bind(seat.to_string())
     .bind(newest.to_string())
     .bind(INSTALLS_PER_SEAT)
@@ -158,7 +162,7 @@ async fn forget_oldest(tx: &mut Tx<'_>, seat: Uuid, newest: Uuid) -> Result<(), 
 }
 
 /// Writes down what happened to a seat.
-pub(super) async fn audit(
+pub(in crate::store) async fn audit(
     tx: &mut Tx<'_>,
     account: Uuid,
     seat: &Seat,

@@ -1,16 +1,21 @@
 use super::audit::{Entry, append};
-use super::dialect::{Db, DbRow, ROWS, now};
 use super::persist::update_seats;
 use super::rows::{license, license_columns, moment, seat, seat_columns, unsigned};
-use super::writer::{Tx, Write};
+use super::transfer::ROWS;
 use crate::rules::{License, Restored, SeatState, renewed};
+use crate::store::db::{Row, sql};
+use crate::store::run::{Operation, Store};
+use crate::store::tx::{Tx, Write};
 use crate::store::{Actor, Recovery, StoreError};
 use seatlock_protocol::UnixTime;
 use serde_json::json;
-use sqlx::Pool;
 use uuid::Uuid;
 
-pub(super) struct MarkRestored;
+/// Marks a database that was put back from a backup, before a server uses it. Every hold is taken
+/// as renewed at this moment, for its machine may have been. What the backup knows better than it
+/// should is forgotten: the renewal secrets of all installations, the next of which counts as new,
+/// and every session, one-time link and remembered answer.
+pub struct MarkRestored;
 
 impl Write for MarkRestored {
     type Output = Recovery;
@@ -19,10 +24,9 @@ impl Write for MarkRestored {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Recovery, StoreError> {
         let query = concat!("SELECT ", license_columns!(), " FROM license l ORDER BY l.id");
-        let rows = sqlx::query(query).fetch_all(tx.conn()).await?;
+        let rows = sql(query).fetch_all(tx.conn()).await?;
         let licenses = rows.iter().map(license).collect::<Result<Vec<License>, _>>()?;
-        let before =
-            sqlx::query("SELECT known_until, at, until FROM restored").fetch_optional(tx.conn()).await?;
+        let before = sql("SELECT known_until, at, until FROM restored").fetch_optional(tx.conn()).await?;
         let before = before.as_ref().map(mark).transpose()?;
         let known_until = known_until(tx).await?;
         let restored = Restored::new(known_until, tx.now, &licenses, before);
@@ -30,9 +34,9 @@ impl Write for MarkRestored {
         for statement in
             ["DELETE FROM install", "DELETE FROM session", "DELETE FROM share", "DELETE FROM remembered"]
         {
-            sqlx::query(statement).execute(tx.conn()).await?;
+            sql(statement).execute(tx.conn()).await?;
         }
-        sqlx::query(
+        sql(
             "INSERT INTO restored (one, known_until, at, until) VALUES (1, $1, $2, $3) ON CONFLICT (one) DO UPDATE \
              SET known_until = excluded.known_until, at = excluded.at, until = excluded.until",
         )
@@ -50,11 +54,9 @@ impl Write for MarkRestored {
 
 /// The newest moment that the database knows of.
 async fn known_until(tx: &mut Tx<'_>) -> Result<UnixTime, StoreError> {
-    let row = sqlx::query(
-        "SELECT max(known.at) AS known_until FROM (SELECT initialised_at AS at FROM server \
+    let row = sql("SELECT max(known.at) AS known_until FROM (SELECT initialised_at AS at FROM server \
          UNION ALL SELECT max(at) FROM audit UNION ALL SELECT max(last_ping) FROM seat \
-         UNION ALL SELECT max(asked_at) FROM install) known",
-    )
+         UNION ALL SELECT max(asked_at) FROM install) known")
     .fetch_one(tx.conn())
     .await?;
     moment(&row, "known_until")
@@ -68,7 +70,7 @@ async fn renew_holds(tx: &mut Tx<'_>) -> Result<(), StoreError> {
         license_columns!(),
         " FROM seat s JOIN license l ON l.id = s.license_id WHERE s.state = 'in_use'"
     );
-    let rows = sqlx::query(query).fetch_all(tx.conn()).await?;
+    let rows = sql(query).fetch_all(tx.conn()).await?;
     let mut seats = Vec::with_capacity(rows.len());
     for row in &rows {
         let (mut seat, license) = (seat(row)?, license(row)?);
@@ -83,24 +85,32 @@ async fn renew_holds(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub(super) async fn recovery(pool: &Pool<Db>) -> Result<Option<Recovery>, StoreError> {
-    let row = sqlx::query(concat!(
+/// The mark of a database that was restored from a backup, and what was learned since; `None` when
+/// it never was.
+pub struct GetRecovery;
+
+impl Operation for GetRecovery {
+    type Output = Option<Recovery>;
+
+    async fn carry_out(self, store: &Store) -> Result<Option<Recovery>, StoreError> {
+        let row = sql(concat!(
         "SELECT known_until, at, until, ",
-        now!(),
+        "unixepoch()",
         " AS now, (SELECT count(*) FROM audit WHERE event = 'recovered' AND audit.at >= restored.at) AS recovered \
          FROM restored"
     ))
-    .fetch_optional(pool)
+    .fetch_optional(store.reader().await?.conn())
     .await?;
-    row.as_ref()
-        .map(|row| {
-            let (restored, now) = (mark(row)?, moment(row, "now")?);
-            Ok(Recovery { restored, recovered: unsigned(row, "recovered")?, now })
-        })
-        .transpose()
+        row.as_ref()
+            .map(|row| {
+                let (restored, now) = (mark(row)?, moment(row, "now")?);
+                Ok(Recovery { restored, recovered: unsigned(row, "recovered")?, now })
+            })
+            .transpose()
+    }
 }
 
-fn mark(row: &DbRow) -> Result<Restored, StoreError> {
+fn mark(row: &Row) -> Result<Restored, StoreError> {
     Ok(Restored {
         known_until: moment(row, "known_until")?,
         at: moment(row, "at")?,

@@ -1,12 +1,12 @@
 use super::audit::{Entry, append};
-use super::dialect::{Db, POSITION, skip_locked};
 use super::lists::push_small;
 use super::rows::{parsed, unsigned};
-use super::writer::{Tx, Write};
 use crate::rules::{Attempts, ERASED, REMEMBERED, SESSION_IDLE, SESSION_LIFE};
+use crate::store::db::sql;
+use crate::store::run::{Operation, Store};
+use crate::store::tx::{Tx, Write};
 use crate::store::{Actor, Due, Erased, Keep, StoreError};
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Pool, QueryBuilder, Row as _};
 use uuid::Uuid;
 
 /// Rows that are taken away at a time, so that plug-ins do not wait for long.
@@ -21,10 +21,11 @@ macro_rules! closed_seats {
     };
 }
 
-/// Takes away what has ended by itself.
-pub(super) struct Tidy;
+/// Takes away what has ended by itself: sessions, one-time links, attempts to sign in, remembered
+/// answers.
+pub struct PurgeExpired;
 
-impl Write for Tidy {
+impl Write for PurgeExpired {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
@@ -37,43 +38,50 @@ impl Write for Tidy {
             ("remembered", "hash", "created_at", now.minus(REMEMBERED)),
             ("attempt", "hash", "since", attempts),
         ] {
-            let locked = skip_locked!();
             let query = format!(
                 "DELETE FROM {table} WHERE {key} IN \
-                 (SELECT {key} FROM {table} WHERE {ended} <= $1 LIMIT {BATCH}{locked})"
+                 (SELECT {key} FROM {table} WHERE {ended} <= $1 LIMIT {BATCH} FOR UPDATE SKIP LOCKED)"
             );
-            sqlx::query(AssertSqlSafe(query)).bind(before.seconds()).execute(tx.conn()).await?;
+            sql(query).bind(before.seconds()).execute(tx.conn()).await?;
         }
         Ok(())
     }
 }
 
-/// What is older than it is kept.
-pub(super) async fn due(pool: &Pool<Db>, keep: &Keep) -> Result<Due, StoreError> {
-    // A clock that was set back makes later entries look old: only what no younger entry precedes is
-    // taken away. The last entry stays in any case.
-    let row = sqlx::query(
-        "SELECT count(*) AS entries, coalesce(max(id), 0) AS last_id FROM audit WHERE id < coalesce(\
+/// What is older than it is to be kept.
+pub struct FindDue(pub Keep);
+
+impl Operation for FindDue {
+    type Output = Due;
+
+    async fn carry_out(self, store: &Store) -> Result<Due, StoreError> {
+        let Keep { audit_before, closed_before } = self.0;
+        let mut reader = store.reader().await?;
+        // A clock that was set back makes later entries look old: only what no younger entry precedes is
+        // taken away. The last entry stays in any case.
+        let row = sql(
+            "SELECT count(*) AS entries, coalesce(max(id), 0) AS last_id FROM audit WHERE id < coalesce(\
          (SELECT min(id) FROM audit WHERE at > $1), (SELECT max(id) FROM audit), 0)",
-    )
-    .bind(keep.audit_before.seconds())
-    .fetch_one(pool)
-    .await?;
-    let seats = sqlx::query(concat!("SELECT count(*) AS seats FROM ", closed_seats!()))
-        .bind(ERASED)
-        .bind(keep.closed_before.seconds())
-        .fetch_one(pool)
+        )
+        .bind(audit_before.seconds())
+        .fetch_one(reader.conn())
         .await?;
-    Ok(Due {
-        entries: unsigned(&row, "entries")?,
-        last_entry: unsigned(&row, "last_id")?,
-        closed_seats: unsigned(&seats, "seats")?,
-    })
+        let seats = sql(concat!("SELECT count(*) AS seats FROM ", closed_seats!()))
+            .bind(ERASED)
+            .bind(closed_before.seconds())
+            .fetch_one(reader.conn())
+            .await?;
+        Ok(Due {
+            entries: unsigned(&row, "entries")?,
+            last_entry: unsigned(&row, "last_id")?,
+            closed_seats: unsigned(&seats, "seats")?,
+        })
+    }
 }
 
-/// Takes the e-mail addresses of some seats away that were closed long ago, and answers of how
-/// many.
-pub(super) struct EraseClosed(pub(super) Keep);
+/// Takes the e-mail addresses of some closed seats away, and answers of how many; 0 when there are
+/// none left.
+pub struct EraseClosed(pub Keep);
 
 impl Write for EraseClosed {
     type Output = u64;
@@ -84,13 +92,13 @@ impl Write for EraseClosed {
             closed_seats!(),
             " ORDER BY s.id LIMIT $3)"
         );
-        let done = sqlx::query(query)
+        let done = sql(query)
             .bind(ERASED)
             .bind(self.0.closed_before.seconds())
             .bind(BATCH)
             .execute(tx.conn())
             .await?;
-        let seats = done.rows_affected();
+        let seats = done;
         if seats > 0 {
             let detail = Some(json!({ "closed_seats": seats }));
             append(tx, &Actor::Console, Entry { detail, ..Entry::new("addresses_erased", Uuid::nil()) })
@@ -100,10 +108,13 @@ impl Write for EraseClosed {
     }
 }
 
-/// Erases a person.
-pub(super) struct ErasePerson {
-    pub(super) email: String,
-    pub(super) dry_run: bool,
+/// Erases whoever has this e-mail address, or says only what that would be. Entries of the audit
+/// trail stay.
+pub struct ErasePerson {
+    /// The address.
+    pub email: String,
+    /// Change nothing.
+    pub dry_run: bool,
 }
 
 impl Write for ErasePerson {
@@ -111,25 +122,23 @@ impl Write for ErasePerson {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Erased, StoreError> {
         let key = self.email.to_lowercase();
-        let user: Option<String> = sqlx::query_scalar("SELECT id FROM person WHERE email_key = $1")
-            .bind(&key)
-            .fetch_optional(tx.conn())
-            .await?;
-        let mut seats = QueryBuilder::<Db>::new("SELECT id, state, shared_with FROM seat WHERE ");
+        let user =
+            sql("SELECT id FROM person WHERE email_key = $1").bind(&key).fetch_optional(tx.conn()).await?;
+        let mut seats = sql("SELECT id, state, shared_with FROM seat WHERE ");
         push_small(&mut seats, "shared_with", &key);
         seats.push(" = ").push_bind(&key).push(" ORDER BY id");
-        let rows = seats.build().fetch_all(tx.conn()).await?;
+        let rows = seats.fetch_all(tx.conn()).await?;
         let (mut closed, mut open) = (Vec::new(), Vec::new());
         for row in &rows {
-            let seats = if row.try_get::<&str, _>("state")? == "closed" { &mut closed } else { &mut open };
+            let seats = if row.try_get::<&str>("state")? == "closed" { &mut closed } else { &mut open };
             seats.push(parsed::<Uuid>(row, "id")?);
         }
-        let named = sqlx::query(AssertSqlSafe(format!(
-            "SELECT count(*) AS entries FROM audit WHERE {POSITION}(lower(coalesce(actor_name, '')), $1) > 0 \
-             OR {POSITION}(lower(coalesce(detail, '')), $1) > 0"
-        )));
+        let named = sql(
+            "SELECT count(*) AS entries FROM audit WHERE instr(lower(coalesce(actor_name, '')), $1) > 0 \
+             OR instr(lower(coalesce(api_token, '')), $1) > 0 OR instr(lower(coalesce(detail, '')), $1) > 0",
+        );
         let named = named.bind(&key).fetch_one(tx.conn()).await?;
-        let user = user.and_then(|id| id.parse().ok());
+        let user = user.as_ref().map(|row| parsed(row, "id")).transpose()?;
         let erased =
             Erased { user, closed_seats: closed, open_seats: open, entries: unsigned(&named, "entries")? };
         let nothing = erased.user.is_none() && erased.closed_seats.is_empty();
@@ -142,11 +151,11 @@ impl Write for ErasePerson {
                 "DELETE FROM api_token WHERE user_id = $1",
                 "DELETE FROM person WHERE id = $1",
             ] {
-                sqlx::query(statement).bind(user.to_string()).execute(tx.conn()).await?;
+                sql(statement).bind(user.to_string()).execute(tx.conn()).await?;
             }
         }
         for seat in &erased.closed_seats {
-            let update = sqlx::query("UPDATE seat SET shared_with = $1 WHERE id = $2");
+            let update = sql("UPDATE seat SET shared_with = $1 WHERE id = $2");
             update.bind(ERASED).bind(seat.to_string()).execute(tx.conn()).await?;
         }
         let detail = Some(json!({ "user": erased.user, "seats": erased.closed_seats }));

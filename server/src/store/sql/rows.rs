@@ -1,27 +1,9 @@
-use super::dialect::DbRow;
 use crate::rules::{
-    ClonePolicy, Entitlements, Holding, Install, License, Overlap, Plan, ReleaseMode, Seat, SeatState,
-    entitlement_parts, entitlement_word,
+    Entitlements, Holding, Install, Overlap, Seat, SeatState, entitlement_parts, entitlement_word,
 };
+use crate::store::db::Row;
 use crate::store::{Hash, ListedSeat, StoreError};
-use seatlock_protocol::{
-    Identity, UnixTime,
-    claims::{ClockAction, ClockPolicy, Entitlement},
-};
-use serde_json::{Map, Value};
-use sqlx::Row as _;
-
-/// Columns that [`license`] reads; the table is called `l`.
-macro_rules! license_columns {
-    () => {
-        "l.id AS license_id, l.account_id, (SELECT a.name FROM account a WHERE a.id = l.account_id) AS licensee, l.plan, \
-         (SELECT p.carries_seats FROM plan p WHERE p.name = l.plan) AS plan_carries_seats, \
-         (SELECT p.entitlements FROM plan p WHERE p.name = l.plan) AS plan_entitlements, l.entitlements, l.products, l.seats_max, l.in_use, l.tokens, l.offline_ttl, \
-         l.airgap_ttl, l.auto_release, l.renew, l.warn, l.release_window, l.release_mode, l.relaunch_rebinds, l.clone_policy, \
-         l.clock_tolerance, l.clock_action, l.terms AS license_terms, l.min_plugin, l.suspended_at, l.expires_at, \
-         l.updates_until, l.data, l.last_manual_release_at"
-    };
-}
+use seatlock_protocol::{Identity, UnixTime, claims::Entitlement};
 
 /// Columns that [`seat`] reads; the table is called `s`.
 macro_rules! seat_columns {
@@ -41,49 +23,12 @@ macro_rules! install_columns {
     };
 }
 
-pub(super) use {install_columns, license_columns, seat_columns};
+pub(in crate::store) use super::license_row::{license, license_columns};
+pub(in crate::store) use {install_columns, seat_columns};
 
-type Read<T> = Result<T, StoreError>;
+pub(super) type Read<T> = Result<T, StoreError>;
 
-pub(super) fn license(row: &DbRow) -> Read<License> {
-    Ok(License {
-        id: parsed(row, "license_id")?,
-        account: parsed(row, "account_id")?,
-        licensee: row.try_get("licensee")?,
-        plan: Plan {
-            name: row.try_get("plan")?,
-            carries_seats: row.try_get("plan_carries_seats")?,
-            entitlements: entitlements(row, "plan_entitlements")?,
-        },
-        entitlements: entitlements(row, "entitlements")?,
-        products: words(row, "products")?,
-        seats_max: count(row, "seats_max")?,
-        in_use: count(row, "in_use")?,
-        tokens: count(row, "tokens")?,
-        offline_ttl: unsigned(row, "offline_ttl")?,
-        airgap_ttl: unsigned(row, "airgap_ttl")?,
-        auto_release: unsigned(row, "auto_release")?,
-        renew: unsigned(row, "renew")?,
-        warn: unsigned(row, "warn")?,
-        release_window: unsigned(row, "release_window")?,
-        release_mode: named(row, "release_mode", &[ReleaseMode::Immediate, ReleaseMode::Drain], mode_name)?,
-        relaunch_rebinds: row.try_get("relaunch_rebinds")?,
-        clone_policy: named(row, "clone_policy", &[ClonePolicy::Flag, ClonePolicy::Enforce], policy_name)?,
-        clock: ClockPolicy {
-            tol: unsigned(row, "clock_tolerance")?,
-            act: named(row, "clock_action", &[ClockAction::Freeze, ClockAction::Lock], action_name)?,
-        },
-        terms: row.try_get("license_terms")?,
-        min_plugin: row.try_get("min_plugin")?,
-        suspended_at: time(row, "suspended_at")?,
-        expires_at: time(row, "expires_at")?,
-        updates_until: time(row, "updates_until")?,
-        data: data(row)?,
-        last_manual_release_at: time(row, "last_manual_release_at")?,
-    })
-}
-
-pub(super) fn seat(row: &DbRow) -> Read<Seat> {
+pub(in crate::store) fn seat(row: &Row) -> Read<Seat> {
     Ok(Seat {
         id: parsed(row, "seat_id")?,
         license: parsed(row, "seat_license_id")?,
@@ -100,20 +45,20 @@ pub(super) fn seat(row: &DbRow) -> Read<Seat> {
 }
 
 /// Whose seat it is, if its user signs in.
-fn identity(row: &DbRow) -> Read<Option<Identity>> {
+fn identity(row: &Row) -> Read<Option<Identity>> {
     let (issuer, subject): (Option<String>, Option<String>) =
         (row.try_get("seat_issuer")?, row.try_get("seat_subject")?);
     Ok(issuer.zip(subject).map(|(issuer, subject)| Identity { issuer, subject }))
 }
 
 /// A seat with the column `seat_created_at` beside its own.
-pub(super) fn listed(row: &DbRow) -> Read<ListedSeat> {
+pub(in crate::store) fn listed(row: &Row) -> Read<ListedSeat> {
     Ok(ListedSeat { seat: seat(row)?, created_at: moment(row, "seat_created_at")? })
 }
 
-fn state(row: &DbRow) -> Read<SeatState> {
+fn state(row: &Row) -> Read<SeatState> {
     let must = |name| moment(row, name);
-    match row.try_get::<&str, _>("state")? {
+    match row.try_get::<&str>("state")? {
         "never_used" => Ok(SeatState::NeverUsed),
         "closed" => Ok(SeatState::Closed),
         "in_use" => Ok(SeatState::InUse(Holding {
@@ -122,7 +67,7 @@ fn state(row: &DbRow) -> Read<SeatState> {
             last_ping: must("last_ping")?,
             lease_until: must("lease_until")?,
         })),
-        "released" if row.try_get::<Option<&str>, _>("machine")?.is_none() => Ok(SeatState::Released(None)),
+        "released" if row.try_get::<Option<&str>>("machine")?.is_none() => Ok(SeatState::Released(None)),
         "released" => Ok(SeatState::Released(Some(Overlap {
             machine: parsed(row, "machine")?,
             since: must("since")?,
@@ -134,8 +79,8 @@ fn state(row: &DbRow) -> Read<SeatState> {
 }
 
 /// The installation of a row of a LEFT JOIN, which is empty for a new installation.
-pub(super) fn install(row: &DbRow) -> Read<Option<Install>> {
-    if row.try_get::<Option<&str>, _>("install_id")?.is_none() {
+pub(in crate::store) fn install(row: &Row) -> Read<Option<Install>> {
+    if row.try_get::<Option<&str>>("install_id")?.is_none() {
         return Ok(None);
     }
     let presented: Option<i64> = row.try_get("install_presented")?;
@@ -148,69 +93,48 @@ pub(super) fn install(row: &DbRow) -> Read<Option<Install>> {
     }))
 }
 
-pub(super) fn mode_name(mode: ReleaseMode) -> &'static str {
-    match mode {
-        ReleaseMode::Immediate => "immediate",
-        ReleaseMode::Drain => "drain",
-    }
-}
-
-pub(super) fn policy_name(policy: ClonePolicy) -> &'static str {
-    match policy {
-        ClonePolicy::Flag => "flag",
-        ClonePolicy::Enforce => "enforce",
-    }
-}
-
-pub(super) fn action_name(action: ClockAction) -> &'static str {
-    match action {
-        ClockAction::Freeze => "freeze",
-        ClockAction::Lock => "lock",
-    }
-}
-
 /// A database's integers are signed; everything that is counted here stays far below their limit.
-pub(super) fn integer(value: u64) -> i64 {
+pub(in crate::store) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-pub(super) fn unsigned(row: &DbRow, name: &'static str) -> Read<u64> {
-    u64::try_from(row.try_get::<i64, _>(name)?).map_err(|_| StoreError::Unexpected(name))
+pub(in crate::store) fn unsigned(row: &Row, name: &'static str) -> Read<u64> {
+    u64::try_from(row.try_get::<i64>(name)?).map_err(|_| StoreError::Unexpected(name))
 }
 
-pub(super) fn count(row: &DbRow, name: &'static str) -> Read<u32> {
-    u32::try_from(row.try_get::<i64, _>(name)?).map_err(|_| StoreError::Unexpected(name))
+pub(in crate::store) fn count(row: &Row, name: &'static str) -> Read<u32> {
+    u32::try_from(row.try_get::<i64>(name)?).map_err(|_| StoreError::Unexpected(name))
 }
 
-pub(super) fn time(row: &DbRow, name: &'static str) -> Read<Option<UnixTime>> {
+pub(in crate::store) fn time(row: &Row, name: &'static str) -> Read<Option<UnixTime>> {
     let seconds: Option<i64> = row.try_get(name)?;
     seconds.map(|seconds| UnixTime::new(seconds).ok_or(StoreError::Unexpected(name))).transpose()
 }
 
 /// A time that is always there.
-pub(super) fn moment(row: &DbRow, name: &'static str) -> Read<UnixTime> {
+pub(in crate::store) fn moment(row: &Row, name: &'static str) -> Read<UnixTime> {
     time(row, name)?.ok_or(StoreError::Unexpected(name))
 }
 
 /// 32 bytes.
-pub(super) fn hash(row: &DbRow, name: &'static str) -> Read<Hash> {
-    row.try_get::<&[u8], _>(name)?.try_into().map_err(|_| StoreError::Unexpected(name))
+pub(in crate::store) fn hash(row: &Row, name: &'static str) -> Read<Hash> {
+    row.try_get::<&[u8]>(name)?.try_into().map_err(|_| StoreError::Unexpected(name))
 }
 
-pub(super) fn parsed<T: std::str::FromStr>(row: &DbRow, name: &'static str) -> Read<T> {
-    row.try_get::<&str, _>(name)?.parse().map_err(|_| StoreError::Unexpected(name))
+pub(in crate::store) fn parsed<T: std::str::FromStr>(row: &Row, name: &'static str) -> Read<T> {
+    row.try_get::<&str>(name)?.parse().map_err(|_| StoreError::Unexpected(name))
 }
 
-pub(super) fn optional<T: std::str::FromStr>(row: &DbRow, name: &'static str) -> Read<Option<T>> {
-    row.try_get::<Option<&str>, _>(name)?.map(|_| parsed(row, name)).transpose()
+pub(in crate::store) fn optional<T: std::str::FromStr>(row: &Row, name: &'static str) -> Read<Option<T>> {
+    row.try_get::<Option<&str>>(name)?.map(|_| parsed(row, name)).transpose()
 }
 
-fn words(row: &DbRow, name: &'static str) -> Read<Vec<String>> {
-    Ok(row.try_get::<&str, _>(name)?.split_whitespace().map(str::to_owned).collect())
+pub(super) fn words(row: &Row, name: &'static str) -> Read<Vec<String>> {
+    Ok(row.try_get::<&str>(name)?.split_whitespace().map(str::to_owned).collect())
 }
 
 /// As [`entitlement_words`] writes them.
-pub(super) fn entitlements(row: &DbRow, name: &'static str) -> Read<Entitlements> {
+pub(in crate::store) fn entitlements(row: &Row, name: &'static str) -> Read<Entitlements> {
     let read = |word: String| {
         let (title, value, until) = entitlement_parts(&word);
         let value = value.map(str::parse).transpose().ok()?;
@@ -221,19 +145,8 @@ pub(super) fn entitlements(row: &DbRow, name: &'static str) -> Read<Entitlements
 }
 
 /// `cad export.max=25@1798761600`: no name has a blank, = or @ in it.
-pub(super) fn entitlement_words(entitlements: &Entitlements) -> String {
+pub(in crate::store) fn entitlement_words(entitlements: &Entitlements) -> String {
     let seconds = |end: UnixTime| end.seconds().to_string();
     let word = |(name, granted): (&String, &Entitlement)| entitlement_word(name, granted, seconds);
     entitlements.iter().map(word).collect::<Vec<_>>().join(" ")
-}
-
-/// The vendor's own data of a license.
-fn data(row: &DbRow) -> Read<Option<Map<String, Value>>> {
-    let text: Option<&str> = row.try_get("data")?;
-    text.map(serde_json::from_str).transpose().map_err(|_| StoreError::Unexpected("data"))
-}
-
-fn named<T: Copy>(row: &DbRow, column: &'static str, all: &[T], name: fn(T) -> &'static str) -> Read<T> {
-    let stored: &str = row.try_get(column)?;
-    all.iter().copied().find(|value| name(*value) == stored).ok_or(StoreError::Unexpected(column))
 }

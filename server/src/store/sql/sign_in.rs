@@ -1,26 +1,28 @@
 use super::audit::{Entry, append};
 use super::clock::{clock_columns, clocks};
-use super::dialect::{BackEnd, DbRow, now, skip_locked};
-use super::memory::{before, remember};
+use super::idempotency::{before, remember};
 use super::people::{account, account_columns, tx_user, user, user_columns};
 use super::rows::{count, moment, parsed, time};
-use super::writer::{Tx, Write};
 use crate::rules::{API_TOKENS, AttemptBy, Attempts, SESSION_IDLE, SESSION_LIFE, session_lives};
+use crate::store::db::{Row, sql};
+use crate::store::run::{Operation, Store};
+use crate::store::tx::{Tx, Write};
 use crate::store::{
     Actor, ApiToken, Ending, Hash, Made, NewApiToken, NewSession, Session, SignedIn, StoreError,
 };
 use seatlock_protocol::UnixTime;
 use serde_json::json;
-use sqlx::Row as _;
 use uuid::Uuid;
 
 /// How exactly it is known when a session or an API token was used last: each use would be a write
 /// otherwise.
 const SEEN: u64 = 60;
 
-pub(super) struct Attempt(pub(super) Vec<(AttemptBy, Hash)>);
+/// Counts an attempt to sign in for each of the names. `Some` is when the next one is possible, and
+/// then none was counted.
+pub struct CountAttempt(pub Vec<(AttemptBy, Hash)>);
 
-impl Write for Attempt {
+impl Write for CountAttempt {
     type Output = Option<UnixTime>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<UnixTime>, StoreError> {
@@ -33,7 +35,7 @@ impl Write for Attempt {
             tx.alone(name).await?;
         }
         for (by, name) in &self.0 {
-            let row = sqlx::query("SELECT count, since FROM attempt WHERE hash = $1")
+            let row = sql("SELECT count, since FROM attempt WHERE hash = $1")
                 .bind(name.as_slice())
                 .fetch_optional(tx.conn())
                 .await?;
@@ -48,15 +50,13 @@ impl Write for Attempt {
         }
         let outdated = concat!(
             "DELETE FROM attempt WHERE hash IN (SELECT hash FROM attempt WHERE since <= $1",
-            skip_locked!(),
+            " FOR UPDATE SKIP LOCKED",
             ")"
         );
-        sqlx::query(outdated).bind(Attempts::outdated_before(now).seconds()).execute(tx.conn()).await?;
+        sql(outdated).bind(Attempts::outdated_before(now).seconds()).execute(tx.conn()).await?;
         for (name, next) in counted {
-            sqlx::query(
-                "INSERT INTO attempt (hash, count, since) VALUES ($1, $2, $3) \
-                 ON CONFLICT (hash) DO UPDATE SET count = excluded.count, since = excluded.since",
-            )
+            sql("INSERT INTO attempt (hash, count, since) VALUES ($1, $2, $3) \
+                 ON CONFLICT (hash) DO UPDATE SET count = excluded.count, since = excluded.since")
             .bind(name.as_slice())
             .bind(i64::from(next.count))
             .bind(next.since.seconds())
@@ -67,18 +67,21 @@ impl Write for Attempt {
     }
 }
 
-pub(super) struct SignIn {
-    pub(super) session: NewSession,
-    pub(super) forget: Hash,
+/// Begins a session, and forgets the attempts under one name. The user must not be disabled.
+pub struct BeginSession {
+    /// The session.
+    pub session: NewSession,
+    /// The name.
+    pub forget: Hash,
 }
 
-impl Write for SignIn {
+impl Write for BeginSession {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let (new, now) = (&self.session, tx.now);
         let user = tx_user(tx, new.user).await?;
-        let begun = sqlx::query(
+        let begun = sql(
             "INSERT INTO session (hash, id, user_id, agent, address, created_at, seen_at) \
              SELECT $1, $2, id, $4, $5, $6, $6 FROM person WHERE id = $3 AND disabled_at IS NULL AND password = $7",
         )
@@ -91,19 +94,16 @@ impl Write for SignIn {
         .bind(&new.password.0)
         .execute(tx.conn())
         .await?;
-        if begun.rows_affected() != 1 {
+        if begun != 1 {
             return Err(StoreError::NotFound(format!("user {}", new.user)));
         }
-        sqlx::query("DELETE FROM attempt WHERE hash = $1")
-            .bind(self.forget.as_slice())
-            .execute(tx.conn())
-            .await?;
+        sql("DELETE FROM attempt WHERE hash = $1").bind(self.forget.as_slice()).execute(tx.conn()).await?;
         let outdated = concat!(
             "DELETE FROM session WHERE hash IN (SELECT hash FROM session WHERE created_at <= $1 OR seen_at <= $2",
-            skip_locked!(),
+            " FOR UPDATE SKIP LOCKED",
             ")"
         );
-        sqlx::query(outdated)
+        sql(outdated)
             .bind(now.minus(SESSION_LIFE).seconds())
             .bind(now.minus(SESSION_IDLE).seconds())
             .execute(tx.conn())
@@ -114,22 +114,20 @@ impl Write for SignIn {
     }
 }
 
-pub(super) struct End(pub(super) Ending);
+/// Ends sessions. Ending none is fine.
+pub struct EndSessions(pub Ending);
 
-impl Write for End {
+impl Write for EndSessions {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         match self.0 {
             Ending::Hash(hash) => {
-                sqlx::query("DELETE FROM session WHERE hash = $1")
-                    .bind(hash.to_vec())
-                    .execute(tx.conn())
-                    .await?
+                sql("DELETE FROM session WHERE hash = $1").bind(hash.to_vec()).execute(tx.conn()).await?
             }
             Ending::All(user) => {
                 let user = user.to_string();
-                sqlx::query("DELETE FROM session WHERE user_id = $1").bind(user).execute(tx.conn()).await?
+                sql("DELETE FROM session WHERE user_id = $1").bind(user).execute(tx.conn()).await?
             }
         };
         Ok(())
@@ -137,7 +135,7 @@ impl Write for End {
 }
 
 /// That a session or an API token was used.
-pub(super) enum Seen {
+enum Seen {
     Session(Uuid),
     ApiToken(Uuid),
 }
@@ -150,12 +148,13 @@ impl Write for Seen {
             Self::Session(id) => ("UPDATE session SET seen_at = $1 WHERE id = $2", id),
             Self::ApiToken(id) => ("UPDATE api_token SET last_used_at = $1 WHERE id = $2", id),
         };
-        sqlx::query(statement).bind(tx.now.seconds()).bind(id.to_string()).execute(tx.conn()).await?;
+        sql(statement).bind(tx.now.seconds()).bind(id.to_string()).execute(tx.conn()).await?;
         Ok(())
     }
 }
 
-pub(super) struct AddApiToken(pub(super) NewApiToken, pub(super) Actor);
+/// Adds an API token; [`StoreError::ApiTokenLimit`] when the user has as many as they may.
+pub struct AddApiToken(pub NewApiToken, pub Actor);
 
 impl Write for AddApiToken {
     type Output = Made<ApiToken>;
@@ -170,19 +169,18 @@ impl Write for AddApiToken {
         if tx_user(tx, new.user).await?.disabled_at.is_some() {
             return Err(StoreError::NotFound(format!("user {}", new.user)));
         }
-        let added = sqlx::query(
-            "INSERT INTO api_token (id, hash, user_id, name, created_at) SELECT $1, $2, $3, $4, $5 \
-             WHERE (SELECT count(*) FROM api_token WHERE user_id = $3) < $6",
-        )
-        .bind(new.id.to_string())
-        .bind(new.hash.as_slice())
-        .bind(new.user.to_string())
-        .bind(&new.name)
-        .bind(tx.now.seconds())
-        .bind(i64::from(API_TOKENS))
-        .execute(tx.conn())
-        .await?;
-        if added.rows_affected() != 1 {
+        let added =
+            sql("INSERT INTO api_token (id, hash, user_id, name, created_at) SELECT $1, $2, $3, $4, $5 \
+             WHERE (SELECT count(*) FROM api_token WHERE user_id = $3) < $6")
+            .bind(new.id.to_string())
+            .bind(new.hash.as_slice())
+            .bind(new.user.to_string())
+            .bind(&new.name)
+            .bind(tx.now.seconds())
+            .bind(i64::from(API_TOKENS))
+            .execute(tx.conn())
+            .await?;
+        if added != 1 {
             return Err(StoreError::ApiTokenLimit);
         }
         record(tx, by, "api_token_created", new.user, (new.id, &new.name)).await?;
@@ -192,23 +190,28 @@ impl Write for AddApiToken {
     }
 }
 
-pub(super) struct RemoveApiToken {
-    pub(super) user: Uuid,
-    pub(super) id: Uuid,
-    pub(super) by: Actor,
+/// Deletes an API token of a user, at once. [`StoreError::NotFound`] when they have none of that
+/// id.
+pub struct RemoveApiToken {
+    /// The user.
+    pub user: Uuid,
+    /// The token.
+    pub id: Uuid,
+    /// Who asks.
+    pub by: Actor,
 }
 
 impl Write for RemoveApiToken {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        let name: Option<String> =
-            sqlx::query_scalar("DELETE FROM api_token WHERE id = $1 AND user_id = $2 RETURNING name")
-                .bind(self.id.to_string())
-                .bind(self.user.to_string())
-                .fetch_optional(tx.conn())
-                .await?;
-        let name = name.ok_or_else(|| StoreError::NotFound(format!("API token {}", self.id)))?;
+        let row = sql("DELETE FROM api_token WHERE id = $1 AND user_id = $2 RETURNING name")
+            .bind(self.id.to_string())
+            .bind(self.user.to_string())
+            .fetch_optional(tx.conn())
+            .await?;
+        let row = row.ok_or_else(|| StoreError::NotFound(format!("API token {}", self.id)))?;
+        let name: String = row.try_get("name")?;
         record(tx, &self.by, "api_token_deleted", self.user, (self.id, &name)).await
     }
 }
@@ -220,7 +223,7 @@ async fn record(
     owner: Uuid,
     (id, name): (Uuid, &str),
 ) -> Result<(), StoreError> {
-    let row = sqlx::query("SELECT account_id FROM person WHERE id = $1")
+    let row = sql("SELECT account_id FROM person WHERE id = $1")
         .bind(owner.to_string())
         .fetch_one(tx.conn())
         .await?;
@@ -228,11 +231,16 @@ async fn record(
     append(tx, by, Entry { detail, ..Entry::new(event, parsed(&row, "account_id")?) }).await
 }
 
-impl BackEnd {
-    pub(super) async fn read_session(&self, hash: Hash) -> Result<Option<SignedIn>, StoreError> {
-        let row = sqlx::query(concat!(
+/// Who shows this cookie, as long as the session lives.
+pub struct FindSession(pub Hash);
+
+impl Operation for FindSession {
+    type Output = Option<SignedIn>;
+
+    async fn carry_out(self, store: &Store) -> Result<Option<SignedIn>, StoreError> {
+        let row = sql(concat!(
             "SELECT ",
-            now!(),
+            "unixepoch()",
             " AS now, ",
             clock_columns!(),
             ", x.id AS session_id, x.created_at, x.seen_at, ",
@@ -242,24 +250,31 @@ impl BackEnd {
             " FROM session x JOIN person u ON u.id = x.user_id JOIN account a ON a.id = u.account_id \
              WHERE x.hash = $1 AND u.disabled_at IS NULL"
         ))
-        .bind(hash.as_slice())
-        .fetch_optional(self.pool())
+        .bind(self.0.as_slice())
+        .fetch_optional(store.reader().await?.conn())
         .await?;
         let Some(row) = row else { return Ok(None) };
         let now = clocks(&row)?.present();
-        let (created, seen) = (moment(&row, "created_at")?, moment(&row, "seen_at")?);
-        if !session_lives(created, seen, now) {
+        let (created, seen_at) = (moment(&row, "created_at")?, moment(&row, "seen_at")?);
+        if !session_lives(created, seen_at, now) {
             return Ok(None);
         }
         let id = parsed(&row, "session_id")?;
-        self.seen(now, Some(seen), Seen::Session(id)).await;
+        seen(store, now, Some(seen_at), Seen::Session(id)).await;
         Ok(Some(SignedIn { user: user(&row)?, account: account(&row)?, api_token: None, session: Some(id) }))
     }
+}
 
-    pub(super) async fn read_bearer(&self, hash: Hash) -> Result<Option<SignedIn>, StoreError> {
-        let row = sqlx::query(concat!(
+/// Who shows this API token, unless it was deleted or its user disabled.
+pub struct FindBearer(pub Hash);
+
+impl Operation for FindBearer {
+    type Output = Option<SignedIn>;
+
+    async fn carry_out(self, store: &Store) -> Result<Option<SignedIn>, StoreError> {
+        let row = sql(concat!(
             "SELECT ",
-            now!(),
+            "unixepoch()",
             " AS now, ",
             clock_columns!(),
             ", t.id AS token_id, t.name AS token_name, t.last_used_at, ",
@@ -269,50 +284,64 @@ impl BackEnd {
             " FROM api_token t JOIN person u ON u.id = t.user_id JOIN account a ON a.id = u.account_id \
              WHERE t.hash = $1 AND u.disabled_at IS NULL"
         ))
-        .bind(hash.as_slice())
-        .fetch_optional(self.pool())
+        .bind(self.0.as_slice())
+        .fetch_optional(store.reader().await?.conn())
         .await?;
         let Some(row) = row else { return Ok(None) };
         let used = time(&row, "last_used_at")?;
-        self.seen(clocks(&row)?.present(), used, Seen::ApiToken(parsed(&row, "token_id")?)).await;
+        seen(store, clocks(&row)?.present(), used, Seen::ApiToken(parsed(&row, "token_id")?)).await;
         let api_token = Some(row.try_get("token_name")?);
         Ok(Some(SignedIn { user: user(&row)?, account: account(&row)?, api_token, session: None }))
     }
+}
 
-    /// Nobody is turned away because this cannot be written.
-    async fn seen(&self, now: UnixTime, before: Option<UnixTime>, what: Seen) {
-        if before.is_some_and(|before| before <= now && before.plus(SEEN) > now) {
-            return;
-        }
-        if let Err(error) = self.write(what).await {
-            tracing::warn!(%error, "when somebody was here last could not be written");
-        }
+/// Nobody is turned away because this cannot be written.
+async fn seen(store: &Store, now: UnixTime, before: Option<UnixTime>, what: Seen) {
+    if before.is_some_and(|before| before <= now && before.plus(SEEN) > now) {
+        return;
     }
+    if let Err(error) = what.carry_out(store).await {
+        tracing::warn!(%error, "when somebody was here last could not be written");
+    }
+}
 
-    pub(super) async fn read_sessions(&self, user: Uuid) -> Result<Vec<Session>, StoreError> {
-        let rows = sqlx::query(concat!(
+/// The living sessions of a user, the newest first.
+pub struct ListSessions(pub Uuid);
+
+impl Operation for ListSessions {
+    type Output = Vec<Session>;
+
+    async fn carry_out(self, store: &Store) -> Result<Vec<Session>, StoreError> {
+        let rows = sql(concat!(
             "SELECT ",
-            now!(),
+            "unixepoch()",
             " AS now, ",
             clock_columns!(),
             ", id, agent, address, created_at, seen_at FROM session \
              WHERE user_id = $1 ORDER BY created_at DESC, id"
         ))
-        .bind(user.to_string())
-        .fetch_all(self.pool())
+        .bind(self.0.to_string())
+        .fetch_all(store.reader().await?.conn())
         .await?;
         rows.iter().map(living_session).filter_map(Result::transpose).collect()
     }
+}
 
-    pub(super) async fn read_api_tokens(&self, user: Uuid) -> Result<Vec<ApiToken>, StoreError> {
+/// The API tokens of a user, oldest first.
+pub struct ListApiTokens(pub Uuid);
+
+impl Operation for ListApiTokens {
+    type Output = Vec<ApiToken>;
+
+    async fn carry_out(self, store: &Store) -> Result<Vec<ApiToken>, StoreError> {
         let query = "SELECT id, name, created_at, last_used_at FROM api_token WHERE user_id = $1 \
                      ORDER BY created_at, rowid";
-        let rows = sqlx::query(query).bind(user.to_string()).fetch_all(self.pool()).await?;
+        let rows = sql(query).bind(self.0.to_string()).fetch_all(store.reader().await?.conn()).await?;
         rows.iter().map(api_token).collect()
     }
 }
 
-fn living_session(row: &DbRow) -> Result<Option<Session>, StoreError> {
+fn living_session(row: &Row) -> Result<Option<Session>, StoreError> {
     let session = Session {
         id: parsed(row, "id")?,
         agent: row.try_get("agent")?,
@@ -324,7 +353,7 @@ fn living_session(row: &DbRow) -> Result<Option<Session>, StoreError> {
     Ok(lives.then_some(session))
 }
 
-fn api_token(row: &DbRow) -> Result<ApiToken, StoreError> {
+fn api_token(row: &Row) -> Result<ApiToken, StoreError> {
     Ok(ApiToken {
         id: parsed(row, "id")?,
         name: row.try_get("name")?,

@@ -1,15 +1,15 @@
 use super::audit::verify;
 use super::checkpoint;
 use super::clock::KnowPepper;
-use super::dialect::{BackEnd, Db, DbConnection, DbRow, ROWS, SNAPSHOT, now};
 use super::rows::moment;
-use super::writer::{Tx, Write};
+use crate::store::db::{Conn, Row, sql};
+use crate::store::run::Store;
 use crate::store::transfer::{
     AuditHeader, FORMAT, Header, Kind, Moved, TABLES, Table, Tally, Told, hex, unhex,
 };
+use crate::store::tx::{Tx, Write};
 use crate::store::{Hash, StoreError};
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Connection as _, QueryBuilder, Row as _};
 use std::{
     fs::File,
     io::{BufRead as _, BufReader},
@@ -19,7 +19,10 @@ use std::{
 /// Rows that are read at a time.
 const STRIDE: usize = 5000;
 
-impl BackEnd {
+/// Rows that are added with one statement.
+pub(super) const ROWS: usize = 100;
+
+impl Store {
     /// Writes everything as it is at one moment, while others go on writing. `told` hears of every
     /// table that is done.
     ///
@@ -30,27 +33,27 @@ impl BackEnd {
         output: &mut (dyn std::io::Write + Send),
         told: &(dyn Fn(&str, u64) + Send + Sync),
     ) -> Result<Moved, StoreError> {
-        let mut conn = self.pool().acquire().await?;
-        let mut tx = conn.begin_with(SNAPSHOT).await?;
-        let row = sqlx::query(concat!("SELECT ", now!(), " AS now")).fetch_one(&mut *tx).await?;
+        let mut reader = self.reader().await?;
+        let mut tx = reader.snapshot().await?;
+        let row = sql("SELECT unixepoch() AS now").fetch_one(tx.conn()).await?;
         let made_at = moment(&row, "now")?;
         // The header comes first, so everything is read twice.
         let mut tally = Tally::default();
         for table in TABLES {
-            each(&mut tx, table, &mut |line| {
+            each(tx.conn(), table, &mut |line| {
                 tally.add(table, line);
                 Ok(())
             })
             .await?;
         }
-        let part = checkpoint::part(&mut tx).await?;
-        let audit = AuditHeader::of(&verify(&mut tx, part).await?)?;
+        let part = checkpoint::part(tx.conn()).await?;
+        let audit = AuditHeader::of(&verify(tx.conn(), part).await?)?;
         let header = Header { format: FORMAT.to_owned(), made_at, tables: tally.headers(), audit };
         let line = serde_json::to_string(&header).map_err(|_| StoreError::Unexpected("the header"))?;
         writeln!(output, "{line}")?;
         for table in TABLES {
             let mut rows = 0;
-            each(&mut tx, table, &mut |line| {
+            each(tx.conn(), table, &mut |line| {
                 rows += 1;
                 Ok(writeln!(output, "{line}")?)
             })
@@ -60,26 +63,11 @@ impl BackEnd {
         tx.rollback().await?;
         Ok(Moved::of(&header))
     }
-
-    /// Brings in what [`Self::export`] wrote, all or nothing. `dry_run` does all of it and takes it
-    /// back.
-    ///
-    /// # Errors
-    /// When the database is not empty, the file is not whole, or the pepper is another server's.
-    pub async fn import(
-        &self,
-        file: PathBuf,
-        pepper_check: Hash,
-        dry_run: bool,
-        told: Told,
-    ) -> Result<Moved, StoreError> {
-        self.write(Import { file, pepper_check, dry_run, told }).await
-    }
 }
 
 /// Every row of a table as a line of JSON, in the table's order.
 async fn each(
-    conn: &mut DbConnection,
+    mut conn: Conn<'_>,
     table: &Table,
     line: &mut (dyn FnMut(&str) -> Result<(), StoreError> + Send),
 ) -> Result<(), StoreError> {
@@ -87,7 +75,7 @@ async fn each(
     let mut done = 0;
     loop {
         let query = format!("SELECT {columns} FROM {name} ORDER BY {order} LIMIT {STRIDE} OFFSET {done}");
-        let rows = sqlx::query(AssertSqlSafe(query)).fetch_all(&mut *conn).await?;
+        let rows = sql(query).fetch_all(conn.again()).await?;
         for row in &rows {
             let mut values = vec![Value::from(name)];
             for (column, kind) in table.columns {
@@ -102,30 +90,36 @@ async fn each(
     }
 }
 
-fn value(row: &DbRow, column: &'static str, kind: Kind) -> Result<Value, StoreError> {
+fn value(row: &Row, column: &'static str, kind: Kind) -> Result<Value, StoreError> {
     Ok(match kind {
-        Kind::Text => row.try_get::<Option<String>, _>(column)?.into(),
-        Kind::Integer => row.try_get::<Option<i64>, _>(column)?.into(),
-        Kind::Boolean => row.try_get::<Option<bool>, _>(column)?.into(),
-        Kind::Bytes => row.try_get::<Option<&[u8]>, _>(column)?.map(hex).into(),
+        Kind::Text => row.try_get::<Option<String>>(column)?.into(),
+        Kind::Integer => row.try_get::<Option<i64>>(column)?.into(),
+        Kind::Boolean => row.try_get::<Option<bool>>(column)?.into(),
+        Kind::Bytes => row.try_get::<Option<&[u8]>>(column)?.map(hex).into(),
     })
 }
 
-struct Import {
-    file: PathBuf,
-    pepper_check: Hash,
-    dry_run: bool,
-    told: Told,
+/// Brings in what [`Store::export`] wrote, all or nothing. An error when the database is not empty,
+/// the file is not whole, or the pepper is another server's.
+pub struct Import {
+    /// What was written.
+    pub file: PathBuf,
+    /// A value that only the right pepper gives.
+    pub pepper_check: Hash,
+    /// Do all of it, and take it back.
+    pub dry_run: bool,
+    /// Hears of every table that is done.
+    pub told: Told,
 }
 
 impl Write for Import {
     type Output = Moved;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Moved, StoreError> {
-        sqlx::query("SAVEPOINT import").execute(tx.conn()).await?;
+        sql("SAVEPOINT import").execute(tx.conn()).await?;
         let moved = self.bring(tx).await?;
         if self.dry_run {
-            sqlx::query("ROLLBACK TO SAVEPOINT import").execute(tx.conn()).await?;
+            sql("ROLLBACK TO SAVEPOINT import").execute(tx.conn()).await?;
         }
         Ok(moved)
     }
@@ -180,14 +174,14 @@ fn wrong(reason: &str) -> StoreError {
 async fn be_empty(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     for table in TABLES.iter().filter(|table| table.name != "plan") {
         let query = format!("SELECT 1 FROM {} LIMIT 1", table.name);
-        if sqlx::query(AssertSqlSafe(query)).fetch_optional(tx.conn()).await?.is_some() {
+        if sql(query).fetch_optional(tx.conn()).await?.is_some() {
             return Err(StoreError::Transfer(
                 "the database is not empty; nothing was changed. Name one that no server was set up in"
                     .to_owned(),
             ));
         }
     }
-    sqlx::query("DELETE FROM plan").execute(tx.conn()).await?;
+    sql("DELETE FROM plan").execute(tx.conn()).await?;
     Ok(())
 }
 
@@ -199,17 +193,20 @@ async fn insert(tx: &mut Tx<'_>, table: &Table, rows: Vec<Vec<Value>>) -> Result
         return Err(wrong(&format!("a row of {} has other columns", table.name)));
     }
     let columns = table.column_names().join(", ");
-    let mut statement = QueryBuilder::<Db>::new(format!("INSERT INTO {} ({columns}) ", table.name));
-    statement.push_values(&rows, |mut place, row| {
-        for ((_, kind), value) in table.columns.iter().zip(row.iter().skip(1)) {
+    let mut statement = sql(format!("INSERT INTO {} ({columns}) ", table.name));
+    for (place, row) in rows.iter().enumerate() {
+        statement.push(if place == 0 { "VALUES (" } else { "), (" });
+        for (place, ((_, kind), value)) in table.columns.iter().zip(row.iter().skip(1)).enumerate() {
+            statement.push(if place == 0 { "" } else { ", " });
             match kind {
-                Kind::Text => place.push_bind(value.as_str().map(str::to_owned)),
-                Kind::Integer => place.push_bind(value.as_i64()),
-                Kind::Boolean => place.push_bind(value.as_bool()),
-                Kind::Bytes => place.push_bind(value.as_str().and_then(unhex)),
+                Kind::Text => statement.push_bind(value.as_str()),
+                Kind::Integer => statement.push_bind(value.as_i64()),
+                Kind::Boolean => statement.push_bind(value.as_bool()),
+                Kind::Bytes => statement.push_bind(value.as_str().and_then(unhex)),
             };
         }
-    });
-    statement.build().execute(tx.conn()).await?;
+    }
+    statement.push(")");
+    statement.execute(tx.conn()).await?;
     Ok(())
 }

@@ -1,73 +1,17 @@
-//! One database file, one writer, group commit. What `store/sql` has is compiled for this database
-//! here.
+//! One database file, one writer, group commit.
 
 /// What plug-ins do to seats, many at a time.
 mod calls;
-/// In what this database speaks SQL otherwise than the other one.
-mod dialect;
 /// The journal, and its way into the file.
 mod journal;
+/// Statements that PostgreSQL has others for.
+pub(super) mod statements;
 /// What time does to seats.
 mod sweep;
 /// Group commit: one connection writes, in batches.
 mod writer;
 
-/// The audit trail.
-#[path = "../sql/audit.rs"]
-mod audit;
-/// The two traits, for this back end.
-#[path = "../sql/back_end.rs"]
-mod back_end;
-/// Signed statements of what the audit trail was.
-#[path = "../sql/checkpoint.rs"]
-mod checkpoint;
-/// Whether the clock can be believed, and the pepper.
-#[path = "../sql/clock.rs"]
-mod clock;
-/// Issuers whose access tokens are accepted.
-#[path = "../sql/issuers.rs"]
-mod issuers;
-/// Licenses, key sets and the first contents of a database.
-#[path = "../sql/licenses.rs"]
-mod licenses;
-/// Lists of seats, page by page.
-#[path = "../sql/lists.rs"]
-mod lists;
-/// A look at a database that nobody changes by it.
-#[path = "../sql/look.rs"]
-mod look;
-/// Answers to requests that may come again.
-#[path = "../sql/memory.rs"]
-mod memory;
-/// What owners do to seats.
-#[path = "../sql/orders.rs"]
-mod orders;
-/// Accounts, plans and users.
-#[path = "../sql/people.rs"]
-mod people;
-/// Carries out a decision.
-#[path = "../sql/persist.rs"]
-mod persist;
-/// The mark of a database that was put back from a backup.
-#[path = "../sql/restored.rs"]
-mod restored;
-/// What is not kept for ever.
-#[path = "../sql/retention.rs"]
-mod retention;
-/// Rows as values.
-#[path = "../sql/rows.rs"]
-mod rows;
-/// One-time links.
-#[path = "../sql/share.rs"]
-mod share;
-/// Attempts to sign in, sessions and API tokens.
-#[path = "../sql/sign_in.rs"]
-mod sign_in;
-/// Everything in a database, out to a file and in again.
-#[path = "../sql/transfer.rs"]
-mod transfer;
-
-use super::{Answered, Look, Question, StoreError};
+use super::{Answered, Look, Question, Store, StoreError, db::Conn, sql::look::look, tx::Write};
 use crate::cause::of_database;
 use crate::files;
 use journal::{Journal, MOST_PAGES};
@@ -87,7 +31,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
-use writer::{BATCH, Job, QUEUE, Waiting, Write, Writer};
+use writer::{BATCH, Job, QUEUE, Waiting, Writer};
 
 /// Long enough for another process's largest batch, short enough to be told that something hangs.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -111,9 +55,9 @@ impl SqliteStore {
     ///
     /// # Errors
     /// When the file is missing, is no database, or comes from a newer version. Then none was made.
-    pub async fn open(file: &Path, create: bool) -> Result<Self, StoreError> {
+    pub async fn open(file: &Path, create: bool) -> Result<Store, StoreError> {
         if !create {
-            return Self::opened(file).await;
+            return Ok(Self::opened(file).await?.into());
         }
         for ending in ["-wal", "-journal"] {
             let journal = beside(file, ending);
@@ -126,7 +70,7 @@ impl SqliteStore {
         if opened.is_err() {
             Self::remove(file)?;
         }
-        opened
+        Ok(opened?.into())
     }
 
     /// Takes a database away that nobody has open, and what belongs to it.
@@ -180,7 +124,7 @@ impl SqliteStore {
     pub async fn look(file: &Path) -> Result<Look, StoreError> {
         let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(BUSY_TIMEOUT);
         let mut conn = SqliteConnection::connect_with(&options).await?;
-        look::look(&mut conn, &MIGRATIONS).await
+        look(Conn::Sqlite(&mut conn), &MIGRATIONS).await
     }
 
     /// Whether a server or a command has the database open. Afterwards it is one file without a
@@ -195,29 +139,29 @@ impl SqliteStore {
         }
     }
 
-    fn pool(&self) -> &SqlitePool {
+    pub(super) fn pool(&self) -> &SqlitePool {
         &self.readers
     }
 
-    fn waiting(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         lock(&self.queue).as_ref().map_or(0, |queue| queue.max_capacity() - queue.capacity())
     }
 
-    fn is_open(&self) -> Result<(), StoreError> {
+    pub(super) fn is_open(&self) -> Result<(), StoreError> {
         let ended = lock(&self.writer).as_ref().is_none_or(JoinHandle::is_finished);
         if ended { Err(StoreError::Closed) } else { Ok(()) }
     }
 
-    async fn answer(&self, question: Question) -> Result<Answered, StoreError> {
+    pub(super) async fn answer(&self, question: Question) -> Result<Answered, StoreError> {
         self.wait(|reply| Job::Call(Box::new(Waiting::new(question, reply)))).await
     }
 
-    async fn release_idle(&self) -> Result<u64, StoreError> {
+    pub(super) async fn release_expired(&self) -> Result<u64, StoreError> {
         let sweep = Sweep::find(&self.readers).await?;
         self.write(sweep).await
     }
 
-    async fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
+    pub(super) async fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
         // Made here, empty, so that nothing is overwritten and nobody else can read it.
         let file = files::create_own(to)?;
         let name = to.to_str().ok_or(StoreError::Unexpected("the name of the backup file"))?;
@@ -230,7 +174,7 @@ impl SqliteStore {
         Ok(())
     }
 
-    async fn end(&self) {
+    pub(super) async fn end(&self) {
         lock(&self.queue).take();
         let writer = lock(&self.writer).take();
         if let Some(writer) = writer
@@ -251,7 +195,7 @@ impl SqliteStore {
         }
     }
 
-    async fn write<W: Write>(&self, work: W) -> Result<W::Output, StoreError> {
+    pub(super) async fn write<W: Write>(&self, work: W) -> Result<W::Output, StoreError> {
         self.wait(|reply| Job::Order(Box::new(Waiting::new(work, reply)))).await
     }
 
@@ -286,9 +230,10 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::sql::lists;
     use crate::store::{SeatCursor, SeatQuery};
     use seatlock_protocol::UnixTime;
-    use sqlx::{Execute as _, Row as _};
+    use sqlx::Row as _;
     use uuid::Uuid;
 
     /// However many seats there are, a page of a list is read from its place on, and nothing is
@@ -297,16 +242,19 @@ mod tests {
     async fn a_page_of_a_list_reads_its_own_rows_only() {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("seatlock.db"), true).await.unwrap();
+        let mut reader = store.reader().await.unwrap();
+        let Conn::Sqlite(conn) = reader.conn() else { panic!("it is a file") };
         let after = Some(SeatCursor { created_at: UnixTime::MIN, id: Uuid::nil() });
         for (license, index) in [(None, "seat_newest"), (Some(Uuid::nil()), "seat_listed")] {
-            let mut statement =
+            let statement =
                 lists::statement(&SeatQuery { license, after, limit: 50, ..SeatQuery::default() });
-            let plan = format!("EXPLAIN QUERY PLAN {}", statement.build().sql().as_str());
-            let steps = sqlx::query(sqlx::AssertSqlSafe(plan)).fetch_all(store.pool()).await.unwrap();
+            let plan = format!("EXPLAIN QUERY PLAN {}", statement.text());
+            let steps = sqlx::query(sqlx::AssertSqlSafe(plan)).fetch_all(&mut *conn).await.unwrap();
             let steps: Vec<String> = steps.iter().map(|step| step.get("detail")).collect();
             assert!(steps.iter().any(|step| step.starts_with("SEARCH") && step.contains(index)), "{steps:?}");
             assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{steps:?}");
         }
-        store.end().await;
+        drop(reader);
+        store.close().await;
     }
 }

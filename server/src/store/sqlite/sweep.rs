@@ -1,9 +1,12 @@
-use super::clock::move_mark;
-use super::persist::persist;
-use super::rows::{license, license_columns, seat, seat_columns};
-use super::writer::{Tx, Write};
 use crate::rules::{Event, decide};
+use crate::store::sql::clock::move_mark;
+use crate::store::sql::persist::persist;
+use crate::store::sql::rows::{license, license_columns, seat, seat_columns};
 use crate::store::{Actor, StoreError};
+use crate::store::{
+    db::sql,
+    tx::{Tx, Write},
+};
 use sqlx::SqlitePool;
 use uuid::Uuid;
 
@@ -19,7 +22,7 @@ macro_rules! due {
             $columns,
             " FROM seat s JOIN license l ON l.id = s.license_id WHERE ",
             $which,
-            " AND s.counted = 1 AND s.lease_until <= ?1 \
+            " AND s.counted AND s.lease_until <= ?1 \
              AND (s.last_ping IS NULL OR s.last_ping + l.auto_release <= ?1) LIMIT ?2"
         )
     };
@@ -62,7 +65,7 @@ pub(super) async fn sweep(tx: &mut Tx<'_>, license: Uuid) -> Result<u64, StoreEr
 }
 
 async fn release(tx: &mut Tx<'_>, due: &'static str, which: String) -> Result<u64, StoreError> {
-    let query = sqlx::query(due).bind(tx.now.seconds()).bind(SWEEP).bind(which);
+    let query = sql(due).bind(tx.now.seconds()).bind(SWEEP).bind(which);
     let rows = query.fetch_all(tx.conn()).await?;
     for row in &rows {
         let (before, license) = (seat(row)?, license(row)?);

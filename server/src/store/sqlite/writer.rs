@@ -1,12 +1,12 @@
 use super::calls::answer_all;
-use super::clock::{clock_columns, clocks};
-use super::dialect::now;
 use super::journal::Journal;
 use crate::cause::of_database;
-use crate::rules::Clocks;
-use crate::store::{Answered, Hash, Question, StoreError};
-use seatlock_protocol::UnixTime;
-use sqlx::{Connection as _, Row as _, Sqlite, SqliteConnection, Transaction, sqlite::SqliteConnectOptions};
+use crate::store::{
+    Answered, Question, StoreError,
+    db::Transaction,
+    tx::{Tx, Write},
+};
+use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::{future::Future, pin::Pin};
 use tokio::sync::{mpsc, oneshot};
 
@@ -16,48 +16,6 @@ pub(super) const QUEUE: usize = 4096;
 pub(super) const BATCH: usize = 256;
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// A transaction that holds the write lock, with the clock that everything in it goes by.
-pub(super) struct Tx<'c> {
-    inner: Transaction<'c, Sqlite>,
-    pub(super) now: UnixTime,
-    pub(super) clocks: Clocks,
-    pub(super) seq: u64,
-}
-
-impl Tx<'_> {
-    pub(super) fn conn(&mut self) -> &mut SqliteConnection {
-        &mut self.inner
-    }
-
-    /// Whether anything may be decided now.
-    pub(super) fn believes_clock(&self) -> Result<(), StoreError> {
-        self.clocks.judge().map_err(StoreError::Clock)
-    }
-
-    /// Looks again what time it is, after waiting for a lock. Here nobody waits once the
-    /// transaction has begun.
-    #[allow(clippy::unused_async, reason = "other databases are asked here")]
-    pub(super) async fn look_at_clock(&mut self) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    /// Makes those wait who do something under the same name. Here nobody else writes at all.
-    #[allow(clippy::unused_async, reason = "other databases wait here")]
-    pub(super) async fn alone(&mut self, _name: &Hash) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
-/// Something that is written. It may be carried out more than once; only the last time counts.
-pub(super) trait Write: Send + Sync + 'static {
-    type Output: Send + 'static;
-    /// Whether it may be done by a clock that is not believed: nothing that it does depends on the
-    /// time.
-    const AT_ANY_TIME: bool = false;
-
-    fn run(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Output, StoreError>> + Send;
-}
 
 /// A [`Write`] with somebody who waits for it.
 pub(super) struct Waiting<W, T> {
@@ -183,7 +141,9 @@ impl Writer {
 }
 
 async fn transact(conn: &mut SqliteConnection, batch: &mut [Job]) -> Result<(), StoreError> {
-    let mut tx = begin(conn).await?;
+    // A transaction that starts as a reader and turns writer fails when another process wrote in
+    // between.
+    let mut tx = Tx::new(Transaction::Sqlite(conn.begin_with("BEGIN IMMEDIATE").await?)).await?;
     let mut calls = Vec::with_capacity(batch.len());
     for job in batch {
         match job {
@@ -199,17 +159,5 @@ async fn transact(conn: &mut SqliteConnection, batch: &mut [Job]) -> Result<(), 
     for (waiting, answer) in calls.into_iter().zip(answers) {
         waiting.output = Some(answer);
     }
-    Ok(tx.inner.commit().await?)
-}
-
-async fn begin(conn: &mut SqliteConnection) -> Result<Tx<'_>, StoreError> {
-    // A transaction that starts as a reader and turns writer fails when another process wrote in
-    // between.
-    let mut inner = conn.begin_with("BEGIN IMMEDIATE").await?;
-    let query =
-        concat!("SELECT ", now!(), " AS now, ", clock_columns!(), ", (SELECT max(seq) FROM key_set) AS seq");
-    let row = sqlx::query(query).fetch_one(&mut *inner).await?;
-    let clocks = clocks(&row)?;
-    let seq = u64::try_from(row.try_get::<Option<i64>, _>("seq")?.unwrap_or(0)).unwrap_or(0);
-    Ok(Tx { inner, now: clocks.present(), clocks, seq })
+    tx.commit().await
 }

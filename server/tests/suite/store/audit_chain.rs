@@ -17,8 +17,10 @@ use seatlock_protocol::Token;
 use seatlock_server::{
     rules::{Answer, AttemptBy, Call, License, OwnerAct, Plan, Role},
     store::{
-        Actor, AuditPart, AuditQuery, AuditRow, Ending, NewUser, OwnerOrder, Page, People as _, SeatQuery,
-        Share, Store as _, StoredKeySet, UserChange,
+        Actor, AddAccount, AddLicense, AddOneTimeLink, AddUser, AuditPart, AuditQuery, AuditRow,
+        ChangeLicense, ChangeUser, ConsumeOneTimeLink, CountAttempt, EndSessions, Ending, FindBearer,
+        FindOneTimeLink, FindSession, GetKeySet, NewUser, OwnerOrder, Page, PublishKeySet, ReleaseExpired,
+        RemoveApiToken, SeatQuery, SetPlan, Share, StoredKeySet, UserChange, VerifyAudit,
     },
 };
 use serde_json::json;
@@ -26,7 +28,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 async fn rows(db: &Database, query: AuditQuery) -> Page<AuditRow> {
-    db.store().audit(query).await.unwrap()
+    db.store().run(query).await.unwrap()
 }
 
 async fn newest(db: &Database) -> AuditRow {
@@ -50,20 +52,22 @@ async fn every_change_is_written_down_once() {
     let (account, first) = db.first().await;
     let store = db.store();
     assert_eq!(db.rows("audit").await, 2, "the first account and its license");
-    let keys = StoredKeySet { seq: 2, ..store.key_set().await.unwrap() };
+    let keys = StoredKeySet { seq: 2, ..store.run(GetKeySet).await.unwrap() };
 
     // What there is: the work, and what it leaves behind.
-    writes(&db, NOTHING, "publish", store.publish(keys)).await.unwrap();
-    let made = store.add_account(Uuid::new_v4(), "Other".to_owned(), console());
+    writes(&db, NOTHING, "publish", store.run(PublishKeySet(keys))).await.unwrap();
+    let made = store.run(AddAccount { id: Uuid::new_v4(), name: "Other".to_owned(), by: console() });
     writes(&db, &["account_created"], "add_account", made).await.unwrap();
-    writes(&db, &["plan_set"], "set_plan", store.set_plan(plan("gold"), console())).await.unwrap();
-    let made = store.add_license(license(account.id, 1), console());
+    writes(&db, &["plan_set"], "set_plan", store.run(SetPlan(plan("gold"), console()))).await.unwrap();
+    let made = store.run(AddLicense(license(account.id, 1), console()));
     writes(&db, &["license_created"], "add_license", made).await.unwrap();
     let unknown = License { plan: plan("lead"), ..license(account.id, 1) };
-    let made = writes(&db, NOTHING, "of no plan", store.add_license(unknown, console())).await;
+    let made = writes(&db, NOTHING, "of no plan", store.run(AddLicense(unknown, console()))).await;
     assert_eq!(word(&made), "not found");
     let cheaper = License { release_window: 1, ..first.clone() };
-    let change = |old: &License, new: &License| store.change_license(old.clone(), new.clone(), console());
+    let change = |old: &License, new: &License| {
+        store.run(ChangeLicense { old: old.clone(), new: new.clone(), by: console() })
+    };
     let changed = writes(&db, &["license_changed"], "change_license", change(&first, &cheaper)).await;
     assert_eq!(changed.unwrap(), cheaper);
     let late = writes(&db, NOTHING, "of what was", change(&first, &cheaper)).await;
@@ -73,7 +77,7 @@ async fn every_change_is_written_down_once() {
     let ada = writes(&db, &["user_added"], "add_user", added).await;
     let (id, email) = (Uuid::new_v4(), ada.email.clone());
     let twin = NewUser { id, account: account.id, email, role: Role::Owner, password: no_password() };
-    let added = writes(&db, NOTHING, "add_user, taken", store.add_user(twin, console())).await;
+    let added = writes(&db, NOTHING, "add_user, taken", store.run(AddUser(twin, console()))).await;
     assert_eq!(word(&added), "taken");
     for (change, event) in [
         (UserChange::Password(no_password()), "password_changed"),
@@ -81,19 +85,19 @@ async fn every_change_is_written_down_once() {
         (UserChange::Disable, "user_disabled"),
         (UserChange::Enable, "user_enabled"),
     ] {
-        let changed = store.change_user(ada.id, change, None, console());
+        let changed = store.run(ChangeUser { id: ada.id, change, keep: None, by: console() });
         writes(&db, &[event], "change_user", changed).await.unwrap();
     }
     let (cookie, _) = writes(&db, &["signed_in"], "sign_in", session(&db, &ada)).await.unwrap();
     let names = vec![(AttemptBy::Person, [1; 32])];
-    writes(&db, NOTHING, "attempt", store.attempt(names)).await.unwrap();
+    writes(&db, NOTHING, "attempt", store.run(CountAttempt(names))).await.unwrap();
     db.age(120).await;
-    writes(&db, NOTHING, "session", store.session(cookie)).await.unwrap().unwrap();
-    writes(&db, NOTHING, "end_sessions", store.end_sessions(Ending::All(ada.id))).await.unwrap();
+    writes(&db, NOTHING, "session", store.run(FindSession(cookie))).await.unwrap().unwrap();
+    writes(&db, NOTHING, "end_sessions", store.run(EndSessions(Ending::All(ada.id)))).await.unwrap();
     let made = writes(&db, &["api_token_created"], "add_api_token", api_token(&db, &ada)).await;
     let (bearer, made) = made.unwrap();
-    writes(&db, NOTHING, "bearer", store.bearer(bearer)).await.unwrap().unwrap();
-    let remove = |id| store.remove_api_token(ada.id, id, console());
+    writes(&db, NOTHING, "bearer", store.run(FindBearer(bearer))).await.unwrap().unwrap();
+    let remove = |id| store.run(RemoveApiToken { user: ada.id, id, by: console() });
     writes(&db, &["api_token_deleted"], "remove_api_token", remove(made.id)).await.unwrap();
     let gone = writes(&db, NOTHING, "remove_api_token again", remove(made.id)).await;
     assert_eq!(word(&gone), "not found");
@@ -103,13 +107,23 @@ async fn every_change_is_written_down_once() {
     let sealed = vec![1];
     let expires_at = store.ready().await.unwrap().plus(DAY);
     let share = || Share { id: [7; 32], seat: id, sealed: sealed.clone(), expires_at };
-    let shared = store.add_share(share(), token.stored_hash(&db.pepper()), console());
+    let shared =
+        store.run(AddOneTimeLink { link: share(), token: token.stored_hash(&db.pepper()), by: console() });
     writes(&db, &["shared"], "add_share", shared).await.unwrap();
-    let shared = writes(&db, NOTHING, "no token", store.add_share(share(), [0; 32], console())).await;
+    let shared = writes(
+        &db,
+        NOTHING,
+        "no token",
+        store.run(AddOneTimeLink { link: share(), token: [0; 32], by: console() }),
+    )
+    .await;
     assert_eq!(word(&shared), "conflict");
-    writes(&db, NOTHING, "share", store.share([7; 32])).await.unwrap().unwrap();
-    writes(&db, &["share_opened"], "take_share", store.take_share([7; 32])).await.unwrap().unwrap();
-    writes(&db, NOTHING, "take_share again", store.take_share([7; 32])).await.unwrap();
+    writes(&db, NOTHING, "share", store.run(FindOneTimeLink([7; 32]))).await.unwrap().unwrap();
+    writes(&db, &["share_opened"], "take_share", store.run(ConsumeOneTimeLink([7; 32])))
+        .await
+        .unwrap()
+        .unwrap();
+    writes(&db, NOTHING, "take_share again", store.run(ConsumeOneTimeLink([7; 32]))).await.unwrap();
 
     let call = |what, computer| call(&db, what, &token, computer);
     let act = |what| act(&db, id, what);
@@ -128,7 +142,7 @@ async fn every_change_is_written_down_once() {
     writes(&db, NOTHING, "T4", call(Call::Activate, "a")).await;
     writes(&db, NOTHING, "T4", call(Call::Renew, "a")).await;
     writes(&db, NOTHING, "T6", call(Call::Activate, "b")).await;
-    writes(&db, NOTHING, "dry run", store.owner(dry_run)).await.unwrap();
+    writes(&db, NOTHING, "dry run", store.run(dry_run)).await.unwrap();
     writes(&db, &["released_by_owner"], "T8", act(OwnerAct::Release)).await;
     writes(&db, NOTHING, "T7", call(Call::Renew, "a")).await;
     writes(&db, &["rebound"], "T3", call(Call::Launch, "a")).await;
@@ -137,8 +151,8 @@ async fn every_change_is_written_down_once() {
     writes(&db, &["activated"], "T2", call(Call::Activate, "b")).await;
     db.age(15 * DAY).await;
     writes(&db, NOTHING, "status", call(Call::Status, "b")).await;
-    let swept = writes(&db, &["auto_released"], "T10", store.sweep()).await.unwrap();
-    assert_eq!((swept, writes(&db, NOTHING, "sweep", store.sweep()).await.unwrap()), (1, 0));
+    let swept = writes(&db, &["auto_released"], "T10", store.run(ReleaseExpired)).await.unwrap();
+    assert_eq!((swept, writes(&db, NOTHING, "sweep", store.run(ReleaseExpired)).await.unwrap()), (1, 0));
     writes(&db, &["activated"], "T2", call(Call::Activate, "b")).await;
     db.age(15 * DAY).await;
     writes(&db, &["auto_released", "refreshed"], "T10 and T11", act(OwnerAct::Refresh)).await;
@@ -146,7 +160,7 @@ async fn every_change_is_written_down_once() {
     writes(&db, &["revoked"], "T12", act(OwnerAct::Revoke)).await;
     writes(&db, NOTHING, "revoked before", act(OwnerAct::Revoke)).await;
 
-    let state = store.verify_audit(AuditPart::ALL).await.unwrap();
+    let state = store.run(VerifyAudit(AuditPart::ALL)).await.unwrap();
     assert_eq!((state.broken_at, state.rows), (None, newest(&db).await.id));
 }
 
@@ -157,7 +171,8 @@ async fn a_row_says_who_did_what_to_what() {
     let (other, _) = another_account(&db, "Other", 1).await;
     let last = async || {
         let row = newest(&db).await;
-        let whom = row.actor_name.unwrap_or_default();
+        let token = row.api_token.map(|token| format!(" (API token {token})"));
+        let whom = row.actor_name.unwrap_or_default() + &token.unwrap_or_default();
         (
             row.event,
             format!("{} {whom}", row.actor).trim().to_owned(),
@@ -175,7 +190,10 @@ async fn a_row_says_who_did_what_to_what() {
     session(&db, &eve).await.unwrap();
     assert_eq!(last().await, row("signed_in", "user eve@example.com", other.id, None, None, None));
     let plan = Plan { name: "gold".to_owned(), carries_seats: true, entitlements: granted(&["cad"]) };
-    db.store().set_plan(plan, Actor::User("root (API token x)".to_owned())).await.unwrap();
+    db.store()
+        .run(SetPlan(plan, Actor::ApiToken { user: "root".to_owned(), token: "x".to_owned() }))
+        .await
+        .unwrap();
     assert_eq!(last().await, row("plan_set", "user root (API token x)", Uuid::nil(), None, None, None));
     assert_eq!(newest(&db).await.detail.unwrap()["entitlements"], json!({ "cad": {} }));
 
@@ -261,7 +279,7 @@ fn happening() -> impl Strategy<Value = Happening> {
 
 /// Epochs and machines of all seats.
 async fn held(db: &Database) -> BTreeMap<Uuid, u64> {
-    let all = db.store().seats(SeatQuery { limit: 100, ..SeatQuery::default() }).await.unwrap();
+    let all = db.store().run(SeatQuery { limit: 100, ..SeatQuery::default() }).await.unwrap();
     all.rows.into_iter().map(|listed| (listed.seat.id, listed.seat.epoch)).collect()
 }
 
@@ -276,7 +294,7 @@ async fn live(happenings: &[Happening]) {
                 let token = token();
                 let new = new_seat(license.id, "ada@example.com", &token, &db.pepper());
                 let id = new.id;
-                if now(db.store().create_seat(new).await.unwrap()).answer == Answer::Done {
+                if now(db.store().run(new).await.unwrap()).answer == Answer::Done {
                     seats.push((id, token));
                 }
             }
@@ -288,7 +306,7 @@ async fn live(happenings: &[Happening]) {
                 let (id, _) = which.get(&seats);
                 act(&db, *id, *what).await;
             }
-            Happening::Sweep => drop(db.store().sweep().await.unwrap()),
+            Happening::Sweep => drop(db.store().run(ReleaseExpired).await.unwrap()),
             Happening::Days(days) => db.age(u64::from(*days) * DAY).await,
         }
         // I10 with I4: each step of an epoch, and each new seat, has one row, and nothing else has one.
@@ -297,7 +315,7 @@ async fn live(happenings: &[Happening]) {
         let written = db.rows("audit").await - rows;
         assert_eq!(written as u64, steps, "{happening:?} of {happenings:?}");
     }
-    let state = db.store().verify_audit(AuditPart::ALL).await.unwrap();
+    let state = db.store().run(VerifyAudit(AuditPart::ALL)).await.unwrap();
     assert_eq!((state.broken_at, state.rows as i64), (None, db.rows("audit").await));
     assert_eq!(state.head, newest(&db).await.hash);
     db.store().close().await;

@@ -15,8 +15,9 @@ use seatlock_server::{
     keys::KeyRing,
     rules::{Answer, Call, Caller, ERASED, LostLease, OwnerAct, Role, SeatState},
     store::{
-        Actor, AuditPart, AuditPoint, AuditQuery, Checkpoint, Keep, People as _, Question, Store as _,
-        UserChange,
+        Actor, AuditPart, AuditPoint, AuditQuery, ChangeUser, Checkpoint, EraseClosed, ErasePerson,
+        FindAuditPoint, FindDue, FindSeat, FindUser, GetRecovery, Keep, KeepCheckpoint, MarkRestored,
+        PurgeExpired, Question, UserChange, VerifyAudit,
     },
 };
 
@@ -25,8 +26,11 @@ async fn trail(rows: u64) -> Database {
     let db = Database::new(ENGINE).await;
     let (account, _) = db.first().await;
     let ada = user(&db, &account, "ada@example.com", Role::Owner).await;
-    while db.store().audit_point(None).await.unwrap().unwrap().row < rows {
-        db.store().change_user(ada.id, UserChange::Enable, None, Actor::Console).await.unwrap();
+    while db.store().run(FindAuditPoint(None)).await.unwrap().unwrap().row < rows {
+        db.store()
+            .run(ChangeUser { id: ada.id, change: UserChange::Enable, keep: None, by: Actor::Console })
+            .await
+            .unwrap();
     }
     db
 }
@@ -79,7 +83,7 @@ async fn old_entries_go_and_the_rest_stays_provable() {
     assert_eq!(db.rows("audit").await, 11, "and the entry that says so");
     let state = checkpoint::verify(db.store()).await.unwrap();
     assert_eq!((state.first, state.rows, state.broken_at), (11, 21, None));
-    let newest = &db.store().audit(AuditQuery { limit: 1, ..AuditQuery::default() }).await.unwrap().rows[0];
+    let newest = &db.store().run(AuditQuery { limit: 1, ..AuditQuery::default() }).await.unwrap().rows[0];
     assert_eq!(
         (newest.event.as_str(), newest.detail.as_ref().unwrap()["rows"].as_u64()),
         ("audit_cut", Some(10))
@@ -93,7 +97,7 @@ async fn old_entries_go_and_the_rest_stays_provable() {
     let state = checkpoint::verify_newest(db.store()).await.unwrap();
     assert_eq!((state.first, state.rows, state.broken_at), (21, 22, None));
     let gone = Checkpoint { point: AuditPoint { row: 22, head: [0; 32] }, cut: true, jws: String::new() };
-    assert_eq!(word(&db.store().keep_checkpoint(gone, Actor::Console).await), "conflict");
+    assert_eq!(word(&db.store().run(KeepCheckpoint(gone, Actor::Console)).await), "conflict");
 }
 
 #[tokio::test]
@@ -109,7 +113,7 @@ async fn a_checkpoint_is_no_license_to_cut() {
     let verified = checkpoint::verify(db.store()).await;
     assert!(matches!(verified, Err(CheckpointError::Other(_, _, 6))), "{verified:?}");
     db.run("DELETE FROM audit_checkpoint").await;
-    let state = db.store().verify_audit(AuditPart::ALL).await.unwrap();
+    let state = db.store().run(VerifyAudit(AuditPart::ALL)).await.unwrap();
     assert_eq!(state.broken_at, Some(7));
 }
 
@@ -126,17 +130,17 @@ async fn what_is_old_goes_and_nothing_else() {
     db.run(&format!("UPDATE token SET revoked_at = revoked_at - {} WHERE seat_id = '{closed}'", 2 * DAY))
         .await;
     let keep = Keep { audit_before: now.minus(DAY), closed_before: now.minus(DAY) };
-    let due = db.store().due(keep).await.unwrap();
+    let due = db.store().run(FindDue(keep)).await.unwrap();
     assert_eq!((due.entries, due.closed_seats), (0, 1));
-    assert_eq!(db.store().erase_closed(keep).await.unwrap(), 1);
-    assert_eq!(db.store().erase_closed(keep).await.unwrap(), 0);
+    assert_eq!(db.store().run(EraseClosed(keep)).await.unwrap(), 1);
+    assert_eq!(db.store().run(EraseClosed(keep)).await.unwrap(), 0);
     for (id, email) in [(closed, ERASED), (fresh, "fresh@example.com"), (open, "open@example.com")] {
-        assert_eq!(db.store().seat(id).await.unwrap().unwrap().0.seat.shared_with, email);
+        assert_eq!(db.store().run(FindSeat(id)).await.unwrap().unwrap().0.seat.shared_with, email);
     }
     // The last entry stays, so that a trail has an end.
     let all = Keep { audit_before: now.plus(DAY), ..keep };
     let rows = db.rows("audit").await as u64;
-    let due = db.store().due(all).await.unwrap();
+    let due = db.store().run(FindDue(all)).await.unwrap();
     assert_eq!((due.entries, due.last_entry), (rows - 1, rows - 1));
     sign(&db, true, Some(due.last_entry)).await;
     assert_eq!(checkpoint::verify(db.store()).await.unwrap().broken_at, None);
@@ -149,17 +153,22 @@ async fn a_person_is_erased() {
     let eve = user(&db, &account, "Eve@example.com", Role::Owner).await;
     session(&db, &eve).await.unwrap();
     let (id, _) = seat(&db, &license, "eve@Example.com").await;
-    let erase = async |dry_run| db.store().erase_person("eve@example.com", dry_run).await.unwrap();
+    let erase = async |dry_run| {
+        db.store().run(ErasePerson { email: "eve@example.com".to_owned(), dry_run }).await.unwrap()
+    };
     let found = erase(false).await;
     assert_eq!((found.user, &found.open_seats), (Some(eve.id), &vec![id]));
-    assert!(db.store().user("eve@example.com").await.unwrap().is_some(), "not while a seat is open");
+    assert!(
+        db.store().run(FindUser("eve@example.com".to_owned())).await.unwrap().is_some(),
+        "not while a seat is open"
+    );
     act(&db, id, OwnerAct::Revoke).await;
     let rows = db.rows("audit").await;
     assert_eq!((erase(true).await.closed_seats, db.rows("audit").await), (vec![id], rows));
     let erased = erase(false).await;
     assert!(erased.entries >= 1, "the entry that she was added stays");
-    assert_eq!(db.store().user("eve@example.com").await.unwrap(), None);
-    assert_eq!(db.store().seat(id).await.unwrap().unwrap().0.seat.shared_with, ERASED);
+    assert_eq!(db.store().run(FindUser("eve@example.com".to_owned())).await.unwrap(), None);
+    assert_eq!(db.store().run(FindSeat(id)).await.unwrap().unwrap().0.seat.shared_with, ERASED);
     assert_eq!(db.rows("session").await, 0);
     let again = erase(false).await;
     assert_eq!((again.user, again.closed_seats), (None, Vec::new()));
@@ -172,15 +181,15 @@ async fn a_lease_of_the_lost_time_is_believed() {
     let db = Database::new(ENGINE).await;
     let (_, license) = db.first().await;
     let (id, token) = seat(&db, &license, "ada@example.com").await;
-    assert_eq!(db.store().recovery().await.unwrap(), None);
-    let marked = db.store().mark_restored().await.unwrap();
+    assert_eq!(db.store().run(GetRecovery).await.unwrap(), None);
+    let marked = db.store().run(MarkRestored).await.unwrap();
     assert!(marked.is_open() && marked.restored.until == marked.restored.at.plus(7 * DAY));
     let now = marked.restored.at;
     let lost = LostLease { seat: id, epoch: 3, iat: now, exp: now.plus(DAY), marked: now };
     let ask = async |lost| {
         let caller = Caller { epoch: Some(3), lost, ..caller("a") };
         let question = Question { token: token.stored_hash(&db.pepper()), call: Call::Renew, caller };
-        db.store().call(question).await.unwrap()
+        db.store().run(question).await.unwrap()
     };
     let Answer::Verdict(refused) = ask(None).await.answer else { panic!("who proves nothing has nothing") };
     assert_eq!(refused.code, Code::SeatReleased);
@@ -188,16 +197,16 @@ async fn a_lease_of_the_lost_time_is_believed() {
     assert!(matches!(answered.answer, Answer::Lease { .. }), "{:?}", answered.answer);
     let (found, license) = answered.subject.unwrap();
     assert!(matches!(found.state, SeatState::InUse(_)) && license.in_use == 1);
-    let recovery = db.store().recovery().await.unwrap().unwrap();
+    let recovery = db.store().run(GetRecovery).await.unwrap().unwrap();
     assert_eq!((recovery.recovered, recovery.restored), (1, marked.restored));
-    let rows = db.store().audit(AuditQuery { limit: 9, ..AuditQuery::default() }).await.unwrap().rows;
+    let rows = db.store().run(AuditQuery { limit: 9, ..AuditQuery::default() }).await.unwrap().rows;
     let events: Vec<&str> = rows.iter().map(|row| row.event.as_str()).collect();
     assert!(events.contains(&"restored") && events.contains(&"recovered"), "{events:?}");
     // A hold counts as renewed when the database is put back, and an open window goes on.
     db.age(5 * DAY).await;
-    let again = db.store().mark_restored().await.unwrap();
+    let again = db.store().run(MarkRestored).await.unwrap();
     assert_eq!(again.restored.known_until, marked.restored.known_until);
-    let held = db.store().seat(id).await.unwrap().unwrap().0.seat;
+    let held = db.store().run(FindSeat(id)).await.unwrap().unwrap().0.seat;
     assert_eq!(held.holding().unwrap().lease_until, again.restored.at.plus(7 * DAY));
 }
 
@@ -207,9 +216,9 @@ async fn what_has_ended_goes_by_itself() {
     let (account, _) = db.first().await;
     let ada = user(&db, &account, "ada@example.com", Role::Owner).await;
     session(&db, &ada).await.unwrap();
-    db.store().tidy().await.unwrap();
+    db.store().run(PurgeExpired).await.unwrap();
     assert_eq!(db.rows("session").await, 1);
     db.age(8 * 3600).await;
-    db.store().tidy().await.unwrap();
+    db.store().run(PurgeExpired).await.unwrap();
     assert_eq!(db.rows("session").await, 0);
 }

@@ -12,7 +12,9 @@ use crate::{
 use seatlock_protocol::{Token, UnixTime};
 use seatlock_server::{
     rules::{Answer, Call, OwnerAct},
-    store::{AnyStore, AuditPart, AuditQuery, AuditRow, Made, OwnerOrder, Store as _, TokenHashes},
+    store::{
+        AuditPart, AuditQuery, AuditRow, Made, OwnerOrder, ReleaseExpired, Store, TokenHashes, VerifyAudit,
+    },
 };
 use std::{
     collections::BTreeMap,
@@ -75,8 +77,8 @@ async fn whatever_happens_the_invariants_hold() {
     join_all((0..DOERS).map(|doer| play(&game, servers[doer % 2], doer))).await;
     at_any_moment(&game.db).await;
     let query = AuditQuery { limit: 1_000_000, ..AuditQuery::default() };
-    let trail = game.db.store().audit(query).await.unwrap().rows;
-    assert_eq!(game.db.store().verify_audit(AuditPart::ALL).await.unwrap().broken_at, None);
+    let trail = game.db.store().run(query).await.unwrap().rows;
+    assert_eq!(game.db.store().run(VerifyAudit(AuditPart::ALL)).await.unwrap().broken_at, None);
     let leases = game.leases.into_inner().unwrap();
     let happened = |events: &[&str]| trail.iter().any(|row| events.contains(&&*row.event));
     for events in [&["activated"][..], &["rebound"], &["auto_released"], &["refreshed"], &MANUAL] {
@@ -86,7 +88,7 @@ async fn whatever_happens_the_invariants_hold() {
 }
 
 /// Does whatever comes to him, until the time is over.
-async fn play(game: &Game, store: &AnyStore, doer: usize) {
+async fn play(game: &Game, store: &Store, doer: usize) {
     let mut dice = Dice::new(doer);
     loop {
         let step = game.steps.fetch_add(1, Ordering::SeqCst);
@@ -103,18 +105,18 @@ async fn play(game: &Game, store: &AnyStore, doer: usize) {
         let known = present.lock().unwrap().clone();
         let machine = (dice >> 8 & 0xff) % MACHINES;
         match dice >> 16 & 31 {
-            _ if QUIET.contains(&second) => drop(store.sweep().await.unwrap()),
-            0 => drop(store.owner(order(&game.db, *id, OwnerAct::Release)).await.unwrap()),
+            _ if QUIET.contains(&second) => drop(store.run(ReleaseExpired).await.unwrap()),
+            0 => drop(store.run(order(&game.db, *id, OwnerAct::Release)).await.unwrap()),
             1 => {
                 let new = token();
                 let new_token = Some(TokenHashes::of(&new, &game.pepper));
                 let order = OwnerOrder { new_token, ..order(&game.db, *id, OwnerAct::Refresh) };
-                let Made::New(done) = store.owner(order).await.unwrap() else { panic!("done before") };
+                let Made::New(done) = store.run(order).await.unwrap() else { panic!("done before") };
                 if done.answer == Answer::Done {
                     *present.lock().unwrap() = new;
                 }
             }
-            2..=5 => drop(store.sweep().await.unwrap()),
+            2..=5 => drop(store.run(ReleaseExpired).await.unwrap()),
             6 | 7 => ask(game, store, &known, machine, Call::Release).await,
             8..=12 => ask(game, store, &known, machine, Call::Launch).await,
             13..=22 => ask(game, store, &known, machine, Call::Renew).await,
@@ -123,7 +125,7 @@ async fn play(game: &Game, store: &AnyStore, doer: usize) {
     }
 }
 
-async fn ask(game: &Game, store: &AnyStore, token: &Token, machine: u64, call: Call) {
+async fn ask(game: &Game, store: &Store, token: &Token, machine: u64, call: Call) {
     let mut install = Install::new(token, &game.pepper, &machine.to_string());
     install.id = Uuid::from_u128(u128::from(machine) + 1);
     let answered = install.ask(store, call).await.unwrap();

@@ -11,7 +11,7 @@ use crate::{
 use seatlock_protocol::Identity;
 use seatlock_server::{
     rules::Answer,
-    store::{Actor, AuditPart, NewSeat, Store as _, TokenHashes},
+    store::{Actor, AuditPart, NewSeat, TokenHashes, VerifyAudit},
 };
 use uuid::Uuid;
 
@@ -32,7 +32,7 @@ async fn one_identity_has_one_seat() {
             remember: None,
             by: Actor::Console,
         };
-        let made = now(servers[at % 2].create_seat(new).await.unwrap());
+        let made = now(servers[at % 2].run(new).await.unwrap());
         (made.answer, made.subject.map(|(seat, _)| seat.id))
     };
     let same = join_all((0..AT_ONCE).map(|at| make(at, "alice".to_owned()))).await;
@@ -46,5 +46,5 @@ async fn one_identity_has_one_seat() {
     let many = join_all((0..AT_ONCE).map(|at| make(at, format!("user {at}")))).await;
     assert_eq!(many.iter().filter(|(answer, _)| *answer == Answer::Done).count(), 2, "three places");
     assert_eq!(db.number("SELECT tokens FROM license").await, 3);
-    assert_eq!(db.store().verify_audit(AuditPart::ALL).await.unwrap().broken_at, None);
+    assert_eq!(db.store().run(VerifyAudit(AuditPart::ALL)).await.unwrap().broken_at, None);
 }

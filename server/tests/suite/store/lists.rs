@@ -13,7 +13,7 @@ use proptest::{collection::vec, prelude::*};
 use seatlock_protocol::api::LockStatus;
 use seatlock_server::{
     rules::{Answer, Call, License, OwnerAct},
-    store::{Actor, ListedSeat, SeatQuery, Store as _},
+    store::{Actor, AddLicense, ChangeLicense, ErasePerson, FindSeat, ListedSeat, SeatQuery},
 };
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -27,7 +27,7 @@ fn everything() -> SeatQuery {
 }
 
 async fn emails(db: &Database, query: SeatQuery) -> Vec<String> {
-    let page = db.store().seats(query).await.unwrap();
+    let page = db.store().run(query).await.unwrap();
     assert!(!page.more);
     let mut found: Vec<_> = page.rows.into_iter().map(|listed| listed.seat.shared_with).collect();
     found.sort();
@@ -57,7 +57,8 @@ async fn accents_are_found_in_either_case() {
         let query = SeatQuery { search: Some(search.to_owned()), ..everything() };
         assert_eq!(emails(&db, query).await, found, "{search:?}");
     }
-    let erased = db.store().erase_person("ÉVA@example.com", true).await.unwrap();
+    let erased =
+        db.store().run(ErasePerson { email: "ÉVA@example.com".to_owned(), dry_run: true }).await.unwrap();
     assert_eq!(erased.open_seats.len(), 1);
 }
 
@@ -161,7 +162,7 @@ async fn each_account_has_its_own_seats() {
     let db = Database::new(ENGINE).await;
     let (mine, license) = db.first().await;
     let (other, theirs) = another_account(&db, "Other", 2).await;
-    let second = db.store().add_license(new_license(mine.id, 1), Actor::Console).await.unwrap();
+    let second = db.store().run(AddLicense(new_license(mine.id, 1), Actor::Console)).await.unwrap();
     for (license, email) in
         [(&license, "ada@example.com"), (&second, "bob@example.com"), (&theirs, "ada@other.org")]
     {
@@ -189,12 +190,12 @@ async fn a_seat_is_listed_as_it_is() {
     let (id, token) = seat(&db, &license, "ada@example.com").await;
     call(&db, Call::Activate, &token, "a").await;
     db.age(DAY).await;
-    let listed = db.store().seats(everything()).await.unwrap().rows.remove(0);
-    let (alone, of) = db.store().seat(id).await.unwrap().unwrap();
+    let listed = db.store().run(everything()).await.unwrap().rows.remove(0);
+    let (alone, of) = db.store().run(FindSeat(id)).await.unwrap().unwrap();
     assert_eq!((&listed, of.id, of.in_use), (&alone, license.id, 1));
     assert_eq!(listed.seat.holding().unwrap().machine, machine("a"));
     assert!(listed.created_at >= before && listed.seat.last_used_at.unwrap() < before);
-    assert_eq!(db.store().seat(Uuid::new_v4()).await.unwrap(), None);
+    assert_eq!(db.store().run(FindSeat(Uuid::new_v4())).await.unwrap(), None);
 }
 
 /// What happens while somebody walks through the list.
@@ -224,7 +225,8 @@ async fn walk(moments: &[u8], limit: u32, meanwhile: &[Meanwhile]) {
     let db = Database::new(ENGINE).await;
     let (account, first) = db.first().await;
     let larger = License { seats_max: 1000, ..first.clone() };
-    let license = db.store().change_license(first, larger, Actor::Console).await.unwrap();
+    let license =
+        db.store().run(ChangeLicense { old: first, new: larger, by: Actor::Console }).await.unwrap();
     let mut there = Vec::new();
     // Some of one second, some of others, a few of the future of a clock that was wrong.
     for moment in moments {
@@ -236,7 +238,7 @@ async fn walk(moments: &[u8], limit: u32, meanwhile: &[Meanwhile]) {
     let (mut seen, mut after, mut events) = (Vec::<ListedSeat>::new(), None, meanwhile.iter().cycle());
     loop {
         let query = SeatQuery { account: Some(account.id), limit, after, ..SeatQuery::default() };
-        let page = db.store().seats(query).await.unwrap();
+        let page = db.store().run(query).await.unwrap();
         assert!(page.rows.len() == limit as usize || page.rows.len() < limit as usize && !page.more);
         seen.extend(page.rows);
         if !page.more {
@@ -248,7 +250,7 @@ async fn walk(moments: &[u8], limit: u32, meanwhile: &[Meanwhile]) {
             Meanwhile::Nothing => {}
             Meanwhile::New(count) => {
                 let new = || new_seat(license.id, "new@example.com", &token(), &db.pepper());
-                let made = join_all((0..*count).map(|_| db.store().create_seat(new()))).await;
+                let made = join_all((0..*count).map(|_| db.store().run(new()))).await;
                 made.into_iter().for_each(|made| drop(made.unwrap()));
             }
             Meanwhile::Use => drop(call(&db, Call::Activate, held, "a").await),

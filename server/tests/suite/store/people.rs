@@ -19,8 +19,11 @@ use seatlock_server::{
         SESSION_LIFE, SHARE_LIFE,
     },
     store::{
-        Actor, Ending, Made, NewSeat, NewUser, OwnerOrder, PasswordHash, People as _, Remember, Share,
-        Store as _, StoreError, TokenHashes, UserChange,
+        Actor, AddLicense, AddOneTimeLink, AddUser, ChangeLicense, ChangeUser, ConsumeOneTimeLink,
+        CountAttempt, EndSessions, Ending, FindBearer, FindOneTimeLink, FindSeat, FindSession, FindUser,
+        ListAccounts, ListApiTokens, ListLicenses, ListPlans, ListSessions, ListUsers, Made, NewSeat,
+        NewUser, OwnerOrder, PasswordHash, Remember, RemoveApiToken, SetPlan, Share, StoreError, TokenHashes,
+        UserChange,
     },
 };
 use uuid::Uuid;
@@ -38,7 +41,7 @@ async fn what_a_license_or_a_user_belongs_to_must_be_there() {
     ] {
         let mut new = license(of, 1);
         new.plan = plan(named);
-        let made = db.store().add_license(new, Actor::Console).await;
+        let made = db.store().run(AddLicense(new, Actor::Console)).await;
         assert_eq!(word(&made), wanted, "{named}");
         if let Ok(made) = made {
             assert_eq!(made.plan.carries_seats, named != "starter", "of the plan only the name counts");
@@ -49,19 +52,22 @@ async fn what_a_license_or_a_user_belongs_to_must_be_there() {
     {
         let (id, email) = (Uuid::new_v4(), email.to_owned());
         let new = NewUser { id, account: of, email, role: Role::Owner, password: no_password() };
-        assert_eq!(word(&db.store().add_user(new, Actor::Console).await), wanted);
+        assert_eq!(word(&db.store().run(AddUser(new, Actor::Console)).await), wanted);
     }
-    let gone = db.store().change_user(nobody, UserChange::Enable, None, Actor::Console).await;
+    let gone = db
+        .store()
+        .run(ChangeUser { id: nobody, change: UserChange::Enable, keep: None, by: Actor::Console })
+        .await;
     assert_eq!(word(&gone), "not found");
 
     let (other, theirs) = another_account(&db, "Other", 3).await;
-    let of = async |account| db.store().licenses(account).await.unwrap().len();
+    let of = async |account| db.store().run(ListLicenses(account)).await.unwrap().len();
     assert_eq!((of(None).await, of(Some(account.id)).await, of(Some(other.id)).await), (4, 3, 1));
-    assert_eq!(db.store().licenses(Some(other.id)).await.unwrap(), [theirs]);
-    let names = db.store().accounts().await.unwrap().into_iter().map(|account| account.name);
+    assert_eq!(db.store().run(ListLicenses(Some(other.id))).await.unwrap(), [theirs]);
+    let names = db.store().run(ListAccounts).await.unwrap().into_iter().map(|account| account.name);
     assert_eq!(names.collect::<Vec<_>>(), ["Example", "Other"], "the oldest first");
     user(&db, &other, "eve@example.com", Role::Owner).await;
-    let of = async |account| db.store().users(account).await.unwrap().len();
+    let of = async |account| db.store().run(ListUsers(account)).await.unwrap().len();
     assert_eq!((of(None).await, of(Some(account.id)).await, of(Some(other.id)).await), (2, 1, 1));
 }
 
@@ -75,7 +81,7 @@ async fn plans_are_made_and_replaced_for_every_license_that_has_them() {
             plan.entitlements.keys().cloned().collect::<Vec<_>>().join(" "),
         )
     };
-    let all = async || db.store().plans().await.unwrap().iter().map(row).collect::<Vec<_>>();
+    let all = async || db.store().run(ListPlans).await.unwrap().iter().map(row).collect::<Vec<_>>();
     let text = str::to_owned;
     assert_eq!(
         all().await,
@@ -90,23 +96,23 @@ async fn plans_are_made_and_replaced_for_every_license_that_has_them() {
         carries_seats,
         entitlements: granted(entitlements),
     };
-    db.store().set_plan(gold(true, &["cad", "farm"]), Actor::Console).await.unwrap();
+    db.store().run(SetPlan(gold(true, &["cad", "farm"]), Actor::Console)).await.unwrap();
     let (account, _) = db.first().await;
     let mut new = license(account.id, 1);
     new.plan = plan("gold");
-    let old = db.store().add_license(new.clone(), Actor::Console).await.unwrap();
+    let old = db.store().run(AddLicense(new.clone(), Actor::Console)).await.unwrap();
     assert_eq!(
         old,
         License { licensee: account.name.clone(), plan: old.plan.clone(), ..new },
         "read as written"
     );
     assert_eq!(old.plan.entitlements, granted(&["cad", "farm"]));
-    db.store().set_plan(gold(false, &[]), Actor::Console).await.unwrap();
-    let licenses = db.store().licenses(None).await.unwrap();
+    db.store().run(SetPlan(gold(false, &[]), Actor::Console)).await.unwrap();
+    let licenses = db.store().run(ListLicenses(None)).await.unwrap();
     let found = licenses.into_iter().find(|license| license.id == old.id).unwrap();
     assert_eq!((found.plan.carries_seats, found.plan.entitlements), (false, granted(&[])));
     // Who read the license before has decided by something else.
-    let changed = db.store().change_license(old.clone(), old, Actor::Console).await;
+    let changed = db.store().run(ChangeLicense { old: old.clone(), new: old, by: Actor::Console }).await;
     assert_eq!(word(&changed), "conflict");
     assert_eq!(all().await.len(), 4);
 }
@@ -127,7 +133,7 @@ async fn an_email_address_is_one_persons_in_whatever_letters() {
     ] {
         let (id, password) = (Uuid::new_v4(), no_password());
         let new = NewUser { id, account: of.id, email: email.to_owned(), role: Role::Owner, password };
-        assert_eq!(word(&db.store().add_user(new, Actor::Console).await), wanted, "{email}");
+        assert_eq!(word(&db.store().run(AddUser(new, Actor::Console)).await), wanted, "{email}");
     }
     for (typed, found) in [
         ("ada@example.com", Some("Ada@Example.com")),
@@ -137,7 +143,7 @@ async fn an_email_address_is_one_persons_in_whatever_letters() {
         ("ÄNNE@EXAMPLE.COM", Some("Änne@example.com")),
         ("", None),
     ] {
-        let user = db.store().user(typed).await.unwrap();
+        let user = db.store().run(FindUser(typed.to_owned())).await.unwrap();
         assert_eq!(user.map(|(user, _)| user.email).as_deref(), found, "{typed}");
     }
 }
@@ -163,28 +169,32 @@ async fn a_changed_user_is_signed_out_except_where_he_asked() {
             made.push(session_now(&db, "ada@example.com").await);
         }
         let keep = keeps.then_some(made[1].1);
-        let changed = db.store().change_user(ada.id, change.clone(), keep, Actor::Console).await.unwrap();
+        let changed = db
+            .store()
+            .run(ChangeUser { id: ada.id, change: change.clone(), keep, by: Actor::Console })
+            .await
+            .unwrap();
         if let UserChange::Role(role) = change {
             assert_eq!(changed.role, role);
         }
         let mut living = Vec::new();
         for (hash, id) in &made {
-            if db.store().session(*hash).await.unwrap().is_some() {
+            if db.store().run(FindSession(*hash)).await.unwrap().is_some() {
                 living.push(*id);
             }
         }
         assert_eq!(living, Vec::from_iter(keep), "{change:?}, keeps {keeps}");
-        let listed = db.store().sessions(ada.id).await.unwrap();
+        let listed = db.store().run(ListSessions(ada.id)).await.unwrap();
         assert_eq!(listed.iter().map(|session| session.id).collect::<Vec<_>>(), living);
-        assert!(db.store().session(untouched).await.unwrap().is_some(), "{change:?}");
-        db.store().end_sessions(Ending::All(ada.id)).await.unwrap();
+        assert!(db.store().run(FindSession(untouched)).await.unwrap().is_some(), "{change:?}");
+        db.store().run(EndSessions(Ending::All(ada.id))).await.unwrap();
     }
-    assert_eq!(db.store().user("ada@example.com").await.unwrap().unwrap().1, password());
+    assert_eq!(db.store().run(FindUser("ada@example.com".to_owned())).await.unwrap().unwrap().1, password());
 }
 
 /// A session of whoever has this address, with the password that he has now.
 async fn session_now(db: &Database, email: &str) -> ([u8; 32], Uuid) {
-    let (user, password) = db.store().user(email).await.unwrap().unwrap();
+    let (user, password) = db.store().run(FindUser(email.to_owned())).await.unwrap().unwrap();
     session_by(db, &user, password).await.unwrap()
 }
 
@@ -197,8 +207,10 @@ async fn a_disabled_user_loses_his_api_tokens_and_comes_in_by_nothing() {
     let (of_bob, _) = api_token(&db, &bob).await.unwrap();
     let (cookie, _) = session(&db, &ada).await.unwrap();
     let (bearer, _) = api_token(&db, &ada).await.unwrap();
-    assert_eq!(db.store().bearer(bearer).await.unwrap().unwrap().user, ada);
-    let change = async |change| db.store().change_user(ada.id, change, None, Actor::Console).await.unwrap();
+    assert_eq!(db.store().run(FindBearer(bearer)).await.unwrap().unwrap().user, ada);
+    let change = async |change| {
+        db.store().run(ChangeUser { id: ada.id, change, keep: None, by: Actor::Console }).await.unwrap()
+    };
 
     let disabled = change(UserChange::Disable).await;
     let since = disabled.disabled_at.unwrap();
@@ -208,18 +220,18 @@ async fn a_disabled_user_loses_his_api_tokens_and_comes_in_by_nothing() {
     ))
     .await;
     assert_eq!(change(UserChange::Disable).await.disabled_at, Some(since.minus(5)), "since when stays");
-    assert_eq!(db.store().session(cookie).await.unwrap(), None);
-    assert_eq!(db.store().bearer(bearer).await.unwrap(), None);
-    assert_eq!(db.store().api_tokens(ada.id).await.unwrap(), []);
+    assert_eq!(db.store().run(FindSession(cookie)).await.unwrap(), None);
+    assert_eq!(db.store().run(FindBearer(bearer)).await.unwrap(), None);
+    assert_eq!(db.store().run(ListApiTokens(ada.id)).await.unwrap(), []);
     assert_eq!(word(&session(&db, &ada).await), "not found");
     assert_eq!(word(&api_token(&db, &ada).await), "not found");
-    assert!(db.store().bearer(of_bob).await.unwrap().is_some());
+    assert!(db.store().run(FindBearer(of_bob)).await.unwrap().is_some());
 
     assert_eq!(change(UserChange::Enable).await.disabled_at, None);
-    assert_eq!(db.store().bearer(bearer).await.unwrap(), None, "deleted for good");
-    assert_eq!(db.store().session(cookie).await.unwrap(), None);
+    assert_eq!(db.store().run(FindBearer(bearer)).await.unwrap(), None, "deleted for good");
+    assert_eq!(db.store().run(FindSession(cookie)).await.unwrap(), None);
     let (cookie, _) = session(&db, &ada).await.unwrap();
-    assert!(db.store().session(cookie).await.unwrap().is_some());
+    assert!(db.store().run(FindSession(cookie)).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -240,10 +252,10 @@ async fn a_session_ends_by_idleness_and_by_age() {
         let total: u64 = steps.iter().sum();
         for (at, step) in steps.iter().enumerate() {
             db.age(*step).await;
-            let found = db.store().session(hash).await.unwrap();
+            let found = db.store().run(FindSession(hash)).await.unwrap();
             let last = at + 1 == steps.len();
             assert_eq!(found.is_some(), lives || !last, "{step} s, {total} s in all");
-            let listed = db.store().sessions(ada.id).await.unwrap();
+            let listed = db.store().run(ListSessions(ada.id)).await.unwrap();
             assert_eq!(listed.iter().any(|session| session.id == id), found.is_some(), "as it is listed");
         }
         // The next sign-in clears up.
@@ -252,8 +264,8 @@ async fn a_session_ends_by_idleness_and_by_age() {
             db.number(&format!("SELECT count(*) FROM session WHERE id = '{id}'")).await,
             i64::from(lives)
         );
-        assert_eq!(db.store().sessions(ada.id).await.unwrap()[0].id, newest, "the newest first");
-        db.store().end_sessions(Ending::All(ada.id)).await.unwrap();
+        assert_eq!(db.store().run(ListSessions(ada.id)).await.unwrap()[0].id, newest, "the newest first");
+        db.store().run(EndSessions(Ending::All(ada.id))).await.unwrap();
     }
 }
 
@@ -270,9 +282,13 @@ async fn a_session_ends_by_the_clock_that_is_believed() {
         db.age(SESSION_IDLE - left).await;
         let mark = db.store().ready().await.unwrap().plus(SET_BACK).seconds();
         db.run(&format!("UPDATE clock SET mark = {mark}")).await;
-        assert_eq!(db.store().sessions(ada.id).await.unwrap().len(), usize::from(lives), "{left} s left");
-        assert_eq!(db.store().session(hash).await.unwrap().is_some(), lives, "{left} s left");
-        db.store().end_sessions(Ending::All(ada.id)).await.unwrap();
+        assert_eq!(
+            db.store().run(ListSessions(ada.id)).await.unwrap().len(),
+            usize::from(lives),
+            "{left} s left"
+        );
+        assert_eq!(db.store().run(FindSession(hash)).await.unwrap().is_some(), lives, "{left} s left");
+        db.store().run(EndSessions(Ending::All(ada.id))).await.unwrap();
     }
 }
 
@@ -283,7 +299,7 @@ async fn a_password_that_was_changed_meanwhile_begins_no_session() {
     let ada = user(&db, &account, "ada@example.com", Role::Owner).await;
     // Somebody who knows the old password is being let in while it is changed.
     let change = UserChange::Password(PasswordHash("$argon2id$another".to_owned()));
-    db.store().change_user(ada.id, change, None, Actor::Console).await.unwrap();
+    db.store().run(ChangeUser { id: ada.id, change, keep: None, by: Actor::Console }).await.unwrap();
     assert_eq!(word(&session(&db, &ada).await), "not found");
     assert_eq!(db.rows("session").await, 0);
 }
@@ -296,22 +312,22 @@ async fn when_something_was_used_is_known_to_the_minute() {
     let (cookie, _) = session(&db, &ada).await.unwrap();
     let (bearer, made) = api_token(&db, &ada).await.unwrap();
     assert_eq!(made.last_used_at, None);
-    let seen = async || db.store().sessions(ada.id).await.unwrap()[0].seen_at;
-    let used = async || db.store().api_tokens(ada.id).await.unwrap()[0].last_used_at;
-    db.store().bearer(bearer).await.unwrap().unwrap();
+    let seen = async || db.store().run(ListSessions(ada.id)).await.unwrap()[0].seen_at;
+    let used = async || db.store().run(ListApiTokens(ada.id)).await.unwrap()[0].last_used_at;
+    db.store().run(FindBearer(bearer)).await.unwrap().unwrap();
     assert!(used().await.is_some(), "the first use is written");
     for (seconds, written) in [(20, false), (70, true), (20, false), (3600, true)] {
         db.age(seconds).await;
         let (session_before, token_before) = (seen().await, used().await);
-        db.store().session(cookie).await.unwrap().unwrap();
-        db.store().bearer(bearer).await.unwrap().unwrap();
+        db.store().run(FindSession(cookie)).await.unwrap().unwrap();
+        db.store().run(FindBearer(bearer)).await.unwrap().unwrap();
         assert_eq!(seen().await > session_before, written, "{seconds}");
         assert_eq!(used().await > token_before, written, "{seconds}");
     }
     // A clock that was wrong: what is in the future is written anew.
     db.run("UPDATE session SET seen_at = seen_at + 100000").await;
     let wrong = seen().await;
-    db.store().session(cookie).await.unwrap().unwrap();
+    db.store().run(FindSession(cookie)).await.unwrap().unwrap();
     assert!(seen().await < wrong);
 }
 
@@ -329,7 +345,7 @@ async fn ended_sessions_are_those_that_were_named() {
     let living = async || {
         let mut living = Vec::new();
         for (at, (_, hash)) in cookies.iter().enumerate() {
-            if let Some(found) = db.store().session(*hash).await.unwrap() {
+            if let Some(found) = db.store().run(FindSession(*hash)).await.unwrap() {
                 assert_eq!((found.user.id, found.api_token), (cookies[at].0, None));
                 living.push(at);
             }
@@ -343,7 +359,7 @@ async fn ended_sessions_are_those_that_were_named() {
         (Ending::Hash(cookies[0].1), vec![1, 2, 3]),
         (Ending::All(cookies[2].0), vec![1]),
     ] {
-        db.store().end_sessions(ending).await.unwrap();
+        db.store().run(EndSessions(ending)).await.unwrap();
         assert_eq!(living().await, left, "{ending:?}");
     }
 }
@@ -352,7 +368,7 @@ async fn ended_sessions_are_those_that_were_named() {
 async fn attempts_at_once_are_counted_each() {
     let db = Database::new(ENGINE).await;
     let attempt = |email: [u8; 32], address: [u8; 32]| {
-        db.store().attempt(vec![(AttemptBy::Person, email), (AttemptBy::Address, address)])
+        db.store().run(CountAttempt(vec![(AttemptBy::Person, email), (AttemptBy::Address, address)]))
     };
     let (email, address) = ([1; 32], [2; 32]);
     let tried = join_all((0..AT_ONCE).map(|_| attempt(email, address))).await;
@@ -387,7 +403,7 @@ async fn a_sign_in_forgets_the_attempts_of_its_user_only() {
     let (mine, theirs, address) = ([0; 32], [1; 32], [2; 32]);
     for name in [mine, mine, theirs, theirs] {
         let names = vec![(AttemptBy::Person, name), (AttemptBy::Address, address)];
-        assert_eq!(db.store().attempt(names).await.unwrap(), None);
+        assert_eq!(db.store().run(CountAttempt(names)).await.unwrap(), None);
     }
     session(&db, &ada).await.unwrap();
     assert_eq!(db.number("SELECT CAST(sum(count) AS BIGINT) FROM attempt").await, 2 + 4);
@@ -402,10 +418,10 @@ async fn a_fourth_api_token_is_refused_however_many_ask() {
     let asked = join_all((0..AT_ONCE).map(|_| api_token(&db, &ada))).await;
     let limit = API_TOKENS as usize;
     assert_eq!(tally(asked.iter().map(word)), [("limit", AT_ONCE - limit), ("ok", limit)].into());
-    assert_eq!(db.store().api_tokens(ada.id).await.unwrap().len(), limit);
+    assert_eq!(db.store().run(ListApiTokens(ada.id)).await.unwrap().len(), limit);
     assert!(api_token(&db, &bob).await.is_ok(), "each user has his own");
     let (_, first) = asked.into_iter().find_map(Result::ok).unwrap();
-    db.store().remove_api_token(ada.id, first.id, Actor::Console).await.unwrap();
+    db.store().run(RemoveApiToken { user: ada.id, id: first.id, by: Actor::Console }).await.unwrap();
     assert!(api_token(&db, &ada).await.is_ok(), "a place is free again");
     assert_eq!(word(&api_token(&db, &ada).await), "limit");
 }
@@ -417,17 +433,18 @@ async fn a_deleted_api_token_is_refused_at_once() {
     let ada = user(&db, &account, "ada@example.com", Role::Owner).await;
     let bob = user(&db, &account, "bob@example.com", Role::Owner).await;
     let (hash, made) = api_token(&db, &ada).await.unwrap();
-    let shown = db.store().bearer(hash).await.unwrap().unwrap();
+    let shown = db.store().run(FindBearer(hash)).await.unwrap().unwrap();
     assert_eq!((shown.user, shown.account, shown.api_token.as_deref()), (ada.clone(), account, Some("farm")));
     assert_eq!(shown.session, None);
-    let remove = async |user, id| word(&db.store().remove_api_token(user, id, Actor::Console).await);
+    let remove =
+        async |user, id| word(&db.store().run(RemoveApiToken { user, id, by: Actor::Console }).await);
     assert_eq!(remove(bob.id, made.id).await, "not found", "somebody else's");
     assert_eq!(remove(ada.id, Uuid::new_v4()).await, "not found");
-    assert!(db.store().bearer(hash).await.unwrap().is_some());
+    assert!(db.store().run(FindBearer(hash)).await.unwrap().is_some());
     assert_eq!(remove(ada.id, made.id).await, "ok");
-    assert_eq!(db.store().bearer(hash).await.unwrap(), None);
+    assert_eq!(db.store().run(FindBearer(hash)).await.unwrap(), None);
     assert_eq!(remove(ada.id, made.id).await, "not found");
-    assert_eq!(db.store().bearer(random_hash()).await.unwrap(), None);
+    assert_eq!(db.store().run(FindBearer(random_hash())).await.unwrap(), None);
 }
 
 async fn link(db: &Database, seat: Uuid, token: &Token) -> Result<[u8; 32], StoreError> {
@@ -435,7 +452,10 @@ async fn link(db: &Database, seat: Uuid, token: &Token) -> Result<[u8; 32], Stor
     let expires_at = db.store().ready().await.unwrap().plus(SHARE_LIFE);
     let share = Share { id, seat, sealed: vec![1, 2, 3], expires_at };
     let by = Actor::User("ada@example.com".to_owned());
-    db.store().add_share(share, token.stored_hash(&db.pepper()), by).await.map(|()| id)
+    db.store()
+        .run(AddOneTimeLink { link: share, token: token.stored_hash(&db.pepper()), by })
+        .await
+        .map(|()| id)
 }
 
 #[tokio::test]
@@ -445,15 +465,15 @@ async fn a_link_is_opened_once_however_many_click() {
     let (id, token) = seat(&db, &license, "ada@example.com").await;
     let link = link(&db, id, &token).await.unwrap();
     for _ in 0..3 {
-        let looked = db.store().share(link).await.unwrap().unwrap();
+        let looked = db.store().run(FindOneTimeLink(link)).await.unwrap().unwrap();
         assert_eq!((looked.seat, looked.sealed), (id, vec![1, 2, 3]), "looking changes nothing");
     }
-    let opened = join_all((0..AT_ONCE).map(|_| db.store().take_share(link))).await;
+    let opened = join_all((0..AT_ONCE).map(|_| db.store().run(ConsumeOneTimeLink(link)))).await;
     let got: Vec<_> = opened.into_iter().filter_map(Result::unwrap).collect();
     assert_eq!(got.len(), 1);
     assert_eq!((got[0].seat, got[0].id), (id, link));
-    assert_eq!(db.store().share(link).await.unwrap(), None);
-    assert_eq!(db.store().take_share(link).await.unwrap(), None);
+    assert_eq!(db.store().run(FindOneTimeLink(link)).await.unwrap(), None);
+    assert_eq!(db.store().run(ConsumeOneTimeLink(link)).await.unwrap(), None);
     assert_eq!(db.number("SELECT count(*) FROM audit WHERE event = 'share_opened'").await, 1);
 }
 
@@ -480,9 +500,13 @@ async fn a_link_ends_with_time_and_with_its_token() {
             assert_eq!(act(&db, id, order).await, Answer::Done, "{what}");
         }
         db.age(seconds).await;
-        assert_eq!(db.store().share(link_of_seat).await.unwrap().is_some(), opens, "{what}");
-        assert_eq!(db.store().take_share(link_of_seat).await.unwrap().is_some(), opens, "{what}");
-        let other = db.store().share(link_of_other).await.unwrap().is_some();
+        assert_eq!(db.store().run(FindOneTimeLink(link_of_seat)).await.unwrap().is_some(), opens, "{what}");
+        assert_eq!(
+            db.store().run(ConsumeOneTimeLink(link_of_seat)).await.unwrap().is_some(),
+            opens,
+            "{what}"
+        );
+        let other = db.store().run(FindOneTimeLink(link_of_other)).await.unwrap().is_some();
         assert_eq!(other, seconds < SHARE_LIFE, "{what}: somebody else's");
         if order.is_some_and(|order| order != OwnerAct::Release) {
             assert_eq!(word(&link(&db, id, &token).await), "conflict", "{what}: a token of the past");
@@ -517,7 +541,7 @@ async fn a_repeated_request_is_carried_out_once() {
             remember: remember(key, request),
             ..new_seat(license.id, "ada@example.com", &token(), &db.pepper())
         };
-        (new.id, db.store().create_seat(new).await)
+        (new.id, db.store().run(new).await)
     };
     let (first, made) = create(1, 1).await;
     now(made.unwrap());
@@ -535,21 +559,13 @@ async fn a_repeated_request_is_carried_out_once() {
         let (act, by) = (OwnerAct::Refresh, Actor::Console);
         let remember = remember(key, request);
         db.store()
-            .owner(OwnerOrder {
-                seat: first,
-                act,
-                new_token,
-                shared_with: None,
-                dry_run: false,
-                remember,
-                by,
-            })
+            .run(OwnerOrder { seat: first, act, new_token, shared_with: None, dry_run: false, remember, by })
             .await
     };
     assert_eq!(now(refresh(3, 1).await.unwrap()).answer, Answer::Done);
     assert_eq!(earlier(refresh(3, 1).await.unwrap()), Some((first, vec![3, 1])));
     assert_eq!(word(&refresh(3, 9).await), "key reused");
-    let epoch = db.store().seat(first).await.unwrap().unwrap().0.seat.epoch;
+    let epoch = db.store().run(FindSeat(first)).await.unwrap().unwrap().0.seat.epoch;
     assert_eq!(epoch, 1, "refreshed once");
 
     for (seconds, remembered) in [(REMEMBERED - 30, true), (31, false)] {
@@ -568,9 +584,9 @@ async fn a_refused_request_is_not_remembered() {
         remember: Some(Remember { key: [1; 32], request: [1; 32], sealed: vec![1] }),
         ..new_seat(license.id, "ada@example.com", &token(), &db.pepper())
     };
-    let refused = now(db.store().create_seat(request()).await.unwrap());
+    let refused = now(db.store().run(request()).await.unwrap());
     assert!(matches!(refused.answer, Answer::Verdict(_)) && refused.subject.is_none());
     let larger = License { seats_max: 1, ..license.clone() };
-    db.store().change_license(license.clone(), larger, Actor::Console).await.unwrap();
-    assert_eq!(now(db.store().create_seat(request()).await.unwrap()).answer, Answer::Done);
+    db.store().run(ChangeLicense { old: license.clone(), new: larger, by: Actor::Console }).await.unwrap();
+    assert_eq!(now(db.store().run(request()).await.unwrap()).answer, Answer::Done);
 }

@@ -14,7 +14,10 @@ use crate::{
 use seatlock_protocol::Code;
 use seatlock_server::{
     rules::{Answer, AttemptBy, Call, OwnerAct, Role},
-    store::{Actor, AuditPart, Made, NewSeat, NewUser, People as _, Remember, Share, Store as _, StoreError},
+    store::{
+        Actor, AddOneTimeLink, AddUser, AuditPart, ConsumeOneTimeLink, CountAttempt, FindSeat, FindUser,
+        ListLicenses, Made, NewSeat, NewUser, ReleaseExpired, Remember, Share, StoreError, VerifyAudit,
+    },
 };
 use uuid::Uuid;
 
@@ -40,7 +43,7 @@ async fn a_seat_from_its_first_use_to_its_end() {
     }
     let answer = there.call(store, Call::Activate).await.unwrap();
     assert_eq!(refused(&answer).unwrap().code, Code::SeatInUseElsewhere);
-    let listed = store.seat(seat).await.unwrap().unwrap().0.seat;
+    let listed = store.run(FindSeat(seat)).await.unwrap().unwrap().0.seat;
     assert_eq!((listed.epoch, listed.launches, listed.clone_suspected_at), (1, 13, None));
     assert_eq!(act(&db, seat, OwnerAct::Release).await, Answer::Done);
     let answer = here.call(store, Call::Renew).await.unwrap();
@@ -49,9 +52,9 @@ async fn a_seat_from_its_first_use_to_its_end() {
     assert_eq!(act(&db, seat, OwnerAct::Revoke).await, Answer::Done);
     let answer = there.call(store, Call::Renew).await.unwrap();
     assert_eq!(refused(&answer).unwrap().code, Code::TokenRevoked);
-    let license = store.licenses(None).await.unwrap().remove(0);
+    let license = store.run(ListLicenses(None)).await.unwrap().remove(0);
     assert_eq!((license.in_use, license.tokens), (0, 0));
-    let trail = store.verify_audit(AuditPart::ALL).await.unwrap();
+    let trail = store.run(VerifyAudit(AuditPart::ALL)).await.unwrap();
     assert_eq!((trail.rows, trail.broken_at), (7, None));
     store.close().await;
     assert!(matches!(store.ready().await, Err(StoreError::Closed)));
@@ -92,7 +95,7 @@ async fn the_last_token_goes_to_one_of_sixteen() {
     for round in 0..rounds() {
         let calls = (0..AT_ONCE).map(async |at| {
             let new = new_seat(license.id, "user@example.com", &token(), &pepper);
-            let made = now(servers[at % 2].create_seat(new).await.unwrap());
+            let made = now(servers[at % 2].run(new).await.unwrap());
             (made.answer == Answer::Done).then(|| made.subject.unwrap().0.id)
         });
         let made: Vec<Uuid> = join_all(calls).await.into_iter().flatten().collect();
@@ -100,7 +103,7 @@ async fn the_last_token_goes_to_one_of_sixteen() {
         assert_eq!(db.number("SELECT tokens FROM license").await, 1);
         assert_eq!(act(&db, made[0], OwnerAct::Revoke).await, Answer::Done);
     }
-    assert_eq!(db.store().verify_audit(AuditPart::ALL).await.unwrap().broken_at, None);
+    assert_eq!(db.store().run(VerifyAudit(AuditPart::ALL)).await.unwrap().broken_at, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -114,12 +117,12 @@ async fn one_key_makes_one_seat() {
         ..new_seat(license.id, "user@example.com", &token(), &pepper)
     };
     let remember = Remember { key: random_hash(), request: random_hash(), sealed: vec![1, 2, 3] };
-    let calls = (0..AT_ONCE).map(|at| servers[at % 2].create_seat(new(remember.clone())));
+    let calls = (0..AT_ONCE).map(|at| servers[at % 2].run(new(remember.clone())));
     let made: Vec<_> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
     assert_eq!(made.iter().filter(|made| matches!(made, Made::New(_))).count(), 1);
     assert_eq!(db.number("SELECT count(*) FROM seat").await, 1);
     let reused = new(Remember { request: random_hash(), ..remember });
-    assert!(matches!(db.store().create_seat(reused).await, Err(StoreError::KeyReused)));
+    assert!(matches!(db.store().run(reused).await, Err(StoreError::KeyReused)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -131,13 +134,13 @@ async fn a_fourth_api_token_is_refused_however_many_ask() {
     let user = user(&db, &account, "Ada@example.com", Role::Owner).await;
     let (id, email) = (Uuid::new_v4(), "ada@EXAMPLE.com".to_owned());
     let twin = NewUser { id, account: account.id, email, role: Role::Owner, password: no_password() };
-    assert_eq!(word(&db.store().add_user(twin, Actor::Console).await), "taken");
-    assert!(db.store().user("ADA@example.com").await.unwrap().is_some());
+    assert_eq!(word(&db.store().run(AddUser(twin, Actor::Console)).await), "taken");
+    assert!(db.store().run(FindUser("ADA@example.com".to_owned())).await.unwrap().is_some());
     let made = join_all((0..AT_ONCE).map(|at| api_token_by(servers[at % 2], &user))).await;
     assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 3);
     let limit = |made: &&Result<_, StoreError>| matches!(made, Err(StoreError::ApiTokenLimit));
     assert_eq!(made.iter().filter(limit).count(), 13);
-    let tries = (0..AT_ONCE).map(|at| servers[at % 2].attempt(vec![(AttemptBy::Email, [5; 32])]));
+    let tries = (0..AT_ONCE).map(|at| servers[at % 2].run(CountAttempt(vec![(AttemptBy::Email, [5; 32])])));
     let allowed = join_all(tries).await.into_iter().filter(|tried| tried.as_ref().unwrap().is_none()).count();
     assert_eq!(db.number("SELECT count FROM attempt").await, i64::try_from(allowed).unwrap());
 }
@@ -151,8 +154,11 @@ async fn a_link_is_opened_once() {
     let expires_at = db.store().ready().await.unwrap().plus(600);
     let share = Share { id: random_hash(), seat, sealed: vec![7; 80], expires_at };
     let id = share.id;
-    db.store().add_share(share, token.stored_hash(&db.pepper()), Actor::Console).await.unwrap();
-    let takes = (0..AT_ONCE).map(|at| servers[at % 2].take_share(id));
+    db.store()
+        .run(AddOneTimeLink { link: share, token: token.stored_hash(&db.pepper()), by: Actor::Console })
+        .await
+        .unwrap();
+    let takes = (0..AT_ONCE).map(|at| servers[at % 2].run(ConsumeOneTimeLink(id)));
     let taken = join_all(takes).await;
     assert_eq!(taken.into_iter().filter(|taken| taken.as_ref().unwrap().is_some()).count(), 1);
 }
@@ -174,9 +180,9 @@ async fn whatever_happens_at_once_the_books_balance() {
             let mut install = Install::new(token, &pepper, &format!("{}", dice >> 8 & 3));
             install.id = Uuid::from_u128(u128::from(dice >> 8 & 3) + 1);
             match dice >> 16 & 15 {
-                0 => drop(store.owner(order(&db, *id, OwnerAct::Release)).await.unwrap()),
-                1 if doer == 3 => drop(store.owner(order(&db, *id, OwnerAct::Refresh)).await.unwrap()),
-                1 | 2 => assert!(store.sweep().await.is_ok()),
+                0 => drop(store.run(order(&db, *id, OwnerAct::Release)).await.unwrap()),
+                1 if doer == 3 => drop(store.run(order(&db, *id, OwnerAct::Refresh)).await.unwrap()),
+                1 | 2 => assert!(store.run(ReleaseExpired).await.is_ok()),
                 3 | 4 => drop(install.call(store, Call::Release).await.unwrap()),
                 5 | 6 => drop(install.call(store, Call::Launch).await.unwrap()),
                 7..=10 => drop(install.call(store, Call::Renew).await.unwrap()),
@@ -201,7 +207,7 @@ async fn whatever_happens_at_once_the_books_balance() {
          'clone_suspected' GROUP BY seat_id, epoch, event HAVING count(*) > 1) AS twice",
     );
     assert_eq!(twice.await, 0, "every change has one entry");
-    let trail = db.store().verify_audit(AuditPart::ALL).await.unwrap();
+    let trail = db.store().run(VerifyAudit(AuditPart::ALL)).await.unwrap();
     assert_eq!(trail.broken_at, None);
     assert!(trail.rows > 50, "much happened: {}", trail.rows);
     for (_, token) in &seats {

@@ -9,7 +9,10 @@ use crate::{
 };
 use seatlock_server::{
     rules::{Answer, Call, OwnerAct},
-    store::{Actor, AnyStore, AuditPart, Checkpoint, People as _, Share, Store as _, StoreError},
+    store::{
+        Actor, AddOneTimeLink, AuditPart, Checkpoint, FindAuditPoint, GetServer, Import, KeepCheckpoint,
+        KnowPepper, Share, Store, StoreError, VerifyAudit,
+    },
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -23,7 +26,7 @@ pub async fn goes_over(from: Engine, to: Engine) {
     let db = Database::with_seats(from, 9).await;
     let (store, pepper) = (db.store(), db.pepper());
     let (_, license) = db.first().await;
-    store.know_pepper(CHECK).await.unwrap();
+    store.run(KnowPepper(CHECK)).await.unwrap();
     for number in 0..8 {
         let (seat, token) = seat(&db, &license, "user@example.com").await;
         let mut install = Install::new(&token, &pepper, "Ünïcode \"quoted\"");
@@ -37,16 +40,20 @@ pub async fn goes_over(from: Engine, to: Engine) {
             let expires_at = store.ready().await.unwrap().plus(600);
             let share = Share { id: random_hash(), seat, sealed: vec![0, 255, 7], expires_at };
             store
-                .add_share(share, token.stored_hash(&pepper), Actor::User("ä@example.com".to_owned()))
+                .run(AddOneTimeLink {
+                    link: share,
+                    token: token.stored_hash(&pepper),
+                    by: Actor::User("ä@example.com".to_owned()),
+                })
                 .await
                 .unwrap();
         }
     }
-    let point = store.audit_point(Some(4)).await.unwrap().unwrap();
+    let point = store.run(FindAuditPoint(Some(4))).await.unwrap().unwrap();
     let cut = Checkpoint { point, cut: true, jws: "signed".to_owned() };
-    store.keep_checkpoint(cut, Actor::Console).await.unwrap();
+    store.run(KeepCheckpoint(cut, Actor::Console)).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let write = async |store: &AnyStore, name: &str| {
+    let write = async |store: &Store, name: &str| {
         let mut text = Vec::new();
         let moved = store.export(&mut text, &|_, _| {}).await.unwrap();
         std::fs::write(folder.path().join(name), &text).unwrap();
@@ -60,8 +67,14 @@ pub async fn goes_over(from: Engine, to: Engine) {
     let other = Place::new(to, folder.path()).open().await.unwrap();
     let file = || folder.path().join("first");
     let quiet = || Box::new(|_: &str, _: u64| {});
-    assert_eq!(other.import(file(), CHECK, true, quiet()).await.unwrap(), first.0);
-    assert!(matches!(other.server().await, Err(StoreError::NotInitialised)), "a dry run changes nothing");
+    assert_eq!(
+        other.run(Import { file: file(), pepper_check: CHECK, dry_run: true, told: quiet() }).await.unwrap(),
+        first.0
+    );
+    assert!(
+        matches!(other.run(GetServer).await, Err(StoreError::NotInitialised)),
+        "a dry run changes nothing"
+    );
     for (name, spoil) in [
         ("a row less", &|text: &str| {
             text.lines().rev().skip(1).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
@@ -71,23 +84,37 @@ pub async fn goes_over(from: Engine, to: Engine) {
     {
         let text = std::fs::read_to_string(file()).unwrap();
         std::fs::write(folder.path().join("spoilt"), spoil(&text)).unwrap();
-        let spoilt = other.import(folder.path().join("spoilt"), CHECK, false, quiet()).await;
+        let spoilt = other
+            .run(Import {
+                file: folder.path().join("spoilt"),
+                pepper_check: CHECK,
+                dry_run: false,
+                told: quiet(),
+            })
+            .await;
         assert!(matches!(spoilt, Err(StoreError::Transfer(_))), "{name}");
     }
-    let foreign = other.import(file(), [4; 32], false, quiet()).await;
+    let foreign =
+        other.run(Import { file: file(), pepper_check: [4; 32], dry_run: false, told: quiet() }).await;
     assert!(matches!(foreign, Err(StoreError::OtherPepper)), "another pepper");
-    assert_eq!(other.import(file(), CHECK, false, quiet()).await.unwrap(), first.0);
+    assert_eq!(
+        other.run(Import { file: file(), pepper_check: CHECK, dry_run: false, told: quiet() }).await.unwrap(),
+        first.0
+    );
     assert!(write(&other, "second").await == first, "row by row");
-    assert!(matches!(other.know_pepper([4; 32]).await, Err(StoreError::OtherPepper)));
+    assert!(matches!(other.run(KnowPepper([4; 32])).await, Err(StoreError::OtherPepper)));
     assert!(
-        matches!(other.import(file(), CHECK, false, quiet()).await, Err(StoreError::Transfer(_))),
+        matches!(
+            other.run(Import { file: file(), pepper_check: CHECK, dry_run: false, told: quiet() }).await,
+            Err(StoreError::Transfer(_))
+        ),
         "not empty"
     );
     let token = store::token();
     let new = new_seat(license.id, "user@example.com", &token, &pepper);
-    assert_eq!(now(other.create_seat(new).await.unwrap()).answer, Answer::Done);
+    assert_eq!(now(other.run(new).await.unwrap()).answer, Answer::Done);
     let answer = Install::new(&token, &pepper, "new").call(&other, Call::Activate).await.unwrap();
     assert!(!matches!(answer, Answer::Unchanged), "it goes on");
-    let trail = other.verify_audit(AuditPart::Whole(point)).await.unwrap();
+    let trail = other.run(VerifyAudit(AuditPart::Whole(point))).await.unwrap();
     assert_eq!((trail.first, trail.broken_at), (5, None));
 }

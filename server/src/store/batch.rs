@@ -1,0 +1,158 @@
+use super::sql::persist::{audit, change_counts, update_seats, upsert_installs};
+use super::sql::rows::{install, license, parsed, seat};
+use super::{Actor, Answered, Question, StoreError, db::Row, tx::Tx};
+use crate::rules::{
+    Answer, Audit, Call, Caller, Decision, Event, Install, License, LicenseChange, Seat, decide,
+    token_unknown,
+};
+use seatlock_protocol::{Code, UnixTime};
+use std::collections::{BTreeMap, HashMap, HashSet, hash_map::Entry};
+use uuid::Uuid;
+
+/// Everything that a batch of questions is about, as it is after those that were answered already:
+/// plug-ins are answered one after the other, as if each had a transaction of its own.
+pub(super) struct Batch {
+    now: UnixTime,
+    seq: u64,
+    /// The seat of each question, and whether its token was revoked.
+    subjects: HashMap<usize, (Uuid, bool)>,
+    seats: HashMap<Uuid, Seat>,
+    licenses: HashMap<Uuid, License>,
+    installs: HashMap<(Uuid, Uuid), Install>,
+    changed_seats: HashSet<Uuid>,
+    /// With whether they are new.
+    changed_installs: BTreeMap<(Uuid, Uuid), bool>,
+    counts: Vec<(Uuid, LicenseChange)>,
+    audit: Vec<(Uuid, Audit)>,
+}
+
+impl Batch {
+    pub(super) fn new(now: UnixTime, seq: u64) -> Self {
+        Self {
+            now,
+            seq,
+            subjects: HashMap::new(),
+            seats: HashMap::new(),
+            licenses: HashMap::new(),
+            installs: HashMap::new(),
+            changed_seats: HashSet::new(),
+            changed_installs: BTreeMap::new(),
+            counts: Vec::new(),
+            audit: Vec::new(),
+        }
+    }
+
+    /// What a question is about: a row with the columns of a seat and of an installation, and
+    /// `token_revoked`.
+    pub(super) fn add(&mut self, place: usize, row: &Row) -> Result<(), StoreError> {
+        let seat = seat(row)?;
+        self.subjects.insert(place, (seat.id, row.try_get("token_revoked")?));
+        if let Some(install) = install(row)? {
+            self.installs.insert((seat.id, install.id), install);
+        }
+        self.seats.insert(seat.id, seat);
+        Ok(())
+    }
+
+    pub(super) fn add_license(&mut self, row: &Row) -> Result<(), StoreError> {
+        if let Entry::Vacant(unknown) = self.licenses.entry(parsed(row, "license_id")?) {
+            unknown.insert(license(row)?);
+        }
+        Ok(())
+    }
+
+    /// The licenses of the seats that were added.
+    pub(super) fn license_ids(&self) -> HashSet<Uuid> {
+        self.seats.values().map(|seat| seat.license).collect()
+    }
+
+    /// The license and what becomes of its seat; `None` when the token belongs to no seat.
+    pub(super) fn decide(&self, place: usize, question: &Question) -> Option<(Uuid, Decision)> {
+        let (id, token_revoked) = *self.subjects.get(&place)?;
+        let seat = self.seats.get(&id)?;
+        let license = self.licenses.get(&seat.license)?;
+        let install = self.installs.get(&(id, question.caller.install_id)).cloned();
+        let caller = Caller { token_revoked, install, ..question.caller.clone() };
+        let event = Event::Call(question.call, Box::new(caller));
+        Some((license.id, decide(license, Some(seat), &event, self.now)))
+    }
+
+    pub(super) fn token_unknown(&self) -> Answered {
+        let answer = Answer::Verdict(token_unknown());
+        Answered { now: self.now, seq: self.seq, subject: None, answer }
+    }
+
+    /// Whether a decision changes nothing but the seat and an installation that is known.
+    pub(super) fn is_plain(&self, place: usize, decision: &Decision) -> bool {
+        let known = decision.install.as_ref().is_none_or(|install| {
+            let subject = self.subjects.get(&place);
+            subject.is_some_and(|(seat, _)| self.installs.contains_key(&(*seat, install.id)))
+        });
+        known && decision.license == LicenseChange::default() && decision.audit.is_empty()
+    }
+
+    /// Makes the decision what later questions see. A seat is written with every change of its
+    /// installations: its version tells others of both.
+    pub(super) fn keep(&mut self, place: usize, decision: Decision) -> Result<Answered, StoreError> {
+        let lost = || StoreError::Unexpected("seat");
+        let (id, _) = *self.subjects.get(&place).ok_or_else(lost)?;
+        let seat = self.seats.get_mut(&id).ok_or_else(lost)?;
+        let license = self.licenses.get_mut(&seat.license).ok_or_else(lost)?;
+        if decision.license != LicenseChange::default() {
+            self.counts.push((license.id, decision.license));
+            license.apply(decision.license);
+        }
+        self.audit.extend(decision.audit.into_iter().map(|entry| (id, entry)));
+        let after = decision.seat.unwrap_or_else(|| seat.clone());
+        if decision.install.is_some() || after != *seat {
+            *seat = after;
+            self.changed_seats.insert(id);
+        }
+        if let Some(install) = decision.install {
+            let key = (id, install.id);
+            let new = self.installs.insert(key, install).is_none();
+            *self.changed_installs.entry(key).or_default() |= new;
+        }
+        let subject = Some((seat.clone(), license.clone()));
+        Ok(Answered { now: self.now, seq: self.seq, subject, answer: decision.answer })
+    }
+
+    pub(super) fn changed_seats(&self) -> Vec<&Seat> {
+        self.changed_seats.iter().filter_map(|id| self.seats.get(id)).collect()
+    }
+
+    /// With their seats, and whether they are new.
+    pub(super) fn changed_installs(&self) -> Vec<(Uuid, &Install, bool)> {
+        let changed = self.changed_installs.iter();
+        changed.filter_map(|(key, new)| Some((key.0, self.installs.get(key)?, *new))).collect()
+    }
+
+    /// The seat of a question.
+    pub(super) fn seat(&self, place: usize) -> Option<Uuid> {
+        self.subjects.get(&place).map(|(seat, _)| *seat)
+    }
+
+    /// Writes what was kept, once. The audit trail comes last: whoever adds to it holds up all
+    /// others who want to.
+    pub(super) async fn write(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        for (license, change) in self.counts.drain(..) {
+            change_counts(tx, license, change).await?;
+        }
+        update_seats(tx, &self.changed_seats()).await?;
+        upsert_installs(tx, &self.changed_installs()).await?;
+        self.changed_seats.clear();
+        self.changed_installs.clear();
+        for (id, entry) in std::mem::take(&mut self.audit) {
+            let seat = self.seats.get(&id).ok_or(StoreError::Unexpected("seat"))?;
+            let license = self.licenses.get(&seat.license).ok_or(StoreError::Unexpected("license"))?;
+            audit(tx, license.account, seat, &entry, &Actor::Plugin).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether another seat of the license may be over without anybody having noticed.
+pub(super) fn is_full(call: Call, decision: &Decision) -> bool {
+    let full = matches!(&decision.answer, Answer::Verdict(verdict) if verdict.code == Code::SeatLimitReached);
+    full && call != Call::Status
+}
