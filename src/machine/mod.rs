@@ -32,7 +32,7 @@ mod image;
 #[cfg(windows)]
 #[path = "image_windows.rs"]
 mod image;
-/// Whether another process has ended.
+/// Whether a process or a thread has ended, or is about to.
 mod process;
 /// What a poll loop of the host watches, on Unix systems.
 #[cfg(unix)]
@@ -60,7 +60,7 @@ pub use browser::open_browser;
 pub use fork::ForkGuard;
 pub use id::{Identity, IdentityError, Refusal, Refused, identify};
 pub use image::pin_image;
-pub use process::Process;
+pub use process::{CAN_JOIN, Process, is_dead, is_ending};
 pub use readiness::Readiness;
 pub use signals::without_signals;
 pub use waker::Waker;

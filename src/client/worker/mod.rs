@@ -12,6 +12,7 @@ use super::license_store::{LicenseStore, LoadWarning};
 use super::shared::Shared;
 use super::{Consent, OperationId};
 use crate::client::event::{Event, EventKind};
+use crate::machine;
 use crate::license::{Credential, Effect, Input, LeaseState, Outcome, Submission};
 use crate::net::Http;
 use crate::net::oauth::Issuer;
@@ -38,8 +39,8 @@ const TICK: u64 = 60 * SECOND;
 const SECOND: u64 = 1000;
 
 /// How long resolver threads may take to end when the client closes; one that hangs in name
-/// resolution is left.
-const RESOLVER_PATIENCE: Duration = Duration::from_millis(100);
+/// resolution is left, and so is every one that may not be waited for.
+const RESOLVER_PATIENCE: Duration = Duration::from_millis(if machine::CAN_JOIN { 100 } else { 0 });
 
 /// How long the worker rests after a defect, so that one that comes again at once does not fill the
 /// processor.
