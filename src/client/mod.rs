@@ -162,11 +162,8 @@ impl Client {
         let released = options.plugin.as_ref().and_then(|plugin| plugin.released);
         let rules = Rules { trust: required.trust, machine: identity.id.clone(), released };
         let registration = Registration::of_environment()?.or(options.registration.clone());
-        let issuer = registration.issuer(
-            options.proxy.clone(),
-            options.extra_ca.clone(),
-            Arc::clone(&options.language),
-        )?;
+        let issuer =
+            registration.issuer(options.proxy(), options.extra_ca.clone(), Arc::clone(&options.language))?;
         let machine = issuer.as_ref().filter(|issuer| issuer.client_secret.is_some());
         let provisioned =
             provision.token.map(Credential::Token).or(machine.map(|_| Credential::Machine(None)));
@@ -188,11 +185,8 @@ impl Client {
             clock,
             Arc::clone(&options.language),
         ));
-        let route = Route {
-            server: required.server,
-            proxy: options.proxy.clone(),
-            extra_ca: options.extra_ca.clone(),
-        };
+        let route =
+            Route { server: required.server, proxy: options.proxy(), extra_ca: options.extra_ca.clone() };
         let caller = Caller {
             client: client_info(options),
             plugin: options.plugin.clone(),

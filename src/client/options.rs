@@ -3,7 +3,7 @@ use super::failure::Failure;
 use super::handle::Handle;
 use super::registration::Registration;
 use crate::license::Trust;
-use crate::machine::clock::Clock;
+use crate::machine::{self, clock::Clock};
 use crate::net::{Certificate, ProxyChoice, certificates};
 use crate::words::Language;
 use reqwest::Url;
@@ -29,7 +29,7 @@ pub struct Options {
     pub(super) lease_keys: Vec<PublicKey>,
     pub(super) state_folder: Option<PathBuf>,
     pub(super) machine_id: Option<String>,
-    pub(super) proxy: ProxyChoice,
+    pub(super) proxy: Option<ProxyChoice>,
     pub(super) extra_ca: Vec<Certificate>,
     pub(super) host: String,
     pub(super) host_version: String,
@@ -155,7 +155,7 @@ impl Options {
 
     pub(super) fn checked_machine_id(id: &str) -> Result<String, Failure> {
         // The product does not matter for whether the text will do.
-        crate::machine::identify("", Some(id))?;
+        machine::identify("", Some(id))?;
         Ok(id.to_owned())
     }
 
@@ -164,13 +164,18 @@ impl Options {
     /// # Errors
     /// [`Code::InvalidArgument`]; the address, which may hold a password, is not repeated.
     pub fn set_proxy(&mut self, url: &str) -> Result<(), Failure> {
-        self.proxy = if url.is_empty() {
+        self.proxy = Some(if url.is_empty() {
             ProxyChoice::Direct
         } else {
             let read = proxy::proxy(url);
             ProxyChoice::Explicit(read.map_err(|error| invalid(format!("the proxy's address: {error}")))?)
-        };
+        });
         Ok(())
+    }
+
+    /// What was set, or the system's.
+    pub(super) fn proxy(&self) -> ProxyChoice {
+        self.proxy.clone().unwrap_or(ProxyChoice::System(machine::SYSTEM_PROXY))
     }
 
     /// Trusts further certificate authorities, in PEM.

@@ -34,6 +34,10 @@ mod image;
 mod image;
 /// Whether a process or a thread has ended, or is about to.
 mod process;
+/// What this user's settings of Windows say of proxies.
+#[cfg(windows)]
+#[path = "proxy_windows.rs"]
+mod proxy;
 /// What a poll loop of the host watches, on Unix systems.
 #[cfg(unix)]
 #[path = "readiness_unix.rs"]
@@ -64,3 +68,16 @@ pub use process::{CAN_JOIN, Process, is_dead, is_ending};
 pub use readiness::Readiness;
 pub use signals::without_signals;
 pub use waker::Waker;
+
+/// Tells the operating system's proxies for an address, and what is reached without them.
+type SystemProxy = fn(&str) -> Option<(String, String)>;
+
+/// What asks the operating system for proxies: see `proxy_windows.rs`. None where the HTTP library
+/// reads them.
+pub const SYSTEM_PROXY: Option<SystemProxy> = {
+    #[cfg(windows)]
+    let ask = Some(proxy::system_proxy as SystemProxy);
+    #[cfg(not(windows))]
+    let ask = None;
+    ask
+};

@@ -9,6 +9,8 @@ mod lenient;
 pub mod oauth;
 /// Names of servers.
 mod resolver;
+/// Lists of proxies as Windows writes them.
+mod system_proxy;
 /// Which certificates are trusted.
 mod tls;
 /// Through which proxy.
@@ -47,12 +49,16 @@ pub struct Route {
     pub extra_ca: Vec<Certificate>,
 }
 
+/// What the operating system says for an address: its list of proxies, and its list of what is
+/// reached without one. May block, and runs on a thread of its own.
+pub type SystemProxy = fn(&str) -> Option<(String, String)>;
+
 /// Where to send requests through.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub enum ProxyChoice {
-    /// What the environment and the operating system say, except for loopback addresses.
-    #[default]
-    System,
+    /// What the environment and the operating system say, except for loopback addresses. On Windows
+    /// the function tells; elsewhere the HTTP library knows.
+    System(Option<SystemProxy>),
     /// No proxy.
     Direct,
     /// This one; its address may hold user and password.
@@ -63,7 +69,7 @@ pub enum ProxyChoice {
 impl std::fmt::Debug for ProxyChoice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::System => "System",
+            Self::System(_) => "System",
             Self::Direct => "Direct",
             Self::Explicit(_) => "Explicit",
         })
@@ -114,7 +120,13 @@ impl Http {
         request: &SeatRequest,
         now: UnixTime,
     ) -> Result<Reply, RequestError> {
-        let client = self.client.get_or_try_init(|| builder(&self.route)?.build().map_err(unusable))?;
+        let client = match self.client.get() {
+            Some(made) => made,
+            None => {
+                let made = builder(&self.route).await?.build().map_err(unusable)?;
+                self.client.get_or_init(|| made)
+            }
+        };
         let url = format!("{}{}", spelled(&self.route.server), call.path());
         let body = serde_json::to_vec(request).map_err(|_| RequestError::of(Code::Internal))?;
         let mut bearer = HeaderValue::try_from(format!("Bearer {bearer}"))
@@ -141,7 +153,7 @@ impl Http {
     }
 }
 
-fn builder(route: &Route) -> Result<ClientBuilder, RequestError> {
+async fn builder(route: &Route) -> Result<ClientBuilder, RequestError> {
     let secure = route.server.scheme() == "https";
     let stays_here = is_loopback(&route.server);
     let explicit = matches!(route.proxy, ProxyChoice::Explicit(_));
@@ -168,12 +180,17 @@ fn builder(route: &Route) -> Result<ClientBuilder, RequestError> {
     Ok(match &route.proxy {
         ProxyChoice::Explicit(url) => builder.proxy(Proxy::all(url.clone()).map_err(unusable)?),
         ProxyChoice::Direct => builder.no_proxy(),
-        ProxyChoice::System if stays_here => builder.no_proxy(),
-        ProxyChoice::System => match way::of_environment() {
-            Ok(Some(proxy)) => builder.proxy(proxy),
-            // The operating system may have one.
-            Ok(None) => builder,
-            Err(reason) => return Err(classify::unreachable(reason)),
+        ProxyChoice::System(_) if stays_here => builder.no_proxy(),
+        ProxyChoice::System(ask) => match way::of_environment().map_err(classify::unreachable)? {
+            Some(proxy) => builder.proxy(proxy),
+            None => match ask {
+                Some(ask) => {
+                    let found = way::of_system(*ask, &route.server).await.map_err(classify::unreachable)?;
+                    found.into_iter().fold(builder.no_proxy(), ClientBuilder::proxy)
+                }
+                // The HTTP library reads the operating system's settings itself.
+                None => builder,
+            },
         },
     })
 }

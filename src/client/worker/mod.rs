@@ -12,8 +12,8 @@ use super::license_store::{LicenseStore, LoadWarning};
 use super::shared::Shared;
 use super::{Consent, OperationId};
 use crate::client::event::{Event, EventKind};
-use crate::machine;
 use crate::license::{Credential, Effect, Input, LeaseState, Outcome, Submission};
+use crate::machine;
 use crate::net::Http;
 use crate::net::oauth::Issuer;
 use crate::store::StoreError;
@@ -340,9 +340,11 @@ impl Worker {
         self.auto_renew && self.shared.has_network() && has_lease && self.store.credential().is_some()
     }
 
-    /// When the passing of time is looked at next, in milliseconds since the computer was started.
+    /// When the passing of time is looked at next, in milliseconds since the computer was started;
+    /// soon while another program holds what is on disk.
     fn next_tick(&self) -> u64 {
-        self.shared.clock.since_boot_millis().saturating_add(TICK)
+        let wait = if self.store.is_held() { SECOND } else { TICK };
+        self.shared.clock.since_boot_millis().saturating_add(wait)
     }
 
     /// When to look at the lease next, at the latest after a tick: waiting stands still while the

@@ -173,7 +173,7 @@ impl Issuer {
     async fn provider(&self) -> Result<(Wire, Provider), Denied> {
         let server = Url::parse(&self.url).map_err(|_| Denied::because(Phrase::OIDC_ADDRESS))?;
         let route = Route { server, proxy: self.proxy.clone(), extra_ca: self.extra_ca.clone() };
-        let wire = Wire::new(route)?;
+        let wire = Wire::new(route).await?;
         let provider = Provider::read(&wire.get(discovery::document(&self.url)).await?, &self.url)?;
         Ok((wire, provider))
     }
