@@ -10,10 +10,12 @@ use windows_sys::Win32::Networking::WinHttp::{
 
 /// What this user's settings of Windows say for `url`: the proxies and the addresses that are
 /// reached without one, both as Windows writes them. A setup script, named or found in the network,
-/// comes before what is written down; `None` is the direct way.
+/// comes before what is written down, unless `scripts` are not to be asked; `None` is the direct
+/// way.
 ///
-/// WinHTTP. Blocks for seconds while a script is looked for, so it belongs on a thread of its own.
-pub fn system_proxy(url: &str) -> Option<(String, String)> {
+/// WinHTTP. Blocks while a script is looked for, for as long as the network likes, so it belongs on
+/// a thread of its own.
+pub fn system_proxy(url: &str, scripts: bool) -> Option<(String, String)> {
     let mut user = WINHTTP_CURRENT_USER_IE_PROXY_CONFIG::default();
     // SAFETY: `user` is writable.
     if unsafe { WinHttpGetIEProxyConfigForCurrentUser(&raw mut user) } == 0 {
@@ -22,7 +24,7 @@ pub fn system_proxy(url: &str) -> Option<(String, String)> {
     let script = Text(user.lpszAutoConfigUrl);
     let written = (Text(user.lpszProxy), Text(user.lpszProxyBypass));
     let detect = user.fAutoDetect != 0;
-    match if detect || !script.0.is_null() { by_script(url, &script, detect) } else { None } {
+    match if scripts && (detect || !script.0.is_null()) { by_script(url, &script, detect) } else { None } {
         Some(found) => found,
         None => pair(&written.0, &written.1),
     }

@@ -50,8 +50,9 @@ pub struct Route {
 }
 
 /// What the operating system says for an address: its list of proxies, and its list of what is
-/// reached without one. May block, and runs on a thread of its own.
-pub type SystemProxy = fn(&str) -> Option<(String, String)>;
+/// reached without one. With `true` setup scripts count, which may have to be looked for. Runs on a
+/// thread of its own.
+pub type SystemProxy = fn(&str, bool) -> Option<(String, String)>;
 
 /// Where to send requests through.
 #[derive(Clone)]

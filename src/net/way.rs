@@ -6,8 +6,8 @@ use reqwest::{Proxy, Url};
 use seatlock_protocol::proxy::{ProxyError, of_variables};
 use std::time::Duration;
 
-/// Longest wait for the operating system, which may have to look for a setup script in the network;
-/// after that the direct way is tried.
+/// Longest wait for a setup script that the operating system looks for in the network. After that
+/// what is written down counts.
 const DISCOVERY: Duration = Duration::from_secs(5);
 
 /// The proxy that the environment names; `None` when it names none.
@@ -30,9 +30,15 @@ pub(super) fn of_environment() -> Result<Option<Proxy>, Message> {
 /// # Errors
 /// There is one that cannot be used. No way around it is looked for.
 pub(super) async fn of_system(ask: SystemProxy, server: &Url) -> Result<Option<Proxy>, Message> {
-    let asked = server.to_string();
-    let Ok(asking) = aside(move || ask(&asked)) else { return Ok(None) };
-    let Ok(Ok(Some((list, except)))) = tokio::time::timeout(DISCOVERY, asking).await else { return Ok(None) };
+    let asking = |scripts| {
+        let asked = server.to_string();
+        async move { Some(tokio::time::timeout(DISCOVERY, aside(move || ask(&asked, scripts)).ok()?).await) }
+    };
+    let mut said = asking(true).await;
+    if matches!(said, Some(Err(_))) {
+        said = asking(false).await;
+    }
+    let Some(Ok(Ok(Some((list, except))))) = said else { return Ok(None) };
     let unusable = |error| Message::from(Phrase::PROXY_SYSTEM).because("fault", words(error).into());
     let through = system_proxy::through(&list, &except, server).map_err(unusable)?;
     Ok(through.map(|through| Proxy::custom(move |_| Some(through.clone()))))

@@ -54,10 +54,11 @@ const OIDC: Build = Build { name: "build/oidc", run: || programs::build(&["--tes
 const POSTGRES: Build =
     Build { name: "build/postgres", run: || programs::build(&["--test", "postgres"]), locks: true };
 const FUZZ: Build = Build { name: "build/fuzz", run: fuzz::build, locks: false };
+const WINDOWS: Build = Build { name: "build/windows", run: windows::build, locks: true };
 const RELEASE: Build = Build { name: "build/release", run: release, locks: false };
 
 /// Begun in this order, each as soon as a step needs it: first what the longest steps wait for.
-pub const BUILDS: [Build; 8] = [PROGRAMS, FUZZ, TESTS, POSTGRES, RELEASE, FAULTS, OIDC, BENCH];
+pub const BUILDS: [Build; 9] = [PROGRAMS, FUZZ, TESTS, POSTGRES, RELEASE, FAULTS, OIDC, WINDOWS, BENCH];
 
 fn quick() -> Result<String> {
     build::server()?;
@@ -97,6 +98,7 @@ impl Step {
 }
 
 const COMPILERS: &[Tool] = &[tools::GCC, tools::GXX, tools::CLANG];
+const WINE: &[Tool] = &[tools::MINGW, tools::WINDOWS, tools::WINE];
 const BROWSER: &[Tool] = &[tools::NODE, tools::NPM, tools::CHROMIUM];
 
 /// Every ring. Steps begin in this order, so the long ones stand first.
@@ -126,8 +128,26 @@ pub const RINGS: &[Ring] = &[
     },
     Ring {
         name: "windows",
-        about: "clippy for Windows: branches that nothing else here compiles",
-        steps: &[step("clippy", windows::clippy).needs(&[tools::MINGW, tools::WINDOWS]).locking()],
+        about: "the library on Windows: compiled by mingw, run by wine",
+        steps: &[
+            step("tests", windows::tests).needs(WINE).after(&[WINDOWS]).processors(2),
+            step("c-programs", windows::c_programs).needs(WINE).after(&[WINDOWS]),
+            step("many", windows::many).needs(WINE).after(&[PROGRAMS, WINDOWS]),
+            step("story", windows::story).needs(WINE).after(&[PROGRAMS, WINDOWS]),
+            step("held", windows::held).needs(WINE).after(&[PROGRAMS, WINDOWS]).processors(0),
+            step("proxies", windows::proxies).needs(WINE).after(&[WINDOWS]),
+            step("python", windows::python)
+                .needs(&[tools::MINGW, tools::WINDOWS, tools::WINE, tools::PYTHON])
+                .after(&[PROGRAMS, WINDOWS]),
+            step("msvc", windows::msvc)
+                .needs(&[tools::MINGW, tools::WINDOWS, tools::WINE, tools::CLANG, tools::LLD])
+                .after(&[WINDOWS]),
+            step("unloading", windows::unloading)
+                .needs(&[tools::MINGW, tools::MINGW_CXX, tools::WINDOWS, tools::WINE])
+                .after(&[WINDOWS])
+                .processors(2),
+            step("clippy", windows::clippy).needs(&[tools::MINGW, tools::WINDOWS]).locking(),
+        ],
     },
     Ring {
         name: "library",

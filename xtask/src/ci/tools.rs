@@ -43,8 +43,10 @@ pub const GCC: Tool = program("gcc", &["gcc", "libc6-dev"]);
 pub const GCORE: Tool = program("gcore", &["gdb"]);
 pub const GXX: Tool = program("g++", &["g++"]);
 pub const IP: Tool = program("ip", &["iproute2"]);
+pub const LLD: Tool = program("lld-link", &["lld"]);
 pub const MAKE: Tool = program("make", &["make"]);
 pub const MINGW: Tool = program("x86_64-w64-mingw32-gcc", &["gcc-mingw-w64-x86-64-win32"]);
+pub const MINGW_CXX: Tool = program("x86_64-w64-mingw32-g++", &["g++-mingw-w64-x86-64-win32"]);
 pub const MIRI: Tool =
     Tool { name: "cargo miri", from: Source::Nightly(MIRI_PARTS), is_there: |_| has_nightly(MIRI_PARTS) };
 const MIRI_PARTS: &[&str] = &["miri", "rust-src"];
@@ -67,6 +69,11 @@ pub const UNSHARE: Tool = program("unshare", &["util-linux"]);
 pub const VALGRIND: Tool = program("valgrind", &["valgrind"]);
 pub const WINDOWS: Tool =
     Tool { name: super::windows::TARGET, from: Source::Target, is_there: rust_target::is_there };
+pub const WINE: Tool = Tool {
+    name: "wine64",
+    from: Source::Debian(&["wine64"]),
+    is_there: |_| Path::new(super::windows::wine::LOADER).is_file(),
+};
 
 impl Tool {
     pub fn is_there(&self) -> bool {

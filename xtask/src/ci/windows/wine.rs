@@ -1,0 +1,78 @@
+//! Windows' side of things, as wine plays it, in a folder of the target folder.
+
+use anyhow::Result;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use xtask::{build, repository, run};
+
+/// Debian's, which is in no search path.
+pub const LOADER: &str = "/usr/lib/wine/wine64";
+
+/// Where it keeps what a Windows has.
+fn prefix() -> PathBuf {
+    build::target_folder().join("wine")
+}
+
+/// A program of Windows, without the settings of whoever runs the check.
+pub fn command(program: impl AsRef<Path>) -> Command {
+    let mut command = Command::new(LOADER);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("EXAMPLE_") || text.starts_with("SEATLOCK_") || text.starts_with("LC_") {
+            command.env_remove(&name);
+        }
+    }
+    // Names of files are UTF-8 only in a locale that says so.
+    command
+        .env("WINEPREFIX", prefix())
+        .env("WINEARCH", "win64")
+        .env("WINEDEBUG", "-all")
+        .env("LC_ALL", "C.UTF-8");
+    // Neither .NET nor a browser is offered for installation.
+    command.env("WINEDLLOVERRIDES", "mscoree,mshtml=").env_remove("DISPLAY");
+    command.arg(program.as_ref());
+    command
+}
+
+/// How a program of Windows calls a file of this computer.
+pub fn path(path: &Path) -> String {
+    format!("Z:{}", path.display()).replace('/', "\\")
+}
+
+/// Makes it, once: Windows 10, with a machine id, and what wine may lack.
+pub fn prepare() -> Result<String> {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let done = prefix().join("prepared");
+    if !done.exists() {
+        if prefix().exists() {
+            fs::remove_dir_all(prefix())?;
+        }
+        fs::create_dir_all(prefix())?;
+        run::output(command("wineboot.exe").arg("--init"))?;
+        let library = prefix().join("drive_c/windows/system32/bcryptprimitives.dll");
+        if !library.exists() {
+            let mut compile = Command::new("x86_64-w64-mingw32-gcc");
+            compile.args(["-O2", "-shared", "-o"]).arg(library);
+            compile.arg(repository().join("tests/c/wine/bcryptprimitives.c")).arg("-ladvapi32");
+            run::output(&mut compile)?;
+        }
+        run::output(command("winecfg.exe").args(["-v", "win10"]))?;
+        registry(
+            "HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Cryptography",
+            "\"MachineGuid\"=\"11111111-2222-3333-4444-555555555555\"\n",
+        )?;
+        fs::write(done, "")?;
+    }
+    run::output(command("cmd.exe").args(["/c", "ver"])).map(|version| version.trim().to_owned())
+}
+
+/// Writes values below a key.
+pub fn registry(key: &str, values: &str) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("values.reg");
+    fs::write(&file, format!("Windows Registry Editor Version 5.00\n\n[{key}]\n{values}"))?;
+    run::output(command("reg.exe").arg("import").arg(path(&file))).map(drop)
+}
