@@ -774,13 +774,13 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_fo
     seatlock_client *client, seatlock_operation *operation, seatlock_error *error);
 
 /** Asks for a lease by a file at `path`, for a machine without a network: somebody carries it to
- *  the server, and `seatlock_client_import_file` takes the file that comes back. Token and consent
- *  as for `seatlock_client_activate`; with SEATLOCK_CONSENT_REMEMBER the host may be closed
- *  meanwhile. The token is not in the file. A file at `path` is replaced, a folder, a pipe or a
- *  device is not; the present license stays as it is. Returns at once; see
+ *  the server, and `seatlock_client_airgap_import` takes the file that comes back. Token and
+ *  consent as for `seatlock_client_activate`; with SEATLOCK_CONSENT_REMEMBER the host may be
+ *  closed meanwhile. The token is not in the file. A file at `path` is replaced, a folder, a pipe
+ *  or a device is not; the present license stays as it is. Returns at once; see
  *  `seatlock_client_activate`. The operation ends with SEATLOCK_ERROR_FILE_UNUSABLE when the file
  *  cannot be written. [any thread] */
-SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_request_file(
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_airgap_request(
     seatlock_client *client, const char *token, seatlock_consent_flags consent, const char *path,
     seatlock_operation *operation, seatlock_error *error);
 
@@ -790,7 +790,7 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_re
  *  SEATLOCK_ERROR_MACHINE_MISMATCH, SEATLOCK_ERROR_BAD_SIGNATURE, SEATLOCK_ERROR_LEASE_EXPIRED,
  *  SEATLOCK_ERROR_NO_TOKEN when the host was closed since a request whose token was not to be
  *  remembered. Nothing has changed then. [any thread] */
-SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_import_file(
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_airgap_import(
     seatlock_client *client, const char *path, seatlock_operation *operation,
     seatlock_error *error);
 
@@ -799,7 +799,7 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_im
  *  `seatlock_client_activate`. The operation ends with SEATLOCK_ERROR_NO_TOKEN when there is no
  *  license to give up, with SEATLOCK_ERROR_STORE_UNWRITABLE when it cannot be given up, and with
  *  SEATLOCK_ERROR_FILE_UNUSABLE when it was but the file cannot be written. [any thread] */
-SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_release_file(
+SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_client_airgap_release(
     seatlock_client *client, const char *path, seatlock_operation *operation,
     seatlock_error *error);
 

@@ -545,15 +545,15 @@ public:
     }
     /// For machines without a network: a request file out, a lease file in, a confirmation out when
     /// the seat is given back.
-    result<operation> request_file(const std::string &token, consent given,
+    result<operation> airgap_request(const std::string &token, consent given,
                                    const std::string &path) {
-        return start(seatlock_client_request_file, token, given, path);
+        return start(seatlock_client_airgap_request, token, given, path);
     }
-    result<operation> import_file(const std::string &path) {
-        return start(seatlock_client_import_file, path);
+    result<operation> airgap_import(const std::string &path) {
+        return start(seatlock_client_airgap_import, path);
     }
-    result<operation> release_file(const std::string &path) {
-        return start(seatlock_client_release_file, path);
+    result<operation> airgap_release(const std::string &path) {
+        return start(seatlock_client_airgap_release, path);
     }
     /// Until event_kind::sign_in comes, text::sign_in_url is empty. No timeout: five minutes.
     result<operation> sign_in_browser(consent given, bool open = true, milliseconds timeout = {}) {

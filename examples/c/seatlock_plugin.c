@@ -249,16 +249,16 @@ static int carried(seatlock_client *client, const settings *set)
     seatlock_result code;
     int result, shown;
     if (set->verb == VERB_REQUEST_FILE) {
-        code = seatlock_client_request_file(client, set->token, consent(set), set->path, &operation, &error);
+        code = seatlock_client_airgap_request(client, set->token, consent(set), set->path, &operation, &error);
         return code < 0 ? fail(client, "request-file", code, &error)
                         : finish(client, operation, set, "request-file", "bring the file to the server");
     }
     if (set->verb == VERB_RELEASE_FILE) {
-        code = seatlock_client_release_file(client, set->path, &operation, &error);
+        code = seatlock_client_airgap_release(client, set->path, &operation, &error);
         return code < 0 ? fail(client, "release-file", code, &error)
                         : finish(client, operation, set, "release-file", "bring the file to the server");
     }
-    code = seatlock_client_import_file(client, set->path, &operation, &error);
+    code = seatlock_client_airgap_import(client, set->path, &operation, &error);
     result = code < 0 ? fail(client, "import-file", code, &error)
                       : finish(client, operation, set, "import-file", "this computer has the seat");
     shown = show_status(client);

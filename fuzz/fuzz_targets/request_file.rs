@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use seatlock::license::{Input, Signed, SignedObject};
-use seatlock::protocol::file::{CarriedFile, LeaseFile, MAX_FILE, RequestFile};
+use seatlock::protocol::file::{AirgapFile, LeaseFile, MAX_FILE, RequestFile};
 use seatlock_fuzz::{LEASES, PRODUCT, apply, licensed, reading, stored_lease};
 
 fuzz_target!(|bytes: &[u8]| {

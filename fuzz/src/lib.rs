@@ -177,7 +177,7 @@ pub fn licensed() -> State {
         "clock": { "high_water": BASE, "signed": BASE },
         "seats": [{ "token": TOKEN, "install_id": Uuid::from_u128(1000), "at": BASE, "renewal": "A".repeat(54) }],
         "products": { PRODUCT: {
-            "lease": HELD.as_str(), "requested": Requested { nonce: NONCE, token: TOKEN, sealed: None },
+            "lease": HELD.as_str(), "requested": AirgapRequest { nonce: NONCE, token: TOKEN, sealed: None },
         } },
     });
     let record: Record = serde_json::from_value(record).unwrap();

@@ -25,7 +25,7 @@ pub enum SeatCall {
     Status,
     /// The request of a machine without a network, brought by somebody who has one; answered by a
     /// longer lease.
-    Offline,
+    Airgap,
 }
 
 impl SeatCall {
@@ -37,7 +37,7 @@ impl SeatCall {
             Self::Ping => "/v1/seat/ping",
             Self::Release => "/v1/seat/release",
             Self::Status => "/v1/seat/status",
-            Self::Offline => "/v1/seat/offline",
+            Self::Airgap => "/v1/seat/airgap",
         }
     }
 }

@@ -71,7 +71,7 @@ pub enum FileError {
 
 /// A file that a person carries between a machine without a network and the server: a JSON object
 /// with the members `format` and `version` beside its own (`docs/protocol.md`, section 11).
-pub trait CarriedFile: Serialize + DeserializeOwned {
+pub trait AirgapFile: Serialize + DeserializeOwned {
     /// The member `format`.
     const FORMAT: &'static str;
 
@@ -112,11 +112,11 @@ pub trait CarriedFile: Serialize + DeserializeOwned {
     }
 }
 
-impl CarriedFile for RequestFile {
+impl AirgapFile for RequestFile {
     const FORMAT: &'static str = "seatlock-request";
 }
 
-impl CarriedFile for LeaseFile {
+impl AirgapFile for LeaseFile {
     const FORMAT: &'static str = "seatlock-lease";
 }
 

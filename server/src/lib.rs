@@ -4,6 +4,8 @@
 //! leaves as something signed by a key of `keys`. [`run`] is the whole server; the program
 //! `seatlock-server` is its command line.
 
+/// Answers the files of machines without a network.
+pub mod airgap;
 /// Why something failed that others wrote, in words of our own.
 pub mod cause;
 /// Signed statements of what the audit trail was.
@@ -24,8 +26,6 @@ pub mod limits;
 pub mod mail;
 /// What is counted, for whoever watches the server.
 pub mod metrics;
-/// Answers the files of machines without a network.
-pub mod offline;
 /// Shows: the pages of seat management.
 pub mod page;
 /// Passwords: hashed and compared, a few at a time.

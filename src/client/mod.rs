@@ -321,15 +321,15 @@ impl Client {
     }
 
     /// Asks for a lease by a file, for a machine without a network: somebody carries it to the
-    /// server, whose answer [`Client::import_file`] takes. A file at `path` is replaced.
+    /// server, whose answer [`Client::airgap_import`] takes. A file at `path` is replaced.
     /// Returns at once; the present license stays as it is.
     ///
     /// # Errors
     /// As [`Client::activate`]. The operation ends with [`Code::FileUnusable`] when the file cannot
     /// be written.
-    pub fn request_file(&self, token: &str, consent: Consent, path: &Path) -> Result<OperationId, Failure> {
+    pub fn airgap_request(&self, token: &str, consent: Consent, path: &Path) -> Result<OperationId, Failure> {
         let token = self.submitted(token, consent)?;
-        self.start(Work::RequestFile { token, consent, path: path.to_owned() })
+        self.start(Work::AirgapRequest { token, consent, path: path.to_owned() })
     }
 
     /// Takes the lease that answers the last request file. Returns at once.
@@ -339,8 +339,8 @@ impl Client {
     /// the lease: [`Code::ReplayedResponse`] when it answers another request,
     /// [`Code::MachineMismatch`], [`Code::BadSignature`], [`Code::LeaseExpired`]. Nothing
     /// stored has changed then.
-    pub fn import_file(&self, path: &Path) -> Result<OperationId, Failure> {
-        self.start(Work::ImportFile(path.to_owned()))
+    pub fn airgap_import(&self, path: &Path) -> Result<OperationId, Failure> {
+        self.start(Work::AirgapImport(path.to_owned()))
     }
 
     /// Gives the license up and writes the file that confirms it to the server, for a machine
@@ -350,8 +350,8 @@ impl Client {
     /// [`Code::Busy`]. The operation ends with [`Code::NoToken`] when there is no license to give
     /// up, with [`Code::StoreUnwritable`] when it cannot be given up, and with
     /// [`Code::FileUnusable`] when it was and the file cannot be written.
-    pub fn release_file(&self, path: &Path) -> Result<OperationId, Failure> {
-        self.start(Work::ReleaseFile(path.to_owned()))
+    pub fn airgap_release(&self, path: &Path) -> Result<OperationId, Failure> {
+        self.start(Work::AirgapRelease(path.to_owned()))
     }
 
     /// Allows or forbids all use of the network, from now on and until the next call: for hosts

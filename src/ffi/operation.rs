@@ -218,14 +218,14 @@ pub unsafe extern "C" fn seatlock_client_forget(
 }
 
 /// Asks for a lease by a file at `path`, for a machine without a network: somebody carries it to
-/// the server, and `seatlock_client_import_file` takes the file that comes back. Token and consent
-/// as for `seatlock_client_activate`; with SEATLOCK_CONSENT_REMEMBER the host may be closed
-/// meanwhile. The token is not in the file. A file at `path` is replaced, a folder, a pipe or a
-/// device is not; the present license stays as it is. Returns at once; see
+/// the server, and `seatlock_client_airgap_import` takes the file that comes back. Token and
+/// consent as for `seatlock_client_activate`; with SEATLOCK_CONSENT_REMEMBER the host may be
+/// closed meanwhile. The token is not in the file. A file at `path` is replaced, a folder, a pipe
+/// or a device is not; the present license stays as it is. Returns at once; see
 /// `seatlock_client_activate`. The operation ends with SEATLOCK_ERROR_FILE_UNUSABLE when the file
 /// cannot be written. [any thread]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn seatlock_client_request_file(
+pub unsafe extern "C" fn seatlock_client_airgap_request(
     client: *mut seatlock_client,
     token: *const c_char,
     consent: seatlock_consent_flags,
@@ -236,7 +236,7 @@ pub unsafe extern "C" fn seatlock_client_request_file(
     // SAFETY: the caller's promises in the header.
     unsafe {
         start(client, operation, error, |client| {
-            client.request_file(boundary::text(token)?, ticked(consent)?, boundary::path(path)?)
+            client.airgap_request(boundary::text(token)?, ticked(consent)?, boundary::path(path)?)
         })
     }
 }
@@ -248,14 +248,14 @@ pub unsafe extern "C" fn seatlock_client_request_file(
 /// SEATLOCK_ERROR_NO_TOKEN when the host was closed since a request whose token was not to be
 /// remembered. Nothing has changed then. [any thread]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn seatlock_client_import_file(
+pub unsafe extern "C" fn seatlock_client_airgap_import(
     client: *mut seatlock_client,
     path: *const c_char,
     operation: *mut seatlock_operation,
     error: *mut seatlock_error,
 ) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
-    unsafe { start(client, operation, error, |client| client.import_file(boundary::path(path)?)) }
+    unsafe { start(client, operation, error, |client| client.airgap_import(boundary::path(path)?)) }
 }
 
 /// Gives the license up and writes a file at `path` that confirms it: brought to the server, it
@@ -264,14 +264,14 @@ pub unsafe extern "C" fn seatlock_client_import_file(
 /// license to give up, with SEATLOCK_ERROR_STORE_UNWRITABLE when it cannot be given up, and with
 /// SEATLOCK_ERROR_FILE_UNUSABLE when it was but the file cannot be written. [any thread]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn seatlock_client_release_file(
+pub unsafe extern "C" fn seatlock_client_airgap_release(
     client: *mut seatlock_client,
     path: *const c_char,
     operation: *mut seatlock_operation,
     error: *mut seatlock_error,
 ) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
-    unsafe { start(client, operation, error, |client| client.release_file(boundary::path(path)?)) }
+    unsafe { start(client, operation, error, |client| client.airgap_release(boundary::path(path)?)) }
 }
 
 /// Cancels an operation that has not ended: it ends at once with SEATLOCK_ERROR_CANCELLED. The

@@ -81,7 +81,7 @@ pub(super) fn renewal_of(signed: &Signed, lease: &LeaseClaims) -> Option<String>
 }
 
 fn takes_a_lease(call: SeatCall) -> bool {
-    matches!(call, SeatCall::Activate | SeatCall::Ping | SeatCall::Offline)
+    matches!(call, SeatCall::Activate | SeatCall::Ping | SeatCall::Airgap)
 }
 
 /// Who can change the path of a request gets a signed answer to another call, with the right nonce.

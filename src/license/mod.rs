@@ -6,7 +6,7 @@
 //! the host is told of it at a given moment.
 
 /// Leases that come and go by files that a person carries.
-pub mod carried;
+pub mod airgap;
 /// Effective time: what time it is when the computer's clock cannot be believed.
 pub mod clock;
 /// What a lease says beside whether the plug-in is locked.
@@ -34,7 +34,7 @@ pub mod step;
 /// Pinned keys, key sets and the checks that every signed object passes.
 pub mod trust;
 
-pub use carried::{HandedBack, Requested};
+pub use airgap::{AirgapRequest, HandedBack};
 pub use clock::{Anomaly, ClockMemory, Reading, Time};
 pub use contents::{Contents, Entitlement};
 pub use credential::{Credential, RefreshToken, Sealed, SignIn};

@@ -1,4 +1,4 @@
-use crate::license::carried::{HandedBack, Requested};
+use crate::license::airgap::{AirgapRequest, HandedBack};
 use crate::license::clock::ClockMemory;
 use crate::license::credential::Sealed;
 use crate::license::launches::Launches;
@@ -46,7 +46,7 @@ struct Product {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     handed_back: Option<HandedBack>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    requested: Option<Requested>,
+    requested: Option<AirgapRequest>,
     #[serde(default)]
     pacing: Pacing,
     #[serde(default)]

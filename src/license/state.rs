@@ -1,4 +1,4 @@
-use crate::license::carried::{HandedBack, Requested};
+use crate::license::airgap::{AirgapRequest, HandedBack};
 use crate::license::clock::{Anchor, ClockMemory, DEFAULT_POLICY, Reading, Time, effective};
 use crate::license::launches::Launches;
 use crate::license::pacing::Pacing;
@@ -111,7 +111,7 @@ pub struct State {
     /// Launches, and how many of them the server knows.
     pub launches: Launches,
     /// The request that was written to a file and not answered yet.
-    pub requested: Option<Requested>,
+    pub requested: Option<AirgapRequest>,
     /// A moment that was believed in this process. Not stored.
     pub anchor: Option<Anchor>,
 }

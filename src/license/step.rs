@@ -1,4 +1,4 @@
-use crate::license::carried::{HandedBack, Requested};
+use crate::license::airgap::{AirgapRequest, HandedBack};
 use crate::license::clock::{Anchor, ClockMemory, Reading};
 use crate::license::judge::{Judgement, judge, newest_key_set, renewal_of};
 use crate::license::pacing::{HOUR, MINUTE, Pacing, asked_wait};
@@ -35,7 +35,7 @@ pub enum Input<'a> {
     /// The server was not asked, because the network is switched off.
     Unasked,
     /// A request is to be written to a file.
-    Requested(Requested),
+    Requested(AirgapRequest),
     /// A file was brought that answers the request.
     Imported {
         /// What is in it.
@@ -215,7 +215,7 @@ fn imported(
     let Some((nonce, token)) = requested.or(held) else {
         return report(unusable(Phrase::FILE_OTHER_REQUEST));
     };
-    let asked = SentRequest { call: SeatCall::Offline, nonce, token, submission: Submission::Nobody };
+    let asked = SentRequest { call: SeatCall::Airgap, nonce, token, submission: Submission::Nobody };
     let mut after = state.clone();
     after.key_set = newest_key_set(&after, &rules.trust, signed.key_set.as_deref());
     match judge(&after, &rules.trust, &rules.machine, &asked, signed) {

@@ -14,14 +14,14 @@ pub enum Kind {
     /// A state file.
     State,
     /// A file that a person carries.
-    Carried,
+    Airgap,
 }
 
 impl Kind {
     fn prefix(self) -> &'static str {
         match self {
             Self::State => ".state-",
-            Self::Carried => ".seatlock-",
+            Self::Airgap => ".seatlock-",
         }
     }
 }

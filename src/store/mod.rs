@@ -7,7 +7,7 @@
 //! What is in the state is the caller's business.
 
 /// Files that a person carries, wherever they lie.
-mod carried;
+mod airgap;
 /// Why the folder could not be used, in words for the person in front of it.
 mod error;
 /// Reading and replacing single files so that no reader ever sees half of one.
@@ -27,7 +27,7 @@ mod token;
 #[cfg(test)]
 mod tests;
 
-pub use carried::{read_carried, write_carried};
+pub use airgap::{read_airgap_file, write_airgap_file};
 pub use error::StoreError;
 pub use request_lock::{Holder, LockAttempt, RequestLock, Uptime};
 pub use state::{Change, Loaded};

@@ -182,12 +182,12 @@ async function walk(browser) {
   await page.getByRole("button", { name: "Delete the token" }).click();
   await says(page, "was deleted");
 
-  await page.goto(`${server}/offline`);
-  await look(page, "offline");
+  await page.goto(`${server}/airgap`);
+  await look(page, "airgap");
   await page.getByLabel("File from the plug-in").setInputFiles({ name: "x.json", mimeType: "application/json", buffer: Buffer.from("{}") });
   await page.getByRole("button", { name: "Check the file" }).click();
   await says(page, "cannot be used");
-  await look(page, "offline-refused");
+  await look(page, "airgap-refused");
   await page.goto(`${server}/audit`);
   assert.equal(await page.getByRole("link", { name: "Verify the record now" }).count(), 0, "whoever runs the server does");
   await look(page, "audit");

@@ -58,11 +58,11 @@ static seatlock_result one(int kind)
     case 10:
         return seatlock_client_forget(client, NULL, NULL);
     case 11:
-        return seatlock_client_request_file(client, TOKEN, SEATLOCK_CONSENT_TERMS, "/nowhere/request", NULL, NULL);
+        return seatlock_client_airgap_request(client, TOKEN, SEATLOCK_CONSENT_TERMS, "/nowhere/request", NULL, NULL);
     case 12:
-        return seatlock_client_import_file(client, "/nowhere/lease", NULL, NULL);
+        return seatlock_client_airgap_import(client, "/nowhere/lease", NULL, NULL);
     case 13:
-        return seatlock_client_release_file(client, "/nowhere/release", NULL, NULL);
+        return seatlock_client_airgap_release(client, "/nowhere/release", NULL, NULL);
     case 14:
         return seatlock_client_cancel(client, (uint64_t)calls);
     case 15:

@@ -87,7 +87,7 @@ void with_client(const std::string &folder) {
     auto quiet = client.wait(client.ping(seatlock::intent::launch).value_or(0), std::chrono::seconds{20});
     check(quiet && quiet->code == seatlock::code::not_activated, "a launch before a token is none");
     std::string path = "/" + std::string(1000, 'x');
-    auto far = client.wait(client.import_file(path).value_or(0), std::chrono::seconds{20});
+    auto far = client.wait(client.airgap_import(path).value_or(0), std::chrono::seconds{20});
     check(far.error().message.find(path) != std::string::npos, "long messages are whole");
     check(!client.entitlement("cad").included, "nothing is included while it is locked");
     check(!client.entitlement("cad").value && !client.license(), "and there is no license");
@@ -119,7 +119,7 @@ void in_another_language(const std::string &folder) {
     check((*client).remedy(code::no_token) == "Eingeben.", "and what to do");
     check((*client).message(code::busy) == seatlock::message(code::busy), "what it lacks is English");
     check((*client).status_value("date").empty(), "no value of that name");
-    auto away = (*client).wait((*client).import_file("/nowhere").value_or(0), std::chrono::seconds{20});
+    auto away = (*client).wait((*client).airgap_import("/nowhere").value_or(0), std::chrono::seconds{20});
     auto values = away.error().values;
     check(values["path"] == "/nowhere", "a value by its name");
     check(values["reason"] == "os_not_found", "and an id");

@@ -6,7 +6,7 @@ use seatlock::license::{Effect, LeaseState, Signed, SignedObject};
 use seatlock::protocol::{Act, Code, Typ, api::SeatCall};
 
 const CALLS: [SeatCall; 5] =
-    [SeatCall::Activate, SeatCall::Ping, SeatCall::Offline, SeatCall::Release, SeatCall::Status];
+    [SeatCall::Activate, SeatCall::Ping, SeatCall::Airgap, SeatCall::Release, SeatCall::Status];
 
 /// What an answer leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

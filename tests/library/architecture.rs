@@ -41,12 +41,12 @@ const SERVER: [Room; 24] = [
     ("identity", &["rules", "way"]),
     ("checkpoint", &["store", "keys"]),
     ("renewal", &["rules"]),
-    ("offline", &["rules", "store", "keys", "renewal"]),
+    ("airgap", &["rules", "store", "keys", "renewal"]),
     ("metrics", &["rules", "store", "limits", "clock"]),
-    ("view", &["rules", "store", "offline"]),
+    ("view", &["rules", "store", "airgap"]),
     (
         "desk",
-        &["rules", "seal", "store", "password", "limits", "share", "keys", "checkpoint", "offline", "view"],
+        &["rules", "seal", "store", "password", "limits", "share", "keys", "checkpoint", "airgap", "view"],
     ),
     (
         "routes",
@@ -64,7 +64,7 @@ const SERVER: [Room; 24] = [
             "identity",
             "checkpoint",
             "renewal",
-            "offline",
+            "airgap",
             "metrics",
             "view",
             "desk",
@@ -84,7 +84,7 @@ const SERVER: [Room; 24] = [
             "mail",
             "keys",
             "checkpoint",
-            "offline",
+            "airgap",
             "view",
             "desk",
             "routes",
@@ -98,7 +98,7 @@ const SERVER: [Room; 24] = [
 
 /// What goes upwards in the server today: a file, and the room that it uses. Whoever mends one
 /// takes it off the list; none is ever added.
-const UPWARDS: [(&str, &str); 2] = [("offline.rs", "routes"), ("routes/mod.rs", "serve")];
+const UPWARDS: [(&str, &str); 2] = [("airgap.rs", "routes"), ("routes/mod.rs", "serve")];
 
 /// What a pure room never names.
 const IMPURE: [&str; 9] = [

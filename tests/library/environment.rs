@@ -389,7 +389,7 @@ fn table_of_places_for_a_request() {
     ] {
         let before = std::fs::symlink_metadata(at(name)).map(|found| found.file_type()).ok();
         let consent = Consent { terms: true, remember: false };
-        let started = client.request_file(TOKEN, consent, &at(name)).unwrap();
+        let started = client.airgap_request(TOKEN, consent, &at(name)).unwrap();
         let event = client.wait(started, Duration::from_secs(60)).unwrap().unwrap();
         let code = if words.is_empty() { Code::Ok } else { Code::FileUnusable };
         assert_eq!(event.code, code, "{name}: {}", event.message);

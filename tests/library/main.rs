@@ -26,8 +26,8 @@ mod exports;
 mod header;
 #[cfg(feature = "capi")]
 mod ledger;
+mod license_airgap;
 mod license_contents;
-mod license_files;
 mod license_properties;
 mod license_rules;
 mod license_support;

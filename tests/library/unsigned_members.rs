@@ -4,7 +4,7 @@
 
 use crate::license_support::*;
 use proptest::prelude::*;
-use seatlock::license::{HandedBack, Input, LeaseState, Reply, Requested, Signed, SignedObject};
+use seatlock::license::{AirgapRequest, HandedBack, Input, LeaseState, Reply, Signed, SignedObject};
 use seatlock::protocol::{
     Act, Code, Nonce, RenewalHash, Typ, api::SeatCall, claims::LeaseClaims, is_renewal,
 };
@@ -96,7 +96,7 @@ fn the_secret_of_another_token_does_not_stand_in() {
 
 #[test]
 fn a_file_with_another_secret_is_not_taken() {
-    let requested = Requested { nonce: Nonce::new([1; 16]), token: TOKEN, sealed: None };
+    let requested = AirgapRequest { nonce: Nonce::new([1; 16]), token: TOKEN, sealed: None };
     for (what, renewal, _) in OTHERS {
         let mut computer = Computer::new();
         computer.apply(Input::Requested(requested.clone()));

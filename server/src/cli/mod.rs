@@ -2,6 +2,8 @@
 mod access;
 /// `account`.
 mod account;
+/// `airgap`.
+mod airgap;
 /// `audit`.
 mod audit;
 /// `keys propose`, `keys sign` and `keys install`.
@@ -28,8 +30,6 @@ mod keys;
 mod license;
 /// `seat create` for many.
 mod many;
-/// `offline`.
-mod offline;
 /// Tables for people, JSON for scripts.
 mod output;
 /// `new-pepper`.
@@ -149,7 +149,7 @@ enum Command {
     Plan(plan::PlanCommand),
     /// Answer the request and release files of machines without a network
     #[command(subcommand)]
-    Offline(offline::OfflineCommand),
+    Airgap(airgap::AirgapCommand),
     /// Make, list, rotate and revoke the keys that sign
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -299,7 +299,7 @@ impl Cli {
             Command::Issuer(command) => command.run(&place, output).await,
             Command::Plan(command) => command.run(&place, output).await,
             Command::Usage(usage) => usage.run(&place, output).await,
-            Command::Offline(command) => command.run(&folder, output).await,
+            Command::Airgap(command) => command.run(&folder, output).await,
             Command::Keys(command) => command.run(&folder, output).await,
             Command::Audit(audit) => audit.run(&place, output).await,
             Command::NewPepper(new) => new.run(&folder, output).await,

@@ -1,6 +1,6 @@
 use super::{Again, Desk, Refused, sign_in::name};
+use crate::airgap::{self, AirgapError, Outcome};
 use crate::keys::DataFolder;
-use crate::offline::{self, OfflineError, Outcome};
 use crate::rules::{Answer, AttemptBy, License, OwnerAct, SHARE_LIFE, check_email};
 use crate::seal::Secret;
 use crate::share;
@@ -260,29 +260,29 @@ impl<S: Store> Desk<'_, S> {
     /// What answering the file of a machine without a network would do.
     ///
     /// # Errors
-    /// See [`OfflineError`].
-    pub async fn preview_offline(&self, file: &RequestFile) -> Result<Outcome, OfflineError> {
+    /// See [`AirgapError`].
+    pub async fn preview_airgap(&self, file: &RequestFile) -> Result<Outcome, AirgapError> {
         self.owns(file).await?;
-        offline::preview(self.store, file).await
+        airgap::preview(self.store, file).await
     }
 
     /// Answers the file of a machine without a network.
     ///
     /// # Errors
-    /// See [`OfflineError`].
-    pub async fn answer_offline(
+    /// See [`AirgapError`].
+    pub async fn answer_airgap(
         &self,
         folder: &DataFolder,
         file: &RequestFile,
-    ) -> Result<Outcome, OfflineError> {
+    ) -> Result<Outcome, AirgapError> {
         self.owns(file).await?;
-        offline::answer(self.store, folder, file).await
+        airgap::answer(self.store, folder, file).await
     }
 
-    async fn owns(&self, file: &RequestFile) -> Result<(), OfflineError> {
+    async fn owns(&self, file: &RequestFile) -> Result<(), AirgapError> {
         let found = self.store.seat_of(file.token_hash).await?;
         let own = found.is_none_or(|(_, _, license)| self.may_see(license.account));
-        if own { Ok(()) } else { Err(OfflineError::Refused(crate::rules::token_unknown())) }
+        if own { Ok(()) } else { Err(AirgapError::Refused(crate::rules::token_unknown())) }
     }
 
     /// The audit trail of the own account, or of one of its seats; for admins of any account.

@@ -8,6 +8,8 @@
 
 /// The user's own e-mail address, password and sessions.
 mod account;
+/// Files of machines without a network.
+mod airgap;
 /// The style, the script and the icon that pages refer to.
 mod assets;
 /// What happened, and whether anybody tampered with the record of it.
@@ -18,8 +20,6 @@ mod confirm;
 mod message;
 /// The form for a new seat.
 mod new_seat;
-/// Files of machines without a network.
-mod offline;
 /// The link by which somebody outside sees a token once.
 mod one_time_link;
 /// Small things that many pages show: moments, ids, badges, the frame.
@@ -38,13 +38,13 @@ mod sign_in;
 mod tokens;
 
 pub use account::{AccountPage, SessionRow};
+pub use airgap::{AirgapCheck, AirgapDone, AirgapPage, LeaseResult};
 pub use askama::Template;
 pub use assets::{ASSETS, Asset, CONTENT_SECURITY_POLICY};
 pub use audit::{AuditActor, AuditEntry, AuditPage, Chain};
 pub use confirm::{ConfirmRefresh, ConfirmRelease, ConfirmRevoke, ReleaseLimit};
 pub use message::{MessagePage, Step};
 pub use new_seat::{LicenseChoice, NewSeatPage, NoSeat, SendAs};
-pub use offline::{LeaseResult, OfflineCheck, OfflineDone, OfflinePage};
 pub use one_time_link::{LinkState, OneTimeLinkPage};
 pub use parts::{Help, Id, Moment, Notice, SeatName, Shell, StatusBadge, Tone};
 pub use seat::{SeatPage, SeatRelease};

@@ -18,7 +18,7 @@ pub(super) async fn discovery<S: Store>(State(state): State<Arc<AppState<S>>>, i
             ("ping".to_owned(), SeatCall::Ping.path().to_owned()),
             ("release".to_owned(), SeatCall::Release.path().to_owned()),
             ("status".to_owned(), SeatCall::Status.path().to_owned()),
-            ("offline".to_owned(), SeatCall::Offline.path().to_owned()),
+            ("airgap".to_owned(), SeatCall::Airgap.path().to_owned()),
             ("keys".to_owned(), "/v1/keys".to_owned()),
         ]),
         documentation: state.info.documentation.clone(),

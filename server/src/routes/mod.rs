@@ -142,7 +142,7 @@ impl<S: Store> AppState<S> {
 /// Every endpoint.
 pub fn router<S: Store>(state: Arc<AppState<S>>) -> Router {
     let mut plugins = Router::new();
-    for call in [SeatCall::Activate, SeatCall::Ping, SeatCall::Release, SeatCall::Status, SeatCall::Offline] {
+    for call in [SeatCall::Activate, SeatCall::Ping, SeatCall::Release, SeatCall::Status, SeatCall::Airgap] {
         let handler =
             move |state, id, from, headers, body| seat::answer::<S>(call, state, (id, from), headers, body);
         plugins = plugins.route(call.path(), post(handler));

@@ -166,7 +166,7 @@ fn seal(
     match (&answered.answer, &answered.subject) {
         (Answer::Lease { terms, renewal }, Some((seat, license))) => {
             let lease = signer.lease(terms, seat, license, secret(*renewal))?;
-            let created = call == SeatCall::Offline || terms.bound && call == SeatCall::Activate;
+            let created = call == SeatCall::Airgap || terms.bound && call == SeatCall::Activate;
             if terms.bound {
                 tracing::info!(request = %id, seat = %seat.id, epoch = seat.epoch, "bound");
             }

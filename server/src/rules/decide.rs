@@ -230,7 +230,7 @@ impl<'a> Draft<'a> {
     fn extend(&mut self, call: Call, caller: &Caller, holding: Holding) -> Answer {
         // T2 after a T9 that is still on its way: a confirmation of what was given up must not end what
         // begins now.
-        if call == Call::Offline && caller.gave_up && caller.epoch == Some(self.seat.epoch) {
+        if call == Call::Airgap && caller.gave_up && caller.epoch == Some(self.seat.epoch) {
             self.seat.epoch += 1;
             self.record(AuditEvent::Activated, Some(holding.machine.clone()));
             return self.lease(call, caller, Holding { since: self.now, ..holding }, true);
@@ -256,7 +256,7 @@ impl<'a> Draft<'a> {
         let install = match known {
             // A request file may be answered twice, and two files in any order: one of the leases is carried
             // back.
-            Some(known) if call == Call::Offline && !bound && caller.renewal == Presented::Nothing => {
+            Some(known) if call == Call::Airgap && !bound && caller.renewal == Presented::Nothing => {
                 known.and_one_more()
             }
             _ => Install::rotated(known, caller.install_id, caller.renewal, self.now),

@@ -39,7 +39,7 @@ pub enum Call {
     /// What would activate say?
     Status,
     /// The request of a machine without a network.
-    Offline,
+    Airgap,
     /// The confirmation of a machine without a network that it has given its lease up.
     Confirm,
 }
@@ -48,7 +48,7 @@ impl Call {
     /// Whether the user shows the token, and accepts the terms, with this call.
     #[must_use]
     pub fn submits_token(self) -> bool {
-        matches!(self, Self::Activate | Self::Offline)
+        matches!(self, Self::Activate | Self::Airgap)
     }
 
     /// The call of a request; `intent` matters to ping only.
@@ -60,7 +60,7 @@ impl Call {
             (SeatCall::Ping, Intent::Renew) => Self::Renew,
             (SeatCall::Release, _) => Self::Release,
             (SeatCall::Status, _) => Self::Status,
-            (SeatCall::Offline, _) => Self::Offline,
+            (SeatCall::Airgap, _) => Self::Airgap,
         }
     }
 }

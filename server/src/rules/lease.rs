@@ -30,7 +30,7 @@ pub fn guard(auto_release: u64) -> u64 {
 #[must_use]
 pub fn terms(license: &License, call: Call, now: UnixTime, jitter: u16, bound: bool) -> LeaseTerms {
     let exp = now.plus(match call {
-        Call::Offline => license.airgap_ttl,
+        Call::Airgap => license.airgap_ttl,
         _ => longest_online(license),
     });
     let exp = license.expires_at.map_or(exp, |end| exp.min(end));

@@ -3,6 +3,8 @@
 //! Times are RFC 3339 in UTC, and null when there is none. What is not known to a reader is ignored
 //! by it.
 
+/// Files of machines without a network.
+mod airgap;
 /// Entries of the audit trail.
 mod audit;
 /// Seats as a table for spreadsheets.
@@ -17,8 +19,6 @@ mod license;
 mod license_settings;
 /// Parts of lists.
 mod list;
-/// Files of machines without a network.
-mod offline;
 /// Accounts, users and API tokens.
 mod people;
 /// Plans.
@@ -34,13 +34,13 @@ mod shown;
 /// Moments.
 mod timestamp;
 
+pub use airgap::{AirgapResultView, LeaseFileView, RequestFileView};
 pub use audit::{AuditStateView, AuditView};
 pub use entitlement::{EntitlementView, EntitlementsView, entitlements_of};
 pub use issuer::{ChangedIssuerView, IssuerChange, IssuerView, NewIssuer, RemovedIssuerView};
 pub use license::{ClockView, LicenseView, UsageView, license_version};
 pub use license_settings::{ClockSettings, LicenseChange, LicenseSettings, NewLicense};
 pub use list::List;
-pub use offline::{LeaseFileView, OfflineView, RequestFileView};
 pub use people::{
     AccountView, ApiTokenView, InvitedView, IssuedApiTokenView, MeView, NewAccount, NewApiTokenRequest,
     NewUserRequest, UserChangeRequest, UserView,

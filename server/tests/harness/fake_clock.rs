@@ -56,7 +56,7 @@ impl FakeClock {
 /// What a clock leads to: nothing, or words of the sentence about it.
 pub type Told = Option<&'static str>;
 
-const CALLS: [&str; 5] = ["activate", "ping", "release", "status", "offline"];
+const CALLS: [&str; 5] = ["activate", "ping", "release", "status", "airgap"];
 
 /// Refused, with the sentence where an operator looks for it; or answered.
 pub async fn expect(server: &Server<'_>, plugin: &mut Plugin, clock: &str, told: Told) {

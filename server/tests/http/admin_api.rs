@@ -95,7 +95,7 @@ async fn what_is_described_is_answered() {
         "POST /accounts".to_owned(),
         "POST /users".to_owned(),
         "POST /licenses".to_owned(),
-        "POST /offline".to_owned(),
+        "POST /airgap".to_owned(),
         "POST /issuers".to_owned(),
         format!("PATCH /issuers/{login}"),
         format!("PATCH /licenses/{license}"),
@@ -214,7 +214,7 @@ async fn what_is_described_is_answered() {
 
     // Files of machines without a network.
     let carried = async |query: &str, call: &str, plugin: &Plugin| {
-        admin.post(root, &format!("/offline{query}"), file(call, plugin)).await
+        admin.post(root, &format!("/airgap{query}"), file(call, plugin)).await
     };
     let mut lost = Plugin::new(eve["token"].as_str().unwrap(), "studio");
     let preview = carried("?dry_run=true", "lease", &lost).await;
@@ -237,7 +237,7 @@ async fn what_is_described_is_answered() {
     assert_eq!(carried("", "lease", &unknown).await.refusal(), (404, "token_unknown".to_owned()));
     let mut elsewhere = file("lease", &lost);
     elsewhere["issuer"] = json!("other.example.com");
-    assert_eq!(admin.post(root, "/offline", elsewhere).await.refusal(), (400, "invalid_argument".to_owned()));
+    assert_eq!(admin.post(root, "/airgap", elsewhere).await.refusal(), (400, "invalid_argument".to_owned()));
     site.cli(&["license", "change", other_license, "--terms", "2"]).json();
     assert_eq!(carried("", "lease", &lost).await.refusal(), (422, "terms_required".to_owned()));
     site.cli(&["license", "change", other_license, "--min-plugin", "9"]).json();
@@ -697,7 +697,7 @@ async fn hostile_texts_are_texts() {
             "POST /licenses",
             json!({ "account": UNKNOWN, "products": ["p"], "expires_at": secret }).to_string(),
         ),
-        ("POST /offline", json!({ "format": secret, "version": 1 }).to_string()),
+        ("POST /airgap", json!({ "format": secret, "version": 1 }).to_string()),
     ] {
         let refused = admin.ask(asked).token(root).body("application/json", body).send().await;
         assert_eq!(refused.status, 400, "{asked}: {}", refused.text);

@@ -223,7 +223,7 @@ async fn a_machine_without_a_network_holds_its_seat_for_months() {
     let server = site.serve();
     let (mut here, mut there) = (Plugin::new(&token, "a"), Plugin::new(&token, "b"));
     for _ in 0..2 {
-        let (status, lease) = server.lease("offline", &mut here).await;
+        let (status, lease) = server.lease("airgap", &mut here).await;
         assert_eq!((status, lease.epoch, lease.exp.since(lease.iat)), (201, 1, 90 * 86_400));
     }
     site.age(80 * 86_400).await;

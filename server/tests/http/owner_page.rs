@@ -353,7 +353,7 @@ async fn windows_are_told_in_their_real_length() {
             .await
             .reads(&format!("One release per license in {words}"));
         browser.get(&format!("/seats/{}/release", ids[0])).await.reads(&format!("one release in {words}"));
-        browser.get("/offline").await.reads(&format!("for {words}"));
+        browser.get("/airgap").await.reads(&format!("for {words}"));
     }
     site.change(&["--release-window", "30m"]);
     browser.try_submit(&format!("/seats/{}/release", ids[0]), &[]).await;

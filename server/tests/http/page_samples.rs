@@ -467,12 +467,12 @@ fn samples() -> Vec<(&'static str, String)> {
     let error = Some("Nothing was changed: tick the box to confirm.".to_owned());
     add("confirm_revoke_unticked", &ConfirmRevoke { machine: None, error, seat: name(2, HOSTILE), ..revoke });
 
-    let offline = OfflinePage { shell: shell(), lease_life: "90 days".to_owned(), error: None };
-    add("offline", &offline);
+    let airgap = AirgapPage { shell: shell(), lease_life: "90 days".to_owned(), error: None };
+    add("airgap", &airgap);
     let error =
         Some("scene.blend cannot be used: it is not a file of a plug-in. Nothing was changed.".to_owned());
-    add("offline_refused", &OfflinePage { error, ..offline });
-    let check = OfflineCheck {
+    add("airgap_refused", &AirgapPage { error, ..airgap });
+    let check = AirgapCheck {
         shell: shell(),
         seat: name(6, "vault-workstation@nordlicht.example"),
         machine: machine("vault"),
@@ -481,20 +481,20 @@ fn samples() -> Vec<(&'static str, String)> {
         file: Zeroizing::new("{\"format\":\"seatlock-request\",\"version\":1}".to_owned()),
     };
     add("offline_check", &check);
-    add("offline_check_release", &OfflineCheck { lease_until: None, seat: name(2, HOSTILE), ..check });
+    add("airgap_check_release", &AirgapCheck { lease_until: None, seat: name(2, HOSTILE), ..check });
     let lease = LeaseResult {
         name: "seatlock-YBWE-SEZM.lease.json".to_owned(),
         base64: Zeroizing::new("eyJmb3JtYXQiOiJzZWF0bG9jay1sZWFzZSIsInZlcnNpb24iOjF9".to_owned()),
         until: at(90 * DAY),
     };
-    let done = OfflineDone {
+    let done = AirgapDone {
         shell: shell(),
         seat: name(6, "vault-workstation@nordlicht.example"),
         machine: machine("vault"),
         lease: Some(lease),
     };
-    add("offline_done", &done);
-    add("offline_done_release", &OfflineDone { lease: None, ..done });
+    add("airgap_done", &done);
+    add("airgap_done_release", &AirgapDone { lease: None, ..done });
 
     let two = vec![api_token(1, "onboarding script", Some(-HOUR)), api_token(2, HOSTILE, None)];
     add("tokens", &tokens(two.clone()));

@@ -81,7 +81,7 @@ async fn an_owner_walks_through_every_page() {
     admin.get("/audit").await.says("Verify the record");
     admin.get("/audit?verify").await.says("The record is intact");
     browser.get(&format!("/audit?seat={second}")).await.says("second@");
-    browser.get("/offline").await.says("Answer a file");
+    browser.get("/airgap").await.says("Answer a file");
     browser.get("/account").await.says(OWNER).says("This one");
     site.cli(&["audit", "verify"]);
 }
@@ -348,7 +348,7 @@ async fn every_page_has_the_headers() {
         (&seat("/refresh"), 200),
         (&seat("/release"), 200),
         (&seat("/revoke"), 200),
-        ("/offline", 200),
+        ("/airgap", 200),
         ("/tokens", 200),
         ("/account", 200),
         ("/audit?verify", 200),
@@ -493,7 +493,7 @@ async fn files_of_machines_without_a_network() {
         (upload(&"x".repeat(300_000)), 413),
         ("nonsense".to_owned(), 400),
     ] {
-        let refused = browser.send(Method::POST, "/offline", &own, kind, &body).await;
+        let refused = browser.send(Method::POST, "/airgap", &own, kind, &body).await;
         assert_eq!(refused.status, status);
         assert!(refused.html.contains("othing was"), "{}", refused.html);
     }
@@ -509,12 +509,12 @@ async fn files_of_machines_without_a_network() {
             "renewal": null, "client": { "lib": "1.0.0", "host": "blender" }, "clock": { "wall": 0 },
         },
     });
-    let check = browser.send(Method::POST, "/offline", &own, kind, &upload(&file.to_string())).await;
+    let check = browser.send(Method::POST, "/airgap", &own, kind, &upload(&file.to_string())).await;
     check.says(&machine.short()).says("Make the lease file");
     browser.get(&format!("/seats/{id}")).await.says("Never used");
     let (_, carried) = check.html.split_once("name=\"file\" value=\"").unwrap();
     let carried = carried.split('"').next().unwrap().replace("&#34;", "\"").replace("&quot;", "\"");
-    let done = browser.post("/offline/answer", &[("file", &carried)]).await;
+    let done = browser.post("/airgap/answer", &[("file", &carried)]).await;
     done.says("data:application/json;base64,").says("Lease file made");
     browser.get(&format!("/seats/{id}")).await.says("In use");
 }

@@ -10,7 +10,7 @@ use seatlock_server::rules::{Answer, Call, Caller, Event, Presented};
 fn asked(world: &mut World, seat: usize, gave_up: Option<u64>) -> Presented {
     let (epoch, gave_up) = (gave_up, gave_up.is_some());
     let caller = Caller { renewal: Presented::Nothing, epoch, gave_up, ..world.caller(seat, "a") };
-    match world.apply(seat, &Event::Call(Call::Offline, Box::new(caller))) {
+    match world.apply(seat, &Event::Call(Call::Airgap, Box::new(caller))) {
         Answer::Lease { renewal, .. } => Presented::Number(renewal),
         other => panic!("{other:?}"),
     }

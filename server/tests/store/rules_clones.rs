@@ -37,7 +37,7 @@ fn activated(policy: ClonePolicy) -> (World, Copy) {
 }
 
 fn call() -> impl Strategy<Value = Call> {
-    prop::sample::select(vec![Call::Renew, Call::Renew, Call::Launch, Call::Activate, Call::Offline])
+    prop::sample::select(vec![Call::Renew, Call::Renew, Call::Launch, Call::Activate, Call::Airgap])
 }
 
 fn policy() -> impl Strategy<Value = ClonePolicy> {

@@ -29,7 +29,7 @@ fn step() -> impl Strategy<Value = Step> {
         Call::Renew,
         Call::Release,
         Call::Status,
-        Call::Offline,
+        Call::Airgap,
     ]);
     let act =
         prop::sample::select(vec![OwnerAct::Release, OwnerAct::Release, OwnerAct::Refresh, OwnerAct::Revoke]);
@@ -177,13 +177,13 @@ fn one_event(
         (Answer::Lease { terms: lease, .. }, Event::Call(call, caller)) => {
             // I5
             prop_assert!(!caller.token_revoked && before.state != SeatState::Closed);
-            prop_assert!(matches!(call, Call::Activate | Call::Launch | Call::Renew | Call::Offline));
+            prop_assert!(matches!(call, Call::Activate | Call::Launch | Call::Renew | Call::Airgap));
             // I2
             let held = after.holding().expect("a lease goes to the holder");
             prop_assert_eq!(&held.machine, &caller.machine);
             let auto_release = world.license.auto_release;
             let longest = match call {
-                Call::Offline => world.license.airgap_ttl,
+                Call::Airgap => world.license.airgap_ttl,
                 _ => auto_release - guard(auto_release),
             };
             prop_assert!(lease.exp <= world.now.plus(longest));

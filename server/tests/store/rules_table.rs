@@ -564,7 +564,7 @@ fn a_restored_database_catches_up_with_the_epochs_that_machines_know() {
         (Some(u64::MAX), 1, 1),
     ];
     for (known, held, answered) in rows {
-        for call in [Call::Activate, Call::Launch, Call::Renew, Call::Offline] {
+        for call in [Call::Activate, Call::Launch, Call::Renew, Call::Airgap] {
             let mut world = World::new(1);
             let seat = world.create();
             world.call(seat, Call::Activate, "a");
@@ -633,7 +633,7 @@ fn claims_of_later_epochs_do_not_fill_the_audit_trail() {
 fn a_released_machine_without_a_network_keeps_its_place_until_its_lease_ends() {
     let mut world = World::new(1);
     let seat = world.create();
-    let lease = lease(&world.call(seat, Call::Offline, "a"));
+    let lease = lease(&world.call(seat, Call::Airgap, "a"));
     assert_eq!((lease.bound, lease.exp), (true, world.now.plus(90 * DAY)));
     assert!(!matches!(world.owner(seat, OwnerAct::Release), Answer::Verdict(_)));
     assert_eq!(world.license.in_use, 1, "nobody can tell the machine");
@@ -744,10 +744,10 @@ fn a_confirmation_counts_only_for_the_present_hold() {
     ] {
         let mut world = World::new(1);
         let seat = world.create();
-        world.call(seat, Call::Offline, "a");
+        world.call(seat, Call::Airgap, "a");
         let secret = world.secret(seat);
         if !newest {
-            world.call(seat, Call::Offline, "a");
+            world.call(seat, Call::Airgap, "a");
         }
         if released {
             world.owner(seat, OwnerAct::Release);

@@ -82,7 +82,7 @@ const WAYS: [(&str, Start, bool); 4] = [
     ("release", |client, _| client.release(), true),
     ("forget", |client, _| client.forget(), false),
     ("sign-out", |client, _| client.sign_out(), false),
-    ("release-file", |client, out| client.release_file(out), false),
+    ("airgap-release", |client, out| client.airgap_release(out), false),
 ];
 
 fn server() -> Running {

@@ -10,7 +10,7 @@
 )]
 
 #[cfg(unix)]
-mod air_gap;
+mod airgap;
 mod answers;
 mod bad_issuers;
 mod clones;

@@ -259,7 +259,7 @@ impl Worker {
                 anomaly: state.time(reading).anomaly.map(|anomaly| anomaly.name().to_owned()),
             },
             // A question is about what activating would say, which the terms decide too.
-            terms: matches!(asked.call, SeatCall::Activate | SeatCall::Offline | SeatCall::Status)
+            terms: matches!(asked.call, SeatCall::Activate | SeatCall::Airgap | SeatCall::Status)
                 .then(|| self.caller.terms.clone())
                 .flatten(),
         }

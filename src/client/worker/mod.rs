@@ -1,7 +1,7 @@
+/// Requests and leases that a person carries.
+mod airgap;
 /// One request to the server, in its turn, and what its answer leads to.
 mod exchange;
-/// Requests and leases that a person carries.
-mod files;
 /// People and machines that sign in instead of entering a token.
 mod sign_in;
 
@@ -74,18 +74,18 @@ pub(super) enum Work {
     Preflight(Option<Token>),
     SignOut,
     Forget,
-    RequestFile { token: Token, consent: Consent, path: PathBuf },
-    ImportFile(PathBuf),
-    ReleaseFile(PathBuf),
+    AirgapRequest { token: Token, consent: Consent, path: PathBuf },
+    AirgapImport(PathBuf),
+    AirgapRelease(PathBuf),
 }
 
 impl Work {
     /// What a user is told when it is done.
     fn success(&self) -> Phrase {
         match self {
-            Self::Activate { .. } | Self::Ping(_) | Self::ImportFile(_) => Code::Ok.into(),
-            Self::RequestFile { .. } => Phrase::REQUEST_WRITTEN,
-            Self::ReleaseFile(_) => Phrase::LICENSE_GIVEN_UP,
+            Self::Activate { .. } | Self::Ping(_) | Self::AirgapImport(_) => Code::Ok.into(),
+            Self::AirgapRequest { .. } => Phrase::REQUEST_WRITTEN,
+            Self::AirgapRelease(_) => Phrase::LICENSE_GIVEN_UP,
             Self::Release => Phrase::SEAT_GIVEN_BACK,
             Self::Preflight(_) => Phrase::WOULD_SUCCEED,
             Self::SignOut => Phrase::SIGNED_OUT,
@@ -268,9 +268,9 @@ impl Worker {
                 Ok(()) => self.with_credential(SeatCall::Status, Intent::Renew).await,
                 Err(error) => self.unprepared(SeatCall::Status, error),
             },
-            Work::RequestFile { token, consent, path } => self.request_file(&token, consent, &path),
-            Work::ImportFile(path) => self.import_file(&path),
-            Work::ReleaseFile(path) => self.release_file(&path),
+            Work::AirgapRequest { token, consent, path } => self.airgap_request(&token, consent, &path),
+            Work::AirgapImport(path) => self.airgap_import(&path),
+            Work::AirgapRelease(path) => self.airgap_release(&path),
             Work::Forget => self.forget(),
         }
     }

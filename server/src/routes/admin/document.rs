@@ -1,9 +1,9 @@
 use super::{Answer, failure::Failure, json};
 use crate::view::{
-    AccountView, ActedView, ApiTokenView, AuditStateView, AuditView, ChangedIssuerView, InvitedView,
-    IssuedApiTokenView, IssuedView, IssuerChange, IssuerView, LeaseFileView, LicenseChange, LicenseView,
-    List, MeView, NewAccount, NewApiTokenRequest, NewIssuer, NewLicense, NewSeatRequest, NewUserRequest,
-    OfflineView, PlanContent, PlanView, ProblemView, RecoveryView, RemovedIssuerView, RequestFileView,
+    AccountView, ActedView, AirgapResultView, ApiTokenView, AuditStateView, AuditView, ChangedIssuerView,
+    InvitedView, IssuedApiTokenView, IssuedView, IssuerChange, IssuerView, LeaseFileView, LicenseChange,
+    LicenseView, List, MeView, NewAccount, NewApiTokenRequest, NewIssuer, NewLicense, NewSeatRequest,
+    NewUserRequest, PlanContent, PlanView, ProblemView, RecoveryView, RemovedIssuerView, RequestFileView,
     SeatView, UsageList, UsageView, UserChangeRequest, UserView,
 };
 use askama::Template;
@@ -28,7 +28,7 @@ const POLICY: &str =
 #[openapi(components(schemas(
     AccountView, ActedView, ApiTokenView, AuditStateView, AuditView, ChangedIssuerView, InvitedView, IssuedApiTokenView,
     IssuedView, IssuerChange, IssuerView, LeaseFileView, LicenseChange, LicenseView, MeView, NewAccount,
-    NewApiTokenRequest, NewIssuer, NewLicense, NewSeatRequest, NewUserRequest, OfflineView, PlanContent, PlanView,
+    NewApiTokenRequest, NewIssuer, NewLicense, NewSeatRequest, NewUserRequest, AirgapResultView, PlanContent, PlanView,
     ProblemView, RecoveryView, RemovedIssuerView, RequestFileView, SeatView, UsageList, UsageView, UserChangeRequest,
     UserView,
     List<AccountView>, List<ApiTokenView>, List<AuditView>, List<IssuerView>, List<LicenseView>, List<PlanView>,
@@ -40,7 +40,7 @@ struct Schemas;
 const NOUNS: [(&str, &str); 10] = [
     ("seats", "Seats and their integration tokens"),
     ("usage", "How much of the licenses is used"),
-    ("offline", "Files of machines without a network"),
+    ("airgap", "Files of machines without a network"),
     ("audit", "What happened, and who did it"),
     ("api-tokens", "The own API tokens"),
     ("accounts", "Accounts, which licenses and users belong to"),

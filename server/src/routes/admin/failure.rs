@@ -1,7 +1,7 @@
+use crate::airgap::AirgapError;
 use crate::checkpoint::CheckpointError;
 use crate::clock::system_time;
 use crate::desk::Refused;
-use crate::offline::OfflineError;
 use crate::password::PasswordError;
 use crate::routes::{
     access,
@@ -225,24 +225,24 @@ impl From<PasswordError> for Failure {
     }
 }
 
-impl From<OfflineError> for Failure {
-    fn from(error: OfflineError) -> Self {
+impl From<AirgapError> for Failure {
+    fn from(error: AirgapError) -> Self {
         match error {
-            OfflineError::Store(error) => error.into(),
-            OfflineError::Ring(error) => match error.passing() {
+            AirgapError::Store(error) => error.into(),
+            AirgapError::Ring(error) => match error.passing() {
                 Some(text) => Self::unavailable(text, &error),
                 None => Self::server_error(error),
             },
-            OfflineError::Random(error) => Self::server_error(error),
-            OfflineError::OtherIssuer(_) => {
+            AirgapError::Random(error) => Self::server_error(error),
+            AirgapError::OtherIssuer(_) => {
                 Self::invalid("issuer", "the file is for another server; bring it to that one")
             }
-            OfflineError::Refused(verdict) if verdict.code == Code::TokenUnknown => {
+            AirgapError::Refused(verdict) if verdict.code == Code::TokenUnknown => {
                 // 401 would mean the API token.
                 let detail = "The file's token belongs to no seat of yours on this server.";
                 Self::new(StatusCode::NOT_FOUND, Code::TokenUnknown.name(), detail)
             }
-            OfflineError::Refused(verdict) => {
+            AirgapError::Refused(verdict) => {
                 let token_revoked = verdict.code == Code::TokenRevoked;
                 let mut failure = Self::verdict(verdict);
                 if token_revoked {
@@ -251,7 +251,7 @@ impl From<OfflineError> for Failure {
                 }
                 failure
             }
-            OfflineError::NotTheHolder => {
+            AirgapError::NotTheHolder => {
                 Self::new(StatusCode::CONFLICT, "not_the_holder", sentence(&title(&error.to_string())))
             }
         }

@@ -6,6 +6,8 @@
 
 /// `accounts`.
 mod accounts;
+/// `airgap`.
+mod airgap;
 /// Refusals as the description names them.
 mod answers;
 /// `api-tokens`, and `me`.
@@ -24,8 +26,6 @@ mod failure;
 mod issuers;
 /// `licenses`.
 mod licenses;
-/// `offline`.
-mod offline;
 /// `plans`.
 mod plans;
 /// `seats`.
@@ -72,7 +72,7 @@ pub(super) fn router<S: Store>(state: &Arc<AppState<S>>) -> Router<Arc<AppState<
     let nouns: [(&str, Add<S>); 10] = [
         ("seats", seats::add),
         ("usage", usage::add),
-        ("offline", offline::add),
+        ("airgap", airgap::add),
         ("audit", audit::add),
         ("api-tokens", api_tokens::add),
         ("accounts", accounts::add),

@@ -4,6 +4,8 @@
 
 /// `/account`: password and sessions.
 mod account;
+/// `/airgap`: files of machines without a network.
+mod airgap;
 /// `/assets/...`: style, script and icon.
 mod assets;
 /// `/audit`: what happened, page by page.
@@ -22,8 +24,6 @@ mod form;
 mod letter;
 /// `/seats/new`.
 mod new_seat;
-/// `/offline`: files of machines without a network.
-mod offline;
 /// `/open/{secret}`: a one-time link, for whoever has it.
 mod open;
 /// `/seats/{id}`, and sending its token once more.
@@ -72,8 +72,8 @@ pub(super) fn router<S: Store>(state: &Arc<AppState<S>>) -> Router<Arc<AppState<
     // his name.
     let open = Router::new().route("/open/{secret}", get(open::look::<S>).post(open::take::<S>));
     let files = Router::new()
-        .route("/offline", get(offline::ask::<S>).post(offline::check::<S>))
-        .route("/offline/answer", get(offline::back).post(offline::answer::<S>))
+        .route("/airgap", get(airgap::ask::<S>).post(airgap::check::<S>))
+        .route("/airgap/answer", get(airgap::back).post(airgap::answer::<S>))
         .layer(DefaultBodyLimit::max(FILE_FORM));
     let pages = Router::new()
         .route("/", get(|| async { Redirect::to("/seats") }))

@@ -34,7 +34,7 @@ async fn each_request_is_a_line_without_any_secret() {
     let (unknown, link) = (fresh(TokenKind::Integration), "kQ9-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s0");
 
     let ada = Plugin::new(&token, "a").with(json!({ "renewal": "renewal-secret-of-ada" }));
-    for call in ["activate", "ping", "status", "offline", "release"] {
+    for call in ["activate", "ping", "status", "airgap", "release"] {
         server.call(call, &ada).await;
     }
     for wrong in [unknown.as_str(), &token[..39], &api, "sit_pasted by mistake"] {

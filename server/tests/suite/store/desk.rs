@@ -15,11 +15,11 @@ use crate::{
 };
 use seatlock_protocol::{
     Nonce, Token,
-    file::{CarriedFile as _, RequestFile},
+    file::{AirgapFile as _, RequestFile},
 };
 use seatlock_server::{
+    airgap::AirgapError,
     desk::{Again, Denied, Desk, Issued, Refused, SignIn, session_hash, sign_in},
-    offline::OfflineError,
     password::Passwords,
     rules::{Call, License, OwnerAct, Plan, REMEMBERED, Role},
     seal::Secret,
@@ -48,10 +48,10 @@ fn word<T>(result: Result<T, Refused>) -> String {
     }
 }
 
-fn offline_word<T>(result: Result<T, OfflineError>) -> String {
+fn airgap_word<T>(result: Result<T, AirgapError>) -> String {
     match result {
         Ok(_) => "ok".to_owned(),
-        Err(OfflineError::Refused(verdict)) => verdict.code.name().to_owned(),
+        Err(AirgapError::Refused(verdict)) => verdict.code.name().to_owned(),
         Err(other) => panic!("{other}"),
     }
 }
@@ -97,10 +97,10 @@ async fn whoever_belongs_to_another_account_finds_nothing() {
         ("create", word(desk.create_seat("x@example.com", Some(license.id), again()).await), "not found"),
         ("license", word(desk.license(license.id).await), "not found"),
         ("delete API token", word(desk.delete_api_token(of_bob.id).await), "not found"),
-        ("preview offline", offline_word(desk.preview_offline(&file).await), "token_unknown"),
-        ("answer offline", offline_word(desk.answer_offline(folder, &file).await), "token_unknown"),
-        ("preview release", offline_word(desk.preview_offline(&release).await), "token_unknown"),
-        ("answer release", offline_word(desk.answer_offline(folder, &release).await), "token_unknown"),
+        ("preview airgap", airgap_word(desk.preview_airgap(&file).await), "token_unknown"),
+        ("answer airgap", airgap_word(desk.answer_airgap(folder, &file).await), "token_unknown"),
+        ("preview release", airgap_word(desk.preview_airgap(&release).await), "token_unknown"),
+        ("answer release", airgap_word(desk.answer_airgap(folder, &release).await), "token_unknown"),
     ] {
         assert_eq!(found, wanted, "{what}");
     }
@@ -240,7 +240,7 @@ async fn an_admin_serves_every_account() {
         "which of them?"
     );
     assert_eq!(word(desk.create_seat("x@example.com", Some(theirs.id), None).await), "ok");
-    assert_eq!(offline_word(desk.answer_offline(db.folder(), &request(&token, "a")).await), "ok");
+    assert_eq!(airgap_word(desk.answer_airgap(db.folder(), &request(&token, "a")).await), "ok");
     assert_eq!(word(desk.act(id, OwnerAct::Revoke, false, None).await), "ok");
     for (account, count) in [(None, 2), (Some(other.id), 1), (Some(mine.id), 1), (Some(Uuid::new_v4()), 0)] {
         assert_eq!(desk.licenses(account).await.unwrap().len(), count, "{account:?}");

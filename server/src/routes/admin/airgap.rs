@@ -3,9 +3,9 @@ use super::ask::{Ask, Raw, Visitor};
 use super::{Answer, Endpoints, json, shown};
 use crate::routes::{AppState, admin::failure::Failure};
 use crate::store::Store;
-use crate::view::{LeaseFileView, OfflineView, RequestFileView};
+use crate::view::{AirgapResultView, LeaseFileView, RequestFileView};
 use axum::{extract::State, http::StatusCode};
-use seatlock_protocol::file::{CarriedFile as _, FileError, RequestFile};
+use seatlock_protocol::file::{AirgapFile as _, FileError, RequestFile};
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::IntoParams;
@@ -31,9 +31,9 @@ struct FileQuery {
 /// lease file, which is carried back as it is. Ask with `dry_run` first: the computer that is shown
 /// should be the one whose name the artist reads out.
 #[utoipa::path(
-    post, path = "/offline", params(FileQuery), request_body = RequestFileView,
+    post, path = "/airgap", params(FileQuery), request_body = RequestFileView,
     responses(
-        (status = 200, description = "What a release file did, or what the file would do.", body = OfflineView),
+        (status = 200, description = "What a release file did, or what the file would do.", body = AirgapResultView),
         (status = 201, description = "The lease file.", body = LeaseFileView),
         BadRequest, NoSuch, Clash, TooLarge, NotJson, Terms, TooOld, RateLimited, Guarded
     )
@@ -50,11 +50,11 @@ async fn answer_file<S: Store>(
     })?;
     let desk = who.desk(&state);
     if query.dry_run {
-        return shown(&OfflineView::new(&file, &desk.preview_offline(&file).await?, true));
+        return shown(&AirgapResultView::new(&file, &desk.preview_airgap(&file).await?, true));
     }
-    let outcome = desk.answer_offline(&state.folder, &file).await?;
+    let outcome = desk.answer_airgap(&state.folder, &file).await?;
     match &outcome.lease {
         Some(lease) => json(StatusCode::CREATED, lease.to_bytes().map_err(Failure::server_error)?),
-        None => shown(&OfflineView::new(&file, &outcome, false)),
+        None => shown(&AirgapResultView::new(&file, &outcome, false)),
     }
 }

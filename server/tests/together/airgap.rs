@@ -58,7 +58,7 @@ impl Scene {
 
     /// Has a request answered, and names the lease file.
     fn signed(&self, request: &Path) -> PathBuf {
-        self.server.administer(&["offline", "sign", request.to_str().unwrap()]).unwrap();
+        self.server.administer(&["airgap", "sign", request.to_str().unwrap()]).unwrap();
         PathBuf::from(format!("{}.lease", request.display()))
     }
 
@@ -98,8 +98,7 @@ fn a_machine_without_a_network_takes_a_seat_by_two_files() {
     let vault = Computer::new("vault-1");
     let request = scene.request(&vault, "request");
     assert!(scene.plug_in(&vault, &["status"], LOCKED).contains("no_token"), "asking changes no right");
-    let shown =
-        scene.server.administer(&["offline", "sign", request.to_str().unwrap(), "--dry-run"]).unwrap();
+    let shown = scene.server.administer(&["airgap", "sign", request.to_str().unwrap(), "--dry-run"]).unwrap();
     let name = scene.plug_in(&vault, &["status"], LOCKED);
     let name = name.lines().find_map(|line| line.strip_prefix("computer")).unwrap().trim();
     assert!(shown.contains(name) && shown.contains("vault@example.com"), "{shown}");
@@ -191,7 +190,7 @@ fn a_confirmation_frees_a_seat_that_its_owner_released_before() {
     scene.import(&vault, &lease, 0);
     scene.server.administer(&["seat", "release", &scene.seat.id]).unwrap();
     let wanted = scene.request(&next, "next");
-    let sign = ["offline", "sign", wanted.to_str().unwrap()];
+    let sign = ["airgap", "sign", wanted.to_str().unwrap()];
     let refused = scene.server.administer(&sign).unwrap_err().to_string();
     assert!(refused.contains("In use on"), "its place is taken until the lease ends: {refused}");
     assert!(!scene.path("next.lease").exists(), "nothing is left of a lease that was not made");
@@ -211,7 +210,7 @@ fn a_confirmation_frees_a_seat_that_its_owner_released_before() {
     );
 
     let forged = edited(&out, |file| file["request"]["renewal"] = Value::from("AAAAAAAAAAAAAAAAAAAAAA"));
-    let release = |file: &Path| scene.server.administer(&["offline", "release", file.to_str().unwrap()]);
+    let release = |file: &Path| scene.server.administer(&["airgap", "release", file.to_str().unwrap()]);
     assert!(release(&forged).unwrap_err().to_string().contains("not by the installation"));
     release(&out).unwrap();
     assert!(release(&out).is_err(), "it counts once");
@@ -228,12 +227,12 @@ fn a_confirmation_releases_a_seat_and_an_old_one_does_not() {
     let lease = scene.signed(&scene.request(&vault, "two"));
     scene.import(&vault, &lease, 0);
     let late =
-        scene.server.administer(&["offline", "release", out.to_str().unwrap()]).unwrap_err().to_string();
+        scene.server.administer(&["airgap", "release", out.to_str().unwrap()]).unwrap_err().to_string();
     assert!(late.contains("older than the seat's present use"), "{late}");
     assert_eq!(scene.status(), "in_use");
     let again = scene.path("again");
     scene.plug_in(&vault, &["release-file", again.to_str().unwrap()], 0);
-    scene.server.administer(&["offline", "release", again.to_str().unwrap()]).unwrap();
+    scene.server.administer(&["airgap", "release", again.to_str().unwrap()]).unwrap();
     assert_eq!(scene.status(), "released");
 }
 
@@ -250,7 +249,7 @@ fn a_request_that_was_answered_twice_can_be_given_back() {
     assert_eq!(kept(&vault), before, "and brings nothing new");
     let out = scene.path("confirmation");
     scene.plug_in(&vault, &["release-file", out.to_str().unwrap()], 0);
-    scene.server.administer(&["offline", "release", out.to_str().unwrap()]).unwrap();
+    scene.server.administer(&["airgap", "release", out.to_str().unwrap()]).unwrap();
     assert_eq!(scene.status(), "released");
 }
 

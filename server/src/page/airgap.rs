@@ -3,10 +3,10 @@ use askama::Template;
 use seatlock_protocol::MachineId;
 use zeroize::Zeroizing;
 
-/// `/offline`: takes the file of a machine without a network.
+/// `/airgap`: takes the file of a machine without a network.
 #[derive(Debug, Clone, Template)]
-#[template(path = "offline.html")]
-pub struct OfflinePage {
+#[template(path = "airgap.html")]
+pub struct AirgapPage {
     /// The frame.
     pub shell: Shell,
     /// How long a lease for such a machine lasts, in words; empty without a license.
@@ -17,8 +17,8 @@ pub struct OfflinePage {
 
 /// What a file would do, before it is done.
 #[derive(Clone, Template)]
-#[template(path = "offline_check.html")]
-pub struct OfflineCheck {
+#[template(path = "airgap_check.html")]
+pub struct AirgapCheck {
     /// The frame.
     pub shell: Shell,
     /// The seat whose token made the file.
@@ -35,8 +35,8 @@ pub struct OfflineCheck {
 
 /// A file was answered.
 #[derive(Clone, Template)]
-#[template(path = "offline_done.html")]
-pub struct OfflineDone {
+#[template(path = "airgap_done.html")]
+pub struct AirgapDone {
     /// The frame.
     pub shell: Shell,
     /// The seat.

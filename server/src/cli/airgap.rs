@@ -2,10 +2,10 @@ use super::output::Output;
 use super::seat::refusal;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use seatlock_protocol::file::{CarriedFile as _, FileCall, MAX_FILE, RequestFile};
+use seatlock_protocol::file::{AirgapFile as _, FileCall, MAX_FILE, RequestFile};
 use seatlock_server::{
+    airgap::{AirgapError, Outcome, answer, preview},
     keys::DataFolder,
-    offline::{OfflineError, Outcome, answer, preview},
     rules::timestamp,
     store::{AnyStore, Store as _},
 };
@@ -16,7 +16,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 #[derive(Subcommand)]
-pub(super) enum OfflineCommand {
+pub(super) enum AirgapCommand {
     /// Answer the request file of a machine by a lease file, which its plug-in imports
     ///
     /// The computer that is shown should be the one whose name the artist reads out: the request
@@ -43,7 +43,7 @@ pub(super) struct Carried {
     dry_run: bool,
 }
 
-impl OfflineCommand {
+impl AirgapCommand {
     pub(super) async fn run(self, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
         let store = super::open(folder).await?;
         match self {
@@ -143,18 +143,18 @@ fn read(path: &Path, wanted: FileCall) -> anyhow::Result<RequestFile> {
         .map_err(|error| anyhow::anyhow!("{} cannot be used: {error}", path.display()))?;
     match (file.call, wanted) {
         (FileCall::Lease, FileCall::Release) => {
-            bail!("{} asks for a lease. Use: offline sign", path.display())
+            bail!("{} asks for a lease. Use: airgap sign", path.display())
         }
         (FileCall::Release, FileCall::Lease) => {
-            bail!("{} gives a seat back. Use: offline release", path.display())
+            bail!("{} gives a seat back. Use: airgap release", path.display())
         }
         _ => Ok(file),
     }
 }
 
-fn in_words(error: OfflineError) -> anyhow::Error {
+fn in_words(error: AirgapError) -> anyhow::Error {
     match error {
-        OfflineError::Refused(verdict) => refusal(&verdict),
+        AirgapError::Refused(verdict) => refusal(&verdict),
         other => other.into(),
     }
 }

@@ -1,17 +1,17 @@
 use super::Worker;
 use crate::client::Consent;
 use crate::license::{
-    Credential, HandedBack, Input, LeaseState, Outcome, Requested, SentRequest, Signed, SignedObject,
+    AirgapRequest, Credential, HandedBack, Input, LeaseState, Outcome, SentRequest, Signed, SignedObject,
     Submission,
 };
 use crate::scarcity::reason;
-use crate::store::{read_carried, write_carried};
+use crate::store::{read_airgap_file, write_airgap_file};
 use crate::words::{Message, Phrase};
 use seatlock_protocol::{
     Code, Nonce, Token, TokenHash,
     api::{Have, Intent, SeatCall, SeatRequest},
     edited::EditedError,
-    file::{CarriedFile, FileCall, FileError, LeaseFile, MAX_FILE, RequestFile},
+    file::{AirgapFile, FileCall, FileError, LeaseFile, MAX_FILE, RequestFile},
 };
 use std::path::Path;
 
@@ -19,8 +19,8 @@ use std::path::Path;
 /// anything.
 impl Worker {
     /// Asks for a lease by a file. Changes no license: that is for the file that comes back.
-    pub(super) fn request_file(&mut self, token: &Token, consent: Consent, path: &Path) -> Outcome {
-        let Ok(request) = self.new_request(SeatCall::Offline, token.hash(), Intent::Launch) else {
+    pub(super) fn airgap_request(&mut self, token: &Token, consent: Consent, path: &Path) -> Outcome {
+        let Ok(request) = self.new_request(SeatCall::Airgap, token.hash(), Intent::Launch) else {
             return Outcome::of(Code::Internal);
         };
         let nonce = request.nonce;
@@ -32,15 +32,15 @@ impl Worker {
                 self.note(Err(error));
                 None
             });
-            let requested = Requested { nonce, token: token.hash(), sealed };
+            let requested = AirgapRequest { nonce, token: token.hash(), sealed };
             self.carry_out(self.store.step(Input::Requested(requested)), None);
         }
         written
     }
 
     /// Takes the lease of a file, if it answers the request that was made here last.
-    pub(super) fn import_file(&mut self, path: &Path) -> Outcome {
-        let bytes = match read_carried(path, MAX_FILE) {
+    pub(super) fn airgap_import(&mut self, path: &Path) -> Outcome {
+        let bytes = match read_airgap_file(path, MAX_FILE) {
             Ok(bytes) => bytes,
             Err(error) => return unusable(path, reason(&error)),
         };
@@ -65,7 +65,7 @@ impl Worker {
 
     /// Gives the lease up, and then writes the file that confirms it; again as often as it is asked
     /// for.
-    pub(super) fn release_file(&mut self, path: &Path) -> Outcome {
+    pub(super) fn airgap_release(&mut self, path: &Path) -> Outcome {
         // While the disk still has the lease, confirming that it is gone would not be true.
         let outcome = self.carry_out(self.store.step(Input::HandedBack), None);
         if outcome.code != Code::Ok {
@@ -95,7 +95,7 @@ impl Worker {
     fn write(&self, path: &Path, call: FileCall, token_hash: TokenHash, request: SeatRequest) -> Outcome {
         let issuer = self.store.rules().trust.issuer.clone();
         let file = RequestFile { call, issuer, token_hash, request };
-        let written = file.to_bytes().map_err(Into::into).and_then(|bytes| write_carried(path, &bytes));
+        let written = file.to_bytes().map_err(Into::into).and_then(|bytes| write_airgap_file(path, &bytes));
         match written {
             Ok(()) => Outcome::of(Code::Ok),
             Err(error) => unusable(path, reason(&error)),

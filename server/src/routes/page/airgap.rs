@@ -2,8 +2,8 @@ use super::form::Filled;
 use super::trouble::{Trouble, sentence};
 use super::visit::Visit;
 use super::{Shown, go, show, show_as, shown};
-use crate::offline::{OfflineError, Outcome};
-use crate::page::{LeaseResult, OfflineCheck, OfflineDone, OfflinePage};
+use crate::airgap::{AirgapError, Outcome};
+use crate::page::{AirgapCheck, AirgapDone, AirgapPage, LeaseResult};
 use crate::rules::exactly;
 use crate::store::Store;
 use axum::{
@@ -12,7 +12,7 @@ use axum::{
     response::Response,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use seatlock_protocol::file::{CarriedFile as _, RequestFile};
+use seatlock_protocol::file::{AirgapFile as _, RequestFile};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -27,7 +27,7 @@ pub(super) async fn ask<S: Store>(visit: Visit<S>) -> Shown {
 
 /// Whoever opens the address of the second form finds the first one.
 pub(super) async fn back() -> Response {
-    go("/offline")
+    go("/airgap")
 }
 
 /// Says what a file would do. Nothing is done yet.
@@ -39,8 +39,8 @@ pub(super) async fn check<S: Store>(visit: Visit<S>, form: Result<Multipart, Mul
             return refuse(&visit, &format!("The file cannot be used: {error}. Nothing was changed.")).await;
         }
     };
-    match visit.desk().preview_offline(&file).await {
-        Ok(Outcome { seat, lease_until, .. }) => show(&OfflineCheck {
+    match visit.desk().preview_airgap(&file).await {
+        Ok(Outcome { seat, lease_until, .. }) => show(&AirgapCheck {
             shell: visit.shell(),
             seat: shown::name(&seat),
             machine: file.request.machine.id.clone(),
@@ -55,7 +55,7 @@ pub(super) async fn check<S: Store>(visit: Visit<S>, form: Result<Multipart, Mul
 /// Does it.
 pub(super) async fn answer<S: Store>(visit: Visit<S>, Filled(form): Filled<Carried>) -> Shown {
     let file = RequestFile::parse(form.file.as_bytes()).map_err(|_| Trouble::Unreadable)?;
-    let outcome = match visit.desk().answer_offline(&visit.state.folder, &file).await {
+    let outcome = match visit.desk().answer_airgap(&visit.state.folder, &file).await {
         Ok(outcome) => outcome,
         Err(error) => return refuse(&visit, &told(error)?).await,
     };
@@ -68,7 +68,7 @@ pub(super) async fn answer<S: Store>(visit: Visit<S>, Filled(form): Filled<Carri
         }),
         _ => None,
     };
-    show(&OfflineDone { shell: visit.shell(), seat: shown::name(&outcome.seat), machine, lease })
+    show(&AirgapDone { shell: visit.shell(), seat: shown::name(&outcome.seat), machine, lease })
 }
 
 async fn uploaded(mut form: Multipart) -> Result<Zeroizing<String>, Trouble> {
@@ -90,22 +90,22 @@ async fn refuse<S: Store>(visit: &Visit<S>, error: &str) -> Shown {
     show_as(StatusCode::UNPROCESSABLE_ENTITY, &page(visit, Some(error.to_owned())).await?)
 }
 
-async fn page<S: Store>(visit: &Visit<S>, error: Option<String>) -> Result<OfflinePage, Trouble> {
+async fn page<S: Store>(visit: &Visit<S>, error: Option<String>) -> Result<AirgapPage, Trouble> {
     let licenses = visit.desk().licenses(visit.account()).await?;
     let lives = || licenses.iter().map(|license| license.airgap_ttl);
     let lease_life = match (lives().min(), lives().max()) {
         (Some(shortest), Some(longest)) if shortest != longest => format!("up to {}", exactly(longest)),
         (_, life) => life.map(exactly).unwrap_or_default(),
     };
-    Ok(OfflinePage { shell: visit.shell(), lease_life, error })
+    Ok(AirgapPage { shell: visit.shell(), lease_life, error })
 }
 
 /// Why a file is not answered, for people.
-fn told(error: OfflineError) -> Result<String, Trouble> {
+fn told(error: AirgapError) -> Result<String, Trouble> {
     match error {
-        OfflineError::Store(error) => Err(error.into()),
-        OfflineError::Ring(error) => Err(error.into()),
-        error @ (OfflineError::OtherIssuer(_) | OfflineError::Refused(_) | OfflineError::NotTheHolder) => {
+        AirgapError::Store(error) => Err(error.into()),
+        AirgapError::Ring(error) => Err(error.into()),
+        error @ (AirgapError::OtherIssuer(_) | AirgapError::Refused(_) | AirgapError::NotTheHolder) => {
             Ok(format!("{} Nothing was changed.", sentence(&error)))
         }
         error => Err(Trouble::failed(error)),

@@ -18,7 +18,7 @@ use seatlock_protocol::{
 
 /// Why a file could not be answered.
 #[derive(Debug, thiserror::Error)]
-pub enum OfflineError {
+pub enum AirgapError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -57,8 +57,8 @@ pub struct Outcome {
 /// What answering `file` would do. Changes nothing.
 ///
 /// # Errors
-/// See [`OfflineError`].
-pub async fn preview<S: Store>(store: &S, file: &RequestFile) -> Result<Outcome, OfflineError> {
+/// See [`AirgapError`].
+pub async fn preview<S: Store>(store: &S, file: &RequestFile) -> Result<Outcome, AirgapError> {
     let (_, seat, license) = seat_of(store, file).await?;
     let keys = read_set(&store.key_set().await?.jws)?;
     let lost = lost(store, &keys, file).await?;
@@ -75,27 +75,27 @@ pub async fn preview<S: Store>(store: &S, file: &RequestFile) -> Result<Outcome,
         return if fits {
             Ok(Outcome { seat, lease_until: None, lease: None })
         } else {
-            Err(OfflineError::NotTheHolder)
+            Err(AirgapError::NotTheHolder)
         };
     }
-    let event = Event::Call(Call::Offline, Box::new(asking));
+    let event = Event::Call(Call::Airgap, Box::new(asking));
     let decision = decide(&license, Some(&seat), &event, store.ready().await?);
     match decision.answer {
         Answer::Lease { terms, .. } => Ok(Outcome { seat, lease_until: Some(terms.exp), lease: None }),
-        Answer::Verdict(verdict) => Err(OfflineError::Refused(verdict)),
-        Answer::Done | Answer::Unchanged => Err(OfflineError::NotTheHolder),
+        Answer::Verdict(verdict) => Err(AirgapError::Refused(verdict)),
+        Answer::Done | Answer::Unchanged => Err(AirgapError::NotTheHolder),
     }
 }
 
 /// Answers `file` for good.
 ///
 /// # Errors
-/// See [`OfflineError`].
+/// See [`AirgapError`].
 pub async fn answer<S: Store>(
     store: &S,
     folder: &DataFolder,
     file: &RequestFile,
-) -> Result<Outcome, OfflineError> {
+) -> Result<Outcome, AirgapError> {
     let (token, ..) = seat_of(store, file).await?;
     let ring = KeyRing::load(store, folder).await?;
     let (key, recipient) = (
@@ -106,13 +106,13 @@ pub async fn answer<S: Store>(
     let mut jitter = [0; 2];
     getrandom::fill(&mut jitter)?;
     let call = match file.call {
-        FileCall::Lease => Call::Offline,
+        FileCall::Lease => Call::Airgap,
         FileCall::Release => Call::Confirm,
     };
     let caller = caller(&file.request, presented, u16::from_le_bytes(jitter));
     let caller = Caller { lost: lost(store, &ring.set, file).await?, ..caller };
     let answered = store.call(Question { token, call, caller }).await?;
-    let unknown = || OfflineError::Refused(token_unknown());
+    let unknown = || AirgapError::Refused(token_unknown());
     let (seat, license) = answered.subject.ok_or_else(unknown)?;
     match answered.answer {
         Answer::Lease { terms, renewal } => {
@@ -123,10 +123,10 @@ pub async fn answer<S: Store>(
             Ok(Outcome { seat, lease_until: Some(terms.exp), lease: Some(lease) })
         }
         Answer::Verdict(verdict) if verdict.code != seatlock_protocol::Code::Ok => {
-            Err(OfflineError::Refused(verdict))
+            Err(AirgapError::Refused(verdict))
         }
         Answer::Verdict(_) | Answer::Done => Ok(Outcome { seat, lease_until: None, lease: None }),
-        Answer::Unchanged => Err(OfflineError::NotTheHolder),
+        Answer::Unchanged => Err(AirgapError::NotTheHolder),
     }
 }
 
@@ -140,9 +140,9 @@ async fn lost<S: Store>(
     Ok(restored.and_then(|restored| restored.lost(&file.issuer, keys, &file.request, file.token_hash)))
 }
 
-async fn seat_of<S: Store>(store: &S, file: &RequestFile) -> Result<([u8; 32], Seat, License), OfflineError> {
+async fn seat_of<S: Store>(store: &S, file: &RequestFile) -> Result<([u8; 32], Seat, License), AirgapError> {
     if !is_same_issuer(&store.server().await?.issuer, &file.issuer) {
-        return Err(OfflineError::OtherIssuer(file.issuer.clone()));
+        return Err(AirgapError::OtherIssuer(file.issuer.clone()));
     }
-    store.seat_of(file.token_hash).await?.ok_or_else(|| OfflineError::Refused(token_unknown()))
+    store.seat_of(file.token_hash).await?.ok_or_else(|| AirgapError::Refused(token_unknown()))
 }

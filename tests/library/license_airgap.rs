@@ -2,10 +2,12 @@
 //! a file.
 
 use crate::license_support::*;
-use seatlock::license::{Effect, Input, LeaseState, LockState, Requested, Signed, SignedObject, Submission};
+use seatlock::license::{
+    AirgapRequest, Effect, Input, LeaseState, LockState, Signed, SignedObject, Submission,
+};
 use seatlock::protocol::{Code, Nonce, Typ, claims::LeaseClaims};
 
-const REQUESTED: Requested = Requested { nonce: Nonce::new([1; 16]), token: TOKEN, sealed: None };
+const REQUESTED: AirgapRequest = AirgapRequest { nonce: Nonce::new([1; 16]), token: TOKEN, sealed: None };
 
 fn file(object: SignedObject, key_set: Option<String>) -> Signed {
     Signed { object, key_set, renewal: Some(RENEWAL.to_owned()), http_status: 0 }

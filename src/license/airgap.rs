@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 /// A request for a lease that a person carries to the server; its answer may come in weeks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Requested {
+pub struct AirgapRequest {
     /// What the lease will repeat.
     pub nonce: Nonce,
     /// The token that it will be for.

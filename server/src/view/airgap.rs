@@ -1,5 +1,5 @@
 use super::Timestamp;
-use crate::offline::Outcome;
+use crate::airgap::Outcome;
 use seatlock_protocol::file::RequestFile;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// What the file of a machine without a network leads to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct OfflineView {
+pub struct AirgapResultView {
     /// The seat.
     pub seat: Uuid,
     /// Who was given its token.
@@ -25,7 +25,7 @@ pub struct OfflineView {
     pub dry_run: bool,
 }
 
-impl OfflineView {
+impl AirgapResultView {
     /// Of a file and what was decided.
     #[must_use]
     pub fn new(file: &RequestFile, outcome: &Outcome, dry_run: bool) -> Self {
