@@ -190,20 +190,19 @@ pub fn story() -> Result<String> {
     }
     ensure!(life.host.path(FOLDER).is_dir(), "the folder has another name");
 
-    life.server.administer(&["seat", "unbind", &life.seat.id])?;
     let (request, given_up) = (life.host.name("Anfrage ö"), life.host.name("release"));
     life.say(&["request-file", "-", &request], 0)?;
     let request = life.host.path("Anfrage ö");
-    life.server.administer(&["offline", "sign", &request.display().to_string()])?;
+    life.server.administer(&["airgap", "sign", &request.display().to_string()])?;
     let lease = wine::path(&PathBuf::from(format!("{}.lease", request.display())));
     life.say(&["import-file", &lease], 0)?;
     life.say(&["release-file", &given_up], 0)?;
     life.say(&["status"], 3)?;
+    life.server.administer(&["airgap", "release", &life.host.path("release").display().to_string()])?;
 
     // Where nothing can be kept the seat is taken all the same, and the user told.
     fs::write(life.host.path("file"), "")?;
     let mut unkept = life.command(&["activate", "-"]);
-    life.server.administer(&["seat", "unbind", &life.seat.id])?;
     let said = life.say_in(unkept.env("EXAMPLE_STATE_FOLDER", life.host.name("file")), 0)?;
     ensure!(said.contains("notice: ") && said.contains("store_unwritable"), "{said}");
     Ok(format!("{} verbs, 3 files", steps.len() + 5))
