@@ -3,7 +3,7 @@ use super::options::{Options, invalid};
 use super::out_of;
 use crate::environment;
 use crate::scarcity::{reason, scarce};
-use crate::store::read_carried;
+use crate::store::read_airgap_file as read_chosen_file;
 use crate::words::Phrase;
 use reqwest::Url;
 use seatlock_protocol::{
@@ -130,7 +130,7 @@ fn read_account(path: &Path) -> Result<Option<Account>, Failure> {
         let path = path.display();
         Failure::new(Code::InvalidArgument, format!("{path}: {why}. Correct it or take it away"))
     };
-    let bytes = match read_carried(path, LIMIT) {
+    let bytes = match read_chosen_file(path, LIMIT) {
         Ok(bytes) => bytes,
         Err(error) => {
             return match (error.kind(), scarce(&error)) {

@@ -1,13 +1,15 @@
 """A host in Python on Windows, from the token to the seat that was given back.
 
-    windows.py LIBRARY SERVER ROOT_KEY STATE_FOLDER TOKEN
+    windows.py LIBRARY SERVER ROOT_KEY STATE_FOLDER TOKEN close|leave
+
+With "leave" it ends with an open client.
 """
 import ctypes
 import sys
 import threading
 import time
 
-library, server, root_key, folder, token = sys.argv[1:]
+library, server, root_key, folder, token, end = sys.argv[1:]
 seatlock = ctypes.CDLL(library)
 Wake = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 woken = threading.Event()
@@ -57,6 +59,8 @@ print(text(6))
 ended("ping", 1)
 ended("release")
 print(text(6))
+if end == "leave":
+    sys.exit(0)
 before = time.monotonic()
 call("seatlock_client_close", client, 5000)
 print(f"closed in {(time.monotonic() - before) * 1000:.0f} ms")
