@@ -388,8 +388,8 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
  *  neither letter nor digit is written as % and two hexadecimal digits. The default is the
  *  environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the operating system's setting, on Windows
  *  with its setup scripts; a variable that names no HTTP proxy ends requests with
- *  SEATLOCK_ERROR_UNREACHABLE, whose message names it. Passwords are Basic: a proxy that signs in by
- *  Windows only (NTLM, Negotiate) has to let the server through. [one thread at a time] */
+ *  SEATLOCK_ERROR_UNREACHABLE, whose message names it. Passwords are Basic: a proxy that signs in
+ *  by Windows only (NTLM, Negotiate) has to let the server through. [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_proxy(
     seatlock_options *options, const char *url, seatlock_error *error);
 

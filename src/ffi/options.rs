@@ -192,8 +192,8 @@ pub unsafe extern "C" fn seatlock_options_set_machine_id(
 /// neither letter nor digit is written as % and two hexadecimal digits. The default is the
 /// environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the operating system's setting, on Windows
 /// with its setup scripts; a variable that names no HTTP proxy ends requests with
-/// SEATLOCK_ERROR_UNREACHABLE, whose message names it. Passwords are Basic: a proxy that signs in by
-/// Windows only (NTLM, Negotiate) has to let the server through. [one thread at a time]
+/// SEATLOCK_ERROR_UNREACHABLE, whose message names it. Passwords are Basic: a proxy that signs in
+/// by Windows only (NTLM, Negotiate) has to let the server through. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_proxy(
     options: *mut seatlock_options,

@@ -5,7 +5,6 @@
 namespace {
 
 seatlock::client guest;
-seatlock_error refusal = SEATLOCK_ERROR_INIT;
 
 } // namespace
 

@@ -198,7 +198,6 @@ pub fn story() -> Result<String> {
     life.say(&["import-file", &lease], 0)?;
     life.say(&["release-file", &given_up], 0)?;
     life.say(&["status"], 3)?;
-    life.server.administer(&["airgap", "release", &life.host.path("release").display().to_string()])?;
 
     // Where nothing can be kept the seat is taken all the same, and the user told.
     fs::write(life.host.path("file"), "")?;

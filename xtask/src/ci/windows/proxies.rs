@@ -7,10 +7,9 @@ use std::thread;
 use std::time::Duration;
 use xtask::run;
 
-const KEY: &str = "HKEY_CURRENT_USER\\Software\\Microsoft\\Windows\\CurrentVersion\\Internet Settings";
-
-/// A value of the registry.
-type Set<'a> = (&'a str, &'a str);
+/// Where Windows keeps them.
+const KEY: &str =
+    "HKEY_CURRENT_USER\\Software\\Microsoft\\Windows\\CurrentVersion\\Internet Settings\\Connections";
 
 /// (what, server, proxies, exceptions, setup script, whether the proxy is asked, code). `@` stands
 /// for the address of the proxy.
@@ -46,7 +45,7 @@ pub fn read() -> Result<String> {
             Some(_) => format!("http://{}/", hanging.local_addr()?),
             None => script,
         };
-        settings(&[("ProxyServer", &list), ("ProxyOverride", except), ("AutoConfigURL", &script)])?;
+        settings(&list, except, &script)?;
         while heard.try_recv().is_ok() {}
         let mut ping = wine::command(&example);
         ping.args(["preflight", "-"]).env("EXAMPLE_SERVER", format!("https://{server}"));
@@ -60,20 +59,21 @@ pub fn read() -> Result<String> {
         ensure!(found.is_empty() != *asked, "{what}: the proxy heard {found:?}\n{said}");
         ensure!(said.contains(&format!("({code})")), "{what}: not {code}\n{said}");
     }
-    settings(&[])?;
+    settings("", "", "")?;
     Ok(format!("{} settings", CASES.len()))
 }
 
-/// Sets what a user has set; an empty text is not set.
-fn settings(set: &[Set<'_>]) -> Result<()> {
-    let enabled = set.iter().any(|(name, value)| *name == "ProxyServer" && !value.is_empty());
-    let mut values = format!("\"ProxyEnable\"=dword:0000000{}\n", u8::from(enabled));
-    for name in ["ProxyServer", "ProxyOverride", "AutoConfigURL"] {
-        let value = set.iter().find(|(other, _)| *other == name).map_or("", |(_, value)| value);
-        values +=
-            &if value.is_empty() { format!("\"{name}\"=-\n") } else { format!("\"{name}\"=\"{value}\"\n") };
+/// Sets what a user sets in the dialog of Windows, in its own form; an empty text is not set.
+fn settings(list: &str, except: &str, script: &str) -> Result<()> {
+    let flags = 1 | u8::from(!list.is_empty()) << 1 | u8::from(!script.is_empty()) << 2;
+    let mut bytes = vec![0x46, 0, 0, 0, 1, 0, 0, 0, flags, 0, 0, 0];
+    for text in [list, except, script] {
+        bytes.extend(u32::try_from(text.len())?.to_le_bytes());
+        bytes.extend(text.bytes());
     }
-    wine::registry(KEY, &values)
+    bytes.extend([0; 32]);
+    let bytes: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    wine::registry(KEY, &format!("\"DefaultConnectionSettings\"=hex:{}\n", bytes.join(",")))
 }
 
 /// A proxy that wants a password of everybody, and has setup scripts that name itself. Tells the
