@@ -193,8 +193,8 @@ impl Handle {
 
     /// Closes the client as [`Client::close`] does, and waits within `timeout` until the calls of
     /// other threads, which end with [`Code::Closed`], have left it. One that has not is never
-    /// cut off: the client lives until it has. In a forked child, and where a process of Windows is ending,
-    /// it does nothing.
+    /// cut off: the client lives until it has. In a forked child, and where a process of Windows is
+    /// ending, it does nothing.
     ///
     /// # Errors
     /// [`Code::Closed`].

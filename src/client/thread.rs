@@ -16,8 +16,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 pub(super) struct WorkerThread {
     pub(super) commands: UnboundedSender<Command>,
     handle: JoinHandle<()>,
-    /// Gets a message when the worker begins, and is disconnected when it has ended. In a mutex only
-    /// so that a client can be used from any thread.
+    /// Gets a message when the worker begins, and is disconnected when it has ended. In a mutex
+    /// only so that a client can be used from any thread.
     life: Mutex<Receiver<()>>,
 }
 

@@ -97,7 +97,7 @@ fn answer(stream: TcpStream, own: &str) -> Result<String> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let mut lines = BufReader::new(&stream).lines();
     let first = lines.next().context("nothing was asked")??;
-    while lines.next().context("half a request")??.trim() != "" {}
+    while !lines.next().context("half a request")??.trim().is_empty() {}
     let script = |way: &str| {
         let body = format!("function FindProxyForURL(url, host) {{ return \"{way}\"; }}\n");
         let kind = "Content-Type: application/x-ns-proxy-autoconfig";
