@@ -57,10 +57,10 @@ if not woken.wait(60):
     sys.exit("the wake function was not called")
 print(text(6))
 ended("ping", 1)
-ended("release")
-print(text(6))
 if end == "leave":
     sys.exit(0)
+ended("release")
+print(text(6))
 before = time.monotonic()
 call("seatlock_client_close", client, 5000)
 print(f"closed in {(time.monotonic() - before) * 1000:.0f} ms")
