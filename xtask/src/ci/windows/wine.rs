@@ -3,12 +3,15 @@
 use anyhow::Result;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use xtask::{build, repository, run};
 
 /// Debian's, which is in no search path.
 pub const LOADER: &str = "/usr/lib/wine/wine64";
+/// What all programs of one Windows share. It stays for a minute after the last of them, because
+/// starting it takes longer than most of them run.
+const SERVER: [&str; 2] = ["/usr/lib/wine/wineserver64", "-p60"];
 
 /// Where it keeps what a Windows has.
 fn prefix() -> PathBuf {
@@ -46,11 +49,16 @@ pub fn prepare() -> Result<String> {
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let done = prefix().join("prepared");
+    let [server, stays] = SERVER;
+    let mut serve = Command::new(server);
+    serve.arg(stays).env("WINEPREFIX", prefix()).stdout(Stdio::null()).stderr(Stdio::null());
     if !done.exists() {
         if prefix().exists() {
             fs::remove_dir_all(prefix())?;
         }
         fs::create_dir_all(prefix())?;
+        // One that runs already says so, and stays as it is.
+        serve.status()?;
         run::output(command("wineboot.exe").arg("--init"))?;
         let library = prefix().join("drive_c/windows/system32/bcryptprimitives.dll");
         if !library.exists() {
@@ -65,6 +73,8 @@ pub fn prepare() -> Result<String> {
             "\"MachineGuid\"=\"11111111-2222-3333-4444-555555555555\"\n",
         )?;
         fs::write(done, "")?;
+    } else {
+        serve.status()?;
     }
     run::output(command("cmd.exe").args(["/c", "ver"])).map(|version| version.trim().to_owned())
 }
