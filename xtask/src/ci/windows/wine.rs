@@ -1,6 +1,6 @@
 //! Windows' side of things, as wine plays it, in a folder of the target folder.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -59,7 +59,7 @@ pub fn prepare() -> Result<String> {
         fs::create_dir_all(prefix())?;
         // One that runs already says so, and stays as it is.
         serve.status()?;
-        run::output(command("wineboot.exe").arg("--init"))?;
+        start(command("wineboot.exe").arg("--init"))?;
         let library = prefix().join("drive_c/windows/system32/bcryptprimitives.dll");
         if !library.exists() {
             let mut compile = Command::new("x86_64-w64-mingw32-gcc");
@@ -76,7 +76,15 @@ pub fn prepare() -> Result<String> {
     } else {
         serve.status()?;
     }
-    run::output(command("cmd.exe").args(["/c", "ver"])).map(|version| version.trim().to_owned())
+    start(command("cmd.exe").args(["/c", "exit"]))?;
+    Ok("it runs".to_owned())
+}
+
+/// A program that may be the first. It starts Windows' services, which would keep its outputs open.
+fn start(first: &mut Command) -> Result<()> {
+    let ended = first.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+    ensure!(ended.success(), "`{}` ended with {ended}", run::shown(first));
+    Ok(())
 }
 
 /// Writes values below a key.
