@@ -19,9 +19,11 @@
  * the rest. Later versions only add members at the end: a call fills what caller and library both
  * know, and writes to struct_size how much that is.
  *
- * Texts are UTF-8 and end with NUL. Those for people are English, unless a catalogue is set
- * (seatlock_options_set_catalogue). Times are Unix seconds in 64 bits, 0 for none. Every duration
- * is in milliseconds, as its name says. A switch is 0 or 1.
+ * Texts are UTF-8 and end with NUL, names of files too. What getenv() and main() get on Windows is
+ * not UTF-8: convert what _wgetenv() and GetCommandLineW() say, as examples/c does, or give the
+ * program a manifest whose activeCodePage is UTF-8. Texts for people are English, unless a
+ * catalogue is set (seatlock_options_set_catalogue). Times are Unix seconds in 64 bits, 0 for none.
+ * Every duration is in milliseconds, as its name says. A switch is 0 or 1.
  *
  * Ownership.
  *
@@ -410,7 +412,9 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_a
 
 /** Sets the folder below which state is kept, an absolute path. The default is "seatlock" in
  *  $XDG_STATE_HOME (~/.local/state), ~/Library/Application Support or %LOCALAPPDATA%. The variable
- *  SEATLOCK_STATE_DIR of the environment, an absolute path too, comes before both.
+ *  SEATLOCK_STATE_DIR of the environment, an absolute path too, comes before both. Choose a folder
+ *  of one user: what is kept there belongs to whoever can read it. On Unix it is closed to others;
+ *  on Windows the token is sealed for its user, and the rest as safe as the folder.
  *  [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_state_folder(
     seatlock_options *options, const char *path, seatlock_error *error);
@@ -424,9 +428,10 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_s
 /** Sets the proxy's address, user and password included where needed, or "" for no proxy at all:
  *  "http://user:password@host:port", "https://..." or "host:port". In user and password, what is
  *  neither letter nor digit is written as % and two hexadecimal digits. NULL, the default, stands
- *  for the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the operating system's setting; a
- *  variable that names no HTTP proxy ends requests with SEATLOCK_ERROR_UNREACHABLE, whose message
- *  names it. [one thread at a time] */
+ *  for the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the operating system's setting, on
+ *  Windows with its setup scripts; a variable that names no HTTP proxy ends requests with
+ *  SEATLOCK_ERROR_UNREACHABLE, whose message names it. Passwords are Basic: a proxy that signs in
+ *  by Windows only (NTLM, Negotiate) has to let the server through. [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_proxy(
     seatlock_options *options, const char *url, seatlock_error *error);
 

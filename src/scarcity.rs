@@ -20,6 +20,7 @@ pub fn reason(error: &io::Error) -> Message {
         return short.into();
     }
     let phrase = match error.kind() {
+        _ if is_held(error) => Phrase::OS_IN_USE,
         ErrorKind::NotFound => Phrase::OS_NOT_FOUND,
         ErrorKind::PermissionDenied => Phrase::OS_NO_RIGHT,
         ErrorKind::ReadOnlyFilesystem => Phrase::OS_READ_ONLY,
@@ -41,6 +42,14 @@ pub fn reason(error: &io::Error) -> Message {
         }
     };
     phrase.into()
+}
+
+/// Whether another program holds the file and lets nobody in meanwhile: virus scanners and indexers
+/// do that on Windows to files that were just written. Elsewhere an open file stops nobody.
+#[must_use]
+pub fn is_held(error: &io::Error) -> bool {
+    // ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
+    cfg!(windows) && matches!(error.raw_os_error(), Some(32 | 33))
 }
 
 /// The error of a thread that could not be made, for libraries that do not hand it on.
@@ -83,6 +92,20 @@ const SHORTAGES: [(&[i32], Phrase); 3] =
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(windows)]
+    #[test]
+    fn a_file_that_is_held_is_in_use() {
+        // (code, whether it is held, its words)
+        for (code, held, words) in [
+            (5, false, "this user has no right to it"),
+            (32, true, "another program uses it"),
+            (33, true, "another program uses it"),
+        ] {
+            let error = io::Error::from_raw_os_error(code);
+            assert_eq!((is_held(&error), &*reason(&error).to_string()), (held, words), "{code}");
+        }
+    }
 
     #[cfg(unix)]
     #[test]

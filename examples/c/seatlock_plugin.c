@@ -117,6 +117,20 @@ static int ended(const seatlock_client *client, const seatlock_event *event, con
     return FAILED;
 }
 
+/* What does not belong to an operation, such as a folder in which nothing can be kept: the seat was taken all the same. */
+static void notice(const seatlock_event *event)
+{
+    if (event->kind == SEATLOCK_EVENT_NOTICE)
+        fprintf(stderr, "notice: %s (%s)\n", event->message, seatlock_code_name(event->code));
+}
+
+static void show_notices(seatlock_client *client)
+{
+    seatlock_event event = SEATLOCK_EVENT_INIT;
+    while (seatlock_client_next_event(client, 0, &event) == SEATLOCK_OK)
+        notice(&event);
+}
+
 /* For a program without a window: wait until an operation has ended. A plug-in does not wait, see watch(). */
 static int finish(seatlock_client *client, seatlock_operation operation, const settings *set, const char *what, const char *done)
 {
@@ -177,6 +191,8 @@ static int sign_in(seatlock_client *client, const settings *set)
         return fail(client, "sign-in", code, &error);
     do {
         code = seatlock_client_next_event(client, 1000, &event);
+        if (code == SEATLOCK_OK)
+            notice(&event);
         if (code == SEATLOCK_OK && event.kind == SEATLOCK_EVENT_SIGN_IN) {
             printf("sign-in: %s\n", event.message);
             show_text(client, "page", SEATLOCK_TEXT_SIGN_IN_URL);
@@ -382,8 +398,16 @@ int main(int argc, char **argv)
     int result = FAILED;
     seatlock_result code;
 
+#ifdef _WIN32
+    /* What Windows hands to main() is not UTF-8, which is what the library takes. */
+    argv = utf8_arguments(&argc);
+    if (argv == NULL)
+        return FAILED;
+    setvbuf(stdout, NULL, _IONBF, 0);
+#else
     /* So that both outputs keep their order when somebody reads them from one pipe. */
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+#endif
     switch (read_settings(&set, argc, argv)) {
     case SETTINGS_HELP:
         return LICENSED;
@@ -409,6 +433,7 @@ int main(int argc, char **argv)
         if (code == SEATLOCK_OK)
             code = seatlock_client_open(options, &client, &error);
         result = code == SEATLOCK_OK ? run(client, &set) : fail(NULL, "open", code, &error);
+        show_notices(client);
         /* Always frees, and returns within the time given even when the network hangs. */
         seatlock_client_close(client, 2000);
         seatlock_options_free(options);

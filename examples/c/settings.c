@@ -12,6 +12,8 @@
 #include <time.h>
 #ifdef _WIN32
 #include <windows.h>
+
+#include <shellapi.h>
 #endif
 
 static const char HELP[] =
@@ -96,10 +98,81 @@ static bool read_number(const char *text, long largest, long *number)
     return true;
 }
 
+#ifdef _WIN32
+/* Windows keeps names in UTF-16, and getenv, fopen and the arguments of main are in an old code page that has no room for
+ * most of them. What is made here lasts as long as the program. */
+static char *to_utf8(const wchar_t *text)
+{
+    int size = WideCharToMultiByte(CP_UTF8, 0, text, -1, NULL, 0, NULL, NULL);
+    char *made = size > 0 ? malloc((size_t)size) : NULL;
+    if (made != NULL)
+        WideCharToMultiByte(CP_UTF8, 0, text, -1, made, size, NULL, NULL);
+    return made;
+}
+
+static wchar_t *to_utf16(const char *text)
+{
+    int length = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, NULL, 0);
+    wchar_t *made = length > 0 ? malloc((size_t)length * sizeof *made) : NULL;
+    if (made != NULL)
+        MultiByteToWideChar(CP_UTF8, 0, text, -1, made, length);
+    return made;
+}
+
+static UINT page_before;
+
+static void give_page_back(void)
+{
+    SetConsoleOutputCP(page_before);
+}
+
+char **utf8_arguments(int *count)
+{
+    wchar_t **words = CommandLineToArgvW(GetCommandLineW(), count);
+    char **made = words != NULL ? calloc((size_t)*count + 1, sizeof *made) : NULL;
+    int i;
+    for (i = 0; made != NULL && i < *count; i++)
+        if ((made[i] = to_utf8(words[i])) == NULL)
+            return NULL;
+    LocalFree(words);
+    page_before = GetConsoleOutputCP();
+    if (page_before != 0 && page_before != CP_UTF8 && atexit(give_page_back) == 0)
+        SetConsoleOutputCP(CP_UTF8);
+    return made;
+}
+
+static const char *variable(const char *name)
+{
+    wchar_t *wide = to_utf16(name);
+    const wchar_t *value = wide != NULL ? _wgetenv(wide) : NULL;
+    char *text = value != NULL ? to_utf8(value) : NULL;
+    free(wide);
+    return text;
+}
+
+static FILE *open_file(const char *path)
+{
+    wchar_t *wide = to_utf16(path);
+    FILE *file = wide != NULL ? _wfopen(wide, L"rb") : NULL;
+    free(wide);
+    return file;
+}
+#else
+static const char *variable(const char *name)
+{
+    return getenv(name);
+}
+
+static FILE *open_file(const char *path)
+{
+    return fopen(path, "rb");
+}
+#endif
+
 static bool read_file(const char *path, char **content, size_t *size)
 {
     enum { LARGEST = 1024 * 1024 };
-    FILE *file = fopen(path, "rb");
+    FILE *file = open_file(path);
     if (file == NULL)
         return false;
     free(*content); /* the option comes after the environment */
@@ -173,7 +246,7 @@ static settings_result take_environment(settings *set)
     };
     size_t i;
     for (i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
-        const char *value = getenv(pairs[i][1]);
+        const char *value = variable(pairs[i][1]);
         if (value != NULL && take(set, pairs[i][0], value) != SETTINGS_GOOD)
             return SETTINGS_BAD;
     }
@@ -222,7 +295,7 @@ static settings_result check(const settings *set)
         return wrong("a token is needed, or - to read it from standard input", "");
     if (takes_path(set->verb) && set->path == NULL)
         return wrong("the name of a file is needed", "");
-    if (set->verb != VERB_MACHINE_ID && set->server == NULL && set->account_folder == NULL && getenv("SEATLOCK_SERVER") == NULL)
+    if (set->verb != VERB_MACHINE_ID && set->server == NULL && set->account_folder == NULL && variable("SEATLOCK_SERVER") == NULL)
         return wrong("the server is not set: --server URL or EXAMPLE_SERVER", "");
     if (set->verb != VERB_MACHINE_ID && set->root_key == NULL)
         return wrong("the server's public key is not set: --root-key X or EXAMPLE_ROOT_KEY", "");

@@ -55,6 +55,11 @@ typedef struct settings {
 
 typedef enum settings_result { SETTINGS_GOOD, SETTINGS_HELP, SETTINGS_BAD } settings_result;
 
+#ifdef _WIN32
+/* The command line in UTF-8, and UTF-8 for what is printed to a console. NULL without memory. */
+char **utf8_arguments(int *count);
+#endif
+
 /* Reads command line and environment. Says what is wrong on standard error. */
 settings_result read_settings(settings *set, int argc, char **argv);
 

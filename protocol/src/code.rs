@@ -136,7 +136,7 @@ codes! {
     MachineMismatch = 41, "machine_mismatch", 0, "This license belongs to another computer.",
         "Enter a token on this computer; licenses cannot be copied between computers.";
     MachineIdUnavailable = 42, "machine_id_unavailable", 0, "This computer has no stable identity.",
-        "Give the operating system its machine id (on Linux: systemd-machine-id-setup), or set SEATLOCK_MACHINE_ID.";
+        "Give the operating system its machine id (on Linux: systemd-machine-id-setup; on Windows: the registry value MachineGuid), or set SEATLOCK_MACHINE_ID.";
     ClockError = 43, "clock_error", 0, "The computer's date is wrong ({date}). Fix it or connect.",
         "Set the computer's date and time, or connect to the network.";
     StoreUnwritable = 44, "store_unwritable", 0, "The license file {path} cannot be saved.",
@@ -164,7 +164,7 @@ codes! {
     BadSignature = 57, "bad_signature", 0, "Unexpected answer from the server (its signature is not valid).",
         "Check the server's address; update the plug-in if the server's keys have changed.";
     ProxyAuthRequired = 58, "proxy_auth_required", 407, "The network's proxy asks for a password.",
-        "Put user and password into the proxy's address.";
+        "Put user and password into the proxy's address. A proxy that signs in by Windows only (NTLM, Negotiate) must let the license server through.";
     NetworkDisallowed = 59, "network_disallowed", 0, "Networking is switched off. {reason}.",
         "Allow online access in the host application's preferences, or take SEATLOCK_OFFLINE out of the environment.";
 

@@ -3,6 +3,7 @@ use super::options::{Options, invalid};
 use super::out_of;
 use crate::environment;
 use crate::scarcity::{reason, scarce};
+use crate::store::read_airgap_file as read_chosen_file;
 use crate::words::Phrase;
 use reqwest::Url;
 use seatlock_protocol::{
@@ -11,12 +12,12 @@ use seatlock_protocol::{
     yes_or_no,
 };
 use serde::Deserialize;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 use zeroize::Zeroizing;
 
 /// More than either file needs.
-const LIMIT: u64 = 64 * 1024;
+const LIMIT: usize = 64 * 1024;
 
 /// What a variable says, read by the same function that reads what the plug-in says: it comes
 /// before that.
@@ -129,16 +130,19 @@ fn read_account(path: &Path) -> Result<Option<Account>, Failure> {
         let path = path.display();
         Failure::new(Code::InvalidArgument, format!("{path}: {why}. Correct it or take it away"))
     };
-    let bytes = match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Ok(metadata) if metadata.is_file() && metadata.len() <= LIMIT => fs::read(path).map(Zeroizing::new),
-        Ok(_) => return Err(unusable("it is no file of a token")),
-        Err(error) => Err(error),
+    let bytes = match read_chosen_file(path, LIMIT) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            return match (error.kind(), scarce(&error)) {
+                (_, Some(short)) => Err(out_of(short)),
+                (ErrorKind::NotFound, _) => Ok(None),
+                (ErrorKind::FileTooLarge | ErrorKind::InvalidInput, _) => {
+                    Err(unusable("it is no file of a token"))
+                }
+                _ => Err(unusable(&format!("it cannot be read: {}", reason(&error)))),
+            };
+        }
     };
-    let bytes = bytes.map_err(|error| match scarce(&error) {
-        Some(short) => out_of(short),
-        None => unusable(&format!("it cannot be read: {}", reason(&error))),
-    })?;
     edited::object(&bytes).map(Some).map_err(|error| match error {
         EditedError::OtherShape { .. } => {
             unusable("it is not an object with the texts \"host\" and \"token\"")
@@ -150,6 +154,7 @@ fn read_account(path: &Path) -> Result<Option<Account>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     const TOKEN: &str = "sit_8uVq2ZtYw0LkSx7RmBnD4cJhPf3GaE1pDYNs";
     const API: &str = "sat_8uVq2ZtYw0LkSx7RmBnD4cJhPf3GaE0HOh8r";

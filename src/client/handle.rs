@@ -2,8 +2,8 @@ use super::seq_lock::SeqLock;
 use super::snapshot::Status;
 use super::{Client, Failure, Options, lock};
 use crate::license::StatusInputs;
-use crate::machine::ForkGuard;
 use crate::machine::clock::{Clock, Seconds};
+use crate::machine::{self, ForkGuard};
 use seatlock_protocol::Code;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex};
@@ -197,11 +197,15 @@ impl Handle {
 
     /// Closes the client as [`Client::close`] does, and waits within `timeout` until the calls of
     /// other threads, which end with [`Code::Closed`], have left it. One that has not is never
-    /// cut off: the client lives until it has. In a forked child it does nothing.
+    /// cut off: the client lives until it has. In a forked child, and where a process of Windows is
+    /// ending, it does nothing.
     ///
     /// # Errors
     /// [`Code::Closed`].
     pub fn close(self, timeout: Duration) -> Result<Code, Failure> {
+        if machine::is_ending() {
+            return Ok(Code::Ok);
+        }
         let slot = match self.slot() {
             Err(failure) if failure.code == Code::Forked => return Ok(Code::Ok),
             slot => slot?,

@@ -30,6 +30,8 @@ pub(super) struct LicenseStore {
     fresh: bool,
     /// The launch of this process, until it was counted on disk.
     uncounted: Option<Reading>,
+    /// Another program held the state when it was read the last time.
+    held: bool,
 }
 
 /// Whether anything may be written.
@@ -96,6 +98,7 @@ impl LicenseStore {
         if let Ok(Loaded::Previous { corrupt: path, .. } | Loaded::Corrupt { path }) = &loaded {
             warnings.push(LoadWarning::Corrupt(path.clone()));
         }
+        let held = matches!(&loaded, Err(error) if error.is_held());
         let record = loaded.map_err(|error| warnings.push(LoadWarning::Store(error))).ok();
         let record = record.and_then(Loaded::usable);
         let remembered = match (&folder, &record) {
@@ -130,6 +133,7 @@ impl LicenseStore {
             asked_for: None,
             fresh: false,
             uncounted: None,
+            held,
         };
         (store, warnings)
     }
@@ -137,6 +141,11 @@ impl LicenseStore {
     /// What is known.
     pub(super) fn state(&self) -> &State {
         &self.state
+    }
+
+    /// Whether it is worth looking at the disk again in a moment: another program held the state.
+    pub(super) fn is_held(&self) -> bool {
+        self.held
     }
 
     /// What does not change.
@@ -184,7 +193,9 @@ impl LicenseStore {
     pub(super) fn refresh(&mut self) {
         let shares = matches!(self.persistence, Persistence::Undecided | Persistence::OnDisk);
         let Some(folder) = self.folder.as_ref().filter(|_| shares) else { return };
-        let (record, whole) = match folder.load::<Record>() {
+        let loaded = folder.load::<Record>();
+        self.held = matches!(&loaded, Err(error) if error.is_held());
+        let (record, whole) = match loaded {
             Ok(Loaded::Current(record)) => (record, true),
             Ok(Loaded::Previous { state, .. }) => (state, false),
             Ok(Loaded::Nothing) => {

@@ -580,6 +580,9 @@ impl Client {
 
     /// Ends what runs, and those who wait. False when a function of the host has not returned.
     fn shut_down(&self, deadline: Instant) -> bool {
+        if machine::is_ending() {
+            return true;
+        }
         let Some(thread) = lock(&self.thread).take() else { return true };
         if self.same_process().is_err() {
             // The worker exists in the parent only; whatever it held here stays as it is.

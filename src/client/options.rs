@@ -3,8 +3,7 @@ use super::failure::Failure;
 use super::handle::Handle;
 use super::registration::Registration;
 use crate::license::Trust;
-use crate::machine::LogLevel;
-use crate::machine::clock::Clock;
+use crate::machine::{self, LogLevel, clock::Clock};
 use crate::net::{Certificate, ProxyChoice, Way, certificates};
 use crate::words::Language;
 use reqwest::Url;
@@ -50,6 +49,13 @@ pub struct Options {
     pub(super) log: Option<(LogLevel, ForeignLog)>,
     pub(super) clock: Clock,
     pub(super) language: Arc<Language>,
+}
+
+/// What the environment and the operating system say.
+impl Default for Way {
+    fn default() -> Self {
+        Self { proxy: ProxyChoice::System(machine::SYSTEM_PROXY), extra_ca: Vec::new() }
+    }
 }
 
 impl Options {
@@ -163,7 +169,7 @@ impl Options {
 
     pub(super) fn checked_machine_id(id: &str) -> Result<String, Failure> {
         // The product does not matter for whether the text will do.
-        crate::machine::identify("", Some(id))?;
+        machine::identify("", Some(id))?;
         Ok(id.to_owned())
     }
 
@@ -179,7 +185,7 @@ impl Options {
 
     pub(super) fn checked_proxy(url: Option<&str>) -> Result<ProxyChoice, Failure> {
         Ok(match url {
-            None => ProxyChoice::System,
+            None => Way::default().proxy,
             Some("") => ProxyChoice::Direct,
             Some(url) => ProxyChoice::Explicit(
                 proxy::proxy(url).map_err(|error| invalid(format!("the proxy's address: {error}")))?,

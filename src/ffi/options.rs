@@ -206,7 +206,9 @@ pub unsafe extern "C" fn seatlock_options_add_lease_key(
 
 /// Sets the folder below which state is kept, an absolute path. The default is "seatlock" in
 /// $XDG_STATE_HOME (~/.local/state), ~/Library/Application Support or %LOCALAPPDATA%. The variable
-/// SEATLOCK_STATE_DIR of the environment, an absolute path too, comes before both.
+/// SEATLOCK_STATE_DIR of the environment, an absolute path too, comes before both. Choose a folder
+/// of one user: what is kept there belongs to whoever can read it. On Unix it is closed to others;
+/// on Windows the token is sealed for its user, and the rest as safe as the folder.
 /// [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_state_folder(
@@ -233,9 +235,10 @@ pub unsafe extern "C" fn seatlock_options_set_machine_id(
 /// Sets the proxy's address, user and password included where needed, or "" for no proxy at all:
 /// "http://user:password@host:port", "https://..." or "host:port". In user and password, what is
 /// neither letter nor digit is written as % and two hexadecimal digits. NULL, the default, stands
-/// for the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the operating system's setting; a
-/// variable that names no HTTP proxy ends requests with SEATLOCK_ERROR_UNREACHABLE, whose message
-/// names it. [one thread at a time]
+/// for the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the operating system's setting, on
+/// Windows with its setup scripts; a variable that names no HTTP proxy ends requests with
+/// SEATLOCK_ERROR_UNREACHABLE, whose message names it. Passwords are Basic: a proxy that signs in
+/// by Windows only (NTLM, Negotiate) has to let the server through. [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_proxy(
     options: *mut seatlock_options,

@@ -19,9 +19,11 @@
  * the rest. Later versions only add members at the end: a call fills what caller and library both
  * know, and writes to struct_size how much that is.
  *
- * Texts are UTF-8 and end with NUL. Those for people are English, unless a catalogue is set
- * (seatlock_options_set_catalogue). Times are Unix seconds in 64 bits, 0 for none. Every duration
- * is in milliseconds, as its name says. A switch is 0 or 1.
+ * Texts are UTF-8 and end with NUL, names of files too. What getenv() and main() get on Windows is
+ * not UTF-8: convert what _wgetenv() and GetCommandLineW() say, as examples/c does, or give the
+ * program a manifest whose activeCodePage is UTF-8. Texts for people are English, unless a
+ * catalogue is set (seatlock_options_set_catalogue). Times are Unix seconds in 64 bits, 0 for none.
+ * Every duration is in milliseconds, as its name says. A switch is 0 or 1.
  *
  * Ownership.
  *

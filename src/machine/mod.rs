@@ -34,8 +34,12 @@ mod image;
 mod image;
 /// Tells the host what happens, line by line.
 mod logger;
-/// Whether another process has ended.
+/// Whether a process or a thread has ended, or is about to.
 mod process;
+/// What this user's settings of Windows say of proxies.
+#[cfg(windows)]
+#[path = "proxy_windows.rs"]
+mod proxy;
 /// What a poll loop of the host watches, on Unix systems.
 #[cfg(unix)]
 #[path = "readiness_unix.rs"]
@@ -63,7 +67,21 @@ pub use fork::ForkGuard;
 pub use id::{Identity, IdentityError, Refusal, Refused, identify};
 pub use image::pin_image;
 pub use logger::{LogCall, LogLevel, Logger};
-pub use process::Process;
+pub use process::{CAN_JOIN, Process, is_dead, is_ending};
 pub use readiness::Readiness;
 pub use signals::without_signals;
 pub use waker::Waker;
+
+/// Tells the operating system's proxies for an address, and what is reached without them; with setup
+/// scripts of the network or without.
+type SystemProxy = fn(&str, bool) -> Option<(String, String)>;
+
+/// What asks the operating system for proxies: see `proxy_windows.rs`. None where the HTTP library
+/// reads them.
+pub const SYSTEM_PROXY: Option<SystemProxy> = {
+    #[cfg(windows)]
+    let ask = Some(proxy::system_proxy as SystemProxy);
+    #[cfg(not(windows))]
+    let ask = None;
+    ask
+};

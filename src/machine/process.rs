@@ -35,9 +35,10 @@ fn space() -> u64 {
     1
 }
 
-#[cfg(not(unix))]
+/// One numbering for the whole computer.
+#[cfg(windows)]
 fn space() -> u64 {
-    0
+    1
 }
 
 #[cfg(unix)]
@@ -49,19 +50,83 @@ fn has_no_process(id: u32) -> bool {
     sent != 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
 }
 
-#[cfg(not(unix))]
-fn has_no_process(_: u32) -> bool {
+/// A number stays taken while anybody holds a handle of the process, so one that can be opened may
+/// have ended all the same.
+#[cfg(windows)]
+fn has_no_process(id: u32) -> bool {
+    use windows_sys::Win32::Foundation::{CloseHandle, ERROR_INVALID_PARAMETER, WAIT_OBJECT_0};
+    use windows_sys::Win32::System::Threading::{OpenProcess, PROCESS_SYNCHRONIZE, WaitForSingleObject};
+    // 0 is the system's idle process, which cannot be opened.
+    if id == 0 {
+        return false;
+    }
+    // SAFETY: has no preconditions; the handle is not inherited.
+    let process = unsafe { OpenProcess(PROCESS_SYNCHRONIZE, 0, id) };
+    if process.is_null() {
+        // Another user's process is refused in other words.
+        return std::io::Error::last_os_error().raw_os_error() == Some(ERROR_INVALID_PARAMETER as i32);
+    }
+    // SAFETY: the handle is open, and closed once.
+    unsafe {
+        let ended = WaitForSingleObject(process, 0) == WAIT_OBJECT_0;
+        CloseHandle(process);
+        ended
+    }
+}
+
+/// Whether a thread may be waited for to its very end. On Windows it ends, and begins, with the
+/// lock of the loader, which whoever unloads a plug-in holds.
+pub const CAN_JOIN: bool = cfg!(not(windows));
+
+/// Whether this process is ending, and every other thread has been killed: then nothing is left to
+/// wait for, and a lock that one of them held is held for ever.
+#[cfg(windows)]
+pub fn is_ending() -> bool {
+    #[link(name = "ntdll", kind = "raw-dylib")]
+    unsafe extern "system" {
+        fn RtlDllShutdownInProgress() -> u8;
+    }
+    // SAFETY: has no preconditions.
+    unsafe { RtlDllShutdownInProgress() != 0 }
+}
+
+/// Elsewhere threads run until the process is gone.
+#[cfg(not(windows))]
+pub fn is_ending() -> bool {
     false
 }
 
-#[cfg(all(test, unix))]
+/// Whether somebody has killed the thread: it will say nothing more.
+#[cfg(windows)]
+pub fn is_dead<T>(thread: &std::thread::JoinHandle<T>) -> bool {
+    use std::os::windows::io::AsRawHandle as _;
+    use windows_sys::Win32::{Foundation::WAIT_OBJECT_0, System::Threading::WaitForSingleObject};
+    // SAFETY: the handle is open for as long as it is borrowed.
+    unsafe { WaitForSingleObject(thread.as_raw_handle(), 0) == WAIT_OBJECT_0 }
+}
+
+/// Elsewhere a thread cannot be killed by itself.
+#[cfg(not(windows))]
+pub fn is_dead<T>(_: &std::thread::JoinHandle<T>) -> bool {
+    false
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::process::Command;
 
+    /// A process that lasts.
+    fn sleeper() -> Command {
+        let mut command = Command::new(if cfg!(windows) { "ping" } else { "sleep" });
+        command.args(if cfg!(windows) { &["-n", "60", "127.0.0.1"][..] } else { &["60"] });
+        command.stdout(std::process::Stdio::null());
+        command
+    }
+
     #[test]
     fn a_process_is_gone_once_it_has_ended_and_was_waited_for() {
-        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let mut child = sleeper().spawn().unwrap();
         let process = Process { id: child.id(), ..Process::current() };
         assert!(!process.is_gone() && !Process::current().is_gone());
         child.kill().unwrap();
@@ -69,6 +134,8 @@ mod tests {
         assert!(process.is_gone());
         assert!(!Process { space: process.space + 1, ..process }.is_gone(), "another container's number");
         assert!(!Process { space: 0, ..process }.is_gone());
-        assert!(!Process { id: 0, ..process }.is_gone() && !Process { id: u32::MAX, ..process }.is_gone());
+        assert!(!Process { id: 0, ..process }.is_gone());
+        // On Unix a negative number; on Windows one that no process has.
+        assert_eq!(Process { id: u32::MAX, ..process }.is_gone(), cfg!(windows));
     }
 }

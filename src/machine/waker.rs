@@ -1,4 +1,5 @@
 use super::bare::Bare;
+use super::process::{CAN_JOIN, is_ending};
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -41,8 +42,10 @@ struct State {
     calling: bool,
     /// Nothing is called any more.
     silenced: bool,
-    /// The thread that calls, until its very end.
+    /// The thread that calls, until it has nothing more to do.
     alive: bool,
+    /// That thread has begun.
+    begun: bool,
     thread: Option<Bare>,
 }
 
@@ -86,6 +89,9 @@ impl Waker {
     /// Waits until every call that was rung for has returned, up to `deadline`; not at all when it
     /// is asked by a call itself, or where there is no thread.
     pub fn wait_until_idle(&self, deadline: Instant) {
+        if is_ending() {
+            return;
+        }
         let state = self.line.state();
         let is_busy = |state: &State| state.alive && (state.calling || state.rung > 0);
         drop(self.line.wait_while(state, deadline, is_busy));
@@ -95,6 +101,9 @@ impl Waker {
     /// ended, up to `deadline`; not at all when it is asked by that call itself. False when one
     /// is still running.
     pub fn disable_wake(&self, deadline: Instant) -> bool {
+        if is_ending() {
+            return true;
+        }
         let mut state = self.line.state();
         state.silenced = true;
         self.line.changed.notify_all();
@@ -104,7 +113,7 @@ impl Waker {
         drop(state);
         match thread {
             // What is left of it takes no time.
-            Some(thread) if ended => thread.join(),
+            Some(thread) if ended && CAN_JOIN => thread.join(),
             Some(thread) => thread.leave(),
             None => {}
         }
@@ -123,7 +132,8 @@ impl Line {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits while something is so, up to `deadline`, unless this thread is the one that calls.
+    /// Waits while something is so, up to `deadline`, unless this thread is the one that calls. Where
+    /// the loader's lock may be held, a thread that has not begun is not waited for.
     fn wait_while<'a>(
         &self,
         mut state: MutexGuard<'a, State>,
@@ -131,7 +141,7 @@ impl Line {
         is_so: impl Fn(&State) -> bool,
     ) -> MutexGuard<'a, State> {
         let inside = state.thread.as_ref().is_some_and(Bare::is_current);
-        while is_so(&state) && !inside {
+        while is_so(&state) && !inside && (state.begun || CAN_JOIN) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
@@ -153,7 +163,7 @@ impl Line {
         }
         let argument = Arc::into_raw(Arc::clone(self));
         match Bare::start(argument.cast_mut().cast()) {
-            Ok(thread) => (state.thread, state.alive) = (Some(thread), true),
+            Ok(thread) => (state.thread, state.alive, state.begun) = (Some(thread), true, false),
             // SAFETY: made above, and no thread has taken it over.
             Err(_) => drop(unsafe { Arc::from_raw(argument) }),
         }
@@ -162,7 +172,7 @@ impl Line {
     /// Waits until there is something to call for; false when there never will be.
     fn is_wanted(&self) -> bool {
         let mut state = self.state();
-        state.calling = false;
+        (state.begun, state.calling) = (true, false);
         loop {
             if state.silenced {
                 return false;
@@ -210,6 +220,8 @@ pub(super) fn run(argument: *mut c_void) {
     while line.is_wanted() {
         (line.call)();
     }
+    // At the thread's end it would wait for the loader's lock on Windows.
+    drop(HELD.take());
 }
 
 fn hold(argument: *mut c_void) -> *const Line {

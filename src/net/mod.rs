@@ -9,6 +9,8 @@ mod lenient;
 pub mod oauth;
 /// Names of servers.
 mod resolver;
+/// Lists of proxies as Windows writes them.
+mod system_proxy;
 /// Which certificates are trusted.
 mod tls;
 /// Through which proxy.
@@ -60,7 +62,7 @@ pub struct Route {
 }
 
 /// How requests leave this computer, to whichever server. A host may change it between two of them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Way {
     /// Where to send requests through.
     pub proxy: ProxyChoice,
@@ -78,13 +80,17 @@ impl Way {
         }
     }
 }
+/// What the operating system says for an address: its list of proxies, and its list of what is
+/// reached without one. With `true` setup scripts count, which may have to be looked for. Runs on a
+/// thread of its own.
+pub type SystemProxy = fn(&str, bool) -> Option<(String, String)>;
 
 /// Where to send requests through.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub enum ProxyChoice {
-    /// What the environment and the operating system say, except for loopback addresses.
-    #[default]
-    System,
+    /// What the environment and the operating system say, except for loopback addresses. On Windows
+    /// the function tells; elsewhere the HTTP library knows.
+    System(Option<SystemProxy>),
     /// No proxy.
     Direct,
     /// This one; its address may hold user and password.
@@ -95,7 +101,7 @@ pub enum ProxyChoice {
 impl std::fmt::Debug for ProxyChoice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::System => "System",
+            Self::System(_) => "System",
             Self::Direct => "Direct",
             Self::Explicit(_) => "Explicit",
         })
@@ -158,7 +164,13 @@ impl Http {
         request: &SeatRequest,
         now: UnixTime,
     ) -> Result<Response, RequestError> {
-        let client = self.client.get_or_try_init(|| builder(&self.route())?.build().map_err(unusable))?;
+        let client = match self.client.get() {
+            Some(made) => made,
+            None => {
+                let made = builder(&self.route()).await?.build().map_err(unusable)?;
+                self.client.get_or_init(|| made)
+            }
+        };
         let url = format!("{}{}", spelled(&self.server), call.path());
         let body = serde_json::to_vec(request).map_err(|_| RequestError::of(Code::Internal))?;
         let mut bearer = HeaderValue::try_from(format!("Bearer {bearer}"))
@@ -189,7 +201,7 @@ impl Http {
     }
 }
 
-fn builder(route: &Route) -> Result<ClientBuilder, RequestError> {
+async fn builder(route: &Route) -> Result<ClientBuilder, RequestError> {
     let secure = route.server.scheme() == "https";
     let stays_here = is_loopback(&route.server);
     let explicit = matches!(route.way.proxy, ProxyChoice::Explicit(_));
@@ -213,7 +225,8 @@ fn builder(route: &Route) -> Result<ClientBuilder, RequestError> {
         .connect_timeout(CONNECT_TIMEOUT)
         // Pings are hours apart; a kept connection would only be found dead after the computer has slept.
         .pool_max_idle_per_host(0);
-    ProxyInUse::of(route).map(|proxy| proxy.applied(builder)).map_err(classify::unreachable)
+    let proxy = ProxyInUse::of(route).map_err(classify::unreachable)?;
+    proxy.applied(builder, &route.server).await.map_err(classify::unreachable)
 }
 
 fn unusable(_: reqwest::Error) -> RequestError {

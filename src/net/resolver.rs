@@ -1,7 +1,9 @@
 use crate::scarcity::no_thread;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use std::io;
 use std::net::ToSocketAddrs as _;
-use std::panic::catch_unwind;
+use std::panic::{UnwindSafe, catch_unwind};
+use tokio::task::JoinHandle;
 
 /// Looks names up as the operating system does, on a thread of the runtime. Like the crate's own,
 /// but where that panics because no thread can be had, the call has failed and can be tried again.
@@ -11,12 +13,22 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         // The port is filled in by the caller.
         let look_up = move || (name.as_str(), 0).to_socket_addrs();
-        let found = catch_unwind(|| tokio::task::spawn_blocking(look_up));
+        let found = aside(look_up);
         Box::pin(async move {
-            let addresses = found.map_err(|_| no_thread())?.await??;
+            let addresses = found?.await??;
             Ok(Box::new(addresses) as Addrs)
         })
     }
+}
+
+/// Does what blocks on a thread of the runtime.
+///
+/// # Errors
+/// There is no thread to be had for it.
+pub(super) fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + UnwindSafe + 'static,
+) -> io::Result<JoinHandle<T>> {
+    catch_unwind(|| tokio::task::spawn_blocking(work)).map_err(|_| no_thread())
 }
 
 #[cfg(all(test, unix))]

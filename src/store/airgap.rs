@@ -18,7 +18,7 @@ pub fn read_airgap_file(path: &Path, limit: usize) -> io::Result<Zeroizing<Vec<u
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(limit.saturating_add(1)));
     let more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    File::open(path)?.take(more).read_to_end(&mut bytes)?;
+    file::patiently(file::MANY, || File::open(path))?.take(more).read_to_end(&mut bytes)?;
     if bytes.len() > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 

@@ -1,4 +1,4 @@
-use crate::scarcity::{reason, scarce, shortage};
+use crate::scarcity::{is_held, reason, scarce, shortage};
 use crate::words::{Message, Phrase};
 use std::{
     io,
@@ -60,6 +60,9 @@ impl StoreError {
     pub fn message(&self) -> Message {
         let message: Message = match self {
             Self::NoHome => Phrase::STORE_NO_HOME.into(),
+            Self::Unwritable { source, .. } | Self::Unreadable { source, .. } if is_held(source) => {
+                Phrase::STORE_HELD.into()
+            }
             Self::Unwritable { source, .. } => {
                 Message::from(Phrase::STORE_NO_WRITE).because("reason", reason(source))
             }
@@ -74,6 +77,12 @@ impl StoreError {
             Some(path) => message.with("path", path.display()),
             None => message,
         }
+    }
+
+    /// Whether another program held a file that was to be read: it will let go of it.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        matches!(self, Self::Unreadable { source, .. } if is_held(source))
     }
 
     /// What there was too little of, if that was the reason: then the same may succeed in a moment.

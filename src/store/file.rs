@@ -1,3 +1,4 @@
+use crate::scarcity::is_held;
 use std::{
     ffi::OsStr,
     fs::{self, OpenOptions},
@@ -29,8 +30,8 @@ const SUFFIX: &str = ".tmp";
 
 /// Tries of a reader, who may be the host's thread.
 const FEW: u32 = 3;
-/// Tries of a writer, who is the worker.
-pub const MANY: u32 = 10;
+/// Tries of the worker: a second.
+pub const MANY: u32 = 50;
 
 /// What lies at a path.
 #[derive(Debug)]
@@ -113,11 +114,13 @@ pub fn replace(
 /// scanners and indexers do that on Windows to files that were just written; elsewhere an open file
 /// stops nobody.
 pub fn patiently<T>(mut tries: u32, mut action: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    // ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
-    let is_held = |error: &io::Error| cfg!(windows) && matches!(error.raw_os_error(), Some(5 | 32 | 33));
+    // A file that is about to be deleted is refused as if its user had no right to it.
+    let is_busy = |error: &io::Error| {
+        is_held(error) || cfg!(windows) && error.kind() == io::ErrorKind::PermissionDenied
+    };
     loop {
         match action() {
-            Err(error) if tries > 0 && is_held(&error) => tries -= 1,
+            Err(error) if tries > 0 && is_busy(&error) => tries -= 1,
             done => return done,
         }
         std::thread::sleep(Duration::from_millis(20));

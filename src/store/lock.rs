@@ -25,13 +25,9 @@ impl Lock {
     /// be opened.
     pub fn acquire(path: &Path, patience: Duration) -> Result<Self, StoreError> {
         let unwritable = |error| StoreError::unwritable(path, error);
-        let file = file::open_options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(unwritable)?;
+        let mut options = file::open_options();
+        options.read(true).write(true).create(true).truncate(false);
+        let file = file::patiently(file::MANY, || options.open(path)).map_err(unwritable)?;
         if !file.metadata().map_err(unwritable)?.is_file() {
             return Err(unwritable(io::ErrorKind::InvalidInput.into()));
         }

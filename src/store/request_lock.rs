@@ -117,7 +117,9 @@ fn read(path: &Path) -> Option<Mark> {
 }
 
 fn write(path: &Path, mark: &Mark) -> io::Result<()> {
-    let mut file = file::open_options().write(true).create(true).truncate(true).open(path)?;
+    let mut options = file::open_options();
+    options.write(true).create(true).truncate(true);
+    let mut file = file::patiently(file::MANY, || options.open(path))?;
     if !file.metadata()?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
     }

@@ -76,6 +76,8 @@ phrases! {
     STORE_NO_READ = "store_no_read", "{path} cannot be read ({reason}); check its owner and permissions.";
     STORE_BUSY = "store_busy",
         "{path} is in use by another process; close other copies of the host and try again.";
+    STORE_HELD = "store_held",
+        "{path} is held by another program, such as a virus scanner; it is tried again by itself.";
     STORE_NEWER = "store_newer",
         "{path} was written by a newer version (format {format}); update this plug-in.";
     STORE_NO_TOKEN = "store_no_token",
@@ -153,6 +155,7 @@ phrases! {
          name their file with SSL_CERT_FILE";
     PROXY_NOT_UTF8 = "proxy_not_utf8", "The environment variable {variable} is not UTF-8";
     PROXY_UNUSABLE = "proxy_unusable", "The environment variable {variable} does not name a proxy: {fault}";
+    PROXY_SYSTEM = "proxy_system", "The proxy settings of this computer name no usable proxy: {fault}";
     PROXY_FORM = "proxy_form",
         "it is not like http://user:password@host:port, with what is neither letter nor digit in user \
          and password written as % and two hexadecimal digits";

@@ -81,10 +81,12 @@ static void one(char kind)
 
 static void *work(void *seed)
 {
-    unsigned random = *(unsigned *)seed;
+    uint32_t random = *(unsigned *)seed;
     size_t choices = strlen(kinds);
-    for (;;)
-        one(kinds[(size_t)rand_r(&random) % choices]);
+    for (;;) {
+        random = random * 1664525U + 1013904223U;
+        one(kinds[(size_t)(random >> 16) % choices]);
+    }
     return NULL; /* never; some compilers want it */
 }
 

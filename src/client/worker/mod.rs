@@ -14,6 +14,7 @@ use super::{Consent, OperationId};
 use crate::client::event::{Event, EventKind};
 use crate::client::snapshot::Snapshot;
 use crate::license::{Credential, Effect, Input, Outcome, Submission};
+use crate::machine;
 use crate::net::Http;
 use crate::net::oauth::Issuer;
 use crate::store::StoreError;
@@ -39,8 +40,8 @@ const TICK: u64 = 60 * SECOND;
 const SECOND: u64 = 1000;
 
 /// How long resolver threads may take to end when the client closes; one that hangs in name
-/// resolution is left.
-const RESOLVER_PATIENCE: Duration = Duration::from_millis(100);
+/// resolution is left, and so is every one that may not be waited for.
+const RESOLVER_PATIENCE: Duration = Duration::from_millis(if machine::CAN_JOIN { 100 } else { 0 });
 
 /// How long the worker rests after a defect, so that one that comes again at once does not fill the
 /// processor.
@@ -346,9 +347,11 @@ impl Worker {
         self.auto_renew && self.shared.has_network() && renewable && self.store.credential().is_some()
     }
 
-    /// When the passing of time is looked at next, in milliseconds since the computer was started.
+    /// When the passing of time is looked at next, in milliseconds since the computer was started;
+    /// soon while another program holds what is on disk.
     fn next_tick(&self) -> u64 {
-        self.shared.clock.since_boot_millis().saturating_add(TICK)
+        let wait = if self.store.is_held() { SECOND } else { TICK };
+        self.shared.clock.since_boot_millis().saturating_add(wait)
     }
 
     /// When to look at the lease next, at the latest after a tick: waiting stands still while the

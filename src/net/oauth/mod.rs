@@ -171,7 +171,7 @@ impl Issuer {
 
     async fn provider(&self) -> Result<(Wire, Provider), Denied> {
         let server = Url::parse(&self.url).map_err(|_| Denied::because(Phrase::OIDC_ADDRESS))?;
-        let wire = Wire::new(Route { server, way: self.way.borrow().clone() })?;
+        let wire = Wire::new(Route { server, way: self.way.borrow().clone() }).await?;
         let provider = Provider::read(&wire.get(discovery::document(&self.url)).await?, &self.url)?;
         Ok((wire, provider))
     }

@@ -1,6 +1,6 @@
 use super::Parameter;
 use crate::license::RequestError;
-use crate::net::{CALL_TIMEOUT, Route, builder, classify, unusable};
+use crate::net::{CALL_TIMEOUT, ProxyChoice, Route, builder, classify, unusable};
 use crate::words::{Message, Phrase};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use form_urlencoded::{Serializer, byte_serialize};
@@ -91,18 +91,20 @@ pub(super) struct Answer {
 }
 
 impl Wire {
-    pub(super) fn new(route: Route) -> Result<Self, Denied> {
-        let client = made(&route)?;
+    pub(super) async fn new(route: Route) -> Result<Self, Denied> {
+        let client = made(&route).await?;
         Ok(Self { route, client })
     }
 
     /// The issuer's own way, unless its endpoint is on this computer: secrets for that go to no
-    /// proxy.
-    fn way_to(&self, url: &Url) -> Result<reqwest::Client, Denied> {
-        if url.scheme() == self.route.server.scheme() {
+    /// proxy; or on another one, for which the operating system may have another proxy.
+    async fn way_to(&self, url: &Url) -> Result<reqwest::Client, Denied> {
+        let asks = matches!(self.route.way.proxy, ProxyChoice::System(Some(_)));
+        let server = &self.route.server;
+        if url.scheme() == server.scheme() && (!asks || url.host() == server.host()) {
             return Ok(self.client.clone());
         }
-        made(&Route { server: url.clone(), ..self.route.clone() })
+        made(&Route { server: url.clone(), ..self.route.clone() }).await
     }
 
     pub(super) async fn get(&self, url: String) -> Result<Zeroizing<Vec<u8>>, Denied> {
@@ -118,7 +120,7 @@ impl Wire {
         client: Client<'_>,
         asked: &[Parameter<'_>],
     ) -> Result<Answer, Denied> {
-        let way = self.way_to(url)?;
+        let way = self.way_to(url).await?;
         let mut request = way.post(url.clone()).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         let mut form = Serializer::new(String::new());
         form.extend_pairs(asked);
@@ -144,9 +146,9 @@ impl Wire {
     }
 }
 
-fn made(route: &Route) -> Result<reqwest::Client, Denied> {
-    let client = builder(route).and_then(|builder| builder.timeout(CALL_TIMEOUT).build().map_err(unusable));
-    client.map_err(unreached)
+async fn made(route: &Route) -> Result<reqwest::Client, Denied> {
+    let builder = builder(route).await.map_err(unreached)?;
+    builder.timeout(CALL_TIMEOUT).build().map_err(unusable).map_err(unreached)
 }
 
 impl Answer {

@@ -77,7 +77,7 @@ mod times;
 mod tools;
 /// The lifecycle program under valgrind.
 mod valgrind;
-/// Clippy for Windows, on another system.
+/// The library on Windows, as wine plays it.
 mod windows;
 
 /// Which rings a person means: these, or all, but not those.

@@ -96,7 +96,7 @@ fn play(name: &str, program: &Program, arguments: &[&str], environment: &[(&str,
 }
 
 /// How many tests passed.
-fn summary(outputs: &[String]) -> Result<String> {
+pub(super) fn summary(outputs: &[String]) -> Result<String> {
     let mut passed = 0;
     for line in outputs.iter().flat_map(|said| said.lines()) {
         if let Some((_, rest)) = line.split_once("test result: ok. ") {

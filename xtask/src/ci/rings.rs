@@ -54,6 +54,7 @@ const OIDC: Build = Build { name: "build/oidc", run: || programs::build(&["--tes
 const POSTGRES: Build =
     Build { name: "build/postgres", run: || programs::build(&["--test", "postgres"]), locks: true };
 const FUZZ: Build = Build { name: "build/fuzz", run: fuzz::build, locks: false };
+const MINGW: Build = Build { name: "build/mingw", run: windows::build, locks: true };
 const RELEASE: Build = Build { name: "build/release", run: release, locks: false };
 const LINUX: Build = Build { name: "build/linux", run: || dist::build("linux-x86_64"), locks: false };
 const ARM: Build = Build { name: "build/arm", run: || dist::build("linux-aarch64"), locks: false };
@@ -61,8 +62,8 @@ const WINDOWS: Build = Build { name: "build/windows", run: || dist::build("windo
 const MAC: Build = Build { name: "build/mac", run: || dist::build("macos-universal"), locks: false };
 
 /// Begun in this order, each as soon as a step needs it: first what the longest steps wait for.
-pub const BUILDS: [Build; 12] =
-    [PROGRAMS, FUZZ, TESTS, POSTGRES, RELEASE, LINUX, ARM, WINDOWS, MAC, FAULTS, OIDC, BENCH];
+pub const BUILDS: [Build; 13] =
+    [PROGRAMS, FUZZ, TESTS, POSTGRES, RELEASE, LINUX, ARM, WINDOWS, MAC, FAULTS, OIDC, MINGW, BENCH];
 
 fn quick() -> Result<String> {
     build::server()?;
@@ -102,6 +103,7 @@ impl Step {
 }
 
 const COMPILERS: &[Tool] = &[tools::GCC, tools::GXX, tools::CLANG];
+const WINE: &[Tool] = &[tools::MINGW, tools::WINDOWS, tools::WINE];
 const BROWSER: &[Tool] = &[tools::NODE, tools::NPM, tools::CHROMIUM];
 
 /// Every ring. Steps begin in this order, so the long ones stand first.
@@ -131,8 +133,26 @@ pub const RINGS: &[Ring] = &[
     },
     Ring {
         name: "windows",
-        about: "clippy for Windows: branches that nothing else here compiles",
-        steps: &[step("clippy", windows::clippy).needs(&[tools::MINGW, tools::WINDOWS]).locking()],
+        about: "the library on Windows: compiled by mingw, run by wine",
+        steps: &[
+            step("tests", windows::tests).needs(WINE).after(&[MINGW]).processors(2),
+            step("c-programs", windows::c_programs).needs(WINE).after(&[MINGW]),
+            step("many", windows::many).needs(WINE).after(&[PROGRAMS, MINGW]),
+            step("story", windows::story).needs(WINE).after(&[PROGRAMS, MINGW]),
+            step("held", windows::held).needs(WINE).after(&[PROGRAMS, MINGW]).processors(0),
+            step("proxies", windows::proxies).needs(WINE).after(&[MINGW]),
+            step("python", windows::python)
+                .needs(&[tools::MINGW, tools::WINDOWS, tools::WINE, tools::PYTHON])
+                .after(&[PROGRAMS, MINGW]),
+            step("msvc", windows::msvc)
+                .needs(&[tools::MINGW, tools::WINDOWS, tools::WINE, tools::CLANG, tools::LLD])
+                .after(&[MINGW]),
+            step("unloading", windows::unloading)
+                .needs(&[tools::MINGW, tools::MINGW_CXX, tools::WINDOWS, tools::WINE])
+                .after(&[MINGW])
+                .processors(2),
+            step("clippy", windows::clippy).needs(&[tools::MINGW, tools::MINGW]).locking(),
+        ],
     },
     Ring {
         name: "library",

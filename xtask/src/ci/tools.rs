@@ -4,6 +4,7 @@ use super::rust_target;
 use anyhow::{Context as _, Result, ensure};
 use std::collections::BTreeSet;
 use std::env;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use xtask::{build, run};
 
@@ -51,8 +52,10 @@ pub const IP: Tool = program("ip", &["iproute2"]);
 pub const LLVM: Tool = program("llvm-objcopy", &["llvm"]);
 pub const MAC: Tool = target("aarch64-apple-darwin");
 pub const MAC_INTEL: Tool = target("x86_64-apple-darwin");
+pub const LLD: Tool = program("lld-link", &["lld"]);
 pub const MAKE: Tool = program("make", &["make"]);
 pub const MINGW: Tool = program("x86_64-w64-mingw32-gcc", &["gcc-mingw-w64-x86-64-win32"]);
+pub const MINGW_CXX: Tool = program("x86_64-w64-mingw32-g++", &["g++-mingw-w64-x86-64-win32"]);
 pub const MIRI: Tool =
     Tool { name: "cargo miri", from: Source::Nightly(MIRI_PARTS), is_there: |_| has_nightly(MIRI_PARTS) };
 const MIRI_PARTS: &[&str] = &["miri", "rust-src"];
@@ -77,6 +80,11 @@ pub const UNSHARE: Tool = program("unshare", &["util-linux"]);
 pub const VALGRIND: Tool = program("valgrind", &["valgrind"]);
 pub const UNZIP: Tool = program("unzip", &["unzip"]);
 pub const WINDOWS: Tool = target(super::windows::TARGET);
+pub const WINE: Tool = Tool {
+    name: "wine64",
+    from: Source::Debian(&["wine64"]),
+    is_there: |_| Path::new(super::windows::wine::LOADER).is_file(),
+};
 
 impl Tool {
     pub fn is_there(&self) -> bool {

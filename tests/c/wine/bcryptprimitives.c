@@ -1,0 +1,16 @@
+/* For tests alone: wine before 9 lacks this library of Windows, from which Rust takes its random numbers. */
+#include <windows.h>
+
+BOOLEAN NTAPI SystemFunction036(PVOID buffer, ULONG length);
+
+__declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE buffer, SIZE_T length)
+{
+    while (length > 0) {
+        ULONG part = length > 0x10000000 ? 0x10000000 : (ULONG)length;
+        if (!SystemFunction036(buffer, part))
+            return FALSE;
+        buffer += part;
+        length -= part;
+    }
+    return TRUE;
+}
