@@ -44,7 +44,7 @@ pub(super) async fn frame(State(state): State<Arc<AppState>>, mut request: Reque
     let headers = response.headers_mut();
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     // By TLS of its own, or by that of a proxy (RFC 6797).
-    if state.settings.connections.tls.is_some() || state.settings.public_url.starts_with("https://") {
+    if state.settings.own_tls || state.settings.public_url.starts_with("https://") {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TLS_ONLY));
     }
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {

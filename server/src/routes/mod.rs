@@ -40,7 +40,6 @@ use crate::metrics::Metrics;
 use crate::password::Passwords;
 use crate::renewal::RenewalKey;
 use crate::rules::Restored;
-use crate::serve::Connections;
 use crate::store::{GetRecovery, GetServer, KnowPepper, ServerInfo, Store};
 use axum::{
     Router,
@@ -53,7 +52,6 @@ use ipnet::IpNet;
 use problem::{Refusal, RequestId};
 use seatlock_protocol::api::{MAX_BODY, SeatCall};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
-use tokio::net::TcpListener;
 use zeroize::Zeroizing;
 
 /// What whoever runs the server decides.
@@ -71,8 +69,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// How often plug-ins may ask.
     pub rates: Rates,
-    /// What a connection may cost.
-    pub connections: Connections,
+    /// Whether connections have TLS of the server's own.
+    pub own_tls: bool,
 }
 
 /// What every request needs.
@@ -99,8 +97,6 @@ pub struct AppState {
     pub mailer: Option<Mailer>,
     /// What is counted for whoever watches the server.
     pub metrics: Metrics,
-    /// Where that is told; nowhere without it.
-    pub metrics_listener: Option<TcpListener>,
     /// Who asked how often.
     pub limits: Limits,
     /// What whoever runs the server decided.
@@ -127,7 +123,6 @@ impl AppState {
         let restored = store.run(GetRecovery).await?.map(|recovery| recovery.restored);
         let (metrics, limits) = (Metrics::default(), Limits::new(settings.rates));
         let (renewals, issuers) = (RenewalKey::new(&pepper), Keys::default());
-        let (mailer, metrics_listener) = (None, None);
         Ok(Self {
             store,
             folder,
@@ -138,9 +133,8 @@ impl AppState {
             rings: Rings::default(),
             issuers,
             passwords,
-            mailer,
+            mailer: None,
             metrics,
-            metrics_listener,
             limits,
             settings,
         })

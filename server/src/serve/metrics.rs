@@ -1,3 +1,4 @@
+use super::tls::Tls;
 use crate::cause::of_io;
 use crate::metrics::{OPEN_METRICS, Snapshot};
 use crate::routes::AppState;
@@ -13,19 +14,18 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 /// Answers Prometheus for as long as the server runs.
-pub(super) async fn serve(listener: TcpListener, state: Arc<AppState>) {
-    let router = Router::new().route("/metrics", get(scrape)).with_state(state);
+pub(super) async fn serve(listener: TcpListener, state: Arc<AppState>, tls: Option<Arc<Tls>>) {
+    let router = Router::new().route("/metrics", get(scrape)).with_state((state, tls));
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(reason = of_io(&error), "metrics are not served any more");
     }
 }
 
-async fn scrape(State(state): State<Arc<AppState>>) -> Response {
+async fn scrape(State((state, tls)): State<(Arc<AppState>, Option<Arc<Tls>>)>) -> Response {
     let licenses = state.store.run(ListLicenses(None)).await;
     if let Err(error) = &licenses {
         tracing::warn!(%error, "the database does not answer");
     }
-    let tls = state.settings.connections.tls.as_ref();
     let snapshot = Snapshot {
         licenses: licenses.ok(),
         load: state.store.load(),

@@ -24,31 +24,33 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Time between two warnings of a certificate that ends.
 const REMIND: Duration = Duration::from_secs(86_400);
 
-/// Serves until `shutdown` is ready: then no connection is accepted any more, requests in flight
+/// Serves, and tells `metrics` where they are asked for, until `shutdown` is ready: then no connection is accepted any more, requests in flight
 /// are answered, and everything that was acknowledged is on disk when this returns.
 ///
 /// # Errors
 /// When what is to be served cannot be.
 pub async fn run(
     listener: TcpListener,
-    mut state: AppState,
+    metrics: Option<TcpListener>,
+    connections: Connections,
+    state: AppState,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let metrics_listener = state.metrics_listener.take();
     let state = Arc::new(state);
     let (stop, mut stopped) = watch::channel(());
     let mut helpers = vec![tokio::spawn(sweep_often(state.clone()))];
-    helpers.extend(metrics_listener.map(|listener| tokio::spawn(metrics::serve(listener, state.clone()))));
-    if let Some(tls) = state.settings.connections.tls.clone() {
+    let tls = connections.tls.clone();
+    helpers
+        .extend(metrics.map(|listener| tokio::spawn(metrics::serve(listener, state.clone(), tls.clone()))));
+    if let Some(tls) = tls {
         helpers.push(tokio::spawn(look_at_certificate(tls.clone(), state.clone())));
         helpers.push(tokio::spawn(remind_of_certificate(tls)));
     }
     let mut graceful = stop.subscribe();
     let router = router(state.clone());
-    let serving =
-        connections::serve(listener, router, &state.settings.connections, &state.metrics, async move {
-            graceful.changed().await.unwrap_or_default();
-        });
+    let serving = connections::serve(listener, router, &connections, &state.metrics, async move {
+        graceful.changed().await.unwrap_or_default();
+    });
     tokio::spawn(async move {
         shutdown.await;
         tracing::info!("stopping");

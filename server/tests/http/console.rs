@@ -6,7 +6,7 @@ use axum::{
     http::{Request, StatusCode},
     response::Response,
 };
-use seatlock_server::{AppState, Console, Settings, keys::DataFolder, limits::Rates, serve::Connections};
+use seatlock_server::{AppState, Console, Settings, keys::DataFolder, limits::Rates};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tower::ServiceExt as _;
@@ -56,7 +56,7 @@ async fn only_a_call_in_the_process_is_the_consoles() {
         product_names: BTreeMap::new(),
         trusted_proxies: Vec::new(),
         rates: Rates::default(),
-        connections: Connections { most: 1, head: Duration::from_secs(60), tls: None },
+        own_tls: false,
     };
     let state = AppState::load(site.place().open().await.unwrap(), folder, settings).await.unwrap();
     let router = seatlock_server::routes::router(Arc::new(state));

@@ -43,12 +43,19 @@ impl Serve {
         let address = listener.local_addr()?;
         let (mailer, tls) = (self.mailer()?, self.tls()?.map(Arc::new));
         tokio::spawn(reload_at(hang_up, tls.clone()));
-        let settings = self.settings(&store.run(GetServer).await?.issuer, address, tls);
-        let scheme = if settings.connections.tls.is_some() { "https" } else { "http" };
+        let own_tls = tls.is_some();
+        let scheme = if own_tls { "https" } else { "http" };
+        let connections = Connections {
+            most: usize::try_from(self.max_connections).unwrap_or(usize::MAX),
+            head: Duration::from_secs(self.idle_timeout),
+            tls,
+        };
+        let usual = format!("{scheme}://{address}");
+        let settings = self.settings(&store.run(GetServer).await?.issuer, usual, own_tls);
         if let Some(listener) = &metrics_listener {
             tracing::info!(address = %listener.local_addr()?, "metrics are served");
         }
-        let state = AppState { mailer, metrics_listener, ..AppState::load(store, folder, settings).await? };
+        let state = AppState { mailer, ..AppState::load(store, folder, settings).await? };
         writeln!(std::io::stdout().lock(), "listening on {scheme}://{address}")?;
         tell_manager(&[NotifyState::Ready]);
         tokio::spawn(tell_manager_again());
@@ -56,7 +63,8 @@ impl Serve {
             end.next().await;
             tell_manager(&[NotifyState::Stopping]);
         };
-        seatlock_server::run(listener, state, shutdown).await.context("the server failed")
+        let served = seatlock_server::run(listener, metrics_listener, connections, state, shutdown);
+        served.await.context("the server failed")
     }
 
     fn log(&self) {
@@ -107,10 +115,9 @@ impl Serve {
         }
     }
 
-    fn settings(self, issuer: &str, address: SocketAddr, tls: Option<Arc<Tls>>) -> Settings {
-        let scheme = if tls.is_some() { "https" } else { "http" };
+    fn settings(self, issuer: &str, here: String, own_tls: bool) -> Settings {
         let elsewhere = read_address(issuer).is_ok_and(|url| !is_loopback(&url));
-        let usual = if elsewhere { issuer.to_owned() } else { format!("{scheme}://{address}") };
+        let usual = if elsewhere { issuer.to_owned() } else { here };
         Settings {
             timeout: Duration::from_secs(self.request_timeout),
             public_url: self.public_url.unwrap_or(usual),
@@ -121,11 +128,7 @@ impl Serve {
                 address: self.address_limit,
                 wrong_token: self.wrong_token_limit,
             },
-            connections: Connections {
-                most: usize::try_from(self.max_connections).unwrap_or(usize::MAX),
-                head: Duration::from_secs(self.idle_timeout),
-                tls,
-            },
+            own_tls,
         }
     }
 }

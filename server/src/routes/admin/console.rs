@@ -3,7 +3,6 @@ use crate::keys::DataFolder;
 use crate::limits::Rates;
 use crate::routes::{AppState, Settings};
 use crate::rules::Role;
-use crate::serve::Connections;
 use crate::store::{Account, SignedIn, Store, User};
 use axum::{
     Router,
@@ -51,7 +50,7 @@ impl Console {
             product_names: BTreeMap::new(),
             trusted_proxies: Vec::new(),
             rates: Rates::default(),
-            connections: Connections { most: 0, head: Duration::ZERO, tls: None },
+            own_tls: false,
         };
         let state = Arc::new(AppState::without_rings(store, folder, settings).await?);
         let router = router(&state).layer(DefaultBodyLimit::max(MAX_BODY)).with_state(state.clone());
