@@ -6,14 +6,17 @@ use crate::{
         DAY,
         database::Database,
         join_all, machine,
-        store::{act, another_account, call, license as new_license, new_seat, seat, token},
+        store::{act, another_account, call, license as new_license, new_seat, seat, token, word},
     },
 };
 use proptest::{collection::vec, prelude::*};
 use seatlock_protocol::api::LockStatus;
 use seatlock_server::{
     rules::{Answer, Call, License, OwnerAct},
-    store::{Actor, AddLicense, ChangeLicense, ErasePerson, FindSeat, ListedSeat, SeatQuery},
+    store::{
+        Actor, AddLicense, ChangeLicense, CountBoundSeats, ErasePerson, FindSeat, GetKeySet, GetServer,
+        ListedSeat, ReplaceIssuer, SeatQuery, StoredKeySet,
+    },
 };
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -32,6 +35,28 @@ async fn emails(db: &Database, query: SeatQuery) -> Vec<String> {
     let mut found: Vec<_> = page.rows.into_iter().map(|listed| listed.seat.shared_with).collect();
     found.sort();
     found
+}
+
+/// Computers have pinned the issuer: it changes only while none of them has a seat.
+#[tokio::test]
+async fn the_issuer_changes_only_while_no_seat_counts() {
+    let db = Database::new(ENGINE).await;
+    let (_, license) = db.first().await;
+    let (_, token) = seat(&db, &license, ADA).await;
+    let store = db.store();
+    let newest = store.run(GetKeySet).await.unwrap();
+    let change = || {
+        let keys = StoredKeySet { seq: newest.seq + 1, ..newest.clone() };
+        let issuer = "https://new.example.com".to_owned();
+        store.run(ReplaceIssuer { issuer, keys, by: Actor::Console })
+    };
+    call(&db, Call::Activate, &token, "a").await;
+    assert_eq!(store.run(CountBoundSeats).await.unwrap(), 1);
+    assert_eq!(word(&change().await), "conflict");
+    call(&db, Call::Release, &token, "a").await;
+    assert_eq!(store.run(CountBoundSeats).await.unwrap(), 0);
+    assert_eq!(word(&change().await), "ok");
+    assert_eq!(store.run(GetServer).await.unwrap().issuer, "https://new.example.com");
 }
 
 /// Neither SQLite nor every locale of PostgreSQL knows capitals beyond ASCII.
