@@ -48,7 +48,7 @@ pub(super) struct Recent {
 }
 
 /// A request to the server or the issuer, and what came of it.
-pub(super) struct Asked<'a> {
+pub(super) struct Exchange<'a> {
     /// The call.
     pub(super) what: &'a str,
     /// Where it went.
@@ -94,8 +94,8 @@ impl Journal {
     }
 
     /// A request was answered, or failed.
-    pub(super) fn asked(&self, asked: &Asked<'_>) {
-        let Asked { what, url, begin, request_id, outcome } = asked;
+    pub(super) fn exchanged(&self, exchange: &Exchange<'_>) {
+        let Exchange { what, url, begin, request_id, outcome } = exchange;
         let line = Line::new("request")
             .with("what", what)
             .with("to", url)

@@ -5,12 +5,12 @@
  *     log exit|cancel|return STATE_FOLDER
  */
 #define _POSIX_C_SOURCE 200809L
+#include "clock.h"
 #include "common.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 enum { ROUNDS = 20, CLOSE_MS = 20000, MOST = 4000, LONGEST = 1000 };
 
@@ -24,19 +24,6 @@ typedef struct host {
     atomic_int count, inside;
     char lines[MOST][LONGEST];
 } host;
-
-static void pause_ms(long ms)
-{
-    struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
-    nanosleep(&time, NULL);
-}
-
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 static void SEATLOCK_CALL note(seatlock_client *client, seatlock_log_level level, const char *text, void *context)
 {

@@ -8,6 +8,7 @@
  * users make namespaces.
  */
 #define _GNU_SOURCE
+#include "clock.h"
 #include "common.h"
 
 #include <arpa/inet.h>
@@ -20,21 +21,9 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define CLOSE_MS 2000
-
-static double seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static void pause_ms(long ms) {
-    struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
-    nanosleep(&time, NULL);
-}
 
 static long threads(void) {
     return entries("/proc/self/task");

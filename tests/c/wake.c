@@ -5,12 +5,12 @@
  *     wake exit|cancel|return STATE_FOLDER
  */
 #define _POSIX_C_SOURCE 200809L
+#include "clock.h"
 #include "common.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 enum { CLIENTS = 20, OPERATIONS = 10, CLOSE_MS = 20000 };
 
@@ -21,19 +21,6 @@ typedef struct host {
     seatlock_client *client;
     atomic_int begun;
 } host;
-
-static void pause_ms(long ms)
-{
-    struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
-    nanosleep(&time, NULL);
-}
-
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 static void SEATLOCK_CALL wake(seatlock_client *client, void *context)
 {

@@ -1,5 +1,5 @@
 use super::Worker;
-use crate::client::journal::Asked;
+use crate::client::journal::Exchange;
 use crate::license::{
     Credential, Effect, Input, LeaseState, Outcome, Reply, RequestError, SentRequest, State, Submission,
 };
@@ -222,7 +222,7 @@ impl Worker {
         let server = self.http.route().server;
         let not_sent = Outcome::of(Code::NetworkDisallowed);
         let outcome = decided.as_ref().ok().and_then(|(_, effects)| Effect::reported(effects));
-        self.shared.journal.asked(&Asked {
+        self.shared.journal.exchanged(&Exchange {
             what: call.name(),
             url: spelled(&server),
             begin,

@@ -1,7 +1,7 @@
 use super::Worker;
 use super::exchange::Presented;
 use crate::client::event::EventKind;
-use crate::client::journal::Asked;
+use crate::client::journal::Exchange;
 use crate::client::shared::Shared;
 use crate::client::{Consent, OperationId};
 use crate::license::{
@@ -313,7 +313,13 @@ fn late() -> RequestError {
 /// Notes what an issuer was asked for, and how it has answered.
 fn asked_issuer(shared: &Shared, issuer: &Issuer, what: &str, begin: Instant, error: Option<&RequestError>) {
     let outcome = error.map_or_else(|| Outcome::of(Code::Ok), Outcome::of_error);
-    shared.journal.asked(&Asked { what, url: &issuer.url, begin, request_id: None, outcome: &outcome });
+    shared.journal.exchanged(&Exchange {
+        what,
+        url: &issuer.url,
+        begin,
+        request_id: None,
+        outcome: &outcome,
+    });
 }
 
 fn nobody_came() -> Denied {
