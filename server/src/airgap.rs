@@ -3,11 +3,11 @@
 
 use crate::keys::{DataFolder, KeyRing, RingError, read_set};
 use crate::renewal::RenewalKey;
-use crate::routes::{seat::caller, seat::recipient, sign::Signer};
 use crate::rules::{
     Answer, Call, Caller, Event, License, LostLease, Presented, Seat, SeatState, Verdict, decide,
     token_unknown,
 };
+use crate::seat_call::{Signer, caller, recipient};
 use crate::store::{FindSeatOfToken, GetKeySet, GetRecovery, GetServer, Question, Store, StoreError};
 use seatlock_protocol::{
     UnixTime,

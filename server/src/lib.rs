@@ -38,6 +38,8 @@ pub mod routes;
 pub mod rules;
 /// Seals what the database keeps but must not be able to show.
 pub mod seal;
+/// Between a plug-in's request and the rules: what they are told, and what is signed.
+pub(crate) mod seat_call;
 /// Runs: from the first connection to an orderly end.
 pub mod serve;
 /// One-time links, by which somebody sees a token once.

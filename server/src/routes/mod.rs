@@ -24,9 +24,7 @@ mod page;
 /// Refusals as problem documents.
 mod problem;
 /// The four calls of a plug-in: `/v1/seat/...`.
-pub(crate) mod seat;
-/// Leases and verdicts.
-pub(crate) mod sign;
+mod seat;
 /// Who asks: sessions, API tokens, addresses.
 mod visitor;
 

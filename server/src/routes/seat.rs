@@ -1,10 +1,10 @@
 use super::frame::Told;
 use super::pace::{From, slowed};
 use super::problem::{Refusal, RequestId};
-use super::{AppState, access, sign::Signer, visitor};
-use crate::renewal::Recipient;
-use crate::rules::{Answer, Call, Caller, Presented, WORD_MAX};
+use super::{AppState, access, visitor};
+use crate::rules::{Answer, Call, Caller, WORD_MAX};
 use crate::seal::keyed_hash;
+use crate::seat_call::{Signer, caller, recipient};
 use crate::store::{Answered, Question, Trouble};
 use axum::{
     body::Bytes,
@@ -14,7 +14,7 @@ use axum::{
 };
 use seatlock_protocol::{
     AccessToken, Code, Token, TokenHash, TokenKind,
-    api::{Intent, JSON, SeatCall, SeatRequest, VerdictAnswer},
+    api::{JSON, SeatCall, SeatRequest, VerdictAnswer},
 };
 use serde::Serialize;
 use std::{fmt::Display, sync::Arc};
@@ -191,34 +191,6 @@ fn seal(
             }
         }
         _ => Ok(Err(Refusal::server_error())),
-    }
-}
-
-/// To whom the renewal secrets of a request's answers belong.
-pub(crate) fn recipient(request: &SeatRequest, token: TokenHash) -> Recipient {
-    Recipient { token, install: request.install_id }
-}
-
-pub(crate) fn caller(request: &SeatRequest, renewal: Presented, jitter: u16) -> Caller {
-    let launched = u64::from(request.intent == Intent::Launch);
-    let reported = request.offline.as_ref().map_or(0, |offline| offline.launches);
-    // A client counts a launch before it asks, so the one that asks is among those that it reports.
-    let launches = launched.max(reported);
-    Caller {
-        machine: request.machine.id.clone(),
-        token_revoked: false,
-        product: request.product.clone(),
-        plugin: request.plugin.clone().unwrap_or_default(),
-        terms: request.terms.clone(),
-        epoch: request.have.as_ref().map(|have| have.epoch),
-        gave_up: request.have.as_ref().is_some_and(|have| have.jti.is_none()),
-        lost: None,
-        launches,
-        last_offline: request.offline.as_ref().and_then(|offline| offline.last_used_at),
-        install_id: request.install_id,
-        install: None,
-        renewal,
-        jitter,
     }
 }
 
