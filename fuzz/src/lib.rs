@@ -13,10 +13,10 @@ use seatlock::protocol::{
     Act, Code, MachineId, Nonce, SigningKey, Typ, UnixTime, api::SeatCall, claims::LeaseClaims, jws,
 };
 use std::sync::LazyLock;
-use support::{BASE, DAY, binding, key, key_set, lease, revoked};
+use support::{BASE, DAY, key, key_set, lease, revoked};
 use uuid::Uuid;
 
-pub use support::{PRODUCT, TOKEN, at, stored_lease};
+pub use support::{PRODUCT, TOKEN, at, binding, stored_lease};
 
 /// The nonce of the request that is being answered.
 pub const NONCE: Nonce = Nonce::new([7; 16]);

@@ -1,4 +1,4 @@
-use super::{ISSUER, store::license};
+use super::{ISSUER, PATIENCE, store::license};
 use seatlock_protocol::SigningKey;
 use seatlock_server::{
     keys::{DataFolder, first_set, new_key, sign_set},
@@ -54,7 +54,8 @@ impl Place {
 
     pub async fn sqlite(&self) -> SqliteConnection {
         let Self::Sqlite(file) = self else { panic!("{self:?} is no file") };
-        let options = SqliteConnectOptions::new().filename(file);
+        // Stores under test write meanwhile, and on a busy machine for long.
+        let options = SqliteConnectOptions::new().filename(file).busy_timeout(PATIENCE);
         SqliteConnection::connect_with(&options).await.unwrap()
     }
 
