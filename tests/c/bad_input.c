@@ -399,6 +399,7 @@ static void long_texts(seatlock_client *c)
     REQUIRE(strcmp(message + needed - 201, event.message + sizeof event.message - 201) == 0);
 }
 
+#ifndef _WIN32 /* The C library's paths end at 260 characters there, before a message does. */
 /* A detail that is longer than its message is told whole to who brings a buffer. */
 static void long_details(const char *folder)
 {
@@ -444,6 +445,7 @@ static void long_details(const char *folder)
     REQUIRE(error.needed == needed && error.message[0] != '\0' && none == NULL);
     seatlock_options_free(o);
 }
+#endif
 
 /* What was a client once, and what never was one. */
 static void no_client(seatlock_client *closed)
@@ -502,7 +504,9 @@ int main(int argc, char **argv)
     entitlements(client);
     values(client);
     long_texts(client);
+#ifndef _WIN32
     long_details(argv[1]);
+#endif
     EXPECT(seatlock_client_close(client, 20000), NONE);
     no_client(client);
     printf("%d wrong\n", failures);
