@@ -1,6 +1,6 @@
 //! Keeps: licenses, seats, tokens and the audit trail.
 //!
-//! An operation is a value, and [`Store::run`] the only way to have it done. It loads what a rule
+//! An operation is a value, and `Store::run` the only way to have it done. It loads what a rule
 //! needs, asks the rule, and carries its decision out, all in one transaction with the database's
 //! clock. It answers only what is on disk for good.
 

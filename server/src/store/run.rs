@@ -46,7 +46,7 @@ pub trait Operation: Send + 'static {
     /// What is answered, once it is on disk for good.
     type Output: Send + 'static;
 
-    /// Does it. Callers say [`Store::run`], which also counts failures.
+    /// Does it. Callers say `Store::run`, which also counts failures.
     fn carry_out(self, store: &Store) -> impl Future<Output = Result<Self::Output, StoreError>> + Send;
 }
 
