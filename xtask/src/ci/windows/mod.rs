@@ -113,7 +113,8 @@ impl Host {
     fn program(&self, name: &str, flags: &[&str]) -> Result<PathBuf> {
         let usual = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-static", "-lpthread"];
         let source = format!("tests/c/{name}.c");
-        self.compile("gcc", &[&source], &format!("{name}.exe"), &[&usual[..], flags].concat())
+        let program = name.replace('/', "_") + ".exe";
+        self.compile("gcc", &[&source], &program, &[&usual[..], flags].concat())
     }
 
     fn example(&self) -> Result<PathBuf> {
@@ -227,7 +228,7 @@ pub fn held() -> Result<String> {
     ensure!(after_kill < Duration::from_secs(8), "the next ping took {after_kill:?}");
 
     let state = find(&life.host.path("state"), "state.json")?.context("nothing was kept")?;
-    let holder = life.host.program("holder", &[])?;
+    let holder = life.host.program("windows/holder", &[])?;
     let mut holding = wine::command(holder);
     holding.arg(wine::path(&state)).arg("3000").stdin(Stdio::null()).stdout(Stdio::piped());
     let mut holding = holding.spawn()?;
@@ -264,7 +265,7 @@ pub fn c_programs() -> Result<String> {
 
     let copy = host.path("acme_license.dll");
     fs::copy(host.path("seatlock.dll"), &copy)?;
-    let guest = host.program("windows_guest", &[])?;
+    let guest = host.program("windows/guest", &[])?;
     let mut guest = wine::command(guest);
     let said = run::output(guest.arg(host.name("seatlock.dll")).args([&wine::path(&copy), &state, "50"]))?;
     ensure!(said.lines().count() == 1, "the library printed something:\n{said}");
@@ -320,8 +321,8 @@ fn machine(life: &Life) -> Result<String> {
 pub fn unloading() -> Result<String> {
     let host = Host::new()?;
     let flags = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-shared", "-static"];
-    let plugin = host.compile("g++", &["tests/c/global_plugin.cpp"], "plugin.dll", &flags)?;
-    let unloading = host.program("unloading", &[])?;
+    let plugin = host.compile("g++", &["tests/c/windows/global_plugin.cpp"], "plugin.dll", &flags)?;
+    let unloading = host.program("windows/unloading", &[])?;
     let hanging = TcpListener::bind("127.0.0.1:0")?;
     let server = format!("http://{}", hanging.local_addr()?);
     let mut outputs = Vec::new();
@@ -386,7 +387,7 @@ pub fn msvc() -> Result<String> {
     let object = host.path("msvc.obj");
     let mut compile = Command::new("clang");
     compile.args(["--target=x86_64-pc-windows-msvc", "-ffreestanding"]).args(c::C_WARNINGS).arg("-c");
-    compile.arg("-I").arg(repository().join("include")).arg(repository().join("tests/c/msvc.c"));
+    compile.arg("-I").arg(repository().join("include")).arg(repository().join("tests/c/windows/msvc.c"));
     run::output(compile.arg("-o").arg(&object))?;
     let program = host.path("msvc.exe");
     let mut link = Command::new("lld-link");

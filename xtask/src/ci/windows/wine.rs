@@ -64,7 +64,7 @@ pub fn prepare() -> Result<String> {
         if !library.exists() {
             let mut compile = Command::new("x86_64-w64-mingw32-gcc");
             compile.args(["-O2", "-shared", "-o"]).arg(library);
-            compile.arg(repository().join("tests/c/wine/bcryptprimitives.c")).arg("-ladvapi32");
+            compile.arg(repository().join("tests/c/windows/bcryptprimitives.c")).arg("-ladvapi32");
             run::output(&mut compile)?;
         }
         run::output(command("winecfg.exe").args(["-v", "win10"]))?;

@@ -5,7 +5,7 @@
  *
  *     windows_guest LIBRARY COPY STATE_FOLDER ROUNDS
  */
-#include "common.h"
+#include "../common.h"
 
 #include <locale.h>
 #include <string.h>
