@@ -129,6 +129,13 @@ mod tests {
 
     type Told = Arc<Mutex<Vec<(LogLevel, String)>>>;
 
+    /// The thread has begun, for which Windows does not let a close wait.
+    fn until_told(told: &Told) {
+        while told.lock().unwrap().is_empty() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     fn collecting(then: fn()) -> (Logger, Told) {
         let told = Told::default();
         let to = Arc::clone(&told);
@@ -145,6 +152,7 @@ mod tests {
         (0..50).for_each(|number| logger.tell(INFO, format!("line {number}"), missing));
         assert!(told.lock().unwrap().is_empty(), "before the beginning");
         logger.begin();
+        until_told(&told);
         (50..100).for_each(|number| logger.tell(INFO, format!("line {number}"), missing));
         assert!(logger.finish(soon()));
         logger.tell(INFO, "too late".to_owned(), missing);
@@ -162,9 +170,7 @@ mod tests {
         });
         logger.begin();
         logger.tell(INFO, "first".to_owned(), missing);
-        while told.lock().unwrap().is_empty() {
-            thread::sleep(Duration::from_millis(1));
-        }
+        until_told(&told);
         (0..MOST_LINES + 7).for_each(|number| logger.tell(INFO, number.to_string(), missing));
         let begin = Instant::now();
         assert!(!logger.finish(begin + Duration::from_millis(50)), "it has not returned");
@@ -176,6 +182,7 @@ mod tests {
         let (logger, told) = collecting(|| {});
         (0..MOST_LINES + 7).for_each(|number| logger.tell(INFO, number.to_string(), missing));
         logger.begin();
+        until_told(&told);
         logger.waker.wait_until_idle(soon());
         logger.tell(INFO, "last".to_owned(), missing);
         assert!(logger.finish(soon()));

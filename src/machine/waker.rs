@@ -3,7 +3,10 @@ use super::process::{CAN_JOIN, is_ending};
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long a thread takes to begin at most, where it may be that it cannot.
+const BEGINNING: Duration = Duration::from_millis(15);
 
 /// What the host wants to be called.
 pub type Function = Arc<dyn Fn() + Send + Sync>;
@@ -133,7 +136,7 @@ impl Line {
     }
 
     /// Waits while something is so, up to `deadline`, unless this thread is the one that calls. Where
-    /// the loader's lock may be held, a thread that has not begun is not waited for.
+    /// the loader's lock may be held, a thread that has not begun is not waited for much longer.
     fn wait_while<'a>(
         &self,
         mut state: MutexGuard<'a, State>,
@@ -141,8 +144,10 @@ impl Line {
         is_so: impl Fn(&State) -> bool,
     ) -> MutexGuard<'a, State> {
         let inside = state.thread.as_ref().is_some_and(Bare::is_current);
-        while is_so(&state) && !inside && (state.begun || CAN_JOIN) {
-            let left = deadline.saturating_duration_since(Instant::now());
+        let beginning = deadline.min(Instant::now() + BEGINNING);
+        while is_so(&state) && !inside {
+            let end = if state.begun || CAN_JOIN { deadline } else { beginning };
+            let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }
@@ -237,7 +242,6 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::thread;
-    use std::time::Duration;
 
     fn until(what: impl Fn() -> bool) {
         let end = Instant::now() + Duration::from_secs(60);
