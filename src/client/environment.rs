@@ -3,7 +3,7 @@ use super::options::{Options, invalid};
 use super::out_of;
 use crate::environment;
 use crate::scarcity::{reason, scarce};
-use crate::store::read_airgap_file as read_chosen_file;
+use crate::store::read_chosen_file;
 use crate::words::Phrase;
 use reqwest::Url;
 use seatlock_protocol::{

@@ -14,14 +14,14 @@ pub enum Kind {
     /// A state file.
     State,
     /// A file that a person carries.
-    Airgap,
+    Chosen,
 }
 
 impl Kind {
     fn prefix(self) -> &'static str {
         match self {
             Self::State => ".state-",
-            Self::Airgap => ".seatlock-",
+            Self::Chosen => ".seatlock-",
         }
     }
 }

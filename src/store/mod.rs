@@ -6,8 +6,8 @@
 //! generation before it is kept, and a file that cannot be understood is set aside, never deleted.
 //! What is in the state is the caller's business.
 
-/// Files that a person carries, wherever they lie.
-mod airgap;
+/// Files that a person chose, wherever they lie.
+mod chosen;
 /// Why the folder could not be used, in words for the person in front of it.
 mod error;
 /// Reading and replacing single files so that no reader ever sees half of one.
@@ -29,7 +29,7 @@ mod token;
 #[cfg(test)]
 mod tests;
 
-pub use airgap::{read_airgap_file, write_airgap_file};
+pub use chosen::{read_chosen_file, write_chosen_file};
 pub use error::StoreError;
 pub use files::FileState;
 pub use request_lock::{Holder, LockAttempt, RequestLock, Uptime};

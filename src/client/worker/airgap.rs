@@ -5,7 +5,7 @@ use crate::license::{
     Submission,
 };
 use crate::scarcity::reason;
-use crate::store::{read_airgap_file, write_airgap_file};
+use crate::store::{read_chosen_file, write_chosen_file};
 use crate::words::{Message, Phrase};
 use seatlock_protocol::{
     Code, Nonce, Token, TokenHash,
@@ -40,7 +40,7 @@ impl Worker {
 
     /// Takes the lease of a file, if it answers the request that was made here last.
     pub(super) fn airgap_import(&mut self, path: &Path) -> Outcome {
-        let bytes = match read_airgap_file(path, MAX_FILE) {
+        let bytes = match read_chosen_file(path, MAX_FILE) {
             Ok(bytes) => bytes,
             Err(error) => return unusable(path, reason(&error)),
         };
@@ -95,7 +95,7 @@ impl Worker {
     fn write(&self, path: &Path, call: FileCall, token_hash: TokenHash, request: SeatRequest) -> Outcome {
         let issuer = self.store.rules().trust.issuer.clone();
         let file = RequestFile { call, issuer, token_hash, request };
-        let written = file.to_bytes().map_err(Into::into).and_then(|bytes| write_airgap_file(path, &bytes));
+        let written = file.to_bytes().map_err(Into::into).and_then(|bytes| write_chosen_file(path, &bytes));
         match written {
             Ok(()) => Outcome::of(Code::Ok),
             Err(error) => unusable(path, reason(&error)),
