@@ -6,10 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
-
-/// How long a thread takes to begin at most, where it may be that it cannot.
-const BEGINNING: Duration = Duration::from_millis(15);
+use std::time::Instant;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// The thread that works, and the way to it.
@@ -51,7 +48,7 @@ impl WorkerThread {
         }
         let life = self.life.into_inner().unwrap_or_else(PoisonError::into_inner);
         let left = || deadline.saturating_duration_since(Instant::now());
-        let beginning = if machine::CAN_JOIN { left() } else { left().min(BEGINNING) };
+        let beginning = if machine::CAN_JOIN { left() } else { left().min(machine::BEGINNING) };
         let said = life.recv_timeout(beginning).and_then(|()| life.recv_timeout(left()));
         if said == Err(RecvTimeoutError::Disconnected) && machine::CAN_JOIN {
             let _ = self.handle.join();

@@ -67,7 +67,7 @@ pub use fork::ForkGuard;
 pub use id::{Identity, IdentityError, Refusal, Refused, identify};
 pub use image::pin_image;
 pub use logger::{LogCall, LogLevel, Logger};
-pub use process::{CAN_JOIN, Process, is_dead, is_ending};
+pub use process::{BEGINNING, CAN_JOIN, Process, is_dead, is_ending};
 pub use readiness::Readiness;
 pub use signals::without_signals;
 pub use waker::Waker;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 /// A process, as far as others can tell whether it has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Process {
@@ -77,6 +79,10 @@ fn has_no_process(id: u32) -> bool {
 /// Whether a thread may be waited for to its very end. On Windows it ends, and begins, with the
 /// lock of the loader, which whoever unloads a plug-in holds.
 pub const CAN_JOIN: bool = cfg!(not(windows));
+
+/// How long a thread takes to begin at most, where it may be that it cannot: without
+/// [`CAN_JOIN`].
+pub const BEGINNING: Duration = Duration::from_millis(15);
 
 /// Whether this process is ending, and every other thread has been killed: then nothing is left to
 /// wait for, and a lock that one of them held is held for ever.

@@ -1,12 +1,9 @@
 use super::bare::Bare;
-use super::process::{CAN_JOIN, is_ending};
+use super::process::{BEGINNING, CAN_JOIN, is_ending};
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-/// How long a thread takes to begin at most, where it may be that it cannot.
-const BEGINNING: Duration = Duration::from_millis(15);
+use std::time::Instant;
 
 /// What the host wants to be called.
 pub type Function = Arc<dyn Fn() + Send + Sync>;
@@ -242,6 +239,7 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::thread;
+    use std::time::Duration;
 
     fn until(what: impl Fn() -> bool) {
         let end = Instant::now() + Duration::from_secs(60);

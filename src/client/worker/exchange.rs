@@ -206,7 +206,8 @@ impl Worker {
         getrandom::fill(&mut nonce).map_err(|_| Code::Internal)?;
         let asked = SentRequest { call, nonce: Nonce::new(nonce), token: presented.hash, submission };
         let request = self.request(&asked, intent);
-        self.shared.journal.route(&self.http.route());
+        let route = self.http.route();
+        self.shared.journal.route(&route);
         let (now, clock, begin) = (self.now(), &self.shared.clock, Instant::now());
         let response = tokio::select! {
             biased;
@@ -219,12 +220,11 @@ impl Worker {
             None => (None, Err(Code::NetworkDisallowed)),
             Some(Response { reply, request_id }) => (request_id, Ok(self.judged(&asked, &reply))),
         };
-        let server = self.http.route().server;
         let not_sent = Outcome::of(Code::NetworkDisallowed);
         let outcome = decided.as_ref().ok().and_then(|(_, effects)| Effect::reported(effects));
         self.shared.journal.exchanged(&Exchange {
             what: call.name(),
-            url: spelled(&server),
+            url: spelled(&route.server),
             begin,
             request_id,
             outcome: outcome.unwrap_or(&not_sent),
