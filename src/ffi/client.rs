@@ -73,6 +73,28 @@ pub(super) unsafe fn with_client(
     guard(error, || handle(client)?.with(|client| body(client).map_err(|failure| client.in_words(failure))))
 }
 
+/// Body of every export that fills a struct of the caller's; SEATLOCK_NO_VALUE where `read` finds
+/// nothing. What is wrong with the struct comes first.
+///
+/// # Safety
+/// `to` is NULL or the caller's struct.
+unsafe fn read_struct<T: boundary::VersionedStruct>(
+    client: *const seatlock_client,
+    to: *mut T,
+    read: impl FnOnce(&Client) -> Result<Option<T>, Failure>,
+) -> seatlock_result {
+    // SAFETY: the caller's promise.
+    unsafe {
+        with_client(client, std::ptr::null_mut(), |client| {
+            boundary::check_struct(to)?;
+            match read(client)? {
+                Some(value) => boundary::write_struct(value, to),
+                None => Ok(Code::NoValue),
+            }
+        })
+    }
+}
+
 /// Opens a client: derives the machine id, reads and verifies the stored license, and starts one
 /// worker thread; one more follows if there is a wake function, and one if there is a log function.
 /// It reads two small files and never touches the network. The lock state is known when it returns,
@@ -343,18 +365,16 @@ pub unsafe extern "C" fn seatlock_client_entitlement(
 ) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe {
-        with_client(client, std::ptr::null_mut(), |client| {
-            boundary::check_struct(entitlement)?;
+        read_struct(client, entitlement, |client| {
             let Entitlement { included, value, until } = client.entitlement(boundary::text(name)?)?;
-            let said = seatlock_entitlement {
+            Ok(Some(seatlock_entitlement {
                 struct_size: 0,
                 included: u32::from(included),
                 has_value: u32::from(value.is_some()),
                 reserved: 0,
                 value: value.unwrap_or(0),
                 valid_until: seconds(until),
-            };
-            boundary::write_struct(said, entitlement)
+            }))
         })
     }
 }
@@ -388,16 +408,13 @@ pub unsafe extern "C" fn seatlock_client_license(
 ) -> seatlock_result {
     // SAFETY: the caller's promises in the header.
     unsafe {
-        with_client(client, std::ptr::null_mut(), |client| {
-            boundary::check_struct(license)?;
-            let Some(details) = client.license()? else { return Ok(Code::NoValue) };
-            let said = seatlock_license {
+        read_struct(client, license, |client| {
+            Ok(client.license()?.map(|details| seatlock_license {
                 struct_size: 0,
                 reserved: 0,
                 subscription_end: seconds(details.ends),
                 updates_until: seconds(details.updates_until),
-            };
-            boundary::write_struct(said, license)
+            }))
         })
     }
 }
@@ -446,17 +463,15 @@ pub unsafe extern "C" fn seatlock_client_credential(
     use seatlock_credential_kind_value::*;
     // SAFETY: the caller's promises in the header.
     unsafe {
-        with_client(client, std::ptr::null_mut(), |client| {
-            boundary::check_struct(credential)?;
-            let Some(details) = client.credential()? else { return Ok(Code::NoValue) };
+        read_struct(client, credential, |client| {
+            let Some(details) = client.credential()? else { return Ok(None) };
             let kind = match details.kind {
                 CredentialKind::Token => SEATLOCK_CREDENTIAL_TOKEN,
                 CredentialKind::Person => SEATLOCK_CREDENTIAL_PERSON,
                 CredentialKind::Machine => SEATLOCK_CREDENTIAL_MACHINE,
             } as u32;
             let remembered = u32::from(details.remembered);
-            let said = seatlock_credential { struct_size: 0, kind, remembered, reserved: 0 };
-            boundary::write_struct(said, credential)
+            Ok(Some(seatlock_credential { struct_size: 0, kind, remembered, reserved: 0 }))
         })
     }
 }
