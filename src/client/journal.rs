@@ -43,8 +43,6 @@ pub(super) struct Recent {
     pub(super) proxy: String,
     /// How many certificate authorities are trusted beside the operating system's.
     pub(super) authorities: usize,
-    /// Which credential is in use, and where it is kept.
-    pub(super) credential: &'static str,
 }
 
 /// A request to the server or the issuer, and what came of it.
@@ -134,11 +132,6 @@ impl Journal {
         };
         let line = Line::new("clock").with("finding", name).with_time("computer", reading.wall);
         self.tell(level, line.with_time("believed", Some(now)), false);
-    }
-
-    /// Which credential is in use.
-    pub(super) fn credential(&self, said: &'static str) {
-        lock(&self.recent).credential = said;
     }
 
     /// The worker ends.

@@ -159,10 +159,11 @@ impl LicenseStore {
     }
 
     /// What a host is told of it.
-    pub(super) fn held(&self) -> Option<CredentialDetails> {
+    pub(super) fn credential_details(&self) -> Option<CredentialDetails> {
         self.credential.as_ref().map(|credential| CredentialDetails {
             kind: credential.kind(),
             remembered: !self.provisioned && self.persistence == Persistence::OnDisk,
+            provisioned: self.provisioned,
             subject: credential.identity().map(|identity| plain(&identity.subject).into_owned()),
         })
     }
@@ -369,19 +370,6 @@ impl LicenseStore {
             State { anchor: mine.anchor, ..stored }.merged_with(mine, reading)
         };
         State { install_id, ..merged }
-    }
-
-    /// Which credential is in use, and where it is kept, for a report.
-    pub(super) fn credential_kind(&self) -> &'static str {
-        match (&self.credential, self.provisioned, self.persistence) {
-            (None, ..) => "none",
-            (Some(Credential::Machine(_)), ..) => "client secret, set up beside the plug-in",
-            (Some(_), true, _) => "token, set up beside the plug-in",
-            (Some(Credential::Token(_)), _, Persistence::OnDisk) => "token, remembered",
-            (Some(Credential::Token(_)), ..) => "token, in memory",
-            (Some(Credential::Person(_)), _, Persistence::OnDisk) => "sign-in, remembered",
-            (Some(Credential::Person(_)), ..) => "sign-in, in memory",
-        }
     }
 
     /// Whether leases for `other` are leases for the credential in use.

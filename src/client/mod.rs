@@ -195,7 +195,7 @@ impl Client {
             return Err(out_of(short));
         }
         let reading = clock.read();
-        let snapshot = Snapshot::of(store.state(), store.rules(), store.held(), reading);
+        let snapshot = Snapshot::of(store.state(), store.rules(), store.credential_details(), reading);
         let network = !environment::is_offline()? && !options.offline;
         let handle = reservation.handle();
         let wake = options.wake.clone().map(|wake| Arc::new(move || wake(handle)) as Wake);
@@ -210,7 +210,6 @@ impl Client {
             journal.clock(snapshot.anomaly, reading, snapshot.terms.now(reading.since_boot));
         }
         journal.route(&http.route());
-        journal.credential(store.credential_kind());
         let shared = Arc::new(Shared::new(
             reservation,
             snapshot,

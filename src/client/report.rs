@@ -4,9 +4,9 @@
 
 use super::journal::Recent;
 use super::options::{Options, Required};
-use super::snapshot::Snapshot;
+use super::snapshot::{CredentialDetails, Snapshot};
 use super::worker::Caller;
-use crate::license::{LockState, Reading, Record, Standing};
+use crate::license::{CredentialKind, LockState, Reading, Record, Standing};
 use crate::machine::Identity;
 use crate::store::{FileState, Folder, Loaded};
 use crate::words::timestamp;
@@ -75,7 +75,7 @@ impl Report {
             .row("network", if network { "allowed" } else { "off" })
             .row("proxy", &recent.proxy)
             .row("own certificate authorities", &recent.authorities.to_string())
-            .row("token", recent.credential)
+            .row("token", kept(snapshot.credential.as_ref()))
             .gap()
             .row("status", &[state, ", ", reason.name()].concat())
             .row("seat", snapshot.seat.as_deref().unwrap_or("-"))
@@ -140,6 +140,19 @@ impl Report {
             self.0.push_str(part);
         }
         self
+    }
+}
+
+/// Which credential is in use, and where it is kept.
+fn kept(credential: Option<&CredentialDetails>) -> &'static str {
+    let Some(CredentialDetails { kind, remembered, provisioned, .. }) = credential else { return "none" };
+    match (kind, provisioned, remembered) {
+        (CredentialKind::Machine, ..) => "client secret, set up beside the plug-in",
+        (_, true, _) => "token, set up beside the plug-in",
+        (CredentialKind::Token, _, true) => "token, remembered",
+        (CredentialKind::Token, ..) => "token, in memory",
+        (CredentialKind::Person, _, true) => "sign-in, remembered",
+        (CredentialKind::Person, ..) => "sign-in, in memory",
     }
 }
 

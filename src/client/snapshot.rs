@@ -41,6 +41,8 @@ pub struct CredentialDetails {
     /// Whether it is kept on disk for the next start of the host. Never one that was set up beside
     /// the plug-in.
     pub remembered: bool,
+    /// Whether it was set up beside the plug-in: by the environment, an account file or a client secret.
+    pub provisioned: bool,
     /// Who is signed in, as their sign-in service calls them. `None` with a token.
     pub subject: Option<String>,
 }

@@ -105,7 +105,12 @@ fn no_issuer_locks_anybody_out() {
     let client = machine(&computer, &server, &issuer(sound));
     let held = |subject: Option<&str>| {
         let subject = subject.map(str::to_owned);
-        Some(CredentialDetails { kind: CredentialKind::Machine, remembered: false, subject })
+        Some(CredentialDetails {
+            kind: CredentialKind::Machine,
+            remembered: false,
+            provisioned: true,
+            subject,
+        })
     };
     assert_eq!(client.credential().unwrap(), held(None));
     assert_eq!(end_of(&client, client.ping(Intent::Launch)).code, Code::Ok);

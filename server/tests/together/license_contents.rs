@@ -54,8 +54,8 @@ fn what_was_licensed_is_known_without_a_network_until_it_ends() {
     assert_eq!((client.license().unwrap(), client.credential().unwrap()), (None, None));
     assert_eq!(client.entitlement("export.max").unwrap(), Entitlement::default());
     assert_eq!(end_of(&client, client.activate(&seat.token, AGREED_FOR_NOW)).code, Code::Ok);
-    let held =
-        |remembered| Some(CredentialDetails { kind: CredentialKind::Token, remembered, subject: None });
+    let kind = CredentialKind::Token;
+    let held = |remembered| Some(CredentialDetails { kind, remembered, provisioned: false, subject: None });
     assert_eq!(client.credential().unwrap(), held(false));
     assert_eq!(end_of(&client, client.activate(&seat.token, AGREED)).code, Code::Ok);
     assert_eq!(client.credential().unwrap(), held(true));

@@ -399,10 +399,10 @@ impl Worker {
     }
 
     fn publish(&self) {
-        self.shared.journal.credential(self.store.credential_kind());
         let reading = self.shared.clock.read();
-        let (state, rules, held) = (self.store.state(), self.store.rules(), self.store.held());
-        self.shared.publish(Snapshot::of(state, rules, held, reading), reading);
+        let (state, rules) = (self.store.state(), self.store.rules());
+        let snapshot = Snapshot::of(state, rules, self.store.credential_details(), reading);
+        self.shared.publish(snapshot, reading);
     }
 
     fn complain(&self, warning: LoadWarning) {
