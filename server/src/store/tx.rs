@@ -20,11 +20,7 @@ pub struct Tx<'c> {
 
 impl<'c> Tx<'c> {
     pub(super) async fn new(mut inner: Transaction<'c>) -> Result<Self, StoreError> {
-        let query = concat!(
-            "SELECT unixepoch() AS now, ",
-            clock_columns!(),
-            ", coalesce(max(seq), 0) AS seq FROM key_set"
-        );
+        let query = concat!("SELECT ", clock_columns!(), ", coalesce(max(seq), 0) AS seq FROM key_set");
         let row = sql(query).fetch_one(inner.conn()).await?;
         let clocks = clocks(&row)?;
         Ok(Self { inner, now: clocks.present(), clocks, seq: unsigned(&row, "seq")? })
@@ -52,7 +48,7 @@ impl<'c> Tx<'c> {
     /// begun.
     pub(super) async fn look_at_clock(&mut self) -> Result<(), StoreError> {
         if let conn @ Conn::Postgres(_) = self.conn() {
-            let query = concat!("SELECT unixepoch() AS now, ", clock_columns!());
+            let query = concat!("SELECT ", clock_columns!());
             let row = sql(query).fetch_one(conn).await?;
             self.pass_to(clocks(&row)?.present());
         }

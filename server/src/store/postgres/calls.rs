@@ -136,7 +136,7 @@ async fn load(
     let installs: Vec<String> =
         questions.iter().map(|question| question.caller.install_id.to_string()).collect();
     let rows = sqlx::query(concat!(
-        "SELECT q.place, unixepoch() AS now, ",
+        "SELECT q.place, ",
         clock_columns!(),
         ", (SELECT coalesce(max(seq), 0) FROM key_set) AS seq, \
          t.revoked_at IS NOT NULL AS token_revoked, s.xmin::text AS version, ",
@@ -257,7 +257,7 @@ async fn locked_row(tx: &mut Tx<'_>, question: &Question) -> Result<Option<Row>,
                 WHERE t.hash = $1 FOR UPDATE OF s, l";
     sql(lock).bind(question.token.as_slice()).execute(tx.conn()).await?;
     let read = concat!(
-        "SELECT unixepoch() AS now, ",
+        "SELECT ",
         clock_columns!(),
         ", t.revoked_at IS NOT NULL AS token_revoked, ",
         seat_columns!(),

@@ -13,13 +13,13 @@ use uuid::Uuid;
 /// Columns that [`clocks`] reads.
 macro_rules! clock_columns {
     () => {
-        "(SELECT mark FROM clock) AS mark"
+        "unixepoch() AS now, (SELECT mark FROM clock) AS mark"
     };
 }
 
 pub(in crate::store) use clock_columns;
 
-/// What is known of time, by a row with `now` and the columns above.
+/// What is known of time, by a row with the columns above.
 pub(in crate::store) fn clocks(row: &Row) -> Result<Clocks, StoreError> {
     // That of this computer, where it is another than the database's.
     let own = matches!(row, Row::Postgres(_)).then(system_time);
@@ -48,10 +48,7 @@ impl Operation for GetClocks {
 
     async fn carry_out(self, store: &Store) -> Result<Clocks, StoreError> {
         store.is_open()?;
-        let query = concat!(
-            "SELECT unixepoch() AS now, (SELECT count(*) FROM server) AS servers, ",
-            clock_columns!()
-        );
+        let query = concat!("SELECT (SELECT count(*) FROM server) AS servers, ", clock_columns!());
         clocks(&sql(query).fetch_one(store.reader().await?.conn()).await?)
     }
 }

@@ -61,7 +61,7 @@ impl Operation for FindIdempotencyRecord {
 
     async fn carry_out(self, store: &Store) -> Result<Option<(Uuid, Vec<u8>)>, StoreError> {
         let query = concat!(
-            "SELECT unixepoch() AS now, ",
+            "SELECT ",
             clock_columns!(),
             ", r.subject, r.sealed, r.created_at AS made_at FROM remembered r WHERE r.hash = $1"
         );

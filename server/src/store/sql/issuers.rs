@@ -100,9 +100,8 @@ impl Operation for ListIssuers {
 
     async fn carry_out(self, store: &Store) -> Result<IssuerList, StoreError> {
         let rows = sql(concat!(
-            "SELECT c.now, c.mark, c.seq, i.url, i.name, i.audience, i.client_id, i.client_secret, i.admissions FROM (SELECT ",
-            "unixepoch()",
-            " AS now, ",
+            "SELECT c.now, c.mark, c.seq, i.url, i.name, i.audience, i.client_id, i.client_secret, i.admissions \
+             FROM (SELECT ",
             clock_columns!(),
             ", (SELECT coalesce(max(seq), 0) FROM key_set) AS seq) c \
              LEFT JOIN issuer i ON 1 = 1 ORDER BY i.created_at, i.url"

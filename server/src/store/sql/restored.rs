@@ -93,14 +93,11 @@ impl Operation for GetRecovery {
     type Output = Option<Recovery>;
 
     async fn carry_out(self, store: &Store) -> Result<Option<Recovery>, StoreError> {
-        let row = sql(concat!(
-        "SELECT known_until, at, until, ",
-        "unixepoch()",
-        " AS now, (SELECT count(*) FROM audit WHERE event = 'recovered' AND audit.at >= restored.at) AS recovered \
-         FROM restored"
-    ))
-    .fetch_optional(store.reader().await?.conn())
-    .await?;
+        let row = sql("SELECT known_until, at, until, unixepoch() AS now, \
+             (SELECT count(*) FROM audit WHERE event = 'recovered' AND audit.at >= restored.at) AS recovered \
+             FROM restored")
+        .fetch_optional(store.reader().await?.conn())
+        .await?;
         row.as_ref()
             .map(|row| {
                 let (restored, now) = (mark(row)?, moment(row, "now")?);

@@ -96,8 +96,7 @@ impl Operation for FindOneTimeLink {
     type Output = Option<Share>;
 
     async fn carry_out(self, store: &Store) -> Result<Option<Share>, StoreError> {
-        let query =
-            concat!("SELECT unixepoch() AS now, ", clock_columns!(), ", s.* FROM share s WHERE s.id = $1");
+        let query = concat!("SELECT ", clock_columns!(), ", s.* FROM share s WHERE s.id = $1");
         let row = sql(query).bind(self.0.as_slice()).fetch_optional(store.reader().await?.conn()).await?;
         let Some(row) = row else { return Ok(None) };
         let (found, now) = (share(&row)?, clocks(&row)?.present());

@@ -240,8 +240,6 @@ impl Operation for FindSession {
     async fn carry_out(self, store: &Store) -> Result<Option<SignedIn>, StoreError> {
         let row = sql(concat!(
             "SELECT ",
-            "unixepoch()",
-            " AS now, ",
             clock_columns!(),
             ", x.id AS session_id, x.created_at, x.seen_at, ",
             user_columns!(),
@@ -274,8 +272,6 @@ impl Operation for FindBearer {
     async fn carry_out(self, store: &Store) -> Result<Option<SignedIn>, StoreError> {
         let row = sql(concat!(
             "SELECT ",
-            "unixepoch()",
-            " AS now, ",
             clock_columns!(),
             ", t.id AS token_id, t.name AS token_name, t.last_used_at, ",
             user_columns!(),
@@ -314,8 +310,6 @@ impl Operation for ListSessions {
     async fn carry_out(self, store: &Store) -> Result<Vec<Session>, StoreError> {
         let rows = sql(concat!(
             "SELECT ",
-            "unixepoch()",
-            " AS now, ",
             clock_columns!(),
             ", id, agent, address, created_at, seen_at FROM session \
              WHERE user_id = $1 ORDER BY created_at DESC, id"
