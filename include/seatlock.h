@@ -413,8 +413,8 @@ SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_a
 /** Sets the folder below which state is kept, an absolute path. The default is "seatlock" in
  *  $XDG_STATE_HOME (~/.local/state), ~/Library/Application Support or %LOCALAPPDATA%. The variable
  *  SEATLOCK_STATE_DIR of the environment, an absolute path too, comes before both. Choose a folder
- *  of one user: what is kept there belongs to whoever can read it. On Unix it is closed to others;
- *  on Windows the token is sealed for its user, and the rest as safe as the folder.
+ *  of one user: what is kept there belongs to everybody who can read it. On Unix it is closed to
+ *  others; on Windows the token is sealed for its user, and the rest as safe as the folder.
  *  [one thread at a time] */
 SEATLOCK_NODISCARD SEATLOCK_API seatlock_result SEATLOCK_CALL seatlock_options_set_state_folder(
     seatlock_options *options, const char *path, seatlock_error *error);
@@ -582,7 +582,7 @@ enum {
     /** Your own data in the license, a JSON object, signed by the server. None while it is locked.
      */
     SEATLOCK_TEXT_DATA = 13,
-    /** Version of the terms that whoever has the seat accepted last, as the server has it. */
+    /** Version of the terms that the seat's user accepted last, as the server has it. */
     SEATLOCK_TEXT_TERMS = 14,
     /** Who is signed in, as their sign-in service calls them (its "sub"). None with a token. */
     SEATLOCK_TEXT_SUBJECT = 15,
@@ -727,7 +727,7 @@ typedef uint32_t seatlock_credential_kind;
 enum {
     /** A token. */
     SEATLOCK_CREDENTIAL_TOKEN = 1,
-    /** The sign-in of a person, whom SEATLOCK_TEXT_SUBJECT names. */
+    /** The sign-in of a person; SEATLOCK_TEXT_SUBJECT names them. */
     SEATLOCK_CREDENTIAL_PERSON = 2,
     /** The sign-in of the machine itself, with a client secret. */
     SEATLOCK_CREDENTIAL_MACHINE = 3,

@@ -78,7 +78,7 @@ pub struct Licensee {
     /// Plug-ins that were released later are not included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updates_until: Option<UnixTime>,
-    /// Version of the terms that whoever has the seat accepted last.
+    /// Version of the terms that the seat's user accepted last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<String>,
 }

@@ -20,10 +20,10 @@ pub struct Failure {
 /// What is said of a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Words {
-    /// To whoever uses the host, in no language yet.
+    /// To the host's user, in no language yet.
     Message(Message),
-    /// As it is: what is wrong with an argument, a variable or a file beside the plug-in is for those
-    /// who wrote it, and in English.
+    /// As it is: what is wrong with an argument, a variable or a file beside the plug-in is for
+    /// those who wrote it, and in English.
     Text(Cow<'static, str>),
 }
 

@@ -1,5 +1,6 @@
-//! The one place in which lines of the log arise. They are made of the names, numbers, addresses and
-//! paths that are listed here: no text of a network, of a file or of another crate gets into one.
+//! The one place in which lines of the log arise. They are made of the names, numbers, addresses
+//! and paths that are listed here: no text of a network, of a file or of another crate gets into
+//! one.
 
 use super::event::{Event, EventKind, OperationId};
 use super::lock;

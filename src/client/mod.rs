@@ -398,8 +398,8 @@ impl Client {
         Ok(())
     }
 
-    /// Sets another proxy, as [`Options::set_proxy`] does, for every request that begins from now on.
-    /// Never blocks.
+    /// Sets another proxy, as [`Options::set_proxy`] does, for every request that begins from now
+    /// on. Never blocks.
     ///
     /// # Errors
     /// As [`Options::set_proxy`]; [`Code::Forked`].
@@ -546,8 +546,8 @@ impl Client {
         Ok(self.shared.snapshot().license(self.shared.clock.since_boot()))
     }
 
-    /// What the client asks the server with; `None` before a token was entered or somebody signed in,
-    /// and after it was forgotten. Needs no network, and never blocks.
+    /// What the client asks the server with; `None` before a token was entered or somebody signed
+    /// in, and after it was forgotten. Needs no network, and never blocks.
     ///
     /// # Errors
     /// [`Code::Forked`].
@@ -557,9 +557,9 @@ impl Client {
     }
 
     /// What support needs to know: versions, the machine id, addresses, the proxy and who named it,
-    /// clock, files, and the last answers with their request ids, as lines of plain text in English.
-    /// It has no token, no other secret and no e-mail address. A few small files are looked at; the
-    /// network is not touched.
+    /// clock, files, and the last answers with their request ids, as lines of plain text in
+    /// English. It has no token, no other secret and no e-mail address. A few small files are
+    /// looked at; the network is not touched.
     ///
     /// # Errors
     /// [`Code::Forked`].

@@ -173,8 +173,8 @@ impl Options {
         Ok(id.to_owned())
     }
 
-    /// Sets the proxy's address, `""` for none, or `None` for what the environment and the operating
-    /// system say, which is the default.
+    /// Sets the proxy's address, `""` for none, or `None` for what the environment and the
+    /// operating system say, which is the default.
     ///
     /// # Errors
     /// [`Code::InvalidArgument`]; the address, which may hold a password, is not repeated.
@@ -329,10 +329,10 @@ impl Options {
         self.wake = wake;
     }
 
-    /// Sets what is told, line by line, what happens, as far as it matters as much as `level`. It is
-    /// called on a thread of its own, and may block; lines that come meanwhile wait, and after 256
-    /// of them are left out. A panic in it ends that call and nothing else. Without one nothing is
-    /// told to anybody.
+    /// Sets what is told, line by line, what happens, as far as it matters as much as `level`. It
+    /// is called on a thread of its own, and may block; lines that come meanwhile wait, and
+    /// after 256 of them are left out. A panic in it ends that call and nothing else. Without
+    /// one nothing is told to anybody.
     pub fn set_log(&mut self, level: LogLevel, log: Log) {
         let call = move |_: Handle, level: LogLevel, line: &CStr| {
             let line = line.to_str().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! What support needs to know of a client, and no secret: no token, no e-mail address, no name of a
-//! person. It is plain text, a name and a value on each line, because it travels by mail and is read
-//! by people.
+//! person. It is plain text, a name and a value on each line, because it travels by mail and is
+//! read by people.
 
 use super::journal::Recent;
 use super::options::{Options, Required};

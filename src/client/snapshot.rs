@@ -41,7 +41,8 @@ pub struct CredentialDetails {
     /// Whether it is kept on disk for the next start of the host. Never one that was set up beside
     /// the plug-in.
     pub remembered: bool,
-    /// Whether it was set up beside the plug-in: by the environment, an account file or a client secret.
+    /// Whether it was set up beside the plug-in: by the environment, an account file or a client
+    /// secret.
     pub provisioned: bool,
     /// Who is signed in, as their sign-in service calls them. `None` with a token.
     pub subject: Option<String>,
@@ -58,7 +59,7 @@ pub struct LicenseDetails {
     pub ends: Option<UnixTime>,
     /// Versions of the plug-in that were released later are not included; `None` when all are.
     pub updates_until: Option<UnixTime>,
-    /// Version of the terms that whoever has the seat accepted last; `None` when the server knows of
+    /// Version of the terms that the seat's user accepted last; `None` when the server knows of
     /// none.
     pub terms: Option<String>,
     /// The vendor's own data, a JSON object of at most a few kilobytes. `None` when there is none,

@@ -41,7 +41,7 @@ pub enum seatlock_text_value {
     SEATLOCK_TEXT_EMAIL = 12,
     /// Your own data in the license, a JSON object, signed by the server. None while it is locked.
     SEATLOCK_TEXT_DATA = 13,
-    /// Version of the terms that whoever has the seat accepted last, as the server has it.
+    /// Version of the terms that the seat's user accepted last, as the server has it.
     SEATLOCK_TEXT_TERMS = 14,
     /// Who is signed in, as their sign-in service calls them (its "sub"). None with a token.
     SEATLOCK_TEXT_SUBJECT = 15,
@@ -427,7 +427,7 @@ pub type seatlock_credential_kind = u32;
 pub enum seatlock_credential_kind_value {
     /// A token.
     SEATLOCK_CREDENTIAL_TOKEN = 1,
-    /// The sign-in of a person, whom SEATLOCK_TEXT_SUBJECT names.
+    /// The sign-in of a person; SEATLOCK_TEXT_SUBJECT names them.
     SEATLOCK_CREDENTIAL_PERSON = 2,
     /// The sign-in of the machine itself, with a client secret.
     SEATLOCK_CREDENTIAL_MACHINE = 3,

@@ -43,7 +43,8 @@ impl seatlock_error {
     /// complain to.
     ///
     /// # Safety
-    /// `to` is NULL or points to `struct_size` writable bytes, which name a buffer of theirs or NULL.
+    /// `to` is NULL or points to `struct_size` writable bytes, which name a buffer of theirs or
+    /// NULL.
     pub(super) unsafe fn fill(to: *mut Self, failure: &Failure) {
         // SAFETY: the caller's promise; what is as large as this struct has all its members.
         let (buffer, capacity) = unsafe {

@@ -207,8 +207,8 @@ pub unsafe extern "C" fn seatlock_options_add_lease_key(
 /// Sets the folder below which state is kept, an absolute path. The default is "seatlock" in
 /// $XDG_STATE_HOME (~/.local/state), ~/Library/Application Support or %LOCALAPPDATA%. The variable
 /// SEATLOCK_STATE_DIR of the environment, an absolute path too, comes before both. Choose a folder
-/// of one user: what is kept there belongs to whoever can read it. On Unix it is closed to others;
-/// on Windows the token is sealed for its user, and the rest as safe as the folder.
+/// of one user: what is kept there belongs to everybody who can read it. On Unix it is closed to
+/// others; on Windows the token is sealed for its user, and the rest as safe as the folder.
 /// [one thread at a time]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seatlock_options_set_state_folder(

@@ -48,8 +48,8 @@ impl LeaseState {
         if binding.token.is_some() { Self::Awaited } else { Self::Missing }
     }
 
-    /// Whether a ping brings a lease, as far as is known here: the next one, or the first of a product
-    /// whose family has the token already.
+    /// Whether a ping brings a lease, as far as is known here: the next one, or the first of a
+    /// product whose family has the token already.
     #[must_use]
     pub fn is_renewable(&self) -> bool {
         match self {

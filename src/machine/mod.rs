@@ -72,8 +72,8 @@ pub use readiness::Readiness;
 pub use signals::without_signals;
 pub use waker::Waker;
 
-/// Tells the operating system's proxies for an address, and what is reached without them; with setup
-/// scripts of the network or without.
+/// Tells the operating system's proxies for an address, and what is reached without them; with
+/// setup scripts of the network or without.
 type SystemProxy = fn(&str, bool) -> Option<(String, String)>;
 
 /// What asks the operating system for proxies: see `proxy_windows.rs`. None where the HTTP library

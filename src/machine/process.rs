@@ -77,7 +77,7 @@ fn has_no_process(id: u32) -> bool {
 }
 
 /// Whether a thread may be waited for to its very end. On Windows it ends, and begins, with the
-/// lock of the loader, which whoever unloads a plug-in holds.
+/// lock of the loader, which the host holds while it unloads a plug-in.
 pub const CAN_JOIN: bool = cfg!(not(windows));
 
 /// How long a thread takes to begin at most, where it may be that it cannot: without

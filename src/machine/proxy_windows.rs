@@ -64,7 +64,7 @@ fn by_script(url: &str, script: &Text, detect: bool) -> Option<Option<(String, S
     };
     let mut done = ask(&how);
     if !done && std::io::Error::last_os_error().raw_os_error() == Some(ERROR_WINHTTP_LOGIN_FAILURE as i32) {
-        // Whoever keeps the script wants to know who asks. Not asked at first: it costs the cache.
+        // The script's server wants to know who asks. Not asked at first: it costs the cache.
         how.fAutoLogonIfChallenged = 1;
         done = ask(&how);
     }

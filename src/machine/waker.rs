@@ -132,8 +132,9 @@ impl Line {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits while something is so, up to `deadline`, unless this thread is the one that calls. Where
-    /// the loader's lock may be held, a thread that has not begun is not waited for much longer.
+    /// Waits while something is so, up to `deadline`, unless this thread is the one that calls.
+    /// Where the loader's lock may be held, a thread that has not begun is not waited for much
+    /// longer.
     fn wait_while<'a>(
         &self,
         mut state: MutexGuard<'a, State>,
@@ -183,7 +184,7 @@ impl Line {
                 (state.rung, state.calling) = (left, true);
                 return true;
             }
-            // Whoever waits until it is idle.
+            // Those who wait until it is idle.
             self.changed.notify_all();
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }

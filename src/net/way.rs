@@ -25,7 +25,8 @@ pub enum ProxyInUse {
         /// Where it is named.
         from: &'static str,
     },
-    /// As the operating system says, which the function knows; where there is none, the HTTP library does.
+    /// As the operating system says, which the function knows; where there is none, the HTTP
+    /// library does.
     System(Option<SystemProxy>),
 }
 

@@ -1,5 +1,5 @@
-//! Also part of the fuzz targets. A computer and a server small enough to be turned by hand: the server only signs what it is told
-//! to sign.
+//! Also part of the fuzz targets. A computer and a server small enough to be turned by hand: the
+//! server only signs what it is told to sign.
 
 use seatlock::license::{
     Binding, Effect, Input, LockState, Outcome, Reading, Record, Reply, RequestError, Rules, SentRequest,

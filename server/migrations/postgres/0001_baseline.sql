@@ -309,8 +309,8 @@ END $$;
 CREATE TRIGGER audit_no_delete AFTER DELETE ON audit REFERENCING OLD TABLE AS removed
 FOR EACH STATEMENT EXECUTE FUNCTION audit_keep();
 
--- The last row of the trail. Whoever adds one locks it first, so that the trail has one order
--- whoever writes.
+-- The last row of the trail. A writer locks it before it adds one, so that the trail has one order
+-- for all of them.
 CREATE TABLE audit_head (
     one     BIGINT PRIMARY KEY CHECK (one = 1),
     id      BIGINT NOT NULL,

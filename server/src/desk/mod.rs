@@ -98,7 +98,8 @@ impl<'a> Desk<'a> {
         Self { store, pepper, who, by }
     }
 
-    /// For whoever may open the data folder: `who` is an administrator whom no database knows.
+    /// For the operator, who may open the data folder: `who` is an administrator that no database
+    /// has.
     pub(crate) fn of_console(store: &'a Store, pepper: &'a [u8; 32], who: &'a SignedIn) -> Self {
         Self { store, pepper, who, by: Actor::Console }
     }

@@ -24,8 +24,9 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Time between two warnings of a certificate that ends.
 const REMIND: Duration = Duration::from_secs(86_400);
 
-/// Serves, and tells `metrics` where they are asked for, until `shutdown` is ready: then no connection is accepted any more, requests in flight
-/// are answered, and everything that was acknowledged is on disk when this returns.
+/// Serves, and tells `metrics` where they are asked for, until `shutdown` is ready: then no
+/// connection is accepted any more, requests in flight are answered, and everything that was
+/// acknowledged is on disk when this returns.
 ///
 /// # Errors
 /// When what is to be served cannot be.

@@ -132,8 +132,8 @@ impl Batch {
         self.subjects.get(&place).map(|(seat, _)| *seat)
     }
 
-    /// Writes what was kept, once. The audit trail comes last: whoever adds to it holds up all
-    /// others who want to.
+    /// Writes what was kept, once. The audit trail comes last: a writer that adds to it holds up
+    /// all others who want to.
     pub(super) async fn write(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         for (license, change) in self.counts.drain(..) {
             change_counts(tx, license, change).await?;

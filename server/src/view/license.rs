@@ -216,7 +216,8 @@ pub struct NewLicense {
 pub struct LicenseChange {
     /// What becomes different.
     pub settings: LicenseSettings,
-    /// The `version` that this change was decided on: with it, nobody's change is overwritten unseen.
+    /// The `version` that this change was decided on: with it, nobody's change is overwritten
+    /// unseen.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     #[schema(nullable = false)]
     pub version: Option<String>,
@@ -252,7 +253,8 @@ impl From<&License> for LicenseSettings {
 }
 
 impl LicenseSettings {
-    /// `license` with what is named. Whether there can be such a license is checked where it is kept.
+    /// `license` with what is named. Whether there can be such a license is checked where it is
+    /// kept.
     #[must_use]
     pub fn apply(self, license: License, now: UnixTime) -> License {
         let clock = self.clock.unwrap_or_default();

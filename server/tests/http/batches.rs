@@ -40,7 +40,7 @@ async fn requests_that_fail_do_not_fail_those_of_their_batch() {
     // They have to be there before the first one has waited for too long.
     let (site, tokens) = Site::with_tokens(ENGINE, SEATS).await;
     let server = site.serve();
-    // More than one: whoever comes first waits in a batch of its own, and that may be one of them.
+    // More than one: the first request waits in a batch of its own, and that may be one of them.
     let seats = site.cli(&["seat", "list"]).json();
     let unlucky =
         [1, 2, 3].map(|quarter| seats[tokens.len() * quarter / 4]["id"].to_string().replace('"', "'"));

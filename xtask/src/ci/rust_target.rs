@@ -105,7 +105,8 @@ pub fn fetch(url: &str, to: &Path, sum: &str) -> Result<()> {
     run::output(download(url, to).arg(format!("SHA256:{sum}"))).map(drop)
 }
 
-/// Path and checksum of a package in a suite, when the suite has this version or one that begins so.
+/// Path and checksum of a package in a suite, when the suite has this version or one that begins
+/// so.
 pub fn package(
     site: &str,
     suite: &str,

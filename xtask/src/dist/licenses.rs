@@ -111,8 +111,8 @@ impl Parts {
         Ok(notices)
     }
 
-    /// The bill of materials. It has no date and no number of its own, so that it is the same for the
-    /// same crates.
+    /// The bill of materials. It has no date and no number of its own, so that it is the same for
+    /// the same crates.
     ///
     /// # Errors
     /// It cannot be written as JSON.

@@ -1,5 +1,5 @@
 //! The admin API as the commands ask it: over the network, or in this process with the authority
-//! of whoever may open the data folder.
+//! of the operator, who may open the data folder.
 
 /// Over the network.
 mod http;

@@ -21,7 +21,7 @@ use uuid::Uuid;
 pub(super) struct AtConsole(());
 
 impl AtConsole {
-    /// An administrator whom no database knows. The audit trail names the console instead.
+    /// An administrator that no database has. The audit trail names the console instead.
     pub(super) fn user() -> SignedIn {
         let (id, created_at) = (Uuid::nil(), UnixTime::MIN);
         let account = Account { id, name: "console".to_owned(), created_at };
@@ -31,8 +31,8 @@ impl AtConsole {
     }
 }
 
-/// The admin API in this process, for whoever may open the data folder and so may do everything.
-/// Nothing listens.
+/// The admin API in this process, for the operator, who may open the data folder and so may do
+/// everything. Nothing listens.
 pub struct Console {
     state: Arc<AppState>,
     router: Router,

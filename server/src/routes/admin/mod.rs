@@ -1,6 +1,6 @@
-//! The admin API: `/admin/v1/...`, for scripts and for the commands, which have it in their own process too. Whatever it does is done at a
-//! [`crate::desk`], with the authority of whoever asks. Its description is made from these files:
-//! see `document`.
+//! The admin API: `/admin/v1/...`, for scripts and for the commands, which have it in their own
+//! process too. Whatever it does is done at a [`crate::desk`], with the authority of whoever asks.
+//! Its description is made from these files: see `document`.
 
 #![allow(unused_qualifications, reason = "utoipa's macro writes them")]
 

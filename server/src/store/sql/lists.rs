@@ -10,8 +10,8 @@ use uuid::Uuid;
 /// Letters beyond ASCII of a search whose capitals are found too.
 const LETTERS: usize = 64;
 
-/// Seats, the newest first. By the moment of creation and then by id, so that seats of one second have an
-/// order too.
+/// Seats, the newest first. By the moment of creation and then by id, so that seats of one second
+/// have an order too.
 impl Operation for SeatQuery {
     type Output = Page<ListedSeat>;
 

@@ -127,7 +127,7 @@ impl Write for OwnerOrder {
                 let update = sql("UPDATE seat SET shared_with = $1 WHERE id = $2");
                 update.bind(shared_with).bind(self.seat.to_string()).execute(tx.conn()).await?;
             }
-            // The audit trail comes last: whoever adds to it holds up all others who want to.
+            // The audit trail comes last: a writer that adds to it holds up all others who want to.
             persist(tx, &license, &before, &decision, &self.by).await?;
             if token.is_some() {
                 remember(tx, self.remember.as_ref(), self.seat).await?;

@@ -38,7 +38,8 @@ pub fn read() -> Result<String> {
     let example = host.example()?;
     let (address, heard) = proxy()?;
     let hanging = TcpListener::bind("127.0.0.1:0")?;
-    // Wine makes its engine for scripts ready at the first one, and that takes longer than a client waits.
+    // Wine makes its engine for scripts ready at the first one, and that takes longer than a client
+    // waits.
     let first = ("the first script", "license.invalid", "", "", "/direct.pac", false, "unreachable");
     for (what, server, list, except, script, asked, code) in [&first].into_iter().chain(CASES) {
         let list = list.replace('@', &address);

@@ -18,7 +18,7 @@ fn prefix() -> PathBuf {
     build::target_folder().join("wine")
 }
 
-/// A program of Windows, without the settings of whoever runs the check.
+/// A program of Windows, without the settings of the person who runs the check.
 pub fn command(program: impl AsRef<Path>) -> Command {
     let mut command = Command::new(LOADER);
     for (name, _) in std::env::vars_os() {
