@@ -7,10 +7,8 @@
 
 use anyhow::{Context as _, Result};
 use seatlock_protocol::{Token, TokenKind, UnixTime};
-use seatlock_server::{
-    mail::{Letter, Mailer, Secret, Settings, URL_VARIABLE, address, read_url},
-    seal,
-};
+use seatlock_server::crypto::seal;
+use seatlock_server::mail::{Letter, Mailer, Secret, Settings, URL_VARIABLE, address, read_url};
 use std::{env, fs, io::Write as _, time::Duration};
 use zeroize::Zeroizing;
 

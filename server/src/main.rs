@@ -4,7 +4,7 @@
 mod cli;
 
 use seatlock_protocol::plain_lines;
-use seatlock_server::cause::of_command;
+use seatlock_server::system::cause::of_command;
 use std::{io::Write as _, process::ExitCode};
 
 fn main() -> ExitCode {

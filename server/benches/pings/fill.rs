@@ -4,16 +4,13 @@ use crate::{
 };
 use anyhow::{Context as _, ensure};
 use seatlock_protocol::{MachineId, Token, TokenKind};
-use seatlock_server::{
-    keys::DataFolder,
-    renewal::{Recipient, RenewalKey},
-    rules::License,
-    store::{
-        Actor, AddLicense, ListLicenses, Store, TokenHashes,
-        postgres::{PostgresAddress, PostgresStore},
-        sqlite::SqliteStore,
-    },
+use seatlock_server::crypto::keys::DataFolder;
+use seatlock_server::crypto::renewal::{Recipient, RenewalKey};
+use seatlock_server::domain::License;
+use seatlock_server::store::{
+    Actor, AddLicense, ListLicenses, Store, TokenHashes, postgres::PostgresStore, sqlite::SqliteStore,
 };
+use seatlock_server::system::postgres_address::PostgresAddress;
 use sha2::{Digest as _, Sha256};
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, SqliteConnection,

@@ -2,7 +2,7 @@ use super::client::AdminClient;
 use super::output::Output;
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
-use seatlock_server::view::{AccountView, NewAccount};
+use seatlock_server::http::api::schema::{AccountView, NewAccount};
 use uuid::Uuid;
 
 /// Name of the account of those who run the server.

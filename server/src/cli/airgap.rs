@@ -3,12 +3,10 @@ use super::seat::refusal;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use seatlock_protocol::file::{AirgapFile as _, FileCall, MAX_FILE, RequestFile};
-use seatlock_server::{
-    airgap::{AirgapError, Outcome, answer, preview},
-    keys::DataFolder,
-    rules::timestamp,
-    store::Store,
-};
+use seatlock_server::crypto::keys::DataFolder;
+use seatlock_server::domain::timestamp;
+use seatlock_server::service::airgap::{AirgapError, Outcome, answer, preview};
+use seatlock_server::store::Store;
 use serde_json::json;
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};

@@ -2,11 +2,10 @@ use super::client::{AdminClient, Place};
 use super::output::{Output, cell, note};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use seatlock_server::{
-    checkpoint, files,
-    store::Actor,
-    view::{AuditStateView, AuditView},
-};
+use seatlock_server::http::api::schema::{AuditStateView, AuditView};
+use seatlock_server::service::checkpoint;
+use seatlock_server::store::Actor;
+use seatlock_server::system::files;
 use serde_json::json;
 use std::io::Write as _;
 use std::{

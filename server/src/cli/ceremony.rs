@@ -3,15 +3,15 @@ use super::units::duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use seatlock_protocol::{PublicKey, UnixTime, claims::KeySetClaims, edited};
-use seatlock_server::{
-    files,
-    keys::{
-        DataFolder, KeyRing, NewKey, Proposal, Rotation, accept_set, new_key, next_set, read_key, read_set,
-        sign_set,
-    },
-    rules::timestamp,
-    store::{GetKeySet, GetServer, ListLicenses, PublishKeySet, Store, StoreError, StoredKeySet},
+use seatlock_server::crypto::keys::{
+    DataFolder, NewKey, Proposal, Rotation, accept_set, new_key, next_set, read_key, sign_set,
 };
+use seatlock_server::domain::timestamp;
+use seatlock_server::service::key_ring::{KeyRing, read_set};
+use seatlock_server::store::{
+    GetKeySet, GetServer, ListLicenses, PublishKeySet, Store, StoreError, StoredKeySet,
+};
+use seatlock_server::system::files;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
 use std::fs::OpenOptions;

@@ -1,10 +1,8 @@
 use super::output::Output;
 use clap::Args;
-use seatlock_server::{
-    keys::DataFolder,
-    rules::{Clocks, span, timestamp},
-    store::{AcceptClock, Actor, GetClocks},
-};
+use seatlock_server::crypto::keys::DataFolder;
+use seatlock_server::domain::{Clocks, span, timestamp};
+use seatlock_server::store::{AcceptClock, Actor, GetClocks};
 use serde_json::json;
 
 #[derive(Args)]

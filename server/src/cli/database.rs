@@ -1,5 +1,7 @@
 use anyhow::{Context as _, bail};
-use seatlock_server::{files, store::postgres::PostgresAddress, variable::variable};
+use seatlock_server::system::files;
+use seatlock_server::system::postgres_address::PostgresAddress;
+use seatlock_server::system::variable::variable;
 use std::path::Path;
 use zeroize::Zeroizing;
 

@@ -1,10 +1,8 @@
 use super::output::{Output, agreed};
 use anyhow::bail;
 use clap::Args;
-use seatlock_server::{
-    keys::DataFolder,
-    store::{ErasePerson, Erased},
-};
+use seatlock_server::crypto::keys::DataFolder;
+use seatlock_server::store::{ErasePerson, Erased};
 use serde_json::json;
 
 #[derive(Args)]

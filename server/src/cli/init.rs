@@ -4,17 +4,15 @@ use super::output::Output;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use seatlock_protocol::{PublicKey, SigningKey, UnixTime};
-use seatlock_server::{
-    clock::system_time,
-    files::place_of,
-    keys::{DataFolder, first_set, new_key, pepper_check, read_key, sign_set},
-    rules::License,
-    store::{
-        GetServer, Initialise, KnowPepper, ServerInfo, Store, StoreError, StoredKeySet,
-        postgres::{PostgresAddress, PostgresStore},
-        sqlite::SqliteStore,
-    },
+use seatlock_server::crypto::keys::{DataFolder, first_set, new_key, pepper_check, read_key, sign_set};
+use seatlock_server::domain::License;
+use seatlock_server::store::{
+    GetServer, Initialise, KnowPepper, ServerInfo, Store, StoreError, StoredKeySet, postgres::PostgresStore,
+    sqlite::SqliteStore,
 };
+use seatlock_server::system::clock::system_time;
+use seatlock_server::system::files::place_of;
+use seatlock_server::system::postgres_address::PostgresAddress;
 use std::{fs, path::PathBuf};
 use uuid::Uuid;
 

@@ -4,14 +4,12 @@ use super::output::Output;
 use anyhow::{Context as _, bail};
 use axum::http::Method;
 use clap::{Args, Subcommand};
-use seatlock_server::{
-    files,
-    rules::{Admission, Role, Who},
-    view::{
-        AccountView, ChangedIssuerView, IssuerChange, IssuerView, LicenseView, NewIssuer, RemovedIssuerView,
-        Shown,
-    },
+use seatlock_server::domain::{Admission, Role, Who};
+use seatlock_server::http::api::schema::{
+    AccountView, ChangedIssuerView, IssuerChange, IssuerView, LicenseView, NewIssuer, RemovedIssuerView,
+    Shown,
 };
+use seatlock_server::system::files;
 use std::path::PathBuf;
 use uuid::Uuid;
 
@@ -226,7 +224,8 @@ fn in_words(issuer: &IssuerView, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use seatlock_server::{rules::License, view::Timestamp};
+    use seatlock_server::domain::License;
+    use seatlock_server::http::api::schema::Timestamp;
 
     #[test]
     fn rules_as_they_are_typed() {

@@ -3,11 +3,10 @@ use super::output::{Output, cell};
 use anyhow::Context as _;
 use clap::Subcommand;
 use seatlock_protocol::SigningKey;
-use seatlock_server::{
-    keys::{DataFolder, KeyRing, new_key, read_key, read_set, sign_set},
-    rules::timestamp,
-    store::{GetKeySet, Store},
-};
+use seatlock_server::crypto::keys::{DataFolder, new_key, read_key, sign_set};
+use seatlock_server::domain::timestamp;
+use seatlock_server::service::key_ring::{KeyRing, read_set};
+use seatlock_server::store::{GetKeySet, Store};
 use std::path::{Path, PathBuf};
 
 #[derive(Subcommand)]

@@ -9,12 +9,10 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser as _},
 };
 use seatlock_protocol::{UnixTime, claims::ClockAction, json};
-use seatlock_server::{
-    rules::{ClonePolicy, ReleaseMode},
-    view::{
-        ClockSettings, EntitlementView, EntitlementsView, LicenseChange, LicenseSettings, LicenseView,
-        NewLicense, Timestamp,
-    },
+use seatlock_server::domain::{ClonePolicy, ReleaseMode};
+use seatlock_server::http::api::schema::{
+    ClockSettings, EntitlementView, EntitlementsView, LicenseChange, LicenseSettings, LicenseView,
+    NewLicense, Timestamp,
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;

@@ -5,16 +5,14 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use futures_util::{StreamExt as _, stream};
 use seatlock_protocol::edited;
-use seatlock_server::{
-    clock::system_time,
-    files,
-    rules::{REMEMBERED, check_email},
-    seal::Secret,
-    view::{
-        IssuedView, UsageList,
-        csv::{MARK, harmless},
-    },
+use seatlock_server::crypto::seal::Secret;
+use seatlock_server::domain::{REMEMBERED, check_email};
+use seatlock_server::http::api::schema::{
+    IssuedView, UsageList,
+    csv::{MARK, harmless},
 };
+use seatlock_server::system::clock::system_time;
+use seatlock_server::system::files;
 use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_tokio::Signals;

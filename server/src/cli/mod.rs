@@ -59,15 +59,13 @@ use anyhow::{Context as _, anyhow, bail};
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, parser::ValueSource};
 use client::Place;
 use output::Output;
-use seatlock_server::{
-    files,
-    keys::DataFolder,
-    store::{
-        Backup, Look, Store,
-        postgres::PostgresStore,
-        sqlite::{SqliteStore, beside},
-    },
+use seatlock_server::crypto::keys::DataFolder;
+use seatlock_server::store::{
+    Backup, Look, Store,
+    postgres::PostgresStore,
+    sqlite::{SqliteStore, beside},
 };
+use seatlock_server::system::files;
 use std::{
     fs::{File, OpenOptions},
     io::ErrorKind,

@@ -1,10 +1,8 @@
 use anyhow::{Context as _, bail};
 use comfy_table::{Table, presets::NOTHING};
 use seatlock_protocol::{plain, plain_lines};
-use seatlock_server::{
-    rules::entitlement_text,
-    view::{EntitlementView, EntitlementsView},
-};
+use seatlock_server::domain::entitlement_text;
+use seatlock_server::http::api::schema::{EntitlementView, EntitlementsView};
 use serde::Serialize;
 use serde_json::Value;
 use std::io::{IsTerminal as _, Write as _};

@@ -1,10 +1,10 @@
 use super::output::{Output, agreed};
 use anyhow::{Context as _, bail};
 use clap::Args;
-use seatlock_server::{
-    keys::{DataFolder, pepper_check},
-    rules::Issuer,
-    store::{Actor, GetServer, ListApiTokens, ListIssuers, ListLicenses, ListUsers, ReplacePepper, Store},
+use seatlock_server::crypto::keys::{DataFolder, pepper_check};
+use seatlock_server::domain::Issuer;
+use seatlock_server::store::{
+    Actor, GetServer, ListApiTokens, ListIssuers, ListLicenses, ListUsers, ReplacePepper, Store,
 };
 use serde_json::json;
 

@@ -5,7 +5,7 @@ use anyhow::Context as _;
 use axum::http::Method;
 use clap::Subcommand;
 use reqwest::Url;
-use seatlock_server::view::{EntitlementView, List, PlanContent, PlanView};
+use seatlock_server::http::api::schema::{EntitlementView, List, PlanContent, PlanView};
 
 #[derive(Subcommand)]
 pub(super) enum PlanCommand {

@@ -1,17 +1,15 @@
 use super::output::Output;
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
-use seatlock_server::{
-    cause::of_io,
-    files,
-    keys::DataFolder,
-    rules::{Restored, timestamp},
-    store::{
-        GetServer, MarkRestored, Recovery, StoreError,
-        sqlite::{SqliteStore, beside},
-    },
-    view::RecoveryView,
+use seatlock_server::crypto::keys::DataFolder;
+use seatlock_server::domain::{Restored, timestamp};
+use seatlock_server::http::api::schema::RecoveryView;
+use seatlock_server::store::{
+    GetServer, MarkRestored, Recovery, StoreError,
+    sqlite::{SqliteStore, beside},
 };
+use seatlock_server::system::cause::of_io;
+use seatlock_server::system::files;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};

@@ -2,11 +2,9 @@ use super::output::{Output, agreed};
 use super::units::{duration, in_words};
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use seatlock_server::{
-    checkpoint,
-    keys::DataFolder,
-    store::{Actor, Due, EraseClosed, FindDue, Keep, Store},
-};
+use seatlock_server::crypto::keys::DataFolder;
+use seatlock_server::service::checkpoint;
+use seatlock_server::store::{Actor, Due, EraseClosed, FindDue, Keep, Store};
 use serde_json::json;
 
 /// Entries that are removed at a time, so that plug-ins do not wait for long.

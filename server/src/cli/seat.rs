@@ -4,10 +4,8 @@ use super::output::{Output, agreed, cell};
 use anyhow::{Context as _, bail};
 use axum::http::Method;
 use clap::{Args, Subcommand};
-use seatlock_server::{
-    rules::{OwnerAct, Verdict},
-    view::{ActedView, IssuedView, NewSeatRequest, SeatStatus, SeatView},
-};
+use seatlock_server::domain::{OwnerAct, Verdict};
+use seatlock_server::http::api::schema::{ActedView, IssuedView, NewSeatRequest, SeatStatus, SeatView};
 use serde_json::json;
 use uuid::Uuid;
 

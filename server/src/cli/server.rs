@@ -3,9 +3,10 @@ use super::output::{Output, agreed};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use seatlock_protocol::claims::KeySetClaims;
-use seatlock_server::{
-    keys::{DataFolder, read_key, read_set, sign_set},
-    store::{Actor, CountBoundSeats, GetKeySet, GetServer, ReplaceIssuer, Store, StoreError, StoredKeySet},
+use seatlock_server::crypto::keys::{DataFolder, read_key, sign_set};
+use seatlock_server::service::key_ring::read_set;
+use seatlock_server::store::{
+    Actor, CountBoundSeats, GetKeySet, GetServer, ReplaceIssuer, Store, StoreError, StoredKeySet,
 };
 use serde_json::json;
 use std::path::PathBuf;

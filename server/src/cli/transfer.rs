@@ -1,11 +1,9 @@
 use super::output::Output;
 use anyhow::{Context as _, bail};
 use clap::Args;
-use seatlock_server::{
-    files,
-    keys::{DataFolder, pepper_check},
-    store::{self, Moved, sqlite::SqliteStore},
-};
+use seatlock_server::crypto::keys::{DataFolder, pepper_check};
+use seatlock_server::store::{self, Moved, sqlite::SqliteStore};
+use seatlock_server::system::files;
 use serde_json::json;
 use std::fs::OpenOptions;
 use std::io::{BufWriter, Write as _};

@@ -4,10 +4,8 @@ use seatlock_protocol::{
     UnixTime,
     address::{AddressError, address, public_address, spelled},
 };
-use seatlock_server::{
-    rules::{LONGEST, entitlement_parts},
-    view::{EntitlementView, Timestamp},
-};
+use seatlock_server::domain::{LONGEST, entitlement_parts};
+use seatlock_server::http::api::schema::{EntitlementView, Timestamp};
 use std::net::{IpAddr, SocketAddr};
 use tracing::Level;
 

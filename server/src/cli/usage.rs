@@ -1,7 +1,7 @@
 use super::client::AdminClient;
 use super::output::{Output, entitlements, note};
 use clap::Args;
-use seatlock_server::view::UsageList;
+use seatlock_server::http::api::schema::UsageList;
 
 #[derive(Args)]
 pub(super) struct Usage {}

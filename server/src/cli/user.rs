@@ -5,14 +5,12 @@ use anyhow::{Context as _, bail};
 use axum::http::Method;
 use clap::{Args, Subcommand};
 use seatlock_protocol::edited;
-use seatlock_server::{
-    files,
-    rules::{Role, check_email},
-    view::{
-        InvitedView, IssuedApiTokenView, NewApiTokenRequest, NewPassword, NewUserRequest, Shown,
-        UserChangeRequest, UserView,
-    },
+use seatlock_server::domain::{Role, check_email};
+use seatlock_server::http::api::schema::{
+    InvitedView, IssuedApiTokenView, NewApiTokenRequest, NewPassword, NewUserRequest, Shown,
+    UserChangeRequest, UserView,
 };
+use seatlock_server::system::files;
 use serde_json::json;
 use uuid::Uuid;
 use zeroize::Zeroizing;

@@ -1,4 +1,4 @@
-use crate::rules::check_email;
+use crate::domain::check_email;
 use lettre::Address;
 
 /// As much of a wrong address as an error repeats.

@@ -4,7 +4,7 @@ use super::{
     settings::{Security, Server, sender},
     wire::Lines,
 };
-use crate::cause::of_connection;
+use crate::system::cause::of_connection;
 use lettre::{
     Address,
     message::Mailbox,

@@ -1,4 +1,5 @@
-use crate::{rules::moment, seal, share};
+use crate::crypto::{one_time_link, seal};
+use crate::domain::moment;
 use lettre::{
     Address, Message,
     message::{
@@ -103,7 +104,7 @@ impl Letter<'_> {
         let (before, secret, after, first) = match self.secret {
             Secret::Link { origin, secret, until } => (
                 "This link shows you the integration token of the seat:",
-                share::link(origin, secret),
+                one_time_link::link(origin, secret),
                 format!(
                     "The link is good until {}. It shows the token once: copy it before you close the page.",
                     last_minute(until)

@@ -1,8 +1,6 @@
 use super::{NotAnAddress, address};
-use crate::{
-    files::{self, FileError},
-    variable::{VariableError, variable},
-};
+use crate::system::files::{self, FileError};
+use crate::system::variable::{VariableError, variable};
 use lettre::{
     message::Mailbox,
     transport::smtp::client::{Certificate, TlsParameters, TlsParametersBuilder},

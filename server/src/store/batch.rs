@@ -1,7 +1,7 @@
 use super::sql::persist::{audit, change_counts, update_seats, upsert_installs};
 use super::sql::rows::{install, license, parsed, seat};
 use super::{Actor, Answered, Question, StoreError, db::Row, tx::Tx};
-use crate::rules::{
+use crate::domain::{
     Answer, Audit, Call, Caller, Decision, Event, Install, License, LicenseChange, Seat, decide,
     token_unknown,
 };

@@ -1,4 +1,4 @@
-use crate::rules::{Restored, timestamp};
+use crate::domain::{Restored, timestamp};
 use seatlock_protocol::UnixTime;
 use uuid::Uuid;
 

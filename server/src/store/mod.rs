@@ -4,9 +4,9 @@
 //! needs, asks the rule, and carries its decision out, all in one transaction with the database's
 //! clock. It answers only what is on disk for good.
 
-use crate::cause::{of_database, of_io};
-use crate::rules::{Answer, Call, Caller, Doubt, License, OwnerAct, Seat};
-use crate::seal::keyed_hash;
+use crate::crypto::seal::keyed_hash;
+use crate::domain::{Answer, Call, Caller, Doubt, License, OwnerAct, Seat};
+use crate::system::cause::{of_database, of_io};
 use seatlock_protocol::{Identity, PublicKey, Token, TokenHash, UnixTime, api::LockStatus};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -77,7 +77,7 @@ pub enum StoreError {
     #[error("{0} is taken")]
     Taken(String),
     /// The user has as many API tokens as he may.
-    #[error("a user has at most {} API tokens; delete one first", crate::rules::API_TOKENS)]
+    #[error("a user has at most {} API tokens; delete one first", crate::domain::API_TOKENS)]
     ApiTokenLimit,
     /// A token is asked for, for a seat without one.
     #[error(
@@ -119,7 +119,7 @@ pub enum StoreError {
     Transfer(String),
     /// A variable of the environment cannot be used.
     #[error(transparent)]
-    Variable(#[from] crate::variable::VariableError),
+    Variable(#[from] crate::system::variable::VariableError),
     /// A file could not be read or written.
     #[error("{}", of_io(.0))]
     File(std::io::Error),

@@ -1,5 +1,5 @@
 use super::Remember;
-use crate::rules::{Issuer, Role};
+use crate::domain::{Issuer, Role};
 use seatlock_protocol::UnixTime;
 use serde::Serialize;
 use std::fmt;

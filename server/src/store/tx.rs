@@ -4,7 +4,7 @@ use super::db::{Conn, Transaction, sql};
 use super::sql::clock::{clock_columns, clocks};
 use super::sql::rows::unsigned;
 use super::{Hash, StoreError};
-use crate::rules::Clocks;
+use crate::domain::Clocks;
 use seatlock_protocol::UnixTime;
 use std::future::Future;
 

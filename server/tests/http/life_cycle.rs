@@ -3,7 +3,7 @@
 use crate::harness::{ISSUER, Plugin, Site, join_all, logged};
 use seatlock_protocol::claims::{Entitlement, LeaseClaims};
 use seatlock_protocol::{Act, Code, UnixTime};
-use seatlock_server::rules::timestamp;
+use seatlock_server::domain::timestamp;
 use serde_json::json;
 use std::collections::BTreeMap;
 

@@ -6,7 +6,7 @@ use crate::harness::{
     join_all,
 };
 use seatlock_protocol::{AccessToken, Act, Code, Identity, UnixTime};
-use seatlock_server::identity::{Expected, Held, KeySet, Keys, Plan, Rejected, plan, verify};
+use seatlock_server::oidc::{Expected, Held, KeySet, Keys, Plan, Rejected, plan, verify};
 use serde_json::{Value, json};
 use std::{
     sync::{
@@ -30,7 +30,7 @@ fn judge(
     token: &str,
     keys: &[&Key],
     document: Option<Value>,
-) -> Result<seatlock_server::identity::Claims, Rejected> {
+) -> Result<seatlock_server::oidc::Claims, Rejected> {
     let keys = KeySet::read(document.unwrap_or_else(|| key_set(keys)).to_string().as_bytes()).unwrap();
     let expected = Expected { issuer: URL, audience: AUDIENCE };
     let now = UnixTime::new(i64::try_from(NOW).unwrap()).unwrap();

@@ -306,7 +306,7 @@ async fn a_license_says_what_it_is_for_and_when_it_ends() {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
         let end =
             seatlock_protocol::UnixTime::new(i64::try_from(now + days * 86_400 + 3600).unwrap()).unwrap();
-        seatlock_server::rules::timestamp(end)
+        seatlock_server::domain::timestamp(end)
     };
     site.change(&["--expires", &in_days(5)]);
     browser.get("/seats").await.reads("The Pro subscription ends in 5 days").reads("Ends soon");

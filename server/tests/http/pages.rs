@@ -463,13 +463,16 @@ async fn a_one_time_link_shows_its_token_once() {
 /// Keeps a one-time link, and answers its path.
 async fn put_link(site: &Site, seat: &str, token: &str) -> String {
     use seatlock_protocol::{Token, TokenKind, UnixTime};
-    use seatlock_server::{keys::DataFolder, seal::Secret, share, store::*};
+    use seatlock_server::crypto::keys::DataFolder;
+    use seatlock_server::crypto::one_time_link;
+    use seatlock_server::crypto::seal::Secret;
+    use seatlock_server::store::*;
     let store = sqlite::SqliteStore::open(&site.data().join("seatlock.db"), false).await.unwrap();
     let (seat, secret) = (seat.parse().unwrap(), Secret::generate().unwrap());
     let token = Token::parse(token, TokenKind::Integration).unwrap();
     let expires_at = UnixTime::new(4_000_000_000).unwrap();
-    let sealed = share::seal_token(&secret, &token, seat, expires_at).unwrap();
-    let kept = Share { id: share::id(&secret), seat, sealed, expires_at };
+    let sealed = one_time_link::seal_token(&secret, &token, seat, expires_at).unwrap();
+    let kept = Share { id: one_time_link::id(&secret), seat, sealed, expires_at };
     let pepper = DataFolder::new(site.data()).pepper().unwrap();
     store
         .run(AddOneTimeLink { link: kept, token: token.stored_hash(&pepper), by: Actor::Console })

@@ -4,10 +4,9 @@
 use crate::harness::{Done, PRODUCT, PROGRAM, Plugin, Site};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatlock_protocol::claims::KeySetClaims;
-use seatlock_server::{
-    keys::{read_key, read_set, sign_set},
-    store::{Actor, GetKeySet, ReplaceIssuer, StoredKeySet},
-};
+use seatlock_server::crypto::keys::{read_key, sign_set};
+use seatlock_server::service::key_ring::read_set;
+use seatlock_server::store::{Actor, GetKeySet, ReplaceIssuer, StoredKeySet};
 use std::{
     ffi::OsString,
     fs,

@@ -7,10 +7,8 @@ use crate::{
         store::{AUDIT_COLUMNS as REST, act, call, seat, user},
     },
 };
-use seatlock_server::{
-    rules::{Call, OwnerAct, Role},
-    store::{AuditPart, VerifyAudit},
-};
+use seatlock_server::domain::{Call, OwnerAct, Role};
+use seatlock_server::store::{AuditPart, VerifyAudit};
 use sqlx::AssertSqlSafe;
 
 #[tokio::test]

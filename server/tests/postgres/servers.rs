@@ -11,7 +11,7 @@ use crate::{
 };
 use rustix::process::Signal;
 use seatlock_protocol::UnixTime;
-use seatlock_server::rules::{Call, OwnerAct};
+use seatlock_server::domain::{Call, OwnerAct};
 use std::{
     pin::Pin,
     sync::{

@@ -5,9 +5,9 @@ use crate::harness::{
     join_all,
     store::{AUDIT_COLUMNS as REST, act, call, seat, session, user},
 };
-use seatlock_server::{
-    rules::{Call, OwnerAct, Role},
-    store::{Actor, AuditPart, AuditQuery, AuditRow, AuditState, ChangeUser, UserChange, VerifyAudit},
+use seatlock_server::domain::{Call, OwnerAct, Role};
+use seatlock_server::store::{
+    Actor, AuditPart, AuditQuery, AuditRow, AuditState, ChangeUser, UserChange, VerifyAudit,
 };
 use serde_json::json;
 use sha2::{Digest as _, Sha256};

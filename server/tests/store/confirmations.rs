@@ -3,7 +3,7 @@
 
 use crate::rules_support::*;
 use seatlock_protocol::Code;
-use seatlock_server::rules::{Answer, Call, Caller, Event, Presented};
+use seatlock_server::domain::{Answer, Call, Caller, Event, Presented};
 
 /// The machine asks by a file, which holds no secret, and gets a lease with this one. It may have
 /// given a hold up before.

@@ -11,7 +11,7 @@ use seatlock_protocol::{
     },
     jws,
 };
-use seatlock_server::rules::{
+use seatlock_server::domain::{
     Answer, AuditEvent, Call, Caller, ClonePolicy, Event, LeaseTerms, License, LostLease, OwnerAct,
     ReleaseMode, Restored, Seat, SeatState, renewed, token_unknown,
 };

@@ -4,7 +4,7 @@
 use crate::rules_support::*;
 use proptest::prelude::*;
 use seatlock_protocol::Code;
-use seatlock_server::rules::{Call, ClonePolicy, Presented};
+use seatlock_server::domain::{Call, ClonePolicy, Presented};
 
 /// One copy of an installation's files.
 #[derive(Clone, Copy)]

@@ -4,7 +4,7 @@
 use crate::rules_support::*;
 use proptest::prelude::*;
 use seatlock_protocol::{Code, MachineId, UnixTime};
-use seatlock_server::rules::{
+use seatlock_server::domain::{
     Answer, AuditEvent, Call, Caller, ClonePolicy, Event, OwnerAct, Presented, ReleaseMode, SeatState, guard,
 };
 
@@ -144,7 +144,7 @@ fn one_event(
     if renewal {
         prop_assert!(before.holding().is_some() || after.holding().is_none());
         // I6
-        let machine = |seat: &seatlock_server::rules::Seat| seat.holding().map(|held| held.machine.clone());
+        let machine = |seat: &seatlock_server::domain::Seat| seat.holding().map(|held| held.machine.clone());
         if !released_by_time {
             prop_assert_eq!(machine(&after), machine(&before));
             prop_assert_eq!(after.epoch, before.epoch);

@@ -1,6 +1,6 @@
 use crate::harness::store;
 use seatlock_protocol::{Act, Code, UnixTime};
-use seatlock_server::rules::{
+use seatlock_server::domain::{
     Answer, Audit, AuditEvent, Call, Caller, Decision, Event, Install, LeaseTerms, License, OwnerAct, Plan,
     Presented, Seat, Verdict, decide,
 };

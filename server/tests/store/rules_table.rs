@@ -2,7 +2,7 @@
 
 use crate::rules_support::*;
 use seatlock_protocol::{Act, Code, Identity, UnixTime, claims::Entitlement};
-use seatlock_server::rules::{
+use seatlock_server::domain::{
     Answer, AuditEvent, Call, Caller, ClonePolicy, Event, OwnerAct, Presented, ReleaseMode, SeatState,
     decide, guard, terms, token_unknown,
 };

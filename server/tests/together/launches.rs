@@ -17,7 +17,7 @@ fn shown(server: &Running, seat: &str) -> (u64, Option<String>) {
 /// Now, as the owner is told it.
 fn now() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    seatlock_server::rules::timestamp(seatlock::protocol::UnixTime::MIN.plus(now))
+    seatlock_server::domain::timestamp(seatlock::protocol::UnixTime::MIN.plus(now))
 }
 
 /// Two moments that the owner could tell apart.

@@ -22,7 +22,7 @@ fn at(seconds: i64) -> UnixTime {
 
 /// As commands take it.
 fn text(seconds: i64) -> String {
-    seatlock_server::rules::timestamp(at(seconds))
+    seatlock_server::domain::timestamp(at(seconds))
 }
 
 fn change(server: &Running, more: &[&str]) {

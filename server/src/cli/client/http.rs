@@ -11,7 +11,10 @@ use seatlock_protocol::{
     Token, TokenError, TokenKind,
     address::{address, spelled},
 };
-use seatlock_server::{cause::of_request, files, variable::variable, way::by_environment};
+use seatlock_server::system::cause::of_request;
+use seatlock_server::system::files;
+use seatlock_server::system::outbound::by_environment;
+use seatlock_server::system::variable::variable;
 use std::{path::Path, sync::Arc, time::Duration};
 
 /// The API token, for scripts. It is no argument, because everybody on a computer can see those.

@@ -11,11 +11,10 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, StatusCode, header::RETRY_AFTER};
 use http::Http;
 use seatlock_protocol::api::JSON;
-use seatlock_server::{
-    Cause, Console,
-    keys::DataFolder,
-    view::{List, ProblemView},
-};
+use seatlock_server::Cause;
+use seatlock_server::Console;
+use seatlock_server::crypto::keys::DataFolder;
+use seatlock_server::http::api::schema::{List, ProblemView};
 use serde::{Serialize, de::DeserializeOwned};
 use std::path::PathBuf;
 use utoipa::ToSchema;

@@ -6,13 +6,12 @@ use seatlock_protocol::{
     UnixTime,
     address::{address, public_address, spelled},
 };
-use seatlock_server::{
-    cause::{of_command, of_io},
-    clock::system_time,
-    keys::{DataFolder, KeyRing, read_set},
-    rules::{date, timestamp},
-    store::Look,
-};
+use seatlock_server::crypto::keys::DataFolder;
+use seatlock_server::domain::{date, timestamp};
+use seatlock_server::service::key_ring::{KeyRing, read_set};
+use seatlock_server::store::Look;
+use seatlock_server::system::cause::{of_command, of_io};
+use seatlock_server::system::clock::system_time;
 use serde::Serialize;
 use std::{
     io::ErrorKind,

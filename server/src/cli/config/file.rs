@@ -5,10 +5,8 @@ use clap::{
     error::{ContextKind, ContextValue},
 };
 use seatlock_protocol::edited;
-use seatlock_server::{
-    files::{self, FileError},
-    store::postgres::PostgresAddress,
-};
+use seatlock_server::system::files::{self, FileError};
+use seatlock_server::system::postgres_address::PostgresAddress;
 use std::{
     error::Error as _,
     fmt,

@@ -15,7 +15,7 @@ pub(super) use source::{known, variable_of};
 use super::output::Output;
 use super::serve::Serve;
 use clap::Subcommand;
-use seatlock_server::keys::DataFolder;
+use seatlock_server::crypto::keys::DataFolder;
 
 #[derive(Subcommand)]
 pub(super) enum ConfigCommand {

@@ -2,11 +2,9 @@ use super::super::database::VARIABLE as DATABASE_URL;
 use super::super::serve::Serve;
 use super::file::{ConfigFile, Problem, taken_by_option};
 use clap::{Arg, ArgMatches, Args as _, Command, builder::Resettable, parser::ValueSource};
-use seatlock_server::{
-    mail::URL_VARIABLE,
-    store::postgres::PostgresAddress,
-    variable::{self, VariableError},
-};
+use seatlock_server::mail::URL_VARIABLE;
+use seatlock_server::system::postgres_address::PostgresAddress;
+use seatlock_server::system::variable::{self, VariableError};
 use serde::Serialize;
 use std::{collections::BTreeMap, ffi::OsStr, path::PathBuf};
 

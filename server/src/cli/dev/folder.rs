@@ -1,10 +1,8 @@
 use anyhow::{Context as _, bail, ensure};
 use seatlock_protocol::PublicKey;
-use seatlock_server::{
-    files,
-    keys::{DataFolder, read_key},
-    store::{GetServer, ListLicenses, ServerInfo, sqlite::SqliteStore},
-};
+use seatlock_server::crypto::keys::{DataFolder, read_key};
+use seatlock_server::store::{GetServer, ListLicenses, ServerInfo, sqlite::SqliteStore};
+use seatlock_server::system::files;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{ErrorKind, Write as _};

@@ -13,12 +13,10 @@ use anyhow::{Context as _, bail, ensure};
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser};
 use folder::Kept;
 use seatlock_protocol::Token;
-use seatlock_server::{
-    keys::DataFolder,
-    password::{Passwords, generate},
-    rules::{License, Role},
-    store::{Actor, AddUser, ChangeLicense, NewUser, ServerInfo, Store},
-};
+use seatlock_server::crypto::keys::DataFolder;
+use seatlock_server::crypto::password::{Passwords, generate};
+use seatlock_server::domain::{License, Role};
+use seatlock_server::store::{Actor, AddUser, ChangeLicense, NewUser, ServerInfo, Store};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use uuid::Uuid;
 use words::Words;

@@ -1,10 +1,8 @@
 use anyhow::{Context as _, bail};
 use seatlock_protocol::{MachineId, Token, TokenKind, api::Plugin};
-use seatlock_server::{
-    rules::{Answer, Call, Caller, License, OwnerAct, Presented},
-    store::{
-        Actor, Answered, ListLicenses, Made, NewSeat, OwnerOrder, Question, Store, StoreError, TokenHashes,
-    },
+use seatlock_server::domain::{Answer, Call, Caller, License, OwnerAct, Presented};
+use seatlock_server::store::{
+    Actor, Answered, ListLicenses, Made, NewSeat, OwnerOrder, Question, Store, StoreError, TokenHashes,
 };
 use uuid::Uuid;
 

@@ -1,6 +1,6 @@
 use super::{OWNER, PRODUCT, RELEASE_WINDOW, SEATS, Secrets, sample};
 use seatlock_protocol::PublicKey;
-use seatlock_server::keys::DataFolder;
+use seatlock_server::crypto::keys::DataFolder;
 use serde_json::{Value, json};
 
 /// What somebody needs who tries things out.

@@ -11,15 +11,14 @@ use lines::Lines;
 use options::LogFormat;
 use sd_notify::NotifyState;
 use seatlock_protocol::address::{address as read_address, is_loopback};
-use seatlock_server::{
-    AppState, Settings,
-    cause::of_io,
-    keys::DataFolder,
-    limits::Rates,
-    mail::{self, Mailer, URL_VARIABLE, read_url},
-    serve::{Connections, Tls},
-    store::{GetServer, Store},
-};
+use seatlock_server::AppState;
+use seatlock_server::Settings;
+use seatlock_server::crypto::keys::DataFolder;
+use seatlock_server::mail::{self, Mailer, URL_VARIABLE, read_url};
+use seatlock_server::runtime::{Connections, Tls};
+use seatlock_server::service::rate_limits::Rates;
+use seatlock_server::store::{GetServer, Store};
+use seatlock_server::system::cause::of_io;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_tokio::Signals;
 use std::{io::Write as _, net::SocketAddr, sync::Arc, time::Duration};

@@ -1,7 +1,7 @@
 use super::super::units::{count, duration, level, network, public, socket};
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
-use seatlock_server::rules::RATE_MAX;
+use seatlock_server::domain::RATE_MAX;
 use std::{net::SocketAddr, path::PathBuf};
 
 /// Every one of them may also stand in the configuration file and in a variable, under the same

@@ -1,7 +1,7 @@
 use super::statements::UPDATE_UNCHANGED;
 use super::sweep::Sweep;
 use super::writer::{Patience, transact};
-use crate::rules::Seat;
+use crate::domain::Seat;
 use crate::store::batch::{Batch, is_full};
 use crate::store::sql::clock::{clock_columns, clocks};
 use crate::store::sql::persist::{installs_as_json, seats_as_json};

@@ -1,7 +1,5 @@
 //! A PostgreSQL database that any number of servers share.
 
-/// Where the database is.
-mod address;
 /// What plug-ins do to seats, many at a time.
 mod calls;
 /// Statements that SQLite has others for.
@@ -11,7 +9,7 @@ mod sweep;
 /// Transactions, and what is tried again.
 mod writer;
 
-pub use address::PostgresAddress;
+use crate::system::postgres_address::PostgresAddress;
 
 use super::{Answered, Look, Question, Store, StoreError, db::Conn, sql::look::look, tx::Write};
 use calls::{Asked, QUEUE, Worker};

@@ -1,4 +1,4 @@
-use crate::rules::{Event, decide};
+use crate::domain::{Event, decide};
 use crate::store::sql::clock::move_mark;
 use crate::store::sql::persist::{audit, change_counts, update_seats};
 use crate::store::sql::rows::{license, license_columns, parsed, seat, seat_columns};

@@ -1,11 +1,11 @@
 use super::audit::{Entry, append};
 use super::rows::{moment, time};
-use crate::clock::system_time;
-use crate::rules::{Clocks, timestamp};
+use crate::domain::{Clocks, timestamp};
 use crate::store::db::{Row, sql};
 use crate::store::run::{Operation, Store};
 use crate::store::tx::{Tx, Write};
 use crate::store::{Actor, Hash, StoreError};
+use crate::system::clock::system_time;
 use seatlock_protocol::UnixTime;
 use serde_json::json;
 use uuid::Uuid;

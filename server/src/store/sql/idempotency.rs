@@ -1,6 +1,6 @@
 use super::clock::{clock_columns, clocks};
 use super::rows::{hash, moment, parsed};
-use crate::rules::REMEMBERED;
+use crate::domain::REMEMBERED;
 use crate::store::db::sql;
 use crate::store::run::{Operation, Store};
 use crate::store::tx::Tx;

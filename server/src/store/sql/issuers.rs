@@ -1,7 +1,7 @@
 use super::audit::{Entry, append};
 use super::clock::{clock_columns, clocks};
 use super::rows::unsigned;
-use crate::rules::{Client, Issuer};
+use crate::domain::{Client, Issuer};
 use crate::store::db::{Row, sql};
 use crate::store::run::{Operation, Store};
 use crate::store::tx::{Tx, Write};

@@ -2,7 +2,7 @@
 //! other place in the store.
 
 use super::rows::{Read, count, entitlement_words, entitlements, integer, parsed, time, unsigned, words};
-use crate::rules::{ClonePolicy, License, Plan, ReleaseMode};
+use crate::domain::{ClonePolicy, License, Plan, ReleaseMode};
 use crate::store::StoreError;
 use crate::store::db::{Row, Statement};
 use crate::store::transfer::Kind::{self, Boolean, Integer, Text};

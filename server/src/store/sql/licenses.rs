@@ -3,7 +3,7 @@ use super::license_row::{INSERT, UPDATE, license, license_columns, settings};
 use super::orders::license_of;
 use super::people::AddAccount;
 use super::rows::{integer, unsigned};
-use crate::rules::License;
+use crate::domain::License;
 use crate::store::db::{Conn, Row, sql};
 use crate::store::run::{Operation, Store};
 use crate::store::tx::{Tx, Write};

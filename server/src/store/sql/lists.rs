@@ -1,5 +1,5 @@
 use super::rows::{hash, license, license_columns, listed, seat, seat_columns};
-use crate::rules::{License, Seat};
+use crate::domain::{License, Seat};
 use crate::store::db::{Statement, sql};
 use crate::store::run::{Operation, Store};
 use crate::store::{Hash, ListedSeat, Page, SeatQuery, StoreError};

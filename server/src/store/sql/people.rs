@@ -1,6 +1,6 @@
 use super::audit::{Entry, append};
 use super::rows::{entitlement_words, entitlements, moment, parsed, time};
-use crate::rules::{Plan, Role};
+use crate::domain::{Plan, Role};
 use crate::store::db::{Row, sql};
 use crate::store::run::{Operation, Store};
 use crate::store::tx::{Tx, Write};

@@ -1,6 +1,6 @@
 use super::audit::{Entry, append};
 use super::rows::integer;
-use crate::rules::{Audit, AuditEvent, Decision, Install, License, LicenseChange, Seat, SeatState};
+use crate::domain::{Audit, AuditEvent, Decision, Install, License, LicenseChange, Seat, SeatState};
 use crate::store::db::{sql, sql_of};
 use crate::store::tx::Tx;
 use crate::store::{Actor, StoreError, postgres, sqlite};

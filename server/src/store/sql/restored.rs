@@ -2,7 +2,7 @@ use super::audit::{Entry, append};
 use super::persist::update_seats;
 use super::rows::{license, license_columns, moment, seat, seat_columns, unsigned};
 use super::transfer::ROWS;
-use crate::rules::{License, Restored, SeatState, renewed};
+use crate::domain::{License, Restored, SeatState, renewed};
 use crate::store::db::{Row, sql};
 use crate::store::run::{Operation, Store};
 use crate::store::tx::{Tx, Write};

@@ -1,7 +1,7 @@
 use super::audit::{Entry, append};
 use super::lists::push_small;
 use super::rows::{parsed, unsigned};
-use crate::rules::{Attempts, ERASED, REMEMBERED, SESSION_IDLE, SESSION_LIFE};
+use crate::domain::{Attempts, ERASED, REMEMBERED, SESSION_IDLE, SESSION_LIFE};
 use crate::store::db::sql;
 use crate::store::run::{Operation, Store};
 use crate::store::tx::{Tx, Write};

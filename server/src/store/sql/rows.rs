@@ -1,4 +1,4 @@
-use crate::rules::{
+use crate::domain::{
     Entitlements, Holding, Install, Overlap, Seat, SeatState, entitlement_parts, entitlement_word,
 };
 use crate::store::db::Row;

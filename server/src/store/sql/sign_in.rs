@@ -3,7 +3,7 @@ use super::clock::{clock_columns, clocks};
 use super::idempotency::{before, remember};
 use super::people::{account, account_columns, tx_user, user, user_columns};
 use super::rows::{count, moment, parsed, time};
-use crate::rules::{API_TOKENS, AttemptBy, Attempts, SESSION_IDLE, SESSION_LIFE, session_lives};
+use crate::domain::{API_TOKENS, AttemptBy, Attempts, SESSION_IDLE, SESSION_LIFE, session_lives};
 use crate::store::db::{Row, sql};
 use crate::store::run::{Operation, Store};
 use crate::store::tx::{Tx, Write};

@@ -1,5 +1,5 @@
-use crate::cause::of_database;
 use crate::store::StoreError;
+use crate::system::cause::of_database;
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::{sync::mpsc, task::JoinHandle};
 

@@ -12,8 +12,8 @@ mod sweep;
 mod writer;
 
 use super::{Answered, Look, Question, Store, StoreError, db::Conn, sql::look::look, tx::Write};
-use crate::cause::of_database;
-use crate::files;
+use crate::system::cause::of_database;
+use crate::system::files;
 use journal::{Journal, MOST_PAGES};
 use sqlx::{
     Connection as _, SqliteConnection, SqlitePool,

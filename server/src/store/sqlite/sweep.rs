@@ -1,4 +1,4 @@
-use crate::rules::{Event, decide};
+use crate::domain::{Event, decide};
 use crate::store::sql::clock::move_mark;
 use crate::store::sql::persist::persist;
 use crate::store::sql::rows::{license, license_columns, seat, seat_columns};

@@ -1,11 +1,11 @@
 use super::calls::answer_all;
 use super::journal::Journal;
-use crate::cause::of_database;
 use crate::store::{
     Answered, Question, StoreError,
     db::Transaction,
     tx::{Tx, Write},
 };
+use crate::system::cause::of_database;
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::{future::Future, pin::Pin};
 use tokio::sync::{mpsc, oneshot};

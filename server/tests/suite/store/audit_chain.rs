@@ -14,14 +14,12 @@ use crate::{
 };
 use proptest::{collection::vec, prelude::*, sample::Index, test_runner::FileFailurePersistence};
 use seatlock_protocol::Token;
-use seatlock_server::{
-    rules::{Answer, AttemptBy, Call, License, OwnerAct, Plan, Role},
-    store::{
-        Actor, AddAccount, AddLicense, AddOneTimeLink, AddUser, AuditPart, AuditQuery, AuditRow,
-        ChangeLicense, ChangeUser, ConsumeOneTimeLink, CountAttempt, EndSessions, Ending, FindBearer,
-        FindOneTimeLink, FindSession, GetKeySet, NewUser, OwnerOrder, Page, PublishKeySet, ReleaseExpired,
-        RemoveApiToken, SeatQuery, SetPlan, Share, StoredKeySet, UserChange, VerifyAudit,
-    },
+use seatlock_server::domain::{Answer, AttemptBy, Call, License, OwnerAct, Plan, Role};
+use seatlock_server::store::{
+    Actor, AddAccount, AddLicense, AddOneTimeLink, AddUser, AuditPart, AuditQuery, AuditRow, ChangeLicense,
+    ChangeUser, ConsumeOneTimeLink, CountAttempt, EndSessions, Ending, FindBearer, FindOneTimeLink,
+    FindSession, GetKeySet, NewUser, OwnerOrder, Page, PublishKeySet, ReleaseExpired, RemoveApiToken,
+    SeatQuery, SetPlan, Share, StoredKeySet, UserChange, VerifyAudit,
 };
 use serde_json::json;
 use std::collections::BTreeMap;

@@ -10,15 +10,13 @@ use crate::{
     },
 };
 use seatlock_protocol::{Code, SigningKey, Typ, UnixTime, claims::AuditClaims, jws};
-use seatlock_server::{
-    checkpoint::{self, CheckpointError},
-    keys::KeyRing,
-    rules::{Answer, Call, Caller, ERASED, LostLease, OwnerAct, Role, SeatState},
-    store::{
-        Actor, AuditPart, AuditPoint, AuditQuery, ChangeUser, Checkpoint, EraseClosed, ErasePerson,
-        FindAuditPoint, FindDue, FindSeat, FindUser, GetRecovery, Keep, KeepCheckpoint, MarkRestored,
-        PurgeExpired, Question, UserChange, VerifyAudit,
-    },
+use seatlock_server::domain::{Answer, Call, Caller, ERASED, LostLease, OwnerAct, Role, SeatState};
+use seatlock_server::service::checkpoint::{self, CheckpointError};
+use seatlock_server::service::key_ring::KeyRing;
+use seatlock_server::store::{
+    Actor, AuditPart, AuditPoint, AuditQuery, ChangeUser, Checkpoint, EraseClosed, ErasePerson,
+    FindAuditPoint, FindDue, FindSeat, FindUser, GetRecovery, Keep, KeepCheckpoint, MarkRestored,
+    PurgeExpired, Question, UserChange, VerifyAudit,
 };
 
 /// A trail of `rows` entries.

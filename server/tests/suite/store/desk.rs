@@ -17,17 +17,15 @@ use seatlock_protocol::{
     Nonce, Token,
     file::{AirgapFile as _, RequestFile},
 };
-use seatlock_server::{
-    airgap::AirgapError,
-    desk::{Again, Denied, Desk, Issued, Refused, SignIn, session_hash, sign_in},
-    password::Passwords,
-    rules::{Call, License, OwnerAct, Plan, REMEMBERED, Role},
-    seal::Secret,
-    share,
-    store::{
-        Account, Actor, AddUser, AuditQuery, ChangeUser, ConsumeOneTimeLink, FindBearer, FindOneTimeLink,
-        FindSession, Hash, ListSessions, MarkRestored, NewUser, SeatQuery, SignedIn, UserChange,
-    },
+use seatlock_server::crypto::one_time_link;
+use seatlock_server::crypto::password::Passwords;
+use seatlock_server::crypto::seal::Secret;
+use seatlock_server::domain::{Call, License, OwnerAct, Plan, REMEMBERED, Role};
+use seatlock_server::service::airgap::AirgapError;
+use seatlock_server::service::{Again, Denied, Desk, Issued, Refused, SignIn, session_hash, sign_in};
+use seatlock_server::store::{
+    Account, Actor, AddUser, AuditQuery, ChangeUser, ConsumeOneTimeLink, FindBearer, FindOneTimeLink,
+    FindSession, Hash, ListSessions, MarkRestored, NewUser, SeatQuery, SignedIn, UserChange,
 };
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -421,8 +419,9 @@ async fn a_link_shows_the_token_that_the_seat_has() {
     let bytes = db.stolen().await;
     assert!(!contains(&bytes, issued.token.expose_secret()) && !contains(&bytes, &link.expose()));
 
-    let kept = db.store().run(ConsumeOneTimeLink(share::id(&link))).await.unwrap().unwrap();
-    let open = |link: &Secret, expires_at| share::open_token(link, &kept.sealed, kept.seat, expires_at);
+    let kept = db.store().run(ConsumeOneTimeLink(one_time_link::id(&link))).await.unwrap().unwrap();
+    let open =
+        |link: &Secret, expires_at| one_time_link::open_token(link, &kept.sealed, kept.seat, expires_at);
     assert_eq!(open(&link, kept.expires_at).unwrap(), issued.token);
     assert!(open(&Secret::generate().unwrap(), kept.expires_at).is_err());
     assert!(open(&link, kept.expires_at.plus(DAY)).is_err(), "a thief cannot prolong it");
@@ -466,7 +465,7 @@ async fn knock_from(
     let asking = SignIn {
         email: email.to_owned(),
         password: Zeroizing::new(password.to_owned()),
-        browser: seatlock_server::desk::Browser {
+        browser: seatlock_server::service::Browser {
             address: address.parse().unwrap(),
             agent: "Test\r\n".to_owned() + &"x".repeat(500),
         },
@@ -630,7 +629,7 @@ async fn a_backup_that_is_restored_forgets_what_was_handed_out() {
 
     db.store().run(MarkRestored).await.unwrap();
     assert_eq!(db.store().run(FindSession(cookie)).await.unwrap(), None);
-    assert_eq!(db.store().run(FindOneTimeLink(share::id(&link))).await.unwrap(), None);
+    assert_eq!(db.store().run(FindOneTimeLink(one_time_link::id(&link))).await.unwrap(), None);
     let made = desk.create_seat("eve@example.com", None, again()).await.unwrap();
     assert_ne!(made.seat.seat.id, issued.seat.seat.id, "the answer of the past is not given again");
     assert!(db.store().run(FindBearer(bearer)).await.unwrap().is_some(), "API tokens stay");

@@ -10,11 +10,9 @@ use crate::{
     },
 };
 use seatlock_protocol::{Token, UnixTime};
-use seatlock_server::{
-    rules::{Answer, Call, OwnerAct},
-    store::{
-        AuditPart, AuditQuery, AuditRow, Made, OwnerOrder, ReleaseExpired, Store, TokenHashes, VerifyAudit,
-    },
+use seatlock_server::domain::{Answer, Call, OwnerAct};
+use seatlock_server::store::{
+    AuditPart, AuditQuery, AuditRow, Made, OwnerOrder, ReleaseExpired, Store, TokenHashes, VerifyAudit,
 };
 use std::{
     collections::BTreeMap,

@@ -9,10 +9,8 @@ use crate::{
     },
 };
 use seatlock_protocol::Identity;
-use seatlock_server::{
-    rules::Answer,
-    store::{Actor, AuditPart, NewSeat, TokenHashes, VerifyAudit},
-};
+use seatlock_server::domain::Answer;
+use seatlock_server::store::{Actor, AuditPart, NewSeat, TokenHashes, VerifyAudit};
 use uuid::Uuid;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,12 +11,10 @@ use crate::{
 };
 use proptest::{collection::vec, prelude::*};
 use seatlock_protocol::api::LockStatus;
-use seatlock_server::{
-    rules::{Answer, Call, License, OwnerAct},
-    store::{
-        Actor, AddLicense, ChangeLicense, CountBoundSeats, ErasePerson, FindSeat, GetKeySet, GetServer,
-        ListedSeat, ReplaceIssuer, SeatQuery, StoredKeySet,
-    },
+use seatlock_server::domain::{Answer, Call, License, OwnerAct};
+use seatlock_server::store::{
+    Actor, AddLicense, ChangeLicense, CountBoundSeats, ErasePerson, FindSeat, GetKeySet, GetServer,
+    ListedSeat, ReplaceIssuer, SeatQuery, StoredKeySet,
 };
 use std::collections::BTreeSet;
 use uuid::Uuid;

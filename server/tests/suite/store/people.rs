@@ -13,18 +13,15 @@ use crate::{
     },
 };
 use seatlock_protocol::Token;
-use seatlock_server::{
-    rules::{
-        API_TOKENS, Answer, AttemptBy, Call, License, OwnerAct, Plan, REMEMBERED, Role, SESSION_IDLE,
-        SESSION_LIFE, SHARE_LIFE,
-    },
-    store::{
-        Actor, AddLicense, AddOneTimeLink, AddUser, ChangeLicense, ChangeUser, ConsumeOneTimeLink,
-        CountAttempt, EndSessions, Ending, FindBearer, FindOneTimeLink, FindSeat, FindSession, FindUser,
-        ListAccounts, ListApiTokens, ListLicenses, ListPlans, ListSessions, ListUsers, Made, NewSeat,
-        NewUser, OwnerOrder, PasswordHash, Remember, RemoveApiToken, SetPlan, Share, StoreError, TokenHashes,
-        UserChange,
-    },
+use seatlock_server::domain::{
+    API_TOKENS, Answer, AttemptBy, Call, License, OwnerAct, Plan, REMEMBERED, Role, SESSION_IDLE,
+    SESSION_LIFE, SHARE_LIFE,
+};
+use seatlock_server::store::{
+    Actor, AddLicense, AddOneTimeLink, AddUser, ChangeLicense, ChangeUser, ConsumeOneTimeLink, CountAttempt,
+    EndSessions, Ending, FindBearer, FindOneTimeLink, FindSeat, FindSession, FindUser, ListAccounts,
+    ListApiTokens, ListLicenses, ListPlans, ListSessions, ListUsers, Made, NewSeat, NewUser, OwnerOrder,
+    PasswordHash, Remember, RemoveApiToken, SetPlan, Share, StoreError, TokenHashes, UserChange,
 };
 use uuid::Uuid;
 

@@ -12,12 +12,10 @@ use crate::{
     },
 };
 use seatlock_protocol::Code;
-use seatlock_server::{
-    rules::{Answer, AttemptBy, Call, OwnerAct, Role},
-    store::{
-        Actor, AddOneTimeLink, AddUser, AuditPart, ConsumeOneTimeLink, CountAttempt, FindSeat, FindUser,
-        ListLicenses, Made, NewSeat, NewUser, ReleaseExpired, Remember, Share, StoreError, VerifyAudit,
-    },
+use seatlock_server::domain::{Answer, AttemptBy, Call, OwnerAct, Role};
+use seatlock_server::store::{
+    Actor, AddOneTimeLink, AddUser, AuditPart, ConsumeOneTimeLink, CountAttempt, FindSeat, FindUser,
+    ListLicenses, Made, NewSeat, NewUser, ReleaseExpired, Remember, Share, StoreError, VerifyAudit,
 };
 use uuid::Uuid;
 

@@ -7,12 +7,10 @@ use crate::{
         store::{self, Install, act, new_seat, now, random_hash, seat},
     },
 };
-use seatlock_server::{
-    rules::{Answer, Call, OwnerAct},
-    store::{
-        Actor, AddOneTimeLink, AuditPart, Checkpoint, FindAuditPoint, GetServer, Import, KeepCheckpoint,
-        KnowPepper, Share, Store, StoreError, VerifyAudit,
-    },
+use seatlock_server::domain::{Answer, Call, OwnerAct};
+use seatlock_server::store::{
+    Actor, AddOneTimeLink, AuditPart, Checkpoint, FindAuditPoint, GetServer, Import, KeepCheckpoint,
+    KnowPepper, Share, Store, StoreError, VerifyAudit,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

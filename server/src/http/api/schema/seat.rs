@@ -1,0 +1,150 @@
+use super::{Shown, Timestamp};
+use crate::domain::SeatState;
+use crate::store::ListedSeat;
+use seatlock_protocol::api::LockStatus;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Lock status of a seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum SeatStatus {
+    /// No machine ever held it.
+    NeverUsed,
+    /// A machine holds it.
+    InUse,
+    /// It was given back, by hand or for inactivity.
+    Released,
+    /// Its token was revoked for good.
+    Closed,
+}
+
+impl From<LockStatus> for SeatStatus {
+    fn from(status: LockStatus) -> Self {
+        match status {
+            LockStatus::NeverUsed => Self::NeverUsed,
+            LockStatus::InUse => Self::InUse,
+            LockStatus::Released => Self::Released,
+            LockStatus::Closed => Self::Closed,
+        }
+    }
+}
+
+impl From<SeatStatus> for LockStatus {
+    fn from(status: SeatStatus) -> Self {
+        match status {
+            SeatStatus::NeverUsed => Self::NeverUsed,
+            SeatStatus::InUse => Self::InUse,
+            SeatStatus::Released => Self::Released,
+            SeatStatus::Closed => Self::Closed,
+        }
+    }
+}
+
+/// A seat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SeatView {
+    /// The seat, never its token.
+    pub id: Uuid,
+    /// The license that it belongs to.
+    pub license: Uuid,
+    /// Who was given the token.
+    pub shared_with: String,
+    /// The sign-in service of its user, if he signs in instead of entering a token.
+    pub issuer: Option<String>,
+    /// Who that service says he is.
+    pub subject: Option<String>,
+    /// Who holds it.
+    pub lock_status: SeatStatus,
+    /// Id of the machine that holds it, or whose lease outlives its hold.
+    pub machine: Option<String>,
+    /// That id as people read it, such as `YBWE-SEZM`.
+    pub machine_short: Option<String>,
+    /// Rises with every bind, release, refresh and revoke.
+    pub epoch: u64,
+    /// When the machine took the seat.
+    pub since: Option<Timestamp>,
+    /// Until when the machine may still work without the server.
+    pub lease_until: Option<Timestamp>,
+    /// When the token was last used.
+    pub last_used_at: Option<Timestamp>,
+    /// Last use without the server, as far as reported.
+    pub last_offline_at: Option<Timestamp>,
+    /// Times that a host was started with it, as far as reported.
+    pub launches: u64,
+    /// When a second copy of an installation was seen last.
+    pub clone_suspected_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl From<&ListedSeat> for SeatView {
+    fn from(listed: &ListedSeat) -> Self {
+        let seat = &listed.seat;
+        let (machine, since, lease_until) = match &seat.state {
+            SeatState::InUse(held) => (Some(&held.machine), Some(held.since), Some(held.lease_until)),
+            SeatState::Released(Some(left)) => (Some(&left.machine), Some(left.since), Some(left.until)),
+            _ => (None, None, None),
+        };
+        Self {
+            id: seat.id,
+            license: seat.license,
+            shared_with: seat.shared_with.clone(),
+            issuer: seat.identity.as_ref().map(|identity| identity.issuer.clone()),
+            subject: seat.identity.as_ref().map(|identity| identity.subject.clone()),
+            lock_status: seat.lock_status().into(),
+            machine: machine.map(|machine| machine.as_str().to_owned()),
+            machine_short: machine.map(|machine| machine.short()),
+            epoch: seat.epoch,
+            since: since.map(Timestamp),
+            lease_until: lease_until.map(Timestamp),
+            last_used_at: seat.last_used_at.map(Timestamp),
+            last_offline_at: seat.last_offline_at.map(Timestamp),
+            launches: seat.launches,
+            clone_suspected_at: seat.clone_suspected_at.map(Timestamp),
+            created_at: Timestamp(listed.created_at),
+        }
+    }
+}
+
+/// A seat to be made.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "email": "artist@example.com" }))]
+pub struct NewSeatRequest {
+    /// E-mail address of the person who is given the token.
+    #[schema(pattern = r"^[^@\s\x00-\x1f\x7f-\x9f]+@[^\s\x00-\x1f\x7f-\x9f]+$", max_length = 254)]
+    pub email: String,
+    /// The license; may be left out when there is only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub license: Option<Uuid>,
+}
+
+/// A seat that was made, and its token.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct IssuedView {
+    /// The seat.
+    #[serde(flatten)]
+    pub seat: SeatView,
+    /// The integration token.
+    pub token: Shown,
+}
+
+/// What became of a seat.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ActedView {
+    /// The seat afterwards; in a dry run as it is.
+    #[serde(flatten)]
+    pub seat: SeatView,
+    /// Whether something was changed.
+    pub changed: bool,
+    /// Whether there is something to change: false for what was done before.
+    pub would_change: bool,
+    /// Whether it was only asked what would happen.
+    pub dry_run: bool,
+    /// The new integration token, after a refresh.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Shown>,
+}

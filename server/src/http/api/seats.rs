@@ -1,0 +1,269 @@
+use super::extract::{Ask, Body, Id, Key, Visitor, limit};
+use super::responses::{BadRequest, Clash, Guarded, NoSuch, NotJson, RateLimited, Reused, TooLarge};
+use super::{Answer, Endpoints, cursor, made, shown};
+use crate::domain::{EMAIL_MAX, OwnerAct};
+use crate::http::api::schema::{ActedView, IssuedView, List, NewSeatRequest, SeatStatus, SeatView};
+use crate::http::{AppState, csv};
+use crate::store::SeatQuery;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+pub(super) fn add(to: Endpoints) -> Endpoints {
+    to.add(__path_list_seats, list_seats)
+        .add(__path_create_seat, create_seat)
+        .add(__path_get_seat, get_seat)
+        .add(__path_release_seat, release_seat)
+        .add(__path_refresh_seat, refresh_seat)
+        .add(__path_revoke_seat, revoke_seat)
+        .add(__path_allow_seat, allow_seat)
+        .add(__path_seats_csv, seats_csv)
+}
+
+/// Which seats.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct SeatsQuery {
+    /// Of one account; for administrators.
+    account: Option<Uuid>,
+    /// Of one license.
+    license: Option<Uuid>,
+    /// In one lock status.
+    #[param(inline)]
+    status: Option<SeatStatus>,
+    /// Part of an e-mail address, or the beginning of a seat's id or of a machine's id, full or
+    /// short.
+    #[param(max_length = 254)]
+    search: Option<String>,
+    /// Where to go on: `next` of the answer before.
+    after: Option<String>,
+    /// How many at most.
+    #[param(minimum = 1, maximum = 500, default = 50)]
+    limit: Option<u32>,
+}
+
+/// Which seats, all of them.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct AllSeatsQuery {
+    /// Of one account; for administrators.
+    account: Option<Uuid>,
+    /// Of one license.
+    license: Option<Uuid>,
+    /// In one lock status.
+    #[param(inline)]
+    status: Option<SeatStatus>,
+    /// Part of an e-mail address, or the beginning of a seat's id or of a machine's id, full or
+    /// short.
+    #[param(max_length = 254)]
+    search: Option<String>,
+}
+
+impl AllSeatsQuery {
+    fn read(self) -> Answer<SeatQuery> {
+        let search = self.search;
+        if search.as_ref().is_some_and(|words| words.chars().count() > EMAIL_MAX) {
+            return Err(super::error::Failure::invalid("search", &format!("at most {EMAIL_MAX} characters")));
+        }
+        let (account, license, status) = (self.account, self.license, self.status.map(Into::into));
+        Ok(SeatQuery { account, license, status, search, ..SeatQuery::default() })
+    }
+}
+
+/// How something is done to a seat.
+#[derive(Deserialize, Serialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ActQuery {
+    /// Say what would happen, and change nothing.
+    #[serde(default)]
+    #[param(required = false, default = false)]
+    dry_run: bool,
+}
+
+/// List seats
+///
+/// The newest first. An owner sees those of the own account.
+#[utoipa::path(
+    get, path = "/seats", params(SeatsQuery),
+    responses((status = 200, description = "Seats.", body = List<SeatView>), BadRequest, Guarded)
+)]
+async fn list_seats(State(state): State<Arc<AppState>>, who: Visitor, Ask(query): Ask<SeatsQuery>) -> Answer {
+    let (after, limit) = (query.after.as_deref().map(cursor::read_seat).transpose()?, limit(query.limit)?);
+    let all = AllSeatsQuery {
+        account: query.account,
+        license: query.license,
+        status: query.status,
+        search: query.search,
+    };
+    let page = who.desk(&state).seats(SeatQuery { after, limit, ..all.read()? }).await?;
+    let next = page.rows.last().filter(|_| page.more).map(|last| cursor::write_seat(last.cursor()));
+    shown(&List { items: page.rows.iter().map(SeatView::from).collect(), next })
+}
+
+/// Make a seat
+///
+/// The answer holds the integration token, this once. Give it to the person who is to use the seat.
+/// Send an `Idempotency-Key`, and a lost answer can be had again within 24 hours without a second
+/// seat.
+#[utoipa::path(
+    post, path = "/seats", request_body = NewSeatRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Random, 1 to 255 visible ASCII characters.",
+        min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
+    responses(
+        (status = 201, description = "The seat and its token.", body = IssuedView,
+            headers(("Location" = String, description = "Address of the seat."))),
+        BadRequest, NoSuch, Clash, TooLarge, NotJson, Reused, Guarded
+    )
+)]
+async fn create_seat(
+    State(state): State<Arc<AppState>>,
+    who: Visitor,
+    key: Key,
+    Body(request): Body<NewSeatRequest>,
+) -> Answer {
+    let repeatable = key.of(&request)?;
+    let issued = who.desk(&state).create_seat(&request.email, request.license, repeatable.again()).await?;
+    let seat = SeatView::from(&issued.seat);
+    let place = format!("/seats/{}", seat.id);
+    made(&place, &IssuedView { seat, token: issued.token.into() })
+}
+
+/// Show a seat
+#[utoipa::path(
+    get, path = "/seats/{id}", params(("id" = Uuid, Path, description = "The seat.")),
+    responses((status = 200, description = "The seat.", body = SeatView), NoSuch, Guarded)
+)]
+async fn get_seat(State(state): State<Arc<AppState>>, who: Visitor, Id(id): Id) -> Answer {
+    let (seat, _) = who.desk(&state).seat(id).await?;
+    shown(&SeatView::from(&seat))
+}
+
+/// Take a seat from its machine
+///
+/// Once in 24 hours per license, unless the license says otherwise. The machine may work offline
+/// until its lease ends.
+#[utoipa::path(
+    post, path = "/seats/{id}/release",
+    params(("id" = Uuid, Path, description = "The seat."), ActQuery),
+    responses(
+        (status = 200, description = "What became of it.", body = ActedView),
+        BadRequest, NoSuch, NotJson, RateLimited, Guarded
+    )
+)]
+async fn release_seat(
+    State(state): State<Arc<AppState>>,
+    who: Visitor,
+    Id(id): Id,
+    Ask(query): Ask<ActQuery>,
+) -> Answer {
+    act(&state, &who, id, OwnerAct::Release, query.dry_run).await
+}
+
+/// Replace a seat's token
+///
+/// The old token never works again. The answer holds the new one, this once. Send an
+/// `Idempotency-Key`, and a lost answer can be had again within 24 hours. A seat whose user signs
+/// in has no token (`conflict`).
+#[utoipa::path(
+    post, path = "/seats/{id}/refresh",
+    params(
+        ("id" = Uuid, Path, description = "The seat."), ActQuery,
+        ("Idempotency-Key" = Option<String>, Header, description = "Random, 1 to 255 visible ASCII characters.",
+        min_length = 1, max_length = 255, pattern = "^[!-~]+$")
+    ),
+    responses(
+        (status = 200, description = "What became of it.", body = ActedView),
+        BadRequest, NoSuch, Clash, NotJson, Guarded
+    )
+)]
+async fn refresh_seat(
+    State(state): State<Arc<AppState>>,
+    who: Visitor,
+    Id(id): Id,
+    Ask(query): Ask<ActQuery>,
+    key: Key,
+) -> Answer {
+    let repeatable = key.of(&query)?;
+    let done = who.desk(&state).act(id, OwnerAct::Refresh, query.dry_run, repeatable.again()).await?;
+    shown(&acted(done, query.dry_run))
+}
+
+/// Close a seat for good
+///
+/// Its token never works again, and its place in the license is free.
+#[utoipa::path(
+    post, path = "/seats/{id}/revoke",
+    params(("id" = Uuid, Path, description = "The seat."), ActQuery),
+    responses(
+        (status = 200, description = "What became of it.", body = ActedView),
+        BadRequest, NoSuch, NotJson, Guarded
+    )
+)]
+async fn revoke_seat(
+    State(state): State<Arc<AppState>>,
+    who: Visitor,
+    Id(id): Id,
+    Ask(query): Ask<ActQuery>,
+) -> Answer {
+    act(&state, &who, id, OwnerAct::Revoke, query.dry_run).await
+}
+
+/// Let the user of a closed seat have another one
+///
+/// For seats whose users sign in: at the next activation the user gets a new seat, if there is a
+/// place.
+#[utoipa::path(
+    post, path = "/seats/{id}/allow",
+    params(("id" = Uuid, Path, description = "The closed seat."), ActQuery),
+    responses(
+        (status = 200, description = "What became of it.", body = ActedView),
+        BadRequest, NoSuch, NotJson, Guarded
+    )
+)]
+async fn allow_seat(
+    State(state): State<Arc<AppState>>,
+    who: Visitor,
+    Id(id): Id,
+    Ask(query): Ask<ActQuery>,
+) -> Answer {
+    act(&state, &who, id, OwnerAct::Allow, query.dry_run).await
+}
+
+async fn act(state: &AppState, who: &Visitor, id: Uuid, act: OwnerAct, dry_run: bool) -> Answer {
+    let done = who.desk(state).act(id, act, dry_run, None).await?;
+    shown(&acted(done, dry_run))
+}
+
+fn acted(done: crate::service::Acted, dry_run: bool) -> ActedView {
+    ActedView {
+        seat: (&done.seat).into(),
+        changed: done.changed && !dry_run,
+        would_change: done.changed,
+        dry_run,
+        token: done.token.map(Into::into),
+    }
+}
+
+/// All seats as a table
+///
+/// For spreadsheets: RFC 4180, UTF-8, one line for each seat and one with the names before them. A
+/// cell that a spreadsheet would take for a formula begins with an apostrophe.
+#[utoipa::path(
+    get, path = "/seats.csv", params(AllSeatsQuery),
+    responses(
+        (status = 200, description = "The table.", body = String, content_type = "text/csv"),
+        BadRequest, Guarded
+    )
+)]
+async fn seats_csv(
+    State(state): State<Arc<AppState>>,
+    who: Visitor,
+    Ask(query): Ask<AllSeatsQuery>,
+) -> Answer {
+    Ok(csv::seats(state, who.who, query.read()?).await?)
+}

@@ -1,0 +1,127 @@
+use super::error::{Trouble, sentence};
+use super::flash::Done;
+use super::form::Filled;
+use super::sign_in::signed_out;
+use super::visit::Visit;
+use super::{Shown, go, show_as};
+use crate::domain::PASSWORD_MIN;
+use crate::http::web::pages::{AccountPage, SessionRow};
+use crate::service::Refused;
+use crate::store::Session;
+use axum::{http::StatusCode, response::Response};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+#[derive(Deserialize)]
+pub(super) struct NewPassword {
+    current: Zeroizing<String>,
+    new: Zeroizing<String>,
+    again: Zeroizing<String>,
+}
+
+pub(super) async fn show(visit: Visit) -> Shown {
+    visit.once(super::show(&page(&visit, None).await?))
+}
+
+/// Whoever opens the address of a form finds its page.
+pub(super) async fn back() -> Response {
+    go("/account")
+}
+
+pub(super) async fn password(visit: Visit, Filled(form): Filled<NewPassword>) -> Shown {
+    let error = if form.new == form.again {
+        match visit.desk().change_password(&visit.state.passwords, form.current, form.new).await {
+            Ok(()) => return visit.go_and_say("/account", Done::PasswordChanged).await,
+            Err(Refused::Invalid { reason, .. }) => sentence(&reason),
+            Err(other) => return Err(other.into()),
+        }
+    } else {
+        "The new passwords are not the same.".to_owned()
+    };
+    let error = Some(format!("The password was not changed. {error}"));
+    show_as(StatusCode::UNPROCESSABLE_ENTITY, &page(&visit, error).await?)
+}
+
+pub(super) async fn sign_out_everywhere(visit: Visit) -> Shown {
+    visit.desk().sign_out_everywhere().await?;
+    signed_out(&visit.state, Done::SignedOutEverywhere).await
+}
+
+async fn page(visit: &Visit, password_error: Option<String>) -> Result<AccountPage, Trouble> {
+    let own = visit.who.session;
+    let mut sessions = visit.desk().sessions().await?;
+    sessions.sort_by_key(|session| Some(session.id) != own);
+    let row = |session: Session| SessionRow {
+        device: device(&session.agent),
+        current: Some(session.id) == own,
+        address: session.address,
+        last_seen_at: session.seen_at.into(),
+        signed_in_at: session.created_at.into(),
+    };
+    Ok(AccountPage {
+        shell: visit.shell(),
+        password_min: u32::try_from(PASSWORD_MIN).map_err(Trouble::failed)?,
+        password_error,
+        has_password: visit.desk().has_password().await?,
+        sessions: sessions.into_iter().map(row).collect(),
+    })
+}
+
+/// Words of a browser's name for itself, and what people call it. Each also names the ones below
+/// it.
+const BROWSERS: [(&str, &str); 6] = [
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+    ("curl/", "curl"),
+];
+
+/// The same for systems.
+const SYSTEMS: [(&str, &str); 6] = [
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+];
+
+/// A browser as people call it, such as "Firefox on Linux".
+fn device(agent: &str) -> String {
+    let find = |names: &[(&str, &'static str)]| {
+        names.iter().find(|(word, _)| agent.contains(word)).map(|(_, name)| *name)
+    };
+    match (find(&BROWSERS), find(&SYSTEMS)) {
+        (Some(browser), Some(system)) => format!("{browser} on {system}"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => "Unknown browser".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn browsers_are_called_as_people_call_them() {
+        for (agent, name) in [
+            ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 \
+                 Safari/537.36 Edg/140.0.0.0",
+                "Edge on Windows",
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
+                 Version/18.0 Mobile/15E148 Safari/604.1",
+                "Safari on iPhone",
+            ),
+            ("curl/8.5.0", "curl"),
+            ("", "Unknown browser"),
+        ] {
+            assert_eq!(device(agent), name);
+        }
+    }
+}

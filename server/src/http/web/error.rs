@@ -1,0 +1,205 @@
+use super::go;
+use crate::crypto::password::PasswordError;
+use crate::http::web::pages::{Help, MessagePage, Step, Tone};
+use crate::service::Refused;
+use crate::service::key_ring::RingError;
+use crate::store::{self, StoreError};
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use std::fmt;
+use uuid::Uuid;
+
+/// Why a page is not shown. It becomes a page of its own where the request's id is known.
+#[derive(Debug, Clone)]
+pub(super) enum Trouble {
+    /// Nobody is signed in. Whoever signs in goes on to this path.
+    SignedOut(String),
+    /// There is no such thing, or it is somebody else's.
+    NotFound,
+    /// The page knows no such method.
+    WrongMethod,
+    /// The form came from another website.
+    CrossSite,
+    /// It is not for him.
+    Forbidden,
+    /// It was done before.
+    AlreadyDone,
+    /// A token that is no longer its seat's. It is told of the seat.
+    TokenReplaced(Uuid),
+    /// A token that can be shown no more. What led to it is told there.
+    TokenForgotten(Step),
+    /// The form is larger than any that somebody fills in.
+    TooLarge,
+    /// The form is not one of ours.
+    Unreadable,
+    /// Refused, for a reason that is one sentence.
+    Told(String),
+    /// The server can do nothing at the moment: a sentence, and what the log is told.
+    Unavailable { text: &'static str, cause: String },
+    /// The server failed. What it says is for the log.
+    Failed(String),
+}
+
+impl Trouble {
+    pub(super) fn failed(error: impl fmt::Display) -> Self {
+        Self::Failed(error.to_string())
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::SignedOut(_) => StatusCode::SEE_OTHER,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Self::CrossSite | Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::AlreadyDone | Self::Told(_) => StatusCode::CONFLICT,
+            Self::TokenReplaced(_) | Self::TokenForgotten(_) => StatusCode::GONE,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unreadable => StatusCode::BAD_REQUEST,
+            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The page about it.
+    pub(super) fn page(&self, help: Help, request: &str, again: Option<&str>) -> MessagePage {
+        let mut page = self.words(help, request);
+        if let (Self::Unavailable { .. } | Self::Failed(_), Some(path)) = (self, again) {
+            page.next.insert(0, Step::new(path, "Try again"));
+        }
+        page
+    }
+
+    fn words(&self, help: Help, request: &str) -> MessagePage {
+        let told = |tone, title: &str, text: &str| MessagePage::new(help.clone(), tone, title, text);
+        match self {
+            Self::SignedOut(_) => {
+                let mut page = told(Tone::Calm, "Sign in first", "Nobody is signed in. Nothing was changed.");
+                page.next = vec![Step::new("/sign-in", "Sign in")];
+                page
+            }
+            Self::NotFound => MessagePage::not_found(help),
+            Self::WrongMethod => told(
+                Tone::Calm,
+                "There is no such page",
+                "This address only takes a form. Nothing was changed.",
+            ),
+            Self::CrossSite => MessagePage::cross_site(help),
+            Self::Forbidden => MessagePage::forbidden(help),
+            Self::AlreadyDone => MessagePage::already_done(help),
+            Self::TokenReplaced(seat) => {
+                let mut page = told(
+                    Tone::Calm,
+                    "This token no longer works",
+                    "The token that was shown here was replaced, or its seat was revoked.",
+                );
+                page.next = vec![Step::new(&format!("/seats/{seat}"), "Show the seat")];
+                page
+            }
+            Self::TokenForgotten(step) => {
+                let mut page = told(
+                    Tone::Calm,
+                    "This token cannot be shown again",
+                    "A token is shown for one day, and only to whoever created it. If it was lost, replace it by a new \
+                     one.",
+                );
+                page.next = vec![step.clone()];
+                page
+            }
+            Self::TooLarge => told(
+                Tone::Warning,
+                "This is too large",
+                "The form or its file is larger than this server takes, so nothing was done. Files of plug-ins have \
+                 64 KiB or less.",
+            ),
+            Self::Unreadable => told(
+                Tone::Warning,
+                "The form cannot be read",
+                "Something is missing from the form, so nothing was done. Open the page again and fill it in there.",
+            ),
+            Self::Told(text) => told(Tone::Warning, "Nothing was changed", text),
+            Self::Unavailable { text, .. } => told(
+                Tone::Warning,
+                "This is not possible at the moment",
+                &format!(
+                    "{text} Try again in a minute; if it stays, ask the administrator of this licensing server."
+                ),
+            ),
+            Self::Failed(_) => MessagePage::server_error(help, request),
+        }
+    }
+}
+
+impl IntoResponse for Trouble {
+    fn into_response(self) -> Response {
+        if let Self::SignedOut(next) = &self {
+            let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+            return go(&if next.is_empty() {
+                "/sign-in".to_owned()
+            } else {
+                format!("/sign-in?next={next}")
+            });
+        }
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound(_) => Self::NotFound,
+            StoreError::KeyReused => Self::AlreadyDone,
+            error @ (StoreError::Conflict
+            | StoreError::Taken(_)
+            | StoreError::ApiTokenLimit
+            | StoreError::SignsIn) => Self::Told(sentence(&error)),
+            error => match error.trouble() {
+                Some(trouble) => Self::Unavailable { text: trouble.text(), cause: error.to_string() },
+                None => Self::failed(error),
+            },
+        }
+    }
+}
+
+impl From<RingError> for Trouble {
+    fn from(error: RingError) -> Self {
+        match error.passing() {
+            Some(text) => Self::Unavailable { text, cause: error.to_string() },
+            None => Self::failed(error),
+        }
+    }
+}
+
+impl From<PasswordError> for Trouble {
+    fn from(error: PasswordError) -> Self {
+        if error.passes() {
+            Self::Unavailable { text: store::Trouble::Busy.text(), cause: error.to_string() }
+        } else {
+            Self::failed(error)
+        }
+    }
+}
+
+impl From<Refused> for Trouble {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Store(error) => error.into(),
+            Refused::Password(error) => error.into(),
+            Refused::AdminsOnly => Self::Forbidden,
+            refused @ (Refused::Verdict(_) | Refused::Invalid { .. }) => Self::Told(sentence(&refused)),
+            refused => Self::failed(refused),
+        }
+    }
+}
+
+/// With a capital letter and a full stop.
+pub(super) fn sentence(text: &impl fmt::Display) -> String {
+    let text = text.to_string();
+    let mut characters = text.chars();
+    let first: String = characters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{end}", characters.as_str())
+}

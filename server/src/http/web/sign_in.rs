@@ -1,0 +1,181 @@
+use super::super::{AppState, auth, problem::RequestId};
+use super::error::Trouble;
+use super::flash::{self, Done};
+use super::form::{Asked, Filled};
+use super::layout::help;
+use super::{Shown, go, show, show_as};
+use crate::crypto::seal::Secret;
+use crate::http::web::pages::{Notice, SignInPage, Tone, WayIn};
+use crate::service::{Browser, Denied, SignIn, sign_in};
+use crate::store::{EndSessions, Ending, ListIssuers};
+use axum::{
+    extract::State,
+    http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, header},
+    response::{IntoResponse as _, Response},
+};
+use axum_extra::extract::cookie::{Cookie, CookieJar};
+use serde::Deserialize;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// The way in.
+const PAGE: &str = "/sign-in";
+/// Where somebody is who has just signed in.
+const HOME: &str = "/seats";
+/// Characters of the longest path that is gone on to.
+const NEXT_MAX: usize = 1024;
+
+#[derive(Deserialize)]
+pub(super) struct Coming {
+    #[serde(default)]
+    next: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Entering {
+    email: String,
+    password: Zeroizing<String>,
+    #[serde(default)]
+    next: String,
+}
+
+pub(super) async fn ask(
+    State(state): State<Arc<AppState>>,
+    headers: HeaderMap,
+    Asked(coming): Asked<Coming>,
+) -> Shown {
+    if auth::by_session(&state, &headers).await?.is_some() {
+        return Ok(go(own_path(&coming.next).unwrap_or(HOME)));
+    }
+    let done = flash::said(&state, &headers, None, PAGE).await?;
+    let ended = auth::shown_session(&headers)
+        .map(|_| Notice::new(Tone::Calm, "Your session has ended. Sign in again to continue."));
+    let said = done.as_ref().and_then(Done::words).map(|(tone, text)| Notice::new(tone, text));
+    let notice = said.or(ended);
+    let next = own_path(&coming.next).unwrap_or_default().to_owned();
+    let ways = ways(&state, &next).await?;
+    let page = SignInPage { help: help(&state), notice, next, ways, ..SignInPage::default() };
+    flash::once(done.is_some(), show(&page))
+}
+
+pub(super) async fn enter(
+    State(state): State<Arc<AppState>>,
+    id: RequestId,
+    headers: HeaderMap,
+    extensions: Extensions,
+    Filled(form): Filled<Entering>,
+) -> Shown {
+    let next = own_path(&form.next).unwrap_or_default().to_owned();
+    let browser = browser(&state, &headers, &extensions);
+    let asking = SignIn { email: form.email.clone(), password: form.password, browser };
+    let shown = auth::shown_session(&headers);
+    let ways = ways(&state, &next).await?;
+    let page = SignInPage { help: help(&state), next, ways, email: form.email, ..SignInPage::default() };
+    match sign_in(&state.store, &state.passwords, &state.pepper, asking, shown).await {
+        Ok(secret) => Ok(entered(&secret, &page.next)),
+        Err(Denied::Wrong) => {
+            // The e-mail address is not logged: people type their password there.
+            tracing::info!(request = %id, "a sign-in failed");
+            let error = Some("The e-mail address or the password is wrong.".to_owned());
+            show_as(StatusCode::FORBIDDEN, &SignInPage { error, ..page })
+        }
+        Err(Denied::TooMany { until }) => {
+            tracing::warn!(request = %id, "too many sign-ins failed");
+            let wait = until.seconds().saturating_sub(state.store.ready().await?.seconds()).max(1);
+            let page = SignInPage { wait_until: Some(until.into()), ..page };
+            let mut response = show_as(StatusCode::TOO_MANY_REQUESTS, &page)?;
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
+            Ok(response)
+        }
+        Err(Denied::Store(error)) => Err(error.into()),
+        Err(Denied::Password(error)) => Err(error.into()),
+        Err(error @ Denied::Random(_)) => Err(Trouble::failed(error)),
+    }
+}
+
+/// A session has begun: on to where somebody was going.
+pub(super) fn entered(secret: &Secret, next: &str) -> Response {
+    let to = if next.is_empty() { HOME } else { next };
+    with_cookie(auth::session_cookie(secret), go(to))
+}
+
+/// The page once more, with the reason why a sign-in service did not help.
+pub(super) async fn refused(state: &AppState, error: &str) -> Shown {
+    let (ways, error) = (ways(state, "").await?, Some(error.to_owned()));
+    show_as(StatusCode::FORBIDDEN, &SignInPage { help: help(state), error, ways, ..SignInPage::default() })
+}
+
+/// The sign-in services at which the seat page is known.
+async fn ways(state: &AppState, next: &str) -> Result<Vec<WayIn>, Trouble> {
+    let list = state.store.run(ListIssuers).await?;
+    let known = list.issuers.into_iter().filter(|issuer| issuer.client.is_some());
+    let way = known.map(|issuer| {
+        let mut query =
+            form_urlencoded::Serializer::for_suffix("/sign-in/with?".to_owned(), "/sign-in/with?".len());
+        query.append_pair("issuer", &issuer.url).append_pair("next", next);
+        WayIn { name: issuer.name, href: query.finish() }
+    });
+    Ok(way.collect())
+}
+
+/// Where somebody sits who signs in.
+pub(super) fn browser(state: &AppState, headers: &HeaderMap, extensions: &Extensions) -> Browser {
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    Browser { address: auth::address_of(state, headers, extensions), agent: agent.to_owned() }
+}
+
+/// Signs out whoever asks, even if the session has ended already.
+pub(super) async fn leave(State(state): State<Arc<AppState>>, headers: HeaderMap) -> Shown {
+    if let Some(session) = auth::shown_session(&headers) {
+        state.store.run(EndSessions(Ending::Hash(session))).await?;
+    }
+    signed_out(&state, Done::SignedOut).await
+}
+
+/// To the way in, without a session.
+pub(super) async fn signed_out(state: &AppState, done: Done) -> Shown {
+    Ok(with_cookie(auth::no_session_cookie(), flash::go_and_say(state, None, PAGE, done).await?))
+}
+
+pub(super) fn with_cookie(cookie: Cookie<'static>, response: Response) -> Response {
+    (CookieJar::new().add(cookie), response).into_response()
+}
+
+/// `text`, if it is a path of this server. Browsers take `//host` and `/\host` for other servers,
+/// and skip tabs and line ends while they read.
+pub(super) fn own_path(text: &str) -> Option<&str> {
+    let plain = text.len() <= NEXT_MAX && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let own = text.starts_with('/') && !text.starts_with("//");
+    let path = text.split(['?', '#']).next().unwrap_or_default();
+    let useful = !path.starts_with("/sign-") && text.parse::<Uri>().is_ok();
+    (plain && own && useful).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_of_this_server_are_gone_on_to() {
+        for own in ["/seats", "/seats/new?email=a%40b&license=", "/audit?after=x"] {
+            assert_eq!(own_path(own), Some(own));
+        }
+        let long = format!("/{}", "x".repeat(NEXT_MAX));
+        for foreign in [
+            "",
+            "seats",
+            "//evil.example",
+            "/\\evil.example",
+            "/\t/evil.example",
+            "/x\r\nSet-Cookie: a=b",
+            "https://evil.example/",
+            "javascript:alert(1)",
+            "/sign-in?next=/seats",
+            "/sign-out",
+            "/ä",
+            &long,
+        ] {
+            assert_eq!(own_path(foreign), None, "{foreign:?}");
+        }
+    }
+}

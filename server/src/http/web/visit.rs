@@ -1,0 +1,107 @@
+use super::super::{AppState, auth};
+use super::flash::{self, Done};
+use super::layout::help;
+use super::{Shown, Trouble};
+use crate::domain::Role;
+use crate::http::web::pages::{Notice, Shell};
+use crate::service::Desk;
+use crate::store::SignedIn;
+use axum::{
+    extract::FromRequestParts,
+    http::{Method, Uri, request::Parts},
+};
+use seatlock_protocol::UnixTime;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Somebody who is signed in looks at a page.
+pub(super) struct Visit {
+    pub(super) state: Arc<AppState>,
+    /// With an owner's authority: the pages are about one account, an admin's own too.
+    pub(super) who: SignedIn,
+    pub(super) is_admin: bool,
+    /// What was done on the page before.
+    done: Option<Done>,
+}
+
+impl FromRequestParts<Arc<AppState>> for Visit {
+    type Rejection = Trouble;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Self, Trouble> {
+        match auth::by_session(state, &parts.headers).await? {
+            Some(mut who) => {
+                let is_admin = who.user.role == Role::Admin;
+                who.user.role = Role::Owner;
+                let done = flash::said(state, &parts.headers, who.session, parts.uri.path()).await?;
+                Ok(Self { state: state.clone(), who, is_admin, done })
+            }
+            None => Err(Trouble::SignedOut(after_sign_in(&parts.method, &parts.uri))),
+        }
+    }
+}
+
+impl Visit {
+    pub(super) fn desk(&self) -> Desk<'_> {
+        Desk::new(&self.state.store, &self.state.pepper, &self.who)
+    }
+
+    pub(super) fn desk_of<'a>(&'a self, who: &'a SignedIn) -> Desk<'a> {
+        Desk::new(&self.state.store, &self.state.pepper, who)
+    }
+
+    /// The user's own authority, for what belongs to nobody's account but to the user.
+    pub(super) fn own(&self) -> SignedIn {
+        let mut own = self.who.clone();
+        own.user.role = if self.is_admin { Role::Admin } else { Role::Owner };
+        own
+    }
+
+    /// On to `path`, which says what was done.
+    pub(super) async fn go_and_say(&self, path: &str, done: Done) -> Shown {
+        flash::go_and_say(&self.state, self.who.session, path, done).await
+    }
+
+    /// What the page has to say of the one before.
+    pub(super) fn done(&self) -> Option<Done> {
+        self.done.clone()
+    }
+
+    /// The page, which says this once what was done.
+    pub(super) fn once(&self, shown: Shown) -> Shown {
+        flash::once(self.done.is_some(), shown)
+    }
+
+    /// Whose things are shown.
+    pub(super) fn account(&self) -> Option<Uuid> {
+        Some(self.who.account.id)
+    }
+
+    /// The clock by which everything is decided.
+    pub(super) async fn now(&self) -> Result<UnixTime, Trouble> {
+        Ok(self.state.store.ready().await?)
+    }
+
+    pub(super) fn shell(&self) -> Shell {
+        Shell {
+            account: self.who.account.name.clone(),
+            user: self.who.user.email.clone(),
+            admin: self.is_admin,
+            notice: self.done.as_ref().and_then(Done::words).map(|(tone, text)| Notice::new(tone, text)),
+            help: help(&self.state),
+        }
+    }
+}
+
+/// Where somebody goes on who had to sign in first: the same page, or the one whose form was sent.
+fn after_sign_in(method: &Method, uri: &Uri) -> String {
+    let path = uri.path();
+    if method.is_safe() {
+        return uri.path_and_query().map_or_else(String::new, ToString::to_string);
+    }
+    for part in ["/share", "/answer", "/password", "/sign-out-everywhere"] {
+        if let Some(page) = path.strip_suffix(part) {
+            return page.to_owned();
+        }
+    }
+    if path == "/sign-out" { String::new() } else { path.to_owned() }
+}

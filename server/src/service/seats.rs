@@ -1,0 +1,328 @@
+use super::{Again, Desk, Refused, sign_in::name};
+use crate::crypto::keys::DataFolder;
+use crate::crypto::one_time_link;
+use crate::crypto::seal::Secret;
+use crate::domain::{Answer, AttemptBy, License, OwnerAct, SHARE_LIFE, Seat, check_email};
+use crate::service::airgap::{self, AirgapError, Outcome};
+use crate::store::{
+    AddOneTimeLink, Answered, AuditQuery, AuditRow, CountAttempt, FindIdempotencyRecord, FindSeat,
+    FindSeatOfToken, FindSeats, GetRecovery, IsTokenOf, ListLicenses, ListedSeat, Made, NewSeat, OwnerOrder,
+    Page, Recovery, SeatQuery, Share, StoreError, TokenHashes,
+};
+use seatlock_protocol::{Token, TokenKind, UnixTime, file::RequestFile};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// What an answer with the token of a new seat is remembered by.
+const NEW_SEAT: &str = "seat";
+
+/// The same for a token that replaces another.
+fn refresh_of(seat: Uuid) -> String {
+    format!("refresh {seat}")
+}
+
+/// A seat whose token is shown now, and never again.
+pub struct Issued {
+    /// The seat.
+    pub seat: ListedSeat,
+    /// Its license.
+    pub license: License,
+    /// The token.
+    pub token: Token,
+    /// Whether it was made by the same request before.
+    pub repeated: bool,
+}
+
+/// What is left of a form that issued a token.
+pub enum Recalled {
+    /// The token, as the same form would be answered with it.
+    Token {
+        /// The seat.
+        seat: Box<ListedSeat>,
+        /// Its license.
+        license: Box<License>,
+        /// The token.
+        token: Token,
+        /// Whether it replaced another one.
+        refreshed: bool,
+    },
+    /// The seat has another token by now, or none.
+    Replaced,
+    /// It is too long ago, or it was somebody else's form.
+    Forgotten,
+}
+
+/// What became of a seat.
+pub struct Acted {
+    /// The seat afterwards.
+    pub seat: ListedSeat,
+    /// Its license.
+    pub license: License,
+    /// Whether something was changed, or would be in a dry run.
+    pub changed: bool,
+    /// The new token after a refresh: shown now, and never again.
+    pub token: Option<Token>,
+    /// Whether it was made by the same request before.
+    pub repeated: bool,
+}
+
+impl Desk<'_> {
+    /// The licenses of the own account; for admins of the named one, or of all.
+    ///
+    /// # Errors
+    /// [`Refused::Store`].
+    pub async fn licenses(&self, account: Option<Uuid>) -> Result<Vec<License>, Refused> {
+        Ok(self.store.run(ListLicenses(self.scope(account))).await?)
+    }
+
+    /// Seats, the newest first.
+    ///
+    /// # Errors
+    /// [`Refused::Store`].
+    pub async fn seats(&self, query: SeatQuery) -> Result<Page<ListedSeat>, Refused> {
+        let account = self.scope(query.account);
+        Ok(self.store.run(SeatQuery { account, ..query }).await?)
+    }
+
+    /// One seat and its license.
+    ///
+    /// # Errors
+    /// [`Refused::Store`] with [`StoreError::NotFound`], for what belongs to another account too.
+    pub async fn seat(&self, id: Uuid) -> Result<(ListedSeat, License), Refused> {
+        let found = self.store.run(FindSeat(id)).await?;
+        let found = found.filter(|(_, license)| self.may_see(license.account));
+        found.ok_or_else(|| Refused::no_such("seat", id))
+    }
+
+    /// Seats by their ids, as far as there are such, and they are of the own account.
+    ///
+    /// # Errors
+    /// [`Refused::Store`].
+    pub async fn seats_of(&self, ids: BTreeSet<Uuid>) -> Result<Vec<Seat>, Refused> {
+        Ok(self.store.run(FindSeats { ids, account: self.scope(None) }).await?)
+    }
+
+    /// T1: a seat and its token for the person with this e-mail address. The license may be left
+    /// out when there is one.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn create_seat(
+        &self,
+        email: &str,
+        license: Option<Uuid>,
+        again: Option<Again<'_>>,
+    ) -> Result<Issued, Refused> {
+        check_email(email).map_err(|reason| Refused::invalid("email", reason))?;
+        let license = self.chosen(license).await?;
+        let token = Token::generate(TokenKind::Integration, getrandom::fill)?;
+        let made = self.store.run(NewSeat {
+            id: Uuid::new_v4(),
+            license: Some(license),
+            shared_with: email.to_owned(),
+            token: TokenHashes::of(&token, self.pepper),
+            identity: None,
+            remember: self.memory().remember(again, NEW_SEAT, Some(&token))?,
+            by: self.actor(),
+        });
+        let (id, token, repeated) = match made.await? {
+            Made::New(answered) => (accepted(answered)?.0, token, false),
+            Made::Before { subject, sealed } => {
+                (subject, self.memory().recall(again, NEW_SEAT, TokenKind::Integration, &sealed)?, true)
+            }
+        };
+        let (seat, license) = self.seat(id).await?;
+        Ok(Issued { seat, license, token, repeated })
+    }
+
+    async fn chosen(&self, named: Option<Uuid>) -> Result<Uuid, Refused> {
+        let licenses = self.store.run(ListLicenses(self.scope(None))).await?;
+        match (named, licenses.as_slice()) {
+            (Some(id), all) if all.iter().any(|license| license.id == id) => Ok(id),
+            (Some(id), _) => Err(Refused::no_such("license", id)),
+            (None, [only]) => Ok(only.id),
+            (None, []) => Err(StoreError::NotFound("license yet".to_owned()).into()),
+            (None, _) => Err(Refused::invalid("license", "there are several; say which one")),
+        }
+    }
+
+    /// The token that a form of the user's made for this seat, once more.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn issued(&self, id: Uuid, key: &str) -> Result<Recalled, Refused> {
+        let (seat, license) = self.seat(id).await?;
+        let again = Again { key, request: &[] };
+        for (what, refreshed) in [(NEW_SEAT.to_owned(), false), (refresh_of(id), true)] {
+            let found = self.store.run(FindIdempotencyRecord(self.memory().name(&what, again))).await?;
+            let Some((_, sealed)) = found.filter(|(subject, _)| *subject == id) else { continue };
+            let token = self.memory().recall(Some(again), &what, TokenKind::Integration, &sealed)?;
+            if !self.store.run(IsTokenOf { seat: id, token: token.stored_hash(self.pepper) }).await? {
+                return Ok(Recalled::Replaced);
+            }
+            let (seat, license) = (Box::new(seat), Box::new(license));
+            return Ok(Recalled::Token { seat, license, token, refreshed });
+        }
+        Ok(Recalled::Forgotten)
+    }
+
+    /// T11, for the person with this e-mail address from now on.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn refresh_for(
+        &self,
+        id: Uuid,
+        email: &str,
+        again: Option<Again<'_>>,
+    ) -> Result<Acted, Refused> {
+        check_email(email).map_err(|reason| Refused::invalid("email", reason))?;
+        self.order(id, OwnerAct::Refresh, Some(email.to_owned()), false, again).await
+    }
+
+    /// T8, T11 or T12. With `dry_run` it is decided, and nothing is changed.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn act(
+        &self,
+        id: Uuid,
+        act: OwnerAct,
+        dry_run: bool,
+        again: Option<Again<'_>>,
+    ) -> Result<Acted, Refused> {
+        self.order(id, act, None, dry_run, again).await
+    }
+
+    async fn order(
+        &self,
+        id: Uuid,
+        act: OwnerAct,
+        shared_with: Option<String>,
+        dry_run: bool,
+        again: Option<Again<'_>>,
+    ) -> Result<Acted, Refused> {
+        let what = refresh_of(id);
+        let again = again.filter(|_| act == OwnerAct::Refresh && !dry_run);
+        self.seat(id).await?;
+        let token = match act {
+            OwnerAct::Refresh => Some(Token::generate(TokenKind::Integration, getrandom::fill)?),
+            OwnerAct::Release | OwnerAct::Revoke | OwnerAct::Allow => None,
+        };
+        let order = self.store.run(OwnerOrder {
+            seat: id,
+            act,
+            new_token: token.as_ref().map(|token| TokenHashes::of(token, self.pepper)),
+            shared_with,
+            dry_run,
+            remember: self.memory().remember(again, &what, token.as_ref())?,
+            by: self.actor(),
+        });
+        let (changed, token, repeated) = match order.await? {
+            Made::New(answered) => {
+                let (_, changed) = accepted(answered)?;
+                (changed, token.filter(|_| changed && !dry_run), false)
+            }
+            Made::Before { sealed, .. } => {
+                (true, Some(self.memory().recall(again, &what, TokenKind::Integration, &sealed)?), true)
+            }
+        };
+        let (seat, license) = self.seat(id).await?;
+        Ok(Acted { seat, license, changed, token, repeated })
+    }
+
+    /// Whether the user may send this seat's token to somebody now. It is counted.
+    ///
+    /// # Errors
+    /// See [`Refused`]; [`StoreError::Conflict`] when it is not the seat's token, or not any more.
+    pub async fn may_send(&self, id: Uuid, token: &Token) -> Result<(), Refused> {
+        self.seat(id).await?;
+        if !self.store.run(IsTokenOf { seat: id, token: token.stored_hash(self.pepper) }).await? {
+            return Err(StoreError::Conflict.into());
+        }
+        self.attempt(AttemptBy::Letters, b"letters\0").await
+    }
+
+    /// Whether a form that sends an e-mail comes for the first time. It is counted.
+    ///
+    /// # Errors
+    /// [`Refused::Store`].
+    pub async fn is_first_of(&self, form_key: &str) -> Result<bool, Refused> {
+        let form = [self.who.user.id.as_bytes().as_slice(), form_key.as_bytes()].concat();
+        let tried = name(self.pepper, b"form\0", &form);
+        Ok(self.store.run(CountAttempt(vec![(AttemptBy::Form, tried)])).await?.is_none())
+    }
+
+    /// A one-time link for a token that is still the seat's, and when it ends.
+    ///
+    /// # Errors
+    /// See [`Refused`]; [`StoreError::Conflict`] when the seat has another token by now.
+    pub async fn share(&self, id: Uuid, token: &Token) -> Result<(Secret, UnixTime), Refused> {
+        self.seat(id).await?;
+        let expires_at = self.store.ready().await?.plus(SHARE_LIFE);
+        let link = Secret::generate()?;
+        let sealed = one_time_link::seal_token(&link, token, id, expires_at)?;
+        let share = Share { id: one_time_link::id(&link), seat: id, sealed, expires_at };
+        self.store
+            .run(AddOneTimeLink { link: share, token: token.stored_hash(self.pepper), by: self.actor() })
+            .await?;
+        Ok((link, expires_at))
+    }
+
+    /// What answering the file of a machine without a network would do.
+    ///
+    /// # Errors
+    /// See [`AirgapError`].
+    pub async fn preview_airgap(&self, file: &RequestFile) -> Result<Outcome, AirgapError> {
+        self.owns(file).await?;
+        airgap::preview(self.store, file).await
+    }
+
+    /// Answers the file of a machine without a network.
+    ///
+    /// # Errors
+    /// See [`AirgapError`].
+    pub async fn answer_airgap(
+        &self,
+        folder: &DataFolder,
+        file: &RequestFile,
+    ) -> Result<Outcome, AirgapError> {
+        self.owns(file).await?;
+        airgap::answer(self.store, folder, file).await
+    }
+
+    async fn owns(&self, file: &RequestFile) -> Result<(), AirgapError> {
+        let found = self.store.run(FindSeatOfToken(file.token_hash)).await?;
+        let own = found.is_none_or(|(_, _, license)| self.may_see(license.account));
+        if own { Ok(()) } else { Err(AirgapError::Refused(crate::domain::token_unknown())) }
+    }
+
+    /// The audit trail of the own account, or of one of its seats; for admins of any account.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn audit(&self, query: AuditQuery) -> Result<Page<AuditRow>, Refused> {
+        let account = self.scope(query.account);
+        Ok(self.store.run(AuditQuery { account, ..query }).await?)
+    }
+
+    /// The mark of a restored database, as long as a machine may hold a lease that it does not know
+    /// of.
+    ///
+    /// # Errors
+    /// [`Refused::Store`].
+    pub async fn recovery(&self) -> Result<Option<Recovery>, Refused> {
+        Ok(self.store.run(GetRecovery).await?.filter(Recovery::is_open))
+    }
+}
+
+/// The seat, and whether it was changed.
+fn accepted(answered: Answered) -> Result<(Uuid, bool), Refused> {
+    let changed = match answered.answer {
+        Answer::Verdict(verdict) => return Err(Refused::Verdict(verdict)),
+        Answer::Unchanged => false,
+        Answer::Done | Answer::Lease { .. } => true,
+    };
+    let (seat, _) = answered.subject.ok_or(StoreError::Unexpected("seat"))?;
+    Ok((seat.id, changed))
+}
