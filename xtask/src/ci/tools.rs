@@ -60,6 +60,8 @@ pub const MIRI: Tool =
     Tool { name: "cargo miri", from: Source::Nightly(MIRI_PARTS), is_there: |_| has_nightly(MIRI_PARTS) };
 const MIRI_PARTS: &[&str] = &["miri", "rust-src"];
 pub const MINISIGN: Tool = program("minisign", &["minisign"]);
+pub const MUSL: Tool = target("x86_64-unknown-linux-musl");
+pub const MUSL_GCC: Tool = program("musl-gcc", &["musl-tools"]);
 pub const NM: Tool = program("nm", &["binutils"]);
 pub const NODE: Tool = program("node", &["nodejs"]);
 pub const NPM: Tool = program("npm", &["npm"]);
