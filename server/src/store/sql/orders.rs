@@ -4,7 +4,8 @@ use super::rows::{license, license_columns, parsed, seat, seat_columns};
 use crate::domain::{Answer, Event, License, OwnerAct, Seat, decide};
 use crate::store::db::sql;
 use crate::store::tx::{Tx, Write};
-use crate::store::{Answered, Hash, Made, NewSeat, OwnerOrder, StoreError, TokenHashes};
+use crate::crypto::seal::Hash;
+use crate::store::{Answered, Made, NewSeat, OwnerOrder, StoreError, TokenHashes};
 use uuid::Uuid;
 
 impl Write for NewSeat {
