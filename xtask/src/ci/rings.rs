@@ -2,8 +2,9 @@
 
 use super::tools::{self, Tool};
 use super::{
-    api, browser, clock, consumers, dev, dist, faults, fuzz, gate, guests, headers, lint, mail, metrics,
-    models, programs, python, races, resolver, secrets, sign_in, symbols, systemd, valgrind, windows,
+    api, browser, clock, consumers, dev, dist, faults, fuzz, gate, guests, headers, hosts, lint, mail,
+    metrics, models, programs, python, races, resolver, secrets, sign_in, symbols, systemd, valgrind,
+    windows,
 };
 #[cfg(unix)]
 use super::{oauth_client, proxies};
@@ -248,6 +249,11 @@ pub const RINGS: &[Ring] = &[
             step("examples", headers::examples).needs(COMPILERS),
             step("symbols", symbols::exports).needs(&[tools::NM]).after(&[RELEASE]),
         ],
+    },
+    Ring {
+        name: "hosts",
+        about: "plug-ins in real hosts, and in other languages",
+        steps: &[step("openfx", hosts::openfx::effect).needs(&[tools::GXX, tools::EXPAT]).after(&[PROGRAMS])],
     },
     Ring {
         name: "dist",
