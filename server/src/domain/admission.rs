@@ -2,6 +2,7 @@ use super::{License, Role};
 use seatlock_protocol::{Identity, UnixTime};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 /// Bytes of the longest text of an issuer or a rule.
 pub const ISSUER_TEXT_MAX: usize = 255;
@@ -21,6 +22,22 @@ pub struct Issuer {
     pub client: Option<Client>,
     /// Who is admitted where. The first rule that fits counts; whom none fits is refused.
     pub admissions: Vec<Admission>,
+}
+
+/// What becomes of an issuer; what is not named stays.
+#[derive(Debug, Clone)]
+pub struct IssuerChange {
+    /// As people call it.
+    pub name: Option<String>,
+    /// What the `aud` of its access tokens must contain.
+    pub audience: Option<String>,
+    /// These replace all rules that there are.
+    pub admits: Option<Vec<Admission>>,
+    /// The seat page's client id; `Some(None)` takes the sign-in off the seat page. Another one
+    /// comes without the secret of the one before.
+    pub client_id: Option<Option<String>>,
+    /// The secret of that client.
+    pub client_secret: Option<Zeroizing<String>>,
 }
 
 /// What the seat page is at an issuer.

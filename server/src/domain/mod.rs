@@ -41,7 +41,7 @@ mod seat;
 /// Values as people read them.
 mod words;
 
-pub use admission::{ADMISSIONS_MAX, Admission, Bearer, Client, ISSUER_TEXT_MAX, Issuer, Who};
+pub use admission::{ADMISSIONS_MAX, Admission, Bearer, Client, ISSUER_TEXT_MAX, Issuer, IssuerChange, Who};
 pub use clock::{Clocks, Doubt, PAUSE, SET_BACK};
 pub use decide::{decide, issues_no_tokens, token_unknown};
 pub use decision::{Answer, Audit, AuditEvent, Decision, LicenseChange, Verdict};

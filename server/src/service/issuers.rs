@@ -1,7 +1,6 @@
 use super::{Desk, Refused};
 use crate::crypto::seal::client_secret_key;
-use crate::domain::{Client, Issuer};
-use crate::http::api::schema::IssuerChange;
+use crate::domain::{Client, Issuer, IssuerChange};
 #[cfg(doc)]
 use crate::store::StoreError;
 use crate::store::{Actor, ChangeIssuer, CountIssuerSeats, ListAccounts, ListIssuers, ListLicenses, Store};
@@ -106,7 +105,6 @@ impl Issuers<'_> {
             url: issuer.url,
         };
         if let Some(secret) = change.client_secret {
-            let secret = secret.expose();
             if secret.is_empty() || secret.chars().count() > SECRET_MAX {
                 return Err(Refused::invalid("client_secret", format!("1 to {SECRET_MAX} characters")));
             }

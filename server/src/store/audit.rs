@@ -1,4 +1,5 @@
-use super::{Hash, chain};
+use crate::crypto::seal::Hash;
+use super::{chain};
 use seatlock_protocol::{MachineId, UnixTime};
 use uuid::Uuid;
 

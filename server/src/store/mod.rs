@@ -4,7 +4,7 @@
 //! needs, asks the rule, and carries its decision out, all in one transaction with the database's
 //! clock. It answers only what is on disk for good.
 
-use crate::crypto::seal::keyed_hash;
+use crate::crypto::seal::{Hash, keyed_hash};
 use crate::domain::{Answer, Call, Caller, Doubt, License, OwnerAct, Seat};
 use crate::system::cause::{of_database, of_io};
 use seatlock_protocol::{Identity, PublicKey, Token, TokenHash, UnixTime, api::LockStatus};
@@ -42,8 +42,7 @@ mod tx;
 pub use audit::{AuditPart, AuditPoint, AuditQuery, AuditRow, AuditState, Checkpoint};
 pub use keeping::{Due, Erased, Keep, Recovery};
 pub use people::{
-    Account, ApiToken, Ending, Hash, IssuerList, Made, NewApiToken, NewSession, NewUser, PasswordHash,
-    Session, Share, SignedIn, User, UserChange,
+    Account, ApiToken, Ending, IssuerList, Made, NewApiToken, NewSession, NewUser, Session, Share, SignedIn, User, UserChange,
 };
 pub use run::{Backup, Operation, ReleaseExpired, Store};
 pub use sql::*;
@@ -117,9 +116,6 @@ pub enum StoreError {
     /// What was to be brought in is no whole export.
     #[error("{0}")]
     Transfer(String),
-    /// A variable of the environment cannot be used.
-    #[error(transparent)]
-    Variable(#[from] crate::system::variable::VariableError),
     /// A file could not be read or written.
     #[error("{}", of_io(.0))]
     File(std::io::Error),

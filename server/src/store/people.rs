@@ -1,12 +1,9 @@
 use super::Remember;
+use crate::crypto::{password::PasswordHash, seal::Hash};
 use crate::domain::{Issuer, Role};
 use seatlock_protocol::UnixTime;
 use serde::Serialize;
-use std::fmt;
 use uuid::Uuid;
-
-/// SHA-256, or HMAC-SHA-256 under the pepper, of something secret.
-pub type Hash = [u8; 32];
 
 /// Who holds licenses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,31 +31,6 @@ pub struct User {
     pub disabled_at: Option<UnixTime>,
     /// When he was added.
     pub created_at: UnixTime,
-}
-
-/// A password as it is kept: argon2id in the PHC string format.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PasswordHash(pub String);
-
-impl PasswordHash {
-    /// Of no password: whoever has it is let in by a sign-in service only. It is no PHC string.
-    #[must_use]
-    pub fn nobodys() -> Self {
-        Self("!".to_owned())
-    }
-
-    /// Whether there is a password of which this is the hash.
-    #[must_use]
-    pub fn is_somebodys(&self) -> bool {
-        *self != Self::nobodys()
-    }
-}
-
-/// It may be guessed from.
-impl fmt::Debug for PasswordHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PasswordHash")
-    }
 }
 
 /// A user to be added.

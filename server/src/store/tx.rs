@@ -3,7 +3,8 @@
 use super::db::{Conn, Transaction, sql};
 use super::sql::clock::{clock_columns, clocks};
 use super::sql::rows::unsigned;
-use super::{Hash, StoreError};
+use crate::crypto::seal::Hash;
+use super::{StoreError};
 use crate::domain::Clocks;
 use seatlock_protocol::UnixTime;
 use std::future::Future;

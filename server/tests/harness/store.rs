@@ -8,11 +8,10 @@ use seatlock_server::domain::{
     Verdict,
 };
 use seatlock_server::service::Desk;
-use seatlock_server::store::{
-    Account, Actor, AddAccount, AddApiToken, AddLicense, AddUser, Answered, ApiToken, BeginSession,
-    ChangeLicense, Made, NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, PasswordHash, Question,
-    SignedIn, Store, StoreError, TokenHashes, User,
-};
+use seatlock_server::crypto::password::PasswordHash;
+use seatlock_server::store::{Account, Actor, AddAccount, AddApiToken, AddLicense, AddUser, Answered, ApiToken, BeginSession,
+    ChangeLicense, Made, NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, Question,
+    SignedIn, Store, StoreError, TokenHashes, User};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 

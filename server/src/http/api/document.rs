@@ -1,7 +1,7 @@
 use super::{Answer, error::Failure, json};
 use crate::http::api::schema::{
     AccountView, ActedView, AirgapResultView, ApiTokenView, AuditStateView, AuditView, ChangedIssuerView,
-    InvitedView, IssuedApiTokenView, IssuedView, IssuerChange, IssuerView, LeaseFileView, LicenseChange,
+    InvitedView, IssuedApiTokenView, IssuedView, IssuerChangeRequest, IssuerView, LeaseFileView, LicenseChange,
     LicenseView, List, MeView, NewAccount, NewApiTokenRequest, NewIssuer, NewLicense, NewPassword,
     NewSeatRequest, NewUserRequest, PlanContent, PlanView, ProblemView, RecoveryView, RemovedIssuerView,
     RequestFileView, SeatView, UsageList, UsageView, UserChangeRequest, UserView,
@@ -27,7 +27,7 @@ const POLICY: &str =
 #[derive(OpenApi)]
 #[openapi(components(schemas(
     AccountView, ActedView, ApiTokenView, AuditStateView, AuditView, ChangedIssuerView, InvitedView, IssuedApiTokenView,
-    IssuedView, IssuerChange, IssuerView, LeaseFileView, LicenseChange, LicenseView, MeView, NewAccount,
+    IssuedView, IssuerChangeRequest, IssuerView, LeaseFileView, LicenseChange, LicenseView, MeView, NewAccount,
     NewApiTokenRequest, NewIssuer, NewLicense, NewPassword, NewSeatRequest, NewUserRequest, AirgapResultView, PlanContent, PlanView,
     ProblemView, RecoveryView, RemovedIssuerView, RequestFileView, SeatView, UsageList, UsageView, UserChangeRequest,
     UserView,

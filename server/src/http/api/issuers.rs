@@ -3,7 +3,7 @@ use super::responses::{BadRequest, Clash, Guarded, NoSuch, NotJson, TooLarge};
 use super::{Answer, Endpoints, ListQuery, cursor, made, shown};
 use crate::http::AppState;
 use crate::http::api::schema::{
-    ChangedIssuerView, IssuerChange, IssuerView, List, NewIssuer, RemovedIssuerView,
+    ChangedIssuerView, IssuerChangeRequest, IssuerView, List, NewIssuer, RemovedIssuerView,
 };
 use axum::extract::State;
 use serde::Deserialize;
@@ -85,7 +85,7 @@ async fn get_issuer(State(state): State<Arc<AppState>>, who: Visitor, Id(id): Id
 /// What is not named stays. Whom the rules admit no more is refused from now on; the own seat
 /// stays. For administrators.
 #[utoipa::path(
-    patch, path = "/issuers/{id}", request_body = IssuerChange,
+    patch, path = "/issuers/{id}", request_body = IssuerChangeRequest,
     params(("id" = Uuid, Path, description = "The issuer."), ChangeQuery),
     responses(
         (status = 200, description = "The issuer afterwards.", body = ChangedIssuerView),
@@ -97,9 +97,9 @@ async fn change_issuer(
     who: Visitor,
     Id(id): Id,
     Ask(query): Ask<ChangeQuery>,
-    Body(request): Body<IssuerChange>,
+    Body(request): Body<IssuerChangeRequest>,
 ) -> Answer {
-    let issuer = who.desk(&state).issuers()?.change(id, request, query.dry_run).await?;
+    let issuer = who.desk(&state).issuers()?.change(id, request.into(), query.dry_run).await?;
     shown(&ChangedIssuerView { issuer: (&issuer).into(), dry_run: query.dry_run })
 }
 

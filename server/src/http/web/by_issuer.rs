@@ -7,7 +7,8 @@ use crate::crypto::seal::{SealKey, Secret, client_secret_key};
 use crate::domain::{Issuer, Role, check_email};
 use crate::oidc::{Bond, Claims, Client, Expected, authorization_url, exchange};
 use crate::service::{Known, sign_in_known};
-use crate::store::{Actor, AddUser, FindUser, ListIssuers, NewUser, PasswordHash, User};
+use crate::crypto::password::PasswordHash;
+use crate::store::{Actor, AddUser, FindUser, ListIssuers, NewUser, User};
 use axum::{
     extract::State,
     http::{Extensions, HeaderMap},

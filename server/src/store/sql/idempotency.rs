@@ -4,7 +4,8 @@ use crate::domain::REMEMBERED;
 use crate::store::db::sql;
 use crate::store::run::{Operation, Store};
 use crate::store::tx::Tx;
-use crate::store::{Hash, Made, Remember, StoreError};
+use crate::crypto::seal::Hash;
+use crate::store::{Made, Remember, StoreError};
 use uuid::Uuid;
 
 /// What the same request led to before; `None` when it has not been carried out.

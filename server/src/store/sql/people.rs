@@ -4,7 +4,8 @@ use crate::domain::{Plan, Role};
 use crate::store::db::{Row, sql};
 use crate::store::run::{Operation, Store};
 use crate::store::tx::{Tx, Write};
-use crate::store::{Account, Actor, NewUser, PasswordHash, StoreError, User, UserChange};
+use crate::crypto::password::PasswordHash;
+use crate::store::{Account, Actor, NewUser, StoreError, User, UserChange};
 use serde_json::json;
 use uuid::Uuid;
 

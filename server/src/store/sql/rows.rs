@@ -2,7 +2,8 @@ use crate::domain::{
     Entitlements, Holding, Install, Overlap, Seat, SeatState, entitlement_parts, entitlement_word,
 };
 use crate::store::db::Row;
-use crate::store::{Hash, ListedSeat, StoreError};
+use crate::crypto::seal::Hash;
+use crate::store::{ListedSeat, StoreError};
 use seatlock_protocol::{Identity, UnixTime, claims::Entitlement};
 
 /// Columns that [`seat`] reads; the table is called `s`.

@@ -5,7 +5,8 @@ use super::rows::{hash, moment, parsed};
 use crate::store::db::{Row, sql};
 use crate::store::run::{Operation, Store};
 use crate::store::tx::{Tx, Write};
-use crate::store::{Actor, Hash, Share, StoreError};
+use crate::crypto::seal::Hash;
+use crate::store::{Actor, Share, StoreError};
 
 /// Keeps a one-time link, and ends those that the seat had. [`StoreError::Conflict`] unless `token`
 /// is the seat's token as it is now.

@@ -7,9 +7,8 @@ use crate::domain::{API_TOKENS, AttemptBy, Attempts, SESSION_IDLE, SESSION_LIFE,
 use crate::store::db::{Row, sql};
 use crate::store::run::{Operation, Store};
 use crate::store::tx::{Tx, Write};
-use crate::store::{
-    Actor, ApiToken, Ending, Hash, Made, NewApiToken, NewSession, Session, SignedIn, StoreError,
-};
+use crate::crypto::seal::Hash;
+use crate::store::{Actor, ApiToken, Ending, Made, NewApiToken, NewSession, Session, SignedIn, StoreError};
 use seatlock_protocol::UnixTime;
 use serde_json::json;
 use uuid::Uuid;

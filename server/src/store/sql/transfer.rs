@@ -8,7 +8,8 @@ use crate::store::transfer::{
     AuditHeader, FORMAT, Header, Kind, Moved, TABLES, Table, Tally, Told, hex, unhex,
 };
 use crate::store::tx::{Tx, Write};
-use crate::store::{Hash, StoreError};
+use crate::crypto::seal::Hash;
+use crate::store::{StoreError};
 use serde_json::Value;
 use std::{
     fs::File,

@@ -1,5 +1,5 @@
 use super::{Shown, named};
-use crate::domain::{Admission, Issuer};
+use crate::domain::{Admission, Issuer, IssuerChange};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -73,10 +73,10 @@ pub struct NewIssuer {
 /// What becomes of an issuer; what is not named stays.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({
+#[schema(as = IssuerChange, example = json!({
     "admits": [{ "who": "everybody", "account": "3b0f7d52-9f1f-4c9e-8a75-0f8d5c1f6b21", "role": "owner" }]
 }))]
-pub struct IssuerChange {
+pub struct IssuerChangeRequest {
     /// As people call it.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     #[schema(nullable = false, min_length = 1, max_length = 255)]
@@ -109,9 +109,21 @@ impl NewIssuer {
             audience: Some(self.audience),
             admits: Some(self.admits),
             client_id: self.client_id.map(Some),
-            client_secret: self.client_secret,
+            client_secret: self.client_secret.map(Into::into),
         };
         (self.issuer, change)
+    }
+}
+
+impl From<IssuerChangeRequest> for IssuerChange {
+    fn from(request: IssuerChangeRequest) -> Self {
+        Self {
+            name: request.name,
+            audience: request.audience,
+            admits: request.admits,
+            client_id: request.client_id,
+            client_secret: request.client_secret.map(Into::into),
+        }
     }
 }
 

@@ -35,7 +35,7 @@ mod timestamp;
 pub use airgap::{AirgapResultView, LeaseFileView, RequestFileView};
 pub use audit::{AuditStateView, AuditView};
 pub use entitlement::{EntitlementView, EntitlementsView, entitlements_of};
-pub use issuer::{ChangedIssuerView, IssuerChange, IssuerView, NewIssuer, RemovedIssuerView};
+pub use issuer::{ChangedIssuerView, IssuerChangeRequest, IssuerView, NewIssuer, RemovedIssuerView};
 pub use license::{
     ClockSettings, LicenseChange, LicenseSettings, LicenseView, NewLicense, UsageView, license_version,
 };
