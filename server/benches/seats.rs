@@ -217,7 +217,10 @@ impl Visitor {
             let list = async || service.seats(query.clone()).await.map(drop);
             rows.push((name, timed(requests, list).await?));
         }
-        rows.push(("service: one seat", timed(requests, async || service.seat(self.seat).await.map(drop)).await?));
+        rows.push((
+            "service: one seat",
+            timed(requests, async || service.seat(self.seat).await.map(drop)).await?,
+        ));
         let audit = async || {
             let query = AuditQuery { limit: PAGE, ..AuditQuery::default() };
             service.audit(query).await.map(drop)
@@ -227,7 +230,7 @@ impl Visitor {
             async || service.create_seat("bench@example.com", Some(self.license.id), None).await.map(drop);
         rows.push(("service: make a seat", timed(requests, make).await?));
         let release = async || {
-            let acted = service.act(self.next_held()?, SeatAction::Release, false, None).await?;
+            let acted = service.act(self.next_held()?, SeatAction::Release, false).await?;
             ensure!(acted.changed, "it was not in use");
             Ok(())
         };

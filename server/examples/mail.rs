@@ -8,7 +8,7 @@
 use anyhow::{Context as _, Result};
 use seatlock_protocol::{Token, TokenKind, UnixTime};
 use seatlock_server::crypto::seal;
-use seatlock_server::mail::{Letter, MailSettings, Mailer, LetterSecret, URL_VARIABLE, address, read_url};
+use seatlock_server::mail::{Letter, LetterSecret, MailSettings, Mailer, URL_VARIABLE, address, read_url};
 use std::{env, fs, io::Write as _, time::Duration};
 use zeroize::Zeroizing;
 

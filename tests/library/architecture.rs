@@ -30,7 +30,7 @@ const SERVER: [Room; 10] = [
     ("store", &["system", "domain", "crypto"]),
     ("oidc", &["system", "domain"]),
     ("mail", &["system", "domain", "crypto"]),
-    ("service", &["system", "domain", "crypto", "store", "oidc", "mail"]),
+    ("service", &["system", "domain", "crypto", "store", "oidc"]),
     ("http", &["system", "domain", "crypto", "store", "oidc", "mail", "service"]),
     ("runtime", &["system", "domain", "store", "service", "http"]),
     ("cli", &["system", "domain", "crypto", "store", "oidc", "mail", "service", "http", "runtime"]),

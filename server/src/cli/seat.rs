@@ -6,7 +6,7 @@ use axum::http::Method;
 use clap::{Args, Subcommand};
 use seatlock_server::domain::{SeatAction, Verdict};
 use seatlock_server::http::api::schema::{
-    IssuedSeatJson, NewSeatRequest, SeatActionJson, SeatJson, SeatStatus,
+    IssuedSeatJson, NewSeatRequest, RefreshRequest, SeatActionJson, SeatJson, SeatStatus,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -29,7 +29,13 @@ pub(super) enum SeatSubcommand {
         search: Option<String>,
     },
     /// Replace a seat's token and print the new one, this once; the old one never works again
-    Refresh(SeatTarget),
+    Refresh {
+        #[command(flatten)]
+        target: SeatTarget,
+        /// Who is given the new token [default: whom the seat was shared with]
+        #[arg(long, value_name = "E-MAIL")]
+        email: Option<String>,
+    },
     /// Take a seat from its machine; once in 24 hours per license
     Release(SeatTarget),
     /// Let the user of a closed seat, who signs in, have another one
@@ -83,14 +89,17 @@ impl SeatSubcommand {
                 let license = license.map(|id| id.to_string());
                 list(client, output, &[("license", license), ("status", status), ("search", search)]).await
             }
-            Self::Refresh(target) => act(client, output, SeatAction::Refresh, &target).await,
-            Self::Allow(target) => act(client, output, SeatAction::Allow, &target).await,
-            Self::Release(target) => act(client, output, SeatAction::Release, &target).await,
+            Self::Refresh { target, email } => {
+                let request = RefreshRequest { email: email.map(|email| email.trim().to_owned()) };
+                act(client, output, SeatAction::Refresh, &target, Some(&request)).await
+            }
+            Self::Allow(target) => act(client, output, SeatAction::Allow, &target, None).await,
+            Self::Release(target) => act(client, output, SeatAction::Release, &target, None).await,
             Self::Revoke { target, yes } => {
                 if !yes && !target.dry_run {
                     confirm(client, target.seat).await?;
                 }
-                act(client, output, SeatAction::Revoke, &target).await
+                act(client, output, SeatAction::Revoke, &target, None).await
             }
         }
     }
@@ -143,6 +152,7 @@ async fn act(
     output: Output,
     act: SeatAction,
     target: &SeatTarget,
+    body: Option<&RefreshRequest>,
 ) -> anyhow::Result<()> {
     let (id, dry_run) = (target.seat, target.dry_run);
     let (name, done) = match act {
@@ -152,7 +162,7 @@ async fn act(
         SeatAction::Allow => ("allow", "allowed another seat"),
     };
     let (path, query) = (format!("/seats/{id}/{name}"), [("dry_run", Some(dry_run.to_string()))]);
-    let acted = client.send(Method::POST, &path, &query, None::<&()>, None).await;
+    let acted = client.send(Method::POST, &path, &query, body, None).await;
     let acted: SeatActionJson = acted.with_context(|| format!("seat {id} was not {done}"))?;
     let (email, epoch) = (&acted.seat.shared_with, acted.seat.epoch);
     let mut text = match (acted.would_change, dry_run) {

@@ -356,7 +356,12 @@ impl<'a> Draft<'a> {
             SeatAction::Allow => return SeatAnswer::Unchanged,
             // There is no token; the identity stays who it is.
             SeatAction::Refresh if self.seat.identity.is_some() => return SeatAnswer::Unchanged,
-            SeatAction::Refresh => self.replace_token(SeatState::NeverUsed, AuditEvent::Refreshed),
+            SeatAction::Refresh => {
+                if let Some(verdict) = issues_no_tokens(self.license, self.now) {
+                    return SeatAnswer::Verdict(verdict);
+                }
+                self.replace_token(SeatState::NeverUsed, AuditEvent::Refreshed);
+            }
             SeatAction::Revoke => {
                 self.replace_token(SeatState::Closed, AuditEvent::Revoked);
                 self.change.tokens -= 1;

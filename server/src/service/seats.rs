@@ -170,21 +170,24 @@ impl Service<'_> {
         Ok(RecalledToken::Forgotten)
     }
 
-    /// T11, for the person with this e-mail address from now on.
+    /// T11, for the person with this e-mail address from now on; for whom it was when there is none.
     ///
     /// # Errors
     /// See [`ServiceError`].
-    pub async fn refresh_for(
+    pub async fn refresh(
         &self,
         id: Uuid,
-        email: &str,
+        email: Option<String>,
+        dry_run: bool,
         idempotency_key: Option<IdempotencyKey<'_>>,
     ) -> Result<SeatActionResult, ServiceError> {
-        check_email(email).map_err(|reason| ServiceError::invalid("email", reason))?;
-        self.order(id, SeatAction::Refresh, Some(email.to_owned()), false, idempotency_key).await
+        if let Some(email) = &email {
+            check_email(email).map_err(|reason| ServiceError::invalid("email", reason))?;
+        }
+        self.order(id, SeatAction::Refresh, email, dry_run, idempotency_key).await
     }
 
-    /// T8, T11 or T12. With `dry_run` it is decided, and nothing is changed.
+    /// T8, T12 or T16. With `dry_run` it is decided, and nothing is changed.
     ///
     /// # Errors
     /// See [`ServiceError`].
@@ -193,9 +196,8 @@ impl Service<'_> {
         id: Uuid,
         act: SeatAction,
         dry_run: bool,
-        idempotency_key: Option<IdempotencyKey<'_>>,
     ) -> Result<SeatActionResult, ServiceError> {
-        self.order(id, act, None, dry_run, idempotency_key).await
+        self.order(id, act, None, dry_run, None).await
     }
 
     async fn order(

@@ -1,8 +1,10 @@
-use super::extract::{IdempotencyKeyHeader, JsonBody, PathId, Principal, QueryParams, limit};
+use super::extract::{IdempotencyKeyHeader, JsonBody, MaybeBody, PathId, Principal, QueryParams, limit};
 use super::responses::{BadRequest, Clash, Guarded, NoSuch, NotJson, RateLimited, Reused, TooLarge};
 use super::{ApiResult, Endpoints, cursor, made, shown};
 use crate::domain::{EMAIL_MAX, SeatAction};
-use crate::http::api::schema::{IssuedSeatJson, List, NewSeatRequest, SeatActionJson, SeatJson, SeatStatus};
+use crate::http::api::schema::{
+    IssuedSeatJson, List, NewSeatRequest, RefreshRequest, SeatActionJson, SeatJson, SeatStatus,
+};
 use crate::http::{AppState, csv};
 use crate::store::SeatQuery;
 use axum::extract::State;
@@ -176,11 +178,12 @@ async fn release_seat(
 
 /// Replace a seat's token
 ///
-/// The old token never works again. The answer holds the new one, this once. Send an
-/// `Idempotency-IdempotencyKeyHeader`, and a lost answer can be had again within 24 hours. A seat whose user signs
-/// in has no token (`conflict`).
+/// The old token never works again. The answer holds the new one, this once. With an `email` the
+/// seat is that person's from now on. Send an `Idempotency-IdempotencyKeyHeader`, and a lost answer can be had again
+/// within 24 hours. A seat whose user signs in has no token (`conflict`). Without an active license
+/// whose plan has seats there is no new token: revoke the seat to make the old one useless.
 #[utoipa::path(
-    post, path = "/seats/{id}/refresh",
+    post, path = "/seats/{id}/refresh", request_body = Option<RefreshRequest>,
     params(
         ("id" = Uuid, Path, description = "The seat."), ActQuery,
         ("Idempotency-Key" = Option<String>, Header, description = "Random, 1 to 255 visible ASCII characters.",
@@ -188,7 +191,7 @@ async fn release_seat(
     ),
     responses(
         (status = 200, description = "What became of it.", body = SeatActionJson),
-        BadRequest, NoSuch, Clash, NotJson, Guarded
+        BadRequest, NoSuch, Clash, TooLarge, NotJson, Reused, Guarded
     )
 )]
 async fn refresh_seat(
@@ -197,10 +200,11 @@ async fn refresh_seat(
     PathId(id): PathId,
     QueryParams(query): QueryParams<ActQuery>,
     key: IdempotencyKeyHeader,
+    MaybeBody(request): MaybeBody<RefreshRequest>,
 ) -> ApiResult {
-    let repeatable = key.of(&query)?;
-    let done =
-        who.service(&state).act(id, SeatAction::Refresh, query.dry_run, repeatable.idempotency_key()).await?;
+    let email = request.and_then(|request| request.email);
+    let repeatable = key.of(&(&query, &email))?;
+    let done = who.service(&state).refresh(id, email, query.dry_run, repeatable.idempotency_key()).await?;
     shown(&acted(done, query.dry_run))
 }
 
@@ -246,7 +250,7 @@ async fn allow_seat(
 }
 
 async fn act(state: &AppState, who: &Principal, id: Uuid, act: SeatAction, dry_run: bool) -> ApiResult {
-    let done = who.service(state).act(id, act, dry_run, None).await?;
+    let done = who.service(state).act(id, act, dry_run).await?;
     shown(&acted(done, dry_run))
 }
 

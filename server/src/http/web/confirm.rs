@@ -48,25 +48,26 @@ pub(super) async fn refresh(
     let email = form.email.trim();
     let request = format!("{id} {email}");
     let idempotency_key = IdempotencyKey { key: &form.form_key, request: request.as_bytes() };
-    let acted = match context.service().refresh_for(id, email, Some(idempotency_key)).await {
-        Ok(acted) => acted,
-        Err(refused) => {
-            let (status, email_error, error) = match refused {
-                ServiceError::Invalid { field: "email", reason } => {
-                    (StatusCode::UNPROCESSABLE_ENTITY, Some(sentence(&reason)), None)
-                }
-                other => (StatusCode::CONFLICT, None, Some(told(other)?)),
-            };
-            return match open_seat(&context, id).await? {
-                Some((seat, _)) => {
-                    let page = refresh_page(&context, &seat).await?;
-                    let email = email.to_owned();
-                    show_as(status, &ConfirmRefresh { email, email_error, error, ..page })
-                }
-                None => closed(&context, id).await,
-            };
-        }
-    };
+    let acted =
+        match context.service().refresh(id, Some(email.to_owned()), false, Some(idempotency_key)).await {
+            Ok(acted) => acted,
+            Err(refused) => {
+                let (status, email_error, error) = match refused {
+                    ServiceError::Invalid { field: "email", reason } => {
+                        (StatusCode::UNPROCESSABLE_ENTITY, Some(sentence(&reason)), None)
+                    }
+                    other => (StatusCode::CONFLICT, None, Some(told(other)?)),
+                };
+                return match open_seat(&context, id).await? {
+                    Some((seat, _)) => {
+                        let page = refresh_page(&context, &seat).await?;
+                        let email = email.to_owned();
+                        show_as(status, &ConfirmRefresh { email, email_error, error, ..page })
+                    }
+                    None => closed(&context, id).await,
+                };
+            }
+        };
     let SeatActionResult { seat, license, token: Some(token), repeated, .. } = acted else {
         return closed(&context, id).await;
     };
@@ -104,7 +105,7 @@ pub(super) async fn ask_release(context: PageContext, PagePathId(id): PagePathId
 }
 
 pub(super) async fn release(context: PageContext, PagePathId(id): PagePathId) -> PageResult {
-    match context.service().act(id, SeatAction::Release, false, None).await {
+    match context.service().act(id, SeatAction::Release, false).await {
         Ok(acted) if acted.changed => {
             context.go_and_say(&format!("/seats/{id}"), FlashMessage::Released).await
         }
@@ -158,7 +159,7 @@ pub(super) async fn revoke(
     FormData(form): FormData<RevokeForm>,
 ) -> PageResult {
     let (status, error) = if form.confirm.as_deref() == Some("revoke") {
-        match context.service().act(id, SeatAction::Revoke, false, None).await {
+        match context.service().act(id, SeatAction::Revoke, false).await {
             Ok(acted) if acted.changed => {
                 return context.go_and_say(&format!("/seats/{id}"), FlashMessage::Revoked).await;
             }

@@ -95,7 +95,11 @@ async fn page(context: &PageContext, name: &str) -> Result<TokensPage, WebError>
         shell: context.shell(),
         tokens: context.service().api_tokens().await?.into_iter().rev().map(row).collect(),
         limit: API_TOKENS,
-        barred: context.service_of(&context.own()).no_api_tokens().await?.is_some(),
+        barred: context
+            .service_of(&context.own())
+            .no_api_tokens()
+            .await?
+            .map(|why| sentence(&ServiceError::Verdict(why))),
         server: context.state.settings.public_url.clone(),
         name: name.to_owned(),
         error: None,

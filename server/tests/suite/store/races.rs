@@ -63,8 +63,7 @@ async fn the_last_place_goes_to_one_of_sixteen() {
     let db = Database::with_seats(ENGINE, 16).await;
     let seats = seats(&db, AT_ONCE).await;
     let pepper = db.pepper();
-    let mut installs: Vec<_> =
-        seats.iter().map(|(_, token)| Install::new(token, &pepper, "a")).collect();
+    let mut installs: Vec<_> = seats.iter().map(|(_, token)| Install::new(token, &pepper, "a")).collect();
     resize(&db, 1).await;
     let other = db.another_store().await;
     let servers = [db.store(), &other];

@@ -90,10 +90,10 @@ async fn whoever_belongs_to_another_account_finds_nothing() {
     let folder = db.folder();
     for (what, found, wanted) in [
         ("seat", word(service.seat(id).await), "not found"),
-        ("release", word(service.act(id, SeatAction::Release, false, None).await), "not found"),
-        ("refresh", word(service.act(id, SeatAction::Refresh, false, again()).await), "not found"),
-        ("revoke", word(service.act(id, SeatAction::Revoke, false, None).await), "not found"),
-        ("dry run", word(service.act(id, SeatAction::Revoke, true, None).await), "not found"),
+        ("release", word(service.act(id, SeatAction::Release, false).await), "not found"),
+        ("refresh", word(service.refresh(id, None, false, again()).await), "not found"),
+        ("revoke", word(service.act(id, SeatAction::Revoke, false).await), "not found"),
+        ("dry run", word(service.act(id, SeatAction::Revoke, true).await), "not found"),
         ("share", word(service.share(id, &token).await), "not found"),
         ("create", word(service.create_seat("x@example.com", Some(license.id), again()).await), "not found"),
         ("license", word(service.license(license.id).await), "not found"),
@@ -111,8 +111,8 @@ async fn whoever_belongs_to_another_account_finds_nothing() {
         (said(service.seat(id).await), said(service.seat(nothing).await)),
         (said(service.license(license.id).await), said(service.license(nothing).await)),
         (
-            said(service.act(id, SeatAction::Revoke, false, None).await),
-            said(service.act(nothing, SeatAction::Revoke, false, None).await),
+            said(service.act(id, SeatAction::Revoke, false).await),
+            said(service.act(nothing, SeatAction::Revoke, false).await),
         ),
         (said(service.delete_api_token(of_bob.id).await), said(service.delete_api_token(nothing).await)),
     ] {
@@ -245,7 +245,7 @@ async fn an_admin_serves_every_account() {
     );
     assert_eq!(word(service.create_seat("x@example.com", Some(theirs.id), None).await), "ok");
     assert_eq!(airgap_word(service.answer_airgap(db.folder(), &request(&token, "a")).await), "ok");
-    assert_eq!(word(service.act(id, SeatAction::Revoke, false, None).await), "ok");
+    assert_eq!(word(service.act(id, SeatAction::Revoke, false).await), "ok");
     for (account, count) in [(None, 2), (Some(other.id), 1), (Some(mine.id), 1), (Some(Uuid::new_v4()), 0)] {
         assert_eq!(service.licenses(account).await.unwrap().len(), count, "{account:?}");
     }
@@ -350,7 +350,7 @@ async fn a_key_that_is_sent_again_is_answered_again() {
     assert_ne!(create(&service, None).await.unwrap(), first);
 
     let refresh = async |again| {
-        let acted = service.act(first.0, SeatAction::Refresh, false, again).await.unwrap();
+        let acted = service.refresh(first.0, None, false, again).await.unwrap();
         (acted.changed, shown(&acted.token.unwrap()), acted.seat.seat.epoch)
     };
     let refreshed = refresh(with(b"1")).await;
@@ -360,7 +360,7 @@ async fn a_key_that_is_sent_again_is_answered_again() {
         refreshed,
         "the token can be read again, and is not refreshed again"
     );
-    let dry = service.act(first.0, SeatAction::Refresh, true, with(b"1")).await.unwrap();
+    let dry = service.refresh(first.0, None, true, with(b"1")).await.unwrap();
     assert!(dry.token.is_none() && dry.changed, "a dry run shows nothing");
 
     let made = service.create_api_token("farm", with(b"1")).await.unwrap();
@@ -429,11 +429,11 @@ async fn a_link_shows_the_token_that_the_seat_has() {
     assert!(open(&Secret::generate().unwrap(), kept.expires_at).is_err());
     assert!(open(&link, kept.expires_at.plus(DAY)).is_err(), "a thief cannot prolong it");
 
-    let acted = service.act(id, SeatAction::Refresh, false, None).await.unwrap();
+    let acted = service.refresh(id, None, false, None).await.unwrap();
     assert_eq!(word(service.share(id, &issued.token).await), "conflict", "the seat has another one now");
     assert_eq!(word(service.share(id, &token()).await), "conflict", "nobody's");
     assert_eq!(word(service.share(id, &acted.token.unwrap()).await), "ok");
-    service.act(id, SeatAction::Revoke, false, None).await.unwrap();
+    service.act(id, SeatAction::Revoke, false).await.unwrap();
     assert_eq!(db.rows("share").await, 0);
 }
 

@@ -111,8 +111,7 @@ pub async fn goes_over(from: Engine, to: Engine) {
     let token = store::token();
     let new = new_seat(license.id, "user@example.com", &token, &pepper);
     assert_eq!(now(other.run(new).await.unwrap()).answer, SeatAnswer::Done);
-    let answer =
-        Install::new(&token, &pepper, "new").call(&other, SeatOperation::Activate).await.unwrap();
+    let answer = Install::new(&token, &pepper, "new").call(&other, SeatOperation::Activate).await.unwrap();
     assert!(!matches!(answer, SeatAnswer::Unchanged), "it goes on");
     let trail = other.run(VerifyAudit(AuditPart::Whole(point))).await.unwrap();
     assert_eq!((trail.first, trail.broken_at), (5, None));
