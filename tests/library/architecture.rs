@@ -31,8 +31,8 @@ const SERVER: [Room; 10] = [
     ("oidc", &["system", "domain"]),
     ("mail", &["system", "domain", "crypto"]),
     ("service", &["system", "domain", "crypto", "store", "oidc"]),
-    ("http", &["system", "domain", "crypto", "store", "oidc", "mail", "service"]),
-    ("runtime", &["system", "domain", "store", "service", "http"]),
+    ("http", &["system", "domain", "crypto", "oidc", "mail", "service"]),
+    ("runtime", &["system", "domain", "service", "http"]),
     ("cli", &["system", "domain", "crypto", "store", "oidc", "mail", "service", "http", "runtime"]),
 ];
 

@@ -7,7 +7,7 @@ use super::{PageResult, go, show_as};
 use crate::domain::PASSWORD_MIN;
 use crate::http::web::pages::{AccountPage, SessionRow};
 use crate::service::ServiceError;
-use crate::store::Session;
+use crate::service::Session;
 use axum::{http::StatusCode, response::Response};
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -30,7 +30,11 @@ pub(super) async fn back() -> Response {
 
 pub(super) async fn password(context: PageContext, FormData(form): FormData<NewPasswordForm>) -> PageResult {
     let error = if form.new == form.again {
-        match context.service().change_password(&context.state.passwords, form.current, form.new).await {
+        match context
+            .service()
+            .change_password(context.state.services.passwords(), form.current, form.new)
+            .await
+        {
             Ok(()) => return context.go_and_say("/account", FlashMessage::PasswordChanged).await,
             Err(ServiceError::Invalid { reason, .. }) => sentence(&reason),
             Err(other) => return Err(other.into()),

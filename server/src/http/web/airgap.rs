@@ -55,7 +55,7 @@ pub(super) async fn check(context: PageContext, form: Result<Multipart, Multipar
 /// Does it.
 pub(super) async fn answer(context: PageContext, FormData(form): FormData<AirgapForm>) -> PageResult {
     let file = RequestFile::parse(form.file.as_bytes()).map_err(|_| WebError::Unreadable)?;
-    let outcome = match context.service().answer_airgap(&context.state.folder, &file).await {
+    let outcome = match context.service().answer_airgap(context.state.services.folder(), &file).await {
         Ok(outcome) => outcome,
         Err(error) => return refuse(&context, &told(error)?).await,
     };

@@ -2,9 +2,7 @@ use super::context::PageContext;
 use super::form::PageQuery;
 use super::{PageResult, convert, show};
 use crate::http::web::pages::{AuditPage, Chain};
-use crate::service::ServiceError;
-use crate::service::checkpoint;
-use crate::store::{AuditQuery, AuditState};
+use crate::service::{AuditQuery, AuditState};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -37,8 +35,9 @@ pub(super) async fn list(context: PageContext, PageQuery(wanted): PageQuery<Audi
     // Many rows are read for it, so it is done only for an admin who asks.
     let chain = match wanted.verify {
         Some(_) if context.is_admin => {
-            let newest = checkpoint::verify_newest(&context.state.store).await;
-            let (found, at) = (newest.map_err(ServiceError::from)?, context.now().await?.into());
+            let own = context.own();
+            let found = context.service_of(&own).verify_audit(true).await?;
+            let at = context.now().await?.into();
             match found {
                 AuditState { broken_at: Some(row), .. } => Chain::Broken { row, at },
                 AuditState { first, rows, .. } => Chain::Verified { first, rows, at },

@@ -3,7 +3,7 @@ use crate::crypto::password::PasswordError;
 use crate::http::web::pages::{Help, MessagePage, NextStep, Tone};
 use crate::service::ServiceError;
 use crate::service::key_ring::RingError;
-use crate::store::{self, StoreError};
+use crate::service::{StoreError, Unavailable};
 use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -176,7 +176,7 @@ impl From<RingError> for WebError {
 impl From<PasswordError> for WebError {
     fn from(error: PasswordError) -> Self {
         if error.passes() {
-            Self::Unavailable { text: store::Unavailable::Busy.text(), cause: error.to_string() }
+            Self::Unavailable { text: Unavailable::Busy.text(), cause: error.to_string() }
         } else {
             Self::failed(error)
         }

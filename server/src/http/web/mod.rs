@@ -46,7 +46,7 @@ mod tokens;
 use super::problem::{ProblemResponse, RequestId};
 use super::{AppState, api::same_site};
 use crate::http::web::pages::Template;
-use crate::store::{self};
+use crate::service::Unavailable;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
@@ -119,7 +119,7 @@ pub(super) async fn nothing(State(state): State<Arc<AppState>>, id: RequestId, u
 
 /// A page took too long.
 pub(super) fn late(state: &AppState, id: RequestId) -> Response {
-    let trouble = WebError::Unavailable { text: store::Unavailable::Busy.text(), cause: String::new() };
+    let trouble = WebError::Unavailable { text: Unavailable::Busy.text(), cause: String::new() };
     finish(state, id, trouble.into_response(), layout::Referrer::None, None)
 }
 

@@ -8,7 +8,7 @@ use crate::http::web::pages::{
     MailOutcome, Moment, NextStep, SeatPage, SeatRelease, SeatTokenPage, ShortId, StatusBadge, TokenReason,
 };
 use crate::service::RecalledToken;
-use crate::store::{AuditQuery, AuditRow, ListedSeat};
+use crate::service::{AuditQuery, AuditRow, ListedSeat};
 use axum::response::Response;
 use seatlock_protocol::{Token, UnixTime};
 use serde::Deserialize;

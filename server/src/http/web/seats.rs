@@ -4,7 +4,7 @@ use super::form::PageQuery;
 use super::{PageResult, convert, show};
 use crate::domain::EMAIL_MAX;
 use crate::http::web::pages::{RecoveryNotice, SeatFilter, SeatsPage, ShortId, StatusBadge};
-use crate::store::{SeatCursor, SeatQuery};
+use crate::service::{SeatCursor, SeatQuery};
 use seatlock_protocol::UnixTime;
 use serde::Deserialize;
 use uuid::Uuid;

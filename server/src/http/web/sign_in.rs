@@ -6,8 +6,7 @@ use super::layout::help;
 use super::{PageResult, go, show, show_as};
 use crate::crypto::seal::Secret;
 use crate::http::web::pages::{Notice, SignInOption, SignInPage, Tone};
-use crate::service::{Browser, SignInAttempt, SignInError, sign_in};
-use crate::store::{EndSessions, ListIssuers, SessionScope};
+use crate::service::{Browser, SignInAttempt, SignInError};
 use axum::{
     extract::State,
     http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, header},
@@ -71,7 +70,7 @@ pub(super) async fn enter(
     let shown = auth::shown_session(&headers);
     let ways = ways(&state, &next).await?;
     let page = SignInPage { help: help(&state), next, ways, email: form.email, ..SignInPage::default() };
-    match sign_in(&state.store, &state.passwords, &state.pepper, asking, shown).await {
+    match state.services.sign_in(asking, shown).await {
         Ok(secret) => Ok(entered(&secret, &page.next)),
         Err(SignInError::Wrong) => {
             // The e-mail address is not logged: people type their password there.
@@ -81,7 +80,7 @@ pub(super) async fn enter(
         }
         Err(SignInError::TooMany { until }) => {
             tracing::warn!(request = %id, "too many sign-ins failed");
-            let wait = until.seconds().saturating_sub(state.store.ready().await?.seconds()).max(1);
+            let wait = until.seconds().saturating_sub(state.services.now().await?.seconds()).max(1);
             let page = SignInPage { wait_until: Some(until.into()), ..page };
             let mut response = show_as(StatusCode::TOO_MANY_REQUESTS, &page)?;
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
@@ -107,7 +106,7 @@ pub(super) async fn refused(state: &AppState, error: &str) -> PageResult {
 
 /// The sign-in services at which the seat page is known.
 async fn ways(state: &AppState, next: &str) -> Result<Vec<SignInOption>, WebError> {
-    let list = state.store.run(ListIssuers).await?;
+    let list = state.services.issuers().await?;
     let known = list.issuers.into_iter().filter(|issuer| issuer.client.is_some());
     let way = known.map(|issuer| {
         let mut query =
@@ -127,7 +126,7 @@ pub(super) fn browser(state: &AppState, headers: &HeaderMap, extensions: &Extens
 /// Signs out whoever asks, even if the session has ended already.
 pub(super) async fn leave(State(state): State<Arc<AppState>>, headers: HeaderMap) -> PageResult {
     if let Some(session) = auth::shown_session(&headers) {
-        state.store.run(EndSessions(SessionScope::Hash(session))).await?;
+        state.services.sign_out(session).await?;
     }
     signed_out(&state, FlashMessage::SignedOut).await
 }

@@ -7,8 +7,8 @@ use crate::domain::API_TOKENS;
 use crate::http::web::pages::{
     ApiTokenRow, ConfirmDeleteToken, Moment, NextStep, ShortId, TokenCreatedPage, TokensPage,
 };
+use crate::service::{ApiToken, StoreError};
 use crate::service::{IdempotencyKey, ServiceError};
-use crate::store::{ApiToken, StoreError};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use zeroize::Zeroizing;
