@@ -33,7 +33,7 @@ const SERVER: [Room; 10] = [
     ("service", &["system", "domain", "crypto", "store", "oidc"]),
     ("http", &["system", "domain", "crypto", "oidc", "mail", "service"]),
     ("runtime", &["system", "domain", "service", "http"]),
-    ("cli", &["system", "domain", "crypto", "store", "oidc", "mail", "service", "http", "runtime"]),
+    ("cli", &["system", "domain", "crypto", "store", "mail", "service", "http", "runtime"]),
 ];
 
 /// Names that are given twice, and why.

@@ -86,7 +86,6 @@ impl AppState {
     }
 }
 
-/// Every endpoint.
 pub fn router(state: Arc<AppState>) -> Router {
     let mut plugins = Router::new();
     for call in [SeatCall::Activate, SeatCall::Ping, SeatCall::Release, SeatCall::Status, SeatCall::Airgap] {

@@ -4,7 +4,7 @@ use super::rate_limit::{PeerAddress, slowed};
 use super::{AppState, auth};
 use crate::crypto::seal::Hash;
 use crate::domain::WORD_MAX;
-use crate::service::seat_call::{Credential, ReplyContent};
+use crate::service::seat_call::{PluginCredential, ReplyContent};
 use axum::{
     body::Bytes,
     extract::{Extension, State, rejection::BytesRejection},
@@ -50,12 +50,12 @@ pub(super) async fn answer(
 }
 
 /// What the request shows.
-fn shown(headers: &HeaderMap) -> Result<Credential, ProblemResponse> {
+fn shown(headers: &HeaderMap) -> Result<PluginCredential, ProblemResponse> {
     let text = auth::bearer(headers).ok_or_else(ProblemResponse::no_token)?;
     if AccessToken::resembles(text) {
-        return AccessToken::read(text).map(Credential::Access).map_err(ProblemResponse::access_token);
+        return AccessToken::read(text).map(PluginCredential::Access).map_err(ProblemResponse::access_token);
     }
-    Token::parse(text, TokenKind::Integration).map(Credential::Token).map_err(ProblemResponse::token)
+    Token::parse(text, TokenKind::Integration).map(PluginCredential::Token).map_err(ProblemResponse::token)
 }
 
 fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<SeatRequest, ProblemResponse> {
@@ -83,7 +83,7 @@ async fn decide(
     state: &AppState,
     call: SeatCall,
     id: RequestId,
-    shown: (&Credential, Hash),
+    shown: (&PluginCredential, Hash),
     request: &SeatRequest,
 ) -> Result<(Result<Response, ProblemResponse>, bool), ProblemResponse> {
     let failed = |error: &dyn Display, passing| ProblemResponse::failed(id, "a seat call", error, passing);

@@ -133,9 +133,6 @@ impl<'a> Service<'a> {
     }
 
     /// For what only administrators may do.
-    ///
-    /// # Errors
-    /// [`ServiceError::AdminsOnly`].
     pub fn admins_only(&self) -> Result<(), ServiceError> {
         if self.is_admin() { Ok(()) } else { Err(ServiceError::AdminsOnly) }
     }

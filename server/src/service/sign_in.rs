@@ -29,7 +29,6 @@ pub struct SignInAttempt {
     pub browser: Browser,
 }
 
-/// Where somebody sits.
 pub struct Browser {
     /// The network address that it comes from.
     pub address: IpAddr,
@@ -39,7 +38,6 @@ pub struct Browser {
 
 /// A user whom an issuer has let in, with the password that he has, whether he knows it or not.
 pub struct KnownUser {
-    /// The user.
     pub user: User,
     /// If he has another one by now, no session begins.
     pub password: PasswordHash,
@@ -57,7 +55,6 @@ pub enum SignInError {
         /// When the next one is possible.
         until: UnixTime,
     },
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The password could not be compared.
@@ -143,9 +140,6 @@ pub fn session_hash(secret: &Secret) -> Hash {
 
 /// Begins a session, with a secret that nobody had before, and ends the one that the browser
 /// showed.
-///
-/// # Errors
-/// See [`SignInError`].
 pub async fn sign_in(
     store: &Store,
     passwords: &Passwords,

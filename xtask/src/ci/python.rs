@@ -3,7 +3,6 @@ use std::process::Command;
 use xtask::python::program;
 use xtask::{repository, run};
 
-/// Runs protocol/tests/cross_check.py.
 pub fn cross_check() -> Result<String> {
     let python = program("python", "protocol/tests/requirements.txt", "python")?;
     let mut check = Command::new(python);

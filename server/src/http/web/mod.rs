@@ -68,7 +68,6 @@ const FILE_FORM: usize = 256 * 1024;
 /// What programs ask for, who are answered by problem documents.
 const PROGRAMS: [&str; 3] = ["/v1", "/admin", "/.well-known"];
 
-/// Every page.
 pub(super) fn router(state: &Arc<AppState>) -> Router<Arc<AppState>> {
     // Whoever knows the link may use it, from wherever: there is nothing that another site could do in
     // his name.

@@ -2,13 +2,43 @@ use super::super::{AppState, problem::RequestId};
 use super::layout::help;
 use super::{PageResult, show, show_as};
 use crate::crypto::seal::Secret;
-use crate::http::web::pages::{LinkState, OneTimeLinkPage};
+use crate::http::web::pages::{Help, Moment};
+use askama::Template;
 use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
 use std::sync::Arc;
 use zeroize::Zeroizing;
+
+/// `/open/{secret}`: for whoever was sent a one-time link. Nobody is signed in here.
+#[derive(Clone, Template)]
+#[template(path = "one_time_link.html")]
+pub struct OneTimeLinkPage {
+    /// Where to read more, and whom to ask.
+    pub help: Help,
+    /// What the link still does.
+    pub state: LinkState,
+}
+
+/// What a one-time link still does.
+#[derive(Clone)]
+pub enum LinkState {
+    /// It will show a token. Asking for the page does not use it up; its form does.
+    Ready {
+        /// The account that it comes from.
+        account: String,
+        until: Moment,
+    },
+    /// It shows the token now.
+    Shown {
+        /// The account that it comes from.
+        account: String,
+        token: Zeroizing<String>,
+    },
+    /// It was used, has ended, or never was. Nobody is told which.
+    Gone,
+}
 
 /// Says that a token waits behind the link. Programs that look at links in e-mails get this far,
 /// and use nothing up.

@@ -5,8 +5,9 @@ use super::form::{FormData, PageQuery};
 use super::layout::help;
 use super::{PageResult, go, show, show_as};
 use crate::crypto::seal::Secret;
-use crate::http::web::pages::{Notice, SignInOption, SignInPage, Tone};
+use crate::http::web::pages::{Help, Moment, Notice, Tone};
 use crate::service::{Browser, SignInAttempt, SignInError};
+use askama::Template;
 use axum::{
     extract::State,
     http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, header},
@@ -17,7 +18,35 @@ use serde::Deserialize;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// The way in.
+#[derive(Debug, Clone)]
+pub struct SignInOption {
+    /// As people call it.
+    pub name: String,
+    /// Where the way to it begins.
+    pub href: String,
+}
+
+/// `/sign-in`.
+#[derive(Debug, Clone, Default, Template)]
+#[template(path = "sign_in.html")]
+pub struct SignInPage {
+    /// Where to read more, and whom to ask.
+    pub help: Help,
+    /// Such as "You are signed out."
+    pub notice: Option<Notice>,
+    /// What was typed before.
+    pub email: String,
+    /// Why the last try failed. The same words for an unknown address and a wrong password.
+    pub error: Option<String>,
+    /// When the next try is possible, after too many.
+    pub wait_until: Option<Moment>,
+    /// Sign-in services that may be used instead of a password.
+    pub ways: Vec<SignInOption>,
+    /// Path to go to afterwards; empty for the list of seats. The handler takes only a path of its
+    /// own.
+    pub next: String,
+}
+
 const PAGE: &str = "/sign-in";
 /// Where somebody is who has just signed in.
 const HOME: &str = "/seats";

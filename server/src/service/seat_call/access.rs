@@ -13,9 +13,7 @@ const SEAT_USE: &str = "seat:use";
 
 /// What became of an access token.
 struct AccessDecision {
-    /// The database's clock.
     now: UnixTime,
-    /// Newest key set.
     seq: u64,
     /// Whose it is, or a refusal that takes nothing away.
     outcome: Result<AdmittedUser, Verdict>,

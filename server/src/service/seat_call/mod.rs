@@ -21,14 +21,13 @@ use seatlock_protocol::{
 use uuid::Uuid;
 
 /// What a plug-in shows.
-pub(crate) enum Credential {
-    /// An integration token.
+pub(crate) enum PluginCredential {
     Token(Token),
     /// What an issuer says of its user.
     Access(AccessToken),
 }
 
-impl Credential {
+impl PluginCredential {
     fn hash(&self) -> TokenHash {
         match self {
             Self::Token(token) => token.hash(),
@@ -45,7 +44,6 @@ pub(crate) struct SeatReply {
     pub(crate) content: ReplyContent,
 }
 
-/// What is signed.
 pub(crate) enum ReplyContent {
     Lease {
         lease: Box<LeaseAnswer>,
@@ -66,10 +64,10 @@ pub(crate) enum ReplyContent {
 impl Services {
     /// An integration token is found by it; of an access token it only tells how often it was
     /// shown.
-    pub(crate) fn stored_hash(&self, shown: &Credential) -> Hash {
+    pub(crate) fn stored_hash(&self, shown: &PluginCredential) -> Hash {
         match shown {
-            Credential::Token(token) => token.stored_hash(&self.pepper),
-            Credential::Access(token) => {
+            PluginCredential::Token(token) => token.stored_hash(&self.pepper),
+            PluginCredential::Access(token) => {
                 keyed_hash(&self.pepper, b"seatlock-shown-v1\0", &[token.expose_secret().as_bytes()])
             }
         }
@@ -80,7 +78,7 @@ impl Services {
     pub(crate) async fn answer(
         &self,
         call: SeatCall,
-        (shown, hash): (&Credential, Hash),
+        (shown, hash): (&PluginCredential, Hash),
         request: &SeatRequest,
         jitter: u16,
     ) -> Result<SeatReply, RingError> {
@@ -96,8 +94,8 @@ impl Services {
             caller: CallerContext { lost, ..caller(request, presented, jitter) },
         };
         let outcome = match shown {
-            Credential::Token(_) => self.store.run(command).await?,
-            Credential::Access(token) => {
+            PluginCredential::Token(_) => self.store.run(command).await?,
+            PluginCredential::Access(token) => {
                 access::answer(&self.store, &self.issuers, &self.pepper, token, command).await?
             }
         };
