@@ -23,5 +23,5 @@ pub mod store;
 /// The computer: files, environment, clock and the way out.
 pub mod system;
 
-pub use http::{AppState, Cause, Console, Settings};
+pub use http::{AppState, Cause, Console, ServerSettings};
 pub use runtime::run;

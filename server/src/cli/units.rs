@@ -5,7 +5,7 @@ use seatlock_protocol::{
     address::{AddressError, address, public_address, spelled},
 };
 use seatlock_server::domain::{LONGEST, entitlement_parts};
-use seatlock_server::http::api::schema::{EntitlementView, Timestamp};
+use seatlock_server::http::api::schema::{EntitlementJson, Timestamp};
 use std::net::{IpAddr, SocketAddr};
 use tracing::Level;
 
@@ -99,7 +99,7 @@ impl std::str::FromStr for End {
 
 /// `cad`, `export.max=25`, `trial@2027-01-31`: a name, a whole number, and a day or time as [`End`]
 /// reads it.
-pub(super) fn entitlement(text: &str) -> Result<(String, EntitlementView), String> {
+pub(super) fn entitlement(text: &str) -> Result<(String, EntitlementJson), String> {
     let (name, value, end) = entitlement_parts(text);
     if name.is_empty() {
         return Err("write a name first, such as export.max=25@2027-01-31".to_owned());
@@ -114,7 +114,7 @@ pub(super) fn entitlement(text: &str) -> Result<(String, EntitlementView), Strin
         }
         Ok(end) => end.and_then(|end| end.0).map(Timestamp),
     };
-    Ok((name.to_owned(), EntitlementView { value, until }))
+    Ok((name.to_owned(), EntitlementJson { value, until }))
 }
 
 #[cfg(test)]

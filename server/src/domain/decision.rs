@@ -1,4 +1,4 @@
-use super::{Install, LeaseTerms, Seat};
+use super::{Installation, LeaseTerms, Seat};
 use seatlock_protocol::{Act, Code, MachineId, UnixTime};
 use std::collections::BTreeMap;
 
@@ -8,19 +8,19 @@ pub struct Decision {
     /// The seat afterwards; `None` when there is none.
     pub seat: Option<Seat>,
     /// What changes in the license.
-    pub license: LicenseChange,
+    pub license: LicenseDelta,
     /// The installation afterwards, when it changes.
-    pub install: Option<Install>,
+    pub install: Option<Installation>,
     /// One entry for every change except a plain renewal.
-    pub audit: Vec<Audit>,
+    pub audit: Vec<SeatAuditEntry>,
     /// What is answered.
-    pub answer: Answer,
+    pub answer: SeatAnswer,
 }
 
 /// What changes in a license. Counts are differences, because the store applies them as conditional
 /// updates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct LicenseChange {
+pub struct LicenseDelta {
     /// Change of the number of seats in use.
     pub in_use: i32,
     /// Change of the number of tokens.
@@ -31,7 +31,7 @@ pub struct LicenseChange {
 
 /// What is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum SeatAnswer {
     /// A lease.
     Lease {
         /// What it says about time.
@@ -87,7 +87,7 @@ impl Verdict {
 
 /// One entry of the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Audit {
+pub struct SeatAuditEntry {
     /// What happened.
     pub event: AuditEvent,
     /// The seat's epoch afterwards.

@@ -1,4 +1,4 @@
-use super::{Install, LostLease, Presented};
+use super::{Installation, LostLease, PresentedRenewal};
 use seatlock_protocol::{
     Identity, MachineId, UnixTime,
     api::{Intent, Plugin, SeatCall},
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// What can happen to a seat.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub enum SeatEvent {
     /// The owner makes a token for somebody; there is no seat yet.
     Create {
         /// Id of the new seat.
@@ -18,16 +18,16 @@ pub enum Event {
         identity: Option<Identity>,
     },
     /// A plug-in calls.
-    Call(Call, Box<Caller>),
+    Call(SeatOperation, Box<CallerContext>),
     /// The owner acts.
-    Owner(OwnerAct),
+    Owner(SeatAction),
     /// Time has passed.
     Elapsed,
 }
 
 /// What a plug-in asks for. Ping is two calls here, because only a launch may bind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Call {
+pub enum SeatOperation {
     /// A token was submitted.
     Activate,
     /// The host was started.
@@ -44,7 +44,7 @@ pub enum Call {
     Confirm,
 }
 
-impl Call {
+impl SeatOperation {
     /// Whether the user shows the token, and accepts the terms, with this call.
     #[must_use]
     pub fn submits_token(self) -> bool {
@@ -67,7 +67,7 @@ impl Call {
 
 /// What the owner can do to a seat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OwnerAct {
+pub enum SeatAction {
     /// Take it from its machine.
     Release,
     /// Replace its token.
@@ -80,7 +80,7 @@ pub enum OwnerAct {
 
 /// The plug-in that calls, with everything random that an answer may need.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
+pub struct CallerContext {
     /// Its computer.
     pub machine: MachineId,
     /// Its token was replaced or revoked.
@@ -104,9 +104,9 @@ pub struct Caller {
     /// Its installation.
     pub install_id: Uuid,
     /// What is known of its installation.
-    pub install: Option<Install>,
+    pub install: Option<Installation>,
     /// The renewal secret that it presents.
-    pub renewal: Presented,
+    pub renewal: PresentedRenewal,
     /// Random, spreads the times of the next pings.
     pub jitter: u16,
 }

@@ -1,5 +1,5 @@
 use super::AppState;
-use super::problem::{Refusal, RequestId};
+use super::problem::{ProblemResponse, RequestId};
 use axum::{
     extract::State,
     http::header,
@@ -25,6 +25,6 @@ pub(super) async fn discovery(State(state): State<Arc<AppState>>, id: RequestId)
     };
     match serde_json::to_vec(&body) {
         Ok(body) => ([(header::CONTENT_TYPE, JSON)], body).into_response(),
-        Err(_) => Refusal::server_error().respond(id),
+        Err(_) => ProblemResponse::server_error().respond(id),
     }
 }

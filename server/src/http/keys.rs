@@ -1,7 +1,7 @@
 use super::AppState;
-use super::problem::{Refusal, RequestId};
+use super::problem::{ProblemResponse, RequestId};
 use crate::store::GetKeySet;
-use crate::store::Trouble;
+use crate::store::Unavailable;
 use axum::{
     extract::State,
     http::{HeaderMap, StatusCode, header},
@@ -16,8 +16,8 @@ pub(super) async fn keys(State(state): State<Arc<AppState>>, id: RequestId, head
     let stored = match state.store.run(GetKeySet).await {
         Ok(stored) => stored,
         Err(error) => {
-            let passing = error.trouble().map(Trouble::text);
-            return Refusal::failed(id, "the key set", &error, passing).respond(id);
+            let passing = error.unavailable().map(Unavailable::text);
+            return ProblemResponse::failed(id, "the key set", &error, passing).respond(id);
         }
     };
     let tag = format!("\"{}\"", stored.seq);

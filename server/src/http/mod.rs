@@ -46,14 +46,14 @@ use axum::{
 };
 use ipnet::IpNet;
 use middleware::frame;
-use problem::{Refusal, RequestId};
+use problem::{ProblemResponse, RequestId};
 use seatlock_protocol::api::{MAX_BODY, SeatCall};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use zeroize::Zeroizing;
 
 /// What whoever runs the server decides.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct ServerSettings {
     /// Longest time that a request may take.
     pub timeout: Duration,
     /// Address under which people reach the server, without a slash at its end; it stands in links
@@ -97,7 +97,7 @@ pub struct AppState {
     /// Who asked how often.
     pub limits: Limits,
     /// What whoever runs the server decided.
-    pub settings: Settings,
+    pub settings: ServerSettings,
 }
 
 impl AppState {
@@ -105,14 +105,18 @@ impl AppState {
     ///
     /// # Errors
     /// When the folder is not initialised, a secret is missing, or the pepper is another server's.
-    pub async fn load(store: Store, folder: DataFolder, settings: Settings) -> anyhow::Result<Self> {
+    pub async fn load(store: Store, folder: DataFolder, settings: ServerSettings) -> anyhow::Result<Self> {
         let state = Self::without_rings(store, folder, settings).await?;
         let rings = Rings::load(&state.store, &state.folder).await?;
         Ok(Self { rings, ..state })
     }
 
     /// Of a server that has signed nothing yet, and may have nothing to sign with.
-    async fn without_rings(store: Store, folder: DataFolder, settings: Settings) -> anyhow::Result<Self> {
+    async fn without_rings(
+        store: Store,
+        folder: DataFolder,
+        settings: ServerSettings,
+    ) -> anyhow::Result<Self> {
         let pepper = folder.pepper()?;
         let info = store.run(GetServer).await?;
         store.run(KnowPepper(pepper_check(&pepper))).await?;
@@ -153,7 +157,9 @@ pub fn router(state: Arc<AppState>) -> Router {
         .route("/.well-known/seatlock", get(discovery::discovery))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .method_not_allowed_fallback(|id: RequestId| async move { Refusal::wrong_method().respond(id) })
+        .method_not_allowed_fallback(
+            |id: RequestId| async move { ProblemResponse::wrong_method().respond(id) },
+        )
         .merge(web::router(&state))
         .fallback(web::nothing)
         .layer(DefaultBodyLimit::max(MAX_BODY))

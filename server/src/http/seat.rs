@@ -1,11 +1,11 @@
-use super::middleware::Told;
-use super::problem::{Refusal, RequestId};
-use super::rate_limit::{From, slowed};
+use super::middleware::CodeName;
+use super::problem::{ProblemResponse, RequestId};
+use super::rate_limit::{PeerAddress, slowed};
 use super::{AppState, auth};
 use crate::crypto::seal::keyed_hash;
-use crate::domain::{Answer, Call, Caller, WORD_MAX};
+use crate::domain::{CallerContext, SeatAnswer, SeatOperation, WORD_MAX};
 use crate::service::seat_call::{Signer, access, caller, recipient};
-use crate::store::{Answered, Question, Trouble};
+use crate::store::{SeatCommand, SeatOutcome, Unavailable};
 use axum::{
     body::Bytes,
     extract::{Extension, State, rejection::BytesRejection},
@@ -23,19 +23,19 @@ use std::{fmt::Display, sync::Arc};
 const MAX_PRODUCT: usize = 255;
 
 /// What a plug-in shows.
-enum Shown {
+enum Credential {
     /// An integration token.
     Token(Token),
     /// What an issuer says of its user.
     Access(AccessToken),
 }
 
-impl Shown {
-    fn read(text: &str) -> Result<Self, Refusal> {
+impl Credential {
+    fn read(text: &str) -> Result<Self, ProblemResponse> {
         if AccessToken::resembles(text) {
-            return AccessToken::read(text).map(Self::Access).map_err(Refusal::access_token);
+            return AccessToken::read(text).map(Self::Access).map_err(ProblemResponse::access_token);
         }
-        Token::parse(text, TokenKind::Integration).map(Self::Token).map_err(Refusal::token)
+        Token::parse(text, TokenKind::Integration).map(Self::Token).map_err(ProblemResponse::token)
     }
 
     fn hash(&self) -> TokenHash {
@@ -61,7 +61,7 @@ impl Shown {
 pub(super) async fn answer(
     call: SeatCall,
     State(state): State<Arc<AppState>>,
-    (id, Extension(From(address))): (RequestId, Extension<From>),
+    (id, Extension(PeerAddress(address))): (RequestId, Extension<PeerAddress>),
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
@@ -82,29 +82,30 @@ pub(super) async fn answer(
         }
         answer
     };
-    answer.await.unwrap_or_else(|refusal: Refusal| refusal.respond(id))
+    answer.await.unwrap_or_else(|refusal: ProblemResponse| refusal.respond(id))
 }
 
 /// What the request shows.
-fn shown(headers: &HeaderMap) -> Result<Shown, Refusal> {
-    Shown::read(auth::bearer(headers).ok_or_else(Refusal::no_token)?)
+fn shown(headers: &HeaderMap) -> Result<Credential, ProblemResponse> {
+    Credential::read(auth::bearer(headers).ok_or_else(ProblemResponse::no_token)?)
 }
 
-fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<SeatRequest, Refusal> {
+fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<SeatRequest, ProblemResponse> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if kind.split(';').next().is_none_or(|kind| !kind.trim().eq_ignore_ascii_case(JSON)) {
-        return Err(Refusal::not_json());
+        return Err(ProblemResponse::not_json());
     }
     let body = body.map_err(|error| match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Refusal::too_large(),
-        _ => Refusal::unreadable(),
+        StatusCode::PAYLOAD_TOO_LARGE => ProblemResponse::too_large(),
+        _ => ProblemResponse::unreadable(),
     })?;
-    let request: SeatRequest = serde_json::from_slice(&body).map_err(|error| Refusal::body(&error))?;
+    let request: SeatRequest =
+        serde_json::from_slice(&body).map_err(|error| ProblemResponse::body(&error))?;
     if request.product.is_empty() || request.product.len() > MAX_PRODUCT {
-        return Err(Refusal::field("The product must have 1 to 255 bytes."));
+        return Err(ProblemResponse::field("The product must have 1 to 255 bytes."));
     }
     if request.terms.as_ref().is_some_and(|terms| terms.len() > WORD_MAX) {
-        return Err(Refusal::field("The terms must have 255 bytes at most."));
+        return Err(ProblemResponse::field("The terms must have 255 bytes at most."));
     }
     Ok(request)
 }
@@ -114,19 +115,19 @@ async fn decide(
     state: &AppState,
     call: SeatCall,
     id: RequestId,
-    (shown, hash): (&Shown, [u8; 32]),
+    (shown, hash): (&Credential, [u8; 32]),
     request: &SeatRequest,
-) -> Result<(Result<Response, Refusal>, bool), Refusal> {
-    let failed = |error: &dyn Display, passing| Refusal::failed(id, "a seat call", error, passing);
+) -> Result<(Result<Response, ProblemResponse>, bool), ProblemResponse> {
+    let failed = |error: &dyn Display, passing| ProblemResponse::failed(id, "a seat call", error, passing);
     tracing::debug!(request = %id, path = call.path(), "asked");
     let mut jitter = [0; 2];
     getrandom::fill(&mut jitter).map_err(|error| failed(&error, None))?;
     let recipient = recipient(request, shown.hash());
     let presented = state.renewals.read(recipient, request.renewal.as_deref());
-    let question = Question {
+    let question = SeatCommand {
         token: hash,
-        call: Call::new(call, request.intent),
-        caller: Caller {
+        call: SeatOperation::new(call, request.intent),
+        caller: CallerContext {
             lost: state.restored.zip(state.rings.current()).and_then(|(restored, ring)| {
                 restored.lost(&state.info.issuer, &ring.set, request, shown.hash())
             }),
@@ -134,12 +135,12 @@ async fn decide(
         },
     };
     let answered = match shown {
-        Shown::Token(_) => state.store.run(question).await,
-        Shown::Access(token) => {
+        Credential::Token(_) => state.store.run(question).await,
+        Credential::Access(token) => {
             access::answer(&state.store, &state.issuers, &state.pepper, token, question).await
         }
     };
-    let answered = answered.map_err(|error| failed(&error, error.trouble().map(Trouble::text)))?;
+    let answered = answered.map_err(|error| failed(&error, error.unavailable().map(Unavailable::text)))?;
     // What was decided stays so, and is answered the same when the plug-in asks again.
     let ring = state.rings.at((answered.seq, answered.now), &state.store, &state.folder).await;
     let ring = ring.map_err(|error| failed(&error, error.passing()))?;
@@ -154,8 +155,8 @@ async fn decide(
 }
 
 /// Whether what was shown is good for anything.
-fn is_known(answer: &Answer) -> bool {
-    let Answer::Verdict(verdict) = answer else { return true };
+fn is_known(answer: &SeatAnswer) -> bool {
+    let SeatAnswer::Verdict(verdict) = answer else { return true };
     !matches!(verdict.code, Code::TokenUnknown | Code::SignInRequired)
 }
 
@@ -164,12 +165,12 @@ fn seal(
     signer: &Signer<'_>,
     call: SeatCall,
     id: RequestId,
-    answered: &Answered,
+    answered: &SeatOutcome,
     secret: impl Fn(u64) -> String,
-) -> Result<Result<Response, Refusal>, crate::service::key_ring::RingError> {
+) -> Result<Result<Response, ProblemResponse>, crate::service::key_ring::RingError> {
     let seat = answered.subject.as_ref().map(|(seat, _)| seat);
     match (&answered.answer, &answered.subject) {
-        (Answer::Lease { terms, renewal }, Some((seat, license))) => {
+        (SeatAnswer::Lease { terms, renewal }, Some((seat, license))) => {
             let lease = signer.lease(terms, seat, license, secret(*renewal))?;
             let created = call == SeatCall::Airgap || terms.bound && call == SeatCall::Activate;
             if terms.bound {
@@ -177,7 +178,7 @@ fn seal(
             }
             Ok(json(if created { StatusCode::CREATED } else { StatusCode::OK }, &lease))
         }
-        (Answer::Verdict(verdict), _) => {
+        (SeatAnswer::Verdict(verdict), _) => {
             let jws = signer.verdict(verdict, seat, answered.now)?;
             let seat = seat.map(|seat| tracing::field::display(seat.id));
             tracing::info!(request = %id, seat, code = %verdict.code, path = call.path(), "verdict");
@@ -185,18 +186,18 @@ fn seal(
             if call == SeatCall::Status || verdict.code == Code::Ok {
                 let mut response = json(StatusCode::OK, &VerdictAnswer { verdict: jws, keyset });
                 if let Ok(response) = &mut response {
-                    response.extensions_mut().insert(Told(verdict.code.name()));
+                    response.extensions_mut().insert(CodeName(verdict.code.name()));
                 }
                 Ok(response)
             } else {
-                Ok(Err(Refusal::signed(verdict, jws, keyset)))
+                Ok(Err(ProblemResponse::signed(verdict, jws, keyset)))
             }
         }
-        _ => Ok(Err(Refusal::server_error())),
+        _ => Ok(Err(ProblemResponse::server_error())),
     }
 }
 
-fn json<T: Serialize>(status: StatusCode, body: &T) -> Result<Response, Refusal> {
-    let body = serde_json::to_vec(body).map_err(|_| Refusal::server_error())?;
+fn json<T: Serialize>(status: StatusCode, body: &T) -> Result<Response, ProblemResponse> {
+    let body = serde_json::to_vec(body).map_err(|_| ProblemResponse::server_error())?;
     Ok((status, [(header::CONTENT_TYPE, JSON)], body).into_response())
 }

@@ -1,4 +1,4 @@
-use super::Reply;
+use super::SmtpReply;
 use std::time::Duration;
 
 /// Why a letter was not sent, or may not have been. Holds neither password nor link nor token.
@@ -44,7 +44,7 @@ pub enum MailError {
         /// Host and port.
         server: String,
         /// What it said.
-        reply: Reply,
+        reply: SmtpReply,
     },
     /// The sender may not send.
     #[error("the mail server {server} does not send for {from}: {reply}. Nothing was sent.")]
@@ -54,7 +54,7 @@ pub enum MailError {
         /// The sender's address.
         from: String,
         /// What it said.
-        reply: Reply,
+        reply: SmtpReply,
     },
     /// The recipient is not known, or not now.
     #[error("the mail server {server} does not deliver to {to}: {reply}. Nothing was sent.")]
@@ -64,7 +64,7 @@ pub enum MailError {
         /// The recipient's address.
         to: String,
         /// What it said.
-        reply: Reply,
+        reply: SmtpReply,
     },
     /// The server refused something else, such as the letter itself.
     #[error("the mail server {server} refused: {reply}. Nothing was sent.")]
@@ -72,7 +72,7 @@ pub enum MailError {
         /// Host and port.
         server: String,
         /// What it said.
-        reply: Reply,
+        reply: SmtpReply,
     },
     /// What answers is no mail server, or broke off.
     #[error("the mail server {server} broke off or does not speak SMTP: {reason}. Nothing was sent.")]
@@ -105,7 +105,7 @@ pub enum MailError {
 
 /// Whose fault it is that a letter was not sent, as far as it concerns whoever wanted it sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum MailFault {
     /// The recipient's: the address is not known.
     Recipient,
     /// The recipient's, for now.
@@ -120,11 +120,11 @@ pub enum Fault {
 impl MailError {
     /// Whose fault it is.
     #[must_use]
-    pub fn fault(&self) -> Fault {
+    pub fn fault(&self) -> MailFault {
         match self {
-            Self::Recipient { reply, .. } if reply.code >= 500 => Fault::Recipient,
-            Self::Recipient { .. } => Fault::NotNow,
-            Self::Unconfirmed { .. } => Fault::Unconfirmed,
+            Self::Recipient { reply, .. } if reply.code >= 500 => MailFault::Recipient,
+            Self::Recipient { .. } => MailFault::NotNow,
+            Self::Unconfirmed { .. } => MailFault::Unconfirmed,
             Self::Unreachable { .. }
             | Self::NoTls { .. }
             | Self::Tls { .. }
@@ -134,7 +134,7 @@ impl MailError {
             | Self::Refused { .. }
             | Self::Broken { .. }
             | Self::TooSlow { .. }
-            | Self::Letter => Fault::Server,
+            | Self::Letter => MailFault::Server,
         }
     }
 }

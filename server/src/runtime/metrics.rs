@@ -1,6 +1,6 @@
 use super::tls::Tls;
 use crate::http::AppState;
-use crate::service::metrics::{OPEN_METRICS, Snapshot};
+use crate::service::metrics::{MetricsSnapshot, OPEN_METRICS};
 use crate::store::ListLicenses;
 use crate::system::cause::of_io;
 use axum::{
@@ -26,7 +26,7 @@ async fn scrape(State((state, tls)): State<(Arc<AppState>, Option<Arc<Tls>>)>) -
     if let Err(error) = &licenses {
         tracing::warn!(%error, "the database does not answer");
     }
-    let snapshot = Snapshot {
+    let snapshot = MetricsSnapshot {
         licenses: licenses.ok(),
         load: state.store.load(),
         key_set: state.rings.current().map(|ring| ring.set.seq),

@@ -1,6 +1,6 @@
 use crate::crypto::keys::{DataFolder, FolderError};
 use crate::domain::timestamp;
-use crate::store::{GetKeySet, Store, StoreError, StoredKeySet, Trouble};
+use crate::store::{GetKeySet, Store, StoreError, StoredKeySet, Unavailable};
 use seatlock_protocol::{
     SigningKey, Typ, UnixTime,
     claims::{KeySetClaims, LeaseKey},
@@ -44,7 +44,7 @@ impl RingError {
     #[must_use]
     pub fn passing(&self) -> Option<&'static str> {
         match self {
-            Self::Store(error) => error.trouble().map(Trouble::text),
+            Self::Store(error) => error.unavailable().map(Unavailable::text),
             Self::Folder(_) | Self::NoKey(_) | Self::Missing { .. } => {
                 Some("The server has no key to sign with at the moment.")
             }

@@ -3,12 +3,12 @@
 //!
 //! A desk knows who stands before it. What belongs to another account is not there for an owner.
 
-/// Answers to requests that may come again because the first answer was lost.
-mod again;
 /// Answers the files of machines without a network.
 pub mod airgap;
 /// Signed statements of what the audit trail was.
 pub mod checkpoint;
+/// Answers to requests that may come again because the first answer was lost.
+mod idempotency;
 /// Sign-in services, for admins.
 mod issuers;
 /// The newest key set and the key of it that this server signs with.
@@ -28,13 +28,13 @@ mod self_service;
 /// How somebody comes to stand before a desk.
 mod sign_in;
 
-pub use again::Again;
-pub(crate) use again::is_key;
+pub use idempotency::IdempotencyKey;
+pub(crate) use idempotency::is_key;
 pub use issuers::Issuers;
-pub use office::Invited;
-pub use seats::{Acted, Issued, Recalled};
+pub use office::Invitation;
+pub use seats::{IssuedSeat, RecalledToken, SeatActionResult};
 pub use self_service::IssuedApiToken;
-pub use sign_in::{Browser, Denied, Known, SignIn, session_hash, sign_in, sign_in_known};
+pub use sign_in::{Browser, KnownUser, SignInAttempt, SignInError, session_hash, sign_in, sign_in_known};
 
 use crate::crypto::password::PasswordError;
 use crate::crypto::seal::SealError;
@@ -45,7 +45,7 @@ use uuid::Uuid;
 
 /// Why somebody does not get what he asks for.
 #[derive(Debug, thiserror::Error)]
-pub enum Refused {
+pub enum ServiceError {
     /// Refused by the rules of licensing.
     #[error("{}", .0.code.text(|name| .0.params.get(name).map(String::as_str)))]
     Verdict(Verdict),
@@ -80,7 +80,7 @@ pub enum Refused {
     Seal(#[from] SealError),
 }
 
-impl Refused {
+impl ServiceError {
     fn invalid(field: &'static str, reason: impl Into<String>) -> Self {
         Self::Invalid { field, reason: reason.into() }
     }
@@ -92,14 +92,14 @@ impl Refused {
 }
 
 /// Where a user's requests are served.
-pub struct Desk<'a> {
+pub struct Service<'a> {
     store: &'a Store,
     pepper: &'a [u8; 32],
     who: &'a SignedIn,
     by: Actor,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> Service<'a> {
     /// With the authority of `who`.
     pub fn new(store: &'a Store, pepper: &'a [u8; 32], who: &'a SignedIn) -> Self {
         let user = who.user.email.clone();
@@ -123,9 +123,9 @@ impl<'a> Desk<'a> {
     /// For what only administrators may do.
     ///
     /// # Errors
-    /// [`Refused::AdminsOnly`].
-    pub fn admins_only(&self) -> Result<(), Refused> {
-        if self.is_admin() { Ok(()) } else { Err(Refused::AdminsOnly) }
+    /// [`ServiceError::AdminsOnly`].
+    pub fn admins_only(&self) -> Result<(), ServiceError> {
+        if self.is_admin() { Ok(()) } else { Err(ServiceError::AdminsOnly) }
     }
 
     /// Whose things are looked at: for an owner his own account's, for an admin those of the

@@ -1,11 +1,12 @@
+use crate::crypto::password::PasswordHash;
 use crate::crypto::password::{PasswordError, Passwords};
+use crate::crypto::seal::Hash;
 use crate::crypto::seal::Secret;
 use crate::domain::AttemptBy;
 use crate::service::rate_limits::network;
-use crate::crypto::seal::Hash;
-use crate::crypto::password::PasswordHash;
-use crate::store::{BeginSession, CountAttempt, EndSessions, Ending, FindUser, NewSession, Store,
-    StoreError, User};
+use crate::store::{
+    BeginSession, CountAttempt, EndSessions, FindUser, NewSession, SessionScope, Store, StoreError, User,
+};
 use ring::hmac;
 use seatlock_protocol::UnixTime;
 use std::net::IpAddr;
@@ -16,7 +17,7 @@ use zeroize::Zeroizing;
 const AGENT_MAX: usize = 200;
 
 /// Somebody who wants to be let in.
-pub struct SignIn {
+pub struct SignInAttempt {
     /// The e-mail address that was typed.
     pub email: String,
     /// The password that was typed.
@@ -34,7 +35,7 @@ pub struct Browser {
 }
 
 /// A user whom an issuer has let in, with the password that he has, whether he knows it or not.
-pub struct Known {
+pub struct KnownUser {
     /// The user.
     pub user: User,
     /// If he has another one by now, no session begins.
@@ -43,7 +44,7 @@ pub struct Known {
 
 /// Why somebody is not let in.
 #[derive(Debug, thiserror::Error)]
-pub enum Denied {
+pub enum SignInError {
     /// Unknown, disabled, or another password: nobody learns which.
     #[error("the e-mail address or the password is wrong")]
     Wrong,
@@ -74,14 +75,14 @@ pub fn session_hash(secret: &Secret) -> Hash {
 /// showed.
 ///
 /// # Errors
-/// See [`Denied`].
+/// See [`SignInError`].
 pub async fn sign_in(
     store: &Store,
     passwords: &Passwords,
     pepper: &[u8; 32],
-    asking: SignIn,
+    asking: SignInAttempt,
     shown: Option<Hash>,
-) -> Result<Secret, Denied> {
+) -> Result<Secret, SignInError> {
     let email = asking.email.trim().to_lowercase();
     let network = network(asking.browser.address);
     let by_person = by_person(pepper, asking.browser.address, &email);
@@ -91,38 +92,38 @@ pub async fn sign_in(
     let names =
         vec![(AttemptBy::Person, by_person), (AttemptBy::Email, by_email), (AttemptBy::Address, by_address)];
     if let Some(until) = store.run(CountAttempt(names)).await? {
-        return Err(Denied::TooMany { until });
+        return Err(SignInError::TooMany { until });
     }
     let found = store.run(FindUser(email.clone())).await?.filter(|(user, _)| user.disabled_at.is_none());
     if !passwords.verify(asking.password, found.as_ref().map(|(_, kept)| kept)).await? {
-        return Err(Denied::Wrong);
+        return Err(SignInError::Wrong);
     }
-    let (user, password) = found.ok_or(Denied::Wrong)?;
-    begin(store, Known { user, password }, asking.browser, by_person, shown).await
+    let (user, password) = found.ok_or(SignInError::Wrong)?;
+    begin(store, KnownUser { user, password }, asking.browser, by_person, shown).await
 }
 
 /// Begins a session for somebody whom an issuer has let in.
 ///
 /// # Errors
-/// See [`Denied`].
+/// See [`SignInError`].
 pub async fn sign_in_known(
     store: &Store,
     pepper: &[u8; 32],
-    known: Known,
+    known: KnownUser,
     browser: Browser,
     shown: Option<Hash>,
-) -> Result<Secret, Denied> {
+) -> Result<Secret, SignInError> {
     let by_person = by_person(pepper, browser.address, &known.user.email.to_lowercase());
     begin(store, known, browser, by_person, shown).await
 }
 
 async fn begin(
     store: &Store,
-    known: Known,
+    known: KnownUser,
     browser: Browser,
     by_person: Hash,
     shown: Option<Hash>,
-) -> Result<Secret, Denied> {
+) -> Result<Secret, SignInError> {
     let secret = Secret::generate()?;
     let session = NewSession {
         hash: session_hash(&secret),
@@ -134,7 +135,7 @@ async fn begin(
     };
     store.run(BeginSession { session, forget: by_person }).await?;
     if let Some(before) = shown {
-        store.run(EndSessions(Ending::Hash(before))).await?;
+        store.run(EndSessions(SessionScope::Hash(before))).await?;
     }
     Ok(secret)
 }
@@ -150,7 +151,7 @@ pub(super) fn name(pepper: &[u8; 32], domain: &[u8], text: &[u8]) -> Hash {
     for part in [b"seatlock-attempt-v1\0".as_slice(), domain, text] {
         mac.update(part);
     }
-    super::again::bytes(&mac.sign())
+    super::idempotency::bytes(&mac.sign())
 }
 
 #[cfg(test)]
@@ -185,7 +186,7 @@ mod tests {
             }
         }
         let ask = async |email: &str, password: &str| {
-            let asking = SignIn {
+            let asking = SignInAttempt {
                 email: email.to_owned(),
                 password: Zeroizing::new(password.to_owned()),
                 browser: Browser { address: IpAddr::from([192, 0, 2, 1]), agent: String::new() },

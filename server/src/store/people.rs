@@ -1,4 +1,4 @@
-use super::Remember;
+use super::IdempotencyRecord;
 use crate::crypto::{password::PasswordHash, seal::Hash};
 use crate::domain::{Issuer, Role};
 use seatlock_protocol::UnixTime;
@@ -108,7 +108,7 @@ pub struct SignedIn {
 
 /// Whose sessions end.
 #[derive(Debug, Clone, Copy)]
-pub enum Ending {
+pub enum SessionScope {
     /// The one of this cookie.
     Hash(Hash),
     /// All of a user, wherever they are.
@@ -127,7 +127,7 @@ pub struct NewApiToken {
     /// Of the token, under the pepper.
     pub hash: Hash,
     /// For when the answer gets lost.
-    pub remember: Option<Remember>,
+    pub remember: Option<IdempotencyRecord>,
 }
 
 /// An API token, without its secret.
@@ -145,7 +145,7 @@ pub struct ApiToken {
 
 /// A one-time link.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Share {
+pub struct OneTimeLink {
     /// Hash of the secret in the link.
     pub id: Hash,
     /// Whose token it shows.
@@ -169,7 +169,7 @@ pub struct IssuerList {
 
 /// What a creation led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Made<T> {
+pub enum Created<T> {
     /// It was made now.
     New(T),
     /// The same request was carried out before.

@@ -8,7 +8,7 @@ use axum::{
 };
 use seatlock_server::AppState;
 use seatlock_server::Console;
-use seatlock_server::Settings;
+use seatlock_server::ServerSettings;
 use seatlock_server::crypto::keys::DataFolder;
 use seatlock_server::service::rate_limits::Rates;
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ async fn only_a_call_in_the_process_is_the_consoles() {
     assert_eq!(newest["actor_name"], Value::Null);
 
     // The very same requests to the router that is served, and over the network.
-    let settings = Settings {
+    let settings = ServerSettings {
         timeout: Duration::from_secs(60),
         public_url: "http://localhost:8787".to_owned(),
         product_names: BTreeMap::new(),

@@ -1,7 +1,7 @@
 //! Archives for people who build plug-ins and have no Rust.
 
 use crate::build::{self, Libraries};
-use crate::layout::{Content, Layout, OWN_NAME, System};
+use crate::layout::{Layout, OWN_NAME, PackagedFile, System};
 use crate::{functions, repository, run};
 use anyhow::{Context, Result, bail, ensure};
 use compile::Compiled;
@@ -150,7 +150,7 @@ impl Dist {
         let mut members = Members::new();
         for (path, content) in layout.files(&made.libraries, version)? {
             let member = match &content {
-                Content::Link(to) => Member::Link(to.clone()),
+                PackagedFile::Link(to) => Member::Link(to.clone()),
                 other => Member::File(other.bytes()?),
             };
             members.insert(path.to_string_lossy().replace('\\', "/"), member);

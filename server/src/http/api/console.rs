@@ -1,7 +1,7 @@
 use super::router;
 use crate::crypto::keys::DataFolder;
 use crate::domain::Role;
-use crate::http::{AppState, Settings};
+use crate::http::{AppState, ServerSettings};
 use crate::service::rate_limits::Rates;
 use crate::store::{Account, SignedIn, Store, User};
 use axum::{
@@ -44,7 +44,7 @@ impl Console {
     /// # Errors
     /// When the folder is not initialised, a secret is missing, or the pepper is another server's.
     pub async fn new(store: Store, folder: DataFolder) -> anyhow::Result<Self> {
-        let settings = Settings {
+        let settings = ServerSettings {
             timeout: Duration::MAX,
             public_url: String::new(),
             product_names: BTreeMap::new(),

@@ -1,4 +1,4 @@
-use super::Trouble;
+use super::WebError;
 use crate::http::web::pages::ASSETS;
 use axum::{
     extract::Path,
@@ -10,9 +10,9 @@ use sha2::{Digest as _, Sha256};
 
 /// A file that pages refer to. Browsers keep it and ask whether it is still the same, so a new
 /// release shows at once.
-pub(super) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Trouble> {
+pub(super) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, WebError> {
     let named = |path: &str| path.strip_prefix("/assets/") == Some(&*name);
-    let asset = ASSETS.iter().find(|asset| named(asset.path)).ok_or(Trouble::NotFound)?;
+    let asset = ASSETS.iter().find(|asset| named(asset.path)).ok_or(WebError::NotFound)?;
     let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha256::digest(asset.body)));
     let kept = [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, "public, max-age=0, must-revalidate")];
     let known = headers.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok()).unwrap_or_default();

@@ -1,7 +1,7 @@
 use super::go;
 use crate::crypto::password::PasswordError;
-use crate::http::web::pages::{Help, MessagePage, Step, Tone};
-use crate::service::Refused;
+use crate::http::web::pages::{Help, MessagePage, NextStep, Tone};
+use crate::service::ServiceError;
 use crate::service::key_ring::RingError;
 use crate::store::{self, StoreError};
 use axum::{
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 /// Why a page is not shown. It becomes a page of its own where the request's id is known.
 #[derive(Debug, Clone)]
-pub(super) enum Trouble {
+pub(super) enum WebError {
     /// Nobody is signed in. Whoever signs in goes on to this path.
     SignedOut(String),
     /// There is no such thing, or it is somebody else's.
@@ -29,7 +29,7 @@ pub(super) enum Trouble {
     /// A token that is no longer its seat's. It is told of the seat.
     TokenReplaced(Uuid),
     /// A token that can be shown no more. What led to it is told there.
-    TokenForgotten(Step),
+    TokenForgotten(NextStep),
     /// The form is larger than any that somebody fills in.
     TooLarge,
     /// The form is not one of ours.
@@ -42,7 +42,7 @@ pub(super) enum Trouble {
     Failed(String),
 }
 
-impl Trouble {
+impl WebError {
     pub(super) fn failed(error: impl fmt::Display) -> Self {
         Self::Failed(error.to_string())
     }
@@ -66,7 +66,7 @@ impl Trouble {
     pub(super) fn page(&self, help: Help, request: &str, again: Option<&str>) -> MessagePage {
         let mut page = self.words(help, request);
         if let (Self::Unavailable { .. } | Self::Failed(_), Some(path)) = (self, again) {
-            page.next.insert(0, Step::new(path, "Try again"));
+            page.next.insert(0, NextStep::new(path, "Try again"));
         }
         page
     }
@@ -76,7 +76,7 @@ impl Trouble {
         match self {
             Self::SignedOut(_) => {
                 let mut page = told(Tone::Calm, "Sign in first", "Nobody is signed in. Nothing was changed.");
-                page.next = vec![Step::new("/sign-in", "Sign in")];
+                page.next = vec![NextStep::new("/sign-in", "Sign in")];
                 page
             }
             Self::NotFound => MessagePage::not_found(help),
@@ -94,7 +94,7 @@ impl Trouble {
                     "This token no longer works",
                     "The token that was shown here was replaced, or its seat was revoked.",
                 );
-                page.next = vec![Step::new(&format!("/seats/{seat}"), "Show the seat")];
+                page.next = vec![NextStep::new(&format!("/seats/{seat}"), "Show the seat")];
                 page
             }
             Self::TokenForgotten(step) => {
@@ -131,7 +131,7 @@ impl Trouble {
     }
 }
 
-impl IntoResponse for Trouble {
+impl IntoResponse for WebError {
     fn into_response(self) -> Response {
         if let Self::SignedOut(next) = &self {
             let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
@@ -147,7 +147,7 @@ impl IntoResponse for Trouble {
     }
 }
 
-impl From<StoreError> for Trouble {
+impl From<StoreError> for WebError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound(_) => Self::NotFound,
@@ -156,15 +156,15 @@ impl From<StoreError> for Trouble {
             | StoreError::Taken(_)
             | StoreError::ApiTokenLimit
             | StoreError::SignsIn) => Self::Told(sentence(&error)),
-            error => match error.trouble() {
-                Some(trouble) => Self::Unavailable { text: trouble.text(), cause: error.to_string() },
+            error => match error.unavailable() {
+                Some(unavailable) => Self::Unavailable { text: unavailable.text(), cause: error.to_string() },
                 None => Self::failed(error),
             },
         }
     }
 }
 
-impl From<RingError> for Trouble {
+impl From<RingError> for WebError {
     fn from(error: RingError) -> Self {
         match error.passing() {
             Some(text) => Self::Unavailable { text, cause: error.to_string() },
@@ -173,23 +173,25 @@ impl From<RingError> for Trouble {
     }
 }
 
-impl From<PasswordError> for Trouble {
+impl From<PasswordError> for WebError {
     fn from(error: PasswordError) -> Self {
         if error.passes() {
-            Self::Unavailable { text: store::Trouble::Busy.text(), cause: error.to_string() }
+            Self::Unavailable { text: store::Unavailable::Busy.text(), cause: error.to_string() }
         } else {
             Self::failed(error)
         }
     }
 }
 
-impl From<Refused> for Trouble {
-    fn from(refused: Refused) -> Self {
+impl From<ServiceError> for WebError {
+    fn from(refused: ServiceError) -> Self {
         match refused {
-            Refused::Store(error) => error.into(),
-            Refused::Password(error) => error.into(),
-            Refused::AdminsOnly => Self::Forbidden,
-            refused @ (Refused::Verdict(_) | Refused::Invalid { .. }) => Self::Told(sentence(&refused)),
+            ServiceError::Store(error) => error.into(),
+            ServiceError::Password(error) => error.into(),
+            ServiceError::AdminsOnly => Self::Forbidden,
+            refused @ (ServiceError::Verdict(_) | ServiceError::Invalid { .. }) => {
+                Self::Told(sentence(&refused))
+            }
             refused => Self::failed(refused),
         }
     }

@@ -1,13 +1,13 @@
 use super::super::AppState;
-use super::error::{Trouble, sentence};
-use super::flash::Done;
-use super::form::{Asked, Filled, form_key};
-use super::letter::{self, Send};
-use super::visit::Visit;
-use super::{Shown, seat, show, show_as, shown};
+use super::context::PageContext;
+use super::email::{self, Send};
+use super::error::{WebError, sentence};
+use super::flash::FlashMessage;
+use super::form::{FormData, PageQuery, form_key};
+use super::{PageResult, convert, seat, show, show_as};
 use crate::domain::License;
-use crate::http::web::pages::{Id, LicenseChoice, LicenseState, NewSeatPage, NoSeat, SendAs};
-use crate::service::{Again, Refused};
+use crate::http::web::pages::{LicenseChoice, LicenseState, NewSeatPage, NoSeat, SendAs, ShortId};
+use crate::service::{IdempotencyKey, ServiceError};
 use crate::store::StoreError;
 use axum::http::StatusCode;
 use seatlock_protocol::UnixTime;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-pub(super) struct NewSeat {
+pub(super) struct NewSeatForm {
     form_key: String,
     email: String,
     license: String,
@@ -24,7 +24,7 @@ pub(super) struct NewSeat {
     send: Send,
 }
 
-impl NewSeat {
+impl NewSeatForm {
     /// The page with what was typed, for whoever has to sign in first.
     fn filled_in(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
@@ -37,19 +37,22 @@ impl NewSeat {
     }
 }
 
-pub(super) async fn ask(visit: Visit, Asked(mut form): Asked<NewSeat>) -> Shown {
+pub(super) async fn ask(context: PageContext, PageQuery(mut form): PageQuery<NewSeatForm>) -> PageResult {
     if form.email.is_empty() {
-        form.email.clone_from(&visit.who.user.email);
+        form.email.clone_from(&context.who.user.email);
     }
-    show(&page(&visit, &form).await?)
+    show(&page(&context, &form).await?)
 }
 
-pub(super) async fn make(visit: Result<Visit, Trouble>, Filled(form): Filled<NewSeat>) -> Shown {
-    let visit = visit.map_err(|trouble| match trouble {
-        Trouble::SignedOut(_) => Trouble::SignedOut(form.filled_in()),
+pub(super) async fn make(
+    context: Result<PageContext, WebError>,
+    FormData(form): FormData<NewSeatForm>,
+) -> PageResult {
+    let context = context.map_err(|trouble| match trouble {
+        WebError::SignedOut(_) => WebError::SignedOut(form.filled_in()),
         other => other,
     })?;
-    let licenses = visit.desk().licenses(visit.account()).await?;
+    let licenses = context.service().licenses(context.account()).await?;
     let license = match (Uuid::parse_str(&form.license).ok(), licenses.as_slice()) {
         (None, [only]) => Some(only.id),
         (named, all) => named.filter(|id| all.iter().any(|license| license.id == *id)),
@@ -58,40 +61,40 @@ pub(super) async fn make(visit: Result<Visit, Trouble>, Filled(form): Filled<New
         let error = Some("No seat was created: choose a license for it.".to_owned());
         return show_as(
             StatusCode::UNPROCESSABLE_ENTITY,
-            &NewSeatPage { error, ..page(&visit, &form).await? },
+            &NewSeatPage { error, ..page(&context, &form).await? },
         );
     };
     let email = form.email.trim();
     let request = format!("{license} {email}");
-    let again = Again { key: &form.form_key, request: request.as_bytes() };
-    let issued = match visit.desk().create_seat(email, Some(license), Some(again)).await {
+    let idempotency_key = IdempotencyKey { key: &form.form_key, request: request.as_bytes() };
+    let issued = match context.service().create_seat(email, Some(license), Some(idempotency_key)).await {
         Ok(issued) => issued,
-        Err(refused) => return refuse(&visit, &form, refused).await,
+        Err(refused) => return refuse(&context, &form, refused).await,
     };
     let done = match form.send.wanted() {
         _ if issued.repeated => None,
-        None => Some(Done::NotAsked),
+        None => Some(FlashMessage::NotAsked),
         Some(what) => {
-            Some(letter::send(&visit, &issued.seat.seat, &issued.license, &issued.token, email, what).await)
+            Some(email::send(&context, &issued.seat.seat, &issued.license, &issued.token, email, what).await)
         }
     };
-    seat::go_to_token(&visit, issued.seat.seat.id, &form.form_key, done).await
+    seat::go_to_token(&context, issued.seat.seat.id, &form.form_key, done).await
 }
 
 /// The form again, with what was typed and why no seat was made.
-async fn refuse(visit: &Visit, form: &NewSeat, refused: Refused) -> Shown {
-    let page = page(visit, form).await?;
+async fn refuse(context: &PageContext, form: &NewSeatForm, refused: ServiceError) -> PageResult {
+    let page = page(context, form).await?;
     let (status, page) = match refused {
-        Refused::Invalid { field: "email", reason } => {
+        ServiceError::Invalid { field: "email", reason } => {
             let email_error = Some(sentence(&reason));
             (StatusCode::UNPROCESSABLE_ENTITY, NewSeatPage { email_error, ..page })
         }
-        Refused::Invalid { .. } => return Err(Trouble::Unreadable),
-        refused @ Refused::Verdict(_) => {
+        ServiceError::Invalid { .. } => return Err(WebError::Unreadable),
+        refused @ ServiceError::Verdict(_) => {
             let error = Some(format!("No seat was created for {}: {refused}", form.email));
             (StatusCode::CONFLICT, NewSeatPage { error, ..page })
         }
-        Refused::Store(StoreError::KeyReused) => {
+        ServiceError::Store(StoreError::KeyReused) => {
             let error =
                 "This form was sent before with something else in it, and that seat was created. Nothing was \
                          created this time. Send it again to create another seat."
@@ -103,12 +106,12 @@ async fn refuse(visit: &Visit, form: &NewSeat, refused: Refused) -> Shown {
     show_as(status, &page)
 }
 
-async fn page(visit: &Visit, form: &NewSeat) -> Result<NewSeatPage, Trouble> {
-    let now = visit.now().await?;
-    let licenses = visit.desk().licenses(visit.account()).await?;
+async fn page(context: &PageContext, form: &NewSeatForm) -> Result<NewSeatPage, WebError> {
+    let now = context.now().await?;
+    let licenses = context.service().licenses(context.account()).await?;
     let named = Uuid::parse_str(&form.license).ok();
     let mut licenses: Vec<LicenseChoice> =
-        licenses.iter().map(|license| choice(&visit.state, license, now)).collect();
+        licenses.iter().map(|license| choice(&context.state, license, now)).collect();
     let chosen = |choice: &&mut LicenseChoice| match named {
         Some(named) => choice.id.0 == named,
         None => choice.unavailable.is_none(),
@@ -117,19 +120,19 @@ async fn page(visit: &Visit, form: &NewSeat) -> Result<NewSeatPage, Trouble> {
         choice.chosen = true;
     }
     Ok(NewSeatPage {
-        shell: visit.shell(),
+        shell: context.shell(),
         licenses,
         email: form.email.clone(),
         email_error: None,
         error: None,
         send: form.send.wanted(),
-        mail_available: letter::available(&visit.state),
+        mail_available: email::available(&context.state),
         form_key: form_key(),
     })
 }
 
 fn choice(state: &AppState, license: &License, now: UnixTime) -> LicenseChoice {
-    let unavailable = match shown::license_state(license, now) {
+    let unavailable = match convert::license_state(license, now) {
         LicenseState::Active if license.tokens < license.seats_max => None,
         LicenseState::Active => Some(NoSeat::AllIssued),
         LicenseState::Suspended(_) => Some(NoSeat::Suspended),
@@ -137,11 +140,11 @@ fn choice(state: &AppState, license: &License, now: UnixTime) -> LicenseChoice {
         LicenseState::WithoutSeats => Some(NoSeat::NotInPlan),
     };
     LicenseChoice {
-        id: Id(license.id),
-        plan: shown::plan(license),
+        id: ShortId(license.id),
+        plan: convert::plan(license),
         tokens: license.tokens,
         seats_max: license.seats_max,
-        products: shown::products(state, license),
+        products: convert::products(state, license),
         chosen: false,
         unavailable,
     }

@@ -1,9 +1,9 @@
 use super::super::csv;
-use super::form::Asked;
-use super::visit::Visit;
-use super::{Shown, show, shown};
+use super::context::PageContext;
+use super::form::PageQuery;
+use super::{PageResult, convert, show};
 use crate::domain::EMAIL_MAX;
-use crate::http::web::pages::{Id, RecoveryNotice, SeatFilter, SeatsPage, StatusBadge};
+use crate::http::web::pages::{RecoveryNotice, SeatFilter, SeatsPage, ShortId, StatusBadge};
 use crate::store::{SeatCursor, SeatQuery};
 use seatlock_protocol::UnixTime;
 use serde::Deserialize;
@@ -15,21 +15,21 @@ const ON_A_PAGE: u32 = 50;
 #[derive(Deserialize)]
 #[serde(default)]
 #[derive(Default)]
-pub(super) struct Narrowed {
+pub(super) struct SeatsPageQuery {
     q: String,
     status: String,
     license: String,
     after: String,
 }
 
-impl Narrowed {
+impl SeatsPageQuery {
     /// What is not understood narrows nothing: addresses are typed by people, too.
     fn filter(&self) -> SeatFilter {
         let search = self.q.trim();
         SeatFilter {
             search: search.get(..search.floor_char_boundary(EMAIL_MAX)).unwrap_or_default().to_owned(),
             status: StatusBadge::ALL.into_iter().find(|status| status.value() == self.status),
-            license: Uuid::parse_str(&self.license).ok().map(Id),
+            license: Uuid::parse_str(&self.license).ok().map(ShortId),
         }
     }
 
@@ -46,32 +46,35 @@ impl Narrowed {
     }
 }
 
-pub(super) async fn list(visit: Visit, Asked(narrowed): Asked<Narrowed>) -> Shown {
-    let now = visit.now().await?;
-    let desk = visit.desk();
-    let licenses = desk.licenses(visit.account()).await?;
-    let query = narrowed.query(visit.account());
-    let recovery = if visit.is_admin { desk.recovery().await? } else { None };
+pub(super) async fn list(context: PageContext, PageQuery(narrowed): PageQuery<SeatsPageQuery>) -> PageResult {
+    let now = context.now().await?;
+    let service = context.service();
+    let licenses = service.licenses(context.account()).await?;
+    let query = narrowed.query(context.account());
+    let recovery = if context.is_admin { service.recovery().await? } else { None };
     let first_page = query.after.is_none();
-    let page = desk.seats(query).await?;
+    let page = service.seats(query).await?;
     show(&SeatsPage {
-        shell: visit.shell(),
+        shell: context.shell(),
         recovery: recovery.map(|recovery| RecoveryNotice {
             known_until: recovery.restored.known_until.into(),
             until: recovery.restored.until.into(),
             recovered: recovery.recovered,
         }),
-        licenses: licenses.iter().map(|license| shown::card(&visit.state, license, now)).collect(),
+        licenses: licenses.iter().map(|license| convert::card(&context.state, license, now)).collect(),
         filter: narrowed.filter(),
         first_page,
         next: page.rows.last().filter(|_| page.more).map(|last| write(last.cursor())),
-        seats: page.rows.iter().map(|listed| shown::row(listed, now)).collect(),
+        seats: page.rows.iter().map(|listed| convert::row(listed, now)).collect(),
     })
 }
 
-pub(super) async fn table(visit: Visit, Asked(narrowed): Asked<Narrowed>) -> Shown {
-    let query = narrowed.query(visit.account());
-    Ok(csv::seats(visit.state, visit.who, query).await?)
+pub(super) async fn table(
+    context: PageContext,
+    PageQuery(narrowed): PageQuery<SeatsPageQuery>,
+) -> PageResult {
+    let query = narrowed.query(context.account());
+    Ok(csv::seats(context.state, context.who, query).await?)
 }
 
 /// A place in the list, as it stands in addresses.
@@ -101,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_search_is_cut_between_characters() {
-        let narrowed = Narrowed { q: "ä".repeat(200), ..Narrowed::default() };
+        let narrowed = SeatsPageQuery { q: "ä".repeat(200), ..SeatsPageQuery::default() };
         assert_eq!(narrowed.filter().search, "ä".repeat(127));
     }
 }

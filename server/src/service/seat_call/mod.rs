@@ -9,7 +9,7 @@ mod signer;
 pub(crate) use signer::Signer;
 
 use crate::crypto::renewal::Recipient;
-use crate::domain::{Caller, Presented};
+use crate::domain::{CallerContext, PresentedRenewal};
 use seatlock_protocol::{
     TokenHash,
     api::{Intent, SeatRequest},
@@ -22,12 +22,12 @@ pub(crate) fn recipient(request: &SeatRequest, token: TokenHash) -> Recipient {
 
 /// What the rules are told of a request. `renewal` is what its secret proves, `jitter` spreads the
 /// next pings.
-pub(crate) fn caller(request: &SeatRequest, renewal: Presented, jitter: u16) -> Caller {
+pub(crate) fn caller(request: &SeatRequest, renewal: PresentedRenewal, jitter: u16) -> CallerContext {
     let launched = u64::from(request.intent == Intent::Launch);
     let reported = request.offline.as_ref().map_or(0, |offline| offline.launches);
     // A client counts a launch before it asks, so the one that asks is among those that it reports.
     let launches = launched.max(reported);
-    Caller {
+    CallerContext {
         machine: request.machine.id.clone(),
         token_revoked: false,
         product: request.product.clone(),

@@ -16,14 +16,14 @@ pub struct MessagePage {
     /// Until when to wait.
     pub wait_until: Option<Moment>,
     /// What to do next.
-    pub next: Vec<Step>,
+    pub next: Vec<NextStep>,
     /// Id of the request, to be quoted to support.
     pub request: Option<String>,
 }
 
 /// Something to do next.
 #[derive(Debug, Clone)]
-pub struct Step {
+pub struct NextStep {
     /// Where it is done.
     pub path: String,
     /// What it is.
@@ -35,7 +35,7 @@ impl MessagePage {
     #[must_use]
     pub fn new(help: Help, tone: Tone, title: &str, text: &str) -> Self {
         let (title, text) = (title.to_owned(), text.to_owned());
-        let next = vec![Step::new("/seats", "Go to the seats")];
+        let next = vec![NextStep::new("/seats", "Go to the seats")];
         Self { help, tone, title, text, wait_until: None, next, request: None }
     }
 
@@ -68,7 +68,7 @@ impl MessagePage {
                     everybody who is signed in stays signed in.";
         let mut page = Self::new(help, Tone::Warning, "Too many tries", text);
         page.wait_until = Some(until);
-        page.next = vec![Step::new("/sign-in", "Back to sign-in")];
+        page.next = vec![NextStep::new("/sign-in", "Back to sign-in")];
         page
     }
 
@@ -91,7 +91,7 @@ impl MessagePage {
     }
 }
 
-impl Step {
+impl NextStep {
     /// What is done where.
     #[must_use]
     pub fn new(path: &str, label: &str) -> Self {

@@ -16,6 +16,8 @@ mod assets;
 mod audit;
 /// What is asked before something that cannot be undone.
 mod confirm;
+/// How texts get onto pages.
+mod escape;
 /// One page that says what happened and what to do next.
 mod message;
 /// The form for a new seat.
@@ -30,8 +32,6 @@ mod seat;
 mod seat_token;
 /// The list of seats.
 mod seats;
-/// How texts get onto pages.
-mod shown;
 /// The way in.
 mod sign_in;
 /// API tokens of the user.
@@ -43,13 +43,13 @@ pub use askama::Template;
 pub use assets::{ASSETS, Asset, CONTENT_SECURITY_POLICY};
 pub use audit::{AuditActor, AuditEntry, AuditPage, Chain};
 pub use confirm::{ConfirmRefresh, ConfirmRelease, ConfirmRevoke, ReleaseLimit};
-pub use message::{MessagePage, Step};
+pub use escape::PageText;
+pub use message::{MessagePage, NextStep};
 pub use new_seat::{LicenseChoice, NewSeatPage, NoSeat, SendAs};
 pub use one_time_link::{LinkState, OneTimeLinkPage};
-pub use parts::{Help, Id, Moment, Notice, SeatName, Shell, StatusBadge, Tone};
+pub use parts::{Help, Moment, Notice, SeatName, Shell, ShortId, StatusBadge, Tone};
 pub use seat::{SeatPage, SeatRelease};
-pub use seat_token::{Mail, SeatTokenPage, TokenReason};
+pub use seat_token::{MailOutcome, SeatTokenPage, TokenReason};
 pub use seats::{EmptyList, LicenseCard, LicenseState, RecoveryNotice, SeatFilter, SeatRow, SeatsPage};
-pub use shown::Shown;
-pub use sign_in::{SignInPage, WayIn};
+pub use sign_in::{SignInOption, SignInPage};
 pub use tokens::{ApiTokenRow, ConfirmDeleteToken, TokenCreatedPage, TokensPage};

@@ -1,4 +1,4 @@
-use super::{Id, Moment, Shell};
+use super::{Moment, Shell, ShortId};
 use askama::Template;
 
 /// `/seats/new`.
@@ -27,7 +27,7 @@ pub struct NewSeatPage {
 #[derive(Debug, Clone)]
 pub struct LicenseChoice {
     /// The license.
-    pub id: Id,
+    pub id: ShortId,
     /// Name of its plan.
     pub plan: String,
     /// What it is for.

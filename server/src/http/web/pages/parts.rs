@@ -119,9 +119,9 @@ impl Moment {
 
 /// A UUID that is shown by its first eight digits, and in full on demand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Id(pub Uuid);
+pub struct ShortId(pub Uuid);
 
-impl Id {
+impl ShortId {
     /// Its first eight digits.
     #[must_use]
     pub fn short(&self) -> String {
@@ -130,7 +130,7 @@ impl Id {
     }
 }
 
-impl fmt::Display for Id {
+impl fmt::Display for ShortId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -140,7 +140,7 @@ impl fmt::Display for Id {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeatName {
     /// The seat.
-    pub id: Id,
+    pub id: ShortId,
     /// Who was given its token.
     pub shared_with: String,
     /// The address of the sign-in service of its user. Then there is no token that could be
@@ -211,6 +211,6 @@ mod tests {
 
     #[test]
     fn ids_keep_their_leading_zeros() {
-        assert_eq!(Id(Uuid::from_u128(0xab << 96)).short(), "000000ab");
+        assert_eq!(ShortId(Uuid::from_u128(0xab << 96)).short(), "000000ab");
     }
 }

@@ -1,4 +1,4 @@
-use super::{AuditActor, AuditEntry, Id, LicenseState, Moment, SeatName, Shell, StatusBadge};
+use super::{AuditActor, AuditEntry, LicenseState, Moment, SeatName, Shell, ShortId, StatusBadge};
 use askama::Template;
 use seatlock_protocol::MachineId;
 
@@ -13,7 +13,7 @@ pub struct SeatPage {
     /// Who holds it.
     pub status: StatusBadge,
     /// The license that it belongs to.
-    pub license: Id,
+    pub license: ShortId,
     /// Name of the license's plan.
     pub plan: String,
     /// What the license is for.

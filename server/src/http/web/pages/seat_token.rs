@@ -15,7 +15,7 @@ pub struct SeatTokenPage {
     /// The token.
     pub token: Zeroizing<String>,
     /// What became of the e-mail.
-    pub mail: Mail,
+    pub mail: MailOutcome,
     /// Whether the server can send e-mail.
     pub mail_available: bool,
     /// Of the form that made the token, by which the page finds it again.
@@ -35,7 +35,7 @@ pub enum TokenReason {
 
 /// What became of an e-mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mail {
+pub enum MailOutcome {
     /// None was asked for.
     NotAsked,
     /// The page is shown once more; if one was asked for, it was sent before.
@@ -76,12 +76,13 @@ impl SeatTokenPage {
     /// Whether an e-mail can still be useful.
     #[must_use]
     pub fn offers_mail(&self) -> bool {
-        self.mail_available && !matches!(self.mail, Mail::LinkSent { .. } | Mail::TokenSent { .. })
+        self.mail_available
+            && !matches!(self.mail, MailOutcome::LinkSent { .. } | MailOutcome::TokenSent { .. })
     }
 
     /// Whether an e-mail could not be sent.
     #[must_use]
     pub fn mail_failed(&self) -> bool {
-        matches!(self.mail, Mail::Failed { .. })
+        matches!(self.mail, MailOutcome::Failed { .. })
     }
 }

@@ -1,4 +1,4 @@
-use super::{Id, Moment, Shell, StatusBadge};
+use super::{Moment, Shell, ShortId, StatusBadge};
 use askama::Template;
 use seatlock_protocol::MachineId;
 
@@ -37,7 +37,7 @@ pub struct RecoveryNotice {
 #[derive(Debug, Clone)]
 pub struct LicenseCard {
     /// The license.
-    pub id: Id,
+    pub id: ShortId,
     /// Name of its plan, as people write it.
     pub plan: String,
     /// What it is for.
@@ -107,7 +107,7 @@ pub struct SeatFilter {
     /// Only seats in this status.
     pub status: Option<StatusBadge>,
     /// Only seats of this license.
-    pub license: Option<Id>,
+    pub license: Option<ShortId>,
 }
 
 impl SeatFilter {
@@ -131,7 +131,7 @@ impl SeatFilter {
 
     /// Whether `license` is the chosen one.
     #[must_use]
-    pub fn has_license(&self, license: &Id) -> bool {
+    pub fn has_license(&self, license: &ShortId) -> bool {
         self.license.as_ref() == Some(license)
     }
 
@@ -146,7 +146,7 @@ impl SeatFilter {
 #[derive(Debug, Clone)]
 pub struct SeatRow {
     /// The seat.
-    pub id: Id,
+    pub id: ShortId,
     /// Who was given its token.
     pub shared_with: String,
     /// The machine that holds it, or that may still work offline.

@@ -3,7 +3,7 @@ use askama::Template;
 
 /// A sign-in service.
 #[derive(Debug, Clone)]
-pub struct WayIn {
+pub struct SignInOption {
     /// As people call it.
     pub name: String,
     /// Where the way to it begins.
@@ -25,7 +25,7 @@ pub struct SignInPage {
     /// When the next try is possible, after too many.
     pub wait_until: Option<Moment>,
     /// Sign-in services that may be used instead of a password.
-    pub ways: Vec<WayIn>,
+    pub ways: Vec<SignInOption>,
     /// Path to go to afterwards; empty for the list of seats. The handler takes only a path of its
     /// own.
     pub next: String,

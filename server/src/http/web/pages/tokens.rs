@@ -1,4 +1,4 @@
-use super::{Id, Moment, Shell};
+use super::{Moment, Shell, ShortId};
 use askama::Template;
 use zeroize::Zeroizing;
 
@@ -28,7 +28,7 @@ pub struct TokensPage {
 #[derive(Debug, Clone)]
 pub struct ApiTokenRow {
     /// Names it in addresses.
-    pub id: Id,
+    pub id: ShortId,
     /// Its name.
     pub name: String,
     /// When it was made.

@@ -4,7 +4,7 @@ use seatlock_server::crypto::keys::DataFolder;
 use serde_json::{Value, json};
 
 /// What somebody needs who tries things out.
-pub(super) struct Words {
+pub(super) struct Instructions {
     pub(super) url: String,
     root_key: PublicKey,
     product: String,
@@ -15,7 +15,7 @@ pub(super) struct Words {
     secrets: Option<Secrets>,
 }
 
-impl Words {
+impl Instructions {
     pub(super) fn new(
         folder: &DataFolder,
         url: String,
