@@ -19,6 +19,8 @@ use xtask::{build, fault_proxy, run};
 mod ci;
 /// A life of a seat, played before your eyes.
 mod demo;
+/// What others sell, measured beside the library.
+mod peers;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The project's own commands")]
@@ -72,6 +74,18 @@ enum Verb {
         /// Only lists what would be written
         #[arg(long)]
         dry_run: bool,
+    },
+    /// Measures the library of an archive beside what others sell; needs Linux, Python and strace
+    ///
+    /// Fetches the others from PyPI and crates.io into the target folder, and builds what it
+    /// measures first. Let nothing else run meanwhile.
+    Peers {
+        /// Fresh processes for each figure
+        #[arg(long, default_value_t = 40)]
+        samples: usize,
+        /// Writes the tables into docs/performance.md, with a picture
+        #[arg(long)]
+        keep: bool,
     },
     /// Writes include/seatlock.h again after a change of src/ffi
     Header,
@@ -178,6 +192,10 @@ fn carry_out(verb: Verb) -> Result<()> {
             if let Some(key) = sign {
                 println!("wrote {}", dist.sign(&key)?.display());
             }
+            Ok(())
+        }
+        Verb::Peers { samples, keep } => {
+            print!("{}", peers::run(samples, keep)?);
             Ok(())
         }
         Verb::Header => header(),

@@ -5,7 +5,9 @@ use anyhow::{Context as _, bail};
 use axum::http::Method;
 use clap::{Args, Subcommand};
 use seatlock_server::domain::{OwnerAct, Verdict};
-use seatlock_server::http::api::schema::{ActedView, IssuedView, NewSeatRequest, SeatStatus, SeatView};
+use seatlock_server::http::api::schema::{
+    ActedView, IssuedView, NewSeatRequest, RefreshRequest, SeatStatus, SeatView,
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -27,7 +29,13 @@ pub(super) enum SeatCommand {
         search: Option<String>,
     },
     /// Replace a seat's token and print the new one, this once; the old one never works again
-    Refresh(Target),
+    Refresh {
+        #[command(flatten)]
+        target: Target,
+        /// Who is given the new token [default: whom the seat was shared with]
+        #[arg(long, value_name = "E-MAIL")]
+        email: Option<String>,
+    },
     /// Take a seat from its machine; once in 24 hours per license
     Release(Target),
     /// Let the user of a closed seat, who signs in, have another one
@@ -81,14 +89,17 @@ impl SeatCommand {
                 let license = license.map(|id| id.to_string());
                 list(client, output, &[("license", license), ("status", status), ("search", search)]).await
             }
-            Self::Refresh(target) => act(client, output, OwnerAct::Refresh, &target).await,
-            Self::Allow(target) => act(client, output, OwnerAct::Allow, &target).await,
-            Self::Release(target) => act(client, output, OwnerAct::Release, &target).await,
+            Self::Refresh { target, email } => {
+                let request = RefreshRequest { email: email.map(|email| email.trim().to_owned()) };
+                act(client, output, OwnerAct::Refresh, &target, Some(&request)).await
+            }
+            Self::Allow(target) => act(client, output, OwnerAct::Allow, &target, None).await,
+            Self::Release(target) => act(client, output, OwnerAct::Release, &target, None).await,
             Self::Revoke { target, yes } => {
                 if !yes && !target.dry_run {
                     confirm(client, target.seat).await?;
                 }
-                act(client, output, OwnerAct::Revoke, &target).await
+                act(client, output, OwnerAct::Revoke, &target, None).await
             }
         }
     }
@@ -136,7 +147,13 @@ async fn list(client: &AdminClient, output: Output, wanted: Query<'_>) -> anyhow
     })
 }
 
-async fn act(client: &AdminClient, output: Output, act: OwnerAct, target: &Target) -> anyhow::Result<()> {
+async fn act(
+    client: &AdminClient,
+    output: Output,
+    act: OwnerAct,
+    target: &Target,
+    body: Option<&RefreshRequest>,
+) -> anyhow::Result<()> {
     let (id, dry_run) = (target.seat, target.dry_run);
     let (name, done) = match act {
         OwnerAct::Release => ("release", "released"),
@@ -145,7 +162,7 @@ async fn act(client: &AdminClient, output: Output, act: OwnerAct, target: &Targe
         OwnerAct::Allow => ("allow", "allowed another seat"),
     };
     let (path, query) = (format!("/seats/{id}/{name}"), [("dry_run", Some(dry_run.to_string()))]);
-    let acted = client.send(Method::POST, &path, &query, None::<&()>, None).await;
+    let acted = client.send(Method::POST, &path, &query, body, None).await;
     let acted: ActedView = acted.with_context(|| format!("seat {id} was not {done}"))?;
     let (email, epoch) = (&acted.seat.shared_with, acted.seat.epoch);
     let mut text = match (acted.would_change, dry_run) {

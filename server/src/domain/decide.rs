@@ -343,7 +343,12 @@ impl<'a> Draft<'a> {
             OwnerAct::Allow => return Answer::Unchanged,
             // There is no token; the identity stays who it is.
             OwnerAct::Refresh if self.seat.identity.is_some() => return Answer::Unchanged,
-            OwnerAct::Refresh => self.replace_token(SeatState::NeverUsed, AuditEvent::Refreshed),
+            OwnerAct::Refresh => {
+                if let Some(verdict) = issues_no_tokens(self.license, self.now) {
+                    return Answer::Verdict(verdict);
+                }
+                self.replace_token(SeatState::NeverUsed, AuditEvent::Refreshed);
+            }
             OwnerAct::Revoke => {
                 self.replace_token(SeatState::Closed, AuditEvent::Revoked);
                 self.change.tokens -= 1;

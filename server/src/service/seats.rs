@@ -166,32 +166,29 @@ impl Desk<'_> {
         Ok(Recalled::Forgotten)
     }
 
-    /// T11, for the person with this e-mail address from now on.
+    /// T11, for the person with this e-mail address from now on; for whom it was when there is none.
     ///
     /// # Errors
     /// See [`Refused`].
-    pub async fn refresh_for(
+    pub async fn refresh(
         &self,
         id: Uuid,
-        email: &str,
-        again: Option<Again<'_>>,
-    ) -> Result<Acted, Refused> {
-        check_email(email).map_err(|reason| Refused::invalid("email", reason))?;
-        self.order(id, OwnerAct::Refresh, Some(email.to_owned()), false, again).await
-    }
-
-    /// T8, T11 or T12. With `dry_run` it is decided, and nothing is changed.
-    ///
-    /// # Errors
-    /// See [`Refused`].
-    pub async fn act(
-        &self,
-        id: Uuid,
-        act: OwnerAct,
+        email: Option<String>,
         dry_run: bool,
         again: Option<Again<'_>>,
     ) -> Result<Acted, Refused> {
-        self.order(id, act, None, dry_run, again).await
+        if let Some(email) = &email {
+            check_email(email).map_err(|reason| Refused::invalid("email", reason))?;
+        }
+        self.order(id, OwnerAct::Refresh, email, dry_run, again).await
+    }
+
+    /// T8, T12 or T16. With `dry_run` it is decided, and nothing is changed.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn act(&self, id: Uuid, act: OwnerAct, dry_run: bool) -> Result<Acted, Refused> {
+        self.order(id, act, None, dry_run, None).await
     }
 
     async fn order(

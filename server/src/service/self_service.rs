@@ -33,7 +33,7 @@ impl Desk<'_> {
     }
 
     /// Why the user gets no API token; `None` when the user may have one. As with tokens for
-    /// plug-ins, one license of the account has to serve; whoever runs the server needs none.
+    /// plug-ins, one license of the account has to serve; an administrator needs none.
     ///
     /// # Errors
     /// [`Refused::Store`].
@@ -42,8 +42,14 @@ impl Desk<'_> {
             return Ok(None);
         }
         let (now, licenses) = (self.store.ready().await?, self.licenses(Some(self.who.account.id)).await?);
-        let mut verdicts: Vec<_> = licenses.iter().map(|license| issues_no_tokens(license, now)).collect();
-        Ok(if verdicts.iter().any(Option::is_none) { None } else { verdicts.pop().flatten() })
+        let mut why = Some(Verdict::new(Code::PlanNotEntitled, Act::Keep));
+        for license in &licenses {
+            why = issues_no_tokens(license, now);
+            if why.is_none() {
+                break;
+            }
+        }
+        Ok(why)
     }
 
     /// The API token that a form of the user's made, once more; `None` when it is too long ago, it

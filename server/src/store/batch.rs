@@ -145,7 +145,7 @@ impl Batch {
         for (id, entry) in std::mem::take(&mut self.audit) {
             let seat = self.seats.get(&id).ok_or(StoreError::Unexpected("seat"))?;
             let license = self.licenses.get(&seat.license).ok_or(StoreError::Unexpected("license"))?;
-            audit(tx, license.account, seat, &entry, &Actor::Plugin).await?;
+            audit(tx, license.account, seat, &entry, &Actor::Plugin, None).await?;
         }
         Ok(())
     }

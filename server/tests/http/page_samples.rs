@@ -260,7 +260,7 @@ fn tokens(tokens: Vec<ApiTokenRow>) -> TokensPage {
         shell: shell(),
         tokens,
         limit: 3,
-        barred: false,
+        barred: None,
         server: "https://licensing.example.com".to_owned(),
         name: String::new(),
         error: None,
@@ -501,7 +501,13 @@ fn samples() -> Vec<(&'static str, String)> {
     add("tokens_none", &tokens(vec![]));
     let three = [two.clone(), vec![api_token(3, "dashboard", Some(-DAY))]].concat();
     add("tokens_full", &tokens(three));
-    add("tokens_barred", &TokensPage { barred: true, ..tokens(two.clone()) });
+    add(
+        "tokens_barred",
+        &TokensPage {
+            barred: Some("Your plan has no seats for this product.".to_owned()),
+            ..tokens(two.clone())
+        },
+    );
     let error = Some("No token was created: another one has this name already.".to_owned());
     add("tokens_refused", &TokensPage { error, name: "onboarding script".to_owned(), ..tokens(two.clone()) });
     let created = TokenCreatedPage {

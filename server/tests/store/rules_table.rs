@@ -274,6 +274,32 @@ fn t11_refresh_and_t12_revoke_from_every_state() {
 }
 
 #[test]
+fn t11_makes_no_token_where_t1_makes_none() {
+    let ended = UnixTime::new(0);
+    for (what, plan_carries, suspended_at, expires_at, refused) in [
+        ("active", true, None, None, None),
+        ("starter", false, None, None, Some(Code::PlanNotEntitled)),
+        ("suspended", true, ended, None, Some(Code::LicenseSuspended)),
+        ("ended", true, None, ended, Some(Code::LicenseExpired)),
+    ] {
+        let mut world = World::new(1);
+        let seat = world.create();
+        world.license.plan = plan("any", plan_carries);
+        (world.license.suspended_at, world.license.expires_at) = (suspended_at, expires_at);
+        let before = world.seat(seat).clone();
+        let answer = world.owner(seat, OwnerAct::Refresh);
+        match refused {
+            None => assert_eq!(answer, Answer::Done, "{what}"),
+            Some(wanted) => {
+                assert_eq!(code(&answer), (wanted, Act::Keep), "{what}");
+                assert_eq!(world.seat(seat), &before, "{what}");
+            }
+        }
+        assert_eq!(world.owner(seat, OwnerAct::Revoke), Answer::Done, "{what}: a lost token can be ended");
+    }
+}
+
+#[test]
 fn t12_closed_is_for_ever() {
     let mut world = World::new(1);
     let seat = world.create();

@@ -35,6 +35,8 @@ pub struct Dist {
     pub name: String,
     /// Optimized as little as the tests of archives need.
     pub quick: bool,
+    /// The checkout that is compiled.
+    pub sources: PathBuf,
     /// Where archives and what they are made of lie.
     pub folder: PathBuf,
 }
@@ -61,7 +63,8 @@ impl Dist {
             fits && name.chars().all(letters),
             "\"{name}\" cannot name a library: at most 40 small letters, digits and _, a letter first"
         );
-        Ok(Self { platforms: found, name, quick: false, folder: build::target_folder().join("dist") })
+        let (sources, folder) = (repository(), build::target_folder().join("dist"));
+        Ok(Self { platforms: found, name, quick: false, sources, folder })
     }
 
     /// The same optimized as little as tests of archives need, in a folder of its own.
@@ -74,7 +77,8 @@ impl Dist {
     #[must_use]
     pub fn plan(&self) -> Vec<PathBuf> {
         let archives = self.platforms.iter().flat_map(|platform| {
-            let debug = (platform.system != System::MacOs).then(|| self.file(platform, "-debug"));
+            let has_debug = !matches!(platform.system, System::MacOs | System::Musl);
+            let debug = has_debug.then(|| self.file(platform, "-debug"));
             [Some(self.file(platform, "")), debug].into_iter().flatten()
         });
         archives.chain([self.folder.join("SHA256SUMS")]).collect()
@@ -99,7 +103,7 @@ impl Dist {
                 let folder = self.stem(platform);
                 let packed = match platform.system {
                     System::Windows { .. } => pack::zip(&folder, &members),
-                    System::Linux | System::MacOs => pack::tar_gz(&folder, &members, date),
+                    System::Linux | System::Musl | System::MacOs => pack::tar_gz(&folder, &members, date),
                 }?;
                 fs::write(&path, packed).with_context(|| format!("{} cannot be written", path.display()))?;
                 said(&path);
@@ -162,9 +166,9 @@ impl Dist {
             members.insert(format!("{documents}/{file}"), Member::File(text.into_bytes()));
         }
         let mut debug = Members::new();
-        if let Some(path) = made.debug {
+        if let (Some(path), Some(shared)) = (made.debug, &layout.shared) {
             // Where debuggers look, once both archives are unpacked in one place.
-            let beside = Path::new(&layout.shared).with_file_name(".debug");
+            let beside = Path::new(shared).with_file_name(".debug");
             let file = path.file_name().unwrap_or_default();
             debug.insert(beside.join(file).to_string_lossy().into_owned(), Member::File(fs::read(&path)?));
         }
@@ -176,7 +180,7 @@ impl Dist {
     /// # Errors
     /// The build fails.
     pub fn compiled(&self, target: &Target, layout: &Layout) -> Result<Compiled> {
-        let mut compiled = compile::compile(target, self.quick, &self.folder.join("build"))?;
+        let mut compiled = compile::compile(target, self.quick, &self.sources, &self.folder.join("build"))?;
         let work = self.folder.join("build").join(&layout.name).join(target.rust);
         fs::create_dir_all(&work)?;
         if layout.name != OWN_NAME {
@@ -187,13 +191,25 @@ impl Dist {
         Ok(compiled)
     }
 
+    /// The shared library of the first platform, without an archive around it.
+    ///
+    /// # Errors
+    /// The build fails.
+    pub fn shared(&self) -> Result<PathBuf> {
+        let platform = self.platforms.first().context("no platform")?;
+        Ok(self.libraries(platform, &Layout::archived(&self.name, platform.system))?.libraries.shared)
+    }
+
     /// Compiles, renames, links.
     fn libraries(&self, platform: &Platform, layout: &Layout) -> Result<Made> {
         let mut halves = Vec::new();
         for target in platform.targets {
             let work = self.folder.join("build").join(&self.name).join(target.rust);
             let compiled = self.compiled(target, layout)?;
-            let linked = link::link(layout, target, &compiled, &functions()?, &work)?;
+            let linked = match layout.shared {
+                Some(_) => link::link(layout, target, &compiled, &functions()?, &work)?,
+                None => Linked::default(),
+            };
             let fixed = work.join("static.a");
             let (tool, package) = symbols::objcopy(target);
             let mut strip = Command::new(tool);
@@ -266,7 +282,7 @@ mod tests {
 
     #[test]
     fn platforms_and_names_are_checked() {
-        let known = "linux-x86_64, linux-aarch64, windows-x86_64, macos-universal";
+        let known = "linux-x86_64, linux-aarch64, linux-musl-x86_64, windows-x86_64, macos-universal";
         let unknown = Dist::new(&["windows".to_owned()], None).unwrap_err().to_string();
         assert_eq!(unknown, format!("there is no platform \"windows\"; they are {known}"));
         for bad in ["", "Acme", "acme-license", "9acme", "ac me", "ä", &"a".repeat(41), "../acme"] {
@@ -275,7 +291,7 @@ mod tests {
         }
         let all = Dist::new(&[], Some("acme_license".to_owned())).unwrap();
         let plan = all.plan();
-        assert_eq!(plan.len(), 8, "four archives, three of debug information, and the checksums");
+        assert_eq!(plan.len(), 9, "five archives, three of debug information, and the checksums");
         assert!(plan.iter().any(|path| path.ends_with("acme_license-0.1.0-windows-x86_64-debug.zip")));
     }
 }

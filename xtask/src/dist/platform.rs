@@ -43,6 +43,12 @@ pub const PLATFORMS: &[Platform] = &[
         targets: &[target("aarch64-unknown-linux-gnu", Some("aarch64-linux-gnu.2.28"))],
     },
     Platform {
+        name: "linux-musl-x86_64",
+        about: "Linux of any kind: the static library alone, for programs that bring musl along",
+        system: System::Musl,
+        targets: &[target("x86_64-unknown-linux-musl", Some("x86_64-linux-musl"))],
+    },
+    Platform {
         name: "windows-x86_64",
         about: "Windows 10 and later; its static library is for mingw",
         system: System::Windows { msvc: false },

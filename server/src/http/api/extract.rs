@@ -3,7 +3,7 @@ use crate::http::{AppState, auth};
 use crate::service::{Again, Desk, is_key};
 use crate::store::SignedIn;
 use axum::{
-    body::Bytes,
+    body::{Bytes, HttpBody as _},
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
@@ -154,6 +154,20 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             return Err(Failure::invalid("body", "a JSON object is needed"));
         }
         json::from_slice(&bytes).map(Self).map_err(|error| unreadable(&error))
+    }
+}
+
+/// The body, read strictly; `None` where there is none.
+pub(super) struct MaybeBody<T>(pub(super) Option<T>);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for MaybeBody<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        if request.body().is_end_stream() {
+            return Ok(Self(None));
+        }
+        Body::from_request(request, state).await.map(|Body(read)| Self(Some(read)))
     }
 }
 

@@ -1,8 +1,10 @@
-use super::extract::{Ask, Body, Id, Key, Visitor, limit};
+use super::extract::{Ask, Body, Id, Key, MaybeBody, Visitor, limit};
 use super::responses::{BadRequest, Clash, Guarded, NoSuch, NotJson, RateLimited, Reused, TooLarge};
 use super::{Answer, Endpoints, cursor, made, shown};
 use crate::domain::{EMAIL_MAX, OwnerAct};
-use crate::http::api::schema::{ActedView, IssuedView, List, NewSeatRequest, SeatStatus, SeatView};
+use crate::http::api::schema::{
+    ActedView, IssuedView, List, NewSeatRequest, RefreshRequest, SeatStatus, SeatView,
+};
 use crate::http::{AppState, csv};
 use crate::store::SeatQuery;
 use axum::extract::State;
@@ -166,11 +168,12 @@ async fn release_seat(
 
 /// Replace a seat's token
 ///
-/// The old token never works again. The answer holds the new one, this once. Send an
-/// `Idempotency-Key`, and a lost answer can be had again within 24 hours. A seat whose user signs
-/// in has no token (`conflict`).
+/// The old token never works again. The answer holds the new one, this once. With an `email` the
+/// seat is that person's from now on. Send an `Idempotency-Key`, and a lost answer can be had again
+/// within 24 hours. A seat whose user signs in has no token (`conflict`). Without an active license
+/// whose plan has seats there is no new token: revoke the seat to make the old one useless.
 #[utoipa::path(
-    post, path = "/seats/{id}/refresh",
+    post, path = "/seats/{id}/refresh", request_body = Option<RefreshRequest>,
     params(
         ("id" = Uuid, Path, description = "The seat."), ActQuery,
         ("Idempotency-Key" = Option<String>, Header, description = "Random, 1 to 255 visible ASCII characters.",
@@ -178,7 +181,7 @@ async fn release_seat(
     ),
     responses(
         (status = 200, description = "What became of it.", body = ActedView),
-        BadRequest, NoSuch, Clash, NotJson, Guarded
+        BadRequest, NoSuch, Clash, TooLarge, NotJson, Reused, Guarded
     )
 )]
 async fn refresh_seat(
@@ -187,9 +190,11 @@ async fn refresh_seat(
     Id(id): Id,
     Ask(query): Ask<ActQuery>,
     key: Key,
+    MaybeBody(request): MaybeBody<RefreshRequest>,
 ) -> Answer {
-    let repeatable = key.of(&query)?;
-    let done = who.desk(&state).act(id, OwnerAct::Refresh, query.dry_run, repeatable.again()).await?;
+    let email = request.and_then(|request| request.email);
+    let repeatable = key.of(&(&query, &email))?;
+    let done = who.desk(&state).refresh(id, email, query.dry_run, repeatable.again()).await?;
     shown(&acted(done, query.dry_run))
 }
 
@@ -235,7 +240,7 @@ async fn allow_seat(
 }
 
 async fn act(state: &AppState, who: &Visitor, id: Uuid, act: OwnerAct, dry_run: bool) -> Answer {
-    let done = who.desk(state).act(id, act, dry_run, None).await?;
+    let done = who.desk(state).act(id, act, dry_run).await?;
     shown(&acted(done, dry_run))
 }
 

@@ -44,7 +44,7 @@ pub(super) async fn refresh(visit: Visit, Named(id): Named, Filled(form): Filled
     let email = form.email.trim();
     let request = format!("{id} {email}");
     let again = Again { key: &form.form_key, request: request.as_bytes() };
-    let acted = match visit.desk().refresh_for(id, email, Some(again)).await {
+    let acted = match visit.desk().refresh(id, Some(email.to_owned()), false, Some(again)).await {
         Ok(acted) => acted,
         Err(refused) => {
             let (status, email_error, error) = match refused {
@@ -100,7 +100,7 @@ pub(super) async fn ask_release(visit: Visit, Named(id): Named) -> Shown {
 }
 
 pub(super) async fn release(visit: Visit, Named(id): Named) -> Shown {
-    match visit.desk().act(id, OwnerAct::Release, false, None).await {
+    match visit.desk().act(id, OwnerAct::Release, false).await {
         Ok(acted) if acted.changed => visit.go_and_say(&format!("/seats/{id}"), Done::Released).await,
         Ok(_) => closed(&visit, id).await,
         Err(refused) => {
@@ -142,7 +142,7 @@ pub(super) async fn ask_revoke(visit: Visit, Named(id): Named) -> Shown {
 
 pub(super) async fn revoke(visit: Visit, Named(id): Named, Filled(form): Filled<Revoke>) -> Shown {
     let (status, error) = if form.confirm.as_deref() == Some("revoke") {
-        match visit.desk().act(id, OwnerAct::Revoke, false, None).await {
+        match visit.desk().act(id, OwnerAct::Revoke, false).await {
             Ok(acted) if acted.changed => {
                 return visit.go_and_say(&format!("/seats/{id}"), Done::Revoked).await;
             }

@@ -169,6 +169,10 @@ fn note(row: &AuditRow) -> Option<String> {
             Some(format!("{}, {seats} seats", text("plan")?))
         }
         "signed_in" => text("address").map(|address| format!("from {address}")),
+        "refreshed" => {
+            let (from, to) = (text("from")?, text("to")?);
+            (from != to).then(|| format!("from {from} to {to}"))
+        }
         _ => text("name").or_else(|| text("email")),
     }
 }

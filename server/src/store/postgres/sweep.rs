@@ -66,7 +66,7 @@ impl Write for Sweep {
         update_seats(tx, &changed.collect::<Vec<_>>()).await?;
         for (account, before, decision) in &decided {
             for entry in &decision.audit {
-                audit(tx, *account, before, entry, &Actor::System).await?;
+                audit(tx, *account, before, entry, &Actor::System, None).await?;
             }
         }
         move_mark(tx).await?;

@@ -6,6 +6,7 @@ use crate::domain::{Answer, Event, License, OwnerAct, Seat, decide};
 use crate::store::db::sql;
 use crate::store::tx::{Tx, Write};
 use crate::store::{Answered, Made, NewSeat, OwnerOrder, StoreError, TokenHashes};
+use serde_json::json;
 use uuid::Uuid;
 
 impl Write for NewSeat {
@@ -46,7 +47,7 @@ impl Write for NewSeat {
         .await?;
         insert_token(tx, seat.id, &self.token).await?;
         for entry in &decision.audit {
-            audit(tx, license.account, &seat, entry, &self.by).await?;
+            audit(tx, license.account, &seat, entry, &self.by, None).await?;
         }
         remember(tx, self.remember.as_ref(), seat.id).await?;
         let subject = Some((seat, license));
@@ -128,8 +129,12 @@ impl Write for OwnerOrder {
                 let update = sql("UPDATE seat SET shared_with = $1 WHERE id = $2");
                 update.bind(shared_with).bind(self.seat.to_string()).execute(tx.conn()).await?;
             }
+            let passed_on = token.map(|_| {
+                let to = self.shared_with.as_ref().unwrap_or(&before.shared_with);
+                json!({ "from": before.shared_with, "to": to })
+            });
             // The audit trail comes last: a writer that adds to it holds up all others who want to.
-            persist(tx, &license, &before, &decision, &self.by).await?;
+            persist(tx, &license, &before, &decision, &self.by, passed_on).await?;
             if token.is_some() {
                 remember(tx, self.remember.as_ref(), self.seat).await?;
             }

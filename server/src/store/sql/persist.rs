@@ -5,26 +5,28 @@ use crate::store::db::{sql, sql_of};
 use crate::store::tx::Tx;
 use crate::store::{Actor, StoreError, postgres, sqlite};
 use seatlock_protocol::UnixTime;
+use serde_json::Value;
 use uuid::Uuid;
 
 /// Installations that are remembered per seat: a token's holder can invent any number of them.
 const INSTALLS_PER_SEAT: i64 = 64;
 
 /// Carries out what the rules decided for one seat that exists, at the owner's wish or because time
-/// has passed.
+/// has passed. `detail` goes into the audit trail with it.
 pub(in crate::store) async fn persist(
     tx: &mut Tx<'_>,
     license: &License,
     before: &Seat,
     decision: &Decision,
     by: &Actor,
+    detail: Option<Value>,
 ) -> Result<(), StoreError> {
     change_counts(tx, license.id, decision.license).await?;
     if let Some(after) = decision.seat.as_ref().filter(|after| *after != before) {
         update_seats(tx, &[after]).await?;
     }
     for entry in &decision.audit {
-        audit(tx, license.account, before, entry, by).await?;
+        audit(tx, license.account, before, entry, by, detail.clone()).await?;
     }
     Ok(())
 }
@@ -168,6 +170,7 @@ pub(in crate::store) async fn audit(
     seat: &Seat,
     entry: &Audit,
     by: &Actor,
+    detail: Option<Value>,
 ) -> Result<(), StoreError> {
     // Whoever comes next only finds what time has done.
     let by = if entry.event == AuditEvent::AutoReleased { &Actor::System } else { by };
@@ -176,6 +179,7 @@ pub(in crate::store) async fn audit(
         seat: Some(seat.id),
         epoch: Some(entry.epoch),
         machine: entry.machine.as_ref(),
+        detail,
         ..Entry::new(entry.event.name(), account)
     };
     append(tx, by, entry).await

@@ -70,7 +70,7 @@ async fn release(tx: &mut Tx<'_>, due: &'static str, which: String) -> Result<u6
     for row in &rows {
         let (before, license) = (seat(row)?, license(row)?);
         let decision = decide(&license, Some(&before), &Event::Elapsed, tx.now);
-        persist(tx, &license, &before, &decision, &Actor::System).await?;
+        persist(tx, &license, &before, &decision, &Actor::System, None).await?;
     }
     Ok(rows.len() as u64)
 }

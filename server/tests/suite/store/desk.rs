@@ -88,10 +88,10 @@ async fn whoever_belongs_to_another_account_finds_nothing() {
     let folder = db.folder();
     for (what, found, wanted) in [
         ("seat", word(desk.seat(id).await), "not found"),
-        ("release", word(desk.act(id, OwnerAct::Release, false, None).await), "not found"),
-        ("refresh", word(desk.act(id, OwnerAct::Refresh, false, again()).await), "not found"),
-        ("revoke", word(desk.act(id, OwnerAct::Revoke, false, None).await), "not found"),
-        ("dry run", word(desk.act(id, OwnerAct::Revoke, true, None).await), "not found"),
+        ("release", word(desk.act(id, OwnerAct::Release, false).await), "not found"),
+        ("refresh", word(desk.refresh(id, None, false, again()).await), "not found"),
+        ("revoke", word(desk.act(id, OwnerAct::Revoke, false).await), "not found"),
+        ("dry run", word(desk.act(id, OwnerAct::Revoke, true).await), "not found"),
         ("share", word(desk.share(id, &token).await), "not found"),
         ("create", word(desk.create_seat("x@example.com", Some(license.id), again()).await), "not found"),
         ("license", word(desk.license(license.id).await), "not found"),
@@ -109,8 +109,8 @@ async fn whoever_belongs_to_another_account_finds_nothing() {
         (said(desk.seat(id).await), said(desk.seat(nothing).await)),
         (said(desk.license(license.id).await), said(desk.license(nothing).await)),
         (
-            said(desk.act(id, OwnerAct::Revoke, false, None).await),
-            said(desk.act(nothing, OwnerAct::Revoke, false, None).await),
+            said(desk.act(id, OwnerAct::Revoke, false).await),
+            said(desk.act(nothing, OwnerAct::Revoke, false).await),
         ),
         (said(desk.delete_api_token(of_bob.id).await), said(desk.delete_api_token(nothing).await)),
     ] {
@@ -243,7 +243,7 @@ async fn an_admin_serves_every_account() {
     );
     assert_eq!(word(desk.create_seat("x@example.com", Some(theirs.id), None).await), "ok");
     assert_eq!(airgap_word(desk.answer_airgap(db.folder(), &request(&token, "a")).await), "ok");
-    assert_eq!(word(desk.act(id, OwnerAct::Revoke, false, None).await), "ok");
+    assert_eq!(word(desk.act(id, OwnerAct::Revoke, false).await), "ok");
     for (account, count) in [(None, 2), (Some(other.id), 1), (Some(mine.id), 1), (Some(Uuid::new_v4()), 0)] {
         assert_eq!(desk.licenses(account).await.unwrap().len(), count, "{account:?}");
     }
@@ -348,7 +348,7 @@ async fn a_key_that_is_sent_again_is_answered_again() {
     assert_ne!(create(&desk, None).await.unwrap(), first);
 
     let refresh = async |again| {
-        let acted = desk.act(first.0, OwnerAct::Refresh, false, again).await.unwrap();
+        let acted = desk.refresh(first.0, None, false, again).await.unwrap();
         (acted.changed, shown(&acted.token.unwrap()), acted.seat.seat.epoch)
     };
     let refreshed = refresh(with(b"1")).await;
@@ -358,7 +358,7 @@ async fn a_key_that_is_sent_again_is_answered_again() {
         refreshed,
         "the token can be read again, and is not refreshed again"
     );
-    let dry = desk.act(first.0, OwnerAct::Refresh, true, with(b"1")).await.unwrap();
+    let dry = desk.refresh(first.0, None, true, with(b"1")).await.unwrap();
     assert!(dry.token.is_none() && dry.changed, "a dry run shows nothing");
 
     let made = desk.create_api_token("farm", with(b"1")).await.unwrap();
@@ -427,11 +427,11 @@ async fn a_link_shows_the_token_that_the_seat_has() {
     assert!(open(&Secret::generate().unwrap(), kept.expires_at).is_err());
     assert!(open(&link, kept.expires_at.plus(DAY)).is_err(), "a thief cannot prolong it");
 
-    let acted = desk.act(id, OwnerAct::Refresh, false, None).await.unwrap();
+    let acted = desk.refresh(id, None, false, None).await.unwrap();
     assert_eq!(word(desk.share(id, &issued.token).await), "conflict", "the seat has another one now");
     assert_eq!(word(desk.share(id, &token()).await), "conflict", "nobody's");
     assert_eq!(word(desk.share(id, &acted.token.unwrap()).await), "ok");
-    desk.act(id, OwnerAct::Revoke, false, None).await.unwrap();
+    desk.act(id, OwnerAct::Revoke, false).await.unwrap();
     assert_eq!(db.rows("share").await, 0);
 }
 

@@ -122,6 +122,18 @@ pub struct NewSeatRequest {
     pub license: Option<Uuid>,
 }
 
+/// Whom the new token of a seat is for.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "email": "successor@example.com" }))]
+pub struct RefreshRequest {
+    /// E-mail address of the person who is given the new token; whom the seat was shared with when
+    /// it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = r"^[^@\s\x00-\x1f\x7f-\x9f]+@[^\s\x00-\x1f\x7f-\x9f]+$", max_length = 254)]
+    pub email: Option<String>,
+}
+
 /// A seat that was made, and its token.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct IssuedView {

@@ -12,8 +12,8 @@ pub struct TokensPage {
     pub tokens: Vec<ApiTokenRow>,
     /// How many a user may have.
     pub limit: u32,
-    /// Whether the account's plan does not allow any.
-    pub barred: bool,
+    /// Why the account gets none.
+    pub barred: Option<String>,
     /// Address of the server, for the example.
     pub server: String,
     /// What was typed before.
