@@ -42,7 +42,8 @@ mod tx;
 pub use audit::{AuditPart, AuditPoint, AuditQuery, AuditRow, AuditState, Checkpoint};
 pub use keeping::{Due, Erased, Keep, Recovery};
 pub use people::{
-    Account, ApiToken, Ending, IssuerList, Made, NewApiToken, NewSession, NewUser, Session, Share, SignedIn, User, UserChange,
+    Account, ApiToken, Ending, IssuerList, Made, NewApiToken, NewSession, NewUser, Session, Share, SignedIn,
+    User, UserChange,
 };
 pub use run::{Backup, Operation, ReleaseExpired, Store};
 pub use sql::*;

@@ -3,15 +3,17 @@ use seatlock_protocol::{
     MachineId, Token, TokenKind, UnixTime,
     claims::{ClockAction, ClockPolicy, Entitlement},
 };
+use seatlock_server::crypto::password::PasswordHash;
 use seatlock_server::domain::{
     Answer, Call, Caller, ClonePolicy, Entitlements, License, OwnerAct, Plan, Presented, ReleaseMode, Role,
     Verdict,
 };
 use seatlock_server::service::Desk;
-use seatlock_server::crypto::password::PasswordHash;
-use seatlock_server::store::{Account, Actor, AddAccount, AddApiToken, AddLicense, AddUser, Answered, ApiToken, BeginSession,
-    ChangeLicense, Made, NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, Question,
-    SignedIn, Store, StoreError, TokenHashes, User};
+use seatlock_server::store::{
+    Account, Actor, AddAccount, AddApiToken, AddLicense, AddUser, Answered, ApiToken, BeginSession,
+    ChangeLicense, Made, NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, Question, SignedIn, Store,
+    StoreError, TokenHashes, User,
+};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 

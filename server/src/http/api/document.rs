@@ -1,10 +1,10 @@
 use super::{Answer, error::Failure, json};
 use crate::http::api::schema::{
     AccountView, ActedView, AirgapResultView, ApiTokenView, AuditStateView, AuditView, ChangedIssuerView,
-    InvitedView, IssuedApiTokenView, IssuedView, IssuerChangeRequest, IssuerView, LeaseFileView, LicenseChange,
-    LicenseView, List, MeView, NewAccount, NewApiTokenRequest, NewIssuer, NewLicense, NewPassword,
-    NewSeatRequest, NewUserRequest, PlanContent, PlanView, ProblemView, RecoveryView, RemovedIssuerView,
-    RequestFileView, SeatView, UsageList, UsageView, UserChangeRequest, UserView,
+    InvitedView, IssuedApiTokenView, IssuedView, IssuerChangeRequest, IssuerView, LeaseFileView,
+    LicenseChange, LicenseView, List, MeView, NewAccount, NewApiTokenRequest, NewIssuer, NewLicense,
+    NewPassword, NewSeatRequest, NewUserRequest, PlanContent, PlanView, ProblemView, RecoveryView,
+    RemovedIssuerView, RequestFileView, SeatView, UsageList, UsageView, UserChangeRequest, UserView,
 };
 use askama::Template;
 use axum::{

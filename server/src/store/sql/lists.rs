@@ -1,8 +1,8 @@
 use super::rows::{hash, license, license_columns, listed, seat, seat_columns};
+use crate::crypto::seal::Hash;
 use crate::domain::{License, Seat};
 use crate::store::db::{Statement, sql};
 use crate::store::run::{Operation, Store};
-use crate::crypto::seal::Hash;
 use crate::store::{ListedSeat, Page, SeatQuery, StoreError};
 use seatlock_protocol::{MachineId, TokenHash, api::LockStatus};
 use std::collections::BTreeSet;

@@ -1,10 +1,10 @@
 use super::idempotency::{before, remember};
 use super::persist::{audit, change_counts, persist};
 use super::rows::{license, license_columns, parsed, seat, seat_columns};
+use crate::crypto::seal::Hash;
 use crate::domain::{Answer, Event, License, OwnerAct, Seat, decide};
 use crate::store::db::sql;
 use crate::store::tx::{Tx, Write};
-use crate::crypto::seal::Hash;
 use crate::store::{Answered, Made, NewSeat, OwnerOrder, StoreError, TokenHashes};
 use uuid::Uuid;
 

@@ -1,8 +1,8 @@
+use crate::crypto::seal::Hash;
 use crate::domain::{
     Entitlements, Holding, Install, Overlap, Seat, SeatState, entitlement_parts, entitlement_word,
 };
 use crate::store::db::Row;
-use crate::crypto::seal::Hash;
 use crate::store::{ListedSeat, StoreError};
 use seatlock_protocol::{Identity, UnixTime, claims::Entitlement};
 
