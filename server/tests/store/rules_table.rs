@@ -294,15 +294,19 @@ fn t11_makes_no_token_where_t1_makes_none() {
         world.license.plan = plan("any", plan_carries);
         (world.license.suspended_at, world.license.expires_at) = (suspended_at, expires_at);
         let before = world.seat(seat).clone();
-        let answer = world.owner(seat, OwnerAct::Refresh);
+        let answer = world.owner(seat, SeatAction::Refresh);
         match refused {
-            None => assert_eq!(answer, Answer::Done, "{what}"),
+            None => assert_eq!(answer, SeatAnswer::Done, "{what}"),
             Some(wanted) => {
                 assert_eq!(code(&answer), (wanted, Act::Keep), "{what}");
                 assert_eq!(world.seat(seat), &before, "{what}");
             }
         }
-        assert_eq!(world.owner(seat, OwnerAct::Revoke), Answer::Done, "{what}: a lost token can be ended");
+        assert_eq!(
+            world.owner(seat, SeatAction::Revoke),
+            SeatAnswer::Done,
+            "{what}: a lost token can be ended"
+        );
     }
 }
 

@@ -252,7 +252,12 @@ pub const RINGS: &[Ring] = &[
     Ring {
         name: "hosts",
         about: "plug-ins in real hosts, and in other languages",
-        steps: &[step("openfx", hosts::openfx::effect).needs(&[tools::GXX, tools::EXPAT]).after(&[PROGRAMS])],
+        steps: &[
+            step("dotnet", hosts::dotnet::package)
+                .needs(&[tools::MCS, tools::MONO, tools::NUGET])
+                .after(&[PROGRAMS]),
+            step("openfx", hosts::openfx::effect).needs(&[tools::GXX, tools::EXPAT]).after(&[PROGRAMS]),
+        ],
     },
     Ring {
         name: "dist",

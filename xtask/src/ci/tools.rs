@@ -65,11 +65,14 @@ pub const MIRI: Tool =
     Tool { name: "cargo miri", from: Source::Nightly(MIRI_PARTS), is_there: |_| has_nightly(MIRI_PARTS) };
 const MIRI_PARTS: &[&str] = &["miri", "rust-src"];
 pub const MINISIGN: Tool = program("minisign", &["minisign"]);
+pub const MCS: Tool = program("mcs", &["mono-mcs"]);
+pub const MONO: Tool = program("mono", &["mono-runtime"]);
 pub const MUSL: Tool = target("x86_64-unknown-linux-musl");
 pub const MUSL_GCC: Tool = program("musl-gcc", &["musl-tools"]);
 pub const NM: Tool = program("nm", &["binutils"]);
 pub const NODE: Tool = program("node", &["nodejs"]);
 pub const NPM: Tool = program("npm", &["npm"]);
+pub const NUGET: Tool = program("nuget", &["nuget"]);
 pub const PKG_CONFIG: Tool = program("pkg-config", &["pkg-config"]);
 pub const POSTGRESQL: Tool =
     Tool { name: "initdb", from: Source::Debian(&["postgresql"]), is_there: |_| has_postgresql() };

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use xtask::server::Running;
 use xtask::{build, c, repository};
 
+/// The package for .NET, in mono.
+pub mod dotnet;
 /// The effect in OpenFX's own host.
 pub mod openfx;
 
