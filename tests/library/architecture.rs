@@ -31,9 +31,9 @@ const SERVER: [Room; 10] = [
     ("oidc", &["system", "domain"]),
     ("mail", &["system", "domain", "crypto"]),
     ("service", &["system", "domain", "crypto", "store", "oidc"]),
-    ("http", &["system", "domain", "crypto", "store", "oidc", "mail", "service"]),
-    ("runtime", &["system", "domain", "store", "service", "http"]),
-    ("cli", &["system", "domain", "crypto", "store", "oidc", "mail", "service", "http", "runtime"]),
+    ("http", &["system", "domain", "crypto", "oidc", "mail", "service"]),
+    ("runtime", &["system", "domain", "service", "http"]),
+    ("cli", &["system", "domain", "crypto", "store", "mail", "service", "http", "runtime"]),
 ];
 
 /// Names that are given twice, and why.

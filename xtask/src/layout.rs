@@ -73,7 +73,6 @@ pub enum PackagedFile {
     Copy(PathBuf),
     /// A static library, without names that a plug-in would export.
     Hidden(PathBuf),
-    /// Words.
     Text(String),
     /// A symbolic link to a file in the same folder.
     Link(String),

@@ -44,7 +44,6 @@ pub(super) fn count(text: &str, least: u32, most: u32) -> Result<u32, String> {
     number.ok_or_else(|| format!("write a whole number from {least} to {most}"))
 }
 
-/// Where something listens.
 pub(super) fn socket(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_| "write an address and a port: 127.0.0.1:8787, [::1]:8787, 0.0.0.0:443".to_owned())
@@ -57,7 +56,6 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
     net.ok_or_else(|| "write a network such as 10.0.0.0/8, or an address such as 127.0.0.1".to_owned())
 }
 
-/// What is logged.
 pub(super) fn level(text: &str) -> Result<Level, String> {
     let known =
         ["error", "warn", "info", "debug", "trace"].iter().any(|known| text.eq_ignore_ascii_case(known));

@@ -13,7 +13,6 @@ pub struct Decision {
     pub install: Option<Installation>,
     /// One entry for every change except a plain renewal.
     pub audit: Vec<SeatAuditEntry>,
-    /// What is answered.
     pub answer: SeatAnswer,
 }
 
@@ -29,10 +28,8 @@ pub struct LicenseDelta {
     pub manual_release: Option<UnixTime>,
 }
 
-/// What is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SeatAnswer {
-    /// A lease.
     Lease {
         /// What it says about time.
         terms: LeaseTerms,
@@ -50,7 +47,6 @@ pub enum SeatAnswer {
 /// An answer without a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// What was decided.
     pub code: Code,
     /// What becomes of the lease that the machine holds.
     pub act: Act,
@@ -88,7 +84,6 @@ impl Verdict {
 /// One entry of the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeatAuditEntry {
-    /// What happened.
     pub event: AuditEvent,
     /// The seat's epoch afterwards.
     pub epoch: u64,

@@ -17,11 +17,8 @@ pub enum SeatEvent {
         /// Whose it is, if its user signs in.
         identity: Option<Identity>,
     },
-    /// A plug-in calls.
     Call(SeatOperation, Box<CallerContext>),
-    /// The owner acts.
     Owner(SeatAction),
-    /// Time has passed.
     Elapsed,
 }
 
@@ -70,7 +67,6 @@ impl SeatOperation {
 pub enum SeatAction {
     /// Take it from its machine.
     Release,
-    /// Replace its token.
     Refresh,
     /// Close it for good.
     Revoke,
@@ -81,7 +77,6 @@ pub enum SeatAction {
 /// The plug-in that calls, with everything random that an answer may need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallerContext {
-    /// Its computer.
     pub machine: MachineId,
     /// Its token was replaced or revoked.
     pub token_revoked: bool,
@@ -101,7 +96,6 @@ pub struct CallerContext {
     pub launches: u64,
     /// When it was used last without the server, as far as not reported yet.
     pub last_offline: Option<UnixTime>,
-    /// Its installation.
     pub install_id: Uuid,
     /// What is known of its installation.
     pub install: Option<Installation>,

@@ -8,7 +8,6 @@ const HOUR: u64 = 3600;
 pub struct LeaseTerms {
     /// When it is issued.
     pub iat: UnixTime,
-    /// When it ends.
     pub exp: UnixTime,
     /// Seconds until the next ping should be tried.
     pub renew: u64,

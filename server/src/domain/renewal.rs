@@ -5,7 +5,6 @@ use uuid::Uuid;
 /// What a caller shows as its renewal secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PresentedRenewal {
-    /// No secret.
     Nothing,
     /// One that this server did not make for the caller's token and installation.
     Foreign,
@@ -17,7 +16,6 @@ pub enum PresentedRenewal {
 /// secret itself is made from the number and a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installation {
-    /// The installation.
     pub id: Uuid,
     /// The secret that was presented last.
     pub presented: Option<u64>,

@@ -1,7 +1,7 @@
 use super::AppState;
 use crate::http::api::schema::{SeatJson, csv};
-use crate::service::{Service, ServiceError};
-use crate::store::{ListedSeat, Page, SeatQuery, SignedIn};
+use crate::service::ServiceError;
+use crate::service::{ListedSeat, Page, SeatQuery, SignedIn};
 use axum::{
     body::{Body, Bytes},
     http::header,
@@ -28,7 +28,7 @@ pub(super) async fn seats(
     query: SeatQuery,
 ) -> Result<Response, ServiceError> {
     let mut query = SeatQuery { after: None, limit: PAGE, ..query };
-    let service = Service::new(&state.store, &state.pepper, &who);
+    let service = state.services.of(&who);
     // Seats of one license are kept in the order in which they are listed; those of an account would be
     // sorted for each page.
     if let (None, [only]) = (query.license, service.licenses(query.account).await?.as_slice()) {
@@ -42,7 +42,7 @@ pub(super) async fn seats(
             let page = match rest {
                 Rest::Page(page) => page,
                 Rest::After(query) => {
-                    let page = Service::new(&state.store, &state.pepper, &who).seats(query).await;
+                    let page = state.services.of(&who).seats(query).await;
                     page.map_err(io::Error::other)?
                 }
                 Rest::Nothing => return Ok::<_, io::Error>(None),

@@ -1,7 +1,7 @@
 use super::problem::{ProblemResponse, RequestId};
 use super::{AppState, auth, web};
+use crate::service::Unavailable;
 use crate::service::metrics::AnsweredRequest;
-use crate::store::Unavailable;
 use axum::{
     extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderValue, Method, header},

@@ -56,9 +56,6 @@ enum DialogueStep<'a> {
 
 impl Mailer {
     /// Reads the settings, and the system's certificate authorities. The mail server is not asked.
-    ///
-    /// # Errors
-    /// See [`SettingsError`].
     pub fn new(settings: &MailSettings) -> Result<Self, SettingsError> {
         let (server, from) = (Server::read(settings)?, sender(&settings.from)?);
         Ok(Self { server, from, deadline: settings.deadline })
@@ -66,9 +63,6 @@ impl Mailer {
 
     /// Sends a letter; when this returns, the mail server has taken it. Takes no longer than the
     /// deadline of the settings, and half a second for the good-bye.
-    ///
-    /// # Errors
-    /// See [`MailError`].
     pub async fn send(&self, letter: &Letter<'_>) -> Result<(), MailError> {
         let written = letter.written(&self.from).map_err(|_| MailError::Letter)?;
         let mut secrets = Secrets::default();
@@ -80,9 +74,6 @@ impl Mailer {
     }
 
     /// Signs in at the mail server, and sends nothing.
-    ///
-    /// # Errors
-    /// See [`MailError`].
     pub async fn check(&self) -> Result<(), MailError> {
         let mut secrets = Secrets::default();
         if let Some(login) = &self.server.login {
@@ -250,7 +241,6 @@ impl fmt::Debug for Mailer {
     }
 }
 
-/// What went wrong.
 enum MailFault {
     Tcp(io::Error),
     NotOffered,

@@ -36,7 +36,6 @@ const FINE: &str = "font-size:14px";
 /// A letter to somebody with whom a seat is shared. Names may hold anything: they stay on one line.
 #[derive(Debug, Clone, Copy)]
 pub struct Letter<'a> {
-    /// Who gets it.
     pub to: &'a Address,
     /// Who shares the seat. Answers go there.
     pub shared_by: &'a Address,
@@ -44,7 +43,6 @@ pub struct Letter<'a> {
     pub product: &'a str,
     /// Where to ask for help.
     pub support: Option<&'a str>,
-    /// What it brings.
     pub secret: LetterSecret<'a>,
 }
 
@@ -60,7 +58,6 @@ pub enum LetterSecret<'a> {
         /// From then on the link is over.
         until: UnixTime,
     },
-    /// The token itself.
     Token(&'a Token),
 }
 

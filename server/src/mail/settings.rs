@@ -103,7 +103,6 @@ pub(super) enum Security {
     Tls(TlsParameters),
 }
 
-/// Who signs in.
 #[derive(Clone)]
 pub(super) struct Login {
     pub(super) user: String,
@@ -116,7 +115,6 @@ pub(super) struct Server {
     pub(super) port: u16,
     pub(super) security: Security,
     pub(super) login: Option<Login>,
-    /// Name for EHLO.
     pub(super) hello: Option<String>,
 }
 

@@ -74,9 +74,6 @@ impl Keys {
     }
 
     /// Where an issuer does what.
-    ///
-    /// # Errors
-    /// See [`Unusable`].
     pub async fn endpoints(&self, issuer: &str) -> Result<Endpoints, Unusable> {
         Ok(self.published(issuer, None).await?.0.clone())
     }

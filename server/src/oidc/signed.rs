@@ -136,9 +136,6 @@ impl OneOrMore {
 
 /// What `token` says, if one of the issuer's `keys` signed it, and it is as `expected` (RFC 9068,
 /// section 4).
-///
-/// # Errors
-/// See [`TokenRejection`].
 pub fn verify(
     token: &AccessToken,
     expected: Expected<'_>,

@@ -20,7 +20,6 @@ use seatlock_protocol::{
 /// Why a file could not be answered.
 #[derive(Debug, thiserror::Error)]
 pub enum AirgapError {
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Nothing can be signed.
@@ -56,9 +55,6 @@ pub struct AirgapOutcome {
 }
 
 /// What answering `file` would do. Changes nothing.
-///
-/// # Errors
-/// See [`AirgapError`].
 pub async fn preview(store: &Store, file: &RequestFile) -> Result<AirgapOutcome, AirgapError> {
     let (_, seat, license) = seat_of(store, file).await?;
     let keys = read_set(&store.run(GetKeySet).await?.jws)?;
@@ -91,9 +87,6 @@ pub async fn preview(store: &Store, file: &RequestFile) -> Result<AirgapOutcome,
 }
 
 /// Answers `file` for good.
-///
-/// # Errors
-/// See [`AirgapError`].
 pub async fn answer(
     store: &Store,
     folder: &DataFolder,

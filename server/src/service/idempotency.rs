@@ -33,7 +33,6 @@ impl<'a> Service<'a> {
 /// them.
 #[derive(Clone, Copy)]
 pub(super) struct IdempotencyRecords<'a> {
-    /// Of this server.
     pepper: &'a [u8; 32],
     /// Whose requests they are: a user, or nil for the console.
     who: Uuid,

@@ -19,9 +19,6 @@ pub struct Issuers<'a> {
 
 impl<'a> Service<'a> {
     /// Issuers, for admins: their rules name everybody's accounts.
-    ///
-    /// # Errors
-    /// [`ServiceError::AdminsOnly`].
     pub fn issuers(&self) -> Result<Issuers<'a>, ServiceError> {
         self.admins_only()?;
         Ok(Issuers { store: self.store, pepper: self.pepper, by: self.actor() })
@@ -30,17 +27,10 @@ impl<'a> Service<'a> {
 
 impl Issuers<'_> {
     /// Every issuer, oldest first.
-    ///
-    /// # Errors
-    /// [`ServiceError::Store`].
     pub async fn list(&self) -> Result<Vec<Issuer>, ServiceError> {
         Ok(self.store.run(ListIssuers).await?.issuers)
     }
 
-    /// One issuer.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn find(&self, id: Uuid) -> Result<Issuer, ServiceError> {
         let found = self.list().await?.into_iter().find(|issuer| issuer.id() == id);
         found.ok_or_else(|| ServiceError::no_such("issuer", id))
@@ -63,9 +53,6 @@ impl Issuers<'_> {
     }
 
     /// The issuer as it is to become.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn change(
         &self,
         id: Uuid,
@@ -81,9 +68,6 @@ impl Issuers<'_> {
 
     /// Refuses the access tokens of an issuer from now on. Answers what it was, and how many open
     /// seats its users have, whose leases live until they end.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn remove(&self, id: Uuid, dry_run: bool) -> Result<(Issuer, u64), ServiceError> {
         let issuer = self.find(id).await?;
         let seats = self.store.run(CountIssuerSeats(issuer.url.clone())).await?;

@@ -1,7 +1,8 @@
-//! Serves people: whatever a user asks for by page or by API is asked for here, with the user's
-//! authority.
+//! Serves plug-ins, people and the operator: whatever is asked for by page or by API is asked for
+//! here.
 //!
-//! A desk knows who stands before it. What belongs to another account is not there for an owner.
+//! A [`Service`] knows for whom it works. What belongs to another account is not there for an owner.
+//! Nothing above reaches the store past [`Services`].
 
 /// Answers the files of machines without a network.
 pub mod airgap;
@@ -17,6 +18,8 @@ pub mod key_ring;
 pub mod metrics;
 /// Accounts, users, licenses and plans, for admins.
 mod office;
+/// One-time links, for whoever has one.
+mod one_time_links;
 /// How often one token and one address may ask.
 pub mod rate_limits;
 /// Between a plug-in's request and the rules: what they are told, and what is signed.
@@ -25,7 +28,9 @@ pub(crate) mod seat_call;
 mod seats;
 /// API tokens and passwords, for everybody.
 mod self_service;
-/// How somebody comes to stand before a desk.
+/// What all services have in common, and the only way to the store.
+mod services;
+/// How somebody comes to be signed in.
 mod sign_in;
 
 pub use idempotency::IdempotencyKey;
@@ -34,13 +39,20 @@ pub use issuers::Issuers;
 pub use office::Invitation;
 pub use seats::{IssuedSeat, RecalledToken, SeatActionResult};
 pub use self_service::IssuedApiToken;
-pub use sign_in::{Browser, KnownUser, SignInAttempt, SignInError, session_hash, sign_in, sign_in_known};
+pub use services::Services;
+pub use sign_in::{Browser, KnownUser, SignInAttempt, SignInError, session_hash, sign_in};
+
+/// What services are asked by and answer with, as the store has it.
+pub use crate::store::{
+    Account, ApiToken, AuditQuery, AuditRow, AuditState, IssuerList, ListedSeat, Page, Recovery, SeatCursor,
+    SeatQuery, ServerInfo, Session, SignedIn, StoreError, StoredKeySet, Unavailable, User, UserChange,
+};
 
 use crate::crypto::password::PasswordError;
 use crate::crypto::seal::SealError;
 use crate::domain::{Role, Verdict};
 use crate::service::checkpoint::CheckpointError;
-use crate::store::{Actor, SignedIn, Store, StoreError};
+use crate::store::{Actor, Store};
 use uuid::Uuid;
 
 /// Why somebody does not get what he asks for.
@@ -121,9 +133,6 @@ impl<'a> Service<'a> {
     }
 
     /// For what only administrators may do.
-    ///
-    /// # Errors
-    /// [`ServiceError::AdminsOnly`].
     pub fn admins_only(&self) -> Result<(), ServiceError> {
         if self.is_admin() { Ok(()) } else { Err(ServiceError::AdminsOnly) }
     }

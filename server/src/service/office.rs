@@ -14,7 +14,6 @@ use zeroize::Zeroizing;
 
 /// A user with a new password.
 pub struct Invitation {
-    /// The user.
     pub user: User,
     /// The password, if it was made here: shown now, and never again.
     pub password: Option<Zeroizing<String>>,
@@ -22,19 +21,12 @@ pub struct Invitation {
 
 impl Service<'_> {
     /// Every account, for admins; the own one for owners.
-    ///
-    /// # Errors
-    /// [`ServiceError::Store`].
     pub async fn accounts(&self) -> Result<Vec<Account>, ServiceError> {
         let mut accounts = self.store.run(ListAccounts).await?;
         accounts.retain(|account| self.may_see(account.id));
         Ok(accounts)
     }
 
-    /// A new account.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn create_account(&self, name: &str) -> Result<Account, ServiceError> {
         self.admins_only()?;
         let name = name.trim();
@@ -45,17 +37,11 @@ impl Service<'_> {
     }
 
     /// The users of one account, or of all.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn users(&self, account: Option<Uuid>) -> Result<Vec<User>, ServiceError> {
         Ok(self.store.run(ListUsers(self.scope(account))).await?)
     }
 
     /// A new user, with the password that somebody has chosen, or one that is made.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn add_user(
         &self,
         passwords: &Passwords,
@@ -73,9 +59,6 @@ impl Service<'_> {
     }
 
     /// Another password for a user: the one that somebody has chosen, or one that is made.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn replace_password(
         &self,
         passwords: &Passwords,
@@ -90,9 +73,6 @@ impl Service<'_> {
     }
 
     /// Another role, or an end, for a user.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn change_user(&self, id: Uuid, change: UserChange) -> Result<User, ServiceError> {
         self.admins_only()?;
         if id == self.who.user.id {
@@ -101,10 +81,6 @@ impl Service<'_> {
         Ok(self.store.run(ChangeUser { id, change, keep: None, by: self.actor() }).await?)
     }
 
-    /// A new license.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn create_license(&self, license: License) -> Result<License, ServiceError> {
         self.admins_only()?;
         self.check(&license).await?;
@@ -112,9 +88,6 @@ impl Service<'_> {
     }
 
     /// One license, of whatever account.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn license(&self, id: Uuid) -> Result<License, ServiceError> {
         let found = self.store.run(ListLicenses(None)).await?.into_iter().find(|license| license.id == id);
         let found = found.filter(|license| self.may_see(license.account));
@@ -139,9 +112,6 @@ impl Service<'_> {
 
     /// Whether the audit trail of the whole server is as it was written; if asked for, only from
     /// the newest checkpoint on that is kept.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn verify_audit(&self, from_checkpoint: bool) -> Result<AuditState, ServiceError> {
         self.admins_only()?;
         if from_checkpoint {
@@ -151,18 +121,11 @@ impl Service<'_> {
         }
     }
 
-    /// Every plan.
-    ///
-    /// # Errors
-    /// [`ServiceError::Store`].
     pub async fn plans(&self) -> Result<Vec<Plan>, ServiceError> {
         Ok(self.store.run(ListPlans).await?)
     }
 
     /// Makes a plan, or replaces what it contains.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn set_plan(&self, plan: Plan) -> Result<(), ServiceError> {
         self.admins_only()?;
         plan.check().map_err(invalid)?;

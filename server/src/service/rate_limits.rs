@@ -39,9 +39,7 @@ impl Default for Rates {
 /// Which limit was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// Of one token.
     Token,
-    /// Of one address.
     Address,
     /// Of one address, with wrong tokens.
     WrongToken,
@@ -62,7 +60,6 @@ impl Limit {
 /// Somebody has to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimited {
-    /// For which limit.
     pub limit: Limit,
     /// Whole seconds, 1 to 61.
     pub seconds: u64,

@@ -23,11 +23,8 @@ fn refresh_of(seat: Uuid) -> String {
 
 /// A seat whose token is shown now, and never again.
 pub struct IssuedSeat {
-    /// The seat.
     pub seat: ListedSeat,
-    /// Its license.
     pub license: License,
-    /// The token.
     pub token: Token,
     /// Whether it was made by the same request before.
     pub repeated: bool,
@@ -37,11 +34,8 @@ pub struct IssuedSeat {
 pub enum RecalledToken {
     /// The token, as the same form would be answered with it.
     Token {
-        /// The seat.
         seat: Box<ListedSeat>,
-        /// Its license.
         license: Box<License>,
-        /// The token.
         token: Token,
         /// Whether it replaced another one.
         refreshed: bool,
@@ -54,9 +48,7 @@ pub enum RecalledToken {
 
 /// What became of a seat.
 pub struct SeatActionResult {
-    /// The seat afterwards.
     pub seat: ListedSeat,
-    /// Its license.
     pub license: License,
     /// Whether something was changed, or would be in a dry run.
     pub changed: bool,
@@ -68,17 +60,11 @@ pub struct SeatActionResult {
 
 impl Service<'_> {
     /// The licenses of the own account; for admins of the named one, or of all.
-    ///
-    /// # Errors
-    /// [`ServiceError::Store`].
     pub async fn licenses(&self, account: Option<Uuid>) -> Result<Vec<License>, ServiceError> {
         Ok(self.store.run(ListLicenses(self.scope(account))).await?)
     }
 
     /// Seats, the newest first.
-    ///
-    /// # Errors
-    /// [`ServiceError::Store`].
     pub async fn seats(&self, query: SeatQuery) -> Result<Page<ListedSeat>, ServiceError> {
         let account = self.scope(query.account);
         Ok(self.store.run(SeatQuery { account, ..query }).await?)
@@ -95,18 +81,12 @@ impl Service<'_> {
     }
 
     /// Seats by their ids, as far as there are such, and they are of the own account.
-    ///
-    /// # Errors
-    /// [`ServiceError::Store`].
     pub async fn seats_of(&self, ids: BTreeSet<Uuid>) -> Result<Vec<Seat>, ServiceError> {
         Ok(self.store.run(FindSeats { ids, account: self.scope(None) }).await?)
     }
 
     /// T1: a seat and its token for the person with this e-mail address. The license may be left
     /// out when there is one.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn create_seat(
         &self,
         email: &str,
@@ -149,9 +129,6 @@ impl Service<'_> {
     }
 
     /// The token that a form of the user's made for this seat, once more.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn issued(&self, id: Uuid, key: &str) -> Result<RecalledToken, ServiceError> {
         let (seat, license) = self.seat(id).await?;
         let idempotency_key = IdempotencyKey { key, request: &[] };
@@ -171,9 +148,6 @@ impl Service<'_> {
     }
 
     /// T11, for the person with this e-mail address from now on; for whom it was when there is none.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn refresh(
         &self,
         id: Uuid,
@@ -188,9 +162,6 @@ impl Service<'_> {
     }
 
     /// T8, T12 or T16. With `dry_run` it is decided, and nothing is changed.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn act(
         &self,
         id: Uuid,
@@ -252,9 +223,6 @@ impl Service<'_> {
     }
 
     /// Whether a form that sends an e-mail comes for the first time. It is counted.
-    ///
-    /// # Errors
-    /// [`ServiceError::Store`].
     pub async fn is_first_of(&self, form_key: &str) -> Result<bool, ServiceError> {
         let form = [self.who.user.id.as_bytes().as_slice(), form_key.as_bytes()].concat();
         let tried = name(self.pepper, b"form\0", &form);
@@ -278,18 +246,12 @@ impl Service<'_> {
     }
 
     /// What answering the file of a machine without a network would do.
-    ///
-    /// # Errors
-    /// See [`AirgapError`].
     pub async fn preview_airgap(&self, file: &RequestFile) -> Result<AirgapOutcome, AirgapError> {
         self.owns(file).await?;
         airgap::preview(self.store, file).await
     }
 
     /// Answers the file of a machine without a network.
-    ///
-    /// # Errors
-    /// See [`AirgapError`].
     pub async fn answer_airgap(
         &self,
         folder: &DataFolder,
@@ -306,9 +268,6 @@ impl Service<'_> {
     }
 
     /// The audit trail of the own account, or of one of its seats; for admins of any account.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn audit(&self, query: AuditQuery) -> Result<Page<AuditRow>, ServiceError> {
         let account = self.scope(query.account);
         Ok(self.store.run(AuditQuery { account, ..query }).await?)
@@ -316,9 +275,6 @@ impl Service<'_> {
 
     /// The mark of a restored database, as long as a machine may hold a lease that it does not know
     /// of.
-    ///
-    /// # Errors
-    /// [`ServiceError::Store`].
     pub async fn recovery(&self) -> Result<Option<Recovery>, ServiceError> {
         Ok(self.store.run(GetRecovery).await?.filter(Recovery::is_open))
     }

@@ -19,24 +19,17 @@ const NAME_MAX: usize = 100;
 pub struct IssuedApiToken {
     /// What is known of it afterwards.
     pub api_token: ApiToken,
-    /// The token.
     pub token: Token,
 }
 
 impl Service<'_> {
     /// The user's own API tokens, the oldest first.
-    ///
-    /// # Errors
-    /// [`ServiceError::Store`].
     pub async fn api_tokens(&self) -> Result<Vec<ApiToken>, ServiceError> {
         Ok(self.store.run(ListApiTokens(self.who.user.id)).await?)
     }
 
     /// Why the user gets no API token; `None` when the user may have one. As with tokens for
     /// plug-ins, one license of the account has to serve; an administrator needs none.
-    ///
-    /// # Errors
-    /// [`ServiceError::Store`].
     pub async fn no_api_tokens(&self) -> Result<Option<Verdict>, ServiceError> {
         if self.is_admin() {
             return Ok(None);
@@ -54,9 +47,6 @@ impl Service<'_> {
 
     /// The API token that a form of the user's made, once more; `None` when it is too long ago, it
     /// was somebody else's form, or the token was deleted.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn issued_api_token(
         &self,
         id: Uuid,
@@ -75,9 +65,6 @@ impl Service<'_> {
 
     /// Whether the user has a password, which nobody has who was let in by a sign-in service from
     /// the beginning.
-    ///
-    /// # Errors
-    /// [`ServiceError::Store`].
     pub async fn has_password(&self) -> Result<bool, ServiceError> {
         let kept = self.store.run(FindUser(self.who.user.email.clone())).await?;
         Ok(kept.is_some_and(|(_, kept)| kept.is_somebodys()))
@@ -150,17 +137,11 @@ impl Service<'_> {
     }
 
     /// Deletes one of the user's API tokens, at once.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn delete_api_token(&self, id: Uuid) -> Result<(), ServiceError> {
         Ok(self.store.run(RemoveApiToken { user: self.who.user.id, id, by: self.actor() }).await?)
     }
 
     /// Another password for the user, who must know the one that he has. Ends all other sessions.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn change_password(
         &self,
         passwords: &Passwords,
@@ -195,17 +176,11 @@ impl Service<'_> {
     }
 
     /// The user's sessions, the newest first.
-    ///
-    /// # Errors
-    /// [`ServiceError::Store`].
     pub async fn sessions(&self) -> Result<Vec<Session>, ServiceError> {
         Ok(self.store.run(ListSessions(self.who.user.id)).await?)
     }
 
     /// Signs the user out everywhere.
-    ///
-    /// # Errors
-    /// [`ServiceError::Store`].
     pub async fn sign_out_everywhere(&self) -> Result<(), StoreError> {
         self.store.run(EndSessions(SessionScope::All(self.who.user.id))).await
     }

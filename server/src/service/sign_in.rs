@@ -2,13 +2,16 @@ use crate::crypto::password::PasswordHash;
 use crate::crypto::password::{PasswordError, Passwords};
 use crate::crypto::seal::Hash;
 use crate::crypto::seal::Secret;
-use crate::domain::AttemptBy;
+use crate::domain::{AttemptBy, Issuer, Role, check_email};
+use crate::oidc::Claims;
+use crate::service::Services;
 use crate::service::rate_limits::network;
 use crate::store::{
-    BeginSession, CountAttempt, EndSessions, FindUser, NewSession, SessionScope, Store, StoreError, User,
+    Actor, AddUser, BeginSession, CountAttempt, EndSessions, FindBearer, FindSession, FindUser, NewSession,
+    NewUser, SessionScope, SignedIn, Store, StoreError, User,
 };
 use ring::hmac;
-use seatlock_protocol::UnixTime;
+use seatlock_protocol::{Token, UnixTime};
 use std::net::IpAddr;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -26,7 +29,6 @@ pub struct SignInAttempt {
     pub browser: Browser,
 }
 
-/// Where somebody sits.
 pub struct Browser {
     /// The network address that it comes from.
     pub address: IpAddr,
@@ -36,7 +38,6 @@ pub struct Browser {
 
 /// A user whom an issuer has let in, with the password that he has, whether he knows it or not.
 pub struct KnownUser {
-    /// The user.
     pub user: User,
     /// If he has another one by now, no session begins.
     pub password: PasswordHash,
@@ -54,7 +55,6 @@ pub enum SignInError {
         /// When the next one is possible.
         until: UnixTime,
     },
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The password could not be compared.
@@ -65,6 +65,73 @@ pub enum SignInError {
     Random(#[from] getrandom::Error),
 }
 
+impl Services {
+    /// Begins a session: see [`sign_in`].
+    pub(crate) async fn sign_in(
+        &self,
+        asking: SignInAttempt,
+        shown: Option<Hash>,
+    ) -> Result<Secret, SignInError> {
+        sign_in(&self.store, &self.passwords, &self.pepper, asking, shown).await
+    }
+
+    /// Begins a session for somebody whom an issuer has let in.
+    pub(crate) async fn sign_in_known(
+        &self,
+        known: KnownUser,
+        browser: Browser,
+        shown: Option<Hash>,
+    ) -> Result<Secret, SignInError> {
+        let by_person = by_person(&self.pepper, browser.address, &known.user.email.to_lowercase());
+        begin(&self.store, known, browser, by_person, shown).await
+    }
+
+    /// Ends the session of a cookie, if it has not ended.
+    pub(crate) async fn sign_out(&self, session: Hash) -> Result<(), StoreError> {
+        self.store.run(EndSessions(SessionScope::Hash(session))).await
+    }
+
+    /// Who shows the cookie of a session.
+    pub(crate) async fn signed_in_by(&self, session: Hash) -> Result<Option<SignedIn>, StoreError> {
+        self.store.run(FindSession(session)).await
+    }
+
+    /// Who shows an API token.
+    pub(crate) async fn signed_in_with(&self, token: &Token) -> Result<Option<SignedIn>, StoreError> {
+        self.store.run(FindBearer(token.stored_hash(&self.pepper))).await
+    }
+
+    /// The user who is let in: the one with that verified e-mail address in the account that the
+    /// rule names, added now if there is none. An issuer that is trusted with one account must not
+    /// reach into another, nor make more of somebody than the rule says.
+    pub(crate) async fn admit(
+        &self,
+        issuer: &Issuer,
+        claims: &Claims,
+    ) -> Result<Option<KnownUser>, StoreError> {
+        let admission = issuer.admit(claims.bearer());
+        let Some((account, role)) = admission.and_then(|rule| Some((rule.account, rule.role?))) else {
+            return Ok(None);
+        };
+        let Some(email) = claims.email.as_ref().filter(|email| check_email(email).is_ok()) else {
+            return Ok(None);
+        };
+        let fits = |user: &User| {
+            user.account == account
+                && user.disabled_at.is_none()
+                && (user.role == Role::Owner || role == Role::Admin)
+        };
+        if let Some((user, password)) = self.store.run(FindUser(email.clone())).await? {
+            return Ok(fits(&user).then_some(KnownUser { user, password }));
+        }
+        let (id, password) = (Uuid::new_v4(), PasswordHash::nobodys());
+        let new = NewUser { id, account, email: email.clone(), role, password: password.clone() };
+        let by = Actor::User(format!("{} at {}", claims.identity.subject, claims.identity.issuer));
+        let user = self.store.run(AddUser(new, by)).await?;
+        Ok(Some(KnownUser { user, password }))
+    }
+}
+
 /// By what a session is found.
 #[must_use]
 pub fn session_hash(secret: &Secret) -> Hash {
@@ -73,9 +140,6 @@ pub fn session_hash(secret: &Secret) -> Hash {
 
 /// Begins a session, with a secret that nobody had before, and ends the one that the browser
 /// showed.
-///
-/// # Errors
-/// See [`SignInError`].
 pub async fn sign_in(
     store: &Store,
     passwords: &Passwords,
@@ -100,21 +164,6 @@ pub async fn sign_in(
     }
     let (user, password) = found.ok_or(SignInError::Wrong)?;
     begin(store, KnownUser { user, password }, asking.browser, by_person, shown).await
-}
-
-/// Begins a session for somebody whom an issuer has let in.
-///
-/// # Errors
-/// See [`SignInError`].
-pub async fn sign_in_known(
-    store: &Store,
-    pepper: &[u8; 32],
-    known: KnownUser,
-    browser: Browser,
-    shown: Option<Hash>,
-) -> Result<Secret, SignInError> {
-    let by_person = by_person(pepper, browser.address, &known.user.email.to_lowercase());
-    begin(store, known, browser, by_person, shown).await
 }
 
 async fn begin(
@@ -157,8 +206,7 @@ pub(super) fn name(pepper: &[u8; 32], domain: &[u8], text: &[u8]) -> Hash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Role;
-    use crate::store::{Actor, AddAccount, AddUser, ChangeUser, NewUser, UserChange, sqlite::SqliteStore};
+    use crate::store::{AddAccount, ChangeUser, UserChange, sqlite::SqliteStore};
     use std::sync::atomic::Ordering;
 
     /// Whoever could tell by the time which addresses are known would have half of what he needs.

@@ -53,7 +53,6 @@ pub use unavailable::Unavailable;
 /// Why a store could not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database failed.
     #[error("the database failed: {}", of_database(.0))]
     Database(sqlx::Error),
     /// The database's structure could not be brought up to date.
@@ -202,16 +201,13 @@ pub struct SeatOutcome {
     pub seq: u64,
     /// The seat afterwards and its license; `None` when the token belongs to none.
     pub subject: Option<(Seat, License)>,
-    /// The answer.
     pub answer: SeatAnswer,
 }
 
 /// Who causes a change, as the audit trail names him.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
-    /// A plug-in.
     Plugin,
-    /// Time.
     System,
     /// Whoever may open the data folder.
     Console,
@@ -221,7 +217,6 @@ pub enum Actor {
     ApiToken {
         /// The user's e-mail address.
         user: String,
-        /// The token's name.
         token: String,
     },
 }
@@ -254,7 +249,6 @@ pub struct IdempotencyRecord {
 /// What an owner asks for a seat.
 #[derive(Debug, Clone)]
 pub struct SeatActionRequest {
-    /// The seat.
     pub seat: Uuid,
     /// What is to be done.
     pub act: SeatAction,
@@ -266,14 +260,12 @@ pub struct SeatActionRequest {
     pub dry_run: bool,
     /// For when the answer gets lost.
     pub remember: Option<IdempotencyRecord>,
-    /// Who asks.
     pub by: Actor,
 }
 
 /// A new seat, before it has a license to go with.
 #[derive(Debug, Clone)]
 pub struct NewSeat {
-    /// Its id.
     pub id: Uuid,
     /// The license; the only one when `None`.
     pub license: Option<Uuid>,
@@ -286,7 +278,6 @@ pub struct NewSeat {
     pub identity: Option<Identity>,
     /// For when the answer gets lost.
     pub remember: Option<IdempotencyRecord>,
-    /// Who asks.
     pub by: Actor,
 }
 
@@ -297,7 +288,6 @@ pub struct ServerInfo {
     pub issuer: String,
     /// Public half of the key that signs its key sets.
     pub root_key: PublicKey,
-    /// Documentation for users.
     pub documentation: Option<String>,
     /// Where to ask for help.
     pub support: Option<String>,
@@ -306,7 +296,6 @@ pub struct ServerInfo {
 /// The key set that clients are given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredKeySet {
-    /// Its sequence number.
     pub seq: u64,
     /// Signed by the root key.
     pub jws: String,
@@ -315,9 +304,7 @@ pub struct StoredKeySet {
 /// Which seats, the newest first.
 #[derive(Debug, Clone, Default)]
 pub struct SeatQuery {
-    /// Of one account.
     pub account: Option<Uuid>,
-    /// Of one license.
     pub license: Option<Uuid>,
     /// In one lock status.
     pub status: Option<LockStatus>,
@@ -335,14 +322,12 @@ pub struct SeatQuery {
 pub struct SeatCursor {
     /// When the seat was made.
     pub created_at: UnixTime,
-    /// The seat.
     pub id: Uuid,
 }
 
 /// A seat in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedSeat {
-    /// The seat.
     pub seat: Seat,
     /// When it was made.
     pub created_at: UnixTime,
@@ -368,7 +353,6 @@ pub struct Page<T> {
 /// What is in a database that no server has open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspection {
-    /// Its clock.
     pub now: UnixTime,
     /// Its newest key set.
     pub keys: StoredKeySet,

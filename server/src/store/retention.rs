@@ -5,11 +5,9 @@ use uuid::Uuid;
 /// A database that was restored from a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recovery {
-    /// The mark.
     pub restored: Restored,
     /// Seats since then whose machines proved that they hold them.
     pub recovered: u64,
-    /// The database's clock.
     pub now: UnixTime,
 }
 

@@ -23,7 +23,6 @@ pub struct Store {
 }
 
 pub(super) enum Database {
-    /// One file.
     Sqlite(SqliteStore),
     /// A database that servers share.
     Postgres(PostgresStore),

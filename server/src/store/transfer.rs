@@ -14,7 +14,6 @@ pub(super) enum ColumnKind {
     Text,
     Integer,
     Boolean,
-    /// In hexadecimal digits.
     Bytes,
 }
 

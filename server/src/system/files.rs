@@ -23,7 +23,6 @@ pub enum EditedFileError {
     /// Nobody can read it.
     #[error("{} cannot be read: {}", path.display(), in_words(path, error))]
     Unreadable {
-        /// The file.
         path: PathBuf,
         /// What the operating system said.
         error: io::Error,
@@ -31,7 +30,6 @@ pub enum EditedFileError {
     /// It holds something else.
     #[error("{} cannot be used: {error}", path.display())]
     Content {
-        /// The file.
         path: PathBuf,
         /// What is wrong, and where.
         error: EditedError,
@@ -40,9 +38,6 @@ pub enum EditedFileError {
 
 /// Reads a file that people edit, in any way that the reader of its content knows:
 /// [`edited::text`], [`edited::line`] or [`edited::object`].
-///
-/// # Errors
-/// See [`EditedFileError`].
 pub fn read<T>(
     path: &Path,
     content: impl FnOnce(&[u8]) -> Result<T, EditedError>,
@@ -53,9 +48,6 @@ pub fn read<T>(
 }
 
 /// Reads standard input as [`read`] reads a file.
-///
-/// # Errors
-/// See [`EditedFileError`].
 pub fn read_input<T>(content: impl FnOnce(&[u8]) -> Result<T, EditedError>) -> Result<T, EditedFileError> {
     let path = || PathBuf::from("standard input");
     let mut bytes = Zeroizing::new(Vec::new());
@@ -65,9 +57,6 @@ pub fn read_input<T>(content: impl FnOnce(&[u8]) -> Result<T, EditedError>) -> R
 }
 
 /// The one value in a file, such as a password or a URL with one in it.
-///
-/// # Errors
-/// See [`EditedFileError`].
 pub fn read_line(path: &Path) -> Result<Zeroizing<String>, EditedFileError> {
     read(path, |bytes| edited::line(bytes).map(|line| Zeroizing::new(line.to_owned())))
 }

@@ -5,7 +5,6 @@ use xtask::python::program;
 use xtask::wheel::{self, ENVIRONMENT, REQUIREMENTS};
 use xtask::{build, repository, run};
 
-/// Runs protocol/tests/cross_check.py.
 pub fn cross_check() -> Result<String> {
     let python = program("python", "protocol/tests/requirements.txt", "python")?;
     let mut check = Command::new(python);

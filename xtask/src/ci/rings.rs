@@ -19,7 +19,6 @@ pub struct Ring {
     pub steps: &'static [Step],
 }
 
-/// One check.
 #[derive(Clone, Copy)]
 pub struct Step {
     pub name: &'static str,

@@ -26,10 +26,8 @@ pub mod platform;
 /// Names in a static library.
 pub mod symbols;
 
-/// What to make.
 #[derive(Debug, Clone)]
 pub struct Dist {
-    /// Names of platforms.
     pub platforms: Vec<&'static Platform>,
     /// The library's name, the project's own or a vendor's.
     pub name: String,
@@ -217,7 +215,6 @@ impl Dist {
         Ok(self.libraries(platform, &Layout::archived(&self.name, platform.system))?.libraries.shared)
     }
 
-    /// Compiles, renames, links.
     fn libraries(&self, platform: &Platform, layout: &Layout) -> Result<Made> {
         let mut halves = Vec::new();
         for target in platform.targets {

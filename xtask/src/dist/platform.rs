@@ -30,7 +30,6 @@ const fn target(rust: &'static str, zig: Option<&'static str>) -> Target {
     Target { rust, zig, arch: "" }
 }
 
-/// Every platform.
 pub const PLATFORMS: &[Platform] = &[
     Platform {
         name: "linux-x86_64",

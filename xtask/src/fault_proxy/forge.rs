@@ -176,7 +176,6 @@ pub(super) fn older_epoch(upstream: &Upstream, answer: &mut ServerAnswer) -> Res
     })
 }
 
-/// Last year's lease.
 pub(super) fn expired(upstream: &Upstream, answer: &mut ServerAnswer) -> Result<()> {
     change(answer, |jws| {
         for name in ["iat", "exp"] {

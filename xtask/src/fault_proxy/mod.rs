@@ -40,7 +40,6 @@ enum Scene {
     Does(fn(TcpStream) -> Result<()>),
     /// The same at an address that begins with https.
     DoesOnTls(fn(TcpStream) -> Result<()>),
-    /// Nobody listens.
     Refuses,
     /// The system drops what comes.
     Swallows,
@@ -62,7 +61,6 @@ enum Scene {
 /// Where a client finds a fault proxy.
 #[derive(Debug, Clone)]
 pub struct Route {
-    /// The server's address.
     pub server: String,
     /// The proxy's address, when there is one.
     pub proxy: Option<String>,

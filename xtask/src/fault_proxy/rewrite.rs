@@ -4,7 +4,6 @@ use super::http::{self, ServerAnswer};
 use flate2::{Compression, write::GzEncoder};
 use std::io::Write;
 
-/// As it is.
 pub(super) fn nothing(answer: &ServerAnswer) -> Vec<u8> {
     let kind = format!("Content-Type: {}", answer.media_type);
     http::answer("HTTP/1.1", &answer.status, &[&kind], answer.body.to_string().as_bytes())

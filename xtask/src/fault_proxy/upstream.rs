@@ -13,7 +13,6 @@ const SEATS: u32 = 200;
 /// tokens of others.
 pub struct Upstream {
     server: Running,
-    /// Signs leases now.
     pub(super) current: Key,
     /// Was stolen, revoked, and replaced by the current one.
     pub(super) stolen: Key,

@@ -40,7 +40,6 @@ impl HttpClient {
         Ok(Self { base: spelled(&url).to_owned(), bearer, client })
     }
 
-    /// The server's address.
     pub(super) fn base(&self) -> &str {
         &self.base
     }

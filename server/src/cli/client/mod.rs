@@ -12,11 +12,11 @@ use axum::http::{HeaderMap, Method, StatusCode, header::RETRY_AFTER};
 use http::HttpClient;
 use seatlock_protocol::api::JSON;
 use seatlock_server::Cause;
-use seatlock_server::Console;
 use seatlock_server::crypto::keys::DataFolder;
 use seatlock_server::http::api::schema::{List, ProblemJson};
+use seatlock_server::{Console, service::Services};
 use serde::{Serialize, de::DeserializeOwned};
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
@@ -55,7 +55,8 @@ impl ServerLocation {
             Some(url) => AdminClient::Http(HttpClient::new(url, self.api_token_file.as_deref())?),
             None => {
                 let store = super::open(&self.folder).await?;
-                AdminClient::Console(Console::new(store, self.folder.clone()).await?)
+                let services = Services::without_rings(store, self.folder.clone(), Duration::MAX).await?;
+                AdminClient::Console(Console::new(services))
             }
         };
         let done = command(&client).await;

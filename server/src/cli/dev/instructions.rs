@@ -29,7 +29,6 @@ impl Instructions {
         Ok(Self { url, root_key, product, data, typed, secrets })
     }
 
-    /// For scripts.
     pub(super) fn value(&self) -> Value {
         let secrets = self.secrets.as_ref();
         json!({
@@ -45,7 +44,6 @@ impl Instructions {
         })
     }
 
-    /// For people.
     pub(super) fn text(&self) -> String {
         let (password, token) = match &self.secrets {
             Some(Secrets { password, token }) => (

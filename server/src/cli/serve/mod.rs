@@ -11,7 +11,6 @@ use lines::StderrLines;
 use options::LogFormat;
 use sd_notify::NotifyState;
 use seatlock_protocol::address::{address as read_address, is_loopback};
-use seatlock_server::AppState;
 use seatlock_server::ServerSettings;
 use seatlock_server::crypto::keys::DataFolder;
 use seatlock_server::mail::{self, Mailer, URL_VARIABLE, read_url};
@@ -19,6 +18,7 @@ use seatlock_server::runtime::{Connections, Tls};
 use seatlock_server::service::rate_limits::Rates;
 use seatlock_server::store::{GetServer, Store};
 use seatlock_server::system::cause::of_io;
+use seatlock_server::{AppState, service::Services};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_tokio::Signals;
 use std::{io::Write as _, net::SocketAddr, sync::Arc, time::Duration};
@@ -54,7 +54,10 @@ impl Serve {
         if let Some(listener) = &metrics_listener {
             tracing::info!(address = %listener.local_addr()?, "metrics are served");
         }
-        let state = AppState { mailer, ..AppState::load(store, folder, settings).await? };
+        let state = AppState {
+            mailer,
+            ..AppState::new(Services::load(store, folder, settings.timeout).await?, settings)
+        };
         writeln!(std::io::stdout().lock(), "listening on {scheme}://{address}")?;
         tell_manager(&[NotifyState::Ready]);
         tokio::spawn(tell_manager_again());

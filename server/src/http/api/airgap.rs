@@ -51,7 +51,7 @@ async fn answer_file(
     if query.dry_run {
         return shown(&AirgapResultJson::new(&file, &service.preview_airgap(&file).await?, true));
     }
-    let outcome = service.answer_airgap(&state.folder, &file).await?;
+    let outcome = service.answer_airgap(state.services.folder(), &file).await?;
     match &outcome.lease {
         Some(lease) => json(StatusCode::CREATED, lease.to_bytes().map_err(ApiError::server_error)?),
         None => shown(&AirgapResultJson::new(&file, &outcome, false)),

@@ -3,7 +3,7 @@ use super::responses::{BadRequest, Guarded};
 use super::{ApiResult, Endpoints, cursor, shown};
 use crate::http::AppState;
 use crate::http::api::schema::{AuditJson, AuditStateJson, List};
-use crate::store::AuditQuery;
+use crate::service::AuditQuery;
 use axum::extract::State;
 use serde::Deserialize;
 use std::sync::Arc;

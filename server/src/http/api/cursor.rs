@@ -1,6 +1,6 @@
 use super::error::ApiError;
 use crate::http::api::schema::List;
-use crate::store::SeatCursor;
+use crate::service::SeatCursor;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatlock_protocol::UnixTime;
 use utoipa::ToSchema;

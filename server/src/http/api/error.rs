@@ -8,7 +8,7 @@ use crate::http::{
 use crate::service::ServiceError;
 use crate::service::airgap::AirgapError;
 use crate::service::checkpoint::CheckpointError;
-use crate::store::{StoreError, Unavailable};
+use crate::service::{StoreError, Unavailable};
 use crate::system::clock::system_time;
 use axum::{
     http::{HeaderValue, StatusCode, header},

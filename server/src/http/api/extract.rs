@@ -1,7 +1,7 @@
 use super::{console::AtConsole, error::ApiError};
 use crate::http::{AppState, auth};
+use crate::service::SignedIn;
 use crate::service::{IdempotencyKey, Service, is_key};
-use crate::store::SignedIn;
 use axum::{
     body::{Bytes, HttpBody as _},
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
@@ -26,8 +26,8 @@ pub(super) struct Principal {
 
 impl Principal {
     pub(super) fn service<'a>(&'a self, state: &'a AppState) -> Service<'a> {
-        let service = if self.at_console { Service::of_console } else { Service::new };
-        service(&state.store, &state.pepper, &self.who)
+        let services = &state.services;
+        if self.at_console { services.of_console(&self.who) } else { services.of(&self.who) }
     }
 }
 
@@ -50,7 +50,9 @@ impl FromRequestParts<Arc<AppState>> for Principal {
                 let path = parts.uri.path();
                 let scope =
                     needed_scope(parts.method.is_safe(), path.strip_prefix(super::ROOT).unwrap_or(path));
-                return auth::by_access_token(state, &token, scope)
+                return state
+                    .services
+                    .bearer_of(&token, scope)
                     .await?
                     .map(Self::from)
                     .map_err(ApiError::verdict);

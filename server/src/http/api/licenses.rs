@@ -66,7 +66,7 @@ async fn create_license(
     JsonBody(request): JsonBody<NewLicense>,
 ) -> ApiResult {
     let usual = License::usual(Uuid::new_v4(), request.account, false);
-    let license = request.settings.apply(usual, state.store.ready().await?);
+    let license = request.settings.apply(usual, state.services.now().await?);
     let license = LicenseJson::from(&who.service(&state).create_license(license).await?);
     made(&format!("/licenses/{}", license.id), &license)
 }
@@ -102,7 +102,7 @@ async fn change_license(
     let old = service.license(id).await?;
     service.admins_only()?;
     let decided_on = request.version;
-    let new = request.settings.apply(old.clone(), state.store.ready().await?);
+    let new = request.settings.apply(old.clone(), state.services.now().await?);
     if decided_on.is_some_and(|version| version != license_version(&old)) {
         let detail = "Somebody else has changed this license since; nothing was changed. Look at it again.";
         return Err(ApiError::conflict(detail));

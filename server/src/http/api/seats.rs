@@ -6,7 +6,7 @@ use crate::http::api::schema::{
     IssuedSeatJson, List, NewSeatRequest, RefreshRequest, SeatActionJson, SeatJson, SeatStatus,
 };
 use crate::http::{AppState, csv};
-use crate::store::SeatQuery;
+use crate::service::SeatQuery;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use crate::http::api::schema::{
 };
 use crate::http::{AppState, api::error::ApiError};
 use crate::service::Invitation;
-use crate::store::UserChange;
+use crate::service::UserChange;
 use axum::extract::State;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -72,7 +72,8 @@ async fn add_user(
 ) -> ApiResult {
     let NewUserRequest { account, email, role, password } = request;
     let chosen = password.map(Into::into);
-    let invited = who.service(&state).add_user(&state.passwords, account, &email, role, chosen).await?;
+    let invited =
+        who.service(&state).add_user(state.services.passwords(), account, &email, role, chosen).await?;
     made(&format!("/users/{}", invited.user.id), &view(invited))
 }
 
@@ -120,7 +121,7 @@ async fn replace_password(
     who: Principal,
     PathId(id): PathId,
 ) -> ApiResult {
-    shown(&view(who.service(&state).replace_password(&state.passwords, id, None).await?))
+    shown(&view(who.service(&state).replace_password(state.services.passwords(), id, None).await?))
 }
 
 /// Set a user's password
@@ -141,7 +142,7 @@ async fn set_password(
     JsonBody(request): JsonBody<NewPassword>,
 ) -> ApiResult {
     let chosen = Some(request.password.into());
-    shown(&view(who.service(&state).replace_password(&state.passwords, id, chosen).await?))
+    shown(&view(who.service(&state).replace_password(state.services.passwords(), id, chosen).await?))
 }
 
 fn view(invited: Invitation) -> InvitationJson {

@@ -5,12 +5,52 @@ use super::form::FormData;
 use super::sign_in::signed_out;
 use super::{PageResult, go, show_as};
 use crate::domain::PASSWORD_MIN;
-use crate::http::web::pages::{AccountPage, SessionRow};
+use crate::http::web::pages::{Moment, Shell};
 use crate::service::ServiceError;
-use crate::store::Session;
+use crate::service::Session;
+use askama::Template;
 use axum::{http::StatusCode, response::Response};
 use serde::Deserialize;
 use zeroize::Zeroizing;
+
+/// `/account`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "account.html")]
+pub struct AccountPage {
+    /// The frame. Its user is the one that is shown.
+    pub shell: Shell,
+    /// Fewest characters of a password.
+    pub password_min: u32,
+    /// Whether the user has a password, and is not only let in by a sign-in service.
+    pub has_password: bool,
+    /// Why the password was not changed.
+    pub password_error: Option<String>,
+    /// Where the user is signed in, this session first.
+    pub sessions: Vec<SessionRow>,
+}
+
+/// A browser in which the user is signed in.
+#[derive(Debug, Clone)]
+pub struct SessionRow {
+    /// Such as "Firefox on Linux".
+    pub device: String,
+    /// Address that it came from last.
+    pub address: String,
+    /// When it was seen last.
+    pub last_seen_at: Moment,
+    /// When it was signed in.
+    pub signed_in_at: Moment,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+impl AccountPage {
+    /// How many sessions there are besides this one.
+    #[must_use]
+    pub fn others(&self) -> usize {
+        self.sessions.iter().filter(|session| !session.current).count()
+    }
+}
 
 #[derive(Deserialize)]
 pub(super) struct NewPasswordForm {
@@ -30,7 +70,11 @@ pub(super) async fn back() -> Response {
 
 pub(super) async fn password(context: PageContext, FormData(form): FormData<NewPasswordForm>) -> PageResult {
     let error = if form.new == form.again {
-        match context.service().change_password(&context.state.passwords, form.current, form.new).await {
+        match context
+            .service()
+            .change_password(context.state.services.passwords(), form.current, form.new)
+            .await
+        {
             Ok(()) => return context.go_and_say("/account", FlashMessage::PasswordChanged).await,
             Err(ServiceError::Invalid { reason, .. }) => sentence(&reason),
             Err(other) => return Err(other.into()),

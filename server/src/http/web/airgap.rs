@@ -3,17 +3,70 @@ use super::error::{WebError, sentence};
 use super::form::FormData;
 use super::{PageResult, convert, go, show, show_as};
 use crate::domain::exactly;
-use crate::http::web::pages::{AirgapCheck, AirgapDone, AirgapPage, LeaseResult};
+use crate::http::web::pages::{Moment, SeatName, Shell};
 use crate::service::airgap::{AirgapError, AirgapOutcome};
+use askama::Template;
 use axum::{
     extract::{Multipart, multipart::MultipartRejection},
     http::StatusCode,
     response::Response,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use seatlock_protocol::MachineId;
 use seatlock_protocol::file::{AirgapFile as _, RequestFile};
 use serde::Deserialize;
 use zeroize::Zeroizing;
+
+/// `/airgap`: takes the file of a machine without a network.
+#[derive(Debug, Clone, Template)]
+#[template(path = "airgap.html")]
+pub struct AirgapPage {
+    pub shell: Shell,
+    /// How long a lease for such a machine lasts, in words; empty without a license.
+    pub lease_life: String,
+    /// Why the last file was not answered.
+    pub error: Option<String>,
+}
+
+/// What a file would do, before it is done.
+#[derive(Clone, Template)]
+#[template(path = "airgap_check.html")]
+pub struct AirgapCheck {
+    pub shell: Shell,
+    /// The seat whose token made the file.
+    pub seat: SeatName,
+    /// The machine that made it, as the file says.
+    pub machine: MachineId,
+    /// The product that made it.
+    pub product: String,
+    /// When the lease would end; `None` for a file that gives a seat back.
+    pub lease_until: Option<Moment>,
+    /// The file itself, which the form carries on.
+    pub file: Zeroizing<String>,
+}
+
+/// A file was answered.
+#[derive(Clone, Template)]
+#[template(path = "airgap_done.html")]
+pub struct AirgapDone {
+    pub shell: Shell,
+    pub seat: SeatName,
+    /// The machine that made the file.
+    pub machine: MachineId,
+    /// The answer to be carried back; `None` when the file gave a seat back.
+    pub lease: Option<LeaseResult>,
+}
+
+/// A lease file to be saved.
+#[derive(Clone)]
+pub struct LeaseResult {
+    /// Name to save it under.
+    pub name: String,
+    /// The file in base64, for an address of the kind `data:`.
+    pub base64: Zeroizing<String>,
+    /// When the lease ends.
+    pub until: Moment,
+}
 
 #[derive(Deserialize)]
 pub(super) struct AirgapForm {
@@ -52,10 +105,9 @@ pub(super) async fn check(context: PageContext, form: Result<Multipart, Multipar
     }
 }
 
-/// Does it.
 pub(super) async fn answer(context: PageContext, FormData(form): FormData<AirgapForm>) -> PageResult {
     let file = RequestFile::parse(form.file.as_bytes()).map_err(|_| WebError::Unreadable)?;
-    let outcome = match context.service().answer_airgap(&context.state.folder, &file).await {
+    let outcome = match context.service().answer_airgap(context.state.services.folder(), &file).await {
         Ok(outcome) => outcome,
         Err(error) => return refuse(&context, &told(error)?).await,
     };

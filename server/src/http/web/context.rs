@@ -5,7 +5,7 @@ use super::{PageResult, WebError};
 use crate::domain::Role;
 use crate::http::web::pages::{Notice, Shell};
 use crate::service::Service;
-use crate::store::SignedIn;
+use crate::service::SignedIn;
 use axum::{
     extract::FromRequestParts,
     http::{Method, Uri, request::Parts},
@@ -42,11 +42,11 @@ impl FromRequestParts<Arc<AppState>> for PageContext {
 
 impl PageContext {
     pub(super) fn service(&self) -> Service<'_> {
-        Service::new(&self.state.store, &self.state.pepper, &self.who)
+        self.state.services.of(&self.who)
     }
 
     pub(super) fn service_of<'a>(&'a self, who: &'a SignedIn) -> Service<'a> {
-        Service::new(&self.state.store, &self.state.pepper, who)
+        self.state.services.of(who)
     }
 
     /// The user's own authority, for what belongs to nobody's account but to the user.
@@ -78,7 +78,7 @@ impl PageContext {
 
     /// The clock by which everything is decided.
     pub(super) async fn now(&self) -> Result<UnixTime, WebError> {
-        Ok(self.state.store.ready().await?)
+        Ok(self.state.services.now().await?)
     }
 
     pub(super) fn shell(&self) -> Shell {

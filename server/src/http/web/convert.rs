@@ -5,7 +5,7 @@ use crate::domain::{License, Seat, SeatState, date};
 use crate::http::web::pages::{
     AuditActor, AuditEntry, LicenseCard, LicenseState, Moment, SeatName, SeatRow, ShortId, StatusBadge,
 };
-use crate::store::{AuditRow, ListedSeat};
+use crate::service::{AuditRow, ListedSeat};
 use seatlock_protocol::{MachineId, UnixTime, claims::EntitlementClaim};
 use std::collections::HashMap;
 use uuid::Uuid;

@@ -8,7 +8,7 @@ use crate::domain::{License, Seat};
 use crate::http::web::pages::SendAs;
 use crate::mail::{Letter, LetterSecret, MailFault, address};
 use crate::service::ServiceError;
-use crate::store::StoreError;
+use crate::service::StoreError;
 use seatlock_protocol::{Token, UnixTime};
 use serde::Deserialize;
 
@@ -72,7 +72,7 @@ pub(super) async fn send(
         None => LetterSecret::Token(token),
     };
     let product = convert::products(&context.state, license).join(", ");
-    let support = context.state.info.support.as_deref();
+    let support = context.state.services.info().support.as_deref();
     let letter = Letter { to: &receiver, shared_by: &shared_by, product: &product, support, secret };
     if let Err(error) = mailer.send(&letter).await {
         tracing::warn!(seat = %seat.id, %error, "an e-mail was not sent");

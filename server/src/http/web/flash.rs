@@ -85,7 +85,7 @@ pub(super) async fn go_and_say(
     path: &str,
     done: FlashMessage,
 ) -> PageResult {
-    let flash = FlashCookie { done, until: state.store.ready().await?.plus(LIFE) };
+    let flash = FlashCookie { done, until: state.services.now().await?.plus(LIFE) };
     let plain = serde_json::to_vec(&flash).map_err(WebError::failed)?;
     let page = path.split('?').next().unwrap_or_default();
     let sealed = key(state).seal(&context(session, page), &plain).map_err(WebError::failed)?;
@@ -100,7 +100,7 @@ pub(super) async fn said(
     page: &str,
 ) -> Result<Option<FlashMessage>, WebError> {
     let Some(FlashCookie { done, until }) = opened(state, headers, session, page) else { return Ok(None) };
-    Ok((until > state.store.ready().await?).then_some(done))
+    Ok((until > state.services.now().await?).then_some(done))
 }
 
 fn opened(state: &AppState, headers: &HeaderMap, session: Option<Uuid>, page: &str) -> Option<FlashCookie> {
@@ -117,7 +117,7 @@ pub(super) fn once(said: bool, shown: PageResult) -> PageResult {
 }
 
 fn key(state: &AppState) -> SealKey {
-    SealKey::derive(&state.pepper, b"seatlock-flash-v1\0", &[])
+    state.services.seal_key(b"seatlock-flash-v1\0")
 }
 
 fn context(session: Option<Uuid>, page: &str) -> Vec<u8> {

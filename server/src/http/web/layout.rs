@@ -94,5 +94,8 @@ pub(super) fn finish(
 
 /// What the server names to its users.
 pub(super) fn help(state: &AppState) -> Help {
-    Help { documentation: state.info.documentation.clone(), support: state.info.support.clone() }
+    Help {
+        documentation: state.services.info().documentation.clone(),
+        support: state.services.info().support.clone(),
+    }
 }

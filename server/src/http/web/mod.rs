@@ -46,7 +46,7 @@ mod tokens;
 use super::problem::{ProblemResponse, RequestId};
 use super::{AppState, api::same_site};
 use crate::http::web::pages::Template;
-use crate::store::{self};
+use crate::service::Unavailable;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
@@ -68,7 +68,6 @@ const FILE_FORM: usize = 256 * 1024;
 /// What programs ask for, who are answered by problem documents.
 const PROGRAMS: [&str; 3] = ["/v1", "/admin", "/.well-known"];
 
-/// Every page.
 pub(super) fn router(state: &Arc<AppState>) -> Router<Arc<AppState>> {
     // Whoever knows the link may use it, from wherever: there is nothing that another site could do in
     // his name.
@@ -119,7 +118,7 @@ pub(super) async fn nothing(State(state): State<Arc<AppState>>, id: RequestId, u
 
 /// A page took too long.
 pub(super) fn late(state: &AppState, id: RequestId) -> Response {
-    let trouble = WebError::Unavailable { text: store::Unavailable::Busy.text(), cause: String::new() };
+    let trouble = WebError::Unavailable { text: Unavailable::Busy.text(), cause: String::new() };
     finish(state, id, trouble.into_response(), layout::Referrer::None, None)
 }
 

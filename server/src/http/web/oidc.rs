@@ -3,12 +3,10 @@ use super::error::WebError;
 use super::form::PageQuery;
 use super::sign_in::{entered, own_path, refused, with_cookie};
 use super::{PageResult, go};
-use crate::crypto::password::PasswordHash;
-use crate::crypto::seal::{SealKey, Secret, client_secret_key};
-use crate::domain::{Issuer, Role, check_email};
+use crate::crypto::seal::Secret;
+use crate::domain::Issuer;
 use crate::oidc::{Bond, Claims, Expected, RelyingParty, authorization_url, exchange};
-use crate::service::{KnownUser, sign_in_known};
-use crate::store::{Actor, AddUser, FindUser, ListIssuers, NewUser, User};
+use crate::service::SignInError;
 use axum::{
     extract::State,
     http::{Extensions, HeaderMap},
@@ -18,11 +16,12 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatlock_protocol::{AccessToken, UnixTime};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// Only for the way to the issuer and back.
 const COOKIE: &str = "__Host-seatlock-sign-in";
+/// What the cookie is sealed for.
+const SEALED: &[u8] = b"seatlock-sign-in-v1\0";
 /// Seconds that somebody may take to sign in at the issuer.
 const PATIENCE: u64 = 600;
 /// Where the issuer sends people back to.
@@ -71,12 +70,12 @@ pub(super) async fn leave(
     State(state): State<Arc<AppState>>,
     PageQuery(leaving): PageQuery<IssuerSignInQuery>,
 ) -> PageResult {
-    let list = state.store.run(ListIssuers).await?;
+    let list = state.services.issuers().await?;
     let issuer = list.issuers.into_iter().find(|issuer| issuer.url == leaving.issuer);
     let Some((issuer, id)) = issuer.and_then(|issuer| Some((issuer.url, issuer.client?.id))) else {
         return Err(WebError::NotFound);
     };
-    let Ok(endpoints) = state.issuers.endpoints(&issuer).await else {
+    let Ok(endpoints) = state.services.issuer_keys().endpoints(&issuer).await else {
         return refused(&state, AWAY).await;
     };
     let random = || Secret::generate().map(|secret| secret.expose().to_string()).map_err(WebError::failed);
@@ -89,7 +88,7 @@ pub(super) async fn leave(
         return refused(&state, AWAY).await;
     };
     let plain = serde_json::to_vec(&pending).map_err(WebError::failed)?;
-    let sealed = key(&state.pepper).seal(&[], &plain).map_err(WebError::failed)?;
+    let sealed = state.services.seal_key(SEALED).seal(&[], &plain).map_err(WebError::failed)?;
     Ok(with_cookie(cookie(URL_SAFE_NO_PAD.encode(sealed)), go(&url)))
 }
 
@@ -102,13 +101,13 @@ pub(super) async fn enter(
     PageQuery(returning): PageQuery<IssuerReturnQuery>,
 ) -> PageResult {
     let shown = match believe(&state, id, &headers, returning).await? {
-        Ok((claims, issuer, next)) => match user(&state, &issuer, &claims).await? {
+        Ok((claims, issuer, next)) => match state.services.admit(&issuer, &claims).await? {
             Some(known) => {
                 let browser = super::sign_in::browser(&state, &headers, &extensions);
                 let shown = auth::shown_session(&headers);
-                let begun = sign_in_known(&state.store, &state.pepper, known, browser, shown).await;
+                let begun = state.services.sign_in_known(known, browser, shown).await;
                 let secret = begun.map_err(|denied| match denied {
-                    crate::service::SignInError::Store(error) => error.into(),
+                    SignInError::Store(error) => error.into(),
                     other => WebError::failed(other),
                 })?;
                 entered(&secret, &next)
@@ -134,8 +133,8 @@ async fn believe(
     headers: &HeaderMap,
     returning: IssuerReturnQuery,
 ) -> Result<Result<(Claims, Issuer, String), SignInRefusal>, WebError> {
-    let list = state.store.run(ListIssuers).await?;
-    let pending = pending(headers, &state.pepper).filter(|pending| pending.until > list.now);
+    let list = state.services.issuers().await?;
+    let pending = pending(headers, state).filter(|pending| pending.until > list.now);
     let Some(pending) = pending.filter(|pending| pending.state == returning.state) else {
         return Ok(Err(AGAIN));
     };
@@ -149,17 +148,7 @@ async fn believe(
     if returning.iss.is_some_and(|answers| answers != issuer.url) {
         return Ok(Err(NOT_BELIEVED));
     }
-    let secret = match &client.sealed_secret {
-        Some(sealed) => {
-            let opened = client_secret_key(&state.pepper).open(issuer.url.as_bytes(), sealed);
-            Some(
-                String::from_utf8(opened.map_err(WebError::failed)?.to_vec())
-                    .map(Zeroizing::new)
-                    .map_err(WebError::failed)?,
-            )
-        }
-        None => None,
-    };
+    let secret = state.services.client_secret(&issuer).map_err(WebError::failed)?;
     let redirect = redirect(state);
     let shown = RelyingParty {
         id: &client.id,
@@ -168,10 +157,10 @@ async fn believe(
     };
     let expected = Expected { issuer: &issuer.url, audience: &client.id };
     let verified = async {
-        let endpoints = state.issuers.endpoints(&issuer.url).await?;
+        let endpoints = state.services.issuer_keys().endpoints(&issuer.url).await?;
         let token = exchange(&endpoints, shown, &code, &pending.verifier).await?;
         match AccessToken::read(&token) {
-            Ok(token) => state.issuers.verify(&token, expected, list.now).await.map(Some),
+            Ok(token) => state.services.issuer_keys().verify(&token, expected, list.now).await.map(Some),
             Err(_) => Ok(None),
         }
     };
@@ -192,44 +181,14 @@ async fn believe(
     }
 }
 
-/// The user who is let in: the one with that verified e-mail address in the account that the rule
-/// names, added now if there is none. An issuer that is trusted with one account must not reach
-/// into another, nor make more of somebody than the rule says.
-async fn user(state: &AppState, issuer: &Issuer, claims: &Claims) -> Result<Option<KnownUser>, WebError> {
-    let admission = issuer.admit(claims.bearer());
-    let Some((account, role)) = admission.and_then(|rule| Some((rule.account, rule.role?))) else {
-        return Ok(None);
-    };
-    let Some(email) = claims.email.as_ref().filter(|email| check_email(email).is_ok()) else {
-        return Ok(None);
-    };
-    let fits = |user: &User| {
-        user.account == account
-            && user.disabled_at.is_none()
-            && (user.role == Role::Owner || role == Role::Admin)
-    };
-    if let Some((user, password)) = state.store.run(FindUser(email.clone())).await? {
-        return Ok(fits(&user).then_some(KnownUser { user, password }));
-    }
-    let password = PasswordHash::nobodys();
-    let new = NewUser { id: Uuid::new_v4(), account, email: email.clone(), role, password: password.clone() };
-    let by = Actor::User(format!("{} at {}", claims.identity.subject, claims.identity.issuer));
-    let user = state.store.run(AddUser(new, by)).await?;
-    Ok(Some(KnownUser { user, password }))
-}
-
 fn redirect(state: &AppState) -> String {
     format!("{}{BACK}", state.settings.public_url)
 }
 
-fn key(pepper: &[u8; 32]) -> SealKey {
-    SealKey::derive(pepper, b"seatlock-sign-in-v1\0", &[])
-}
-
-fn pending(headers: &HeaderMap, pepper: &[u8; 32]) -> Option<PendingSignIn> {
+fn pending(headers: &HeaderMap, state: &AppState) -> Option<PendingSignIn> {
     let jar = CookieJar::from_headers(headers);
     let sealed = URL_SAFE_NO_PAD.decode(jar.get(COOKIE)?.value()).ok()?;
-    serde_json::from_slice(&key(pepper).open(&[], &sealed).ok()?).ok()
+    serde_json::from_slice(&state.services.seal_key(SEALED).open(&[], &sealed).ok()?).ok()
 }
 
 fn cookie(value: String) -> Cookie<'static> {

@@ -5,15 +5,147 @@ use super::form::{FormData, PagePathId, PageQuery, form_key};
 use super::{PageResult, convert, email, go};
 use crate::domain::{License, SHARE_LIFE, SeatState, exactly};
 use crate::http::web::pages::{
-    MailOutcome, Moment, NextStep, SeatPage, SeatRelease, SeatTokenPage, ShortId, StatusBadge, TokenReason,
+    AuditActor, AuditEntry, LicenseState, Moment, NextStep, SeatName, Shell, ShortId, StatusBadge,
 };
 use crate::service::RecalledToken;
-use crate::store::{AuditQuery, AuditRow, ListedSeat};
+use crate::service::{AuditQuery, AuditRow, ListedSeat};
+use askama::Template;
 use axum::response::Response;
+use seatlock_protocol::MachineId;
 use seatlock_protocol::{Token, UnixTime};
 use serde::Deserialize;
 use uuid::Uuid;
 use zeroize::Zeroizing;
+
+/// The page after a seat was made or refreshed: its token, this once.
+#[derive(Clone, Template)]
+#[template(path = "seat_token.html")]
+pub struct SeatTokenPage {
+    pub shell: Shell,
+    pub seat: SeatName,
+    /// What the token was made for.
+    pub reason: TokenReason,
+    pub token: Zeroizing<String>,
+    /// What became of the e-mail.
+    pub mail: MailOutcome,
+    /// Whether the server can send e-mail.
+    pub mail_available: bool,
+    /// Of the form that made the token, by which the page finds it again.
+    pub key: String,
+    /// Random, so that a form that is sent twice sends one e-mail.
+    pub form_key: String,
+}
+
+/// What a token was made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenReason {
+    Created,
+    /// A seat whose token was replaced.
+    Refreshed,
+}
+
+/// What became of an e-mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MailOutcome {
+    /// None was asked for.
+    NotAsked,
+    /// The page is shown once more; if one was asked for, it was sent before.
+    NotAgain,
+    /// A one-time link is on its way.
+    LinkSent {
+        to: String,
+        /// When the link ends.
+        until: Moment,
+    },
+    /// The token is on its way.
+    TokenSent { to: String },
+    /// Nobody knows whether it is on its way.
+    Unconfirmed { to: String },
+    /// It could not be sent.
+    Failed {
+        to: String,
+        /// Why, as one sentence.
+        why: String,
+    },
+}
+
+impl SeatTokenPage {
+    /// Whether the token is that of a new seat.
+    #[must_use]
+    pub fn created(&self) -> bool {
+        self.reason == TokenReason::Created
+    }
+
+    /// Whether an e-mail can still be useful.
+    #[must_use]
+    pub fn offers_mail(&self) -> bool {
+        self.mail_available
+            && !matches!(self.mail, MailOutcome::LinkSent { .. } | MailOutcome::TokenSent { .. })
+    }
+
+    /// Whether an e-mail could not be sent.
+    #[must_use]
+    pub fn mail_failed(&self) -> bool {
+        matches!(self.mail, MailOutcome::Failed { .. })
+    }
+}
+
+/// `/seats/{id}`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "seat.html")]
+pub struct SeatPage {
+    pub shell: Shell,
+    pub seat: SeatName,
+    pub status: StatusBadge,
+    /// The license that it belongs to.
+    pub license: ShortId,
+    /// Name of the license's plan.
+    pub plan: String,
+    /// What the license is for.
+    pub products: Vec<String>,
+    /// Whether the license serves plug-ins now.
+    pub license_state: LicenseState,
+    /// End of the subscription.
+    pub ends_at: Option<Moment>,
+    /// Time between two releases of the license, in words.
+    pub window: String,
+    /// The machine that holds it, or that may still work offline.
+    pub machine: Option<MachineId>,
+    /// When that machine took it.
+    pub since: Option<Moment>,
+    /// When its token was used last.
+    pub last_used_at: Option<Moment>,
+    /// When it was used without a network last, as far as reported.
+    pub last_offline_at: Option<Moment>,
+    /// Until when its machine may work offline.
+    pub lease_until: Option<Moment>,
+    /// Whether it was released but counts as used until `lease_until`.
+    pub draining: bool,
+    /// Times that a host was started with it, as far as reported.
+    pub launches: u64,
+    /// When it was made.
+    pub created_at: Moment,
+    /// When a second copy of an installation was seen last.
+    pub clone_suspected_at: Option<Moment>,
+    /// End of a one-time link that nobody has opened yet.
+    pub link_until: Option<Moment>,
+    /// Whether it can be released.
+    pub release: SeatRelease,
+    /// The newest entries of its audit trail, newest first.
+    pub history: Vec<AuditEntry>,
+    /// Whether there are older ones.
+    pub history_continues: bool,
+}
+
+/// Whether a seat can be released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeatRelease {
+    Possible,
+    /// From then on, because another seat of the license was released.
+    From(Moment),
+    /// There is no machine to take it from.
+    NothingToRelease,
+}
 
 /// Entries of the audit trail below a seat.
 const HISTORY: u32 = 20;
@@ -29,7 +161,6 @@ pub(super) struct SeatTokenPageQuery {
 pub(super) struct ShareForm {
     /// Of the form that made the token.
     key: String,
-    /// Of this one.
     form_key: String,
     email: String,
     #[serde(default)]

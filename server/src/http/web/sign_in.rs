@@ -5,9 +5,9 @@ use super::form::{FormData, PageQuery};
 use super::layout::help;
 use super::{PageResult, go, show, show_as};
 use crate::crypto::seal::Secret;
-use crate::http::web::pages::{Notice, SignInOption, SignInPage, Tone};
-use crate::service::{Browser, SignInAttempt, SignInError, sign_in};
-use crate::store::{EndSessions, ListIssuers, SessionScope};
+use crate::http::web::pages::{Help, Moment, Notice, Tone};
+use crate::service::{Browser, SignInAttempt, SignInError};
+use askama::Template;
 use axum::{
     extract::State,
     http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, header},
@@ -18,7 +18,35 @@ use serde::Deserialize;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// The way in.
+#[derive(Debug, Clone)]
+pub struct SignInOption {
+    /// As people call it.
+    pub name: String,
+    /// Where the way to it begins.
+    pub href: String,
+}
+
+/// `/sign-in`.
+#[derive(Debug, Clone, Default, Template)]
+#[template(path = "sign_in.html")]
+pub struct SignInPage {
+    /// Where to read more, and whom to ask.
+    pub help: Help,
+    /// Such as "You are signed out."
+    pub notice: Option<Notice>,
+    /// What was typed before.
+    pub email: String,
+    /// Why the last try failed. The same words for an unknown address and a wrong password.
+    pub error: Option<String>,
+    /// When the next try is possible, after too many.
+    pub wait_until: Option<Moment>,
+    /// Sign-in services that may be used instead of a password.
+    pub ways: Vec<SignInOption>,
+    /// Path to go to afterwards; empty for the list of seats. The handler takes only a path of its
+    /// own.
+    pub next: String,
+}
+
 const PAGE: &str = "/sign-in";
 /// Where somebody is who has just signed in.
 const HOME: &str = "/seats";
@@ -71,7 +99,7 @@ pub(super) async fn enter(
     let shown = auth::shown_session(&headers);
     let ways = ways(&state, &next).await?;
     let page = SignInPage { help: help(&state), next, ways, email: form.email, ..SignInPage::default() };
-    match sign_in(&state.store, &state.passwords, &state.pepper, asking, shown).await {
+    match state.services.sign_in(asking, shown).await {
         Ok(secret) => Ok(entered(&secret, &page.next)),
         Err(SignInError::Wrong) => {
             // The e-mail address is not logged: people type their password there.
@@ -81,7 +109,7 @@ pub(super) async fn enter(
         }
         Err(SignInError::TooMany { until }) => {
             tracing::warn!(request = %id, "too many sign-ins failed");
-            let wait = until.seconds().saturating_sub(state.store.ready().await?.seconds()).max(1);
+            let wait = until.seconds().saturating_sub(state.services.now().await?.seconds()).max(1);
             let page = SignInPage { wait_until: Some(until.into()), ..page };
             let mut response = show_as(StatusCode::TOO_MANY_REQUESTS, &page)?;
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
@@ -107,7 +135,7 @@ pub(super) async fn refused(state: &AppState, error: &str) -> PageResult {
 
 /// The sign-in services at which the seat page is known.
 async fn ways(state: &AppState, next: &str) -> Result<Vec<SignInOption>, WebError> {
-    let list = state.store.run(ListIssuers).await?;
+    let list = state.services.issuers().await?;
     let known = list.issuers.into_iter().filter(|issuer| issuer.client.is_some());
     let way = known.map(|issuer| {
         let mut query =
@@ -127,7 +155,7 @@ pub(super) fn browser(state: &AppState, headers: &HeaderMap, extensions: &Extens
 /// Signs out whoever asks, even if the session has ended already.
 pub(super) async fn leave(State(state): State<Arc<AppState>>, headers: HeaderMap) -> PageResult {
     if let Some(session) = auth::shown_session(&headers) {
-        state.store.run(EndSessions(SessionScope::Hash(session))).await?;
+        state.services.sign_out(session).await?;
     }
     signed_out(&state, FlashMessage::SignedOut).await
 }

@@ -1,7 +1,9 @@
 use crate::domain::{Admission, EMAIL_MAX, License, SeatAnswer, SeatEvent, SeatOperation, Verdict, decide};
 use crate::oidc::{Claims, Expected, Keys};
+use crate::service::Services;
 use crate::store::{
-    Actor, ListIssuers, ListLicenses, NewSeat, SeatCommand, SeatOutcome, Store, StoreError, TokenHashes,
+    Actor, ListAccounts, ListIssuers, ListLicenses, NewSeat, SeatCommand, SeatOutcome, SignedIn, Store,
+    StoreError, TokenHashes, User,
 };
 use seatlock_protocol::{AccessToken, Act, Code, UnixTime};
 use uuid::Uuid;
@@ -10,31 +12,29 @@ use uuid::Uuid;
 const SEAT_USE: &str = "seat:use";
 
 /// What became of an access token.
-pub(crate) struct AccessDecision {
-    /// The database's clock.
-    pub(crate) now: UnixTime,
-    /// Newest key set.
+struct AccessDecision {
+    now: UnixTime,
     seq: u64,
     /// Whose it is, or a refusal that takes nothing away.
-    pub(crate) outcome: Result<AdmittedUser, Verdict>,
+    outcome: Result<AdmittedUser, Verdict>,
 }
 
 /// Somebody whom an issuer knows, and where he belongs.
-pub(crate) struct AdmittedUser {
-    pub(crate) claims: Claims,
-    pub(crate) admission: Admission,
+struct AdmittedUser {
+    claims: Claims,
+    admission: Admission,
 }
 
 impl AdmittedUser {
     /// As the audit trail names him.
-    pub(crate) fn name(&self) -> String {
+    fn name(&self) -> String {
         let identity = &self.claims.identity;
         format!("{} at {}", identity.subject, identity.issuer)
     }
 }
 
 /// Whose an access token is that permits `scope`.
-pub(crate) async fn judge(
+async fn judge(
     store: &Store,
     keys: &Keys,
     token: &AccessToken,
@@ -74,9 +74,39 @@ pub(crate) async fn judge(
     }
 }
 
+impl Services {
+    /// Who shows an access token that permits `scope`. They are no user of this server: their id
+    /// is made of their identity, and their name is in the place of an e-mail address.
+    pub(crate) async fn bearer_of(
+        &self,
+        token: &AccessToken,
+        scope: &str,
+    ) -> Result<Result<SignedIn, Verdict>, StoreError> {
+        let judged = judge(&self.store, &self.issuers, token, scope).await?;
+        let admitted = match judged.outcome {
+            Ok(admitted) => admitted,
+            Err(verdict) => return Ok(Err(verdict)),
+        };
+        let accounts = self.store.run(ListAccounts).await?;
+        let account = accounts.into_iter().find(|account| account.id == admitted.admission.account);
+        let (Some(role), Some(account)) = (admitted.admission.role, account) else {
+            return Ok(Err(Verdict::new(Code::IdentityUnknown, Act::Keep)));
+        };
+        let user = User {
+            id: Uuid::from_bytes(*admitted.claims.identity.hash().as_bytes()),
+            account: account.id,
+            email: admitted.name(),
+            role,
+            disabled_at: None,
+            created_at: judged.now,
+        };
+        Ok(Ok(SignedIn { user, account, api_token: None, session: None }))
+    }
+}
+
 /// Answers a plug-in that shows an access token. `question` does not name the identity's seat yet.
 /// An identity that activates for the first time gets a seat of its own.
-pub(crate) async fn answer(
+pub(super) async fn answer(
     store: &Store,
     keys: &Keys,
     pepper: &[u8; 32],

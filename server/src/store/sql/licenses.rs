@@ -24,7 +24,6 @@ pub struct ChangeLicense {
     pub old: License,
     /// As it is to be.
     pub new: License,
-    /// Who asks.
     pub by: Actor,
 }
 
@@ -38,9 +37,7 @@ pub struct Initialise {
     pub server: ServerInfo,
     /// Name of the account.
     pub account: String,
-    /// The license.
     pub license: License,
-    /// The key set.
     pub keys: StoredKeySet,
 }
 
@@ -129,11 +126,9 @@ impl Operation for ListLicenses {
 /// Gives the server another issuer, and its key set. [`StoreError::Conflict`] when a seat is bound,
 /// or the key set is not newer than all others.
 pub struct ReplaceIssuer {
-    /// The new issuer.
     pub issuer: String,
     /// A key set in its name.
     pub keys: StoredKeySet,
-    /// Who asks.
     pub by: Actor,
 }
 

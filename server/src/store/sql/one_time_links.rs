@@ -11,11 +11,9 @@ use crate::store::{Actor, OneTimeLink, StoreError};
 /// Keeps a one-time link, and ends those that the seat had. [`StoreError::Conflict`] unless `token`
 /// is the seat's token as it is now.
 pub struct AddOneTimeLink {
-    /// The link.
     pub link: OneTimeLink,
     /// The token, by its stored hash.
     pub token: Hash,
-    /// Who asks.
     pub by: Actor,
 }
 

@@ -26,13 +26,10 @@ macro_rules! user_columns {
 
 pub(super) use {account_columns, user_columns};
 
-/// Adds an account.
 pub struct AddAccount {
-    /// The new id.
     pub id: Uuid,
     /// Its name, for people.
     pub name: String,
-    /// Who asks.
     pub by: Actor,
 }
 
@@ -114,13 +111,11 @@ impl Write for AddUser {
 
 /// Changes a user, and ends their sessions.
 pub struct ChangeUser {
-    /// The user.
     pub id: Uuid,
     /// What becomes of them.
     pub change: UserChange,
     /// A session that goes on.
     pub keep: Option<Uuid>,
-    /// Who asks.
     pub by: Actor,
 }
 

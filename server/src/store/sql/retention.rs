@@ -115,7 +115,6 @@ impl Write for EraseClosed {
 /// Erases whoever has this e-mail address, or says only what that would be. Entries of the audit
 /// trail stay.
 pub struct ErasePerson {
-    /// The address.
     pub email: String,
     /// Change nothing.
     pub dry_run: bool,

@@ -70,9 +70,7 @@ impl Write for CountAttempt {
 
 /// Begins a session, and forgets the attempts under one name. The user must not be disabled.
 pub struct BeginSession {
-    /// The session.
     pub session: NewSession,
-    /// The name.
     pub forget: Hash,
 }
 
@@ -194,11 +192,8 @@ impl Write for AddApiToken {
 /// Deletes an API token of a user, at once. [`StoreError::NotFound`] when they have none of that
 /// id.
 pub struct RemoveApiToken {
-    /// The user.
     pub user: Uuid,
-    /// The token.
     pub id: Uuid,
-    /// Who asks.
     pub by: Actor,
 }
 

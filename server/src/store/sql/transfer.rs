@@ -104,7 +104,6 @@ fn value(row: &DbRow, column: &'static str, kind: ColumnKind) -> Result<Value, S
 /// Brings in what [`Store::export`] wrote, all or nothing. An error when the database is not empty,
 /// the file is not whole, or the pepper is another server's.
 pub struct Import {
-    /// What was written.
     pub file: PathBuf,
     /// A value that only the right pepper gives.
     pub pepper_check: Hash,

@@ -43,7 +43,6 @@ impl<W, T> QueuedWrite<W, T> {
 pub(super) enum WriteJob {
     /// A plug-in's call. Those of one batch are answered together.
     Call(Box<QueuedWrite<SeatCommand, SeatOutcome>>),
-    /// Anything else.
     Order(Box<dyn BoxedWrite>),
 }
 

@@ -1,5 +1,5 @@
 use super::Timestamp;
-use crate::store::{AuditRow, AuditState};
+use crate::service::{AuditRow, AuditState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;

@@ -1,6 +1,6 @@
 use super::{SecretText, Timestamp, named};
 use crate::domain::Role;
-use crate::store::{Account, ApiToken, SignedIn, User};
+use crate::service::{Account, ApiToken, SignedIn, User};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;

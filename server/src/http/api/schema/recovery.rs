@@ -1,6 +1,6 @@
 use super::{Timestamp, UsageJson};
 use crate::domain::License;
-use crate::store::Recovery;
+use crate::service::Recovery;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -1,6 +1,6 @@
 use super::{SecretText, Timestamp};
 use crate::domain::SeatState;
-use crate::store::ListedSeat;
+use crate::service::ListedSeat;
 use seatlock_protocol::api::LockStatus;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

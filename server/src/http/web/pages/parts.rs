@@ -21,7 +21,6 @@ pub struct Shell {
 /// Addresses that the server names to its users.
 #[derive(Debug, Clone, Default)]
 pub struct Help {
-    /// Documentation for users.
     pub documentation: Option<String>,
     /// Where to ask for help.
     pub support: Option<String>,
@@ -47,11 +46,8 @@ impl Notice {
 /// What a colour says. Words always say it too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
-    /// It went well.
     Good,
-    /// Worth knowing.
     Calm,
-    /// Worth a look.
     Warning,
     /// Something failed, or will be lost.
     Danger,
@@ -139,7 +135,6 @@ impl fmt::Display for ShortId {
 /// Which seat a page is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeatName {
-    /// The seat.
     pub id: ShortId,
     /// Who was given its token.
     pub shared_with: String,
@@ -161,7 +156,6 @@ impl StatusBadge {
         Self(LockStatus::Closed),
     ];
 
-    /// For people.
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self.0 {
