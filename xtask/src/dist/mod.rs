@@ -210,7 +210,7 @@ impl Dist {
     ///
     /// # Errors
     /// The build fails.
-    pub fn shared(&self) -> Result<PathBuf> {
+    pub fn first_shared(&self) -> Result<PathBuf> {
         let platform = self.platforms.first().context("no platform")?;
         Ok(self.libraries(platform, &Layout::archived(&self.name, platform.system))?.libraries.shared)
     }
