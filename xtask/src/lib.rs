@@ -49,6 +49,8 @@ pub mod run;
 pub mod schedule;
 /// A licensing server of its own for one test.
 pub mod server;
+/// Wheels of the Python package.
+pub mod wheel;
 
 /// Root folder of the repository.
 #[must_use]

@@ -260,6 +260,17 @@ pub const RINGS: &[Ring] = &[
         ],
     },
     Ring {
+        name: "python",
+        about: "the Python package: its wheel, the panel, interpreters that end",
+        steps: &[
+            step("package", python::package)
+                .needs(&[tools::PYTHON, tools::GCC])
+                .after(&[PROGRAMS])
+                .processors(2),
+            step("types", python::types).needs(&[tools::PYTHON]),
+        ],
+    },
+    Ring {
         name: "dist",
         about: "archives for old glibc, Arm, Windows and macOS, and libraries of two vendors",
         steps: &[

@@ -140,6 +140,23 @@ impl Dist {
         self.folder.join(format!("{}{part}.{kind}", self.stem(platform)))
     }
 
+    /// The shared library alone.
+    ///
+    /// # Errors
+    /// The build fails.
+    pub fn shared(&self, platform: &Platform, layout: &Layout) -> Result<PathBuf> {
+        compile::check(&platform.targets.iter().collect::<Vec<_>>())?;
+        Ok(self.libraries(platform, layout)?.libraries.shared)
+    }
+
+    /// Licenses of what is in the library.
+    ///
+    /// # Errors
+    /// Cargo fails.
+    pub fn notices(&self, platform: &Platform) -> Result<String> {
+        licenses::Parts::of(&platform.targets.iter().collect::<Vec<_>>())?.notices()
+    }
+
     /// Everything in an archive, and in that of the debug information.
     fn members(&self, platform: &Platform) -> Result<(Members, Members)> {
         let layout = Layout::archived(&self.name, platform.system);
@@ -193,7 +210,7 @@ impl Dist {
     ///
     /// # Errors
     /// The build fails.
-    pub fn shared(&self) -> Result<PathBuf> {
+    pub fn first_shared(&self) -> Result<PathBuf> {
         let platform = self.platforms.first().context("no platform")?;
         Ok(self.libraries(platform, &Layout::archived(&self.name, platform.system))?.libraries.shared)
     }
