@@ -4,8 +4,8 @@ use crate::http::api::schema::{
     InvitationJson, IssuedApiTokenJson, IssuedSeatJson, IssuerChangeRequest, IssuerJson, LeaseFileJson,
     LicenseChange, LicenseJson, List, MeJson, NewAccount, NewApiTokenRequest, NewIssuer, NewLicense,
     NewPassword, NewSeatRequest, NewUserRequest, PlanContent, PlanJson, ProblemJson, RecoveryJson,
-    RemovedIssuerJson, RequestFileJson, SeatActionJson, SeatJson, UsageJson, UsageList, UserChangeRequest,
-    UserJson,
+    RefreshRequest, RemovedIssuerJson, RequestFileJson, SeatActionJson, SeatJson, UsageJson, UsageList,
+    UserChangeRequest, UserJson,
 };
 use askama::Template;
 use axum::{
@@ -30,7 +30,7 @@ const POLICY: &str =
     AccountJson, SeatActionJson, ApiTokenJson, AuditStateJson, AuditJson, ChangedIssuerJson, InvitationJson, IssuedApiTokenJson,
     IssuedSeatJson, IssuerChangeRequest, IssuerJson, LeaseFileJson, LicenseChange, LicenseJson, MeJson, NewAccount,
     NewApiTokenRequest, NewIssuer, NewLicense, NewPassword, NewSeatRequest, NewUserRequest, AirgapResultJson, PlanContent, PlanJson,
-    ProblemJson, RecoveryJson, RemovedIssuerJson, RequestFileJson, SeatJson, UsageList, UsageJson, UserChangeRequest,
+    ProblemJson, RecoveryJson, RefreshRequest, RemovedIssuerJson, RequestFileJson, SeatJson, UsageList, UsageJson, UserChangeRequest,
     UserJson,
     List<AccountJson>, List<ApiTokenJson>, List<AuditJson>, List<IssuerJson>, List<LicenseJson>, List<PlanJson>,
     List<SeatJson>, List<UserJson>,
@@ -72,7 +72,7 @@ impl Document {
         let mut api = Schemas::openapi();
         let mut info = Info::new("seatlock admin API", env!("CARGO_PKG_VERSION"));
         info.description = Some(
-            "For account owners and for whoever runs the server. An owner sees and changes what belongs to the own \
+            "For account owners and for operators. An owner sees and changes what belongs to the own \
              account, an administrator everything. Refusals are problem documents (RFC 9457) with a `code` for \
              programs. Lists are read part by part: `limit` says how many entries, and `next` of an answer is `after` \
              of the next request. Bodies have at most 64 KiB."
