@@ -13,13 +13,15 @@ use anyhow::{Context as _, ensure};
 use http::{Connection, Request};
 use seatlock_protocol::{MachineId, Token, TokenKind};
 use seatlock_server::crypto::keys::DataFolder;
+use seatlock_server::crypto::password::PasswordHash;
 use seatlock_server::crypto::seal::Secret;
 use seatlock_server::domain::{Call, Caller, License, OwnerAct, Presented, Role};
 use seatlock_server::service::{Desk, session_hash};
-use seatlock_server::crypto::password::PasswordHash;
-use seatlock_server::store::{Actor, AddApiToken, AddUser, AuditQuery, BeginSession, ChangeLicense, ListAccounts, ListLicenses,
-    ListedSeat, NewApiToken, NewSeat, NewSession, NewUser, Question, SeatQuery, SignedIn,
-    Store, TokenHashes, sqlite::SqliteStore};
+use seatlock_server::store::{
+    Actor, AddApiToken, AddUser, AuditQuery, BeginSession, ChangeLicense, ListAccounts, ListLicenses,
+    ListedSeat, NewApiToken, NewSeat, NewSession, NewUser, Question, SeatQuery, SignedIn, Store, TokenHashes,
+    sqlite::SqliteStore,
+};
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     net::SocketAddr,
@@ -353,6 +355,7 @@ async fn make(
     if used {
         let caller = Caller {
             machine: MachineId::derive(PRODUCT, "linux", &number.to_string()),
+            source: seatlock_protocol::MachineSource::Os,
             token_revoked: false,
             product: PRODUCT.to_owned(),
             plugin: seatlock_protocol::api::Plugin::default(),
@@ -364,6 +367,8 @@ async fn make(
             last_offline: None,
             install_id: Uuid::new_v4(),
             install: None,
+            others: 0,
+            is_one: false,
             renewal: Presented::Nothing,
             jitter: 0,
         };

@@ -6,8 +6,8 @@ use axum::http::Method;
 use clap::{Args, Subcommand};
 use seatlock_server::domain::{Admission, Role, Who};
 use seatlock_server::http::api::schema::{
-    AccountView, ChangedIssuerView, IssuerChangeRequest, IssuerView, LicenseView, NewIssuer, RemovedIssuerView,
-    Shown,
+    AccountView, ChangedIssuerView, IssuerChangeRequest, IssuerView, LicenseView, NewIssuer,
+    RemovedIssuerView, Shown,
 };
 use seatlock_server::system::files;
 use std::path::PathBuf;
@@ -116,7 +116,8 @@ impl IssuerCommand {
                 let client_secret = more.client_secret()?;
                 let admits = more.rules(client).await?;
                 let client_id = if no_client { Some(None) } else { more.client_id.map(Some) };
-                let change = IssuerChangeRequest { name: more.name, audience, admits, client_id, client_secret };
+                let change =
+                    IssuerChangeRequest { name: more.name, audience, admits, client_id, client_secret };
                 let query = [("dry_run", Some(dry_run.to_string()))];
                 let changed = client.send(Method::PATCH, &path, &query, Some(&change), None).await;
                 let changed: ChangedIssuerView = changed.with_context(|| format!("{url} was not changed"))?;

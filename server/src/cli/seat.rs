@@ -5,7 +5,9 @@ use anyhow::{Context as _, bail};
 use axum::http::Method;
 use clap::{Args, Subcommand};
 use seatlock_server::domain::{OwnerAct, Verdict};
-use seatlock_server::http::api::schema::{ActedView, IssuedView, NewSeatRequest, RefreshRequest, SeatStatus, SeatView};
+use seatlock_server::http::api::schema::{
+    ActedView, IdSource, IssuedView, NewSeatRequest, RefreshRequest, SeatStatus, SeatView,
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -136,12 +138,13 @@ async fn list(client: &AdminClient, output: Output, wanted: Query<'_>) -> anyhow
     // The oldest first.
     seats.reverse();
     output.table(&seats, head, |seat| {
-        let cloned = seat.clone_suspected_at.is_some();
-        let note = if cloned { "used on two copies of one computer?" } else { "" };
+        let cloned = seat.clone_suspected_at.map(|_| "used on two copies of one computer?");
+        let supplied = seat.machine_source.filter(|source| *source == IdSource::Supplied);
+        let note = [cloned, supplied.map(|_| "supplied id")].into_iter().flatten().collect::<Vec<_>>().join(", ");
         let seat = serde_json::to_value(seat).unwrap_or_default();
         let [id, email, status] = ["id", "shared_with", "lock_status"].map(|name| cell(&seat, name));
         let [machine, epoch, used] = ["machine_short", "epoch", "last_used_at"].map(|name| cell(&seat, name));
-        [id, email, status, machine, epoch, used, note.to_owned()]
+        [id, email, status, machine, epoch, used, note]
     })
 }
 

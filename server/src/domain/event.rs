@@ -1,6 +1,6 @@
 use super::{Install, LostLease, Presented};
 use seatlock_protocol::{
-    Identity, MachineId, UnixTime,
+    Identity, MachineId, MachineSource, UnixTime,
     api::{Intent, Plugin, SeatCall},
 };
 use uuid::Uuid;
@@ -83,6 +83,8 @@ pub enum OwnerAct {
 pub struct Caller {
     /// Its computer.
     pub machine: MachineId,
+    /// Where its computer's id came from.
+    pub source: MachineSource,
     /// Its token was replaced or revoked.
     pub token_revoked: bool,
     /// The product that it is.
@@ -105,6 +107,10 @@ pub struct Caller {
     pub install_id: Uuid,
     /// What is known of its installation.
     pub install: Option<Install>,
+    /// Other installations with a living lease of the seat's present hold.
+    pub others: u32,
+    /// Whether its own has one.
+    pub is_one: bool,
     /// The renewal secret that it presents.
     pub renewal: Presented,
     /// Random, spreads the times of the next pings.

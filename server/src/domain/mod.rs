@@ -51,7 +51,9 @@ pub use entitlements::{
 };
 pub use event::{Call, Caller, Event, OwnerAct};
 pub use lease::{LeaseTerms, guard, terms};
-pub use license::{ClonePolicy, LONGEST, License, ReleaseMode, SEATS_MAX, WORD_MAX, WORDS_MAX};
+pub use license::{
+    ClonePolicy, INSTALLS_MAX, LONGEST, License, ReleaseMode, SEATS_MAX, SuppliedIds, WORD_MAX, WORDS_MAX,
+};
 pub use limit::{RATE_MAX, Rate};
 pub use people::{
     API_TOKENS, AttemptBy, Attempts, ERASED, PASSWORD_MAX, PASSWORD_MIN, REMEMBERED, Role, SESSION_IDLE,

@@ -1,9 +1,9 @@
 use super::{AppState, address};
+use crate::crypto::seal::Hash;
 use crate::crypto::seal::Secret;
 use crate::domain::Verdict;
 use crate::service::seat_call::access;
 use crate::service::session_hash;
-use crate::crypto::seal::Hash;
 use crate::store::{FindBearer, FindSession, ListAccounts, SignedIn, StoreError, User};
 use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap, header};

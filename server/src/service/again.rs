@@ -1,7 +1,7 @@
 use super::{Desk, Refused};
-use crate::crypto::seal::{SealError, SealKey};
 use crate::crypto::seal::Hash;
-use crate::store::{Remember};
+use crate::crypto::seal::{SealError, SealKey};
+use crate::store::Remember;
 use ring::hmac;
 use seatlock_protocol::{Token, TokenKind};
 use sha2::{Digest as _, Sha256};

@@ -2,10 +2,12 @@
 //! that it still is.
 
 use crate::crypto::keys::DataFolder;
-use crate::service::key_ring::{KeyRing, RingError};
 use crate::crypto::seal::Hash;
-use crate::store::{Actor, AuditPart, AuditPoint, AuditState, Checkpoint, FindAuditPoint, GetServer, KeepCheckpoint,
-    ListCheckpoints, ListKeySets, Store, StoreError, VerifyAudit};
+use crate::service::key_ring::{KeyRing, RingError};
+use crate::store::{
+    Actor, AuditPart, AuditPoint, AuditState, Checkpoint, FindAuditPoint, GetServer, KeepCheckpoint,
+    ListCheckpoints, ListKeySets, Store, StoreError, VerifyAudit,
+};
 use seatlock_protocol::{
     JwsError, PublicKey, Typ,
     claims::{AuditClaims, KeySetClaims},

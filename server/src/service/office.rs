@@ -1,12 +1,14 @@
 use super::{Desk, Refused};
+use crate::crypto::password::PasswordHash;
 use crate::crypto::password::{Passwords, generate};
 use crate::domain::{License, Plan, Role, check_email, check_password};
 use crate::service::checkpoint;
 #[cfg(doc)]
 use crate::store::StoreError;
-use crate::crypto::password::PasswordHash;
-use crate::store::{Account, AddAccount, AddLicense, AddUser, AuditState, ChangeLicense, ChangeUser, ListAccounts,
-    ListLicenses, ListPlans, ListUsers, NewUser, SetPlan, User, UserChange};
+use crate::store::{
+    Account, AddAccount, AddLicense, AddUser, AuditState, ChangeLicense, ChangeUser, ListAccounts,
+    ListLicenses, ListPlans, ListUsers, NewUser, SetPlan, User, UserChange,
+};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 

@@ -5,12 +5,12 @@ use crate::crypto::seal::Secret;
 use crate::domain::{Answer, AttemptBy, License, OwnerAct, SHARE_LIFE, Seat, check_email};
 use crate::service::airgap::{self, AirgapError, Outcome};
 use crate::store::{
-    AddOneTimeLink, Answered, AuditQuery, AuditRow, CountAttempt, FindIdempotencyRecord, FindSeat,
-    FindSeatOfToken, FindSeats, GetRecovery, IsTokenOf, ListLicenses, ListedSeat, Made, NewSeat, OwnerOrder,
-    Page, Recovery, SeatQuery, Share, StoreError, TokenHashes,
+    AddOneTimeLink, Answered, AuditQuery, AuditRow, CountAttempt, CountOutliving, FindIdempotencyRecord,
+    FindSeat, FindSeatOfToken, FindSeats, GetRecovery, IsTokenOf, ListLicenses, ListOutliving, ListedSeat,
+    Made, NewSeat, OwnerOrder, Page, Recovery, SeatQuery, Share, StoreError, TokenHashes,
 };
-use seatlock_protocol::{Token, TokenKind, UnixTime, file::RequestFile};
-use std::collections::BTreeSet;
+use seatlock_protocol::{MachineId, Token, TokenKind, UnixTime, file::RequestFile};
+use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
 /// What an answer with the token of a new seat is remembered by.
@@ -92,6 +92,23 @@ impl Desk<'_> {
         let found = self.store.run(FindSeat(id)).await?;
         let found = found.filter(|(_, license)| self.may_see(license.account));
         found.ok_or_else(|| Refused::no_such("seat", id))
+    }
+
+    /// How many leases of each license may be alive on machines that hold their seat no more.
+    ///
+    /// # Errors
+    /// [`Refused::Store`].
+    pub async fn outliving(&self) -> Result<HashMap<Uuid, u64>, Refused> {
+        Ok(self.store.run(CountOutliving(self.store.ready().await?)).await?)
+    }
+
+    /// Machines that hold a seat no more and may have a living lease of it, until when.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn outliving_of(&self, id: Uuid) -> Result<Vec<(MachineId, UnixTime)>, Refused> {
+        self.seat(id).await?;
+        Ok(self.store.run(ListOutliving { seat: id, now: self.store.ready().await? }).await?)
     }
 
     /// Seats by their ids, as far as there are such, and they are of the own account.

@@ -1,11 +1,12 @@
+use crate::crypto::password::PasswordHash;
 use crate::crypto::password::{PasswordError, Passwords};
+use crate::crypto::seal::Hash;
 use crate::crypto::seal::Secret;
 use crate::domain::AttemptBy;
 use crate::service::rate_limits::network;
-use crate::crypto::seal::Hash;
-use crate::crypto::password::PasswordHash;
-use crate::store::{BeginSession, CountAttempt, EndSessions, Ending, FindUser, NewSession, Store,
-    StoreError, User};
+use crate::store::{
+    BeginSession, CountAttempt, EndSessions, Ending, FindUser, NewSession, Store, StoreError, User,
+};
 use ring::hmac;
 use seatlock_protocol::UnixTime;
 use std::net::IpAddr;

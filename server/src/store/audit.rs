@@ -1,5 +1,5 @@
+use super::chain;
 use crate::crypto::seal::Hash;
-use super::{chain};
 use seatlock_protocol::{MachineId, UnixTime};
 use uuid::Uuid;
 

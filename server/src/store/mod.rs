@@ -42,7 +42,8 @@ mod tx;
 pub use audit::{AuditPart, AuditPoint, AuditQuery, AuditRow, AuditState, Checkpoint};
 pub use keeping::{Due, Erased, Keep, Recovery};
 pub use people::{
-    Account, ApiToken, Ending, IssuerList, Made, NewApiToken, NewSession, NewUser, Session, Share, SignedIn, User, UserChange,
+    Account, ApiToken, Ending, IssuerList, Made, NewApiToken, NewSession, NewUser, Session, Share, SignedIn,
+    User, UserChange,
 };
 pub use run::{Backup, Operation, ReleaseExpired, Store};
 pub use sql::*;
@@ -345,6 +346,8 @@ pub struct ListedSeat {
     pub seat: Seat,
     /// When it was made.
     pub created_at: UnixTime,
+    /// Installations that were given a lease of its present hold.
+    pub installs: u32,
 }
 
 impl ListedSeat {

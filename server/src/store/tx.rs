@@ -1,10 +1,10 @@
 //! Transactions that write.
 
+use super::StoreError;
 use super::db::{Conn, Transaction, sql};
 use super::sql::clock::{clock_columns, clocks};
 use super::sql::rows::unsigned;
 use crate::crypto::seal::Hash;
-use super::{StoreError};
 use crate::domain::Clocks;
 use seatlock_protocol::UnixTime;
 use std::future::Future;

@@ -3,15 +3,17 @@ use seatlock_protocol::{
     MachineId, Token, TokenKind, UnixTime,
     claims::{ClockAction, ClockPolicy, Entitlement},
 };
+use seatlock_server::crypto::password::PasswordHash;
 use seatlock_server::domain::{
     Answer, Call, Caller, ClonePolicy, Entitlements, License, OwnerAct, Plan, Presented, ReleaseMode, Role,
-    Verdict,
+    SuppliedIds, Verdict,
 };
 use seatlock_server::service::Desk;
-use seatlock_server::crypto::password::PasswordHash;
-use seatlock_server::store::{Account, Actor, AddAccount, AddApiToken, AddLicense, AddUser, Answered, ApiToken, BeginSession,
-    ChangeLicense, Made, NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, Question,
-    SignedIn, Store, StoreError, TokenHashes, User};
+use seatlock_server::store::{
+    Account, Actor, AddAccount, AddApiToken, AddLicense, AddUser, Answered, ApiToken, BeginSession,
+    ChangeLicense, Made, NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, Question, SignedIn, Store,
+    StoreError, TokenHashes, User,
+};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -48,6 +50,8 @@ pub fn license(account: Uuid, seats_max: u32) -> License {
         release_mode: ReleaseMode::Immediate,
         relaunch_rebinds: true,
         clone_policy: ClonePolicy::Flag,
+        supplied_ids: SuppliedIds::Flag,
+        installs_max: 64,
         clock: ClockPolicy { tol: 93_600, act: ClockAction::Freeze },
         terms: None,
         min_plugin: None,
@@ -209,6 +213,7 @@ pub fn order(db: &Database, seat: Uuid, act: OwnerAct) -> OwnerOrder {
 pub fn caller(computer: &str) -> Caller {
     Caller {
         machine: machine(computer),
+        source: seatlock_protocol::MachineSource::Os,
         token_revoked: false,
         product: PRODUCT.to_owned(),
         plugin: seatlock_protocol::api::Plugin::default(),
@@ -221,6 +226,8 @@ pub fn caller(computer: &str) -> Caller {
         // Users of one computer are several installations: nobody looks like a copy.
         install_id: Uuid::new_v4(),
         install: None,
+        others: 0,
+        is_one: false,
         renewal: Presented::Nothing,
         jitter: 0,
     }

@@ -559,10 +559,7 @@ async fn a_refresh_may_pass_the_seat_on() {
     let passed: Vec<_> = trail["items"].as_array().unwrap().iter().map(|entry| &entry["detail"]).collect();
     let from_to = |from: &str, to: &str| json!({ "from": from, "to": to });
     let (leaver, next, last) = ("leaver@example.com", "next@example.com", "last@example.com");
-    assert_eq!(
-        passed,
-        [&from_to(next, last), &from_to(next, next), &from_to(leaver, next), &Value::Null]
-    );
+    assert_eq!(passed, [&from_to(next, last), &from_to(next, next), &from_to(leaver, next), &Value::Null]);
 }
 
 #[tokio::test]

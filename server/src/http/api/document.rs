@@ -1,10 +1,11 @@
 use super::{Answer, error::Failure, json};
 use crate::http::api::schema::{
     AccountView, ActedView, AirgapResultView, ApiTokenView, AuditStateView, AuditView, ChangedIssuerView,
-    InvitedView, IssuedApiTokenView, IssuedView, IssuerChangeRequest, IssuerView, LeaseFileView, LicenseChange,
-    LicenseView, List, MeView, NewAccount, NewApiTokenRequest, NewIssuer, NewLicense, NewPassword,
-    NewSeatRequest, NewUserRequest, PlanContent, PlanView, ProblemView, RecoveryView, RemovedIssuerView,
-    RequestFileView, SeatView, UsageList, UsageView, UserChangeRequest, UserView,
+    InvitedView, IssuedApiTokenView, IssuedView, IssuerChangeRequest, IssuerView, LeaseFileView,
+    LicenseChange, LicenseView, List, MeView, NewAccount, NewApiTokenRequest, NewIssuer, NewLicense,
+    NewPassword, NewSeatRequest, NewUserRequest, PlanContent, PlanView, ProblemView, RecoveryView,
+    RefreshRequest, RemovedIssuerView, RequestFileView, SeatView, UsageList, UsageView, UserChangeRequest,
+    UserView,
 };
 use askama::Template;
 use axum::{
@@ -29,7 +30,7 @@ const POLICY: &str =
     AccountView, ActedView, ApiTokenView, AuditStateView, AuditView, ChangedIssuerView, InvitedView, IssuedApiTokenView,
     IssuedView, IssuerChangeRequest, IssuerView, LeaseFileView, LicenseChange, LicenseView, MeView, NewAccount,
     NewApiTokenRequest, NewIssuer, NewLicense, NewPassword, NewSeatRequest, NewUserRequest, AirgapResultView, PlanContent, PlanView,
-    ProblemView, RecoveryView, RemovedIssuerView, RequestFileView, SeatView, UsageList, UsageView, UserChangeRequest,
+    ProblemView, RecoveryView, RefreshRequest, RemovedIssuerView, RequestFileView, SeatView, UsageList, UsageView, UserChangeRequest,
     UserView,
     List<AccountView>, List<ApiTokenView>, List<AuditView>, List<IssuerView>, List<LicenseView>, List<PlanView>,
     List<SeatView>, List<UserView>,

@@ -2,7 +2,9 @@ use super::extract::{Ask, Body, Id, Key, MaybeBody, Visitor, limit};
 use super::responses::{BadRequest, Clash, Guarded, NoSuch, NotJson, RateLimited, Reused, TooLarge};
 use super::{Answer, Endpoints, cursor, made, shown};
 use crate::domain::{EMAIL_MAX, OwnerAct};
-use crate::http::api::schema::{ActedView, IssuedView, List, NewSeatRequest, RefreshRequest, SeatStatus, SeatView};
+use crate::http::api::schema::{
+    ActedView, IssuedView, List, NewSeatRequest, RefreshRequest, SeatStatus, SeatView,
+};
 use crate::http::{AppState, csv};
 use crate::store::SeatQuery;
 use axum::extract::State;

@@ -36,5 +36,5 @@ async fn get_usage(State(state): State<Arc<AppState>>, who: Visitor, Ask(query):
     let desk = who.desk(&state);
     let licenses = desk.licenses(query.account).await?;
     let wanted = licenses.iter().filter(|license| query.license.is_none_or(|id| license.id == id));
-    shown(&UsageList::new(wanted, desk.recovery().await?.as_ref()))
+    shown(&UsageList::new(wanted, &desk.outliving().await?, desk.recovery().await?.as_ref()))
 }

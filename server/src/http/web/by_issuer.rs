@@ -3,11 +3,11 @@ use super::error::Trouble;
 use super::form::Asked;
 use super::sign_in::{entered, own_path, refused, with_cookie};
 use super::{Shown, go};
+use crate::crypto::password::PasswordHash;
 use crate::crypto::seal::{SealKey, Secret, client_secret_key};
 use crate::domain::{Issuer, Role, check_email};
 use crate::oidc::{Bond, Claims, Client, Expected, authorization_url, exchange};
 use crate::service::{Known, sign_in_known};
-use crate::crypto::password::PasswordHash;
 use crate::store::{Actor, AddUser, FindUser, ListIssuers, NewUser, User};
 use axum::{
     extract::State,

@@ -3,7 +3,7 @@ use super::flash::Done;
 use super::form::{Asked, Filled, Named, form_key};
 use super::visit::Visit;
 use super::{Shown, go, letter, shown};
-use crate::domain::{License, SHARE_LIFE, SeatState, exactly};
+use crate::domain::{License, SHARE_LIFE, SeatState, SuppliedIds, exactly};
 use crate::http::web::pages::{
     Id, Mail, Moment, SeatPage, SeatRelease, SeatTokenPage, StatusBadge, Step, TokenReason,
 };
@@ -42,6 +42,7 @@ pub(super) async fn show(visit: Visit, Named(id): Named) -> Shown {
     let query =
         AuditQuery { account: visit.account(), seat: Some(id), limit: HISTORY, ..AuditQuery::default() };
     let history = desk.audit(query).await?;
+    let outliving = desk.outliving_of(id).await?;
     let seat = &listed.seat;
     let hold = shown::hold(seat, now);
     let release = match (&seat.state, license.release_possible_at(now)) {
@@ -60,6 +61,10 @@ pub(super) async fn show(visit: Visit, Named(id): Named) -> Shown {
         ends_at: license.expires_at.map(Moment::from),
         window: exactly(license.release_window),
         machine: hold.machine,
+        supplied_id: hold.supplied,
+        minds_supplied_ids: license.supplied_ids != SuppliedIds::Allow,
+        installs: listed.installs,
+        outliving: outliving.into_iter().map(|(machine, until)| (machine, until.into())).collect(),
         since: hold.since,
         last_used_at: seat.last_used_at.map(Moment::from),
         last_offline_at: seat.last_offline_at.map(Moment::from),

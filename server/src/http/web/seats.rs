@@ -65,7 +65,7 @@ pub(super) async fn list(visit: Visit, Asked(narrowed): Asked<Narrowed>) -> Show
         filter: narrowed.filter(),
         first_page,
         next: page.rows.last().filter(|_| page.more).map(|last| write(last.cursor())),
-        seats: page.rows.iter().map(|listed| shown::row(listed, now)).collect(),
+        seats: page.rows.iter().map(|listed| shown::row(listed, &licenses, now)).collect(),
     })
 }
 

@@ -88,7 +88,11 @@ async fn page(visit: &Visit, name: &str) -> Result<TokensPage, Trouble> {
         shell: visit.shell(),
         tokens: visit.desk().api_tokens().await?.into_iter().rev().map(row).collect(),
         limit: API_TOKENS,
-        barred: visit.desk_of(&visit.own()).no_api_tokens().await?.map(|why| sentence(&Refused::Verdict(why))),
+        barred: visit
+            .desk_of(&visit.own())
+            .no_api_tokens()
+            .await?
+            .map(|why| sentence(&Refused::Verdict(why))),
         server: visit.state.settings.public_url.clone(),
         name: name.to_owned(),
         error: None,

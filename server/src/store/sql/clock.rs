@@ -1,10 +1,10 @@
 use super::audit::{Entry, append};
 use super::rows::{moment, time};
+use crate::crypto::seal::Hash;
 use crate::domain::{Clocks, timestamp};
 use crate::store::db::{Row, sql};
 use crate::store::run::{Operation, Store};
 use crate::store::tx::{Tx, Write};
-use crate::crypto::seal::Hash;
 use crate::store::{Actor, StoreError};
 use crate::system::clock::system_time;
 use seatlock_protocol::UnixTime;

@@ -1,10 +1,10 @@
 use super::clock::{clock_columns, clocks};
 use super::rows::{hash, moment, parsed};
+use crate::crypto::seal::Hash;
 use crate::domain::REMEMBERED;
 use crate::store::db::sql;
 use crate::store::run::{Operation, Store};
 use crate::store::tx::Tx;
-use crate::crypto::seal::Hash;
 use crate::store::{Made, Remember, StoreError};
 use uuid::Uuid;
 

@@ -1,8 +1,8 @@
-use super::rows::{hash, license, license_columns, listed, seat, seat_columns};
+use super::rows::{hash, license, license_columns, listed, listed_columns, seat, seat_columns};
+use crate::crypto::seal::Hash;
 use crate::domain::{License, Seat};
 use crate::store::db::{Statement, sql};
 use crate::store::run::{Operation, Store};
-use crate::crypto::seal::Hash;
 use crate::store::{ListedSeat, Page, SeatQuery, StoreError};
 use seatlock_protocol::{MachineId, TokenHash, api::LockStatus};
 use std::collections::BTreeSet;
@@ -27,7 +27,7 @@ impl Operation for SeatQuery {
 /// One row more than the page has.
 pub(in crate::store) fn statement(query: &SeatQuery) -> Statement {
     let mut sql =
-        sql(concat!("SELECT s.created_at AS seat_created_at, ", seat_columns!(), " FROM seat s WHERE true"));
+        sql(concat!("SELECT ", listed_columns!(), ", ", seat_columns!(), " FROM seat s WHERE true"));
     if let Some(license) = query.license {
         sql.push(" AND s.license_id = ").push_bind(license.to_string());
     }
@@ -80,7 +80,9 @@ impl Operation for FindSeat {
 
     async fn carry_out(self, store: &Store) -> Result<Option<(ListedSeat, License)>, StoreError> {
         let row = sql(concat!(
-            "SELECT s.created_at AS seat_created_at, ",
+            "SELECT ",
+            listed_columns!(),
+            ", ",
             seat_columns!(),
             ", ",
             license_columns!(),

@@ -20,6 +20,8 @@ pub(super) mod lists;
 pub(super) mod look;
 /// What owners do to seats.
 mod orders;
+/// Leases that may be alive where a seat is held no more.
+mod outliving;
 /// Accounts, plans and users.
 mod people;
 /// Carries out a decision.
@@ -47,6 +49,7 @@ pub use licenses::{
     PublishKeySet, ReplaceIssuer,
 };
 pub use lists::{FindSeat, FindSeatOfToken, FindSeats, IsTokenOf};
+pub use outliving::{CountOutliving, ListOutliving};
 pub use people::{AddAccount, AddUser, ChangeUser, FindUser, ListAccounts, ListPlans, ListUsers, SetPlan};
 pub use restored::{GetRecovery, MarkRestored};
 pub use retention::{EraseClosed, ErasePerson, FindDue, PurgeExpired};

@@ -1,10 +1,10 @@
 use super::audit::{Entry, append};
 use super::rows::{entitlement_words, entitlements, moment, parsed, time};
+use crate::crypto::password::PasswordHash;
 use crate::domain::{Plan, Role};
 use crate::store::db::{Row, sql};
 use crate::store::run::{Operation, Store};
 use crate::store::tx::{Tx, Write};
-use crate::crypto::password::PasswordHash;
 use crate::store::{Account, Actor, NewUser, StoreError, User, UserChange};
 use serde_json::json;
 use uuid::Uuid;

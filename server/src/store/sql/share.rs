@@ -2,10 +2,10 @@ use super::audit::{Entry, append};
 use super::clock::{clock_columns, clocks};
 use super::orders::load;
 use super::rows::{hash, moment, parsed};
+use crate::crypto::seal::Hash;
 use crate::store::db::{Row, sql};
 use crate::store::run::{Operation, Store};
 use crate::store::tx::{Tx, Write};
-use crate::crypto::seal::Hash;
 use crate::store::{Actor, Share, StoreError};
 
 /// Keeps a one-time link, and ends those that the seat had. [`StoreError::Conflict`] unless `token`

@@ -2,14 +2,14 @@ use super::audit::verify;
 use super::checkpoint;
 use super::clock::KnowPepper;
 use super::rows::moment;
+use crate::crypto::seal::Hash;
+use crate::store::StoreError;
 use crate::store::db::{Conn, Row, sql};
 use crate::store::run::Store;
 use crate::store::transfer::{
     AuditHeader, FORMAT, Header, Kind, Moved, TABLES, Table, Tally, Told, hex, unhex,
 };
 use crate::store::tx::{Tx, Write};
-use crate::crypto::seal::Hash;
-use crate::store::{StoreError};
 use serde_json::Value;
 use std::{
     fs::File,

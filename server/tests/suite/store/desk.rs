@@ -19,13 +19,15 @@ use seatlock_protocol::{
 };
 use seatlock_server::crypto::one_time_link;
 use seatlock_server::crypto::password::Passwords;
+use seatlock_server::crypto::seal::Hash;
 use seatlock_server::crypto::seal::Secret;
 use seatlock_server::domain::{Call, License, OwnerAct, Plan, REMEMBERED, Role};
 use seatlock_server::service::airgap::AirgapError;
 use seatlock_server::service::{Again, Denied, Desk, Issued, Refused, SignIn, session_hash, sign_in};
-use seatlock_server::crypto::seal::Hash;
-use seatlock_server::store::{Account, Actor, AddUser, AuditQuery, ChangeUser, ConsumeOneTimeLink, FindBearer, FindOneTimeLink,
-    FindSession, ListSessions, MarkRestored, NewUser, SeatQuery, SignedIn, UserChange};
+use seatlock_server::store::{
+    Account, Actor, AddUser, AuditQuery, ChangeUser, ConsumeOneTimeLink, FindBearer, FindOneTimeLink,
+    FindSession, ListSessions, MarkRestored, NewUser, SeatQuery, SignedIn, UserChange,
+};
 use serde_json::json;
 use std::collections::BTreeSet;
 use uuid::Uuid;

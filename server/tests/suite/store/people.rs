@@ -13,14 +13,17 @@ use crate::{
     },
 };
 use seatlock_protocol::Token;
+use seatlock_server::crypto::password::PasswordHash;
 use seatlock_server::domain::{
     API_TOKENS, Answer, AttemptBy, Call, License, OwnerAct, Plan, REMEMBERED, Role, SESSION_IDLE,
     SESSION_LIFE, SHARE_LIFE,
 };
-use seatlock_server::crypto::password::PasswordHash;
-use seatlock_server::store::{Actor, AddLicense, AddOneTimeLink, AddUser, ChangeLicense, ChangeUser, ConsumeOneTimeLink, CountAttempt,
+use seatlock_server::store::{
+    Actor, AddLicense, AddOneTimeLink, AddUser, ChangeLicense, ChangeUser, ConsumeOneTimeLink, CountAttempt,
     EndSessions, Ending, FindBearer, FindOneTimeLink, FindSeat, FindSession, FindUser, ListAccounts,
-    ListApiTokens, ListLicenses, ListPlans, ListSessions, ListUsers, Made, NewSeat, NewUser, OwnerOrder, Remember, RemoveApiToken, SetPlan, Share, StoreError, TokenHashes, UserChange};
+    ListApiTokens, ListLicenses, ListPlans, ListSessions, ListUsers, Made, NewSeat, NewUser, OwnerOrder,
+    Remember, RemoveApiToken, SetPlan, Share, StoreError, TokenHashes, UserChange,
+};
 use uuid::Uuid;
 
 #[tokio::test]

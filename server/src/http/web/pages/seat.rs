@@ -26,6 +26,14 @@ pub struct SeatPage {
     pub window: String,
     /// The machine that holds it, or that may still work offline.
     pub machine: Option<MachineId>,
+    /// Whether that machine's id was supplied.
+    pub supplied_id: bool,
+    /// Whether the license minds that.
+    pub minds_supplied_ids: bool,
+    /// Installations that were given a lease of the present hold.
+    pub installs: u32,
+    /// Computers that hold the seat no more, and until when each may work offline.
+    pub outliving: Vec<(MachineId, Moment)>,
     /// When that machine took it.
     pub since: Option<Moment>,
     /// When its token was used last.

@@ -151,6 +151,8 @@ pub struct SeatRow {
     pub shared_with: String,
     /// The machine that holds it, or that may still work offline.
     pub machine: Option<MachineId>,
+    /// Whether that machine's id was supplied, and the license minds.
+    pub supplied_id: bool,
     /// Who holds it.
     pub status: StatusBadge,
     /// When its token was used last.
