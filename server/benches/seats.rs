@@ -227,7 +227,7 @@ impl Visitor {
             async || desk.create_seat("bench@example.com", Some(self.license.id), None).await.map(drop);
         rows.push(("desk: make a seat", timed(requests, make).await?));
         let release = async || {
-            let acted = desk.act(self.next_held()?, OwnerAct::Release, false, None).await?;
+            let acted = desk.act(self.next_held()?, OwnerAct::Release, false).await?;
             ensure!(acted.changed, "it was not in use");
             Ok(())
         };

@@ -56,8 +56,8 @@ pub use license::{
 };
 pub use limit::{RATE_MAX, Rate};
 pub use people::{
-    API_TOKENS, AttemptBy, Attempts, ERASED, PASSWORD_MAX, PASSWORD_MIN, REMEMBERED, Role, SESSION_IDLE,
-    SESSION_LIFE, SHARE_LIFE, check_password, session_lives,
+    API_TOKENS, AttemptBy, Attempts, ERASED, LATELY, PASSWORD_MAX, PASSWORD_MIN, REMEMBERED, Role,
+    SESSION_IDLE, SESSION_LIFE, SHARE_LIFE, check_password, session_lives,
 };
 pub use plan::Plan;
 pub use renewal::{Install, Judgement, Presented, judge};

@@ -5,9 +5,10 @@ use crate::crypto::seal::Secret;
 use crate::domain::{Answer, AttemptBy, License, OwnerAct, SHARE_LIFE, Seat, check_email};
 use crate::service::airgap::{self, AirgapError, Outcome};
 use crate::store::{
-    AddOneTimeLink, Answered, AuditQuery, AuditRow, CountAttempt, CountOutliving, FindIdempotencyRecord,
-    FindSeat, FindSeatOfToken, FindSeats, GetRecovery, IsTokenOf, ListLicenses, ListOutliving, ListedSeat,
-    Made, NewSeat, OwnerOrder, Page, Recovery, SeatQuery, Share, StoreError, TokenHashes,
+    AddOneTimeLink, Answered, AuditQuery, AuditRow, CountAttempt, CountOutliving, CountSeats,
+    FindIdempotencyRecord, FindSeat, FindSeatOfToken, FindSeats, GetRecovery, IsTokenOf, ListLicenses,
+    ListOutliving, ListedSeat, Made, NewSeat, OwnerOrder, Page, Recovery, SeatQuery, Share, StoreError,
+    TokenHashes,
 };
 use seatlock_protocol::{MachineId, Token, TokenKind, UnixTime, file::RequestFile};
 use std::collections::{BTreeSet, HashMap};
@@ -82,6 +83,15 @@ impl Desk<'_> {
     pub async fn seats(&self, query: SeatQuery) -> Result<Page<ListedSeat>, Refused> {
         let account = self.scope(query.account);
         Ok(self.store.run(SeatQuery { account, ..query }).await?)
+    }
+
+    /// How many seats a query finds, wherever it begins.
+    ///
+    /// # Errors
+    /// [`Refused::Store`].
+    pub async fn count_seats(&self, query: SeatQuery) -> Result<u64, Refused> {
+        let account = self.scope(query.account);
+        Ok(self.store.run(CountSeats(SeatQuery { account, ..query })).await?)
     }
 
     /// One seat and its license.

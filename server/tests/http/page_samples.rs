@@ -120,13 +120,19 @@ fn seats() -> SeatsPage {
         licenses: vec![license(101, LicenseState::Active)],
         filter: SeatFilter::default(),
         seats: rows(),
+        total: 1000,
         first_page: true,
         next: Some("MTc5NTY4NDQ2MC8z".to_owned()),
     }
 }
 
 fn narrowed(search: &str) -> SeatFilter {
-    SeatFilter { search: search.to_owned(), status: Some(StatusBadge(LockStatus::InUse)), license: None }
+    SeatFilter {
+        search: search.to_owned(),
+        status: Some(StatusBadge(LockStatus::InUse)),
+        used: None,
+        license: None,
+    }
 }
 
 fn new_seat() -> NewSeatPage {

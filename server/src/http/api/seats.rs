@@ -3,11 +3,12 @@ use super::responses::{BadRequest, Clash, Guarded, NoSuch, NotJson, RateLimited,
 use super::{Answer, Endpoints, cursor, made, shown};
 use crate::domain::{EMAIL_MAX, OwnerAct};
 use crate::http::api::schema::{
-    ActedView, IssuedView, List, NewSeatRequest, RefreshRequest, SeatStatus, SeatView,
+    ActedView, IssuedView, List, NewSeatRequest, RefreshRequest, SeatStatus, SeatView, UsedLately,
 };
 use crate::http::{AppState, csv};
 use crate::store::SeatQuery;
 use axum::extract::State;
+use seatlock_protocol::UnixTime;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::IntoParams;
@@ -36,6 +37,9 @@ struct SeatsQuery {
     /// In one lock status.
     #[param(inline)]
     status: Option<SeatStatus>,
+    /// Used in the last 14 days, or not.
+    #[param(inline)]
+    used: Option<UsedLately>,
     /// Part of an e-mail address, or the beginning of a seat's id or of a machine's id, full or
     /// short.
     #[param(max_length = 254)]
@@ -59,6 +63,9 @@ struct AllSeatsQuery {
     /// In one lock status.
     #[param(inline)]
     status: Option<SeatStatus>,
+    /// Used in the last 14 days, or not.
+    #[param(inline)]
+    used: Option<UsedLately>,
     /// Part of an e-mail address, or the beginning of a seat's id or of a machine's id, full or
     /// short.
     #[param(max_length = 254)]
@@ -66,13 +73,14 @@ struct AllSeatsQuery {
 }
 
 impl AllSeatsQuery {
-    fn read(self) -> Answer<SeatQuery> {
+    fn read(self, now: UnixTime) -> Answer<SeatQuery> {
         let search = self.search;
         if search.as_ref().is_some_and(|words| words.chars().count() > EMAIL_MAX) {
             return Err(super::error::Failure::invalid("search", &format!("at most {EMAIL_MAX} characters")));
         }
         let (account, license, status) = (self.account, self.license, self.status.map(Into::into));
-        Ok(SeatQuery { account, license, status, search, ..SeatQuery::default() })
+        let used = self.used.map(|used| used.at(now));
+        Ok(SeatQuery { account, license, status, search, used, ..SeatQuery::default() })
     }
 }
 
@@ -100,9 +108,11 @@ async fn list_seats(State(state): State<Arc<AppState>>, who: Visitor, Ask(query)
         account: query.account,
         license: query.license,
         status: query.status,
+        used: query.used,
         search: query.search,
     };
-    let page = who.desk(&state).seats(SeatQuery { after, limit, ..all.read()? }).await?;
+    let now = state.store.ready().await?;
+    let page = who.desk(&state).seats(SeatQuery { after, limit, ..all.read(now)? }).await?;
     let next = page.rows.last().filter(|_| page.more).map(|last| cursor::write_seat(last.cursor()));
     shown(&List { items: page.rows.iter().map(SeatView::from).collect(), next })
 }
@@ -270,5 +280,5 @@ async fn seats_csv(
     who: Visitor,
     Ask(query): Ask<AllSeatsQuery>,
 ) -> Answer {
-    Ok(csv::seats(state, who.who, query.read()?).await?)
+    Ok(csv::seats(state.clone(), who.who, query.read(state.store.ready().await?)?).await?)
 }

@@ -3,7 +3,8 @@ use super::form::Asked;
 use super::visit::Visit;
 use super::{Shown, show, shown};
 use crate::domain::EMAIL_MAX;
-use crate::http::web::pages::{Id, RecoveryNotice, SeatFilter, SeatsPage, StatusBadge};
+use crate::http::api::schema::UsedLately;
+use crate::http::web::pages::{Id, RecoveryNotice, SeatFilter, SeatsPage, StatusBadge, used_value};
 use crate::store::{SeatCursor, SeatQuery};
 use seatlock_protocol::UnixTime;
 use serde::Deserialize;
@@ -18,6 +19,7 @@ const ON_A_PAGE: u32 = 50;
 pub(super) struct Narrowed {
     q: String,
     status: String,
+    used: String,
     license: String,
     after: String,
 }
@@ -29,16 +31,20 @@ impl Narrowed {
         SeatFilter {
             search: search.get(..search.floor_char_boundary(EMAIL_MAX)).unwrap_or_default().to_owned(),
             status: StatusBadge::ALL.into_iter().find(|status| status.value() == self.status),
+            used: [UsedLately::Lately, UsedLately::NotLately]
+                .into_iter()
+                .find(|used| used_value(*used) == self.used),
             license: Uuid::parse_str(&self.license).ok().map(Id),
         }
     }
 
-    fn query(&self, account: Option<Uuid>) -> SeatQuery {
+    fn query(&self, account: Option<Uuid>, now: UnixTime) -> SeatQuery {
         let filter = self.filter();
         SeatQuery {
             account,
             license: filter.license.map(|license| license.0),
             status: filter.status.map(|status| status.0),
+            used: filter.used.map(|used| used.at(now)),
             search: Some(filter.search).filter(|search| !search.is_empty()),
             after: read(&self.after),
             limit: ON_A_PAGE,
@@ -50,7 +56,8 @@ pub(super) async fn list(visit: Visit, Asked(narrowed): Asked<Narrowed>) -> Show
     let now = visit.now().await?;
     let desk = visit.desk();
     let licenses = desk.licenses(visit.account()).await?;
-    let query = narrowed.query(visit.account());
+    let query = narrowed.query(visit.account(), now);
+    let total = desk.count_seats(query.clone()).await?;
     let recovery = if visit.is_admin { desk.recovery().await? } else { None };
     let first_page = query.after.is_none();
     let page = desk.seats(query).await?;
@@ -63,6 +70,7 @@ pub(super) async fn list(visit: Visit, Asked(narrowed): Asked<Narrowed>) -> Show
         }),
         licenses: licenses.iter().map(|license| shown::card(&visit.state, license, now)).collect(),
         filter: narrowed.filter(),
+        total,
         first_page,
         next: page.rows.last().filter(|_| page.more).map(|last| write(last.cursor())),
         seats: page.rows.iter().map(|listed| shown::row(listed, &licenses, now)).collect(),
@@ -70,7 +78,7 @@ pub(super) async fn list(visit: Visit, Asked(narrowed): Asked<Narrowed>) -> Show
 }
 
 pub(super) async fn table(visit: Visit, Asked(narrowed): Asked<Narrowed>) -> Shown {
-    let query = narrowed.query(visit.account());
+    let query = narrowed.query(visit.account(), visit.now().await?);
     Ok(csv::seats(visit.state, visit.who, query).await?)
 }
 

@@ -48,7 +48,7 @@ pub use licenses::{
     AddLicense, ChangeLicense, CountBoundSeats, GetKeySet, GetServer, Initialise, ListKeySets, ListLicenses,
     PublishKeySet, ReplaceIssuer,
 };
-pub use lists::{FindSeat, FindSeatOfToken, FindSeats, IsTokenOf};
+pub use lists::{CountSeats, FindSeat, FindSeatOfToken, FindSeats, IsTokenOf};
 pub use outliving::{CountOutliving, ListOutliving};
 pub use people::{AddAccount, AddUser, ChangeUser, FindUser, ListAccounts, ListPlans, ListUsers, SetPlan};
 pub use restored::{GetRecovery, MarkRestored};

@@ -41,7 +41,11 @@ async fn details(db: &Database, seat: Uuid) -> Vec<(String, Option<serde_json::V
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_computers_with_one_id_are_counted() {
-    use {ClonePolicy::*, MachineSource::*, SuppliedIds::*};
+    use {
+        ClonePolicy::Enforce,
+        MachineSource::{Os, Supplied},
+        SuppliedIds::{Allow, Forbid},
+    };
     for (what, computers, source, supplied_ids, clone_policy, served, marked) in [
         ("ten with one supplied id", 10, Supplied, SuppliedIds::Flag, ClonePolicy::Flag, 10, true),
         ("the same, enforced", 10, Supplied, SuppliedIds::Flag, Enforce, 4, true),

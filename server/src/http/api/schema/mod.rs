@@ -47,7 +47,9 @@ pub use people::{
 pub use plan::{PlanContent, PlanView};
 pub use problem::ProblemView;
 pub use recovery::{RecoveryView, UsageList};
-pub use seat::{ActedView, IdSource, IssuedView, NewSeatRequest, RefreshRequest, SeatStatus, SeatView};
+pub use seat::{
+    ActedView, IdSource, IssuedView, NewSeatRequest, RefreshRequest, SeatStatus, SeatView, UsedLately,
+};
 pub use shown::Shown;
 pub use timestamp::Timestamp;
 

@@ -1,7 +1,7 @@
 use super::{Shown, Timestamp};
-use crate::domain::SeatState;
-use crate::store::ListedSeat;
-use seatlock_protocol::{MachineSource, api::LockStatus};
+use crate::domain::{LATELY, SeatState};
+use crate::store::{ListedSeat, Used};
+use seatlock_protocol::{MachineSource, UnixTime, api::LockStatus};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -39,6 +39,28 @@ impl From<SeatStatus> for LockStatus {
             SeatStatus::InUse => Self::InUse,
             SeatStatus::Released => Self::Released,
             SeatStatus::Closed => Self::Closed,
+        }
+    }
+}
+
+/// Whether a seat was used in the last 14 days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum UsedLately {
+    /// It was.
+    Lately,
+    /// It was not, or never.
+    NotLately,
+}
+
+impl UsedLately {
+    /// As it is looked for at this moment.
+    #[must_use]
+    pub fn at(self, now: UnixTime) -> Used {
+        match self {
+            Self::Lately => Used::Since(now.minus(LATELY)),
+            Self::NotLately => Used::NotSince(now.minus(LATELY)),
         }
     }
 }

@@ -49,7 +49,9 @@ pub use one_time_link::{LinkState, OneTimeLinkPage};
 pub use parts::{Help, Id, Moment, Notice, SeatName, Shell, StatusBadge, Tone};
 pub use seat::{SeatPage, SeatRelease};
 pub use seat_token::{Mail, SeatTokenPage, TokenReason};
-pub use seats::{EmptyList, LicenseCard, LicenseState, RecoveryNotice, SeatFilter, SeatRow, SeatsPage};
+pub use seats::{
+    EmptyList, LicenseCard, LicenseState, RecoveryNotice, SeatFilter, SeatRow, SeatsPage, used_value,
+};
 pub use shown::Shown;
 pub use sign_in::{SignInPage, WayIn};
 pub use tokens::{ApiTokenRow, ConfirmDeleteToken, TokenCreatedPage, TokensPage};

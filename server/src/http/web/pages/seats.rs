@@ -1,4 +1,5 @@
 use super::{Id, Moment, Shell, StatusBadge};
+use crate::http::api::schema::UsedLately;
 use askama::Template;
 use seatlock_protocol::MachineId;
 
@@ -16,6 +17,8 @@ pub struct SeatsPage {
     pub filter: SeatFilter,
     /// One page of seats, newest first.
     pub seats: Vec<SeatRow>,
+    /// How many there are on all pages.
+    pub total: u64,
     /// Whether the newest seats are on this page.
     pub first_page: bool,
     /// Cursor of the older ones, if there are any.
@@ -106,6 +109,8 @@ pub struct SeatFilter {
     pub search: String,
     /// Only seats in this status.
     pub status: Option<StatusBadge>,
+    /// Only seats that were used lately, or were not.
+    pub used: Option<UsedLately>,
     /// Only seats of this license.
     pub license: Option<Id>,
 }
@@ -114,7 +119,7 @@ impl SeatFilter {
     /// Whether it lets everything through.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.search.is_empty() && self.status.is_none() && self.license.is_none()
+        self.search.is_empty() && self.status.is_none() && self.used.is_none() && self.license.is_none()
     }
 
     /// Whether `status` is the chosen one.
@@ -129,6 +134,13 @@ impl SeatFilter {
         self.status.map_or("", |status| status.value())
     }
 
+    /// Whether the seats that were used lately, or were not, are chosen, as it stands in the
+    /// address.
+    #[must_use]
+    pub fn used_value(&self) -> &'static str {
+        self.used.map_or("", used_value)
+    }
+
     /// Whether `license` is the chosen one.
     #[must_use]
     pub fn has_license(&self, license: &Id) -> bool {
@@ -139,6 +151,15 @@ impl SeatFilter {
     #[must_use]
     pub fn license_value(&self) -> String {
         self.license.map_or_else(String::new, |license| license.to_string())
+    }
+}
+
+/// Whether a seat was used lately, as it stands in the address.
+#[must_use]
+pub fn used_value(used: UsedLately) -> &'static str {
+    match used {
+        UsedLately::Lately => "lately",
+        UsedLately::NotLately => "not_lately",
     }
 }
 
