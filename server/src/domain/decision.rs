@@ -1,4 +1,4 @@
-use super::{Install, LeaseTerms, Overlap, Seat};
+use super::{Installation, LeaseTerms, Overlap, Seat};
 use seatlock_protocol::{Act, Code, MachineId, UnixTime};
 use std::collections::BTreeMap;
 
@@ -8,21 +8,20 @@ pub struct Decision {
     /// The seat afterwards; `None` when there is none.
     pub seat: Option<Seat>,
     /// What changes in the license.
-    pub license: LicenseChange,
+    pub license: LicenseDelta,
     /// The installation afterwards, when it changes.
-    pub install: Option<Install>,
+    pub install: Option<Installation>,
     /// A lease that may live on where the seat is held no more.
     pub outliving: Option<Overlap>,
     /// One entry for every change except a plain renewal.
-    pub audit: Vec<Audit>,
-    /// What is answered.
-    pub answer: Answer,
+    pub audit: Vec<SeatAuditEntry>,
+    pub answer: SeatAnswer,
 }
 
 /// What changes in a license. Counts are differences, because the store applies them as conditional
 /// updates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct LicenseChange {
+pub struct LicenseDelta {
     /// Change of the number of seats in use.
     pub in_use: i32,
     /// Change of the number of tokens.
@@ -31,10 +30,8 @@ pub struct LicenseChange {
     pub manual_release: Option<UnixTime>,
 }
 
-/// What is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// A lease.
+pub enum SeatAnswer {
     Lease {
         /// What it says about time.
         terms: LeaseTerms,
@@ -52,7 +49,6 @@ pub enum Answer {
 /// An answer without a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// What was decided.
     pub code: Code,
     /// What becomes of the lease that the machine holds.
     pub act: Act,
@@ -89,8 +85,7 @@ impl Verdict {
 
 /// One entry of the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Audit {
-    /// What happened.
+pub struct SeatAuditEntry {
     pub event: AuditEvent,
     /// The seat's epoch afterwards.
     pub epoch: u64,

@@ -4,12 +4,12 @@
 use crate::rules_support::*;
 use proptest::prelude::*;
 use seatlock_protocol::Code;
-use seatlock_server::domain::{Call, ClonePolicy, Presented};
+use seatlock_server::domain::{ClonePolicy, PresentedRenewal, SeatOperation};
 
 /// One copy of an installation's files.
 #[derive(Clone, Copy)]
 struct Copy {
-    secret: Presented,
+    secret: PresentedRenewal,
     /// Answers that it has stored.
     answers: u32,
 }
@@ -17,7 +17,7 @@ struct Copy {
 impl Copy {
     /// Asks, and stores the answer unless it is lost on its way or the process is killed before it
     /// was stored.
-    fn ask(&mut self, world: &mut World, call: Call, arrives: bool) -> Result<(), Code> {
+    fn ask(&mut self, world: &mut World, call: SeatOperation, arrives: bool) -> Result<(), Code> {
         world.call_with(0, call, "a", self.secret)?;
         if arrives {
             self.secret = world.secret(0);
@@ -31,7 +31,7 @@ fn activated(policy: ClonePolicy) -> (World, Copy) {
     let mut world = World::new(1);
     world.license.clone_policy = policy;
     world.create();
-    world.call(0, Call::Activate, "a");
+    world.call(0, SeatOperation::Activate, "a");
     let secret = world.secret(0);
     (world, Copy { secret, answers: 0 })
 }
@@ -49,7 +49,7 @@ fn copies_that_ask_together_are_found_in_their_third_round() {
                     .iter_mut()
                     .map(|copy| {
                         world.pass(1);
-                        copy.ask(&mut world, Call::Renew, true)
+                        copy.ask(&mut world, SeatOperation::Renew, true)
                     })
                     .collect();
                 let refused = answers.contains(&Err(Code::LeaseSuperseded));
@@ -65,8 +65,14 @@ fn copies_that_ask_together_are_found_in_their_third_round() {
     }
 }
 
-fn call() -> impl Strategy<Value = Call> {
-    prop::sample::select(vec![Call::Renew, Call::Renew, Call::Launch, Call::Activate, Call::Airgap])
+fn call() -> impl Strategy<Value = SeatOperation> {
+    prop::sample::select(vec![
+        SeatOperation::Renew,
+        SeatOperation::Renew,
+        SeatOperation::Launch,
+        SeatOperation::Activate,
+        SeatOperation::Airgap,
+    ])
 }
 
 fn policy() -> impl Strategy<Value = ClonePolicy> {
@@ -104,7 +110,7 @@ proptest! {
                 let mut host = if late { before } else { file };
                 // An answer of a late request that is lost as well leaves an outdated file behind.
                 let arrives = arrives || late;
-                prop_assert_eq!(host.ask(&mut world, Call::Launch, arrives), Ok(()));
+                prop_assert_eq!(host.ask(&mut world, SeatOperation::Launch, arrives), Ok(()));
                 if arrives {
                     (before, file) = (file, host);
                 }

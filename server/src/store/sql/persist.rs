@@ -1,8 +1,9 @@
-use super::audit::{Entry, append};
+use super::audit::{NewAuditEntry, append};
 use super::rows::integer;
 use super::rows::source_name;
 use crate::domain::{
-    Audit, AuditEvent, Decision, INSTALLS_MAX, Install, License, LicenseChange, Overlap, Seat, SeatState,
+    AuditEvent, Decision, INSTALLS_MAX, Installation, License, LicenseDelta, Overlap, Seat, SeatAuditEntry,
+    SeatState,
 };
 use crate::store::db::{sql, sql_of};
 use crate::store::tx::Tx;
@@ -38,7 +39,7 @@ pub(in crate::store) async fn persist(
 pub(in crate::store) async fn change_counts(
     tx: &mut Tx<'_>,
     id: Uuid,
-    change: LicenseChange,
+    change: LicenseDelta,
 ) -> Result<(), StoreError> {
     let statements = [
         (change.in_use > 0, "UPDATE license SET in_use = in_use + 1 WHERE id = $1 AND in_use < seats_max"),
@@ -79,7 +80,7 @@ pub(in crate::store) fn seats_as_json<'a>(
 ) -> Result<String, StoreError> {
     let rows: Vec<_> = seats
         .map(|(seat, version)| {
-            let held = Held::of(&seat.state);
+            let held = HoldColumns::of(&seat.state);
             let source = seat.source().map(source_name);
             let place = (held.state, held.machine, held.since, held.last_ping, held.lease_until, source);
             let rest = (seat.last_used_at, integer(seat.launches), &seat.terms, seat.clone_suspected_at);
@@ -90,7 +91,7 @@ pub(in crate::store) fn seats_as_json<'a>(
 }
 
 /// A state as the columns that it is stored in.
-struct Held<'a> {
+struct HoldColumns<'a> {
     state: &'static str,
     machine: Option<&'a str>,
     since: Option<UnixTime>,
@@ -98,7 +99,7 @@ struct Held<'a> {
     lease_until: Option<UnixTime>,
 }
 
-impl<'a> Held<'a> {
+impl<'a> HoldColumns<'a> {
     fn of(state: &'a SeatState) -> Self {
         let nobody = |state| Self { state, machine: None, since: None, last_ping: None, lease_until: None };
         match state {
@@ -126,7 +127,7 @@ impl<'a> Held<'a> {
 /// Writes installations with their seats, all with one statement. The mark says which are new.
 pub(in crate::store) async fn upsert_installs(
     tx: &mut Tx<'_>,
-    installs: &[(Uuid, &Install, bool)],
+    installs: &[(Uuid, &Installation, bool)],
 ) -> Result<(), StoreError> {
     if installs.is_empty() {
         return Ok(());
@@ -145,11 +146,11 @@ pub(in crate::store) async fn upsert_installs(
 
 /// Installations as the statements read them.
 pub(in crate::store) fn installs_as_json<'a>(
-    installs: impl Iterator<Item = (Uuid, &'a Install)>,
+    installs: impl Iterator<Item = (Uuid, &'a Installation)>,
 ) -> Result<String, StoreError> {
     let rows: Vec<_> = installs
         .map(|(seat, install)| {
-            let Install { id, presented, handed_out, retired_from, retired_at, .. } = install;
+            let Installation { id, presented, handed_out, retired_from, retired_at, .. } = install;
             let round = (install.round_first, install.round_newest, install.splits);
             (seat, id, presented, (handed_out.start(), handed_out.end()), retired_from, retired_at, round)
         })
@@ -203,7 +204,7 @@ pub(in crate::store) async fn audit(
     tx: &mut Tx<'_>,
     account: Uuid,
     seat: &Seat,
-    entry: &Audit,
+    entry: &SeatAuditEntry,
     by: &Actor,
     detail: Option<Value>,
 ) -> Result<(), StoreError> {
@@ -216,13 +217,13 @@ pub(in crate::store) async fn audit(
     }
     // Whoever comes next only finds what time has done.
     let by = if entry.event == AuditEvent::AutoReleased { &Actor::System } else { by };
-    let entry = Entry {
+    let entry = NewAuditEntry {
         license: Some(seat.license),
         seat: Some(seat.id),
         epoch: Some(entry.epoch),
         machine: entry.machine.as_ref(),
         detail,
-        ..Entry::new(entry.event.name(), account)
+        ..NewAuditEntry::new(entry.event.name(), account)
     };
     append(tx, by, entry).await
 }

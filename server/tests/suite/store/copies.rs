@@ -9,17 +9,25 @@ use crate::{
     },
 };
 use seatlock_protocol::{Act, Code, MachineSource, Token};
-use seatlock_server::domain::{Answer, Call, Caller, ClonePolicy, License, OwnerAct, SuppliedIds};
+use seatlock_server::domain::{
+    CallerContext, ClonePolicy, License, SeatAction, SeatAnswer, SeatOperation, SuppliedIds,
+};
 use seatlock_server::store::{
-    Actor, AuditQuery, ChangeLicense, CountOutliving, FindSeat, ListOutliving, ListedSeat, Question,
+    Actor, AuditQuery, ChangeLicense, CountOutliving, FindSeat, ListOutliving, ListedSeat, SeatCommand,
 };
 use uuid::Uuid;
 
 /// An installation asks whose computer says this of its id.
-async fn ask(db: &Database, token: &Token, computer: &str, source: MachineSource, install: Uuid) -> Answer {
-    let caller = Caller { source, install_id: install, ..caller(computer) };
+async fn ask(
+    db: &Database,
+    token: &Token,
+    computer: &str,
+    source: MachineSource,
+    install: Uuid,
+) -> SeatAnswer {
+    let caller = CallerContext { source, install_id: install, ..caller(computer) };
     let token = token.stored_hash(&db.pepper());
-    db.store().run(Question { token, call: Call::Activate, caller }).await.unwrap().answer
+    db.store().run(SeatCommand { token, call: SeatOperation::Activate, caller }).await.unwrap().answer
 }
 
 async fn change(db: &Database, supplied_ids: SuppliedIds, clone_policy: ClonePolicy) {
@@ -62,7 +70,7 @@ async fn many_computers_with_one_id_are_counted() {
         let answers =
             join_all(installs.iter().map(|install| ask(&db, &token, "one", source, *install))).await;
         let (leases, refusals): (Vec<_>, Vec<_>) =
-            answers.iter().partition(|answer| matches!(answer, Answer::Lease { .. }));
+            answers.iter().partition(|answer| matches!(answer, SeatAnswer::Lease { .. }));
         assert_eq!(leases.len(), served, "{what}");
         let code = if supplied_ids == Forbid && source == Supplied {
             Code::MachineIdSupplied
@@ -90,9 +98,9 @@ async fn many_computers_with_one_id_are_counted() {
         }
         // Who was let in goes on.
         for (install, answer) in installs.iter().zip(&answers) {
-            if matches!(answer, Answer::Lease { .. }) {
+            if matches!(answer, SeatAnswer::Lease { .. }) {
                 let again = ask(&db, &token, "one", source, *install).await;
-                assert!(matches!(again, Answer::Lease { .. }), "{what}: {again:?}");
+                assert!(matches!(again, SeatAnswer::Lease { .. }), "{what}: {again:?}");
             }
         }
     }
@@ -114,21 +122,21 @@ async fn leases_that_outlive_their_hold_are_counted() {
         of.len()
     };
     for (step, computer) in ["a", "b", "c", "d"].into_iter().enumerate() {
-        let answer = call(&db, Call::Activate, &token, computer).await.answer;
-        assert!(matches!(answer, Answer::Lease { .. }), "{computer}: {answer:?}");
+        let answer = call(&db, SeatOperation::Activate, &token, computer).await.answer;
+        assert!(matches!(answer, SeatAnswer::Lease { .. }), "{computer}: {answer:?}");
         assert_eq!(alive(0).await, step, "its own lease is that of the hold");
         let gives_up = if step % 2 == 0 {
-            act(&db, seat, OwnerAct::Release).await
+            act(&db, seat, SeatAction::Release).await
         } else {
-            call(&db, Call::Release, &token, computer).await.answer
+            call(&db, SeatOperation::Release, &token, computer).await.answer
         };
-        assert!(!matches!(gives_up, Answer::Unchanged), "{computer}");
+        assert!(!matches!(gives_up, SeatAnswer::Unchanged), "{computer}");
         assert_eq!(alive(0).await, step + 1, "{computer}");
         db.age(2).await;
     }
-    let answer = call(&db, Call::Activate, &token, "a").await.answer;
-    assert!(matches!(answer, Answer::Lease { .. }), "{answer:?}");
+    let answer = call(&db, SeatOperation::Activate, &token, "a").await.answer;
+    assert!(matches!(answer, SeatAnswer::Lease { .. }), "{answer:?}");
     assert_eq!(alive(0).await, 3, "it holds the seat again");
-    assert_eq!(act(&db, seat, OwnerAct::Revoke).await, Answer::Done);
+    assert_eq!(act(&db, seat, SeatAction::Revoke).await, SeatAnswer::Done);
     assert_eq!((alive(0).await, alive(8 * 86_400).await), (4, 0));
 }

@@ -4,11 +4,11 @@
 mod audit_chain;
 mod checkpoints;
 mod copies;
-mod desk;
 mod histories;
 mod identities;
 mod lists;
 pub mod migrations;
 mod people;
 mod races;
+mod service;
 pub mod transfer;

@@ -1,6 +1,6 @@
-use super::{Timestamp, UsageView};
+use super::{Timestamp, UsageJson};
 use crate::domain::License;
-use crate::store::Recovery;
+use crate::service::Recovery;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use utoipa::ToSchema;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 /// A server whose database was restored from a backup, as long as a machine may hold a lease that
 /// it does not know of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RecoveryView {
+pub struct RecoveryJson {
     /// The newest moment that the backup knew of.
     pub known_until: Timestamp,
     /// When the backup took the place of the database.
@@ -20,7 +20,7 @@ pub struct RecoveryView {
     pub recovered: u64,
 }
 
-impl From<&Recovery> for RecoveryView {
+impl From<&Recovery> for RecoveryJson {
     fn from(recovery: &Recovery) -> Self {
         let Recovery { restored, recovered, .. } = recovery;
         Self {
@@ -36,11 +36,11 @@ impl From<&Recovery> for RecoveryView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UsageList {
     /// One entry for each license.
-    pub items: Vec<UsageView>,
+    pub items: Vec<UsageJson>,
     /// Always null: the list is whole.
     pub next: Option<String>,
     /// Null unless the database was restored from a backup not long ago.
-    pub recovery: Option<RecoveryView>,
+    pub recovery: Option<RecoveryJson>,
 }
 
 impl UsageList {
@@ -52,7 +52,7 @@ impl UsageList {
         recovery: Option<&Recovery>,
     ) -> Self {
         let of = |license: &License| outliving.get(&license.id).copied().unwrap_or_default();
-        let items = licenses.map(|license| UsageView::new(license, of(license))).collect();
-        Self { items, next: None, recovery: recovery.map(RecoveryView::from) }
+        let items = licenses.map(|license| UsageJson::new(license, of(license))).collect();
+        Self { items, next: None, recovery: recovery.map(RecoveryJson::from) }
     }
 }
