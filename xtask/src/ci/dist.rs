@@ -42,7 +42,6 @@ fn platform(name: &str) -> Result<&'static Platform> {
     PLATFORMS.iter().find(|platform| platform.name == name).context("no such platform")
 }
 
-/// An archive, unpacked.
 fn unpacked(name: &str, of: &str) -> Result<Place> {
     let folder = tempfile::tempdir()?;
     let to = folder.path().join("unpacked");

@@ -2,8 +2,9 @@
 
 use super::tools::{self, Tool};
 use super::{
-    api, browser, clock, consumers, dev, dist, faults, fuzz, gate, guests, headers, lint, mail, metrics,
-    models, programs, python, races, resolver, secrets, sign_in, symbols, systemd, valgrind, windows,
+    api, browser, clock, consumers, dev, dist, faults, fuzz, gate, guests, headers, hosts, lint, mail,
+    metrics, models, programs, python, races, resolver, secrets, sign_in, symbols, systemd, valgrind,
+    windows,
 };
 #[cfg(unix)]
 use super::{oauth_client, proxies};
@@ -18,7 +19,6 @@ pub struct Ring {
     pub steps: &'static [Step],
 }
 
-/// One check.
 #[derive(Clone, Copy)]
 pub struct Step {
     pub name: &'static str,
@@ -247,6 +247,27 @@ pub const RINGS: &[Ring] = &[
             step("headers", headers::standards).needs(COMPILERS),
             step("examples", headers::examples).needs(COMPILERS),
             step("symbols", symbols::exports).needs(&[tools::NM]).after(&[RELEASE]),
+        ],
+    },
+    Ring {
+        name: "hosts",
+        about: "plug-ins in real hosts, and in other languages",
+        steps: &[
+            step("dotnet", hosts::dotnet::package)
+                .needs(&[tools::MCS, tools::MONO, tools::NUGET])
+                .after(&[PROGRAMS]),
+            step("openfx", hosts::openfx::effect).needs(&[tools::GXX, tools::EXPAT]).after(&[PROGRAMS]),
+        ],
+    },
+    Ring {
+        name: "python",
+        about: "the Python package: its wheel, the panel, interpreters that end",
+        steps: &[
+            step("package", python::package)
+                .needs(&[tools::PYTHON, tools::GCC])
+                .after(&[PROGRAMS])
+                .processors(2),
+            step("types", python::types).needs(&[tools::PYTHON]),
         ],
     },
     Ring {

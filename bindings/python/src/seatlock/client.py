@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import weakref
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -10,12 +9,15 @@ from ctypes import c_ssize_t, c_uint64
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
 from . import native
 from .codes import Code, Consent, Intent, State, Text
 from .errors import SeatlockError
 from .native import Handle, Library, empty, said
+
+if TYPE_CHECKING:
+    import asyncio
 
 FilePath = Union[str, Path]
 EXIT_MS = 2000
@@ -340,7 +342,7 @@ class Client:
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         """Events, until the client is closed: `async for event in client`. One loop at a time."""
-        while True:
+        while self._finalizer.alive:
             try:
                 for event in self.poll():
                     yield event
@@ -399,7 +401,9 @@ class Client:
     async def _readable(self) -> None:
         if self._sleeper is not None:
             raise RuntimeError("another loop takes the events of this client")
-        loop = asyncio.get_running_loop()
+        loop = _running_loop()
+        if loop is None:
+            raise RuntimeError("no loop is running")
         sleeper = _Sleeper(loop, self.event_handle())
         self._sleeper = sleeper
         try:
@@ -432,11 +436,7 @@ class _Sleeper:
 
     def end(self) -> None:
         """Before the descriptor goes away."""
-        try:
-            here = asyncio.get_running_loop() is self._loop
-        except RuntimeError:
-            here = False
-        if here:
+        if _running_loop() is self._loop:
             self._unwatch()
             self._wake()
         elif not self._loop.is_closed():
@@ -450,6 +450,15 @@ class _Sleeper:
     def _wake(self) -> None:
         if not self._awake.done():
             self._awake.set_result(None)
+
+
+def _running_loop() -> Optional[asyncio.AbstractEventLoop]:
+    import asyncio  # noqa: PLC0415  Hosts that use a timer do without its 50 milliseconds.
+
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def machine_id(product: str, supplied: Optional[str] = None, library: Optional[FilePath] = None) -> str:
