@@ -66,7 +66,7 @@ pub fn types() -> Result<String> {
             Ok(ruff)
         };
         run::output(ruff()?.arg("bindings/python"))?;
-        run::output(ruff()?.arg("examples/blender").arg("--config").arg(&settings))?;
+        run::output(ruff()?.arg("--config").arg(&settings).arg("examples/blender"))?;
     }
     let mut mypy = Command::new(program(ENVIRONMENT, REQUIREMENTS, "mypy")?);
     mypy.arg("--config-file").arg(&settings).args(["--cache-dir", "/dev/null", "--package", "seatlock"]);

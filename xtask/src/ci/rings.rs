@@ -260,6 +260,14 @@ pub const RINGS: &[Ring] = &[
         ],
     },
     Ring {
+        name: "blender",
+        about: "the example for Blender: installed, clicked and typed into, ended at any moment",
+        steps: &[step("example", python::blender)
+            .needs(&[tools::PYTHON, tools::BLENDER, tools::BLENDER_MODULE, tools::XVFB, tools::XDOTOOL])
+            .after(&[PROGRAMS])
+            .processors(2)],
+    },
+    Ring {
         name: "dist",
         about: "archives for old glibc, Arm, Windows and macOS, and libraries of two vendors",
         steps: &[
