@@ -162,7 +162,7 @@ impl Handle {
     /// # Errors
     /// [`Code::Closed`], [`Code::Forked`].
     pub fn status(self) -> Result<Status, Failure> {
-        let slot = self.slot()?;
+        let slot = self.slot().map_err(Failure::of)?;
         let status = slot.front.status(&Clock::default());
         // Whoever has read what belongs to a later client sees below that this one was closed.
         fence(Ordering::Acquire);
@@ -179,7 +179,7 @@ impl Handle {
     /// # Errors
     /// [`Code::Closed`], [`Code::Forked`], [`Code::Internal`] after a panic, and those of `body`.
     pub fn with<T>(self, body: impl FnOnce(&Client) -> Result<T, Failure>) -> Result<T, Failure> {
-        let slot = self.slot()?;
+        let slot = self.slot().map_err(Failure::of)?;
         let found = lock(&slot.client);
         // A client that came after this one was closed is not looked at.
         let same = slot.handle.load(Ordering::Relaxed) == self.0;
@@ -207,8 +207,8 @@ impl Handle {
             return Ok(Code::Ok);
         }
         let slot = match self.slot() {
-            Err(failure) if failure.code == Code::Forked => return Ok(Code::Ok),
-            slot => slot?,
+            Err(Code::Forked) => return Ok(Code::Ok),
+            slot => slot.map_err(Failure::of)?,
         };
         let unseated = slot.handle.compare_exchange(self.0, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok();
         let client = if unseated { lock(&slot.client).take() } else { None };
@@ -223,12 +223,13 @@ impl Handle {
         Ok(if quiet && left { Code::Ok } else { Code::StillRunning })
     }
 
-    fn slot(self) -> Result<&'static Slot, Failure> {
-        let slot = TABLE.get(self.0 & (SLOTS - 1)).ok_or(Failure::of(Code::Closed))?;
+    /// A code alone when there is none: whoever asks in every frame makes no failure for nothing.
+    fn slot(self) -> Result<&'static Slot, Code> {
+        let slot = TABLE.get(self.0 & (SLOTS - 1)).ok_or(Code::Closed)?;
         match slot.handle.load(Ordering::Acquire) == self.0 && self.0 != 0 {
-            true if slot.front.is_forked() => Err(Failure::of(Code::Forked)),
+            true if slot.front.is_forked() => Err(Code::Forked),
             true => Ok(slot),
-            false => Err(Failure::of(Code::Closed)),
+            false => Err(Code::Closed),
         }
     }
 }

@@ -20,6 +20,8 @@ pub const OWN_NAME: &str = "seatlock";
 pub enum System {
     /// ELF, with a SONAME.
     Linux,
+    /// Linux with musl: the static library alone, for programs that bring their C library along.
+    Musl,
     /// Mach-O, with an install name.
     MacOs,
     /// A DLL with the import library of GNU, and that of Microsoft where both are made.
@@ -52,8 +54,8 @@ pub struct Layout {
     pub name: String,
     /// Which system it is for.
     pub system: System,
-    /// The shared library, a path.
-    pub shared: String,
+    /// The shared library, a path, where there is one.
+    pub shared: Option<String>,
     /// The name that programs remember, where it is another than the file's.
     pub soname: String,
     /// What linkers look for, a path.
@@ -66,18 +68,17 @@ pub struct Layout {
 
 /// One file to write.
 #[derive(Debug)]
-pub enum Content {
+pub enum PackagedFile {
     /// A file as it is.
     Copy(PathBuf),
     /// A static library, without names that a plug-in would export.
     Hidden(PathBuf),
-    /// Words.
     Text(String),
     /// A symbolic link to a file in the same folder.
     Link(String),
 }
 
-impl Content {
+impl PackagedFile {
     /// The bytes; none for a link.
     ///
     /// # Errors
@@ -107,14 +108,14 @@ impl Layout {
         match system {
             System::Windows { msvc } => {
                 // Here the DLL is called what cargo calls it, and has one import library.
-                layout.shared = "bin/seatlock.dll".to_owned();
+                layout.shared = Some("bin/seatlock.dll".to_owned());
                 layout.imports.truncate(1);
                 if msvc {
                     layout.imports = vec!["lib/seatlock.dll.lib".to_owned()];
                     layout.fixed = "lib/seatlock.lib".to_owned();
                 }
             }
-            System::Linux | System::MacOs => {}
+            System::Linux | System::Musl | System::MacOs => {}
         }
         layout
     }
@@ -125,13 +126,15 @@ impl Layout {
         let (soname, link) = match system {
             System::Linux => (format!("lib{name}.so.{ABI}"), Some(format!("lib/lib{name}.so"))),
             System::MacOs => (format!("lib{name}.{ABI}.dylib"), Some(format!("lib/lib{name}.dylib"))),
-            System::Windows { .. } => (String::new(), None),
+            System::Musl | System::Windows { .. } => (String::new(), None),
         };
-        let (shared, imports) = if link.is_some() {
-            (format!("lib/{soname}"), Vec::new())
-        } else {
-            let imports = vec![format!("lib/lib{name}.dll.a"), format!("lib/{name}.lib")];
-            (format!("bin/{name}-{ABI}.dll"), imports)
+        let (shared, imports) = match system {
+            System::Linux | System::MacOs => (Some(format!("lib/{soname}")), Vec::new()),
+            System::Musl => (None, Vec::new()),
+            System::Windows { .. } => {
+                let imports = vec![format!("lib/lib{name}.dll.a"), format!("lib/{name}.lib")];
+                (Some(format!("bin/{name}-{ABI}.dll")), imports)
+            }
         };
         let fixed = format!("lib/lib{name}.a");
         Self { name: name.to_owned(), system, shared, soname, link, imports, fixed }
@@ -147,45 +150,51 @@ impl Layout {
     ///
     /// # Errors
     /// A file of the repository cannot be read.
-    pub fn files(&self, from: &Libraries, version: &str) -> Result<Vec<(PathBuf, Content)>> {
+    pub fn files(&self, from: &Libraries, version: &str) -> Result<Vec<(PathBuf, PackagedFile)>> {
         let root = repository();
         let name = &self.name;
-        let mut files: Vec<(String, Content)> =
-            vec![(self.shared.clone(), Content::Copy(from.shared.clone()))];
+        let shared = self.shared.iter().map(|path| (path.clone(), PackagedFile::Copy(from.shared.clone())));
+        let mut files: Vec<(String, PackagedFile)> = shared.collect();
         if let Some(link) = &self.link {
-            files.push((link.clone(), Content::Link(self.soname.clone())));
+            files.push((link.clone(), PackagedFile::Link(self.soname.clone())));
         }
         for (number, import) in self.imports.iter().enumerate() {
-            files
-                .push((import.clone(), Content::Copy(from.imports.get(number).cloned().unwrap_or_default())));
+            files.push((
+                import.clone(),
+                PackagedFile::Copy(from.imports.get(number).cloned().unwrap_or_default()),
+            ));
         }
-        files.push((self.fixed.clone(), Content::Hidden(from.fixed.clone())));
+        files.push((self.fixed.clone(), PackagedFile::Hidden(from.fixed.clone())));
         for header in ["seatlock.h", "seatlock.hpp"] {
             files.push((format!("{}/{header}", self.include()), self.header(header)?));
         }
         for language in ["de", "en", "es", "fr", "ja", "ko", "pt", "zh-Hans"] {
             let file = format!("catalogues/{language}.json");
-            files.push((format!("share/{name}/{file}"), Content::Copy(root.join(file))));
+            files.push((format!("share/{name}/{file}"), PackagedFile::Copy(root.join(file))));
         }
-        for (template, to) in [
-            ("seatlock.pc.in", format!("lib/pkgconfig/{name}.pc")),
-            ("seatlock-shared.pc.in", format!("lib/pkgconfig/{name}-shared.pc")),
+        let own = if self.shared.is_some() { "seatlock.pc.in" } else { "seatlock-static.pc.in" };
+        let shared = self
+            .shared
+            .as_ref()
+            .map(|_| ("seatlock-shared.pc.in", format!("lib/pkgconfig/{name}-shared.pc")));
+        for (template, to) in shared.into_iter().chain([
+            (own, format!("lib/pkgconfig/{name}.pc")),
             ("seatlockConfig.cmake.in", format!("lib/cmake/{name}/{name}Config.cmake")),
             ("seatlockConfigVersion.cmake.in", format!("lib/cmake/{name}/{name}ConfigVersion.cmake")),
-        ] {
+        ]) {
             let path = root.join("packaging").join(template);
             let text =
                 fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-            files.push((to, Content::Text(self.fill(&text, &from.system, version))));
+            files.push((to, PackagedFile::Text(self.fill(&text, &from.system, version))));
         }
         Ok(files.into_iter().map(|(path, content)| (PathBuf::from(path), content)).collect())
     }
 
     /// A header; under a vendor's name one that maps every function to its own.
-    fn header(&self, file: &str) -> Result<Content> {
+    fn header(&self, file: &str) -> Result<PackagedFile> {
         let path = repository().join("include").join(file);
         if self.name == OWN_NAME {
-            return Ok(Content::Copy(path));
+            return Ok(PackagedFile::Copy(path));
         }
         let text = fs::read_to_string(&path)?;
         let (before, after) = if file == "seatlock.hpp" {
@@ -201,7 +210,7 @@ impl Layout {
             (guard, names)
         };
         ensure!(text.contains(before), "include/{file} has no line {before:?}");
-        Ok(Content::Text(text.replacen(before, &after, 1)))
+        Ok(PackagedFile::Text(text.replacen(before, &after, 1)))
     }
 
     /// A function's name in the library, or that of anything else in it.
@@ -220,7 +229,7 @@ impl Layout {
         let (if_needed, as_before) = match self.system {
             System::Linux => ("-Wl,--push-state,--as-needed", "-Wl,--pop-state"),
             System::MacOs => ("-Wl,-dead_strip_dylibs", ""),
-            System::Windows { .. } => ("", ""),
+            System::Musl | System::Windows { .. } => ("", ""),
         };
         let import = |number| self.imports.get(number).map_or("", String::as_str);
         let (gnu, msvc) = match self.system {
@@ -233,7 +242,7 @@ impl Layout {
             .replace("@NAME@", &self.name)
             .replace("@INCLUDE@", &self.include())
             .replace("@VERSION@", version)
-            .replace("@SHARED@", &self.shared)
+            .replace("@SHARED@", self.shared.as_deref().unwrap_or_default())
             .replace("@SONAME@", &self.soname)
             .replace("@IMPORT@", gnu)
             .replace("@IMPORT_MSVC@", msvc)
@@ -265,9 +274,9 @@ mod tests {
         let system = ["-lgcc_s".to_owned(), "-framework".to_owned(), "Security".to_owned()];
         let nothing = Libraries { system: system.to_vec(), ..Libraries::default() };
         for name in [OWN_NAME, "acme_license"] {
-            for system in [System::Linux, System::MacOs, System::Windows { msvc: false }] {
+            for system in [System::Linux, System::Musl, System::MacOs, System::Windows { msvc: false }] {
                 for (path, content) in Layout::archived(name, system).files(&nothing, "1.2.3").unwrap() {
-                    let Content::Text(text) = content else { continue };
+                    let PackagedFile::Text(text) = content else { continue };
                     let text = text.replace("@rpath", "").replace("@loader_path", "");
                     let path = path.display().to_string();
                     assert!(path.contains(name), "{path}");
@@ -283,13 +292,14 @@ mod tests {
     #[test]
     fn names_of_files_and_symbols() {
         let table = [
-            (System::Linux, "lib/libacme_license.so.1", "libacme_license.so.1", 0),
-            (System::MacOs, "lib/libacme_license.1.dylib", "libacme_license.1.dylib", 0),
-            (System::Windows { msvc: false }, "bin/acme_license-1.dll", "", 2),
+            (System::Linux, Some("lib/libacme_license.so.1"), "libacme_license.so.1", 0),
+            (System::Musl, None, "", 0),
+            (System::MacOs, Some("lib/libacme_license.1.dylib"), "libacme_license.1.dylib", 0),
+            (System::Windows { msvc: false }, Some("bin/acme_license-1.dll"), "", 2),
         ];
         for (system, shared, soname, imports) in table {
             let layout = Layout::archived("acme_license", system);
-            assert_eq!((layout.shared.as_str(), layout.soname.as_str()), (shared, soname));
+            assert_eq!((layout.shared.as_deref(), layout.soname.as_str()), (shared, soname));
             assert_eq!(layout.imports.len(), imports);
         }
         let layout = Layout::archived("acme_license", System::Linux);

@@ -4,6 +4,7 @@
 //!
 //! Nothing here is part of what is shipped.
 
+#![allow(missing_docs, reason = "these are parts of a program; what is not obvious is said")]
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,

@@ -20,6 +20,8 @@ use xtask::{build, fault_proxy, run};
 mod ci;
 /// A life of a seat, played before your eyes.
 mod demo;
+/// What others sell, measured beside the library.
+mod peers;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The project's own commands")]
@@ -73,6 +75,18 @@ enum Verb {
         /// Only lists what would be written
         #[arg(long)]
         dry_run: bool,
+    },
+    /// Measures the library of an archive beside what others sell; needs Linux, Python and strace
+    ///
+    /// Fetches the others from PyPI and crates.io into the target folder, and builds what it
+    /// measures first. Let nothing else run meanwhile.
+    Peers {
+        /// Fresh processes for each figure
+        #[arg(long, default_value_t = 40)]
+        samples: usize,
+        /// Writes the tables into docs/performance.md, with a picture
+        #[arg(long)]
+        keep: bool,
     },
     /// Packs the Python package with the library inside: a wheel for each platform, to target/dist
     #[command(after_help = "Example:\n  cargo xtask wheel linux-x86_64 windows-x86_64")]
@@ -192,6 +206,10 @@ fn carry_out(verb: Verb) -> Result<()> {
             if let Some(key) = sign {
                 println!("wrote {}", dist.sign(&key)?.display());
             }
+            Ok(())
+        }
+        Verb::Peers { samples, keep } => {
+            print!("{}", peers::run(samples, keep)?);
             Ok(())
         }
         Verb::Wheel { library: Some(library), tag: Some(tag), .. } => {

@@ -1,7 +1,6 @@
 //! One-time links: what is in them, and what is kept of them.
 
-use crate::crypto::seal::{SealError, Secret};
-use crate::store::Hash;
+use crate::crypto::seal::{Hash, SealError, Secret};
 use seatlock_protocol::{Token, TokenKind, UnixTime};
 use uuid::Uuid;
 use zeroize::Zeroizing;

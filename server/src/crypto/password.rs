@@ -1,12 +1,11 @@
 //! Passwords: argon2id (RFC 9106), a few at a time.
 
-use crate::store::PasswordHash;
 use argon2::{
     Algorithm, Argon2, Block, Params, Version,
     password_hash::phc::{self, Output, ParamsString, Salt},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::timeout};
 use zeroize::Zeroizing;
 
@@ -26,6 +25,31 @@ const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c2VhdGxvY2sgbm9ib2R5IQ$CoTYPEMwXQn+FqAt+wufQ12ix8vslBAVYzhdJAXRjMc";
 /// Random bytes of a generated password: 20 characters.
 const GENERATED: usize = 15;
+
+/// A password as it is kept: argon2id in the PHC string format.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(pub String);
+
+impl PasswordHash {
+    /// Of no password: whoever has it is let in by a sign-in service only. It is no PHC string.
+    #[must_use]
+    pub fn nobodys() -> Self {
+        Self("!".to_owned())
+    }
+
+    /// Whether there is a password of which this is the hash.
+    #[must_use]
+    pub fn is_somebodys(&self) -> bool {
+        *self != Self::nobodys()
+    }
+}
+
+/// It may be guessed from.
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash")
+    }
+}
 
 /// Why a password could not be hashed. Says nothing of the password.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +86,6 @@ pub struct Passwords {
 }
 
 impl Passwords {
-    /// Ready to work.
     #[must_use]
     #[expect(clippy::new_without_default, reason = "it is the work that is new, not a value")]
     pub fn new() -> Self {
@@ -81,18 +104,12 @@ impl Passwords {
     }
 
     /// What is kept of a password.
-    ///
-    /// # Errors
-    /// See [`PasswordError`].
     pub async fn hash(&self, password: Zeroizing<String>) -> Result<PasswordHash, PasswordError> {
         self.in_turn(move || hash(&password)).await
     }
 
     /// Whether `password` is the one of which `kept` is left. Takes as long when there is no such
     /// user.
-    ///
-    /// # Errors
-    /// See [`PasswordError`].
     pub async fn verify(
         &self,
         password: Zeroizing<String>,

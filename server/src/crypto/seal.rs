@@ -11,6 +11,9 @@ use sha2::{Digest as _, Sha256};
 use std::fmt;
 use zeroize::Zeroizing;
 
+/// SHA-256, or HMAC-SHA-256 under the pepper, of something secret.
+pub type Hash = [u8; 32];
+
 /// 32 random bytes that somebody shows in order to be let in: in a cookie or in a link. Only hashes
 /// of it are kept.
 pub struct Secret(Zeroizing<[u8; 32]>);
@@ -48,7 +51,7 @@ impl Secret {
 
     /// A hash for one purpose. The secret is random, so a plain one gives nothing away.
     #[must_use]
-    pub fn hash(&self, domain: &[u8]) -> [u8; 32] {
+    pub fn hash(&self, domain: &[u8]) -> Hash {
         Sha256::new().chain_update(domain).chain_update(*self.0).finalize().into()
     }
 }
@@ -119,9 +122,6 @@ impl SealKey {
     }
 
     /// Opens what was sealed with the same key for the same `context`.
-    ///
-    /// # Errors
-    /// [`SealError::Closed`].
     pub fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let (nonce, text) = sealed.split_first_chunk().ok_or(SealError::Closed)?;
         let nonce = aead::Nonce::assume_unique_for_key(*nonce);

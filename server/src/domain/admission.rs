@@ -2,6 +2,7 @@ use super::{License, Role};
 use seatlock_protocol::{Identity, UnixTime};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 /// Bytes of the longest text of an issuer or a rule.
 pub const ISSUER_TEXT_MAX: usize = 255;
@@ -18,14 +19,30 @@ pub struct Issuer {
     /// What the `aud` of its access tokens must contain.
     pub audience: String,
     /// The client that the seat page is, where people may sign in with it there.
-    pub client: Option<Client>,
+    pub client: Option<IssuerClient>,
     /// Who is admitted where. The first rule that fits counts; whom none fits is refused.
     pub admissions: Vec<Admission>,
 }
 
+/// What becomes of an issuer; what is not named stays.
+#[derive(Debug, Clone)]
+pub struct IssuerChange {
+    /// As people call it.
+    pub name: Option<String>,
+    /// What the `aud` of its access tokens must contain.
+    pub audience: Option<String>,
+    /// These replace all rules that there are.
+    pub admits: Option<Vec<Admission>>,
+    /// The seat page's client id; `Some(None)` takes the sign-in off the seat page. Another one
+    /// comes without the secret of the one before.
+    pub client_id: Option<Option<String>>,
+    /// The secret of that client.
+    pub client_secret: Option<Zeroizing<String>>,
+}
+
 /// What the seat page is at an issuer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Client {
+pub struct IssuerClient {
     /// `client_id`.
     pub id: String,
     /// The client secret, sealed; public clients have none.
@@ -272,7 +289,10 @@ mod tests {
             ("audience", Issuer { audience: long.clone(), ..good.clone() }),
             ("admits", issuer(vec![admission(Who::Subject("a\nb".to_owned()), 1)])),
             ("admits", issuer(vec![admission(Who::Everybody, 1); ADMISSIONS_MAX + 1])),
-            ("client_id", Issuer { client: Some(Client { id: String::new(), sealed_secret: None }), ..good }),
+            (
+                "client_id",
+                Issuer { client: Some(IssuerClient { id: String::new(), sealed_secret: None }), ..good },
+            ),
         ] {
             assert_eq!(bad.check().unwrap_err().0, member);
         }

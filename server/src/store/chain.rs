@@ -1,4 +1,5 @@
-use super::{AuditRow, Hash};
+use super::AuditRow;
+use crate::crypto::seal::Hash;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 

@@ -1,9 +1,10 @@
 //! Transactions that write.
 
+use super::StoreError;
 use super::db::{Conn, Transaction, sql};
 use super::sql::clock::{clock_columns, clocks};
 use super::sql::rows::unsigned;
-use super::{Hash, StoreError};
+use crate::crypto::seal::Hash;
 use crate::domain::Clocks;
 use seatlock_protocol::UnixTime;
 use std::future::Future;
@@ -14,7 +15,6 @@ pub struct Tx<'c> {
     /// The latest look at the clock: after the last lock that is had before anything is decided.
     pub(super) now: UnixTime,
     pub(super) clocks: Clocks,
-    /// Newest key set.
     pub(super) seq: u64,
 }
 

@@ -1,8 +1,7 @@
-use crate::store::StoreError;
 use crate::system::cause::of_io;
 use crate::system::variable::{VariableError, variable};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use std::{env, fmt, fs::File, io};
+use std::{env, fmt, fs::File};
 
 /// What every session of ours has. A server that stops in the middle of a transaction must not hold
 /// up the others, and what plug-ins are told is on disk for good.
@@ -21,6 +20,26 @@ const SESSION: [(&str, &str); 6] = [
 const VARIABLES: [&str; 8] =
     ["PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGDATABASE", "PGSSLMODE", "PGSSLROOTCERT", "PGSSLCERT"];
 
+/// Why there is no address of a database. Repeats nothing of a URL but names of files in it.
+#[derive(Debug, thiserror::Error)]
+pub enum PostgresAddressError {
+    /// It is no such URL.
+    #[error("the address of the database must be like postgres://user@host/database")]
+    Url,
+    /// A variable of the environment cannot be used.
+    #[error(transparent)]
+    Variable(#[from] VariableError),
+    /// A file that it names cannot be read.
+    #[error("{name} {path}: {reason}")]
+    File {
+        /// The parameter of the URL.
+        name: String,
+        path: String,
+        /// The end of a sentence.
+        reason: String,
+    },
+}
+
 /// Where a PostgreSQL database is, and who we are there.
 #[derive(Clone)]
 pub struct PostgresAddress(PgConnectOptions);
@@ -32,7 +51,7 @@ impl PostgresAddress {
     /// # Errors
     /// When it is no such URL, or a file that it names cannot be read. The error repeats nothing
     /// else of it.
-    pub fn parse(url: &str) -> Result<Self, StoreError> {
+    pub fn parse(url: &str) -> Result<Self, PostgresAddressError> {
         files_are_readable(url)?;
         for name in VARIABLES {
             let value = variable(name)?;
@@ -46,9 +65,7 @@ impl PostgresAddress {
         }
         let known = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
         let options = if known { url.parse().ok() } else { None };
-        let wrong =
-            StoreError::Elsewhere("the address of the database must be like postgres://user@host/database");
-        options.map(Self).ok_or(wrong)
+        options.map(Self).ok_or(PostgresAddressError::Url)
     }
 
     /// Whether a URL has a password in it.
@@ -89,13 +106,14 @@ fn is_usable(name: &str, raw: &str, value: Option<&str>) -> Result<(), VariableE
 }
 
 /// What opens them later does not say which one it was.
-fn files_are_readable(url: &str) -> Result<(), StoreError> {
+fn files_are_readable(url: &str) -> Result<(), PostgresAddressError> {
     let Ok(url) = url::Url::parse(url) else { return Ok(()) };
     for (name, path) in url.query_pairs() {
         if ["sslrootcert", "sslcert", "sslkey"].contains(&&*name)
             && let Err(error) = File::open(&*path)
         {
-            return Err(io::Error::new(error.kind(), format!("{name} {path}: {}", of_io(&error))).into());
+            let (name, path) = (name.into_owned(), path.into_owned());
+            return Err(PostgresAddressError::File { name, path, reason: of_io(&error) });
         }
     }
     Ok(())

@@ -114,6 +114,19 @@ async fn what_is_described_is_answered() {
         }
     }
 
+    let refresh = |kind: &str, body: &str| {
+        admin.ask(&format!("POST /seats/{id}/refresh")).token(root).body(kind, body.to_owned()).send()
+    };
+    for wrong in ["{", "[]", "null", "{\"x\":1}", "{\"email\":1}"] {
+        assert_eq!(refresh("application/json", wrong).await.status, 400, "{wrong}");
+    }
+    assert_eq!(refresh("application/json", &big).await.status, 413);
+    assert_eq!(refresh("text/plain", "{}").await.status, 415);
+    for (email, status) in [("ada@example.com", 200), ("eve@example.com", 422)] {
+        let ask = admin.ask(&format!("POST /seats/{id}/refresh")).token(root).header("idempotency-key", "k0");
+        assert_eq!(ask.json(&json!({ "email": email })).send().await.status, status);
+    }
+
     // What is done to a seat, and to users.
     for act in ["release", "refresh", "revoke", "allow"] {
         let path = format!("/seats/{id}/{act}");
@@ -513,6 +526,40 @@ async fn a_lost_answer_comes_again_and_makes_nothing_twice() {
     assert_eq!((&one["epoch"], &two["epoch"]), (&json!(1), &json!(2)));
     let seats = admin.get(owner, "/seats").await.ok();
     assert_eq!(seats["items"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_refresh_may_pass_the_seat_on() {
+    let town = town(&["--seats", "3"]);
+    let Town { site, root, owner, .. } = &town;
+    let server = site.serve();
+    let admin = Admin::new(&server).await;
+    let (id, _) = seat(&admin, owner, &site.license, "leaver@example.com").await;
+    let path = format!("/seats/{id}/refresh");
+    let to = |email: &str, key: &str, query: &str| {
+        let ask = admin.ask(&format!("POST {path}{query}")).token(owner).header("idempotency-key", key);
+        ask.json(&json!({ "email": email })).send()
+    };
+    for wrong in ["", "nobody", "a@", "a b@example.com"] {
+        assert_eq!(to(wrong, "k", "").await.refusal(), (400, "invalid_argument".to_owned()), "{wrong}");
+    }
+    let dry = to("next@example.com", "k", "?dry_run=true").await.ok();
+    assert_eq!((&dry["shared_with"], &dry["changed"]), (&json!("leaver@example.com"), &json!(false)));
+    let first = to("next@example.com", "k", "").await.ok();
+    assert_eq!((&first["shared_with"], &first["epoch"]), (&json!("next@example.com"), &json!(1)));
+    assert_eq!(to("next@example.com", "k", "").await.ok(), first, "the answer that was lost");
+    let other = to("other@example.com", "k", "").await.refusal();
+    assert_eq!(other, (422, "idempotency_key_reused".to_owned()));
+    let same = admin.ask(&format!("POST {path}")).token(owner).send().await.ok();
+    assert_eq!(same["shared_with"], "next@example.com");
+    let run = site.cli(&["seat", "refresh", &id, "--email", "last@example.com"]).json();
+    assert_eq!(run["shared_with"], "last@example.com");
+
+    let trail = admin.get(root, &format!("/audit?seat={id}")).await.ok();
+    let passed: Vec<_> = trail["items"].as_array().unwrap().iter().map(|entry| &entry["detail"]).collect();
+    let from_to = |from: &str, to: &str| json!({ "from": from, "to": to });
+    let (leaver, next, last) = ("leaver@example.com", "next@example.com", "last@example.com");
+    assert_eq!(passed, [&from_to(next, last), &from_to(next, next), &from_to(leaver, next), &Value::Null]);
 }
 
 #[tokio::test]

@@ -364,7 +364,7 @@ async fn windows_are_told_in_their_real_length() {
     assert_eq!(refusal.code, Code::ReleaseRateLimited);
     assert_eq!(refusal.params.get("window").map(String::as_str), Some("30 minutes"));
     let text = refusal.code.text(|name| refusal.params.get(name).map(String::as_str));
-    assert!(text.contains("in 30 minutes") && !text.contains("24"), "{text}");
+    assert!(text.contains("in 30 minutes") && !text.contains("24 hours"), "{text}");
     let unknown = refusal.code.text(|_| None);
     assert!(!unknown.contains("24") && !refusal.code.row().remedy.contains("24"), "{unknown}");
 }
@@ -450,7 +450,12 @@ async fn api_tokens_need_a_plan_with_seats() {
         let made = browser.post("/tokens", &[("form_key", &key.replace(' ', "-")), ("name", "script")]).await;
         assert_eq!(made.status.as_u16(), status, "{options:?} {}", made.words());
         if status != 303 {
-            page.reads("API tokens can be created");
+            let why = match options {
+                ["--suspend"] => "paused",
+                ["--expires", _] => "ended on 2020-01-01",
+                _ => "plan",
+            };
+            page.reads("API tokens can be created").reads(why);
         }
     }
 }
@@ -473,6 +478,7 @@ async fn a_new_token_can_be_for_somebody_else() {
     done.reads("successor@example.com").does_not_read("leaver@example.com");
     browser.get(&format!("/seats/{id}")).await.reads("successor@example.com");
     assert_eq!(site.show(&id)["shared_with"], "successor@example.com");
+    browser.get("/audit").await.reads("from leaver@example.com to successor@example.com");
     site.cli(&["audit", "verify"]).json();
 }
 

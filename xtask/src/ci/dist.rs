@@ -2,7 +2,9 @@
 
 use super::consumers::{Place, sources, story};
 use super::rust_target::{fetch, package, site};
+use super::windows::run_by_msvc;
 use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,7 +42,6 @@ fn platform(name: &str) -> Result<&'static Platform> {
     PLATFORMS.iter().find(|platform| platform.name == name).context("no such platform")
 }
 
-/// An archive, unpacked.
 fn unpacked(name: &str, of: &str) -> Result<Place> {
     let folder = tempfile::tempdir()?;
     let to = folder.path().join("unpacked");
@@ -62,7 +63,8 @@ fn unpacked(name: &str, of: &str) -> Result<Place> {
 
 impl Place {
     fn library(&self, name: &str, of: &str) -> Result<PathBuf> {
-        Ok(self.prefix.join(Layout::archived(name, platform(of)?.system).shared))
+        let shared = Layout::archived(name, platform(of)?.system).shared;
+        Ok(self.prefix.join(shared.context("there is no shared library")?))
     }
 
     /// The C example, compiled with these words before it and linked with those behind.
@@ -132,6 +134,23 @@ pub fn old_glibc() -> Result<String> {
     Ok(format!("{verbs} verbs with Debian's glibc {}", OLD.1))
 }
 
+/// The C example with the static library and musl in one file, with flags that pkg-config tells.
+pub fn musl() -> Result<String> {
+    let place = unpacked(OWN_NAME, "linux-musl-x86_64")?;
+    let flags = place.pkg_config(&["--cflags", "--libs"])?;
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let program = place.example(&["musl-gcc", "-std=c11", "-static"], &flags)?;
+    let bytes = fs::read(&program)?;
+    let needs = object::Object::dynamic_symbols(&object::File::parse(&*bytes)?).count();
+    ensure!(needs == 0, "the program asks others for {needs} names");
+    let verbs = life(|| {
+        let mut command = Command::new(&program);
+        command.env("SEATLOCK_MACHINE_ID", "a-test-machine-of-ours");
+        command
+    })?;
+    Ok(format!("{verbs} verbs by one file of {} bytes", bytes.len()))
+}
+
 /// A whole life of a seat at a server of its own.
 fn life(plugin: impl Fn() -> Command) -> Result<usize> {
     let server = Running::start()?;
@@ -160,8 +179,9 @@ fn old_system(architecture: &str) -> Result<PathBuf> {
     Ok(root)
 }
 
-/// What the DLL exports and is called, its version resource, and the C example linked with the
-/// import library and with the static one. Nothing is run.
+/// What the DLL exports and is called, its version resource and the name of its debug information;
+/// the C example linked with both import libraries, and a program as Visual Studio's linker makes
+/// it, run under wine.
 pub fn windows() -> Result<String> {
     let of = "windows-x86_64";
     for name in [OWN_NAME, "acme_license"] {
@@ -171,7 +191,8 @@ pub fn windows() -> Result<String> {
         let file = object::File::parse(&*bytes)?;
         exported(name, of, object::Object::exports(&file)?.iter().map(|export| export.name()))?;
         let module = format!("{name}-{ABI}.dll");
-        for needle in [module.clone(), utf16("OriginalFilename"), utf16(&module)] {
+        let debug = format!("{module}.debug");
+        for needle in [module.clone(), debug, utf16("OriginalFilename"), utf16(&module)] {
             let there = bytes.windows(needle.len()).any(|window| window == needle.as_bytes());
             ensure!(there, "{} does not name {needle:?}", library.display());
         }
@@ -185,8 +206,13 @@ pub fn windows() -> Result<String> {
                 place.example(&compiler, &[&path.to_string_lossy()])?;
             }
         }
+        let msvc = tempfile::tempdir()?;
+        if name == OWN_NAME {
+            fs::copy(&library, msvc.path().join(&module))?;
+            run_by_msvc(msvc.path(), &place.prefix.join("lib/seatlock.lib"))?;
+        }
     }
-    Ok("exports, names, version; the example is linked".to_owned())
+    Ok("exports, names, version; the example is linked, and one of Visual Studio's kind ran".to_owned())
 }
 
 fn utf16(text: &str) -> String {
@@ -214,8 +240,8 @@ pub fn macos() -> Result<String> {
                 of,
                 names.iter().map(|export| export.name().strip_prefix(b"_").unwrap_or_default()),
             )?;
-            let there = half.windows(install.len()).any(|window| window == install.as_bytes());
-            ensure!(there, "no install name {install}");
+            let (named, oldest) = load_commands(half)?;
+            ensure!(named == install && oldest == (11, 0), "it is {named}, for macOS {oldest:?}");
         }
     }
     let zig = compile::zig()?;
@@ -227,6 +253,29 @@ pub fn macos() -> Result<String> {
         place.example(&compiler, &[&library.to_string_lossy()])?;
     }
     Ok("exports and install name of both halves; the example is linked".to_owned())
+}
+
+/// What a dylib calls itself, and the oldest macOS that it is for.
+fn load_commands(half: &[u8]) -> Result<(String, (u32, u32))> {
+    use object::macho::MachHeader64;
+    use object::read::macho::{LoadCommandVariant, MachHeader as _};
+    let header = MachHeader64::<object::Endianness>::parse(half, 0)?;
+    let endian = header.endian()?;
+    let (mut named, mut oldest) = (String::new(), (0, 0));
+    let mut commands = header.load_commands(endian, half, 0)?;
+    while let Some(command) = commands.next()? {
+        match command.variant()? {
+            LoadCommandVariant::IdDylib(id) => {
+                named = String::from_utf8_lossy(command.string(endian, id.dylib.name)?).into_owned();
+            }
+            LoadCommandVariant::BuildVersion(version) => {
+                let number = version.minos.get(endian);
+                oldest = (number >> 16, number >> 8 & 0xff);
+            }
+            _ => {}
+        }
+    }
+    Ok((named, oldest))
 }
 
 /// Compares what a library exports with the ledger.
@@ -277,6 +326,41 @@ pub fn conan() -> Result<String> {
     Ok("made, and linked with the shared and the static library".to_owned())
 }
 
+/// The port of vcpkg, as far as its script and its names go: CMake runs the one, with functions in
+/// place of vcpkg's own, and a consumer uses what it installs.
+pub fn vcpkg() -> Result<String> {
+    let port = repository().join("packaging/vcpkg");
+    let names: Value = serde_json::from_str(&fs::read_to_string(port.join("vcpkg.json"))?)?;
+    for (member, wanted) in [("name", OWN_NAME), ("version", env!("CARGO_PKG_VERSION"))] {
+        let found = names.get(member).and_then(Value::as_str);
+        ensure!(found == Some(wanted), "vcpkg.json: {member} is {found:?}");
+    }
+    let place = unpacked(OWN_NAME, "linux-x86_64")?;
+    let archive = dist(&["linux-x86_64"], None)?.file(platform("linux-x86_64")?, "");
+    let packages = place.folder.path().join("packages");
+    let script = place.folder.path().join("vcpkg.cmake");
+    fs::write(
+        &script,
+        format!(
+            "set(CURRENT_PACKAGES_DIR \"{0}\")\n\
+             function(vcpkg_extract_source_archive to from archive)\n\
+             file(ARCHIVE_EXTRACT INPUT ${{archive}} DESTINATION {0}-source)\n\
+             file(GLOB inside {0}-source/*)\nset(${{to}} ${{inside}} PARENT_SCOPE)\nendfunction()\n\
+             function(vcpkg_install_copyright)\n\
+             foreach(file IN LISTS ARGN)\nif(NOT file STREQUAL FILE_LIST)\n\
+             file(INSTALL ${{file}} DESTINATION {0}/share/seatlock)\nendif()\nendforeach()\nendfunction()\n\
+             include(\"{1}/portfile.cmake\")\n",
+            packages.display(),
+            port.display()
+        ),
+    )?;
+    run::output(place.without_rust("cmake").env("SEATLOCK_ARCHIVE", &archive).arg("-P").arg(&script))?;
+    let prefix = format!("-DCMAKE_PREFIX_PATH={}", packages.display());
+    use_by_cmake(&place, "find_package(seatlock REQUIRED)\n", &[&prefix])?;
+    place.no_rust_was_used()?;
+    Ok("installed by its script, and linked with the shared and the static library".to_owned())
+}
+
 /// Builds the C example with what `get` finds, and runs it.
 fn use_by_cmake(place: &Place, get: &str, options: &[&str]) -> Result<()> {
     let project = place.folder.path().join("project");
@@ -303,11 +387,22 @@ fn use_by_cmake(place: &Place, get: &str, options: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// The same archive made again, in another folder, from nothing.
+/// The same archive made again, from another checkout, in another folder, from nothing.
 pub fn again() -> Result<String> {
     let first = dist(&["linux-x86_64"], None)?;
     let folder = tempfile::tempdir_in(build::target_folder())?;
-    let second = Dist { folder: folder.path().to_owned(), ..first.clone() };
+    let sources = folder.path().join("a second checkout");
+    let mut list = Command::new("git");
+    for file in run::output(list.arg("ls-files").current_dir(repository()))?.lines() {
+        let to = sources.join(file);
+        fs::create_dir_all(to.parent().unwrap_or(&sources))?;
+        // One that was removed and not committed is missing here as well.
+        if repository().join(file).exists() {
+            fs::copy(repository().join(file), to)?;
+        }
+    }
+    let second = Dist { folder: folder.path().join("dist"), sources, ..first.clone() };
+    fs::create_dir(&second.folder)?;
     second.run(&mut |_| ())?;
     let mut sizes = Vec::new();
     for part in ["", "-debug"] {

@@ -37,6 +37,8 @@ mod gate;
 mod guests;
 /// The headers, and the sources of the examples, with every compiler and standard.
 mod headers;
+/// Plug-ins in real hosts, and in other languages.
+mod hosts;
 /// Format, clippy, documentation, workflow files.
 mod lint;
 /// E-mail, before a real mail server.

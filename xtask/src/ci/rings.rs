@@ -2,8 +2,9 @@
 
 use super::tools::{self, Tool};
 use super::{
-    api, browser, clock, consumers, dev, dist, faults, fuzz, gate, guests, headers, lint, mail, metrics,
-    models, programs, python, races, resolver, secrets, sign_in, symbols, systemd, valgrind, windows,
+    api, browser, clock, consumers, dev, dist, faults, fuzz, gate, guests, headers, hosts, lint, mail,
+    metrics, models, programs, python, races, resolver, secrets, sign_in, symbols, systemd, valgrind,
+    windows,
 };
 #[cfg(unix)]
 use super::{oauth_client, proxies};
@@ -18,7 +19,6 @@ pub struct Ring {
     pub steps: &'static [Step],
 }
 
-/// One check.
 #[derive(Clone, Copy)]
 pub struct Step {
     pub name: &'static str,
@@ -58,12 +58,13 @@ const MINGW: Build = Build { name: "build/mingw", run: windows::build, locks: tr
 const RELEASE: Build = Build { name: "build/release", run: release, locks: false };
 const LINUX: Build = Build { name: "build/linux", run: || dist::build("linux-x86_64"), locks: false };
 const ARM: Build = Build { name: "build/arm", run: || dist::build("linux-aarch64"), locks: false };
+const MUSL: Build = Build { name: "build/musl", run: || dist::build("linux-musl-x86_64"), locks: false };
 const WINDOWS: Build = Build { name: "build/windows", run: || dist::build("windows-x86_64"), locks: false };
 const MAC: Build = Build { name: "build/mac", run: || dist::build("macos-universal"), locks: false };
 
 /// Begun in this order, each as soon as a step needs it: first what the longest steps wait for.
-pub const BUILDS: [Build; 13] =
-    [PROGRAMS, FUZZ, TESTS, POSTGRES, RELEASE, LINUX, ARM, WINDOWS, MAC, FAULTS, OIDC, MINGW, BENCH];
+pub const BUILDS: [Build; 14] =
+    [PROGRAMS, FUZZ, TESTS, POSTGRES, RELEASE, LINUX, ARM, MUSL, WINDOWS, MAC, FAULTS, OIDC, MINGW, BENCH];
 
 fn quick() -> Result<String> {
     build::server()?;
@@ -249,6 +250,16 @@ pub const RINGS: &[Ring] = &[
         ],
     },
     Ring {
+        name: "hosts",
+        about: "plug-ins in real hosts, and in other languages",
+        steps: &[
+            step("dotnet", hosts::dotnet::package)
+                .needs(&[tools::MCS, tools::MONO, tools::NUGET])
+                .after(&[PROGRAMS]),
+            step("openfx", hosts::openfx::effect).needs(&[tools::GXX, tools::EXPAT]).after(&[PROGRAMS]),
+        ],
+    },
+    Ring {
         name: "python",
         about: "the Python package: its wheel, the panel, interpreters that end",
         steps: &[
@@ -275,13 +286,17 @@ pub const RINGS: &[Ring] = &[
             step("old-glibc", dist::old_glibc)
                 .needs(&[tools::ARM, tools::LLVM, tools::QEMU])
                 .after(&[LINUX, ARM, PROGRAMS]),
+            step("musl", dist::musl)
+                .needs(&[tools::LLVM, tools::MUSL, tools::MUSL_GCC, tools::PKG_CONFIG])
+                .after(&[MUSL, PROGRAMS]),
             step("windows", dist::windows)
-                .needs(&[tools::MINGW, tools::UNZIP, tools::WINDOWS])
+                .needs(&[tools::MINGW, tools::UNZIP, tools::WINDOWS, tools::WINE, tools::CLANG, tools::LLD])
                 .after(&[WINDOWS]),
             step("macos", dist::macos).needs(&[tools::MAC, tools::MAC_INTEL]).after(&[MAC]),
             step("glibc", dist::glibc).needs(&[tools::NM]).after(&[LINUX, ARM]),
             step("vendors", dist::vendors).needs(&[tools::GCC]).after(&[LINUX]),
             step("cmake", dist::fetch_content).needs(&[tools::CMAKE, tools::MAKE]).after(&[LINUX]),
+            step("vcpkg", dist::vcpkg).needs(&[tools::CMAKE, tools::MAKE]).after(&[LINUX]),
             step("conan", dist::conan).needs(&[tools::CMAKE, tools::MAKE, tools::PYTHON]).after(&[LINUX]),
             step("signature", dist::signature).needs(&[tools::MINISIGN]).after(&[LINUX]),
         ],

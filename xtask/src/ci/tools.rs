@@ -19,7 +19,6 @@ pub struct Tool {
 
 #[derive(Clone, Copy)]
 enum Source {
-    /// Packages of Debian.
     Debian(&'static [&'static str]),
     /// The standard library of a target.
     Target,
@@ -32,6 +31,11 @@ enum Source {
 /// A program in the search path.
 const fn program(name: &'static str, packages: &'static [&'static str]) -> Tool {
     Tool { name, from: Source::Debian(packages), is_there: starts }
+}
+
+/// A header where compilers look for it.
+const fn header(name: &'static str, packages: &'static [&'static str]) -> Tool {
+    Tool { name, from: Source::Debian(packages), is_there: is_included }
 }
 
 /// The standard library of a target.
@@ -60,6 +64,7 @@ pub const CARGO_DENY: Tool = Tool { name: "cargo-deny", from: Source::Crate("0.2
 pub const CHROMIUM: Tool = program("chromium", &["chromium"]);
 pub const CLANG: Tool = program("clang", &["clang"]);
 pub const CMAKE: Tool = program("cmake", &["cmake"]);
+pub const EXPAT: Tool = header("expat.h", &["libexpat1-dev"]);
 pub const FAKETIME: Tool = program("faketime", &["faketime"]);
 pub const GCC: Tool = program("gcc", &["gcc", "libc6-dev"]);
 pub const GCORE: Tool = program("gcore", &["gdb"]);
@@ -76,9 +81,14 @@ pub const MIRI: Tool =
     Tool { name: "cargo miri", from: Source::Nightly(MIRI_PARTS), is_there: |_| has_nightly(MIRI_PARTS) };
 const MIRI_PARTS: &[&str] = &["miri", "rust-src"];
 pub const MINISIGN: Tool = program("minisign", &["minisign"]);
+pub const MCS: Tool = program("mcs", &["mono-mcs"]);
+pub const MONO: Tool = program("mono", &["mono-runtime"]);
+pub const MUSL: Tool = target("x86_64-unknown-linux-musl");
+pub const MUSL_GCC: Tool = program("musl-gcc", &["musl-tools"]);
 pub const NM: Tool = program("nm", &["binutils"]);
 pub const NODE: Tool = program("node", &["nodejs"]);
 pub const NPM: Tool = program("npm", &["npm"]);
+pub const NUGET: Tool = program("nuget", &["nuget"]);
 pub const PKG_CONFIG: Tool = program("pkg-config", &["pkg-config"]);
 pub const POSTGRESQL: Tool =
     Tool { name: "initdb", from: Source::Debian(&["postgresql"]), is_there: |_| has_postgresql() };
@@ -219,6 +229,11 @@ fn starts(program: &str) -> bool {
 fn has_libraries(names: &[&str]) -> bool {
     let known = run::output(Command::new("/sbin/ldconfig").arg("-p"));
     known.is_ok_and(|known| names.iter().all(|name| known.contains(name)))
+}
+
+/// Whether there is such a header.
+fn is_included(header: &str) -> bool {
+    Path::new("/usr/include").join(header).is_file()
 }
 
 fn succeeds(command: &mut Command) -> bool {

@@ -1,7 +1,7 @@
 //! The static library for a target, with the C compiler that the target needs.
 
 use super::platform::Target;
-use crate::{build, python, repository, run};
+use crate::{build, python, run};
 use anyhow::{Context, Result, ensure};
 use object::Object as _;
 use object::read::archive::ArchiveFile;
@@ -49,13 +49,13 @@ pub fn check(targets: &[&Target]) -> Result<()> {
     Ok(())
 }
 
-/// Compiles it below `folder`.
+/// Compiles the library of the checkout `sources` below `folder`.
 ///
 /// # Errors
 /// The build fails.
-pub fn compile(target: &Target, quick: bool, folder: &Path) -> Result<Compiled> {
+pub fn compile(target: &Target, quick: bool, sources: &Path, folder: &Path) -> Result<Compiled> {
     let mut cargo = build::cargo();
-    cargo.args([
+    cargo.current_dir(sources).args([
         "rustc",
         "--package",
         "seatlock",
@@ -81,7 +81,7 @@ pub fn compile(target: &Target, quick: bool, folder: &Path) -> Result<Compiled> 
     // unoptimized C check itself, by functions that the library does not bring along.
     cargo
         .env(format!("CFLAGS_{variable}"), "-g0 -fno-sanitize=undefined")
-        .env("CARGO_ENCODED_RUSTFLAGS", flags()?);
+        .env("CARGO_ENCODED_RUSTFLAGS", flags(sources)?);
     cargo.env("MACOSX_DEPLOYMENT_TARGET", "11.0").env_remove("RUSTFLAGS");
     let (archive, system) = build::static_library(&mut cargo, &folder.join("cargo"))?;
     let archive = if target.zig.is_none() { for_gnu(&archive, folder)? } else { archive };
@@ -110,13 +110,14 @@ fn for_gnu(archive: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(copy)
 }
 
-fn flags() -> Result<String> {
+fn flags(sources: &Path) -> Result<String> {
     let home = run::output(Command::new("rustc").args(["--print", "sysroot"]))?;
     let registry = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let registry = registry
         .or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
         .context("this account has no home folder")?;
-    let folders = [(repository(), "/seatlock"), (registry, "/cargo"), (PathBuf::from(home.trim()), "/rust")];
+    let folders =
+        [(sources.to_owned(), "/seatlock"), (registry, "/cargo"), (PathBuf::from(home.trim()), "/rust")];
     let remap = folders.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
     Ok(remap.collect::<Vec<_>>().join("\u{1f}"))
 }

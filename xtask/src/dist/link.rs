@@ -15,9 +15,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A shared library without debug information, and what belongs to it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Linked {
-    /// The library.
     pub shared: PathBuf,
     /// The debug information, as far as the system's tools can set it apart.
     pub debug: Option<PathBuf>,
@@ -37,10 +36,10 @@ pub fn link(
     folder: &Path,
 ) -> Result<Linked> {
     let exported: Vec<String> = functions.iter().map(|function| layout.renamed(function)).collect();
-    let file = Path::new(&layout.shared).file_name().context("the layout names no file")?;
-    let to = folder.join(file);
+    let shared = layout.shared.as_ref().context("there is no shared library")?;
+    let to = folder.join(Path::new(shared).file_name().context("the layout names no file")?);
     match layout.system {
-        System::Linux => linux(layout, target, from, &exported, &to),
+        System::Linux | System::Musl => linux(layout, target, from, &exported, &to),
         System::MacOs => macos(layout, target, from, &exported, &to),
         System::Windows { .. } => windows(layout, target, from, &exported, &to),
     }

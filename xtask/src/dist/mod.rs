@@ -1,7 +1,7 @@
 //! Archives for people who build plug-ins and have no Rust.
 
 use crate::build::{self, Libraries};
-use crate::layout::{Content, Layout, OWN_NAME, System};
+use crate::layout::{Layout, OWN_NAME, PackagedFile, System};
 use crate::{functions, repository, run};
 use anyhow::{Context, Result, bail, ensure};
 use compile::Compiled;
@@ -26,15 +26,15 @@ pub mod platform;
 /// Names in a static library.
 pub mod symbols;
 
-/// What to make.
 #[derive(Debug, Clone)]
 pub struct Dist {
-    /// Names of platforms.
     pub platforms: Vec<&'static Platform>,
     /// The library's name, the project's own or a vendor's.
     pub name: String,
     /// Optimized as little as the tests of archives need.
     pub quick: bool,
+    /// The checkout that is compiled.
+    pub sources: PathBuf,
     /// Where archives and what they are made of lie.
     pub folder: PathBuf,
 }
@@ -61,7 +61,8 @@ impl Dist {
             fits && name.chars().all(letters),
             "\"{name}\" cannot name a library: at most 40 small letters, digits and _, a letter first"
         );
-        Ok(Self { platforms: found, name, quick: false, folder: build::target_folder().join("dist") })
+        let (sources, folder) = (repository(), build::target_folder().join("dist"));
+        Ok(Self { platforms: found, name, quick: false, sources, folder })
     }
 
     /// The same optimized as little as tests of archives need, in a folder of its own.
@@ -74,7 +75,8 @@ impl Dist {
     #[must_use]
     pub fn plan(&self) -> Vec<PathBuf> {
         let archives = self.platforms.iter().flat_map(|platform| {
-            let debug = (platform.system != System::MacOs).then(|| self.file(platform, "-debug"));
+            let has_debug = !matches!(platform.system, System::MacOs | System::Musl);
+            let debug = has_debug.then(|| self.file(platform, "-debug"));
             [Some(self.file(platform, "")), debug].into_iter().flatten()
         });
         archives.chain([self.folder.join("SHA256SUMS")]).collect()
@@ -99,7 +101,7 @@ impl Dist {
                 let folder = self.stem(platform);
                 let packed = match platform.system {
                     System::Windows { .. } => pack::zip(&folder, &members),
-                    System::Linux | System::MacOs => pack::tar_gz(&folder, &members, date),
+                    System::Linux | System::Musl | System::MacOs => pack::tar_gz(&folder, &members, date),
                 }?;
                 fs::write(&path, packed).with_context(|| format!("{} cannot be written", path.display()))?;
                 said(&path);
@@ -163,7 +165,7 @@ impl Dist {
         let mut members = Members::new();
         for (path, content) in layout.files(&made.libraries, version)? {
             let member = match &content {
-                Content::Link(to) => Member::Link(to.clone()),
+                PackagedFile::Link(to) => Member::Link(to.clone()),
                 other => Member::File(other.bytes()?),
             };
             members.insert(path.to_string_lossy().replace('\\', "/"), member);
@@ -179,9 +181,9 @@ impl Dist {
             members.insert(format!("{documents}/{file}"), Member::File(text.into_bytes()));
         }
         let mut debug = Members::new();
-        if let Some(path) = made.debug {
+        if let (Some(path), Some(shared)) = (made.debug, &layout.shared) {
             // Where debuggers look, once both archives are unpacked in one place.
-            let beside = Path::new(&layout.shared).with_file_name(".debug");
+            let beside = Path::new(shared).with_file_name(".debug");
             let file = path.file_name().unwrap_or_default();
             debug.insert(beside.join(file).to_string_lossy().into_owned(), Member::File(fs::read(&path)?));
         }
@@ -193,7 +195,7 @@ impl Dist {
     /// # Errors
     /// The build fails.
     pub fn compiled(&self, target: &Target, layout: &Layout) -> Result<Compiled> {
-        let mut compiled = compile::compile(target, self.quick, &self.folder.join("build"))?;
+        let mut compiled = compile::compile(target, self.quick, &self.sources, &self.folder.join("build"))?;
         let work = self.folder.join("build").join(&layout.name).join(target.rust);
         fs::create_dir_all(&work)?;
         if layout.name != OWN_NAME {
@@ -204,13 +206,24 @@ impl Dist {
         Ok(compiled)
     }
 
-    /// Compiles, renames, links.
+    /// The shared library of the first platform, without an archive around it.
+    ///
+    /// # Errors
+    /// The build fails.
+    pub fn shared(&self) -> Result<PathBuf> {
+        let platform = self.platforms.first().context("no platform")?;
+        Ok(self.libraries(platform, &Layout::archived(&self.name, platform.system))?.libraries.shared)
+    }
+
     fn libraries(&self, platform: &Platform, layout: &Layout) -> Result<Made> {
         let mut halves = Vec::new();
         for target in platform.targets {
             let work = self.folder.join("build").join(&self.name).join(target.rust);
             let compiled = self.compiled(target, layout)?;
-            let linked = link::link(layout, target, &compiled, &functions()?, &work)?;
+            let linked = match layout.shared {
+                Some(_) => link::link(layout, target, &compiled, &functions()?, &work)?,
+                None => Linked::default(),
+            };
             let fixed = work.join("static.a");
             let (tool, package) = symbols::objcopy(target);
             let mut strip = Command::new(tool);
@@ -283,7 +296,7 @@ mod tests {
 
     #[test]
     fn platforms_and_names_are_checked() {
-        let known = "linux-x86_64, linux-aarch64, windows-x86_64, macos-universal";
+        let known = "linux-x86_64, linux-aarch64, linux-musl-x86_64, windows-x86_64, macos-universal";
         let unknown = Dist::new(&["windows".to_owned()], None).unwrap_err().to_string();
         assert_eq!(unknown, format!("there is no platform \"windows\"; they are {known}"));
         for bad in ["", "Acme", "acme-license", "9acme", "ac me", "ä", &"a".repeat(41), "../acme"] {
@@ -292,7 +305,7 @@ mod tests {
         }
         let all = Dist::new(&[], Some("acme_license".to_owned())).unwrap();
         let plan = all.plan();
-        assert_eq!(plan.len(), 8, "four archives, three of debug information, and the checksums");
+        assert_eq!(plan.len(), 9, "five archives, three of debug information, and the checksums");
         assert!(plan.iter().any(|path| path.ends_with("acme_license-0.1.0-windows-x86_64-debug.zip")));
     }
 }

@@ -30,7 +30,6 @@ const fn target(rust: &'static str, zig: Option<&'static str>) -> Target {
     Target { rust, zig, arch: "" }
 }
 
-/// Every platform.
 pub const PLATFORMS: &[Platform] = &[
     Platform {
         name: "linux-x86_64",
@@ -45,6 +44,12 @@ pub const PLATFORMS: &[Platform] = &[
         system: System::Linux,
         wheel: "manylinux_2_28_aarch64",
         targets: &[target("aarch64-unknown-linux-gnu", Some("aarch64-linux-gnu.2.28"))],
+    },
+    Platform {
+        name: "linux-musl-x86_64",
+        about: "Linux of any kind: the static library alone, for programs that bring musl along",
+        system: System::Musl,
+        targets: &[target("x86_64-unknown-linux-musl", Some("x86_64-linux-musl"))],
     },
     Platform {
         name: "windows-x86_64",

@@ -1,8 +1,9 @@
 use super::rows::{hash, license, license_columns, listed, seat, seat_columns};
+use crate::crypto::seal::Hash;
 use crate::domain::{License, Seat};
 use crate::store::db::{Statement, sql};
 use crate::store::run::{Operation, Store};
-use crate::store::{Hash, ListedSeat, Page, SeatQuery, StoreError};
+use crate::store::{ListedSeat, Page, SeatQuery, StoreError};
 use seatlock_protocol::{MachineId, TokenHash, api::LockStatus};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -94,9 +95,7 @@ impl Operation for FindSeat {
 
 /// Those of some seats that belong to an account, or all of them, in no order.
 pub struct FindSeats {
-    /// Which.
     pub ids: BTreeSet<Uuid>,
-    /// Whose.
     pub account: Option<Uuid>,
 }
 
@@ -146,9 +145,7 @@ impl Operation for FindSeatOfToken {
 
 /// Whether a token that is known by its stored hash is the seat's as it is now.
 pub struct IsTokenOf {
-    /// The seat.
     pub seat: Uuid,
-    /// The token.
     pub token: Hash,
 }
 

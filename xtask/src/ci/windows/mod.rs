@@ -384,16 +384,23 @@ fn python_for_windows() -> Result<PathBuf> {
 /// A program by a compiler for Visual Studio's platform, linked with our import library.
 pub fn msvc() -> Result<String> {
     let host = Host::new()?;
-    let object = host.path("msvc.obj");
+    run_by_msvc(host.folder.path(), &Host::built().join("libseatlock.dll.a"))?;
+    Ok("linked, and answered".to_owned())
+}
+
+/// Compiles what a plug-in of Visual Studio calls, links it with an import library, and runs it in
+/// the folder, where the DLL lies.
+pub fn run_by_msvc(folder: &Path, import: &Path) -> Result<()> {
+    wine::prepare()?;
+    let object = folder.join("msvc.obj");
     let mut compile = Command::new("clang");
     compile.args(["--target=x86_64-pc-windows-msvc", "-ffreestanding"]).args(c::C_WARNINGS).arg("-c");
     compile.arg("-I").arg(repository().join("include")).arg(repository().join("tests/c/windows/msvc.c"));
     run::output(compile.arg("-o").arg(&object))?;
-    let program = host.path("msvc.exe");
+    let program = folder.join("msvc.exe");
     let mut link = Command::new("lld-link");
     link.args(["/nologo", "/entry:entry", "/subsystem:console", "/nodefaultlib"]);
-    link.arg(format!("/out:{}", program.display())).arg(object).arg(Host::built().join("libseatlock.dll.a"));
+    link.arg(format!("/out:{}", program.display())).arg(object).arg(import);
     run::output(&mut link)?;
-    run::output(&mut wine::command(program))?;
-    Ok("linked, and answered".to_owned())
+    run::output(&mut wine::command(program)).map(drop)
 }

@@ -1,12 +1,12 @@
-use super::{Shown, named};
-use crate::domain::{Admission, Issuer};
+use super::{SecretText, named};
+use crate::domain::{Admission, Issuer, IssuerChange};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// A sign-in service whose access tokens are accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct IssuerView {
+pub struct IssuerJson {
     /// The name-based UUID of its address (RFC 9562, section 5.5), so that it is the same for ever.
     pub id: Uuid,
     /// Its address, exactly as it stands in `iss`.
@@ -23,7 +23,7 @@ pub struct IssuerView {
     pub admits: Vec<Admission>,
 }
 
-impl From<&Issuer> for IssuerView {
+impl From<&Issuer> for IssuerJson {
     fn from(issuer: &Issuer) -> Self {
         let client = issuer.client.as_ref();
         Self {
@@ -67,16 +67,16 @@ pub struct NewIssuer {
     /// The secret of that client. It is kept sealed, and never shown.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     #[schema(value_type = Option<String>, nullable = false, write_only, min_length = 1, max_length = 4096)]
-    pub client_secret: Option<Shown>,
+    pub client_secret: Option<SecretText>,
 }
 
 /// What becomes of an issuer; what is not named stays.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({
+#[schema(as = IssuerChange, example = json!({
     "admits": [{ "who": "everybody", "account": "3b0f7d52-9f1f-4c9e-8a75-0f8d5c1f6b21", "role": "owner" }]
 }))]
-pub struct IssuerChange {
+pub struct IssuerChangeRequest {
     /// As people call it.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     #[schema(nullable = false, min_length = 1, max_length = 255)]
@@ -97,7 +97,7 @@ pub struct IssuerChange {
     /// The secret of that client. It is kept sealed, and never shown.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     #[schema(value_type = Option<String>, nullable = false, write_only, min_length = 1, max_length = 4096)]
-    pub client_secret: Option<Shown>,
+    pub client_secret: Option<SecretText>,
 }
 
 impl NewIssuer {
@@ -109,28 +109,40 @@ impl NewIssuer {
             audience: Some(self.audience),
             admits: Some(self.admits),
             client_id: self.client_id.map(Some),
-            client_secret: self.client_secret,
+            client_secret: self.client_secret.map(Into::into),
         };
         (self.issuer, change)
     }
 }
 
+impl From<IssuerChangeRequest> for IssuerChange {
+    fn from(request: IssuerChangeRequest) -> Self {
+        Self {
+            name: request.name,
+            audience: request.audience,
+            admits: request.admits,
+            client_id: request.client_id,
+            client_secret: request.client_secret.map(Into::into),
+        }
+    }
+}
+
 /// What became of an issuer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ChangedIssuerView {
+pub struct ChangedIssuerJson {
     /// The issuer afterwards, or as it would be.
     #[serde(flatten)]
-    pub issuer: IssuerView,
+    pub issuer: IssuerJson,
     /// Whether it was only asked what would happen.
     pub dry_run: bool,
 }
 
 /// What became of an issuer that is not accepted any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RemovedIssuerView {
+pub struct RemovedIssuerJson {
     /// The issuer as it was.
     #[serde(flatten)]
-    pub issuer: IssuerView,
+    pub issuer: IssuerJson,
     /// Seats of its users that are not closed. Their machines work until their leases end, and
     /// cannot renew them.
     pub seats: u64,

@@ -1,0 +1,199 @@
+use super::super::AppState;
+use super::context::PageContext;
+use super::error::WebError;
+use crate::domain::{License, Seat, SeatState, date};
+use crate::http::web::pages::{
+    AuditActor, AuditEntry, LicenseCard, LicenseState, Moment, SeatName, SeatRow, ShortId, StatusBadge,
+};
+use crate::service::{AuditRow, ListedSeat};
+use seatlock_protocol::{MachineId, UnixTime, claims::EntitlementClaim};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+const DAY: u64 = 86_400;
+/// Days before the end of a subscription from which on the page says so.
+const ENDS_SOON: u64 = 30;
+
+/// Who holds a seat, as far as it still matters.
+pub(super) struct Hold {
+    /// Whoever holds it, or may still work offline.
+    pub(super) machine: Option<MachineId>,
+    /// Since when it is held.
+    pub(super) since: Option<Moment>,
+    /// Until when that machine may work offline.
+    pub(super) lease_until: Option<Moment>,
+    /// Whether it was released and still takes a place.
+    pub(super) draining: bool,
+}
+
+pub(super) fn hold(seat: &Seat, now: UnixTime) -> Hold {
+    let nobody = Hold { machine: None, since: None, lease_until: None, draining: false };
+    match &seat.state {
+        SeatState::InUse(held) => Hold {
+            machine: Some(held.machine.clone()),
+            since: Some(held.since.into()),
+            lease_until: (held.lease_until > now).then(|| held.lease_until.into()),
+            draining: false,
+        },
+        SeatState::Released(Some(left)) if left.until > now => Hold {
+            machine: Some(left.machine.clone()),
+            lease_until: Some(left.until.into()),
+            draining: left.counted,
+            ..nobody
+        },
+        _ => nobody,
+    }
+}
+
+pub(super) fn name(seat: &Seat) -> SeatName {
+    SeatName {
+        id: ShortId(seat.id),
+        shared_with: seat.shared_with.clone(),
+        signs_in_at: seat.identity.as_ref().map(|identity| identity.issuer.clone()),
+    }
+}
+
+pub(super) fn row(listed: &ListedSeat, now: UnixTime) -> SeatRow {
+    let (seat, hold) = (&listed.seat, hold(&listed.seat, now));
+    SeatRow {
+        id: ShortId(seat.id),
+        shared_with: seat.shared_with.clone(),
+        machine: hold.machine,
+        status: StatusBadge(seat.lock_status()),
+        last_used_at: seat.last_used_at.map(Moment::from),
+        last_offline_at: seat.last_offline_at.map(Moment::from),
+        lease_until: hold.lease_until,
+        clone_suspected_at: seat.clone_suspected_at.map(Moment::from),
+    }
+}
+
+pub(super) fn card(state: &AppState, license: &License, now: UnixTime) -> LicenseCard {
+    LicenseCard {
+        id: ShortId(license.id),
+        plan: plan(license),
+        products: products(state, license),
+        ends_in: license.expires_at.and_then(|end| ends_in(end, now)),
+        entitlements: license
+            .granted()
+            .iter()
+            .map(|(name, granted)| entitlement(name, granted, now))
+            .collect(),
+        in_use: license.in_use,
+        seats_max: license.seats_max,
+        tokens: license.tokens,
+        expires_at: license.expires_at.map(Moment::from),
+        updates_until: license.updates_until.map(Moment::from),
+        state: license_state(license, now),
+    }
+}
+
+/// `cad`, `export.max: 25`, `trial until 2027-01-31`, `trial ended on 2026-01-31`.
+fn entitlement(name: &str, granted: &EntitlementClaim, now: UnixTime) -> String {
+    let value = granted.value.map(|value| format!(": {value}")).unwrap_or_default();
+    let end = granted.until.map(|end| {
+        let word = if end > now { "until" } else { "ended on" };
+        format!(" {word} {}", date(end))
+    });
+    format!("{name}{value}{}", end.unwrap_or_default())
+}
+
+/// Whether a license serves plug-ins. What ended is told before what is only paused.
+pub(super) fn license_state(license: &License, now: UnixTime) -> LicenseState {
+    match (license.expires_at.filter(|end| *end <= now), license.suspended_at) {
+        _ if !license.plan.carries_seats => LicenseState::WithoutSeats,
+        (Some(end), _) => LicenseState::Ended(end.into()),
+        (None, Some(since)) => LicenseState::Suspended(since.into()),
+        (None, None) => LicenseState::Active,
+    }
+}
+
+/// How long a subscription still lasts, when it is time to say so.
+fn ends_in(end: UnixTime, now: UnixTime) -> Option<String> {
+    match end.since(now) / DAY {
+        _ if end <= now => None,
+        0 => Some("in less than a day".to_owned()),
+        1 => Some("in 1 day".to_owned()),
+        days @ 2..ENDS_SOON => Some(format!("in {days} days")),
+        _ => None,
+    }
+}
+
+/// What a license is for, as people call it.
+pub(super) fn products(state: &AppState, license: &License) -> Vec<String> {
+    let names = &state.settings.product_names;
+    license.products.iter().map(|id| names.get(id).unwrap_or(id).clone()).collect()
+}
+
+/// A plan's name as people write it.
+pub(super) fn plan(license: &License) -> String {
+    let mut characters = license.plan.name.chars();
+    let first: String = characters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    first + characters.as_str()
+}
+
+/// Entries of the audit trail, with whom their seats are shared.
+pub(super) async fn entries(context: &PageContext, rows: Vec<AuditRow>) -> Result<Vec<AuditEntry>, WebError> {
+    let seats = context.service().seats_of(rows.iter().filter_map(|row| row.seat).collect()).await?;
+    let names: HashMap<Uuid, SeatName> = seats.iter().map(|seat| (seat.id, name(seat))).collect();
+    Ok(rows.into_iter().map(|row| entry(row, &names)).collect())
+}
+
+fn entry(row: AuditRow, names: &HashMap<Uuid, SeatName>) -> AuditEntry {
+    AuditEntry {
+        row: row.id,
+        at: row.at.into(),
+        note: note(&row),
+        actor: actor(&row),
+        event: row.event,
+        seat: row.seat.and_then(|id| names.get(&id).cloned()),
+        machine: row.machine,
+    }
+}
+
+fn actor(row: &AuditRow) -> AuditActor {
+    match (row.actor.as_str(), &row.actor_name) {
+        ("user", Some(email)) => AuditActor::User { email: email.clone(), token: row.api_token.clone() },
+        ("console", _) => AuditActor::Console,
+        ("plugin", _) => AuditActor::Plugin,
+        _ => AuditActor::System,
+    }
+}
+
+/// What else is worth saying of an entry.
+fn note(row: &AuditRow) -> Option<String> {
+    let detail = row.detail.as_ref()?;
+    let text = |member: &str| detail.get(member).and_then(|value| value.as_str()).map(str::to_owned);
+    match row.event.as_str() {
+        "license_created" | "license_changed" => {
+            let seats = detail.get("seats_max").and_then(serde_json::Value::as_u64)?;
+            Some(format!("{}, {seats} seats", text("plan")?))
+        }
+        "signed_in" => text("address").map(|address| format!("from {address}")),
+        "refreshed" => {
+            let (from, to) = (text("from")?, text("to")?);
+            (from != to).then(|| format!("from {from} to {to}"))
+        }
+        _ => text("name").or_else(|| text("email")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subscription_that_ends_soon() {
+        let at = |seconds| UnixTime::new(seconds).unwrap();
+        for (seconds, words) in [
+            (0, None),
+            (1, Some("in less than a day")),
+            (86_399, Some("in less than a day")),
+            (86_400, Some("in 1 day")),
+            (172_800, Some("in 2 days")),
+            (30 * 86_400 - 1, Some("in 29 days")),
+            (30 * 86_400, None),
+        ] {
+            assert_eq!(ends_in(at(1000 + seconds), at(1000)).as_deref(), words, "{seconds}");
+        }
+    }
+}
