@@ -22,10 +22,11 @@ const SHARED: [&str; 2] = ["panel/table.json", "panel/labels.json"];
 /// A build fails, or Python is missing.
 pub fn of_archives(dist: &Dist, said: &mut dyn FnMut(&Path)) -> Result<()> {
     for platform in &dist.platforms {
-        let layout = Layout::archived(OWN_NAME, platform.system);
-        let library = dist.shared(platform, &layout)?;
-        let name = Path::new(&layout.shared).file_name().unwrap_or_default();
-        let inside = Inside { library: &library, name: Path::new(name), tag: platform.wheel };
+        let shared = Layout::archived(OWN_NAME, platform.system).shared;
+        let (Some(tag), Some(shared)) = (platform.wheel, shared) else { continue };
+        let one = Dist { platforms: vec![platform], ..dist.clone() };
+        let name = Path::new(&shared).file_name().unwrap_or_default();
+        let inside = Inside { library: &one.shared()?, name: Path::new(name), tag };
         said(&inside.pack(&dist.notices(platform)?, &dist.folder)?);
     }
     Ok(())

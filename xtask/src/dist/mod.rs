@@ -140,15 +140,6 @@ impl Dist {
         self.folder.join(format!("{}{part}.{kind}", self.stem(platform)))
     }
 
-    /// The shared library alone.
-    ///
-    /// # Errors
-    /// The build fails.
-    pub fn shared(&self, platform: &Platform, layout: &Layout) -> Result<PathBuf> {
-        compile::check(&platform.targets.iter().collect::<Vec<_>>())?;
-        Ok(self.libraries(platform, layout)?.libraries.shared)
-    }
-
     /// Licenses of what is in the library.
     ///
     /// # Errors

@@ -9,8 +9,8 @@ pub struct Platform {
     pub about: &'static str,
     /// How its files are called.
     pub system: System,
-    /// As wheels of Python call it.
-    pub wheel: &'static str,
+    /// As wheels of Python call it; none where there is no shared library to carry.
+    pub wheel: Option<&'static str>,
     /// What it is compiled for: one, or the halves of a universal library.
     pub targets: &'static [Target],
 }
@@ -35,34 +35,35 @@ pub const PLATFORMS: &[Platform] = &[
         name: "linux-x86_64",
         about: "Linux with glibc 2.28 or newer: RHEL 8, Debian 10, Ubuntu 18.10 and later",
         system: System::Linux,
-        wheel: "manylinux_2_28_x86_64",
+        wheel: Some("manylinux_2_28_x86_64"),
         targets: &[target("x86_64-unknown-linux-gnu", Some("x86_64-linux-gnu.2.28"))],
     },
     Platform {
         name: "linux-aarch64",
         about: "the same on 64-bit Arm",
         system: System::Linux,
-        wheel: "manylinux_2_28_aarch64",
+        wheel: Some("manylinux_2_28_aarch64"),
         targets: &[target("aarch64-unknown-linux-gnu", Some("aarch64-linux-gnu.2.28"))],
     },
     Platform {
         name: "linux-musl-x86_64",
         about: "Linux of any kind: the static library alone, for programs that bring musl along",
         system: System::Musl,
+        wheel: None,
         targets: &[target("x86_64-unknown-linux-musl", Some("x86_64-linux-musl"))],
     },
     Platform {
         name: "windows-x86_64",
         about: "Windows 10 and later; its static library is for mingw",
         system: System::Windows { msvc: false },
-        wheel: "win_amd64",
+        wheel: Some("win_amd64"),
         targets: &[target("x86_64-pc-windows-gnu", None)],
     },
     Platform {
         name: "macos-universal",
         about: "macOS 11 and later, Apple's processors and Intel's",
         system: System::MacOs,
-        wheel: "macosx_11_0_universal2",
+        wheel: Some("macosx_11_0_universal2"),
         targets: &[
             Target { rust: "aarch64-apple-darwin", zig: Some("aarch64-macos.11.0"), arch: "arm64" },
             Target { rust: "x86_64-apple-darwin", zig: Some("x86_64-macos.11.0"), arch: "x86_64" },

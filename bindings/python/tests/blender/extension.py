@@ -74,7 +74,10 @@ bpy.context.preferences.system.use_online_access = False
 bridge().tick()
 assert bridge().licensed()
 for _ in range(5):
+    tick = bridge().tick
+    assert bpy.app.timers.is_registered(tick)
     addon_utils.disable(MODULE)
+    assert not bpy.app.timers.is_registered(tick)
     assert threading.active_count() == 1
     assert not hasattr(bpy.types.WindowManager, "bridge_license")
     assert not hasattr(bpy.types, "BRIDGE_OT_license")
