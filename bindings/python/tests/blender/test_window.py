@@ -49,8 +49,8 @@ class Window:
 
     def __exit__(self, *_):
         for process in (self.blender, self.display):
-            process.kill()
-            process.wait()
+            with process:
+                process.kill()
 
     def until(self, state):
         """Waits for a state of the panel."""
