@@ -16,17 +16,17 @@ pub const ENVIRONMENT: &str = "python-package";
 /// Files that the package shares with the rest of the project.
 const SHARED: [&str; 2] = ["panel/table.json", "panel/labels.json"];
 
-/// Builds the library as archives have it, and packs a wheel for each platform.
+/// Builds the library as archives have it, and packs a wheel for each platform that has a shared one.
 ///
 /// # Errors
 /// A build fails, or Python is missing.
 pub fn of_archives(dist: &Dist, said: &mut dyn FnMut(&Path)) -> Result<()> {
     for platform in &dist.platforms {
-        let shared = Layout::archived(OWN_NAME, platform.system).shared;
-        let (Some(tag), Some(shared)) = (platform.wheel, shared) else { continue };
-        let one = Dist { platforms: vec![platform], ..dist.clone() };
-        let name = Path::new(&shared).file_name().unwrap_or_default();
-        let inside = Inside { library: &one.shared()?, name: Path::new(name), tag };
+        let layout = Layout::archived(OWN_NAME, platform.system);
+        let (Some(tag), Some(shared)) = (platform.wheel, &layout.shared) else { continue };
+        let library = dist.shared(platform, &layout)?;
+        let name = Path::new(shared).file_name().unwrap_or_default();
+        let inside = Inside { library: &library, name: Path::new(name), tag };
         said(&inside.pack(&dist.notices(platform)?, &dist.folder)?);
     }
     Ok(())

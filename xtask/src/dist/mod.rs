@@ -140,6 +140,15 @@ impl Dist {
         self.folder.join(format!("{}{part}.{kind}", self.stem(platform)))
     }
 
+    /// The shared library alone.
+    ///
+    /// # Errors
+    /// The build fails.
+    pub fn shared(&self, platform: &Platform, layout: &Layout) -> Result<PathBuf> {
+        compile::check(&platform.targets.iter().collect::<Vec<_>>())?;
+        Ok(self.libraries(platform, layout)?.libraries.shared)
+    }
+
     /// Licenses of what is in the library.
     ///
     /// # Errors
@@ -201,7 +210,7 @@ impl Dist {
     ///
     /// # Errors
     /// The build fails.
-    pub fn shared(&self) -> Result<PathBuf> {
+    pub fn first_shared(&self) -> Result<PathBuf> {
         let platform = self.platforms.first().context("no platform")?;
         Ok(self.libraries(platform, &Layout::archived(&self.name, platform.system))?.libraries.shared)
     }

@@ -9,7 +9,7 @@ pub struct Platform {
     pub about: &'static str,
     /// How its files are called.
     pub system: System,
-    /// As wheels of Python call it; none where there is no shared library to carry.
+    /// As wheels of Python call it; `None` where there is no shared library to put into one.
     pub wheel: Option<&'static str>,
     /// What it is compiled for: one, or the halves of a universal library.
     pub targets: &'static [Target],
