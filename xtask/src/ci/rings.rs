@@ -243,7 +243,6 @@ pub const RINGS: &[Ring] = &[
             step("forked-loop", guests::forked_loop).needs(&[tools::GXX]).after(&[PROGRAMS]),
             step("cxx-layer", guests::cxx_layer).needs(&[tools::GXX]).after(&[PROGRAMS]),
             step("python-exit", guests::python_exit).needs(&[tools::PYTHON]).after(&[PROGRAMS]),
-            step("python-loop", guests::python_loop).needs(&[tools::PYTHON]).after(&[PROGRAMS]),
             step("headers", headers::standards).needs(COMPILERS),
             step("examples", headers::examples).needs(COMPILERS),
             step("symbols", symbols::exports).needs(&[tools::NM]).after(&[RELEASE]),
@@ -269,6 +268,14 @@ pub const RINGS: &[Ring] = &[
                 .processors(2),
             step("types", python::types).needs(&[tools::PYTHON]),
         ],
+    },
+    Ring {
+        name: "blender",
+        about: "the example for Blender: installed, clicked and typed into, ended at any moment",
+        steps: &[step("example", python::blender)
+            .needs(&[tools::PYTHON, tools::BLENDER, tools::BLENDER_MODULE, tools::XVFB, tools::XDOTOOL])
+            .after(&[PROGRAMS])
+            .processors(2)],
     },
     Ring {
         name: "dist",

@@ -44,6 +44,22 @@ const fn target(name: &'static str) -> Tool {
 }
 
 pub const ARM: Tool = target("aarch64-unknown-linux-gnu");
+pub const BLENDER: Tool = program("blender", &["blender", "libgl1-mesa-dri"]);
+/// What Blender as a module of Python is linked with.
+pub const BLENDER_MODULE: Tool = Tool {
+    name: "libraries of X",
+    from: Source::Debian(&[
+        "libgl1",
+        "libice6",
+        "libsm6",
+        "libxext6",
+        "libxfixes3",
+        "libxi6",
+        "libxkbcommon0",
+        "libxrender1",
+    ]),
+    is_there: |_| has_libraries(&["libSM.so.6", "libXi.so.6", "libXrender.so.1", "libxkbcommon.so.0"]),
+};
 pub const CARGO_DENY: Tool = Tool { name: "cargo-deny", from: Source::Crate("0.20.2"), is_there: starts };
 pub const CHROMIUM: Tool = program("chromium", &["chromium"]);
 pub const CLANG: Tool = program("clang", &["clang"]);
@@ -88,6 +104,8 @@ pub const SYSTEMD: Tool = program("systemd-analyze", &["systemd"]);
 pub const TINYPROXY: Tool = program("tinyproxy", &["tinyproxy"]);
 pub const UNSHARE: Tool = program("unshare", &["util-linux"]);
 pub const VALGRIND: Tool = program("valgrind", &["valgrind"]);
+pub const XDOTOOL: Tool = program("xdotool", &["xdotool"]);
+pub const XVFB: Tool = program("Xvfb", &["xvfb"]);
 pub const UNZIP: Tool = program("unzip", &["unzip"]);
 pub const WINDOWS: Tool = target(super::windows::TARGET);
 pub const WINE: Tool = Tool {
@@ -205,6 +223,12 @@ fn with_nightly(parts: &[&str]) -> Command {
 fn starts(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// Whether the system's linker knows these.
+fn has_libraries(names: &[&str]) -> bool {
+    let known = run::output(Command::new("/sbin/ldconfig").arg("-p"));
+    known.is_ok_and(|known| names.iter().all(|name| known.contains(name)))
 }
 
 /// Whether there is such a header.
