@@ -257,7 +257,12 @@ pub const RINGS: &[Ring] = &[
             step("dotnet", hosts::dotnet::package)
                 .needs(&[tools::MCS, tools::MONO, tools::NUGET])
                 .after(&[PROGRAMS]),
-            step("openfx", hosts::openfx::effect).needs(&[tools::GXX, tools::EXPAT]).after(&[PROGRAMS]),
+            step("qt", hosts::qt::dialog)
+                .needs(&[tools::CMAKE, tools::MAKE, tools::GXX, tools::QT])
+                .after(&[PROGRAMS]),
+            step("openfx", hosts::openfx::effect)
+                .needs(&[tools::CMAKE, tools::MAKE, tools::GXX, tools::EXPAT])
+                .after(&[PROGRAMS]),
         ],
     },
     Ring {

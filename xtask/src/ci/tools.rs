@@ -83,6 +83,7 @@ pub const PYTHON: Tool = Tool {
     is_there: |_| succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])),
 };
 pub const QEMU: Tool = program("qemu-aarch64", &["qemu-user"]);
+pub const QT: Tool = program("qmake", &["qtbase5-dev", "fonts-dejavu-core"]);
 pub const SQUID: Tool = program("squid", &["squid"]);
 pub const STRACE: Tool = program("strace", &["strace"]);
 pub const SYSTEMD: Tool = program("systemd-analyze", &["systemd"]);
