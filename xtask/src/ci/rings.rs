@@ -254,6 +254,7 @@ pub const RINGS: &[Ring] = &[
         name: "hosts",
         about: "plug-ins in real hosts, and in other languages",
         steps: &[
+            step("rust", hosts::rust::plugin).needs(&[tools::NM]).after(&[PROGRAMS]).processors(2),
             step("dotnet", hosts::dotnet::package)
                 .needs(&[tools::MCS, tools::MONO, tools::NUGET])
                 .after(&[PROGRAMS]),

@@ -13,6 +13,8 @@ pub mod dotnet;
 pub mod openfx;
 /// The license dialog in Qt.
 pub mod qt;
+/// A plug-in in Rust.
+pub mod rust;
 
 /// Builds a CMake project of this repository against the shared library where it was built.
 fn cmake(project: &str, built: &Path, settings: &[String]) -> Result<()> {
