@@ -33,7 +33,7 @@ pub struct LeaseClaims {
     pub plan: String,
     /// Entitlements such as `cad`, by name.
     #[serde(deserialize_with = "json::objects_by_name")]
-    pub ent: BTreeMap<String, Entitlement>,
+    pub ent: BTreeMap<String, EntitlementClaim>,
     /// Whose license it is, and until when.
     #[serde(deserialize_with = "json::object")]
     pub lic: Licensee,
@@ -56,7 +56,7 @@ pub struct LeaseClaims {
 
 /// What a lease says of one entitlement. Without an end it lasts as long as the lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Entitlement {
+pub struct EntitlementClaim {
     /// How much of it, for what is counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<i64>,

@@ -15,12 +15,12 @@ use seatlock_protocol::{MachineId, Token, TokenKind};
 use seatlock_server::crypto::keys::DataFolder;
 use seatlock_server::crypto::password::PasswordHash;
 use seatlock_server::crypto::seal::Secret;
-use seatlock_server::domain::{Call, Caller, License, OwnerAct, Presented, Role};
-use seatlock_server::service::{Desk, session_hash};
+use seatlock_server::domain::{CallerContext, License, PresentedRenewal, Role, SeatAction, SeatOperation};
+use seatlock_server::service::{Service, session_hash};
 use seatlock_server::store::{
     Actor, AddApiToken, AddUser, AuditQuery, BeginSession, ChangeLicense, ListAccounts, ListLicenses,
-    ListedSeat, NewApiToken, NewSeat, NewSession, NewUser, Question, SeatQuery, SignedIn, Store, TokenHashes,
-    sqlite::SqliteStore,
+    ListedSeat, NewApiToken, NewSeat, NewSession, NewUser, SeatCommand, SeatQuery, SignedIn, Store,
+    TokenHashes, sqlite::SqliteStore,
 };
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -95,19 +95,19 @@ async fn bench(requests: usize, check: bool) -> anyhow::Result<()> {
 
     let mut slow = Vec::new();
     let visitor = Visitor::new(&data, 2 * requests, &mut slow).await?;
-    let mut desk = visitor.desk_rows(requests).await?;
+    let mut service = visitor.service_rows(requests).await?;
     let (address, mut server) = serve(&data)?;
     for row in ROWS {
         if let Some(measured) = visitor.http_row(address, row, requests).await? {
-            desk.push((row.0, measured));
+            service.push((row.0, measured));
         } else {
             say(&format!("{:24} missing: {}", row.0, row.3))?;
         }
     }
     ensure!(Command::new("kill").arg(server.id().to_string()).status()?.success(), "the server is gone");
     ensure!(server.wait()?.success(), "the server failed");
-    desk.push(("bare axum handler", bare(requests).await?));
-    for (name, measured) in desk {
+    service.push(("bare axum handler", bare(requests).await?));
+    for (name, measured) in service {
         let (line, p95) = summary(name, measured)?;
         say(&line)?;
         if p95 >= LIMIT {
@@ -196,44 +196,47 @@ impl Visitor {
     }
 
     /// What the server does for each row, without HTTP.
-    async fn desk_rows(&self, requests: usize) -> anyhow::Result<Vec<(&'static str, Vec<Duration>)>> {
+    async fn service_rows(&self, requests: usize) -> anyhow::Result<Vec<(&'static str, Vec<Duration>)>> {
         let (store, pepper) = (SqliteStore::open(&self.data.database(), false).await?, self.data.pepper()?);
-        let desk = Desk::new(&store, &pepper, &self.who);
+        let service = Service::new(&store, &pepper, &self.who);
         let query = SeatQuery { limit: PAGE, ..SeatQuery::default() };
         let mut deep = query.clone();
         for _ in 0..DEEP {
-            deep.after = desk.seats(deep.clone()).await?.rows.last().map(ListedSeat::cursor);
+            deep.after = service.seats(deep.clone()).await?.rows.last().map(ListedSeat::cursor);
         }
         let search = |word: &str| SeatQuery { search: Some(word.to_owned()), ..query.clone() };
         let machine = MachineId::derive(PRODUCT, "linux", "17").short();
         let mut rows = Vec::new();
         for (name, query) in [
-            ("desk: seats", query.clone()),
-            ("desk: seats, deep", deep),
-            ("desk: seats, e-mail", search("user77")),
-            ("desk: seats, machine", search(&machine)),
-            ("desk: seats, nobody", search("no such person")),
+            ("service: seats", query.clone()),
+            ("service: seats, deep", deep),
+            ("service: seats, e-mail", search("user77")),
+            ("service: seats, machine", search(&machine)),
+            ("service: seats, nobody", search("no such person")),
         ] {
-            let list = async || desk.seats(query.clone()).await.map(drop);
+            let list = async || service.seats(query.clone()).await.map(drop);
             rows.push((name, timed(requests, list).await?));
         }
-        rows.push(("desk: one seat", timed(requests, async || desk.seat(self.seat).await.map(drop)).await?));
+        rows.push((
+            "service: one seat",
+            timed(requests, async || service.seat(self.seat).await.map(drop)).await?,
+        ));
         let audit = async || {
             let query = AuditQuery { limit: PAGE, ..AuditQuery::default() };
-            desk.audit(query).await.map(drop)
+            service.audit(query).await.map(drop)
         };
-        rows.push(("desk: audit", timed(requests, audit).await?));
+        rows.push(("service: audit", timed(requests, audit).await?));
         let make =
-            async || desk.create_seat("bench@example.com", Some(self.license.id), None).await.map(drop);
-        rows.push(("desk: make a seat", timed(requests, make).await?));
+            async || service.create_seat("bench@example.com", Some(self.license.id), None).await.map(drop);
+        rows.push(("service: make a seat", timed(requests, make).await?));
         let release = async || {
-            let acted = desk.act(self.next_held()?, OwnerAct::Release, false, None).await?;
+            let acted = service.act(self.next_held()?, SeatAction::Release, false).await?;
             ensure!(acted.changed, "it was not in use");
             Ok(())
         };
-        rows.push(("desk: release", timed(requests, release).await?));
+        rows.push(("service: release", timed(requests, release).await?));
         let checked = Instant::now();
-        let state = desk.verify_audit(false).await?;
+        let state = service.verify_audit(false).await?;
         say(&format!(
             "the chain of {} audit rows is checked in {:.2} s",
             state.rows,
@@ -311,13 +314,13 @@ async fn made_by_desk(
     who: &SignedIn,
     slow: &mut Vec<&'static str>,
 ) -> anyhow::Result<()> {
-    let desk = Desk::new(store, pepper, who);
+    let service = Service::new(store, pepper, who);
     for (name, at_a_time) in [("one after the other", 1), ("16 at a time", AT_ONCE)] {
         let began = Instant::now();
         for from in (0..MADE).step_by(at_a_time) {
             let emails: Vec<String> =
                 (from..MADE.min(from + at_a_time)).map(|at| format!("made{at}@example.com")).collect();
-            let made = emails.iter().map(|email| desk.create_seat(email, None, None)).collect();
+            let made = emails.iter().map(|email| service.create_seat(email, None, None)).collect();
             for made in at_once(made).await {
                 made?;
             }
@@ -353,7 +356,7 @@ async fn make(
     };
     store.run(new).await?;
     if used {
-        let caller = Caller {
+        let caller = CallerContext {
             machine: MachineId::derive(PRODUCT, "linux", &number.to_string()),
             token_revoked: false,
             product: PRODUCT.to_owned(),
@@ -366,10 +369,12 @@ async fn make(
             last_offline: None,
             install_id: Uuid::new_v4(),
             install: None,
-            renewal: Presented::Nothing,
+            renewal: PresentedRenewal::Nothing,
             jitter: 0,
         };
-        store.run(Question { token: token.stored_hash(pepper), call: Call::Activate, caller }).await?;
+        store
+            .run(SeatCommand { token: token.stored_hash(pepper), call: SeatOperation::Activate, caller })
+            .await?;
     }
     Ok((id, used))
 }

@@ -8,7 +8,7 @@
 use anyhow::{Context as _, Result};
 use seatlock_protocol::{Token, TokenKind, UnixTime};
 use seatlock_server::crypto::seal;
-use seatlock_server::mail::{Letter, Mailer, Secret, Settings, URL_VARIABLE, address, read_url};
+use seatlock_server::mail::{Letter, LetterSecret, MailSettings, Mailer, URL_VARIABLE, address, read_url};
 use std::{env, fs, io::Write as _, time::Duration};
 use zeroize::Zeroizing;
 
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 async fn main() -> Result<()> {
     let given = |name: &str, usual: &str| env::var(name).unwrap_or_else(|_| usual.to_owned());
     let url = read_url(None)?.with_context(|| format!("{URL_VARIABLE} is not set"))?;
-    let mut settings = Settings::new(url, given("MAIL_FROM", ""));
+    let mut settings = MailSettings::new(url, given("MAIL_FROM", ""));
     if let Ok(file) = env::var("MAIL_CA") {
         settings.extra_ca = Some(fs::read(&file).with_context(|| file)?);
     }
@@ -30,11 +30,11 @@ async fn main() -> Result<()> {
     let (token, link);
     let secret = if secret.starts_with(TokenKind::Integration.prefix()) {
         token = Token::parse(&secret, TokenKind::Integration)?;
-        Secret::Token(&token)
+        LetterSecret::Token(&token)
     } else {
         link = seal::Secret::parse(secret.trim()).context("this link is incomplete; copy it again")?;
         let until = UnixTime::new(1_795_338_000).context("no time")?;
-        Secret::Link { origin: "https://licenses.example.com", secret: &link, until }
+        LetterSecret::Link { origin: "https://licenses.example.com", secret: &link, until }
     };
     let letter = Letter { to: &to, shared_by: &shared_by, product: &product, support: None, secret };
     mailer.send(&letter).await?;

@@ -4,6 +4,8 @@
 //! leaves as something signed by a key of `crypto`. [`run`] is the whole server; the program
 //! `seatlock-server` is its command line.
 
+#![allow(missing_docs, reason = "these are parts of a program; what is not obvious is said")]
+
 /// Keeps secrets: what is hashed, sealed and signed.
 pub mod crypto;
 /// Decides: the life cycle of a seat, as pure functions.
@@ -23,5 +25,5 @@ pub mod store;
 /// The computer: files, environment, clock and the way out.
 pub mod system;
 
-pub use http::{AppState, Cause, Console, Settings};
+pub use http::{AppState, Cause, Console, ServerSettings};
 pub use runtime::run;

@@ -37,7 +37,7 @@ pub use options::{ForeignLog, ForeignWake, Log, Options};
 pub use snapshot::{CredentialDetails, LicenseDetails, Status};
 
 use crate::license::{Credential, Entitlement, Rules};
-use crate::machine::{self, Identity, LogCall, Logger};
+use crate::machine::{self, LogCall, Logger, MachineIdentity};
 use crate::net::{Http, Way};
 use crate::scarcity::{reason, scarce};
 use crate::store::{Folder, Seal};
@@ -122,7 +122,7 @@ pub enum Text {
 ///
 /// # Errors
 /// [`Code::MachineIdUnavailable`], [`Code::InvalidArgument`].
-pub fn machine_identity(product: &str, supplied: Option<&str>) -> Result<Identity, Failure> {
+pub fn machine_identity(product: &str, supplied: Option<&str>) -> Result<MachineIdentity, Failure> {
     let product = options::check_name("the product", product)?;
     Ok(machine::identify(product, environment::machine_id(supplied)?.as_deref())?)
 }
@@ -130,7 +130,7 @@ pub fn machine_identity(product: &str, supplied: Option<&str>) -> Result<Identit
 /// An open license of one product on one computer. May be used from any thread.
 pub struct Client {
     shared: Arc<Shared>,
-    identity: Identity,
+    identity: MachineIdentity,
     folder: Option<Folder>,
     about: Report,
     has_issuer: bool,

@@ -2,7 +2,7 @@ use super::environment::taken;
 use super::failure::Failure;
 use super::options::{invalid, not_empty, safe_address};
 use crate::net::Way;
-use crate::net::oauth::Issuer;
+use crate::net::oauth::IssuerRegistration;
 use crate::words::Language;
 use seatlock_protocol::address::spelled;
 use std::sync::Arc;
@@ -90,12 +90,20 @@ impl Registration {
         self,
         way: watch::Receiver<Way>,
         language: Arc<Language>,
-    ) -> Result<Option<Issuer>, Failure> {
+    ) -> Result<Option<IssuerRegistration>, Failure> {
         let Self { oidc_issuer, client_id, client_secret, scopes, audience } = self;
         match (oidc_issuer, client_id) {
             (Some(url), Some(client_id)) => {
                 let scopes = scopes.unwrap_or_default();
-                Ok(Some(Issuer { url, client_id, client_secret, scopes, audience, way, language }))
+                Ok(Some(IssuerRegistration {
+                    url,
+                    client_id,
+                    client_secret,
+                    scopes,
+                    audience,
+                    way,
+                    language,
+                }))
             }
             (None, None) if client_secret.is_none() && scopes.is_none() && audience.is_none() => Ok(None),
             (Some(_), None) => Err(invalid("the client id is missing: set it, or SEATLOCK_CLIENT_ID")),

@@ -7,7 +7,7 @@ use super::options::{Options, Required};
 use super::snapshot::{CredentialDetails, Snapshot};
 use super::worker::Caller;
 use crate::license::{CredentialKind, LockState, Reading, Record, Standing};
-use crate::machine::Identity;
+use crate::machine::MachineIdentity;
 use crate::store::{FileState, Folder, Loaded};
 use crate::words::timestamp;
 use seatlock_protocol::{MachineSource, UnixTime, address::spelled, plain};
@@ -21,7 +21,7 @@ impl Report {
     pub(super) fn about(
         options: &Options,
         required: &Required,
-        identity: &Identity,
+        identity: &MachineIdentity,
         caller: &Caller,
         oidc_issuer: Option<&str>,
     ) -> Self {

@@ -26,7 +26,7 @@ pub struct Contents {
     /// Whose license it is, and until when.
     pub licensee: Licensee,
     /// By name, those included that have ended.
-    entitlements: BTreeMap<String, claims::Entitlement>,
+    entitlements: BTreeMap<String, claims::EntitlementClaim>,
     /// The vendor's own, as JSON.
     data: Option<String>,
 }

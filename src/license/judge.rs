@@ -1,6 +1,6 @@
 use crate::license::reply::{SentRequest, Signed, SignedObject};
 use crate::license::state::{LeaseState, SERVER_CLOCK_SLACK, State};
-use crate::license::trust::{Binding, Distrust, Trust, Verified};
+use crate::license::trust::{Binding, Distrust, Trust, VerifiedText};
 use seatlock_protocol::{
     Act, Code, MachineId, RenewalHash, UnixTime,
     api::SeatCall,
@@ -11,11 +11,11 @@ use seatlock_protocol::{
 /// What a signed answer means, cases 2 to 7 of the classification in `docs/protocol.md`.
 pub(super) enum Judgement {
     /// A lease that is to be taken.
-    Lease(Box<Verified<LeaseClaims>>),
+    Lease(Box<VerifiedText<LeaseClaims>>),
     /// A verdict that changes nothing stored.
-    Keep(Box<Verified<VerdictClaims>>),
+    Keep(Box<VerifiedText<VerdictClaims>>),
     /// A verdict that takes the lease away.
-    Drop(Box<Verified<VerdictClaims>>),
+    Drop(Box<VerifiedText<VerdictClaims>>),
     /// A sound lease from before the newest signed answer. The server's clock was ahead and is
     /// corrected now, so this one is not taken, but says what time it is; otherwise nobody
     /// could connect until that time has come.
@@ -30,7 +30,7 @@ pub(super) fn newest_key_set(
     state: &State,
     trust: &Trust,
     offered: Option<&str>,
-) -> Option<Verified<KeySetClaims>> {
+) -> Option<VerifiedText<KeySetClaims>> {
     let held = state.key_set.as_ref();
     let sound = offered
         .and_then(|text| trust.key_set(text).ok())

@@ -162,7 +162,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::license::Seat;
+    use crate::license::KnownSeat;
     use seatlock_protocol::{Nonce, SigningKey, Typ, claims::LeaseClaims, jws};
     use serde_json::json;
 
@@ -198,7 +198,7 @@ mod tests {
             Binding { machine: seatlock_protocol::MachineId::derive("f", "linux", "x"), token: None };
         let mut state = State::new(Uuid::from_u128(6), &binding);
         let (install_id, at) = (Uuid::from_u128(6), UnixTime::MIN);
-        state.seats.put(Seat { token: TOKEN, install_id, at, renewal: None });
+        state.seats.put(KnownSeat { token: TOKEN, install_id, at, renewal: None });
         let before = serde_json::to_value(stored()).unwrap();
         let after = serde_json::to_value(state.to_record("maya").beside(Some(stored()))).unwrap();
         for same in ["/token", "/later", "/products/maya/later", "/products/blender", "/products/unreal"] {

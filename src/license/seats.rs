@@ -10,7 +10,7 @@ const MOST: usize = 8;
 /// What the server has given this computer for one token: every product of the family shows it, so
 /// that they are one installation and not copies of one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seat {
+pub struct KnownSeat {
     /// The token.
     pub token: TokenHash,
     /// The installation that the secret was given to.
@@ -25,10 +25,10 @@ pub struct Seat {
 /// The seats of this computer, the one that was answered last first.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Seats(Vec<Seat>);
+pub struct Seats(Vec<KnownSeat>);
 
 impl Seats {
-    fn get(&self, token: TokenHash) -> Option<&Seat> {
+    fn get(&self, token: TokenHash) -> Option<&KnownSeat> {
         self.0.iter().find(|seat| seat.token == token)
     }
 
@@ -44,7 +44,7 @@ impl Seats {
         self.get(token).map(|seat| seat.install_id)
     }
 
-    pub(super) fn put(&mut self, seat: Seat) {
+    pub(super) fn put(&mut self, seat: KnownSeat) {
         self.0.retain(|known| known.token != seat.token);
         self.0.push(seat);
         self.0.sort_by_key(|seat| (Reverse(seat.at), seat.token));
@@ -54,7 +54,7 @@ impl Seats {
     /// An answer of `at` has ended what the secret was for.
     pub(super) fn spend(&mut self, token: TokenHash, at: UnixTime) {
         if let Some(seat) = self.get(token).cloned() {
-            self.put(Seat { at: at.max(seat.at), renewal: None, ..seat });
+            self.put(KnownSeat { at: at.max(seat.at), renewal: None, ..seat });
         }
     }
 
@@ -90,13 +90,13 @@ impl Seats {
 mod tests {
     use super::*;
 
-    fn seat(token: u8, at: i64, renewal: Option<&str>) -> Seat {
+    fn seat(token: u8, at: i64, renewal: Option<&str>) -> KnownSeat {
         let install_id = Uuid::from_u128(u128::from(token));
         let at = UnixTime::new(at).unwrap();
-        Seat { token: TokenHash::new([token; 16]), install_id, at, renewal: renewal.map(str::to_owned) }
+        KnownSeat { token: TokenHash::new([token; 16]), install_id, at, renewal: renewal.map(str::to_owned) }
     }
 
-    fn of(seats: &[Seat]) -> Seats {
+    fn of(seats: &[KnownSeat]) -> Seats {
         let mut all = Seats::default();
         seats.iter().cloned().for_each(|seat| all.put(seat));
         all

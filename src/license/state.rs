@@ -3,7 +3,7 @@ use crate::license::clock::{Anchor, ClockMemory, DEFAULT_POLICY, Reading, Time, 
 use crate::license::launches::Launches;
 use crate::license::pacing::Pacing;
 use crate::license::seats::Seats;
-use crate::license::trust::{Binding, Verified, end_of};
+use crate::license::trust::{Binding, VerifiedText, end_of};
 use seatlock_protocol::{
     Code, TokenHash, UnixTime,
     claims::{KeySetClaims, LeaseClaims, VerdictClaims},
@@ -27,7 +27,7 @@ pub enum LeaseState {
     /// written.
     Awaited,
     /// A verified lease.
-    Lease(Box<Verified<LeaseClaims>>),
+    Lease(Box<VerifiedText<LeaseClaims>>),
     /// A stored lease that is not valid here. It is kept as it is: only a verified answer may
     /// replace it.
     Unusable {
@@ -37,7 +37,7 @@ pub enum LeaseState {
         reason: Code,
     },
     /// A verified verdict took the lease away and stays in its place.
-    Dropped(Box<Verified<VerdictClaims>>),
+    Dropped(Box<VerifiedText<VerdictClaims>>),
     /// The lease was given up here, to be confirmed to the server by a file.
     HandedBack(Box<HandedBack>),
 }
@@ -108,7 +108,7 @@ pub struct State {
     /// This installation; a new one begins with a new random id.
     pub install_id: Uuid,
     /// The newest key set.
-    pub key_set: Option<Verified<KeySetClaims>>,
+    pub key_set: Option<VerifiedText<KeySetClaims>>,
     /// When it was learned. A revoked key's lease lives on for a while from then.
     pub key_set_at: UnixTime,
     /// The license.

@@ -3,9 +3,9 @@ use crate::license::clock::{Anchor, ClockMemory, Reading};
 use crate::license::judge::{Judgement, judge, newest_key_set, renewal_of};
 use crate::license::pacing::{HOUR, MINUTE, Pacing, asked_wait};
 use crate::license::reply::{Reply, RequestError, SentRequest, Signed, SignedObject, Submission};
-use crate::license::seats::Seat;
+use crate::license::seats::KnownSeat;
 use crate::license::state::{LeaseState, State};
-use crate::license::trust::{Trust, Verified};
+use crate::license::trust::{Trust, VerifiedText};
 use crate::words::{Message, Phrase};
 use seatlock_protocol::{
     Code, MachineId, UnixTime,
@@ -337,7 +337,7 @@ fn know_the_time(state: &mut State, now: UnixTime, reading: Reading) {
     state.anchor = Some(Anchor { at: now, since_boot: reading.since_boot, signed: true });
 }
 
-fn tell(effects: &mut Vec<Effect>, verdict: &Verified<VerdictClaims>, http_status: Option<u16>) {
+fn tell(effects: &mut Vec<Effect>, verdict: &VerifiedText<VerdictClaims>, http_status: Option<u16>) {
     let VerdictClaims { code, avail, params, .. } = &verdict.claims;
     let outcome = Outcome { code: *code, http_status, available_at: *avail, params: params.clone() };
     effects.push(Effect::Report(outcome));
@@ -351,7 +351,7 @@ fn next_renewal(state: &State, signed: &Signed, lease: &LeaseClaims) -> Option<S
 
 fn keep_renewal(state: &mut State, lease: &LeaseClaims, renewal: Option<String>) {
     let install_id = state.install_id(lease.tkh);
-    state.seats.put(Seat { token: lease.tkh, install_id, at: lease.iat, renewal });
+    state.seats.put(KnownSeat { token: lease.tkh, install_id, at: lease.iat, renewal });
 }
 
 /// Only a ping says something about the lease that is held: a preflight or a mistyped token does

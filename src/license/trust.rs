@@ -31,7 +31,7 @@ pub struct Binding {
 
 /// A signed object that was verified, with the text it was read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verified<T> {
+pub struct VerifiedText<T> {
     /// The compact JWS, as it came.
     pub jws: String,
     /// What it says.
@@ -84,12 +84,12 @@ impl Trust {
     ///
     /// # Errors
     /// See [`Distrust`].
-    pub fn key_set(&self, text: &str) -> Result<Verified<KeySetClaims>, Distrust> {
+    pub fn key_set(&self, text: &str) -> Result<VerifiedText<KeySetClaims>, Distrust> {
         let verified = jws::verify::<KeySetClaims>(text, Typ::KeySet, |kid| find(&self.root_keys, kid))?;
         if !is_same_issuer(&verified.claims.iss, &self.issuer) {
             return Err(Distrust::Foreign);
         }
-        Ok(Verified { jws: text.to_owned(), claims: verified.claims, kid: verified.kid })
+        Ok(VerifiedText { jws: text.to_owned(), claims: verified.claims, kid: verified.kid })
     }
 
     /// Verifies a lease or a verdict that is stored: signature, server, product, machine, token,
@@ -103,7 +103,7 @@ impl Trust {
         text: &str,
         keys: Option<&KeySetClaims>,
         binding: &Binding,
-    ) -> Result<Verified<T>, Distrust> {
+    ) -> Result<VerifiedText<T>, Distrust> {
         let verified = jws::verify::<T>(text, T::TYP, |kid| self.lease_key(keys, kid))?;
         let said = verified.claims.bonds();
         let is_ours = is_same_issuer(said.issuer, &self.issuer);
@@ -121,7 +121,7 @@ impl Trust {
         if binding.token.is_some_and(|token| token != said.token) {
             return Err(Distrust::OtherToken);
         }
-        Ok(Verified { jws: text.to_owned(), claims: verified.claims, kid: verified.kid })
+        Ok(VerifiedText { jws: text.to_owned(), claims: verified.claims, kid: verified.kid })
     }
 
     /// Verifies a lease or a verdict that answers a request of now. It was signed after the key
@@ -135,7 +135,7 @@ impl Trust {
         text: &str,
         keys: Option<&KeySetClaims>,
         binding: &Binding,
-    ) -> Result<Verified<T>, Distrust> {
+    ) -> Result<VerifiedText<T>, Distrust> {
         let held = self.bound::<T>(text, keys, binding)?;
         let signed_at = held.claims.bonds().issued_at.max(keys.map_or(UnixTime::MIN, |keys| keys.iat));
         match revoked_since(keys, &held.kid) {
@@ -209,7 +209,7 @@ bound!(VerdictClaims, Typ::Verdict, true);
 /// The moment from which a held lease no longer counts: its end, or earlier when its key was
 /// revoked, which was `learned` from the key set then.
 #[must_use]
-pub fn end_of(lease: &Verified<LeaseClaims>, keys: Option<&KeySetClaims>, learned: UnixTime) -> UnixTime {
+pub fn end_of(lease: &VerifiedText<LeaseClaims>, keys: Option<&KeySetClaims>, learned: UnixTime) -> UnixTime {
     let revoked = keys.and_then(|keys| {
         let since = revoked_since(Some(keys), &lease.kid)?;
         (lease.claims.iat >= since).then(|| keys.iat.max(learned).plus(REVOKED_KEY_GRACE))

@@ -64,7 +64,7 @@ mod waker;
 
 pub use browser::open_browser;
 pub use fork::ForkGuard;
-pub use id::{Identity, IdentityError, Refusal, Refused, identify};
+pub use id::{IdentityError, MachineIdentity, Refusal, Refused, identify};
 pub use image::pin_image;
 pub use logger::{LogCall, LogLevel, Logger};
 pub use process::{BEGINNING, CAN_JOIN, Process, is_dead, is_ending};

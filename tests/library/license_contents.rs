@@ -78,7 +78,7 @@ fn nothing_but_a_lease_includes_a_newer_plug_in() {
 #[test]
 fn entitlements_have_values_and_ends() {
     let computer = Computer::with(&lease(|claims| {
-        let granted = |value, until: Option<i64>| claims::Entitlement { value, until: until.map(at) };
+        let granted = |value, until: Option<i64>| claims::EntitlementClaim { value, until: until.map(at) };
         claims.ent = [
             ("cad", granted(None, None)),
             ("none", granted(Some(0), None)),
@@ -152,7 +152,7 @@ proptest! {
     ) {
         let moment = |offset: Option<i64>| offset.map(|offset| at(BASE + offset));
         let mut computer = Computer::with(&lease(|claims| {
-            claims.ent = [("cad".to_owned(), claims::Entitlement { value: None, until: moment(end) })].into();
+            claims.ent = [("cad".to_owned(), claims::EntitlementClaim { value: None, until: moment(end) })].into();
             claims.lic.updates_until = moment(updates);
         }));
         computer.rules.released = moment(released);

@@ -9,8 +9,8 @@ use seatlock::protocol::{
     Act, Code, MachineId, Nonce, SigningKey, TokenHash, Typ, UnixTime, VERSION,
     api::SeatCall,
     claims::{
-        ClockAction, ClockPolicy, Curve, Entitlement, KeySetClaims, KeyType, LeaseClaims, LeaseKey, Licensee,
-        RevokedKey, VerdictClaims,
+        ClockAction, ClockPolicy, Curve, EntitlementClaim, KeySetClaims, KeyType, LeaseClaims, LeaseKey,
+        Licensee, RevokedKey, VerdictClaims,
     },
     jws,
 };
@@ -90,7 +90,7 @@ pub fn lease(change: impl FnOnce(&mut LeaseClaims)) -> LeaseClaims {
         tkh: TOKEN,
         nonce: Nonce::new([1; 16]),
         plan: "pro".to_owned(),
-        ent: [("cad".to_owned(), Entitlement::default())].into(),
+        ent: [("cad".to_owned(), EntitlementClaim::default())].into(),
         lic: Licensee {
             account: "Studio".to_owned(),
             email: "ada@studio.example".to_owned(),

@@ -4,7 +4,7 @@
 
 use crate::license_support::{self as support, PINNED, PRODUCT, RENEWAL, key, signed};
 use seatlock::protocol::api::{SeatCall, SeatRequest};
-use seatlock::protocol::claims::Entitlement;
+use seatlock::protocol::claims::EntitlementClaim;
 use seatlock::protocol::{Act, Code, Token, TokenHash, TokenKind, Typ, UnixTime, is_plain};
 use seatlock::{Client, Consent, Event, Intent, LockState, OperationId, Options, Text};
 use serde_json::json;
@@ -52,7 +52,7 @@ fn lease(asked: &SeatRequest, tkh: TokenHash) -> String {
         (claims.mid, claims.nonce, claims.tkh) = (asked.machine.id.clone(), asked.nonce, tkh);
         (claims.iat, claims.exp) = (now(), now().plus(7 * 24 * 3600));
         claims.plan = ODD.to_owned();
-        claims.ent = ["cad", ODD].map(|name| (name.to_owned(), Entitlement::default())).into();
+        claims.ent = ["cad", ODD].map(|name| (name.to_owned(), EntitlementClaim::default())).into();
         (claims.lic.account, claims.lic.email) = (ODD.to_owned(), ODD.to_owned());
     });
     json!({ "lease": signed(Typ::Lease, PINNED, &claims), "renewal": RENEWAL }).to_string()

@@ -19,6 +19,8 @@ pub struct Source {
     pub outside: BTreeSet<Named>,
     /// What it makes public of its own modules: the name, and where it is.
     pub public: Vec<(String, Named)>,
+    /// Names of its types and traits that other files may name.
+    pub types: Vec<String>,
 }
 
 /// Every Rust file below the folder with the crate's root. `name` is what the crate is called by
@@ -50,8 +52,8 @@ pub fn read(text: &str, path: &Path, root: &Path, name: &str) -> Source {
         module.pop();
     }
     let file = syn::parse_file(text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let (inside, outside, public) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
-    let source = Source { path: path.to_owned(), module: module.clone(), inside, outside, public };
+    let (inside, outside, public, types) = (BTreeSet::new(), BTreeSet::new(), Vec::new(), Vec::new());
+    let source = Source { path: path.to_owned(), module: module.clone(), inside, outside, public, types };
     let mut reader = Reader { source, module, name: name.to_owned() };
     reader.visit_file(&file);
     reader.source
@@ -110,6 +112,12 @@ impl Reader {
         self.note(named);
     }
 
+    fn defines(&mut self, visibility: &syn::Visibility, name: &syn::Ident) {
+        if !matches!(visibility, syn::Visibility::Inherited) {
+            self.source.types.push(name.to_string());
+        }
+    }
+
     /// Macros and attributes may hold anything, so what looks like a path in them is one.
     fn tokens(&mut self, text: &str) {
         let text = text.replace(" ::", "::").replace(":: ", "::");
@@ -163,6 +171,26 @@ impl<'ast> Visit<'ast> for Reader {
         if !is_test(&item.attrs) {
             visit::visit_item_fn(self, item);
         }
+    }
+
+    fn visit_item_struct(&mut self, item: &'ast syn::ItemStruct) {
+        self.defines(&item.vis, &item.ident);
+        visit::visit_item_struct(self, item);
+    }
+
+    fn visit_item_enum(&mut self, item: &'ast syn::ItemEnum) {
+        self.defines(&item.vis, &item.ident);
+        visit::visit_item_enum(self, item);
+    }
+
+    fn visit_item_trait(&mut self, item: &'ast syn::ItemTrait) {
+        self.defines(&item.vis, &item.ident);
+        visit::visit_item_trait(self, item);
+    }
+
+    fn visit_item_type(&mut self, item: &'ast syn::ItemType) {
+        self.defines(&item.vis, &item.ident);
+        visit::visit_item_type(self, item);
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {

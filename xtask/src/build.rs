@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What cargo made.
 #[derive(Debug, Clone, Default)]
 struct Made {
     files: Vec<PathBuf>,
@@ -18,11 +17,9 @@ struct Made {
 /// The library in the forms in which it is installed.
 #[derive(Debug, Clone, Default)]
 pub struct Libraries {
-    /// The shared library.
     pub shared: PathBuf,
     /// Windows only: what linkers need to use the shared library.
     pub imports: Vec<PathBuf>,
-    /// The static library.
     pub fixed: PathBuf,
     /// Linker flags of the system's libraries that the static library needs, such as `-lpthread`.
     pub system: Vec<String>,

@@ -1,5 +1,5 @@
 use crate::build::{self, Libraries};
-use crate::layout::{Content, Layout};
+use crate::layout::{Layout, PackagedFile};
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -75,16 +75,16 @@ fn is_name(component: &std::path::Component<'_>) -> bool {
     matches!(component, std::path::Component::Normal(_))
 }
 
-fn write(to: &Path, content: &Content) -> Result<()> {
+fn write(to: &Path, content: &PackagedFile) -> Result<()> {
     fs::create_dir_all(to.parent().unwrap_or(to))?;
     // A running program may have the old file mapped: it keeps it, because the new one is another file.
     if to.symlink_metadata().is_ok() {
         fs::remove_file(to)?;
     }
     match content {
-        Content::Copy(from) => drop(fs::copy(from, to)?),
-        Content::Hidden(_) | Content::Text(_) => fs::write(to, content.bytes()?)?,
-        Content::Link(target) => link(target, to)?,
+        PackagedFile::Copy(from) => drop(fs::copy(from, to)?),
+        PackagedFile::Hidden(_) | PackagedFile::Text(_) => fs::write(to, content.bytes()?)?,
+        PackagedFile::Link(target) => link(target, to)?,
     }
     Ok(())
 }

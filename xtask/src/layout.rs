@@ -68,18 +68,17 @@ pub struct Layout {
 
 /// One file to write.
 #[derive(Debug)]
-pub enum Content {
+pub enum PackagedFile {
     /// A file as it is.
     Copy(PathBuf),
     /// A static library, without names that a plug-in would export.
     Hidden(PathBuf),
-    /// Words.
     Text(String),
     /// A symbolic link to a file in the same folder.
     Link(String),
 }
 
-impl Content {
+impl PackagedFile {
     /// The bytes; none for a link.
     ///
     /// # Errors
@@ -151,25 +150,27 @@ impl Layout {
     ///
     /// # Errors
     /// A file of the repository cannot be read.
-    pub fn files(&self, from: &Libraries, version: &str) -> Result<Vec<(PathBuf, Content)>> {
+    pub fn files(&self, from: &Libraries, version: &str) -> Result<Vec<(PathBuf, PackagedFile)>> {
         let root = repository();
         let name = &self.name;
-        let shared = self.shared.iter().map(|path| (path.clone(), Content::Copy(from.shared.clone())));
-        let mut files: Vec<(String, Content)> = shared.collect();
+        let shared = self.shared.iter().map(|path| (path.clone(), PackagedFile::Copy(from.shared.clone())));
+        let mut files: Vec<(String, PackagedFile)> = shared.collect();
         if let Some(link) = &self.link {
-            files.push((link.clone(), Content::Link(self.soname.clone())));
+            files.push((link.clone(), PackagedFile::Link(self.soname.clone())));
         }
         for (number, import) in self.imports.iter().enumerate() {
-            files
-                .push((import.clone(), Content::Copy(from.imports.get(number).cloned().unwrap_or_default())));
+            files.push((
+                import.clone(),
+                PackagedFile::Copy(from.imports.get(number).cloned().unwrap_or_default()),
+            ));
         }
-        files.push((self.fixed.clone(), Content::Hidden(from.fixed.clone())));
+        files.push((self.fixed.clone(), PackagedFile::Hidden(from.fixed.clone())));
         for header in ["seatlock.h", "seatlock.hpp"] {
             files.push((format!("{}/{header}", self.include()), self.header(header)?));
         }
         for language in ["de", "en", "es", "fr", "ja", "ko", "pt", "zh-Hans"] {
             let file = format!("catalogues/{language}.json");
-            files.push((format!("share/{name}/{file}"), Content::Copy(root.join(file))));
+            files.push((format!("share/{name}/{file}"), PackagedFile::Copy(root.join(file))));
         }
         let own = if self.shared.is_some() { "seatlock.pc.in" } else { "seatlock-static.pc.in" };
         let shared = self
@@ -184,16 +185,16 @@ impl Layout {
             let path = root.join("packaging").join(template);
             let text =
                 fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-            files.push((to, Content::Text(self.fill(&text, &from.system, version))));
+            files.push((to, PackagedFile::Text(self.fill(&text, &from.system, version))));
         }
         Ok(files.into_iter().map(|(path, content)| (PathBuf::from(path), content)).collect())
     }
 
     /// A header; under a vendor's name one that maps every function to its own.
-    fn header(&self, file: &str) -> Result<Content> {
+    fn header(&self, file: &str) -> Result<PackagedFile> {
         let path = repository().join("include").join(file);
         if self.name == OWN_NAME {
-            return Ok(Content::Copy(path));
+            return Ok(PackagedFile::Copy(path));
         }
         let text = fs::read_to_string(&path)?;
         let (before, after) = if file == "seatlock.hpp" {
@@ -209,7 +210,7 @@ impl Layout {
             (guard, names)
         };
         ensure!(text.contains(before), "include/{file} has no line {before:?}");
-        Ok(Content::Text(text.replacen(before, &after, 1)))
+        Ok(PackagedFile::Text(text.replacen(before, &after, 1)))
     }
 
     /// A function's name in the library, or that of anything else in it.
@@ -275,7 +276,7 @@ mod tests {
         for name in [OWN_NAME, "acme_license"] {
             for system in [System::Linux, System::Musl, System::MacOs, System::Windows { msvc: false }] {
                 for (path, content) in Layout::archived(name, system).files(&nothing, "1.2.3").unwrap() {
-                    let Content::Text(text) = content else { continue };
+                    let PackagedFile::Text(text) = content else { continue };
                     let text = text.replace("@rpath", "").replace("@loader_path", "");
                     let path = path.display().to_string();
                     assert!(path.contains(name), "{path}");

@@ -4,6 +4,7 @@
 //!
 //! Nothing here is part of what is shipped.
 
+#![allow(missing_docs, reason = "these are parts of a program; what is not obvious is said")]
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -48,6 +49,8 @@ pub mod run;
 pub mod schedule;
 /// A licensing server of its own for one test.
 pub mod server;
+/// Wheels of the Python package.
+pub mod wheel;
 
 /// Root folder of the repository.
 #[must_use]

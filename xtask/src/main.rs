@@ -6,13 +6,14 @@
     reason = "talking to a person is what these tools are for"
 )]
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use xtask::dist::Dist;
 use xtask::dist::platform::PLATFORMS;
 use xtask::install::Install;
+use xtask::wheel::{self, Inside};
 use xtask::{build, fault_proxy, run};
 
 /// Everything that must pass before a change is accepted.
@@ -86,6 +87,19 @@ enum Verb {
         /// Writes the tables into docs/performance.md, with a picture
         #[arg(long)]
         keep: bool,
+    },
+    /// Packs the Python package with the library inside: a wheel for each platform, to target/dist
+    #[command(after_help = "Example:\n  cargo xtask wheel linux-x86_64 windows-x86_64")]
+    Wheel {
+        /// Platforms, as `cargo xtask dist --list` has them; all without one
+        #[arg(value_name = "PLATFORM", conflicts_with = "library")]
+        platforms: Vec<String>,
+        /// Takes this library instead of building one
+        #[arg(long, value_name = "FILE", requires = "tag")]
+        library: Option<PathBuf>,
+        /// For what that library was built, such as manylinux_2_28_x86_64
+        #[arg(long, requires = "library")]
+        tag: Option<String>,
     },
     /// Writes include/seatlock.h again after a change of src/ffi
     Header,
@@ -197,6 +211,17 @@ fn carry_out(verb: Verb) -> Result<()> {
         Verb::Peers { samples, keep } => {
             print!("{}", peers::run(samples, keep)?);
             Ok(())
+        }
+        Verb::Wheel { library: Some(library), tag: Some(tag), .. } => {
+            let name = library.file_name().map(Path::new).context("a library is a file")?;
+            let inside = Inside { library: &library, name, tag: &tag };
+            let notices = "The vendor of the library says what is in it.\n";
+            println!("wrote {}", inside.pack(notices, &build::target_folder().join("dist"))?.display());
+            Ok(())
+        }
+        Verb::Wheel { platforms, .. } => {
+            let dist = Dist::new(&platforms, None)?;
+            wheel::of_archives(&dist, &mut |file| println!("wrote {}", file.display()))
         }
         Verb::Header => header(),
         Verb::FaultProxy { case: Some(case), list: false } => fault_proxy::interactive::run(&case),

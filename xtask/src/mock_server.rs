@@ -16,12 +16,9 @@ use uuid::Uuid;
 const NAME: &str = "https://license.example.com";
 const DAY: u64 = 24 * 3600;
 
-/// What was asked.
 #[derive(Debug, Clone)]
 pub struct Seen {
-    /// The call.
     pub path: String,
-    /// The access token.
     pub bearer: String,
 }
 
@@ -62,7 +59,6 @@ impl MockServer {
         Ok(Self { url, shared })
     }
 
-    /// Its address.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url

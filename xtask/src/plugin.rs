@@ -36,7 +36,6 @@ impl Plugin {
         Ok(built)
     }
 
-    /// The program.
     #[must_use]
     pub fn program(&self) -> PathBuf {
         self.folder.path().join("seatlock_plugin")

@@ -27,7 +27,6 @@ impl Port {
         Ok(Self { number: address.port(), _held: cfg!(target_os = "linux").then_some(socket) })
     }
 
-    /// Its number.
     #[must_use]
     pub fn number(&self) -> u16 {
         self.number

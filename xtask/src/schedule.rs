@@ -21,7 +21,6 @@ pub struct Job<'a, T> {
     pub after: &'a [&'a str],
     /// Begins when all others have ended.
     pub last: bool,
-    /// What is done.
     pub run: &'a (dyn Fn() -> T + Sync),
 }
 

@@ -92,7 +92,6 @@ pub struct Running {
 /// A seat and its token.
 #[derive(Debug, Clone)]
 pub struct Seat {
-    /// The seat's UUID.
     pub id: String,
     /// The secret that activates it.
     pub token: String,

@@ -16,7 +16,7 @@ from seatlock import Client, Options
 
 PRODUCT = "com.example.bridge"
 for name in [name for name in os.environ if name.startswith("SEATLOCK_")]:
-    if name not in ("SEATLOCK_UPDATE", "SEATLOCK_SERVER_PROGRAM"):
+    if name not in ("SEATLOCK_UPDATE", "SEATLOCK_SERVER_PROGRAM", "SEATLOCK_WHEEL") and "_TEST_" not in name:
         del os.environ[name]
 
 

@@ -9,8 +9,8 @@ use seatlock_protocol::{
     UnixTime,
     api::SeatRequest,
     claims::{
-        ClockAction, ClockPolicy, Curve, Entitlement, KeySetClaims, KeyType, LeaseClaims, LeaseKey, Licensee,
-        RevokedKey, VerdictClaims,
+        ClockAction, ClockPolicy, Curve, EntitlementClaim, KeySetClaims, KeyType, LeaseClaims, LeaseKey,
+        Licensee, RevokedKey, VerdictClaims,
     },
     jws,
 };
@@ -71,9 +71,9 @@ fn machine() -> impl Strategy<Value = MachineId> {
         .prop_map(|(product, os, id)| MachineId::derive(&product, &os, &id))
 }
 
-fn entitlements() -> impl Strategy<Value = BTreeMap<String, Entitlement>> {
+fn entitlements() -> impl Strategy<Value = BTreeMap<String, EntitlementClaim>> {
     let entitlement = (option::of(any::<i64>()), option::of(time()));
-    let entitlement = entitlement.prop_map(|(value, until)| Entitlement { value, until });
+    let entitlement = entitlement.prop_map(|(value, until)| EntitlementClaim { value, until });
     proptest::collection::btree_map(any::<String>(), entitlement, 0..4)
 }
 

@@ -2,7 +2,7 @@ use super::client::AdminClient;
 use super::output::Output;
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
-use seatlock_server::http::api::schema::{AccountView, NewAccount};
+use seatlock_server::http::api::schema::{AccountJson, NewAccount};
 use uuid::Uuid;
 
 /// Name of the account of those who run the server.
@@ -33,17 +33,17 @@ impl AccountCommand {
     }
 }
 
-async fn create(client: &AdminClient, name: &str) -> anyhow::Result<AccountView> {
+async fn create(client: &AdminClient, name: &str) -> anyhow::Result<AccountJson> {
     Ok(client.post("/accounts", &NewAccount { name: name.to_owned() }).await?)
 }
 
-pub(super) async fn all(client: &AdminClient) -> anyhow::Result<Vec<AccountView>> {
+pub(super) async fn all(client: &AdminClient) -> anyhow::Result<Vec<AccountJson>> {
     Ok(client.all("/accounts").await?)
 }
 
 /// The account that was named, or the only one. That of the administrators has no licenses, so it
 /// is never meant.
-pub(super) async fn chosen(client: &AdminClient, named: Option<Uuid>) -> anyhow::Result<AccountView> {
+pub(super) async fn chosen(client: &AdminClient, named: Option<Uuid>) -> anyhow::Result<AccountJson> {
     let mut accounts = all(client).await?;
     if let Some(id) = named {
         let found = accounts.into_iter().find(|account| account.id == id);
@@ -58,7 +58,7 @@ pub(super) async fn chosen(client: &AdminClient, named: Option<Uuid>) -> anyhow:
 
 /// The account of those who run the server, who are members of no customer's. It is made for the
 /// first of them.
-pub(super) async fn administrators(client: &AdminClient) -> anyhow::Result<AccountView> {
+pub(super) async fn administrators(client: &AdminClient) -> anyhow::Result<AccountJson> {
     let found = all(client).await?.into_iter().find(|account| account.name == ADMINISTRATORS);
     match found {
         Some(account) => Ok(account),

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use seatlock_protocol::file::{AirgapFile as _, FileCall, MAX_FILE, RequestFile};
 use seatlock_server::crypto::keys::DataFolder;
 use seatlock_server::domain::timestamp;
-use seatlock_server::service::airgap::{AirgapError, Outcome, answer, preview};
+use seatlock_server::service::airgap::{AirgapError, AirgapOutcome, answer, preview};
 use seatlock_server::store::Store;
 use serde_json::json;
 use std::fs::{File, OpenOptions};
@@ -21,18 +21,18 @@ pub(super) enum AirgapCommand {
     /// does not prove it.
     Sign {
         #[command(flatten)]
-        file: Carried,
+        file: AirgapInput,
         /// Where to write the lease; never overwritten. Default: the request's name with .lease
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
     /// Free the seat of a machine by the confirmation file that its plug-in wrote when it gave the
     /// seat back
-    Release(#[command(flatten)] Carried),
+    Release(#[command(flatten)] AirgapInput),
 }
 
 #[derive(Args)]
-pub(super) struct Carried {
+pub(super) struct AirgapInput {
     /// What the plug-in wrote
     #[arg(value_name = "FILE")]
     path: PathBuf,
@@ -57,7 +57,7 @@ async fn sign(
     store: &Store,
     folder: &DataFolder,
     output: Output,
-    file: &Carried,
+    file: &AirgapInput,
     out: Option<PathBuf>,
 ) -> anyhow::Result<()> {
     let request = read(&file.path, FileCall::Lease)?;
@@ -87,7 +87,12 @@ async fn sign(
     tell(output, &request, &outcome, "has a lease", Some(&out))
 }
 
-async fn release(store: &Store, folder: &DataFolder, output: Output, file: &Carried) -> anyhow::Result<()> {
+async fn release(
+    store: &Store,
+    folder: &DataFolder,
+    output: Output,
+    file: &AirgapInput,
+) -> anyhow::Result<()> {
     let request = read(&file.path, FileCall::Release)?;
     let failed = || format!("no seat was released by {}", file.path.display());
     if file.dry_run {
@@ -101,7 +106,7 @@ async fn release(store: &Store, folder: &DataFolder, output: Output, file: &Carr
 fn tell(
     output: Output,
     file: &RequestFile,
-    outcome: &Outcome,
+    outcome: &AirgapOutcome,
     what: &str,
     out: Option<&Path>,
 ) -> anyhow::Result<()> {

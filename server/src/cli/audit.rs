@@ -1,8 +1,8 @@
-use super::client::{AdminClient, Place};
+use super::client::{AdminClient, ServerLocation};
 use super::output::{Output, cell, note};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use seatlock_server::http::api::schema::{AuditStateView, AuditView};
+use seatlock_server::http::api::schema::{AuditJson, AuditStateJson};
 use seatlock_server::service::checkpoint;
 use seatlock_server::store::Actor;
 use seatlock_server::system::files;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub(super) struct Audit {
+pub(super) struct AuditArgs {
     /// Only what happened to one seat
     #[arg(long, value_name = "UUID")]
     seat: Option<Uuid>,
@@ -51,8 +51,8 @@ enum AuditCommand {
     },
 }
 
-impl Audit {
-    pub(super) async fn run(self, place: &Place, output: Output) -> anyhow::Result<()> {
+impl AuditArgs {
+    pub(super) async fn run(self, place: &ServerLocation, output: Output) -> anyhow::Result<()> {
         match self.command {
             None => list(self.seat, self.last, place, output).await,
             Some(AuditCommand::Verify { checkpoint: None, from_checkpoint }) => {
@@ -67,11 +67,11 @@ impl Audit {
     }
 }
 
-async fn list(seat: Option<Uuid>, last: u32, place: &Place, output: Output) -> anyhow::Result<()> {
+async fn list(seat: Option<Uuid>, last: u32, place: &ServerLocation, output: Output) -> anyhow::Result<()> {
     let (seat, last) = (seat.map(|id| id.to_string()), usize::try_from(last).unwrap_or(usize::MAX));
     place
         .ask(async |client: &AdminClient| {
-            let mut rows: Vec<AuditView> = client.list("/audit", &[("seat", seat)], last).await?;
+            let mut rows: Vec<AuditJson> = client.list("/audit", &[("seat", seat)], last).await?;
             rows.reverse();
             output.table(&rows, ["AT", "WHO", "WHAT", "SEAT", "EPOCH", "MACHINE"], |row| {
                 let who = match (&row.actor_name, &row.api_token) {
@@ -88,7 +88,7 @@ async fn list(seat: Option<Uuid>, last: u32, place: &Place, output: Output) -> a
         .await
 }
 
-async fn sign(out: Option<&Path>, place: &Place, output: Output) -> anyhow::Result<()> {
+async fn sign(out: Option<&Path>, place: &ServerLocation, output: Output) -> anyhow::Result<()> {
     place.on_the_folder("audit checkpoint")?;
     // Before anything is signed, so that nothing is kept for a file that cannot be made.
     let file = out.map(|path| {
@@ -118,19 +118,19 @@ async fn sign(out: Option<&Path>, place: &Place, output: Output) -> anyhow::Resu
     }
 }
 
-async fn prove(file: &Path, place: &Place, output: Output) -> anyhow::Result<()> {
+async fn prove(file: &Path, place: &ServerLocation, output: Output) -> anyhow::Result<()> {
     place.on_the_folder("audit verify --checkpoint")?;
     let jws = files::read_line(file)?;
     let store = super::open(&place.folder).await?;
     let proved = checkpoint::prove(&store, &jws).await;
     store.close().await;
     let (state, claims) = proved?;
-    tell(output, &AuditStateView::from(&state))?;
+    tell(output, &AuditStateJson::from(&state))?;
     note(&format!("entry {} is the one that {} was signed for", claims.rows, file.display()))
 }
 
-fn tell(output: Output, state: &AuditStateView) -> anyhow::Result<()> {
-    let AuditStateView { first, entries, head, broken_at } = state;
+fn tell(output: Output, state: &AuditStateJson) -> anyhow::Result<()> {
+    let AuditStateJson { first, entries, head, broken_at } = state;
     if let Some(row) = broken_at {
         bail!(
             "entry {row} was changed, or one before it was taken away. The entries from {first} to {entries} are whole, up to {head}"

@@ -57,7 +57,7 @@ pub(super) struct Sign {
 }
 
 #[derive(Args)]
-pub(super) struct Install {
+pub(super) struct InstallKeySet {
     /// What "keys sign" wrote
     key_set: PathBuf,
 }
@@ -69,13 +69,13 @@ struct SignedSet {
 }
 
 /// A new lease key and the key set in which it follows the newest one.
-pub(super) struct Next {
+pub(super) struct NextKeySet {
     pub(super) key: NewKey,
     pub(super) last: StoredKeySet,
     pub(super) set: KeySetClaims,
 }
 
-impl Next {
+impl NextKeySet {
     /// `within` seconds from now the set is in force at the latest.
     pub(super) async fn new(store: &Store, revoke: Option<&str>, within: u64) -> anyhow::Result<Self> {
         let last = store.run(GetKeySet).await?;
@@ -109,7 +109,7 @@ pub(super) async fn publish(store: &Store, seq: u64, jws: String) -> anyhow::Res
 impl Propose {
     pub(super) async fn run(self, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
         let store = super::open(folder).await?;
-        let next = Next::new(&store, self.revocation.revoke.as_deref(), self.within).await;
+        let next = NextKeySet::new(&store, self.revocation.revoke.as_deref(), self.within).await;
         let next = next.context("nothing was proposed")?;
         let root_key = store.run(GetServer).await?.root_key;
         store.close().await;
@@ -153,7 +153,7 @@ impl Sign {
     }
 }
 
-impl Install {
+impl InstallKeySet {
     pub(super) async fn run(self, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
         let nothing = "the key set was not installed";
         let store = super::open(folder).await?;

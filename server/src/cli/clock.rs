@@ -6,7 +6,7 @@ use seatlock_server::store::{AcceptClock, Actor, GetClocks};
 use serde_json::json;
 
 #[derive(Args)]
-pub(super) struct Clock {
+pub(super) struct ClockCommand {
     /// Believe the clock as it is now, whatever was known before; it is written to the audit trail
     #[arg(long)]
     accept: bool,
@@ -15,7 +15,7 @@ pub(super) struct Clock {
     dry_run: bool,
 }
 
-impl Clock {
+impl ClockCommand {
     pub(super) async fn run(self, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
         let store = super::open(folder).await?;
         let accepted = self.accept && !self.dry_run;

@@ -1,5 +1,5 @@
 use super::client::option_of;
-use super::license::Settings;
+use super::license::LicenseOptions;
 use super::output::Output;
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -42,7 +42,7 @@ pub(super) struct Init {
     #[arg(long, value_name = "FILE")]
     root_key_out: Option<PathBuf>,
     #[command(flatten)]
-    settings: Settings,
+    settings: LicenseOptions,
 }
 
 impl Init {
@@ -66,7 +66,7 @@ impl Init {
             Some(address) => Some(empty(address).await?),
             None => None,
         };
-        let mut made = Made::before(folder);
+        let mut made = PartialSetup::before(folder);
         let done = self.make(folder, shared, &license, &mut made).await;
         if done.is_err() && is_empty(folder).await {
             made.take_away();
@@ -100,7 +100,7 @@ impl Init {
         folder: &DataFolder,
         shared: Option<Store>,
         license: &License,
-        made: &mut Made,
+        made: &mut PartialSetup,
     ) -> anyhow::Result<(SigningKey, PathBuf, PublicKey)> {
         folder.create()?;
         let (root, root_file) = root_key(folder, self.root_key.clone(), self.root_key_out.clone())?;
@@ -119,7 +119,7 @@ impl Init {
 }
 
 /// What a first try leaves that fails. It would be in the way of the second.
-struct Made {
+struct PartialSetup {
     folder: DataFolder,
     /// Folders that were there before.
     kept: Vec<PathBuf>,
@@ -129,7 +129,7 @@ struct Made {
     root_key: Option<PathBuf>,
 }
 
-impl Made {
+impl PartialSetup {
     fn before(folder: &DataFolder) -> Self {
         let kept = [folder.path().to_owned(), folder.lease_keys()];
         let kept = kept.into_iter().filter(|path| path.exists()).collect();

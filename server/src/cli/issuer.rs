@@ -6,8 +6,8 @@ use axum::http::Method;
 use clap::{Args, Subcommand};
 use seatlock_server::domain::{Admission, Role, Who};
 use seatlock_server::http::api::schema::{
-    AccountView, ChangedIssuerView, IssuerChangeRequest, IssuerView, LicenseView, NewIssuer,
-    RemovedIssuerView, Shown,
+    AccountJson, ChangedIssuerJson, IssuerChangeRequest, IssuerJson, LicenseJson, NewIssuer,
+    RemovedIssuerJson, SecretText,
 };
 use seatlock_server::system::files;
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ pub(super) enum IssuerCommand {
         #[arg(long)]
         audience: String,
         #[command(flatten)]
-        more: More,
+        more: IssuerOptions,
     },
     /// List issuers and whom they admit
     List,
@@ -52,7 +52,7 @@ pub(super) enum IssuerCommand {
         #[arg(long)]
         audience: Option<String>,
         #[command(flatten)]
-        more: More,
+        more: IssuerOptions,
         /// Take the sign-in with it off the seat page
         #[arg(long, conflicts_with_all = ["client_id", "client_secret_file"])]
         no_client: bool,
@@ -72,7 +72,7 @@ pub(super) enum IssuerCommand {
 }
 
 #[derive(Args)]
-pub(super) struct More {
+pub(super) struct IssuerOptions {
     /// As people call it [default: the host of its address]
     #[arg(long)]
     name: Option<String>,
@@ -93,7 +93,7 @@ impl IssuerCommand {
         match self {
             Self::List => {
                 let head = ["ISSUER", "NAME", "AUDIENCE", "CLIENT", "ADMITS"];
-                output.table(&client.all::<IssuerView>("/issuers").await?, head, |issuer| {
+                output.table(&client.all::<IssuerJson>("/issuers").await?, head, |issuer| {
                     let rules: Vec<String> = issuer.admits.iter().map(write_rule).collect();
                     let client = issuer.client_id.clone().unwrap_or_default();
                     let (name, audience) = (issuer.name.clone(), issuer.audience.clone());
@@ -106,7 +106,7 @@ impl IssuerCommand {
                 let admits = more.rules(client).await?.unwrap_or_default();
                 let new = NewIssuer { issuer: url.clone(), audience, name, admits, client_id, client_secret };
                 let added = client.post("/issuers", &new).await;
-                let issuer: IssuerView =
+                let issuer: IssuerJson =
                     added.with_context(|| format!("{} was not added", url.escape_debug()))?;
                 let text = in_words(&issuer, "is accepted from now on");
                 output.done(&issuer, &text)
@@ -120,7 +120,7 @@ impl IssuerCommand {
                     IssuerChangeRequest { name: more.name, audience, admits, client_id, client_secret };
                 let query = [("dry_run", Some(dry_run.to_string()))];
                 let changed = client.send(Method::PATCH, &path, &query, Some(&change), None).await;
-                let changed: ChangedIssuerView = changed.with_context(|| format!("{url} was not changed"))?;
+                let changed: ChangedIssuerJson = changed.with_context(|| format!("{url} was not changed"))?;
                 let what = if dry_run { "would be so; nothing was changed" } else { "changed" };
                 output.done(&changed, &in_words(&changed.issuer, what))
             }
@@ -128,7 +128,7 @@ impl IssuerCommand {
                 let path = path_of(client, &url).await?;
                 let query = [("dry_run", Some(dry_run.to_string()))];
                 let removed = client.send(Method::DELETE, &path, &query, None::<&()>, None).await;
-                let removed: RemovedIssuerView = removed.with_context(|| format!("{url} was not removed"))?;
+                let removed: RemovedIssuerJson = removed.with_context(|| format!("{url} was not removed"))?;
                 let what =
                     if dry_run { "would be refused; nothing was changed" } else { "are refused from now on" };
                 let seats = removed.seats;
@@ -143,27 +143,27 @@ impl IssuerCommand {
 
 /// Where the issuer with this address is.
 async fn path_of(client: &AdminClient, url: &str) -> anyhow::Result<String> {
-    let found = client.all::<IssuerView>("/issuers").await?.into_iter().find(|issuer| issuer.issuer == url);
+    let found = client.all::<IssuerJson>("/issuers").await?.into_iter().find(|issuer| issuer.issuer == url);
     let found =
         found.with_context(|| format!("there is no issuer {}; see \"issuer list\"", url.escape_debug()))?;
     Ok(format!("/issuers/{}", found.id))
 }
 
-impl More {
+impl IssuerOptions {
     /// The rules, if any are named.
     async fn rules(&self, client: &AdminClient) -> anyhow::Result<Option<Vec<Admission>>> {
         if self.admit.is_empty() {
             return Ok(None);
         }
         let accounts = account::all(client).await?;
-        let licenses: Vec<LicenseView> = client.all("/licenses").await?;
+        let licenses: Vec<LicenseJson> = client.all("/licenses").await?;
         let read = |rule: &String| {
             read_rule(rule, &accounts, &licenses).with_context(|| format!("--admit {}", rule.escape_debug()))
         };
         self.admit.iter().map(read).collect::<anyhow::Result<_>>().map(Some)
     }
 
-    fn client_secret(&self) -> anyhow::Result<Option<Shown>> {
+    fn client_secret(&self) -> anyhow::Result<Option<SecretText>> {
         let Some(file) = &self.client_secret_file else { return Ok(None) };
         Ok(Some(files::read_line(file)?.into()))
     }
@@ -171,7 +171,7 @@ impl More {
 
 /// What is left out is read from what there is. Whether what is named is there is found out where
 /// the rule is kept.
-fn read_rule(text: &str, accounts: &[AccountView], licenses: &[LicenseView]) -> anyhow::Result<Admission> {
+fn read_rule(text: &str, accounts: &[AccountJson], licenses: &[LicenseJson]) -> anyhow::Result<Admission> {
     let mut parts = text.split(',');
     let who = match parts.next().and_then(|who| who.split_once('=')) {
         Some(("subject", subject)) => Who::Subject(subject.to_owned()),
@@ -216,7 +216,7 @@ fn write_rule(rule: &Admission) -> String {
     format!("{who},account={}{license}{role}", rule.account)
 }
 
-fn in_words(issuer: &IssuerView, what: &str) -> String {
+fn in_words(issuer: &IssuerJson, what: &str) -> String {
     let nobody =
         if issuer.admits.is_empty() { "\nNobody is admitted yet: add a rule with --admit." } else { "" };
     format!("{} ({}) {what}{nobody}", issuer.issuer, issuer.name)
@@ -231,14 +231,14 @@ mod tests {
     #[test]
     fn rules_as_they_are_typed() {
         let (account, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let license = LicenseView::from(&License::usual(Uuid::from_u128(3), other, false));
+        let license = LicenseJson::from(&License::usual(Uuid::from_u128(3), other, false));
         let read = |text: &str, accounts: &[Uuid]| {
-            let view = |id: &Uuid| AccountView {
+            let view = |id: &Uuid| AccountJson {
                 id: *id,
                 name: "x".to_owned(),
                 created_at: Timestamp(seatlock_protocol::UnixTime::MIN),
             };
-            let accounts: Vec<AccountView> = accounts.iter().map(view).collect();
+            let accounts: Vec<AccountJson> = accounts.iter().map(view).collect();
             read_rule(text, &accounts, std::slice::from_ref(&license))
         };
         for (text, written) in [

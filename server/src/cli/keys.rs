@@ -1,4 +1,4 @@
-use super::ceremony::{Install, Next, Propose, Revocation, Sign, check_root, publish};
+use super::ceremony::{InstallKeySet, NextKeySet, Propose, Revocation, Sign, check_root, publish};
 use super::output::{Output, cell};
 use anyhow::Context as _;
 use clap::Subcommand;
@@ -36,7 +36,7 @@ pub(super) enum KeysCommand {
     /// Sign a proposal where the root key is, after showing it; needs no data folder and no network
     Sign(Sign),
     /// Take a signed key set; a running server takes it up by itself
-    Install(Install),
+    Install(InstallKeySet),
 }
 
 impl KeysCommand {
@@ -111,7 +111,7 @@ async fn rotated(
 ) -> anyhow::Result<(u64, SigningKey)> {
     let root = read_key(root_file)?;
     check_root(store, root.public(), root_file).await?;
-    let next = Next::new(store, revocation.revoke.as_deref(), 0).await?;
+    let next = NextKeySet::new(store, revocation.revoke.as_deref(), 0).await?;
     let signed = sign_set(&root, &next.set)?;
     // The key must be on disk before any server can be told to sign with it.
     folder.write_lease_key(&next.key)?;

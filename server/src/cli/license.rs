@@ -11,7 +11,7 @@ use clap::{
 use seatlock_protocol::{UnixTime, claims::ClockAction, json};
 use seatlock_server::domain::{ClonePolicy, ReleaseMode};
 use seatlock_server::http::api::schema::{
-    ClockSettings, EntitlementView, EntitlementsView, LicenseChange, LicenseSettings, LicenseView,
+    ClockSettings, EntitlementJson, EntitlementsJson, LicenseChange, LicenseJson, LicenseSettings,
     NewLicense, Timestamp,
 };
 use serde_json::{Map, Value};
@@ -25,7 +25,7 @@ pub(super) enum LicenseCommand {
         #[arg(long, value_name = "UUID")]
         account: Option<Uuid>,
         #[command(flatten)]
-        settings: Settings,
+        settings: LicenseOptions,
     },
     /// Change a license; what is not named stays
     Change {
@@ -38,7 +38,7 @@ pub(super) enum LicenseCommand {
         #[arg(long)]
         resume: bool,
         #[command(flatten)]
-        settings: Settings,
+        settings: LicenseOptions,
     },
     /// Show all licenses, or one
     Show {
@@ -49,7 +49,7 @@ pub(super) enum LicenseCommand {
 
 /// Limits and policy.
 #[derive(Clone, Args)]
-pub(super) struct Settings {
+pub(super) struct LicenseOptions {
     /// Product that may be activated; may be repeated
     #[arg(long = "product", value_name = "NAME")]
     products: Vec<String>,
@@ -63,7 +63,7 @@ pub(super) struct Settings {
     /// "trial@2027-01-31" with an end; may be repeated. What is named takes the place of all
     /// those before
     #[arg(long = "entitlement", value_name = "NAME[=NUMBER][@DATE]", value_parser = entitlement)]
-    entitlements: Vec<(String, EntitlementView)>,
+    entitlements: Vec<(String, EntitlementJson)>,
     /// Version of the terms that must be accepted; "" for none
     #[arg(long, value_name = "VERSION")]
     terms: Option<String>,
@@ -134,7 +134,7 @@ fn clock_action(name: String) -> ClockAction {
     if name == "lock" { ClockAction::Lock } else { ClockAction::Freeze }
 }
 
-impl Settings {
+impl LicenseOptions {
     /// Whether an end was named that has passed.
     pub(super) fn ended(&self, now: UnixTime) -> bool {
         self.expires.is_some_and(|end| end.0.is_some_and(|end| end <= now))
@@ -149,7 +149,7 @@ impl Settings {
             products: words(self.products),
             plan: self.plan,
             entitlements: Some(self.entitlements.into_iter().collect())
-                .filter(|named: &EntitlementsView| !named.is_empty()),
+                .filter(|named: &EntitlementsJson| !named.is_empty()),
             seats_max: self.seats,
             offline_ttl: self.offline_ttl,
             airgap_ttl: self.airgap_ttl,
@@ -178,7 +178,7 @@ impl LicenseCommand {
                 let account = account::chosen(client, account).await?.id;
                 let new = NewLicense { account, settings: settings.named() };
                 let made = client.post("/licenses", &new).await;
-                let license: LicenseView = made.context("the license was not made")?;
+                let license: LicenseJson = made.context("the license was not made")?;
                 output.done(&license, &format!("license {} made", license.id))
             }
             Self::Change { id, suspend, resume, settings } => {
@@ -186,12 +186,12 @@ impl LicenseCommand {
                 let settings = LicenseSettings { suspended, ..settings.named() };
                 let (path, change) = (format!("/licenses/{id}"), LicenseChange { settings, version: None });
                 let changed = client.send(Method::PATCH, &path, &[], Some(&change), None).await;
-                let license: LicenseView =
+                let license: LicenseJson =
                     changed.with_context(|| format!("license {id} was not changed"))?;
                 output.done(&license, &format!("license {id} changed{}", too_many(&license)))
             }
             Self::Show { id } => {
-                let mut shown: Vec<LicenseView> = client.all("/licenses").await?;
+                let mut shown: Vec<LicenseJson> = client.all("/licenses").await?;
                 if let Some(id) = id {
                     shown.retain(|license| license.id == id);
                     if shown.is_empty() {
@@ -220,7 +220,7 @@ impl LicenseCommand {
 }
 
 /// What becomes of tokens for which there is no seat any more.
-fn too_many(license: &LicenseView) -> String {
+fn too_many(license: &LicenseJson) -> String {
     let (tokens, seats) = (license.tokens, license.settings.seats_max.unwrap_or_default());
     if tokens <= seats {
         return String::new();
@@ -232,7 +232,7 @@ fn too_many(license: &LicenseView) -> String {
     )
 }
 
-fn ends(license: &LicenseView) -> String {
+fn ends(license: &LicenseJson) -> String {
     match (license.suspended_at, license.settings.expires_at.flatten()) {
         (Some(_), _) => "paused".to_owned(),
         (None, Some(end)) => end.to_string(),

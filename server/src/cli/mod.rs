@@ -4,6 +4,8 @@ mod account;
 mod airgap;
 /// `audit`.
 mod audit;
+/// `seat create` for many.
+mod bulk;
 /// `keys propose`, `keys sign` and `keys install`.
 mod ceremony;
 /// The admin API, as the commands ask it.
@@ -28,8 +30,6 @@ mod issuer;
 mod keys;
 /// `license`.
 mod license;
-/// `seat create` for many.
-mod many;
 /// Tables for people, JSON for scripts.
 mod output;
 /// `new-pepper`.
@@ -57,11 +57,11 @@ mod user;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, parser::ValueSource};
-use client::Place;
+use client::ServerLocation;
 use output::Output;
 use seatlock_server::crypto::keys::DataFolder;
 use seatlock_server::store::{
-    Backup, Look, Store,
+    Backup, Inspection, Store,
     postgres::PostgresStore,
     sqlite::{SqliteStore, beside},
 };
@@ -106,7 +106,7 @@ pub struct Cli {
     #[arg(long, global = true)]
     json: bool,
     #[arg(skip)]
-    told: config::Told,
+    told: config::CommandLine,
     #[command(subcommand)]
     command: Command,
 }
@@ -129,7 +129,7 @@ enum Command {
     Health(health::Health),
     /// Make, list, release, refresh and revoke seats
     #[command(subcommand)]
-    Seat(seat::SeatCommand),
+    Seat(seat::SeatSubcommand),
     /// Make, change and show licenses
     #[command(subcommand)]
     License(license::LicenseCommand),
@@ -154,7 +154,7 @@ enum Command {
     /// Show how many seats of the licenses are in use
     Usage(usage::Usage),
     /// Show what happened, oldest first, or check that the trail is whole
-    Audit(audit::Audit),
+    Audit(audit::AuditArgs),
     /// Make a new pepper when the old one and every copy of it are lost: all tokens must then be
     /// replaced
     ///
@@ -166,7 +166,7 @@ enum Command {
     /// Where the clock was set back, or far ahead, a server signs nothing until it is right again.
     /// When it is right although it does not look so, because nobody was at work for long or
     /// because it was wrong before, say --accept.
-    Clock(clock::Clock),
+    Clock(clock::ClockCommand),
     /// Show what is kept how long, and take away what is older
     #[command(subcommand)]
     Retention(retention::RetentionCommand),
@@ -185,10 +185,10 @@ enum Command {
     /// Users go on working, but what happened since the backup is forgotten: see docs/keys.md.
     Restore(restore::Restore),
     /// Write everything in the database to a file, as JSON Lines, while servers run
-    Export(transfer::Export),
+    Export(transfer::ExportCommand),
     /// Bring an export into an empty database of either kind: how a server moves to PostgreSQL, or
     /// back
-    Import(transfer::Import),
+    Import(transfer::ImportCommand),
     /// Mark a database that was put back by other means, such as pg_restore or a snapshot, while
     /// every server is stopped
     ///
@@ -224,7 +224,7 @@ impl Cli {
         }
         if matches!(cli.command, Command::Config(_)) {
             let effective = config::effective(&Self::command(), &matches, &variables, file.as_ref());
-            cli.told = config::Told { file, effective, no_database: None };
+            cli.told = config::CommandLine { file, effective, no_database: None };
         }
         Ok(cli)
     }
@@ -281,8 +281,11 @@ impl Cli {
         };
         let folder = DataFolder::new(self.data.unwrap_or_else(|| usual.into())).with_postgres(address);
         let output = Output { json: self.json };
-        let place =
-            Place { folder: folder.clone(), server: self.server, api_token_file: self.api_token_file };
+        let place = ServerLocation {
+            folder: folder.clone(),
+            server: self.server,
+            api_token_file: self.api_token_file,
+        };
         match self.command {
             Command::Dev(dev) => dev.run(folder, output).await,
             Command::Init(init) => init.run(&folder, output).await,
@@ -357,15 +360,15 @@ async fn open(folder: &DataFolder) -> anyhow::Result<Store> {
 }
 
 /// What [`open`] would find, without changing anything.
-async fn look(folder: &DataFolder) -> anyhow::Result<Look> {
+async fn inspect(folder: &DataFolder) -> anyhow::Result<Inspection> {
     match folder.postgres() {
         Some(address) => {
-            PostgresStore::look(address).await.with_context(|| format!("the {address} cannot be used"))
+            PostgresStore::inspect(address).await.with_context(|| format!("the {address} cannot be used"))
         }
         None => {
             let file = database_file(folder)?;
             permitted(&file, File::options().read(true))?;
-            SqliteStore::look(&file).await.with_context(|| format!("{} cannot be used", file.display()))
+            SqliteStore::inspect(&file).await.with_context(|| format!("{} cannot be used", file.display()))
         }
     }
 }

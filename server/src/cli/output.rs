@@ -2,7 +2,7 @@ use anyhow::{Context as _, bail};
 use comfy_table::{Table, presets::NOTHING};
 use seatlock_protocol::{plain, plain_lines};
 use seatlock_server::domain::entitlement_text;
-use seatlock_server::http::api::schema::{EntitlementView, EntitlementsView};
+use seatlock_server::http::api::schema::{EntitlementJson, EntitlementsJson};
 use serde::Serialize;
 use serde_json::Value;
 use std::io::{IsTerminal as _, Write as _};
@@ -70,8 +70,8 @@ pub(super) fn cell(value: &Value, name: &str) -> String {
 }
 
 /// Entitlements as people write them, with blanks between them.
-pub(super) fn entitlements(view: &EntitlementsView) -> String {
-    let text = |(name, granted): (&String, &EntitlementView)| entitlement_text(name, &(*granted).into());
+pub(super) fn entitlements(view: &EntitlementsJson) -> String {
+    let text = |(name, granted): (&String, &EntitlementJson)| entitlement_text(name, &(*granted).into());
     view.iter().map(text).collect::<Vec<_>>().join(" ")
 }
 

@@ -5,7 +5,7 @@ use anyhow::Context as _;
 use axum::http::Method;
 use clap::Subcommand;
 use reqwest::Url;
-use seatlock_server::http::api::schema::{EntitlementView, List, PlanContent, PlanView};
+use seatlock_server::http::api::schema::{EntitlementJson, List, PlanContent, PlanJson};
 
 #[derive(Subcommand)]
 pub(super) enum PlanCommand {
@@ -21,7 +21,7 @@ pub(super) enum PlanCommand {
         /// Entitlement that comes with it: "cad", "export.max=25" with a value, "trial@2027-01-31"
         /// with an end; may be repeated
         #[arg(long = "entitlement", value_name = "NAME[=NUMBER][@DATE]", value_parser = entitlement)]
-        entitlements: Vec<(String, EntitlementView)>,
+        entitlements: Vec<(String, EntitlementJson)>,
     },
 }
 
@@ -29,7 +29,7 @@ impl PlanCommand {
     pub(super) async fn run(self, client: &AdminClient, output: Output) -> anyhow::Result<()> {
         match self {
             Self::List => {
-                let plans: List<PlanView> = client.get("/plans", &[]).await?;
+                let plans: List<PlanJson> = client.get("/plans", &[]).await?;
                 output.table(&plans.items, ["PLAN", "SEATS", "ENTITLEMENTS"], |plan| {
                     let seats = if plan.carries_seats { "yes" } else { "no" };
                     [plan.name.clone(), seats.to_owned(), entitlements(&plan.entitlements)]
@@ -43,7 +43,7 @@ impl PlanCommand {
                     segments.push(&name);
                 }
                 let set = client.send(Method::PUT, path.path(), &[], Some(&content), None).await;
-                let plan: PlanView =
+                let plan: PlanJson =
                     set.with_context(|| format!("plan {} was not set", name.escape_debug()))?;
                 output.done(&plan, &format!("plan {} set", plan.name))
             }

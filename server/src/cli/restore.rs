@@ -3,7 +3,7 @@ use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use seatlock_server::crypto::keys::DataFolder;
 use seatlock_server::domain::{Restored, timestamp};
-use seatlock_server::http::api::schema::RecoveryView;
+use seatlock_server::http::api::schema::RecoveryJson;
 use seatlock_server::store::{
     GetServer, MarkRestored, Recovery, StoreError,
     sqlite::{SqliteStore, beside},
@@ -60,7 +60,7 @@ impl Restore {
         if let Some(old) = &replaced {
             text.push_str(&format!("; what was there is now {}", old.display()));
         }
-        let view = RecoveryView::from(&restored);
+        let view = RecoveryJson::from(&restored);
         let value = serde_json::json!({ "database": database, "replaced": replaced, "recovery": view });
         output.done(&value, &text)
     }
@@ -92,7 +92,7 @@ pub(super) async fn mark(folder: &DataFolder, output: Output) -> anyhow::Result<
     let marked = store.run(MarkRestored).await;
     store.close().await;
     let restored = marked?;
-    output.done(&RecoveryView::from(&restored), &format!("marked; {}", said(&restored)))
+    output.done(&RecoveryJson::from(&restored), &format!("marked; {}", said(&restored)))
 }
 
 fn said(recovery: &Recovery) -> String {

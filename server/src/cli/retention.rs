@@ -4,7 +4,7 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use seatlock_server::crypto::keys::DataFolder;
 use seatlock_server::service::checkpoint;
-use seatlock_server::store::{Actor, Due, EraseClosed, FindDue, Keep, Store};
+use seatlock_server::store::{Actor, EraseClosed, Expired, FindExpired, RetentionPolicy, Store};
 use serde_json::json;
 
 /// Entries that are removed at a time, so that plug-ins do not wait for long.
@@ -46,9 +46,11 @@ impl RetentionCommand {
     async fn carry_out(self, store: &Store, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
         let (Self::Show(periods) | Self::Apply { periods, .. }) = &self;
         let now = store.ready().await?;
-        let keep =
-            Keep { audit_before: now.minus(periods.audit), closed_before: now.minus(periods.closed_seats) };
-        let due = store.run(FindDue(keep)).await?;
+        let keep = RetentionPolicy {
+            audit_before: now.minus(periods.audit),
+            closed_before: now.minus(periods.closed_seats),
+        };
+        let due = store.run(FindExpired(keep)).await?;
         let Self::Apply { yes, .. } = &self else { return tell(output, periods, &due, "would go now") };
         let question =
             format!("Take {} entries and {} e-mail addresses away for good?", due.entries, due.closed_seats);
@@ -65,7 +67,7 @@ impl RetentionCommand {
     }
 }
 
-fn tell(output: Output, periods: &Periods, due: &Due, what: &str) -> anyhow::Result<()> {
+fn tell(output: Output, periods: &Periods, due: &Expired, what: &str) -> anyhow::Result<()> {
     let (audit, closed) = (in_words(periods.audit), in_words(periods.closed_seats));
     let text = format!(
         "audit trail                 kept {audit:>6}; {} entries {what}\n\

@@ -1,20 +1,20 @@
-use super::client::{AdminClient, ApiError, Query};
-use super::many::{Many, preview};
+use super::bulk::{BulkSeats, preview};
+use super::client::{AdminApiError, AdminClient, Query};
 use super::output::{Output, agreed, cell};
 use anyhow::{Context as _, bail};
 use axum::http::Method;
 use clap::{Args, Subcommand};
-use seatlock_server::domain::{OwnerAct, Verdict};
+use seatlock_server::domain::{SeatAction, Verdict};
 use seatlock_server::http::api::schema::{
-    ActedView, IssuedView, NewSeatRequest, RefreshRequest, SeatStatus, SeatView,
+    IssuedSeatJson, NewSeatRequest, RefreshRequest, SeatActionJson, SeatJson, SeatStatus,
 };
 use serde_json::json;
 use uuid::Uuid;
 
 #[derive(Subcommand)]
-pub(super) enum SeatCommand {
+pub(super) enum SeatSubcommand {
     /// Make a seat and print its token, this once; or many seats, and write their tokens to a file
-    Create(Create),
+    Create(CreateSeat),
     /// List seats
     List {
         /// Only those of one license
@@ -31,19 +31,19 @@ pub(super) enum SeatCommand {
     /// Replace a seat's token and print the new one, this once; the old one never works again
     Refresh {
         #[command(flatten)]
-        target: Target,
+        target: SeatTarget,
         /// Who is given the new token [default: whom the seat was shared with]
         #[arg(long, value_name = "E-MAIL")]
         email: Option<String>,
     },
     /// Take a seat from its machine; once in 24 hours per license
-    Release(Target),
+    Release(SeatTarget),
     /// Let the user of a closed seat, who signs in, have another one
-    Allow(Target),
+    Allow(SeatTarget),
     /// Close a seat for good; its token never works again
     Revoke {
         #[command(flatten)]
-        target: Target,
+        target: SeatTarget,
         /// Do not ask
         #[arg(long)]
         yes: bool,
@@ -51,7 +51,7 @@ pub(super) enum SeatCommand {
 }
 
 #[derive(Args)]
-pub(super) struct Create {
+pub(super) struct CreateSeat {
     /// Who is given the token
     #[arg(long, value_name = "E-MAIL", required_unless_present = "emails", conflicts_with = "emails")]
     email: Option<String>,
@@ -59,11 +59,11 @@ pub(super) struct Create {
     #[arg(long, value_name = "UUID")]
     license: Option<Uuid>,
     #[command(flatten)]
-    many: Many,
+    many: BulkSeats,
 }
 
 #[derive(Args)]
-pub(super) struct Target {
+pub(super) struct SeatTarget {
     /// The seat
     seat: Uuid,
     /// Say what would happen, and change nothing
@@ -71,10 +71,10 @@ pub(super) struct Target {
     dry_run: bool,
 }
 
-impl SeatCommand {
+impl SeatSubcommand {
     pub(super) async fn run(self, client: &AdminClient, output: Output) -> anyhow::Result<()> {
         match self {
-            Self::Create(Create { email: Some(email), license, many }) => {
+            Self::Create(CreateSeat { email: Some(email), license, many }) => {
                 let email = email.trim();
                 if many.dry_run {
                     preview(client, output, email, license).await
@@ -82,7 +82,7 @@ impl SeatCommand {
                     create(client, output, email, license).await
                 }
             }
-            Self::Create(Create { license, many, .. }) => many.create(client, output, license).await,
+            Self::Create(CreateSeat { license, many, .. }) => many.create(client, output, license).await,
             Self::List { license, status, search } => {
                 let status = status.map(serde_json::to_value).transpose()?;
                 let status = status.as_ref().and_then(|name| name.as_str()).map(str::to_owned);
@@ -91,15 +91,15 @@ impl SeatCommand {
             }
             Self::Refresh { target, email } => {
                 let request = RefreshRequest { email: email.map(|email| email.trim().to_owned()) };
-                act(client, output, OwnerAct::Refresh, &target, Some(&request)).await
+                act(client, output, SeatAction::Refresh, &target, Some(&request)).await
             }
-            Self::Allow(target) => act(client, output, OwnerAct::Allow, &target, None).await,
-            Self::Release(target) => act(client, output, OwnerAct::Release, &target, None).await,
+            Self::Allow(target) => act(client, output, SeatAction::Allow, &target, None).await,
+            Self::Release(target) => act(client, output, SeatAction::Release, &target, None).await,
             Self::Revoke { target, yes } => {
                 if !yes && !target.dry_run {
                     confirm(client, target.seat).await?;
                 }
-                act(client, output, OwnerAct::Revoke, &target, None).await
+                act(client, output, SeatAction::Revoke, &target, None).await
             }
         }
     }
@@ -111,7 +111,7 @@ pub(super) async fn make(
     email: &str,
     license: Option<Uuid>,
     key: Option<&str>,
-) -> Result<IssuedView, ApiError> {
+) -> Result<IssuedSeatJson, AdminApiError> {
     let request = NewSeatRequest { email: email.to_owned(), license };
     client.send(Method::POST, "/seats", &[], Some(&request), key).await
 }
@@ -134,7 +134,7 @@ async fn create(
 
 async fn list(client: &AdminClient, output: Output, wanted: Query<'_>) -> anyhow::Result<()> {
     let head = ["SEAT", "FOR", "STATUS", "MACHINE", "EPOCH", "LAST USED", "NOTE"];
-    let mut seats: Vec<SeatView> = client.list("/seats", wanted, usize::MAX).await?;
+    let mut seats: Vec<SeatJson> = client.list("/seats", wanted, usize::MAX).await?;
     // The oldest first.
     seats.reverse();
     output.table(&seats, head, |seat| {
@@ -150,28 +150,28 @@ async fn list(client: &AdminClient, output: Output, wanted: Query<'_>) -> anyhow
 async fn act(
     client: &AdminClient,
     output: Output,
-    act: OwnerAct,
-    target: &Target,
+    act: SeatAction,
+    target: &SeatTarget,
     body: Option<&RefreshRequest>,
 ) -> anyhow::Result<()> {
     let (id, dry_run) = (target.seat, target.dry_run);
     let (name, done) = match act {
-        OwnerAct::Release => ("release", "released"),
-        OwnerAct::Refresh => ("refresh", "refreshed"),
-        OwnerAct::Revoke => ("revoke", "revoked"),
-        OwnerAct::Allow => ("allow", "allowed another seat"),
+        SeatAction::Release => ("release", "released"),
+        SeatAction::Refresh => ("refresh", "refreshed"),
+        SeatAction::Revoke => ("revoke", "revoked"),
+        SeatAction::Allow => ("allow", "allowed another seat"),
     };
     let (path, query) = (format!("/seats/{id}/{name}"), [("dry_run", Some(dry_run.to_string()))]);
     let acted = client.send(Method::POST, &path, &query, body, None).await;
-    let acted: ActedView = acted.with_context(|| format!("seat {id} was not {done}"))?;
+    let acted: SeatActionJson = acted.with_context(|| format!("seat {id} was not {done}"))?;
     let (email, epoch) = (&acted.seat.shared_with, acted.seat.epoch);
     let mut text = match (acted.would_change, dry_run) {
         (true, false) => format!("seat {id} of {email} {done}, epoch {epoch}"),
         (true, true) => format!("seat {id} of {email} would be {done}; nothing was changed"),
-        (false, _) if act == OwnerAct::Release => {
+        (false, _) if act == SeatAction::Release => {
             format!("seat {id} of {email} is not in use; nothing was changed")
         }
-        (false, _) if act == OwnerAct::Allow => {
+        (false, _) if act == SeatAction::Allow => {
             format!("seat {id} of {email} is in nobody's way; nothing was changed")
         }
         (false, _) => format!("seat {id} of {email} was {done} before; nothing was changed"),
@@ -188,7 +188,7 @@ pub(super) fn refusal(verdict: &Verdict) -> anyhow::Error {
 }
 
 async fn confirm(client: &AdminClient, id: Uuid) -> anyhow::Result<()> {
-    let email = client.get::<SeatView>(&format!("/seats/{id}"), &[]).await?.shared_with;
+    let email = client.get::<SeatJson>(&format!("/seats/{id}"), &[]).await?.shared_with;
     let kept = format!("seat {id} of {email} was not revoked; this cannot be undone");
     if !agreed(&format!("Close seat {id} of {email} for good?"), &kept)? {
         bail!(kept);

@@ -2,7 +2,7 @@ use super::output::Output;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use seatlock_server::crypto::keys::{DataFolder, pepper_check};
-use seatlock_server::store::{self, Moved, sqlite::SqliteStore};
+use seatlock_server::store::{self, TransferSummary, sqlite::SqliteStore};
 use seatlock_server::system::files;
 use serde_json::json;
 use std::fs::OpenOptions;
@@ -11,14 +11,14 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 #[derive(Args)]
-pub(super) struct Export {
+pub(super) struct ExportCommand {
     /// The new file; never overwritten. Nobody else should read it: it has all that the database
     /// has
     file: PathBuf,
 }
 
 #[derive(Args)]
-pub(super) struct Import {
+pub(super) struct ImportCommand {
     /// What "export" wrote
     file: PathBuf,
     /// Do all of it, say what would be there, and take it back
@@ -31,7 +31,7 @@ fn progress(table: &str, rows: u64) {
     let _ = writeln!(std::io::stderr().lock(), "{table:12} {rows:>9} rows");
 }
 
-impl Export {
+impl ExportCommand {
     pub(super) async fn run(self, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
         let nothing = || format!("nothing was exported to {}", self.file.display());
         let store = super::open(folder).await?;
@@ -53,7 +53,7 @@ impl Export {
     }
 }
 
-impl Import {
+impl ImportCommand {
     pub(super) async fn run(self, folder: &DataFolder, output: Output) -> anyhow::Result<()> {
         let nothing = || format!("{} was not imported", self.file.display());
         // Without the keys and the pepper of the old server no token would be known.
@@ -87,7 +87,7 @@ impl Import {
     }
 }
 
-fn tell(output: Output, moved: &Moved, done: &str, note: &str) -> anyhow::Result<()> {
+fn tell(output: Output, moved: &TransferSummary, done: &str, note: &str) -> anyhow::Result<()> {
     let (seats, entries) = match (moved.rows.get("seat"), moved.rows.get("audit")) {
         (Some(seats), Some(entries)) => (seats, entries),
         _ => bail!("an export without seats or audit trail"),

@@ -5,7 +5,7 @@ use seatlock_protocol::{
     address::{AddressError, address, public_address, spelled},
 };
 use seatlock_server::domain::{LONGEST, entitlement_parts};
-use seatlock_server::http::api::schema::{EntitlementView, Timestamp};
+use seatlock_server::http::api::schema::{EntitlementJson, Timestamp};
 use std::net::{IpAddr, SocketAddr};
 use tracing::Level;
 
@@ -44,7 +44,6 @@ pub(super) fn count(text: &str, least: u32, most: u32) -> Result<u32, String> {
     number.ok_or_else(|| format!("write a whole number from {least} to {most}"))
 }
 
-/// Where something listens.
 pub(super) fn socket(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_| "write an address and a port: 127.0.0.1:8787, [::1]:8787, 0.0.0.0:443".to_owned())
@@ -57,7 +56,6 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
     net.ok_or_else(|| "write a network such as 10.0.0.0/8, or an address such as 127.0.0.1".to_owned())
 }
 
-/// What is logged.
 pub(super) fn level(text: &str) -> Result<Level, String> {
     let known =
         ["error", "warn", "info", "debug", "trace"].iter().any(|known| text.eq_ignore_ascii_case(known));
@@ -99,7 +97,7 @@ impl std::str::FromStr for End {
 
 /// `cad`, `export.max=25`, `trial@2027-01-31`: a name, a whole number, and a day or time as [`End`]
 /// reads it.
-pub(super) fn entitlement(text: &str) -> Result<(String, EntitlementView), String> {
+pub(super) fn entitlement(text: &str) -> Result<(String, EntitlementJson), String> {
     let (name, value, end) = entitlement_parts(text);
     if name.is_empty() {
         return Err("write a name first, such as export.max=25@2027-01-31".to_owned());
@@ -114,7 +112,7 @@ pub(super) fn entitlement(text: &str) -> Result<(String, EntitlementView), Strin
         }
         Ok(end) => end.and_then(|end| end.0).map(Timestamp),
     };
-    Ok((name.to_owned(), EntitlementView { value, until }))
+    Ok((name.to_owned(), EntitlementJson { value, until }))
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 use seatlock_protocol::edited;
 use seatlock_server::domain::{Role, check_email};
 use seatlock_server::http::api::schema::{
-    InvitedView, IssuedApiTokenView, NewApiTokenRequest, NewPassword, NewUserRequest, Shown,
-    UserChangeRequest, UserView,
+    InvitationJson, IssuedApiTokenJson, NewApiTokenRequest, NewPassword, NewUserRequest, SecretText,
+    UserChangeRequest, UserJson,
 };
 use seatlock_server::system::files;
 use serde_json::json;
@@ -29,7 +29,7 @@ pub(super) enum UserCommand {
         #[arg(long, default_value = "owner")]
         role: Role,
         #[command(flatten)]
-        password: Source,
+        password: PasswordSource,
     },
     /// List users
     List,
@@ -38,7 +38,7 @@ pub(super) enum UserCommand {
         /// Whose
         email: String,
         #[command(flatten)]
-        password: Source,
+        password: PasswordSource,
     },
     /// Change what a user may do, and end all sessions
     Role {
@@ -68,7 +68,7 @@ pub(super) enum UserCommand {
 }
 
 #[derive(Args)]
-pub(super) struct Source {
+pub(super) struct PasswordSource {
     /// Read the password from standard input instead of making one
     #[arg(long)]
     password_stdin: bool,
@@ -94,7 +94,7 @@ impl UserCommand {
             }
             Self::List => {
                 let head = ["USER", "E-MAIL", "ROLE", "ACCOUNT", "DISABLED"];
-                output.table(&client.all::<UserView>("/users").await?, head, |user| {
+                output.table(&client.all::<UserJson>("/users").await?, head, |user| {
                     let user = serde_json::to_value(user).unwrap_or_default();
                     ["id", "email", "role", "account", "disabled_at"].map(|name| cell(&user, name))
                 })
@@ -124,9 +124,9 @@ impl UserCommand {
     }
 }
 
-impl Source {
+impl PasswordSource {
     /// The password that somebody types; `None` when it is to be made.
-    fn typed(self) -> anyhow::Result<Option<Shown>> {
+    fn typed(self) -> anyhow::Result<Option<SecretText>> {
         if !self.password_stdin {
             return Ok(None);
         }
@@ -136,8 +136,8 @@ impl Source {
 }
 
 /// The user with this e-mail address.
-async fn user(client: &AdminClient, email: &str) -> anyhow::Result<UserView> {
-    let users: Vec<UserView> = client.all("/users").await?;
+async fn user(client: &AdminClient, email: &str) -> anyhow::Result<UserJson> {
+    let users: Vec<UserJson> = client.all("/users").await?;
     let found = users.into_iter().find(|user| user.email.eq_ignore_ascii_case(email));
     found.with_context(|| format!("there is no user {}", email.escape_debug()))
 }
@@ -151,11 +151,11 @@ async fn change(
 ) -> anyhow::Result<()> {
     let path = format!("/users/{}", user(client, email).await?.id);
     let changed = client.send(Method::PATCH, &path, &[], Some(&request), None).await;
-    let user: UserView = changed.with_context(|| format!("{email} was not {what}"))?;
+    let user: UserJson = changed.with_context(|| format!("{email} was not {what}"))?;
     output.done(&user, &format!("{} {what}", user.email))
 }
 
-fn tell(output: Output, invited: &InvitedView, what: &str) -> anyhow::Result<()> {
+fn tell(output: Output, invited: &InvitationJson, what: &str) -> anyhow::Result<()> {
     let mut text = format!("{} {what}", invited.user.email);
     if let Some(password) = &invited.password {
         text.push_str(&format!(
@@ -169,7 +169,7 @@ fn tell(output: Output, invited: &InvitedView, what: &str) -> anyhow::Result<()>
 async fn api_token(client: &AdminClient, output: Output, email: &str, name: String) -> anyhow::Result<()> {
     let user = user(client, email).await?;
     let made = client.post("/api-tokens", &NewApiTokenRequest { name, user: Some(user.id) }).await;
-    let made: IssuedApiTokenView = made.with_context(|| format!("no API token was made for {email}"))?;
+    let made: IssuedApiTokenJson = made.with_context(|| format!("no API token was made for {email}"))?;
     let (id, token) = (made.api_token.id, made.token.expose());
     let value = json!({ "id": id, "name": made.api_token.name, "user": user.id, "token": token });
     let text = format!(

@@ -86,7 +86,6 @@ pub struct Passwords {
 }
 
 impl Passwords {
-    /// Ready to work.
     #[must_use]
     #[expect(clippy::new_without_default, reason = "it is the work that is new, not a value")]
     pub fn new() -> Self {
@@ -105,18 +104,12 @@ impl Passwords {
     }
 
     /// What is kept of a password.
-    ///
-    /// # Errors
-    /// See [`PasswordError`].
     pub async fn hash(&self, password: Zeroizing<String>) -> Result<PasswordHash, PasswordError> {
         self.in_turn(move || hash(&password)).await
     }
 
     /// Whether `password` is the one of which `kept` is left. Takes as long when there is no such
     /// user.
-    ///
-    /// # Errors
-    /// See [`PasswordError`].
     pub async fn verify(
         &self,
         password: Zeroizing<String>,

@@ -6,7 +6,7 @@
 //! database remembers numbers, and whoever reads it cannot make a secret of them without the
 //! pepper, which is not in it.
 
-use crate::domain::Presented;
+use crate::domain::PresentedRenewal;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::hmac;
 use seatlock_protocol::TokenHash;
@@ -43,9 +43,9 @@ impl RenewalKey {
 
     /// What `text` is.
     #[must_use]
-    pub fn read(&self, recipient: Recipient, text: Option<&str>) -> Presented {
-        let Some(text) = text else { return Presented::Nothing };
-        self.number(recipient, text).map_or(Presented::Foreign, Presented::Number)
+    pub fn read(&self, recipient: Recipient, text: Option<&str>) -> PresentedRenewal {
+        let Some(text) = text else { return PresentedRenewal::Nothing };
+        self.number(recipient, text).map_or(PresentedRenewal::Foreign, PresentedRenewal::Number)
     }
 
     fn number(&self, recipient: Recipient, text: &str) -> Option<u64> {
@@ -73,12 +73,12 @@ mod tests {
     fn a_secret_is_good_for_its_server_token_and_installation_only() {
         let key = RenewalKey::new(&[7; 32]);
         let secret = key.secret(RECIPIENT, 1_795_338_000);
-        assert_eq!(key.read(RECIPIENT, Some(&secret)), Presented::Number(1_795_338_000));
-        assert_eq!(key.read(RECIPIENT, None), Presented::Nothing);
+        assert_eq!(key.read(RECIPIENT, Some(&secret)), PresentedRenewal::Number(1_795_338_000));
+        assert_eq!(key.read(RECIPIENT, None), PresentedRenewal::Nothing);
         let (token, install) = (TokenHash::new([2; 16]), Uuid::from_u128(3));
-        assert_eq!(key.read(Recipient { token, ..RECIPIENT }, Some(&secret)), Presented::Foreign);
-        assert_eq!(key.read(Recipient { install, ..RECIPIENT }, Some(&secret)), Presented::Foreign);
-        assert_eq!(RenewalKey::new(&[8; 32]).read(RECIPIENT, Some(&secret)), Presented::Foreign);
+        assert_eq!(key.read(Recipient { token, ..RECIPIENT }, Some(&secret)), PresentedRenewal::Foreign);
+        assert_eq!(key.read(Recipient { install, ..RECIPIENT }, Some(&secret)), PresentedRenewal::Foreign);
+        assert_eq!(RenewalKey::new(&[8; 32]).read(RECIPIENT, Some(&secret)), PresentedRenewal::Foreign);
     }
 
     #[test]
@@ -89,10 +89,10 @@ mod tests {
             let mut other = secret.clone().into_bytes();
             other[at] = if other[at] == b'A' { b'B' } else { b'A' };
             let other = String::from_utf8(other).unwrap();
-            assert_eq!(key.read(RECIPIENT, Some(&other)), Presented::Foreign, "{at}");
+            assert_eq!(key.read(RECIPIENT, Some(&other)), PresentedRenewal::Foreign, "{at}");
         }
         for other in ["", "A", "b64!", &secret[..53], &format!("{secret}A"), &"A".repeat(54)] {
-            assert_eq!(key.read(RECIPIENT, Some(other)), Presented::Foreign, "{other}");
+            assert_eq!(key.read(RECIPIENT, Some(other)), PresentedRenewal::Foreign, "{other}");
         }
     }
 }

@@ -122,9 +122,6 @@ impl SealKey {
     }
 
     /// Opens what was sealed with the same key for the same `context`.
-    ///
-    /// # Errors
-    /// [`SealError::Closed`].
     pub fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let (nonce, text) = sealed.split_first_chunk().ok_or(SealError::Closed)?;
         let nonce = aead::Nonce::assume_unique_for_key(*nonce);

@@ -19,7 +19,7 @@ pub struct Issuer {
     /// What the `aud` of its access tokens must contain.
     pub audience: String,
     /// The client that the seat page is, where people may sign in with it there.
-    pub client: Option<Client>,
+    pub client: Option<IssuerClient>,
     /// Who is admitted where. The first rule that fits counts; whom none fits is refused.
     pub admissions: Vec<Admission>,
 }
@@ -42,7 +42,7 @@ pub struct IssuerChange {
 
 /// What the seat page is at an issuer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Client {
+pub struct IssuerClient {
     /// `client_id`.
     pub id: String,
     /// The client secret, sealed; public clients have none.
@@ -289,7 +289,10 @@ mod tests {
             ("audience", Issuer { audience: long.clone(), ..good.clone() }),
             ("admits", issuer(vec![admission(Who::Subject("a\nb".to_owned()), 1)])),
             ("admits", issuer(vec![admission(Who::Everybody, 1); ADMISSIONS_MAX + 1])),
-            ("client_id", Issuer { client: Some(Client { id: String::new(), sealed_secret: None }), ..good }),
+            (
+                "client_id",
+                Issuer { client: Some(IssuerClient { id: String::new(), sealed_secret: None }), ..good },
+            ),
         ] {
             assert_eq!(bad.check().unwrap_err().0, member);
         }

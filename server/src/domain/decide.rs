@@ -1,8 +1,8 @@
 use super::gate::{gate, terms_accepted};
 use super::{
-    Answer, Audit, AuditEvent, Call, Caller, ClonePolicy, Decision, Event, Holding, Install, Judgement,
-    License, LicenseChange, Overlap, OwnerAct, Presented, ReleaseMode, Seat, SeatState, Verdict, date,
-    exactly, judge, terms,
+    AuditEvent, CallerContext, ClonePolicy, Decision, Holding, Installation, License, LicenseDelta, Overlap,
+    PresentedRenewal, ReleaseMode, RenewalJudgement, Seat, SeatAction, SeatAnswer, SeatAuditEntry, SeatEvent,
+    SeatOperation, SeatState, Verdict, date, exactly, judge, terms,
 };
 use seatlock_protocol::{Act, Code, MachineId, UnixTime};
 
@@ -18,26 +18,26 @@ const CLONE_REMINDER: u64 = 24 * 3600;
 /// Applies `event` to `seat`, which belongs to `license`. `seat` is `None` only when one is to be
 /// created.
 #[must_use]
-pub fn decide(license: &License, seat: Option<&Seat>, event: &Event, now: UnixTime) -> Decision {
+pub fn decide(license: &License, seat: Option<&Seat>, event: &SeatEvent, now: UnixTime) -> Decision {
     let Some(seat) = seat else { return create(license, event, now) };
     let mut draft = Draft::new(license, seat.clone(), now);
     draft.let_time_pass();
     draft.known = draft.seat.epoch;
     let answer = match event {
-        Event::Create { .. } => Answer::Unchanged,
-        Event::Elapsed => Answer::Done,
-        Event::Owner(act) => draft.owner(*act),
-        Event::Call(Call::Status, caller) => {
+        SeatEvent::Create { .. } => SeatAnswer::Unchanged,
+        SeatEvent::Elapsed => SeatAnswer::Done,
+        SeatEvent::Owner(act) => draft.owner(*act),
+        SeatEvent::Call(SeatOperation::Status, caller) => {
             let verdict = draft.preview(caller);
             // A question changes nothing, not even what time has already decided.
-            return Decision::unchanged(seat.clone(), Answer::Verdict(verdict));
+            return Decision::unchanged(seat.clone(), SeatAnswer::Verdict(verdict));
         }
-        Event::Call(call, caller) => {
+        SeatEvent::Call(call, caller) => {
             // What a file says may be long past.
-            if *call != Call::Confirm {
+            if *call != SeatOperation::Confirm {
                 draft.catch_up(caller);
             }
-            draft.call(*call, caller).unwrap_or_else(Answer::Verdict)
+            draft.call(*call, caller).unwrap_or_else(SeatAnswer::Verdict)
         }
     };
     draft.decision(answer)
@@ -63,21 +63,21 @@ pub fn issues_no_tokens(license: &License, now: UnixTime) -> Option<Verdict> {
 }
 
 impl Decision {
-    fn unchanged(seat: Seat, answer: Answer) -> Self {
-        Self { seat: Some(seat), license: LicenseChange::default(), install: None, audit: Vec::new(), answer }
+    fn unchanged(seat: Seat, answer: SeatAnswer) -> Self {
+        Self { seat: Some(seat), license: LicenseDelta::default(), install: None, audit: Vec::new(), answer }
     }
 }
 
 /// T1.
-fn create(license: &License, event: &Event, now: UnixTime) -> Decision {
+fn create(license: &License, event: &SeatEvent, now: UnixTime) -> Decision {
     let refused = |verdict| Decision {
         seat: None,
-        license: LicenseChange::default(),
+        license: LicenseDelta::default(),
         install: None,
         audit: Vec::new(),
-        answer: Answer::Verdict(verdict),
+        answer: SeatAnswer::Verdict(verdict),
     };
-    let Event::Create { seat, shared_with, identity } = event else { return refused(token_unknown()) };
+    let SeatEvent::Create { seat, shared_with, identity } = event else { return refused(token_unknown()) };
     if let Some(verdict) = issues_no_tokens(license, now) {
         return refused(verdict);
     }
@@ -88,16 +88,16 @@ fn create(license: &License, event: &Event, now: UnixTime) -> Decision {
     let mut draft = Draft::new(license, seat, now);
     draft.change.tokens += 1;
     draft.record(AuditEvent::Created, None);
-    draft.decision(Answer::Done)
+    draft.decision(SeatAnswer::Done)
 }
 
 /// A seat on its way to its next value.
 pub(super) struct Draft<'a> {
     license: &'a License,
     pub(super) seat: Seat,
-    change: LicenseChange,
-    install: Option<Install>,
-    audit: Vec<Audit>,
+    change: LicenseDelta,
+    install: Option<Installation>,
+    audit: Vec<SeatAuditEntry>,
     pub(super) now: UnixTime,
     /// The seat's epoch before a caller's claim raised it.
     pub(super) known: u64,
@@ -105,11 +105,11 @@ pub(super) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     fn new(license: &'a License, seat: Seat, now: UnixTime) -> Self {
-        let (change, known) = (LicenseChange::default(), seat.epoch);
+        let (change, known) = (LicenseDelta::default(), seat.epoch);
         Self { license, seat, change, install: None, audit: Vec::new(), now, known }
     }
 
-    fn decision(self, answer: Answer) -> Decision {
+    fn decision(self, answer: SeatAnswer) -> Decision {
         Decision {
             seat: Some(self.seat),
             license: self.change,
@@ -120,7 +120,7 @@ impl<'a> Draft<'a> {
     }
 
     pub(super) fn record(&mut self, event: AuditEvent, machine: Option<MachineId>) {
-        self.audit.push(Audit { event, epoch: self.seat.epoch, machine });
+        self.audit.push(SeatAuditEntry { event, epoch: self.seat.epoch, machine });
     }
 
     /// Moves to `state`, and keeps the license's count in step with whether the seat counts as
@@ -158,7 +158,7 @@ impl<'a> Draft<'a> {
     /// answer of an earlier epoch would be stale to that caller, a lease as well as a verdict.
     /// The claim is not proven, so it is written down only when the epoch doubles: nobody can
     /// fill the audit trail with claims.
-    fn catch_up(&mut self, caller: &Caller) {
+    fn catch_up(&mut self, caller: &CallerContext) {
         let held = self.seat.epoch;
         let Some(known) = caller.epoch.filter(|known| *known > held && *known <= HIGHEST_CLAIM) else {
             return;
@@ -169,12 +169,12 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn call(&mut self, call: Call, caller: &Caller) -> Result<Answer, Verdict> {
+    fn call(&mut self, call: SeatOperation, caller: &CallerContext) -> Result<SeatAnswer, Verdict> {
         gate(self.license, &self.seat, call, caller, self.now)?;
-        if call == Call::Release {
+        if call == SeatOperation::Release {
             return self.give_back(caller);
         }
-        if call == Call::Confirm {
+        if call == SeatOperation::Confirm {
             return self.confirm(caller);
         }
         self.recover(caller)?;
@@ -194,10 +194,15 @@ impl<'a> Draft<'a> {
     }
 
     /// T2 and T3, or T7.
-    fn bind(&mut self, call: Call, caller: &Caller, state: &SeatState) -> Result<Answer, Verdict> {
+    fn bind(
+        &mut self,
+        call: SeatOperation,
+        caller: &CallerContext,
+        state: &SeatState,
+    ) -> Result<SeatAnswer, Verdict> {
         let act = self.unless_lost(caller, Act::Drop);
         let takes_back = matches!(state, SeatState::Released(_)) && self.license.relaunch_rebinds;
-        let binds = call.submits_token() || call == Call::Launch && takes_back;
+        let binds = call.submits_token() || call == SeatOperation::Launch && takes_back;
         if let SeatState::Released(Some(overlap)) = state
             && overlap.counted
         {
@@ -227,10 +232,10 @@ impl<'a> Draft<'a> {
     }
 
     /// T4 and T5.
-    fn extend(&mut self, call: Call, caller: &Caller, holding: Holding) -> Answer {
+    fn extend(&mut self, call: SeatOperation, caller: &CallerContext, holding: Holding) -> SeatAnswer {
         // T2 after a T9 that is still on its way: a confirmation of what was given up must not end what
         // begins now.
-        if call == Call::Airgap && caller.gave_up && caller.epoch == Some(self.seat.epoch) {
+        if call == SeatOperation::Airgap && caller.gave_up && caller.epoch == Some(self.seat.epoch) {
             self.seat.epoch += 1;
             self.record(AuditEvent::Activated, Some(holding.machine.clone()));
             return self.lease(call, caller, Holding { since: self.now, ..holding }, true);
@@ -238,7 +243,13 @@ impl<'a> Draft<'a> {
         self.lease(call, caller, holding, false)
     }
 
-    fn lease(&mut self, call: Call, caller: &Caller, holding: Holding, bound: bool) -> Answer {
+    fn lease(
+        &mut self,
+        call: SeatOperation,
+        caller: &CallerContext,
+        holding: Holding,
+        bound: bool,
+    ) -> SeatAnswer {
         let terms = terms(self.license, call, self.now, caller.jitter, bound);
         // An earlier lease may live longer, when the license's durations were cut since.
         let lease_until = holding.lease_until.max(terms.exp);
@@ -256,20 +267,22 @@ impl<'a> Draft<'a> {
         let install = match known {
             // A request file may be answered twice, and two files in any order: one of the leases is carried
             // back.
-            Some(known) if call == Call::Airgap && !bound && caller.renewal == Presented::Nothing => {
+            Some(known)
+                if call == SeatOperation::Airgap && !bound && caller.renewal == PresentedRenewal::Nothing =>
+            {
                 known.and_one_more()
             }
-            _ => Install::rotated(known, caller.install_id, caller.renewal, self.now),
+            _ => Installation::rotated(known, caller.install_id, caller.renewal, self.now),
         };
         let renewal = install.newest();
         self.install = Some(install);
-        Answer::Lease { terms, renewal }
+        SeatAnswer::Lease { terms, renewal }
     }
 
     /// T9. A seat that nobody holds is what the caller wants already: its first answer was lost.
     /// Who holds a lease of the lost time may give it up.
-    fn give_back(&mut self, caller: &Caller) -> Result<Answer, Verdict> {
-        let done = Answer::Verdict(Verdict::new(Code::Ok, Act::Drop));
+    fn give_back(&mut self, caller: &CallerContext) -> Result<SeatAnswer, Verdict> {
+        let done = SeatAnswer::Verdict(Verdict::new(Code::Ok, Act::Drop));
         match self.seat.state.clone() {
             SeatState::InUse(holding) if holding.machine == caller.machine => {
                 self.check_release()?;
@@ -289,7 +302,7 @@ impl<'a> Draft<'a> {
 
     /// T9, by a file that may be old: only the installation that holds the seat now can confirm, by
     /// a renewal secret of this hold.
-    fn confirm(&mut self, caller: &Caller) -> Result<Answer, Verdict> {
+    fn confirm(&mut self, caller: &CallerContext) -> Result<SeatAnswer, Verdict> {
         let held_in = match &self.seat.state {
             SeatState::InUse(holding) if holding.machine == caller.machine => Some(self.seat.epoch),
             // The owner's release was one epoch later than the lease.
@@ -302,12 +315,12 @@ impl<'a> Draft<'a> {
         if proven && held_in.is_some() && held_in == caller.epoch {
             self.give_back(caller)
         } else {
-            Ok(Answer::Unchanged)
+            Ok(SeatAnswer::Unchanged)
         }
     }
 
     /// What activate would say, as a verdict that touches no lease.
-    fn preview(&self, caller: &Caller) -> Verdict {
+    fn preview(&self, caller: &CallerContext) -> Verdict {
         let mut trial = Self {
             license: self.license,
             seat: self.seat.clone(),
@@ -317,7 +330,7 @@ impl<'a> Draft<'a> {
             now: self.now,
             known: self.known,
         };
-        let verdict = match trial.call(Call::Activate, caller) {
+        let verdict = match trial.call(SeatOperation::Activate, caller) {
             Ok(_) => Verdict::new(Code::Ok, Act::Keep).with("n", self.license.seats_max),
             Err(refusal) => Verdict { act: Act::Keep, ..refusal },
         };
@@ -327,41 +340,41 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn owner(&mut self, act: OwnerAct) -> Answer {
+    fn owner(&mut self, act: SeatAction) -> SeatAnswer {
         if self.seat.state == SeatState::Closed {
             return match act {
-                OwnerAct::Revoke => Answer::Unchanged,
-                OwnerAct::Allow if self.seat.identity.is_some() => {
+                SeatAction::Revoke => SeatAnswer::Unchanged,
+                SeatAction::Allow if self.seat.identity.is_some() => {
                     self.record(AuditEvent::Allowed, None);
-                    Answer::Done
+                    SeatAnswer::Done
                 }
-                _ => Answer::Verdict(Verdict::new(Code::TokenRevoked, Act::Keep)),
+                _ => SeatAnswer::Verdict(Verdict::new(Code::TokenRevoked, Act::Keep)),
             };
         }
         match act {
-            OwnerAct::Release => return self.owner_release(),
-            OwnerAct::Allow => return Answer::Unchanged,
+            SeatAction::Release => return self.owner_release(),
+            SeatAction::Allow => return SeatAnswer::Unchanged,
             // There is no token; the identity stays who it is.
-            OwnerAct::Refresh if self.seat.identity.is_some() => return Answer::Unchanged,
-            OwnerAct::Refresh => {
+            SeatAction::Refresh if self.seat.identity.is_some() => return SeatAnswer::Unchanged,
+            SeatAction::Refresh => {
                 if let Some(verdict) = issues_no_tokens(self.license, self.now) {
-                    return Answer::Verdict(verdict);
+                    return SeatAnswer::Verdict(verdict);
                 }
                 self.replace_token(SeatState::NeverUsed, AuditEvent::Refreshed);
             }
-            OwnerAct::Revoke => {
+            SeatAction::Revoke => {
                 self.replace_token(SeatState::Closed, AuditEvent::Revoked);
                 self.change.tokens -= 1;
             }
         }
-        Answer::Done
+        SeatAnswer::Done
     }
 
     /// T8.
-    fn owner_release(&mut self) -> Answer {
-        let SeatState::InUse(holding) = self.seat.state.clone() else { return Answer::Unchanged };
+    fn owner_release(&mut self) -> SeatAnswer {
+        let SeatState::InUse(holding) = self.seat.state.clone() else { return SeatAnswer::Unchanged };
         if let Err(refusal) = self.check_release() {
-            return Answer::Verdict(refusal);
+            return SeatAnswer::Verdict(refusal);
         }
         let alive = holding.lease_until > self.now;
         // A machine without a network cannot be told: its place stays taken until its lease ends.
@@ -375,7 +388,7 @@ impl<'a> Draft<'a> {
         self.enter(SeatState::Released(overlap));
         self.seat.epoch += 1;
         self.record(AuditEvent::ReleasedByOwner, Some(holding.machine));
-        Answer::Done
+        SeatAnswer::Done
     }
 
     /// T11 and T12.
@@ -411,13 +424,13 @@ impl<'a> Draft<'a> {
 
     /// Two copies of one installation: written down, and under `enforce` the older copy must show
     /// its token again.
-    fn check_clone(&mut self, call: Call, caller: &Caller) -> Result<(), Verdict> {
+    fn check_clone(&mut self, call: SeatOperation, caller: &CallerContext) -> Result<(), Verdict> {
         let judgement = judge(caller.install.as_ref(), caller.renewal, self.now);
-        if judgement == Judgement::Fork {
+        if judgement == RenewalJudgement::Fork {
             self.suspect_clone(caller);
         }
         let enforced = self.license.clone_policy == ClonePolicy::Enforce && !call.submits_token();
-        if enforced && judgement != Judgement::Good {
+        if enforced && judgement != RenewalJudgement::Good {
             return Err(Verdict::new(Code::LeaseSuperseded, Act::Drop));
         }
         Ok(())
@@ -425,7 +438,7 @@ impl<'a> Draft<'a> {
 
     /// Two living leases of one seat: by a copy, or because a restored database gave the seat away
     /// again.
-    pub(super) fn suspect_clone(&mut self, caller: &Caller) {
+    pub(super) fn suspect_clone(&mut self, caller: &CallerContext) {
         let reminder = self.seat.clone_suspected_at.map(|seen| seen.plus(CLONE_REMINDER));
         if reminder.is_none_or(|at| at <= self.now) {
             self.seat.clone_suspected_at = Some(self.now);
@@ -434,16 +447,16 @@ impl<'a> Draft<'a> {
     }
 
     /// T6. Only a caller that held the seat before has a lease to drop.
-    fn elsewhere(&self, holding: &Holding, caller: &Caller) -> Verdict {
+    fn elsewhere(&self, holding: &Holding, caller: &CallerContext) -> Verdict {
         self.in_use_on(&holding.machine, holding.since, caller)
             .available(self.license.release_possible_at(self.now))
     }
 
-    fn draining(&self, overlap: &Overlap, caller: &Caller) -> Verdict {
+    fn draining(&self, overlap: &Overlap, caller: &CallerContext) -> Verdict {
         self.in_use_on(&overlap.machine, overlap.since, caller).available(Some(overlap.until))
     }
 
-    fn in_use_on(&self, machine: &MachineId, since: UnixTime, caller: &Caller) -> Verdict {
+    fn in_use_on(&self, machine: &MachineId, since: UnixTime, caller: &CallerContext) -> Verdict {
         let held_before = caller.epoch.is_some_and(|held| held < self.seat.epoch);
         let act = if held_before { self.unless_lost(caller, Act::Drop) } else { Act::Keep };
         Verdict::new(Code::SeatInUseElsewhere, act).with("machine", machine.short()).with("date", date(since))

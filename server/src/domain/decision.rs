@@ -1,4 +1,4 @@
-use super::{Install, LeaseTerms, Seat};
+use super::{Installation, LeaseTerms, Seat};
 use seatlock_protocol::{Act, Code, MachineId, UnixTime};
 use std::collections::BTreeMap;
 
@@ -8,19 +8,18 @@ pub struct Decision {
     /// The seat afterwards; `None` when there is none.
     pub seat: Option<Seat>,
     /// What changes in the license.
-    pub license: LicenseChange,
+    pub license: LicenseDelta,
     /// The installation afterwards, when it changes.
-    pub install: Option<Install>,
+    pub install: Option<Installation>,
     /// One entry for every change except a plain renewal.
-    pub audit: Vec<Audit>,
-    /// What is answered.
-    pub answer: Answer,
+    pub audit: Vec<SeatAuditEntry>,
+    pub answer: SeatAnswer,
 }
 
 /// What changes in a license. Counts are differences, because the store applies them as conditional
 /// updates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct LicenseChange {
+pub struct LicenseDelta {
     /// Change of the number of seats in use.
     pub in_use: i32,
     /// Change of the number of tokens.
@@ -29,10 +28,8 @@ pub struct LicenseChange {
     pub manual_release: Option<UnixTime>,
 }
 
-/// What is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// A lease.
+pub enum SeatAnswer {
     Lease {
         /// What it says about time.
         terms: LeaseTerms,
@@ -50,7 +47,6 @@ pub enum Answer {
 /// An answer without a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// What was decided.
     pub code: Code,
     /// What becomes of the lease that the machine holds.
     pub act: Act,
@@ -87,8 +83,7 @@ impl Verdict {
 
 /// One entry of the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Audit {
-    /// What happened.
+pub struct SeatAuditEntry {
     pub event: AuditEvent,
     /// The seat's epoch afterwards.
     pub epoch: u64,

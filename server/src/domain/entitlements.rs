@@ -1,10 +1,10 @@
 use super::license::{WORD_MAX, WORDS_MAX};
 use super::words::{date, timestamp};
-use seatlock_protocol::{UnixTime, claims::Entitlement};
+use seatlock_protocol::{UnixTime, claims::EntitlementClaim};
 use std::collections::BTreeMap;
 
 /// What a license or a plan includes, by name.
-pub type Entitlements = BTreeMap<String, Entitlement>;
+pub type Entitlements = BTreeMap<String, EntitlementClaim>;
 
 /// Bytes of the entitlements of one license, and of one plan, as a lease says them: it has to hold
 /// both.
@@ -41,7 +41,7 @@ pub fn entitlement_parts(text: &str) -> (&str, Option<&str>, Option<&str>) {
 }
 
 /// What [`entitlement_parts`] takes apart, its end as `end` writes it.
-pub fn entitlement_word(name: &str, entitlement: &Entitlement, end: fn(UnixTime) -> String) -> String {
+pub fn entitlement_word(name: &str, entitlement: &EntitlementClaim, end: fn(UnixTime) -> String) -> String {
     let value = entitlement.value.map(|value| format!("={value}")).unwrap_or_default();
     let end = entitlement.until.map(|time| format!("@{}", end(time))).unwrap_or_default();
     format!("{name}{value}{end}")
@@ -50,7 +50,7 @@ pub fn entitlement_word(name: &str, entitlement: &Entitlement, end: fn(UnixTime)
 /// As people write it: `cad`, `export.max=25`, `trial@2027-01-31`,
 /// `export.max=25@2027-01-31T12:00:00Z`.
 #[must_use]
-pub fn entitlement_text(name: &str, entitlement: &Entitlement) -> String {
+pub fn entitlement_text(name: &str, entitlement: &EntitlementClaim) -> String {
     entitlement_word(name, entitlement, day_or_time)
 }
 
@@ -65,9 +65,10 @@ mod tests {
 
     #[test]
     fn names_and_their_length() {
-        let one = |name: &str| Entitlements::from([(name.to_owned(), Entitlement::default())]);
-        let many = |count: usize| (0..count).map(|at| (at.to_string(), Entitlement::default())).collect();
-        let valued = Entitlement { value: Some(i64::MIN), until: Some(UnixTime::MAX) };
+        let one = |name: &str| Entitlements::from([(name.to_owned(), EntitlementClaim::default())]);
+        let many =
+            |count: usize| (0..count).map(|at| (at.to_string(), EntitlementClaim::default())).collect();
+        let valued = EntitlementClaim { value: Some(i64::MIN), until: Some(UnixTime::MAX) };
         for (what, entitlements, accepted) in [
             ("none", Entitlements::new(), true),
             ("one", one("cad"), true),
@@ -97,7 +98,7 @@ mod tests {
             (Some(-1), at, "cad=-1@2027-01-01"),
             (None, later, "cad@2027-01-01T00:00:01Z"),
         ] {
-            assert_eq!(entitlement_text("cad", &Entitlement { value, until }), text);
+            assert_eq!(entitlement_text("cad", &EntitlementClaim { value, until }), text);
         }
     }
 }

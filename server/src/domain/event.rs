@@ -1,4 +1,4 @@
-use super::{Install, LostLease, Presented};
+use super::{Installation, LostLease, PresentedRenewal};
 use seatlock_protocol::{
     Identity, MachineId, UnixTime,
     api::{Intent, Plugin, SeatCall},
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// What can happen to a seat.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub enum SeatEvent {
     /// The owner makes a token for somebody; there is no seat yet.
     Create {
         /// Id of the new seat.
@@ -17,17 +17,14 @@ pub enum Event {
         /// Whose it is, if its user signs in.
         identity: Option<Identity>,
     },
-    /// A plug-in calls.
-    Call(Call, Box<Caller>),
-    /// The owner acts.
-    Owner(OwnerAct),
-    /// Time has passed.
+    Call(SeatOperation, Box<CallerContext>),
+    Owner(SeatAction),
     Elapsed,
 }
 
 /// What a plug-in asks for. Ping is two calls here, because only a launch may bind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Call {
+pub enum SeatOperation {
     /// A token was submitted.
     Activate,
     /// The host was started.
@@ -44,7 +41,7 @@ pub enum Call {
     Confirm,
 }
 
-impl Call {
+impl SeatOperation {
     /// Whether the user shows the token, and accepts the terms, with this call.
     #[must_use]
     pub fn submits_token(self) -> bool {
@@ -67,10 +64,9 @@ impl Call {
 
 /// What the owner can do to a seat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OwnerAct {
+pub enum SeatAction {
     /// Take it from its machine.
     Release,
-    /// Replace its token.
     Refresh,
     /// Close it for good.
     Revoke,
@@ -80,8 +76,7 @@ pub enum OwnerAct {
 
 /// The plug-in that calls, with everything random that an answer may need.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// Its computer.
+pub struct CallerContext {
     pub machine: MachineId,
     /// Its token was replaced or revoked.
     pub token_revoked: bool,
@@ -101,12 +96,11 @@ pub struct Caller {
     pub launches: u64,
     /// When it was used last without the server, as far as not reported yet.
     pub last_offline: Option<UnixTime>,
-    /// Its installation.
     pub install_id: Uuid,
     /// What is known of its installation.
-    pub install: Option<Install>,
+    pub install: Option<Installation>,
     /// The renewal secret that it presents.
-    pub renewal: Presented,
+    pub renewal: PresentedRenewal,
     /// Random, spreads the times of the next pings.
     pub jitter: u16,
 }

@@ -1,4 +1,4 @@
-use super::{Call, Caller, License, Seat, SeatState, Verdict, date};
+use super::{CallerContext, License, Seat, SeatOperation, SeatState, Verdict, date};
 use seatlock_protocol::{Act, Code, UnixTime, api::Plugin};
 
 /// Whether the call may go on to the seat: the first refusal in the protocol's order of precedence,
@@ -6,8 +6,8 @@ use seatlock_protocol::{Act, Code, UnixTime, api::Plugin};
 pub(super) fn gate(
     license: &License,
     seat: &Seat,
-    call: Call,
-    caller: &Caller,
+    call: SeatOperation,
+    caller: &CallerContext,
     now: UnixTime,
 ) -> Result<(), Verdict> {
     if caller.token_revoked || seat.state == SeatState::Closed {
@@ -23,10 +23,10 @@ pub(super) fn gate(
         return Err(Verdict::new(Code::PlanNotEntitled, Act::Keep));
     }
     // Whatever the plug-in is, it must be able to give its seat back.
-    if !matches!(call, Call::Release | Call::Confirm) {
+    if !matches!(call, SeatOperation::Release | SeatOperation::Confirm) {
         serves(license, &caller.plugin)?;
     }
-    if call.submits_token() || call == Call::Status {
+    if call.submits_token() || call == SeatOperation::Status {
         terms_accepted(license, caller.terms.as_ref())?;
     }
     Ok(())
@@ -43,7 +43,7 @@ pub(super) fn terms_accepted(license: &License, accepted: Option<&String>) -> Re
 }
 
 /// Whether the license includes this version of the plug-in. One that does not say which it is, or
-/// of when, is older than the vendor's first that did. `Keep`: another version on the same computer
+/// of when, is older than the vendor's first that did. `RetentionPolicy`: another version on the same computer
 /// may still be good.
 fn serves(license: &License, plugin: &Plugin) -> Result<(), Verdict> {
     let has = version(plugin.version.as_deref().unwrap_or_default());

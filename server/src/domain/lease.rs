@@ -1,4 +1,4 @@
-use super::{Call, License, longest_online};
+use super::{License, SeatOperation, longest_online};
 use seatlock_protocol::UnixTime;
 
 const HOUR: u64 = 3600;
@@ -8,7 +8,6 @@ const HOUR: u64 = 3600;
 pub struct LeaseTerms {
     /// When it is issued.
     pub iat: UnixTime,
-    /// When it ends.
     pub exp: UnixTime,
     /// Seconds until the next ping should be tried.
     pub renew: u64,
@@ -28,9 +27,9 @@ pub fn guard(auto_release: u64) -> u64 {
 /// The lease that answers `call` `now`. `jitter` spreads the next pings over 80 % to 120 % of the
 /// license's interval.
 #[must_use]
-pub fn terms(license: &License, call: Call, now: UnixTime, jitter: u16, bound: bool) -> LeaseTerms {
+pub fn terms(license: &License, call: SeatOperation, now: UnixTime, jitter: u16, bound: bool) -> LeaseTerms {
     let exp = now.plus(match call {
-        Call::Airgap => license.airgap_ttl,
+        SeatOperation::Airgap => license.airgap_ttl,
         _ => longest_online(license),
     });
     let exp = license.expires_at.map_or(exp, |end| exp.min(end));

@@ -1,5 +1,5 @@
 use super::entitlements::{self, Entitlements};
-use super::{LicenseChange, Plan, plan::is_word};
+use super::{LicenseDelta, Plan, plan::is_word};
 use seatlock_protocol::{
     UnixTime,
     claims::{ClockAction, ClockPolicy},
@@ -200,7 +200,7 @@ impl License {
     }
 
     /// The license after `change`.
-    pub fn apply(&mut self, change: LicenseChange) {
+    pub fn apply(&mut self, change: LicenseDelta) {
         self.in_use = self.in_use.saturating_add_signed(change.in_use);
         self.tokens = self.tokens.saturating_add_signed(change.tokens);
         self.last_manual_release_at = change.manual_release.or(self.last_manual_release_at);
@@ -225,7 +225,7 @@ fn can_be_signed(data: &Map<String, Value>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use seatlock_protocol::claims::Entitlement;
+    use seatlock_protocol::claims::EntitlementClaim;
 
     #[test]
     fn what_no_license_can_be() {
@@ -236,7 +236,7 @@ mod tests {
             License { products: vec!["p".to_owned()], ..License::usual(Uuid::nil(), Uuid::nil(), true) };
         assert_eq!((ephemeral.check(), ephemeral.renew), (Ok(()), 600));
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-        let named = |name: &str| Entitlements::from([(name.to_owned(), Entitlement::default())]);
+        let named = |name: &str| Entitlements::from([(name.to_owned(), EntitlementClaim::default())]);
         let data = |json: &str| Some(serde_json::from_str(json).unwrap());
         let text = |length: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(length - 8));
         let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));

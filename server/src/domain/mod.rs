@@ -1,6 +1,6 @@
 //! Decides: the life cycle of a seat and the order of refusals, as pure functions.
 //!
-//! No file, socket, clock or random source is touched here. A `License`, a `Seat` and an `Event` go
+//! No file, socket, clock or random source is touched here. A `License`, a `Seat` and an `SeatEvent` go
 //! in, a `Decision` comes out; the store carries it out in one transaction. The rows T1 to T16 that
 //! comments refer to are those of the protocol's table of transitions.
 
@@ -41,15 +41,17 @@ mod seat;
 /// Values as people read them.
 mod words;
 
-pub use admission::{ADMISSIONS_MAX, Admission, Bearer, Client, ISSUER_TEXT_MAX, Issuer, IssuerChange, Who};
+pub use admission::{
+    ADMISSIONS_MAX, Admission, Bearer, ISSUER_TEXT_MAX, Issuer, IssuerChange, IssuerClient, Who,
+};
 pub use clock::{Clocks, Doubt, PAUSE, SET_BACK};
 pub use decide::{decide, issues_no_tokens, token_unknown};
-pub use decision::{Answer, Audit, AuditEvent, Decision, LicenseChange, Verdict};
+pub use decision::{AuditEvent, Decision, LicenseDelta, SeatAnswer, SeatAuditEntry, Verdict};
 pub use email::{EMAIL_MAX, check_email};
 pub use entitlements::{
     ENTITLEMENTS_MAX, Entitlements, entitlement_parts, entitlement_text, entitlement_word,
 };
-pub use event::{Call, Caller, Event, OwnerAct};
+pub use event::{CallerContext, SeatAction, SeatEvent, SeatOperation};
 pub use lease::{LeaseTerms, guard, terms};
 pub use license::{ClonePolicy, LONGEST, License, ReleaseMode, SEATS_MAX, WORD_MAX, WORDS_MAX};
 pub use limit::{RATE_MAX, Rate};
@@ -58,7 +60,7 @@ pub use people::{
     SESSION_LIFE, SHARE_LIFE, check_password, session_lives,
 };
 pub use plan::Plan;
-pub use renewal::{Install, Judgement, Presented, judge};
+pub use renewal::{Installation, PresentedRenewal, RenewalJudgement, judge};
 pub use restored::{LostLease, Restored, longest_online, renewed};
 pub use seat::{Holding, Overlap, Seat, SeatState};
 pub use words::{date, exactly, moment, span, timestamp};

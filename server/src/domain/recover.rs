@@ -1,11 +1,11 @@
-use super::{AuditEvent, Caller, Holding, LostLease, SeatState, Verdict, decide::Draft};
+use super::{AuditEvent, CallerContext, Holding, LostLease, SeatState, Verdict, decide::Draft};
 use seatlock_protocol::Act;
 
 impl Draft<'_> {
     /// T15. A lease of the lost time proves that its machine holds a seat which the restored
     /// database believes free, or with a machine that had it earlier. Who took the seat since
     /// the mark keeps it.
-    pub(super) fn recover(&mut self, caller: &Caller) -> Result<(), Verdict> {
+    pub(super) fn recover(&mut self, caller: &CallerContext) -> Result<(), Verdict> {
         let Some(lost) = self.lost(caller) else { return Ok(()) };
         let later = lost.epoch >= self.known;
         let holds = match &self.seat.state {
@@ -36,7 +36,7 @@ impl Draft<'_> {
     /// The living lease of the lost time that the caller shows for this seat. What its owner has
     /// taken from its machine since counts more. An epoch that is equal was raised to the
     /// lease's, by an earlier call.
-    pub(super) fn lost<'c>(&self, caller: &'c Caller) -> Option<&'c LostLease> {
+    pub(super) fn lost<'c>(&self, caller: &'c CallerContext) -> Option<&'c LostLease> {
         let lost = caller.lost.as_ref()?;
         let alive = lost.seat == self.seat.id && lost.exp > self.now;
         let taken = match &self.seat.state {
@@ -47,7 +47,7 @@ impl Draft<'_> {
     }
 
     /// A living lease of the lost time goes on to its end.
-    pub(super) fn unless_lost(&self, caller: &Caller, act: Act) -> Act {
+    pub(super) fn unless_lost(&self, caller: &CallerContext, act: Act) -> Act {
         if self.lost(caller).is_some() { Act::Keep } else { act }
     }
 }

@@ -4,8 +4,7 @@ use uuid::Uuid;
 
 /// What a caller shows as its renewal secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presented {
-    /// No secret.
+pub enum PresentedRenewal {
     Nothing,
     /// One that this server did not make for the caller's token and installation.
     Foreign,
@@ -16,8 +15,7 @@ pub enum Presented {
 /// What the server remembers of one installation. Its renewal secrets have rising numbers; the
 /// secret itself is made from the number and a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Install {
-    /// The installation.
+pub struct Installation {
     pub id: Uuid,
     /// The secret that was presented last.
     pub presented: Option<u64>,
@@ -40,7 +38,7 @@ const MOST_LATE: u64 = 128;
 
 /// What a presented secret says about the installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Judgement {
+pub enum RenewalJudgement {
     /// New, or a secret that an honest installation may hold.
     Good,
     /// The installation is known, but it presents nothing.
@@ -51,18 +49,20 @@ pub enum Judgement {
 
 /// Judges the secret that an installation presents.
 #[must_use]
-pub fn judge(known: Option<&Install>, presented: Presented, now: UnixTime) -> Judgement {
-    let Some(known) = known else { return Judgement::Good };
+pub fn judge(known: Option<&Installation>, presented: PresentedRenewal, now: UnixTime) -> RenewalJudgement {
+    let Some(known) = known else { return RenewalJudgement::Good };
     match presented {
-        Presented::Nothing => Judgement::Missing,
-        Presented::Number(number) if known.handed_out.contains(&number) || known.asks_again(number, now) => {
-            Judgement::Good
+        PresentedRenewal::Nothing => RenewalJudgement::Missing,
+        PresentedRenewal::Number(number)
+            if known.handed_out.contains(&number) || known.asks_again(number, now) =>
+        {
+            RenewalJudgement::Good
         }
-        Presented::Number(_) | Presented::Foreign => Judgement::Fork,
+        PresentedRenewal::Number(_) | PresentedRenewal::Foreign => RenewalJudgement::Fork,
     }
 }
 
-impl Install {
+impl Installation {
     /// Whether it presents what it, or one of its hosts, presented already.
     fn asks_again(&self, number: u64, now: UnixTime) -> bool {
         let first = *self.handed_out.start();
@@ -72,10 +72,10 @@ impl Install {
 
     /// The installation after the next secret was handed out to whoever presented `presented`.
     #[must_use]
-    pub fn rotated(known: Option<&Self>, id: Uuid, presented: Presented, now: UnixTime) -> Self {
+    pub fn rotated(known: Option<&Self>, id: Uuid, presented: PresentedRenewal, now: UnixTime) -> Self {
         let number = match presented {
-            Presented::Number(number) => Some(number),
-            Presented::Nothing | Presented::Foreign => None,
+            PresentedRenewal::Number(number) => Some(number),
+            PresentedRenewal::Nothing | PresentedRenewal::Foreign => None,
         };
         // Numbers of an installation that was forgotten do not come again: it has had fewer than seconds
         // have passed.
@@ -104,8 +104,8 @@ impl Install {
 
     /// Whether a secret is among those that it was given and has not replaced.
     #[must_use]
-    pub fn handed_out(&self, presented: Presented) -> bool {
-        matches!(presented, Presented::Number(number) if self.handed_out.contains(&number))
+    pub fn handed_out(&self, presented: PresentedRenewal) -> bool {
+        matches!(presented, PresentedRenewal::Number(number) if self.handed_out.contains(&number))
     }
 
     /// The secret that was handed out last.

@@ -23,13 +23,11 @@ pub struct Restored {
 /// A lease of the lost time: proof of a hold that the database need not know of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LostLease {
-    /// The seat.
     pub seat: Uuid,
     /// The seat's epoch when it was signed.
     pub epoch: u64,
     /// When it was signed.
     pub iat: UnixTime,
-    /// When it ends.
     pub exp: UnixTime,
     /// When the database was marked: what it has written down since is newer than the lease.
     pub marked: UnixTime,

@@ -14,7 +14,6 @@ pub struct Seat {
     pub identity: Option<Identity>,
     /// Rises with every bind, release, refresh and revoke.
     pub epoch: u64,
-    /// Who holds it.
     pub state: SeatState,
     /// Last ping of any machine.
     pub last_used_at: Option<UnixTime>,
@@ -44,7 +43,6 @@ pub enum SeatState {
 /// A machine's hold on a seat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holding {
-    /// The machine.
     pub machine: MachineId,
     /// When it took the seat.
     pub since: UnixTime,
@@ -61,7 +59,6 @@ pub struct Overlap {
     pub machine: MachineId,
     /// When that machine had taken the seat.
     pub since: UnixTime,
-    /// When it ends.
     pub until: UnixTime,
     /// Whether it still counts as a seat in use (release mode `drain`).
     pub counted: bool,
@@ -105,7 +102,6 @@ impl Seat {
         }
     }
 
-    /// The state's name.
     #[must_use]
     pub fn lock_status(&self) -> LockStatus {
         match self.state {

@@ -1,17 +1,12 @@
 use super::{AppState, address};
-use crate::crypto::seal::Hash;
-use crate::crypto::seal::Secret;
-use crate::domain::Verdict;
-use crate::service::seat_call::access;
-use crate::service::session_hash;
-use crate::store::{FindBearer, FindSession, ListAccounts, SignedIn, StoreError, User};
+use crate::crypto::seal::{Hash, Secret};
+use crate::service::{SignedIn, StoreError, session_hash};
 use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap, header};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
-use seatlock_protocol::{AccessToken, Act, Code, Token, TokenKind};
+use seatlock_protocol::{AccessToken, Token, TokenKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Once;
-use uuid::Uuid;
 
 /// The browser refuses it from anywhere but this very host over TLS, or from the own computer.
 const COOKIE: &str = "__Host-seatlock";
@@ -50,7 +45,7 @@ pub(super) async fn by_session(
     headers: &HeaderMap,
 ) -> Result<Option<SignedIn>, StoreError> {
     match shown_session(headers) {
-        Some(hash) => state.store.run(FindSession(hash)).await,
+        Some(hash) => state.services.signed_in_by(hash).await,
         None => Ok(None),
     }
 }
@@ -61,7 +56,7 @@ pub(super) async fn by_api_token(
     headers: &HeaderMap,
 ) -> Result<Option<SignedIn>, StoreError> {
     match bearer(headers).map(|text| Token::parse(text, TokenKind::Api)) {
-        Some(Ok(token)) => state.store.run(FindBearer(token.stored_hash(&state.pepper))).await,
+        Some(Ok(token)) => state.services.signed_in_with(&token).await,
         Some(Err(_)) | None => Ok(None),
     }
 }
@@ -88,34 +83,6 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// The access token that is shown, if it is one.
 pub(super) fn access_token(headers: &HeaderMap) -> Option<AccessToken> {
     bearer(headers).and_then(|text| AccessToken::read(text).ok())
-}
-
-/// Who shows an access token that permits `scope`. He is no user of this server: his id is made of
-/// his identity, and his name is in the place of an e-mail address.
-pub(super) async fn by_access_token(
-    state: &AppState,
-    token: &AccessToken,
-    scope: &str,
-) -> Result<Result<SignedIn, Verdict>, StoreError> {
-    let judged = access::judge(&state.store, &state.issuers, token, scope).await?;
-    let admitted = match judged.outcome {
-        Ok(admitted) => admitted,
-        Err(verdict) => return Ok(Err(verdict)),
-    };
-    let accounts = state.store.run(ListAccounts).await?;
-    let account = accounts.into_iter().find(|account| account.id == admitted.admission.account);
-    let (Some(role), Some(account)) = (admitted.admission.role, account) else {
-        return Ok(Err(Verdict::new(Code::IdentityUnknown, Act::Keep)));
-    };
-    let user = User {
-        id: Uuid::from_bytes(*admitted.claims.identity.hash().as_bytes()),
-        account: account.id,
-        email: admitted.name(),
-        role,
-        disabled_at: None,
-        created_at: judged.now,
-    };
-    Ok(Ok(SignedIn { user, account, api_token: None, session: None }))
 }
 
 /// The network address of whoever asks.

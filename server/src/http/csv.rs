@@ -1,7 +1,7 @@
 use super::AppState;
-use crate::http::api::schema::{SeatView, csv};
-use crate::service::{Desk, Refused};
-use crate::store::{ListedSeat, Page, SeatQuery, SignedIn};
+use crate::http::api::schema::{SeatJson, csv};
+use crate::service::ServiceError;
+use crate::service::{ListedSeat, Page, SeatQuery, SignedIn};
 use axum::{
     body::{Body, Bytes},
     http::header,
@@ -26,29 +26,29 @@ pub(super) async fn seats(
     state: Arc<AppState>,
     who: SignedIn,
     query: SeatQuery,
-) -> Result<Response, Refused> {
+) -> Result<Response, ServiceError> {
     let mut query = SeatQuery { after: None, limit: PAGE, ..query };
-    let desk = Desk::new(&state.store, &state.pepper, &who);
+    let service = state.services.of(&who);
     // Seats of one license are kept in the order in which they are listed; those of an account would be
     // sorted for each page.
-    if let (None, [only]) = (query.license, desk.licenses(query.account).await?.as_slice()) {
+    if let (None, [only]) = (query.license, service.licenses(query.account).await?.as_slice()) {
         query.license = Some(only.id);
     }
     // The first page before the answer begins, because a refusal cannot be told later.
-    let first = desk.seats(query.clone()).await?;
+    let first = service.seats(query.clone()).await?;
     let pages = try_unfold((Rest::Page(first), true), move |(rest, begins)| {
         let (state, who, query) = (state.clone(), who.clone(), query.clone());
         async move {
             let page = match rest {
                 Rest::Page(page) => page,
                 Rest::After(query) => {
-                    let page = Desk::new(&state.store, &state.pepper, &who).seats(query).await;
+                    let page = state.services.of(&who).seats(query).await;
                     page.map_err(io::Error::other)?
                 }
                 Rest::Nothing => return Ok::<_, io::Error>(None),
             };
             let mut bytes = if begins { csv::head().map_err(io::Error::other)? } else { Vec::new() };
-            let views: Vec<SeatView> = page.rows.iter().map(SeatView::from).collect();
+            let views: Vec<SeatJson> = page.rows.iter().map(SeatJson::from).collect();
             bytes.extend(csv::rows(&views).map_err(io::Error::other)?);
             let rest = match page.rows.last().filter(|_| page.more) {
                 Some(last) => Rest::After(SeatQuery { after: Some(last.cursor()), ..query }),

@@ -1,5 +1,5 @@
 use super::AppState;
-use super::problem::{Refusal, RequestId};
+use super::problem::{ProblemResponse, RequestId};
 use axum::{
     extract::State,
     http::header,
@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, sync::Arc};
 /// Where things are, for people and programs. Nothing in it is a reason to trust anything.
 pub(super) async fn discovery(State(state): State<Arc<AppState>>, id: RequestId) -> Response {
     let body = Discovery {
-        issuer: state.info.issuer.clone(),
+        issuer: state.services.info().issuer.clone(),
         endpoints: BTreeMap::from([
             ("activate".to_owned(), SeatCall::Activate.path().to_owned()),
             ("ping".to_owned(), SeatCall::Ping.path().to_owned()),
@@ -20,11 +20,11 @@ pub(super) async fn discovery(State(state): State<Arc<AppState>>, id: RequestId)
             ("airgap".to_owned(), SeatCall::Airgap.path().to_owned()),
             ("keys".to_owned(), "/v1/keys".to_owned()),
         ]),
-        documentation: state.info.documentation.clone(),
-        support: state.info.support.clone(),
+        documentation: state.services.info().documentation.clone(),
+        support: state.services.info().support.clone(),
     };
     match serde_json::to_vec(&body) {
         Ok(body) => ([(header::CONTENT_TYPE, JSON)], body).into_response(),
-        Err(_) => Refusal::server_error().respond(id),
+        Err(_) => ProblemResponse::server_error().respond(id),
     }
 }

@@ -2,7 +2,7 @@ use super::AppState;
 use super::problem::{RETRY_AFTER, RequestId};
 use crate::domain::timestamp;
 use crate::service::key_ring::RingError;
-use crate::store::{GetRecovery, Recovery, StoreError};
+use crate::service::{Recovery, StoreError};
 use axum::{
     extract::State,
     http::{StatusCode, header},
@@ -19,12 +19,7 @@ pub(super) async fn alive() -> &'static str {
 /// and there is a key to sign with. Otherwise a sentence says what is wrong. A second line says
 /// that the database was restored, while that matters.
 pub(super) async fn ready(State(state): State<Arc<AppState>>, id: RequestId) -> Response {
-    let answered = async {
-        let ring = state.rings.renew(&state.store, &state.folder).await?;
-        state.store.writable().await?;
-        Ok((ring, state.store.run(GetRecovery).await?))
-    };
-    match answered.await {
+    match state.services.readiness().await {
         Ok((ring, recovery)) => {
             let mut text = match ring.lacking() {
                 None => "ready\n".to_owned(),

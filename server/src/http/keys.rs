@@ -1,7 +1,6 @@
 use super::AppState;
-use super::problem::{Refusal, RequestId};
-use crate::store::GetKeySet;
-use crate::store::Trouble;
+use super::problem::{ProblemResponse, RequestId};
+use crate::service::Unavailable;
 use axum::{
     extract::State,
     http::{HeaderMap, StatusCode, header},
@@ -13,11 +12,11 @@ use std::sync::Arc;
 /// The newest key set, as `{"keyset": "<JWS>"}`. It may be believed only as far as its root key is
 /// pinned.
 pub(super) async fn keys(State(state): State<Arc<AppState>>, id: RequestId, headers: HeaderMap) -> Response {
-    let stored = match state.store.run(GetKeySet).await {
+    let stored = match state.services.key_set().await {
         Ok(stored) => stored,
         Err(error) => {
-            let passing = error.trouble().map(Trouble::text);
-            return Refusal::failed(id, "the key set", &error, passing).respond(id);
+            let passing = error.unavailable().map(Unavailable::text);
+            return ProblemResponse::failed(id, "the key set", &error, passing).respond(id);
         }
     };
     let tag = format!("\"{}\"", stored.seq);

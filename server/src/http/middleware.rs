@@ -1,7 +1,7 @@
-use super::problem::{Refusal, RequestId};
+use super::problem::{ProblemResponse, RequestId};
 use super::{AppState, auth, web};
-use crate::service::metrics::Answered;
-use crate::store::Trouble;
+use crate::service::Unavailable;
+use crate::service::metrics::AnsweredRequest;
 use axum::{
     extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderValue, Method, header},
@@ -16,7 +16,7 @@ const TLS_ONLY: &str = "max-age=63072000";
 
 /// What refusals and verdicts leave in their answer: the name of their code.
 #[derive(Clone, Copy)]
-pub(super) struct Told(pub(super) &'static str);
+pub(super) struct CodeName(pub(super) &'static str);
 
 /// What all answers have in common: a request id, a limit of time, a line in the log, and that
 /// nobody keeps a copy.
@@ -35,7 +35,7 @@ pub(super) async fn frame(State(state): State<Arc<AppState>>, mut request: Reque
         Err(_) => {
             tracing::warn!(request = %id, "a request took too long");
             if for_programs {
-                Refusal::unavailable(Trouble::Busy.text()).respond(id)
+                ProblemResponse::unavailable(Unavailable::Busy.text()).respond(id)
             } else {
                 web::late(&state, id)
             }
@@ -51,8 +51,15 @@ pub(super) async fn frame(State(state): State<Arc<AppState>>, mut request: Reque
         headers.insert("x-request-id", id);
     }
     let (endpoint, took) = (route.as_ref().map_or("none", MatchedPath::as_str), began.elapsed());
-    let (status, code) = (response.status().as_u16(), response.extensions().get::<Told>().map(|told| told.0));
-    state.metrics.answered(&Answered { method, endpoint, status, code: code.unwrap_or_default(), took });
+    let (status, code) =
+        (response.status().as_u16(), response.extensions().get::<CodeName>().map(|told| told.0));
+    state.metrics.answered(&AnsweredRequest {
+        method,
+        endpoint,
+        status,
+        code: code.unwrap_or_default(),
+        took,
+    });
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     if ["/healthz", "/readyz"].contains(&endpoint) {
         tracing::debug!(request = %id, trace, method, route = endpoint, status, code, micros, "answered");

@@ -1,6 +1,6 @@
-use super::middleware::Told;
+use super::middleware::CodeName;
 use crate::domain::Verdict;
-use crate::service::rate_limits::{Limit, Slow};
+use crate::service::rate_limits::{Limit, RateLimited};
 use axum::{
     extract::FromRequestParts,
     http::{HeaderValue, StatusCode, header, request::Parts},
@@ -53,7 +53,7 @@ pub(super) fn type_of(code: &str) -> String {
 }
 
 /// A refusal on its way to becoming a problem document.
-pub(super) struct Refusal {
+pub(super) struct ProblemResponse {
     status: StatusCode,
     code: Code,
     detail: Option<String>,
@@ -64,7 +64,7 @@ pub(super) struct Refusal {
     retry_after: Option<u64>,
 }
 
-impl Refusal {
+impl ProblemResponse {
     /// With the status of the table of codes.
     fn of(code: Code) -> Self {
         let status = StatusCode::from_u16(code.row().http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -149,7 +149,7 @@ impl Refusal {
         Self::server_error()
     }
 
-    pub(super) fn rate_limited(slow: Slow) -> Self {
+    pub(super) fn rate_limited(slow: RateLimited) -> Self {
         let whose = match slow.limit {
             Limit::Token => "Too many requests with this token.",
             Limit::Address => "Too many requests from this network.",
@@ -192,7 +192,7 @@ impl Refusal {
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
-        response.extensions_mut().insert(Told(self.code.name()));
+        response.extensions_mut().insert(CodeName(self.code.name()));
         response
     }
 }

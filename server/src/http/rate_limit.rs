@@ -1,6 +1,6 @@
-use super::problem::{Refusal, RequestId};
+use super::problem::{ProblemResponse, RequestId};
 use super::{AppState, auth};
-use crate::service::rate_limits::Slow;
+use crate::service::rate_limits::RateLimited;
 use axum::{
     extract::{Request, State},
     middleware::Next,
@@ -10,7 +10,7 @@ use std::{net::IpAddr, sync::Arc};
 
 /// The network address that a plug-in's request comes from.
 #[derive(Clone, Copy)]
-pub(super) struct From(pub(super) IpAddr);
+pub(super) struct PeerAddress(pub(super) IpAddr);
 
 /// The first refusal of all: too many requests from one address.
 pub(super) async fn pace(
@@ -23,13 +23,13 @@ pub(super) async fn pace(
     if let Err(slow) = state.limits.address(from) {
         return slowed(&state, id, slow).respond(id);
     }
-    request.extensions_mut().insert(From(from));
+    request.extensions_mut().insert(PeerAddress(from));
     next.run(request).await
 }
 
 /// Counts the refusal. The address is not logged, for it may be somebody's home.
-pub(super) fn slowed(state: &AppState, id: RequestId, slow: Slow) -> Refusal {
+pub(super) fn slowed(state: &AppState, id: RequestId, slow: RateLimited) -> ProblemResponse {
     state.metrics.slowed(slow.limit);
     tracing::debug!(request = %id, limit = slow.limit.name(), seconds = slow.seconds, "told to wait");
-    Refusal::rate_limited(slow)
+    ProblemResponse::rate_limited(slow)
 }

@@ -1,11 +1,10 @@
-use super::middleware::Told;
-use super::problem::{Refusal, RequestId};
-use super::rate_limit::{From, slowed};
+use super::middleware::CodeName;
+use super::problem::{ProblemResponse, RequestId};
+use super::rate_limit::{PeerAddress, slowed};
 use super::{AppState, auth};
-use crate::crypto::seal::keyed_hash;
-use crate::domain::{Answer, Call, Caller, WORD_MAX};
-use crate::service::seat_call::{Signer, access, caller, recipient};
-use crate::store::{Answered, Question, Trouble};
+use crate::crypto::seal::Hash;
+use crate::domain::WORD_MAX;
+use crate::service::seat_call::{PluginCredential, ReplyContent};
 use axum::{
     body::Bytes,
     extract::{Extension, State, rejection::BytesRejection},
@@ -13,7 +12,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use seatlock_protocol::{
-    AccessToken, Code, Token, TokenHash, TokenKind,
+    AccessToken, Code, Token, TokenKind,
     api::{JSON, SeatCall, SeatRequest, VerdictAnswer},
 };
 use serde::Serialize;
@@ -22,46 +21,11 @@ use std::{fmt::Display, sync::Arc};
 /// Longest product name: it is repeated in what is signed.
 const MAX_PRODUCT: usize = 255;
 
-/// What a plug-in shows.
-enum Shown {
-    /// An integration token.
-    Token(Token),
-    /// What an issuer says of its user.
-    Access(AccessToken),
-}
-
-impl Shown {
-    fn read(text: &str) -> Result<Self, Refusal> {
-        if AccessToken::resembles(text) {
-            return AccessToken::read(text).map(Self::Access).map_err(Refusal::access_token);
-        }
-        Token::parse(text, TokenKind::Integration).map(Self::Token).map_err(Refusal::token)
-    }
-
-    fn hash(&self) -> TokenHash {
-        match self {
-            Self::Token(token) => token.hash(),
-            Self::Access(token) => token.identity().hash(),
-        }
-    }
-
-    /// An integration token is found by it; of an access token it only tells how often it was
-    /// shown.
-    fn stored_hash(&self, pepper: &[u8; 32]) -> [u8; 32] {
-        match self {
-            Self::Token(token) => token.stored_hash(pepper),
-            Self::Access(token) => {
-                keyed_hash(pepper, b"seatlock-shown-v1\0", &[token.expose_secret().as_bytes()])
-            }
-        }
-    }
-}
-
 /// Answers one call of a plug-in.
 pub(super) async fn answer(
     call: SeatCall,
     State(state): State<Arc<AppState>>,
-    (id, Extension(From(address))): (RequestId, Extension<From>),
+    (id, Extension(PeerAddress(address))): (RequestId, Extension<PeerAddress>),
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
@@ -71,7 +35,7 @@ pub(super) async fn answer(
             state.limits.wrong(address);
             Err(refusal)
         })?;
-        let hash = shown.stored_hash(&state.pepper);
+        let hash = state.services.stored_hash(&shown);
         state.limits.token(&hash, address).map_err(|slow| slowed(&state, id, slow))?;
         let request = read(&headers, body)?;
         let (answer, known) = decide(&state, call, id, (&shown, hash), &request).await?;
@@ -82,121 +46,85 @@ pub(super) async fn answer(
         }
         answer
     };
-    answer.await.unwrap_or_else(|refusal: Refusal| refusal.respond(id))
+    answer.await.unwrap_or_else(|refusal: ProblemResponse| refusal.respond(id))
 }
 
 /// What the request shows.
-fn shown(headers: &HeaderMap) -> Result<Shown, Refusal> {
-    Shown::read(auth::bearer(headers).ok_or_else(Refusal::no_token)?)
+fn shown(headers: &HeaderMap) -> Result<PluginCredential, ProblemResponse> {
+    let text = auth::bearer(headers).ok_or_else(ProblemResponse::no_token)?;
+    if AccessToken::resembles(text) {
+        return AccessToken::read(text).map(PluginCredential::Access).map_err(ProblemResponse::access_token);
+    }
+    Token::parse(text, TokenKind::Integration).map(PluginCredential::Token).map_err(ProblemResponse::token)
 }
 
-fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<SeatRequest, Refusal> {
+fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<SeatRequest, ProblemResponse> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if kind.split(';').next().is_none_or(|kind| !kind.trim().eq_ignore_ascii_case(JSON)) {
-        return Err(Refusal::not_json());
+        return Err(ProblemResponse::not_json());
     }
     let body = body.map_err(|error| match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Refusal::too_large(),
-        _ => Refusal::unreadable(),
+        StatusCode::PAYLOAD_TOO_LARGE => ProblemResponse::too_large(),
+        _ => ProblemResponse::unreadable(),
     })?;
-    let request: SeatRequest = serde_json::from_slice(&body).map_err(|error| Refusal::body(&error))?;
+    let request: SeatRequest =
+        serde_json::from_slice(&body).map_err(|error| ProblemResponse::body(&error))?;
     if request.product.is_empty() || request.product.len() > MAX_PRODUCT {
-        return Err(Refusal::field("The product must have 1 to 255 bytes."));
+        return Err(ProblemResponse::field("The product must have 1 to 255 bytes."));
     }
     if request.terms.as_ref().is_some_and(|terms| terms.len() > WORD_MAX) {
-        return Err(Refusal::field("The terms must have 255 bytes at most."));
+        return Err(ProblemResponse::field("The terms must have 255 bytes at most."));
     }
     Ok(request)
 }
 
-/// What is answered, and whether the token belongs to a seat.
+/// What is answered, and whether what was shown is good for anything.
 async fn decide(
     state: &AppState,
     call: SeatCall,
     id: RequestId,
-    (shown, hash): (&Shown, [u8; 32]),
+    shown: (&PluginCredential, Hash),
     request: &SeatRequest,
-) -> Result<(Result<Response, Refusal>, bool), Refusal> {
-    let failed = |error: &dyn Display, passing| Refusal::failed(id, "a seat call", error, passing);
+) -> Result<(Result<Response, ProblemResponse>, bool), ProblemResponse> {
+    let failed = |error: &dyn Display, passing| ProblemResponse::failed(id, "a seat call", error, passing);
     tracing::debug!(request = %id, path = call.path(), "asked");
     let mut jitter = [0; 2];
     getrandom::fill(&mut jitter).map_err(|error| failed(&error, None))?;
-    let recipient = recipient(request, shown.hash());
-    let presented = state.renewals.read(recipient, request.renewal.as_deref());
-    let question = Question {
-        token: hash,
-        call: Call::new(call, request.intent),
-        caller: Caller {
-            lost: state.restored.zip(state.rings.current()).and_then(|(restored, ring)| {
-                restored.lost(&state.info.issuer, &ring.set, request, shown.hash())
-            }),
-            ..caller(request, presented, u16::from_le_bytes(jitter))
-        },
-    };
-    let answered = match shown {
-        Shown::Token(_) => state.store.run(question).await,
-        Shown::Access(token) => {
-            access::answer(&state.store, &state.issuers, &state.pepper, token, question).await
-        }
-    };
-    let answered = answered.map_err(|error| failed(&error, error.trouble().map(Trouble::text)))?;
-    // What was decided stays so, and is answered the same when the plug-in asks again.
-    let ring = state.rings.at((answered.seq, answered.now), &state.store, &state.folder).await;
-    let ring = ring.map_err(|error| failed(&error, error.passing()))?;
-    if request.ks > ring.set.seq {
+    let reply = state.services.answer(call, shown, request, u16::from_le_bytes(jitter)).await;
+    let reply = reply.map_err(|error| failed(&error, error.passing()))?;
+    if request.ks > reply.key_set {
         // It will believe nothing that is signed by a key that its own key set does not list.
-        tracing::warn!(request = %id, theirs = request.ks, ours = ring.set.seq, "a client knows a newer key set");
+        tracing::warn!(request = %id, theirs = request.ks, ours = reply.key_set, "a client knows a newer key set");
     }
-    let signer = Signer { ring: &ring, issuer: &state.info.issuer, request, token: shown.hash() };
-    let secret = |number| state.renewals.secret(recipient, number);
-    let answer = seal(&signer, call, id, &answered, secret).map_err(|error| failed(&error, None))?;
-    Ok((answer, is_known(&answered.answer)))
+    let known = !matches!(&reply.content, ReplyContent::Verdict { verdict, .. }
+        if matches!(verdict.code, Code::TokenUnknown | Code::SignInRequired));
+    Ok((respond(call, id, reply.content), known))
 }
 
-/// Whether what was shown is good for anything.
-fn is_known(answer: &Answer) -> bool {
-    let Answer::Verdict(verdict) = answer else { return true };
-    !matches!(verdict.code, Code::TokenUnknown | Code::SignInRequired)
-}
-
-/// Signs what was decided; by now it is on disk.
-fn seal(
-    signer: &Signer<'_>,
-    call: SeatCall,
-    id: RequestId,
-    answered: &Answered,
-    secret: impl Fn(u64) -> String,
-) -> Result<Result<Response, Refusal>, crate::service::key_ring::RingError> {
-    let seat = answered.subject.as_ref().map(|(seat, _)| seat);
-    match (&answered.answer, &answered.subject) {
-        (Answer::Lease { terms, renewal }, Some((seat, license))) => {
-            let lease = signer.lease(terms, seat, license, secret(*renewal))?;
-            let created = call == SeatCall::Airgap || terms.bound && call == SeatCall::Activate;
-            if terms.bound {
-                tracing::info!(request = %id, seat = %seat.id, epoch = seat.epoch, "bound");
+fn respond(call: SeatCall, id: RequestId, content: ReplyContent) -> Result<Response, ProblemResponse> {
+    match content {
+        ReplyContent::Lease { lease, bound, seat, epoch } => {
+            let created = call == SeatCall::Airgap || bound && call == SeatCall::Activate;
+            if bound {
+                tracing::info!(request = %id, %seat, epoch, "bound");
             }
-            Ok(json(if created { StatusCode::CREATED } else { StatusCode::OK }, &lease))
+            json(if created { StatusCode::CREATED } else { StatusCode::OK }, &lease)
         }
-        (Answer::Verdict(verdict), _) => {
-            let jws = signer.verdict(verdict, seat, answered.now)?;
-            let seat = seat.map(|seat| tracing::field::display(seat.id));
+        ReplyContent::Verdict { verdict, jws, keyset, seat } => {
+            let seat = seat.map(tracing::field::display);
             tracing::info!(request = %id, seat, code = %verdict.code, path = call.path(), "verdict");
-            let keyset = signer.newer_key_set();
-            if call == SeatCall::Status || verdict.code == Code::Ok {
-                let mut response = json(StatusCode::OK, &VerdictAnswer { verdict: jws, keyset });
-                if let Ok(response) = &mut response {
-                    response.extensions_mut().insert(Told(verdict.code.name()));
-                }
-                Ok(response)
-            } else {
-                Ok(Err(Refusal::signed(verdict, jws, keyset)))
+            if call != SeatCall::Status && verdict.code != Code::Ok {
+                return Err(ProblemResponse::signed(&verdict, jws, keyset));
             }
+            let mut response = json(StatusCode::OK, &VerdictAnswer { verdict: jws, keyset })?;
+            response.extensions_mut().insert(CodeName(verdict.code.name()));
+            Ok(response)
         }
-        _ => Ok(Err(Refusal::server_error())),
+        ReplyContent::Nothing => Err(ProblemResponse::server_error()),
     }
 }
 
-fn json<T: Serialize>(status: StatusCode, body: &T) -> Result<Response, Refusal> {
-    let body = serde_json::to_vec(body).map_err(|_| Refusal::server_error())?;
+fn json<T: Serialize>(status: StatusCode, body: &T) -> Result<Response, ProblemResponse> {
+    let body = serde_json::to_vec(body).map_err(|_| ProblemResponse::server_error())?;
     Ok((status, [(header::CONTENT_TYPE, JSON)], body).into_response())
 }

@@ -21,9 +21,6 @@ impl NotAnAddress {
 
 /// Reads an e-mail address as a person typed it: spaces around it do not count. The rule is
 /// [`check_email`]'s.
-///
-/// # Errors
-/// See [`NotAnAddress`].
 pub fn address(text: &str) -> Result<Address, NotAnAddress> {
     let text = text.trim();
     check_email(text).map_err(|reason| NotAnAddress::new(text, reason))?;

@@ -1,8 +1,8 @@
 use super::{
-    Letter, MailError, Reply, Settings, SettingsError,
+    Letter, MailError, MailSettings, SettingsError, SmtpReply,
     reply::Secrets,
     settings::{Security, Server, sender},
-    wire::Lines,
+    wire::LineStream,
 };
 use crate::system::cause::of_connection;
 use lettre::{
@@ -45,7 +45,7 @@ pub struct Mailer {
 
 /// How far the dialogue has come.
 #[derive(Clone, Copy)]
-enum Step<'a> {
+enum DialogueStep<'a> {
     Connect,
     Secure,
     Login,
@@ -56,19 +56,13 @@ enum Step<'a> {
 
 impl Mailer {
     /// Reads the settings, and the system's certificate authorities. The mail server is not asked.
-    ///
-    /// # Errors
-    /// See [`SettingsError`].
-    pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
+    pub fn new(settings: &MailSettings) -> Result<Self, SettingsError> {
         let (server, from) = (Server::read(settings)?, sender(&settings.from)?);
         Ok(Self { server, from, deadline: settings.deadline })
     }
 
     /// Sends a letter; when this returns, the mail server has taken it. Takes no longer than the
     /// deadline of the settings, and half a second for the good-bye.
-    ///
-    /// # Errors
-    /// See [`MailError`].
     pub async fn send(&self, letter: &Letter<'_>) -> Result<(), MailError> {
         let written = letter.written(&self.from).map_err(|_| MailError::Letter)?;
         let mut secrets = Secrets::default();
@@ -80,9 +74,6 @@ impl Mailer {
     }
 
     /// Signs in at the mail server, and sends nothing.
-    ///
-    /// # Errors
-    /// See [`MailError`].
     pub async fn check(&self) -> Result<(), MailError> {
         let mut secrets = Secrets::default();
         if let Some(login) = &self.server.login {
@@ -122,48 +113,52 @@ impl Mailer {
                 let _ = timeout(GOOD_BYE, connection.quit()).await;
                 Ok(())
             }
-            Ok(Err(fault)) => Err(self.failed(Step::Letter, &Fault::Smtp(fault), secrets)),
+            Ok(Err(fault)) => Err(self.failed(DialogueStep::Letter, &MailFault::Smtp(fault), secrets)),
             Err(_) => Err(self.unconfirmed(&format!("no answer within {:?}", self.deadline))),
         }
     }
 
     /// Everything up to the letter itself.
-    async fn prepare<'a>(&self, to: &'a Address) -> Result<AsyncSmtpConnection, (Step<'a>, Fault)> {
-        let at = |step| move |fault: Error| (step, Fault::Smtp(fault));
+    async fn prepare<'a>(
+        &self,
+        to: &'a Address,
+    ) -> Result<AsyncSmtpConnection, (DialogueStep<'a>, MailFault)> {
+        let at = |step| move |fault: Error| (step, MailFault::Smtp(fault));
         let mut connection = self.sign_in().await?;
         let from = Mail::new(Some(self.from.email.clone()), Vec::new());
-        connection.command(from).await.map_err(at(Step::From))?;
-        connection.command(Rcpt::new(to.clone(), Vec::new())).await.map_err(at(Step::To(to)))?;
-        connection.command(Data).await.map_err(at(Step::To(to)))?;
+        connection.command(from).await.map_err(at(DialogueStep::From))?;
+        connection.command(Rcpt::new(to.clone(), Vec::new())).await.map_err(at(DialogueStep::To(to)))?;
+        connection.command(Data).await.map_err(at(DialogueStep::To(to)))?;
         Ok(connection)
     }
 
     /// Everything before anybody is named.
-    async fn sign_in<'a>(&self) -> Result<AsyncSmtpConnection, (Step<'a>, Fault)> {
-        let at = |step| move |fault: Error| (step, Fault::Smtp(fault));
+    async fn sign_in<'a>(&self) -> Result<AsyncSmtpConnection, (DialogueStep<'a>, MailFault)> {
+        let at = |step| move |fault: Error| (step, MailFault::Smtp(fault));
         let name = self.server.hello.clone().unwrap_or_else(|| self.from.email.domain().to_owned());
         let hello = ClientId::Domain(name);
         let mut connection = match &self.server.security {
-            Security::Tls(tls) => self.secure(tls, &hello).await.map_err(at(Step::Connect))?,
+            Security::Tls(tls) => self.secure(tls, &hello).await.map_err(at(DialogueStep::Connect))?,
             Security::Plain | Security::StartTls(_) => {
-                let stream = self.connect().await.map_err(|error| (Step::Connect, Fault::Tcp(error)))?;
-                let stream = Box::new(Lines::new(stream));
+                let stream =
+                    self.connect().await.map_err(|error| (DialogueStep::Connect, MailFault::Tcp(error)))?;
+                let stream = Box::new(LineStream::new(stream));
                 let greeted = AsyncSmtpConnection::connect_with_transport(stream, &hello).await;
-                greeted.map_err(at(Step::Secure))?
+                greeted.map_err(at(DialogueStep::Secure))?
             }
         };
         if let Security::StartTls(tls) = &self.server.security {
             if !connection.can_starttls() {
-                return Err((Step::Secure, Fault::NotOffered));
+                return Err((DialogueStep::Secure, MailFault::NotOffered));
             }
-            connection.starttls(tls.clone(), &hello).await.map_err(at(Step::Secure))?;
+            connection.starttls(tls.clone(), &hello).await.map_err(at(DialogueStep::Secure))?;
         }
         if let Some(login) = &self.server.login {
             if connection.server_info().get_auth_mechanism(MECHANISMS).is_none() {
-                return Err((Step::Login, Fault::NotOffered));
+                return Err((DialogueStep::Login, MailFault::NotOffered));
             }
             let credentials = Credentials::new(login.user.clone(), login.password.to_string());
-            connection.auth(MECHANISMS, &credentials).await.map_err(at(Step::Login))?;
+            connection.auth(MECHANISMS, &credentials).await.map_err(at(DialogueStep::Login))?;
         }
         Ok(connection)
     }
@@ -191,34 +186,39 @@ impl Mailer {
         self.deadline / 2
     }
 
-    fn failed(&self, step: Step<'_>, fault: &Fault, secrets: &Secrets) -> MailError {
+    fn failed(&self, step: DialogueStep<'_>, fault: &MailFault, secrets: &Secrets) -> MailError {
         let server = self.server.name();
         let fault = match fault {
-            Fault::Tcp(error) => {
+            MailFault::Tcp(error) => {
                 return MailError::Unreachable { server, reason: of_connection(error, UNKNOWN) };
             }
-            Fault::NotOffered if matches!(step, Step::Login) => return MailError::NoLogin { server },
-            Fault::NotOffered => return MailError::NoTls { server },
-            Fault::Smtp(fault) => fault,
+            MailFault::NotOffered if matches!(step, DialogueStep::Login) => {
+                return MailError::NoLogin { server };
+            }
+            MailFault::NotOffered => return MailError::NoTls { server },
+            MailFault::Smtp(fault) => fault,
         };
         let Some(code) = fault.status() else {
-            let otherwise = if matches!(step, Step::Connect) { UNKNOWN } else { "What it says is not SMTP" };
+            let otherwise =
+                if matches!(step, DialogueStep::Connect) { UNKNOWN } else { "What it says is not SMTP" };
             let reason = of_connection(fault, otherwise);
             return match step {
                 _ if tls_fault(fault) => MailError::Tls { server, reason },
-                Step::Connect => MailError::Unreachable { server, reason },
-                Step::Letter => self.unconfirmed(&reason),
+                DialogueStep::Connect => MailError::Unreachable { server, reason },
+                DialogueStep::Letter => self.unconfirmed(&reason),
                 _ => self.broken(&reason),
             };
         };
         let words = fault.source().map(ToString::to_string).unwrap_or_default();
-        let reply = Reply::new(code.into(), &words, secrets);
+        let reply = SmtpReply::new(code.into(), &words, secrets);
         match step {
             // A passing fault of the server is no wrong password.
-            Step::Login if fault.is_permanent() => MailError::Password { server, reply },
-            Step::From => MailError::Sender { server, from: self.from.email.to_string(), reply },
-            Step::To(to) => MailError::Recipient { server, to: to.to_string(), reply },
-            Step::Connect | Step::Secure | Step::Login | Step::Letter => MailError::Refused { server, reply },
+            DialogueStep::Login if fault.is_permanent() => MailError::Password { server, reply },
+            DialogueStep::From => MailError::Sender { server, from: self.from.email.to_string(), reply },
+            DialogueStep::To(to) => MailError::Recipient { server, to: to.to_string(), reply },
+            DialogueStep::Connect | DialogueStep::Secure | DialogueStep::Login | DialogueStep::Letter => {
+                MailError::Refused { server, reply }
+            }
         }
     }
 
@@ -241,8 +241,7 @@ impl fmt::Debug for Mailer {
     }
 }
 
-/// What went wrong.
-enum Fault {
+enum MailFault {
     Tcp(io::Error),
     NotOffered,
     Smtp(Error),

@@ -1,13 +1,11 @@
-use super::Reply;
+use super::SmtpReply;
 use std::time::Duration;
 
 /// Why a letter was not sent, or may not have been. Holds neither password nor link nor token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MailError {
-    /// Nobody is there.
     #[error("the mail server {server} cannot be reached: {reason}. Nothing was sent.")]
     Unreachable {
-        /// Host and port.
         server: String,
         /// What the operating system said.
         reason: String,
@@ -16,14 +14,10 @@ pub enum MailError {
     #[error(
         "the mail server {server} offers no TLS (STARTTLS). Nothing was sent, because anybody could read it."
     )]
-    NoTls {
-        /// Host and port.
-        server: String,
-    },
+    NoTls { server: String },
     /// TLS was begun, and failed.
     #[error("there is no secure connection with the mail server {server}: {reason}. Nothing was sent.")]
     Tls {
-        /// Host and port.
         server: String,
         /// What is wrong with it, such as its certificate.
         reason: String,
@@ -32,60 +26,27 @@ pub enum MailError {
     #[error(
         "the mail server {server} lets nobody sign in with a password (AUTH PLAIN or LOGIN). Nothing was sent."
     )]
-    NoLogin {
-        /// Host and port.
-        server: String,
-    },
+    NoLogin { server: String },
     /// User name or password are wrong.
     #[error(
         "the mail server {server} does not accept the user name or the password: {reply}. Nothing was sent."
     )]
-    Password {
-        /// Host and port.
-        server: String,
-        /// What it said.
-        reply: Reply,
-    },
+    Password { server: String, reply: SmtpReply },
     /// The sender may not send.
     #[error("the mail server {server} does not send for {from}: {reply}. Nothing was sent.")]
-    Sender {
-        /// Host and port.
-        server: String,
-        /// The sender's address.
-        from: String,
-        /// What it said.
-        reply: Reply,
-    },
+    Sender { server: String, from: String, reply: SmtpReply },
     /// The recipient is not known, or not now.
     #[error("the mail server {server} does not deliver to {to}: {reply}. Nothing was sent.")]
-    Recipient {
-        /// Host and port.
-        server: String,
-        /// The recipient's address.
-        to: String,
-        /// What it said.
-        reply: Reply,
-    },
+    Recipient { server: String, to: String, reply: SmtpReply },
     /// The server refused something else, such as the letter itself.
     #[error("the mail server {server} refused: {reply}. Nothing was sent.")]
-    Refused {
-        /// Host and port.
-        server: String,
-        /// What it said.
-        reply: Reply,
-    },
+    Refused { server: String, reply: SmtpReply },
     /// What answers is no mail server, or broke off.
     #[error("the mail server {server} broke off or does not speak SMTP: {reason}. Nothing was sent.")]
-    Broken {
-        /// Host and port.
-        server: String,
-        /// What was seen.
-        reason: String,
-    },
+    Broken { server: String, reason: String },
     /// The deadline passed before the letter was handed over.
     #[error("the mail server {server} did not answer within {deadline:?}. Nothing was sent.")]
     TooSlow {
-        /// Host and port.
         server: String,
         /// For connecting, TLS and dialogue together.
         deadline: Duration,
@@ -93,7 +54,6 @@ pub enum MailError {
     /// The letter was on its way when the deadline passed or the connection broke.
     #[error("the mail server {server} did not confirm the message: {reason}. It may arrive all the same.")]
     Unconfirmed {
-        /// Host and port.
         server: String,
         /// What was seen instead.
         reason: String,
@@ -105,7 +65,7 @@ pub enum MailError {
 
 /// Whose fault it is that a letter was not sent, as far as it concerns whoever wanted it sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum MailFault {
     /// The recipient's: the address is not known.
     Recipient,
     /// The recipient's, for now.
@@ -120,11 +80,11 @@ pub enum Fault {
 impl MailError {
     /// Whose fault it is.
     #[must_use]
-    pub fn fault(&self) -> Fault {
+    pub fn fault(&self) -> MailFault {
         match self {
-            Self::Recipient { reply, .. } if reply.code >= 500 => Fault::Recipient,
-            Self::Recipient { .. } => Fault::NotNow,
-            Self::Unconfirmed { .. } => Fault::Unconfirmed,
+            Self::Recipient { reply, .. } if reply.code >= 500 => MailFault::Recipient,
+            Self::Recipient { .. } => MailFault::NotNow,
+            Self::Unconfirmed { .. } => MailFault::Unconfirmed,
             Self::Unreachable { .. }
             | Self::NoTls { .. }
             | Self::Tls { .. }
@@ -134,7 +94,7 @@ impl MailError {
             | Self::Refused { .. }
             | Self::Broken { .. }
             | Self::TooSlow { .. }
-            | Self::Letter => Fault::Server,
+            | Self::Letter => MailFault::Server,
         }
     }
 }

@@ -36,7 +36,6 @@ const FINE: &str = "font-size:14px";
 /// A letter to somebody with whom a seat is shared. Names may hold anything: they stay on one line.
 #[derive(Debug, Clone, Copy)]
 pub struct Letter<'a> {
-    /// Who gets it.
     pub to: &'a Address,
     /// Who shares the seat. Answers go there.
     pub shared_by: &'a Address,
@@ -44,13 +43,12 @@ pub struct Letter<'a> {
     pub product: &'a str,
     /// Where to ask for help.
     pub support: Option<&'a str>,
-    /// What it brings.
-    pub secret: Secret<'a>,
+    pub secret: LetterSecret<'a>,
 }
 
 /// What a letter brings.
 #[derive(Debug, Clone, Copy)]
-pub enum Secret<'a> {
+pub enum LetterSecret<'a> {
     /// A link that shows the token once.
     Link {
         /// The server's public address, such as `https://licenses.example.com`.
@@ -60,7 +58,6 @@ pub enum Secret<'a> {
         /// From then on the link is over.
         until: UnixTime,
     },
-    /// The token itself.
     Token(&'a Token),
 }
 
@@ -68,8 +65,8 @@ impl Letter<'_> {
     /// The secret as it stands in the letter, for searching what comes back.
     pub(super) fn exposed(&self) -> Zeroizing<String> {
         match self.secret {
-            Secret::Link { secret, .. } => secret.expose(),
-            Secret::Token(token) => Zeroizing::new(token.expose_secret().to_owned()),
+            LetterSecret::Link { secret, .. } => secret.expose(),
+            LetterSecret::Token(token) => Zeroizing::new(token.expose_secret().to_owned()),
         }
     }
 
@@ -102,7 +99,7 @@ impl Letter<'_> {
         let lead = format!("{by} shares a seat of {product} with you.");
         let help = self.support.map(one_line);
         let (before, secret, after, first) = match self.secret {
-            Secret::Link { origin, secret, until } => (
+            LetterSecret::Link { origin, secret, until } => (
                 "This link shows you the integration token of the seat:",
                 one_time_link::link(origin, secret),
                 format!(
@@ -111,7 +108,7 @@ impl Letter<'_> {
                 ),
                 Some("Open the link and copy the token."),
             ),
-            Secret::Token(token) => (
+            LetterSecret::Token(token) => (
                 "This is the integration token of the seat:",
                 Zeroizing::new(token.expose_secret().to_owned()),
                 "Keep it: nobody can show it to you again.".to_owned(),
@@ -130,8 +127,8 @@ impl Letter<'_> {
         let [lead, after, warning] = [&lead, &after, WARNING].map(escaped);
         let shown = escaped(&secret);
         let secret = match self.secret {
-            Secret::Link { .. } => format!("<a href=\"{shown}\" style=\"{BUTTON}\">Show the token</a>"),
-            Secret::Token(_) => format!("<code style=\"{CODE}\">{shown}</code>"),
+            LetterSecret::Link { .. } => format!("<a href=\"{shown}\" style=\"{BUTTON}\">Show the token</a>"),
+            LetterSecret::Token(_) => format!("<code style=\"{CODE}\">{shown}</code>"),
         };
         let items: String = steps.iter().map(|step| format!("<li>{}</li>\r\n", escaped(step))).collect();
         let help = help.map(|help| {
@@ -190,7 +187,7 @@ mod tests {
     const LINK: &str = "-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s";
 
     fn with_letter<T>(
-        secret: Secret<'_>,
+        secret: LetterSecret<'_>,
         product: &str,
         support: &str,
         test: impl Fn(&Letter<'_>) -> T,
@@ -203,13 +200,13 @@ mod tests {
     fn with_link<T>(product: &str, support: &str, test: impl Fn(&Letter<'_>) -> T) -> T {
         let secret = seal::Secret::parse(LINK).unwrap();
         let until = UnixTime::new(1_795_338_059).unwrap();
-        let secret = Secret::Link { origin: "https://licenses.example.com", secret: &secret, until };
+        let secret = LetterSecret::Link { origin: "https://licenses.example.com", secret: &secret, until };
         with_letter(secret, product, support, test)
     }
 
     fn with_token<T>(test: impl Fn(&Letter<'_>) -> T) -> T {
         let token = Token::parse(TOKEN, TokenKind::Integration).unwrap();
-        with_letter(Secret::Token(&token), "Bridge", "", test)
+        with_letter(LetterSecret::Token(&token), "Bridge", "", test)
     }
 
     #[test]

@@ -21,8 +21,8 @@ mod wire;
 
 pub use address::{NotAnAddress, address};
 pub use dialogue::Mailer;
-pub use error::{Fault, MailError};
-pub use letter::{Letter, Secret};
+pub use error::{MailError, MailFault};
+pub use letter::{Letter, LetterSecret};
 pub use lettre::Address;
-pub use reply::Reply;
-pub use settings::{DEADLINE, Settings, SettingsError, URL_VARIABLE, is_sender, read_url};
+pub use reply::SmtpReply;
+pub use settings::{DEADLINE, MailSettings, SettingsError, URL_VARIABLE, is_sender, read_url};

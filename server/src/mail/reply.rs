@@ -10,20 +10,20 @@ const TRACE: usize = 8;
 /// What a mail server said: its code, and its words without control characters, cut, and without
 /// our secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
+pub struct SmtpReply {
     /// Such as 550.
     pub code: u16,
     /// Empty when there were none, or none that may be shown.
     pub words: String,
 }
 
-impl Reply {
+impl SmtpReply {
     pub(super) fn new(code: u16, words: &str, secrets: &Secrets) -> Self {
         Self { code, words: secrets.removed_from(words) }
     }
 }
 
-impl fmt::Display for Reply {
+impl fmt::Display for SmtpReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let space = if self.words.is_empty() { "" } else { " " };
         write!(f, "{}{space}{}", self.code, self.words)
@@ -74,7 +74,7 @@ mod tests {
         let mut secrets = Secrets::default();
         secrets.add("sit_8uVq2ZtYw0LkSx7RmBnD4cJhPf3GaE1pDYNs");
         secrets.add_login("ada", "open sesame");
-        let shown = |words: &str| Reply::new(550, words, &secrets).to_string();
+        let shown = |words: &str| SmtpReply::new(550, words, &secrets).to_string();
         assert_eq!(shown("5.1.1 no such user"), "550 5.1.1 no such user");
         assert_eq!(shown("\u{1b}[31mno\r\nway "), "550 [31mno  way");
         assert_eq!(shown(&"x".repeat(500)).len(), 4 + 200);
@@ -84,11 +84,11 @@ mod tests {
             assert_eq!(shown(repeated), "550", "{repeated}");
         }
         assert_eq!(
-            Reply::new(535, "no", &Secrets(vec![Zeroizing::new(String::new())])).to_string(),
+            SmtpReply::new(535, "no", &Secrets(vec![Zeroizing::new(String::new())])).to_string(),
             "535 no"
         );
         let mut short = Secrets::default();
         short.add_login("ada", "abc");
-        assert_eq!(Reply::new(535, "not abc", &short).words, "");
+        assert_eq!(SmtpReply::new(535, "not abc", &short).words, "");
     }
 }

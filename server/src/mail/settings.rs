@@ -1,5 +1,5 @@
 use super::{NotAnAddress, address};
-use crate::system::files::{self, FileError};
+use crate::system::files::{self, EditedFileError};
 use crate::system::variable::{VariableError, variable};
 use lettre::{
     message::Mailbox,
@@ -22,7 +22,7 @@ pub const URL_VARIABLE: &str = "SEATLOCK_SMTP_URL";
 pub enum SettingsError {
     /// The file with the URL cannot be read.
     #[error(transparent)]
-    File(#[from] FileError),
+    File(#[from] EditedFileError),
     /// The variable with the URL cannot be read.
     #[error(transparent)]
     Variable(#[from] VariableError),
@@ -52,7 +52,7 @@ pub enum SettingsError {
 
 /// Which mail server, and who the sender is.
 #[derive(Clone)]
-pub struct Settings {
+pub struct MailSettings {
     /// `smtps://USER:PASSWORD@HOST:PORT`, `smtp://USER:PASSWORD@HOST:PORT?tls=required` (STARTTLS),
     /// or `smtp://HOST:PORT` on this computer. A path is the name for EHLO, which otherwise is
     /// the sender's domain.
@@ -65,7 +65,7 @@ pub struct Settings {
     pub deadline: Duration,
 }
 
-impl Settings {
+impl MailSettings {
     /// Settings with the system's certificate authorities and the usual deadline.
     #[must_use]
     pub fn new(url: Zeroizing<String>, from: String) -> Self {
@@ -73,7 +73,7 @@ impl Settings {
     }
 }
 
-impl fmt::Debug for Settings {
+impl fmt::Debug for MailSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Settings");
         shown.field("from", &self.from).field("deadline", &self.deadline).finish_non_exhaustive()
@@ -103,7 +103,6 @@ pub(super) enum Security {
     Tls(TlsParameters),
 }
 
-/// Who signs in.
 #[derive(Clone)]
 pub(super) struct Login {
     pub(super) user: String,
@@ -116,12 +115,11 @@ pub(super) struct Server {
     pub(super) port: u16,
     pub(super) security: Security,
     pub(super) login: Option<Login>,
-    /// Name for EHLO.
     pub(super) hello: Option<String>,
 }
 
 impl Server {
-    pub(super) fn read(settings: &Settings) -> Result<Self, SettingsError> {
+    pub(super) fn read(settings: &MailSettings) -> Result<Self, SettingsError> {
         let wrong = SettingsError::Url;
         let url = Url::parse(&settings.url).map_err(|_| wrong("it cannot be read"))?;
         let host = match url.host() {
@@ -220,7 +218,7 @@ fn decoded(text: &str) -> Result<Zeroizing<String>, ()> {
 
 /// The operating system's trust and the extra authorities. lettre takes no TLS provider; without
 /// one that is installed for the process, which this project never does, it takes ring for itself.
-fn trust(settings: &Settings, host: &str) -> Result<TlsParameters, SettingsError> {
+fn trust(settings: &MailSettings, host: &str) -> Result<TlsParameters, SettingsError> {
     let mut tls = TlsParametersBuilder::new(host.to_owned());
     if let Some(pem) = &settings.extra_ca {
         let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
@@ -239,7 +237,7 @@ mod tests {
     use super::*;
 
     fn read(url: &str) -> Result<Server, SettingsError> {
-        Server::read(&Settings::new(Zeroizing::new(url.to_owned()), String::new()))
+        Server::read(&MailSettings::new(Zeroizing::new(url.to_owned()), String::new()))
     }
 
     #[test]
@@ -322,7 +320,7 @@ mod tests {
 
     #[test]
     fn debug_output_has_no_password() {
-        let settings = Settings::new(
+        let settings = MailSettings::new(
             Zeroizing::new("smtps://ada:sesame@m.example".to_owned()),
             "a@b.example".to_owned(),
         );
@@ -332,7 +330,8 @@ mod tests {
     #[test]
     fn an_authority_is_pem() {
         for bad in ["", "no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
-            let mut settings = Settings::new(Zeroizing::new("smtps://m.example".to_owned()), String::new());
+            let mut settings =
+                MailSettings::new(Zeroizing::new("smtps://m.example".to_owned()), String::new());
             settings.extra_ca = Some(bad.as_bytes().to_vec());
             assert!(Server::read(&settings).is_err(), "{bad}");
         }

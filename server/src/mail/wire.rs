@@ -19,18 +19,18 @@ const MOST: usize = 32 * 1024;
 /// would pass for words that were said under TLS; here those lines are still on the wire when TLS
 /// begins, where they are no TLS.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(super) struct LineStream {
     stream: TcpStream,
     left: usize,
 }
 
-impl Lines {
+impl LineStream {
     pub(super) fn new(stream: TcpStream) -> Self {
         Self { stream, left: MOST }
     }
 }
 
-impl AsyncRead for Lines {
+impl AsyncRead for LineStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let mut space = [0; 512];
@@ -47,7 +47,7 @@ impl AsyncRead for Lines {
     }
 }
 
-impl AsyncWrite for Lines {
+impl AsyncWrite for LineStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
     }
@@ -61,7 +61,7 @@ impl AsyncWrite for Lines {
     }
 }
 
-impl AsyncTokioStream for Lines {
+impl AsyncTokioStream for LineStream {
     fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.stream.peer_addr()
     }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 /// The seat page, as an issuer knows it.
 #[derive(Debug, Clone, Copy)]
-pub struct Client<'a> {
+pub struct RelyingParty<'a> {
     /// `client_id`.
     pub id: &'a str,
     /// The client secret; public clients have none.
@@ -34,7 +34,7 @@ pub struct Bond<'a> {
 /// [`Unusable`] when the issuer has none.
 pub fn authorization_url(
     endpoints: &Endpoints,
-    client: Client<'_>,
+    client: RelyingParty<'_>,
     bond: Bond<'_>,
 ) -> Result<String, Unusable> {
     let none = || Unusable::new("it publishes no address to sign in at");
@@ -59,7 +59,7 @@ pub fn authorization_url(
 /// [`Unusable`] when the issuer gives none.
 pub async fn exchange(
     endpoints: &Endpoints,
-    shown: Client<'_>,
+    shown: RelyingParty<'_>,
     code: &str,
     verifier: &str,
 ) -> Result<Zeroizing<String>, Unusable> {

@@ -12,7 +12,7 @@ const IMPATIENCE: Duration = Duration::from_secs(5);
 
 /// What is held of one issuer's keys. Times are counted from the server's start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Held {
+pub struct HeldKeys {
     /// When they were fetched; `None` when they never were.
     pub fetched_at: Option<Duration>,
     /// When it was last tried to.
@@ -21,7 +21,7 @@ pub struct Held {
 
 /// What to do before a token is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Plan {
+pub enum FetchPlan {
     /// The keys are good.
     Use,
     /// They are good enough, and are to be fetched again meanwhile.
@@ -35,16 +35,16 @@ pub enum Plan {
 /// What to do at `now`; `known` says whether the key that the token names is among those that are
 /// held.
 #[must_use]
-pub fn plan(held: Held, known: bool, now: Duration) -> Plan {
+pub fn plan(held: HeldKeys, known: bool, now: Duration) -> FetchPlan {
     let since = |at: Option<Duration>| at.map(|at| now.saturating_sub(at));
     let may_try = |pause| since(held.tried_at).is_none_or(|past| past >= pause);
     match since(held.fetched_at) {
         Some(age) if age < STALE => match (known, may_try(PAUSE)) {
-            (false, true) => Plan::Fetch,
-            (true, true) if age >= FRESH => Plan::UseAndFetch,
-            _ => Plan::Use,
+            (false, true) => FetchPlan::Fetch,
+            (true, true) if age >= FRESH => FetchPlan::UseAndFetch,
+            _ => FetchPlan::Use,
         },
-        _ if may_try(IMPATIENCE) => Plan::Fetch,
-        _ => Plan::GiveUp,
+        _ if may_try(IMPATIENCE) => FetchPlan::Fetch,
+        _ => FetchPlan::GiveUp,
     }
 }

@@ -66,9 +66,6 @@ struct Jwk {
 impl KeySet {
     /// Reads an issuer's `jwks_uri`. Keys that are not for signatures, or of a kind that is not
     /// accepted here, are left out (RFC 7517, section 5).
-    ///
-    /// # Errors
-    /// See [`KeySetError`].
     pub fn read(document: &[u8]) -> Result<Self, KeySetError> {
         #[derive(Deserialize)]
         struct Document {

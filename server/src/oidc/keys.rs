@@ -1,5 +1,5 @@
 use super::fetch::fetch;
-use super::{Claims, Endpoints, Expected, Held, KeySet, Plan, Rejected, plan, verify};
+use super::{Claims, Endpoints, Expected, FetchPlan, HeldKeys, KeySet, TokenRejection, plan, verify};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatlock_protocol::{AccessToken, UnixTime};
 use serde::Deserialize;
@@ -39,7 +39,7 @@ struct Issuer {
 
 #[derive(Default, Clone)]
 struct State {
-    held: Held,
+    held: HeldKeys,
     published: Option<Arc<(Endpoints, KeySet)>>,
     failure: Option<Unusable>,
 }
@@ -67,16 +67,13 @@ impl Keys {
         token: &AccessToken,
         expected: Expected<'_>,
         now: UnixTime,
-    ) -> Result<Result<Claims, Rejected>, Unusable> {
+    ) -> Result<Result<Claims, TokenRejection>, Unusable> {
         let kid = kid_of(token);
         let published = self.published(expected.issuer, Some(kid.as_deref())).await?;
         Ok(verify(token, expected, &published.1, now))
     }
 
     /// Where an issuer does what.
-    ///
-    /// # Errors
-    /// See [`Unusable`].
     pub async fn endpoints(&self, issuer: &str) -> Result<Endpoints, Unusable> {
         Ok(self.published(issuer, None).await?.0.clone())
     }
@@ -95,10 +92,10 @@ impl Keys {
             (plan(state.held, known, (self.clock)()), state)
         };
         let (mut planned, mut state) = look();
-        if planned == Plan::Fetch {
+        if planned == FetchPlan::Fetch {
             let turn = issuer.fetching.clone().lock_owned().await;
             (planned, state) = look();
-            if planned == Plan::Fetch {
+            if planned == FetchPlan::Fetch {
                 // A task of its own: who hangs up meanwhile does not make the next one ask once more.
                 let fetched =
                     tokio::spawn(issuer.clone().fetch(url.to_owned(), self.clock.clone(), turn)).await;
@@ -106,12 +103,12 @@ impl Keys {
                 (planned, state) = look();
             }
         }
-        if planned == Plan::UseAndFetch
+        if planned == FetchPlan::UseAndFetch
             && let Ok(turn) = issuer.fetching.clone().try_lock_owned()
         {
             tokio::spawn(issuer.clone().fetch(url.to_owned(), self.clock.clone(), turn));
         }
-        let usable = matches!(planned, Plan::Use | Plan::UseAndFetch);
+        let usable = matches!(planned, FetchPlan::Use | FetchPlan::UseAndFetch);
         let none = || state.failure.clone().unwrap_or_else(|| Unusable::new("it is not reachable"));
         state.published.clone().filter(|_| usable).ok_or_else(none)
     }

@@ -17,9 +17,9 @@ mod keys;
 /// Signed tokens: what they say, and whether it is to be believed.
 mod signed;
 
-pub use code_flow::{Bond, Client, authorization_url, exchange};
+pub use code_flow::{Bond, RelyingParty, authorization_url, exchange};
 pub use fetch::Endpoints;
-pub use freshness::{Held, Plan, plan};
+pub use freshness::{FetchPlan, HeldKeys, plan};
 pub use key_set::{KeySet, KeySetError};
 pub use keys::{Keys, Unusable};
-pub use signed::{Claims, Expected, Rejected, verify};
+pub use signed::{Claims, Expected, TokenRejection, verify};

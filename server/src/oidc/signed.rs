@@ -49,7 +49,7 @@ impl Claims {
 
 /// Why a token is not believed. What it says may be wrong, so nothing of it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Rejected {
+pub enum TokenRejection {
     /// The header is not that of a token for us.
     #[error("its header is of another kind")]
     Header,
@@ -77,7 +77,7 @@ pub enum Rejected {
 }
 
 #[derive(Deserialize)]
-struct Header {
+struct TokenHeader {
     alg: String,
     typ: Option<String>,
     kid: Option<String>,
@@ -86,7 +86,7 @@ struct Header {
 }
 
 #[derive(Deserialize)]
-struct Told {
+struct TokenClaims {
     iss: String,
     sub: String,
     aud: OneOrMore,
@@ -136,54 +136,51 @@ impl OneOrMore {
 
 /// What `token` says, if one of the issuer's `keys` signed it, and it is as `expected` (RFC 9068,
 /// section 4).
-///
-/// # Errors
-/// See [`Rejected`].
 pub fn verify(
     token: &AccessToken,
     expected: Expected<'_>,
     keys: &KeySet,
     now: UnixTime,
-) -> Result<Claims, Rejected> {
+) -> Result<Claims, TokenRejection> {
     let text = token.expose_secret();
-    let (message, signature) = text.rsplit_once('.').ok_or(Rejected::Header)?;
-    let (header, claims) = message.split_once('.').ok_or(Rejected::Header)?;
-    let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| Rejected::Header);
+    let (message, signature) = text.rsplit_once('.').ok_or(TokenRejection::Header)?;
+    let (header, claims) = message.split_once('.').ok_or(TokenRejection::Header)?;
+    let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenRejection::Header);
 
-    let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| Rejected::Header)?;
+    let header: TokenHeader = serde_json::from_slice(&decode(header)?).map_err(|_| TokenRejection::Header)?;
     let typ = header.typ.as_ref().map(|typ| typ.to_ascii_lowercase());
     if header.crit.is_some() || typ.is_some_and(|typ| !TYPES.contains(&typ.as_str())) {
-        return Err(Rejected::Header);
+        return Err(TokenRejection::Header);
     }
     let kid = header.kid.as_deref();
     if !keys.knows(kid) {
-        return Err(Rejected::UnknownKey);
+        return Err(TokenRejection::UnknownKey);
     }
     if !keys.verifies(kid, &header.alg, message.as_bytes(), &decode(signature)?) {
-        return Err(Rejected::Signature);
+        return Err(TokenRejection::Signature);
     }
-    let told: Told = serde_json::from_slice(&decode(claims)?).map_err(|_| Rejected::Claims)?;
+    let told: TokenClaims = serde_json::from_slice(&decode(claims)?).map_err(|_| TokenRejection::Claims)?;
     told.judge(expected, now)
 }
 
-impl Told {
-    fn judge(self, expected: Expected<'_>, now: UnixTime) -> Result<Claims, Rejected> {
+impl TokenClaims {
+    fn judge(self, expected: Expected<'_>, now: UnixTime) -> Result<Claims, TokenRejection> {
         if self.iss != expected.issuer {
-            return Err(Rejected::Issuer);
+            return Err(TokenRejection::Issuer);
         }
         if !self.aud.contains(expected.audience) {
-            return Err(Rejected::Audience);
+            return Err(TokenRejection::Audience);
         }
         if self.sub.is_empty() || self.sub.len() > SUBJECT_MAX || self.sub.contains('\0') {
-            return Err(Rejected::Claims);
+            return Err(TokenRejection::Claims);
         }
         // What is no number of JSON is none here either, so every comparison has an answer.
         let (earliest, latest) = (now.minus(SKEW).seconds() as f64, now.plus(SKEW).seconds() as f64);
         if self.exp <= earliest {
-            return Err(Rejected::Expired);
+            return Err(TokenRejection::Expired);
         }
         if [self.nbf, self.iat].into_iter().flatten().any(|begin| begin > latest) {
-            return Err(Rejected::NotYet);
+            return Err(TokenRejection::NotYet);
         }
         let scopes = [self.scope, self.scp, self.roles];
         let scopes = scopes.iter().flatten().flat_map(OneOrMore::words).map(str::to_owned).collect();

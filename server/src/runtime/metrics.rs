@@ -1,7 +1,6 @@
 use super::tls::Tls;
 use crate::http::AppState;
-use crate::service::metrics::{OPEN_METRICS, Snapshot};
-use crate::store::ListLicenses;
+use crate::service::metrics::{MetricsSnapshot, OPEN_METRICS};
 use crate::system::cause::of_io;
 use axum::{
     Router,
@@ -22,14 +21,14 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<AppState>, tls: Opti
 }
 
 async fn scrape(State((state, tls)): State<(Arc<AppState>, Option<Arc<Tls>>)>) -> Response {
-    let licenses = state.store.run(ListLicenses(None)).await;
+    let licenses = state.services.licenses().await;
     if let Err(error) = &licenses {
         tracing::warn!(%error, "the database does not answer");
     }
-    let snapshot = Snapshot {
+    let snapshot = MetricsSnapshot {
         licenses: licenses.ok(),
-        load: state.store.load(),
-        key_set: state.rings.current().map(|ring| ring.set.seq),
+        load: state.services.load_of_store(),
+        key_set: state.services.key_set_number(),
         certificate_ends: tls.map(|tls| tls.not_after().seconds().unsigned_abs()),
     };
     match state.metrics.text(snapshot) {

@@ -8,7 +8,6 @@ mod metrics;
 mod tls;
 
 use crate::http::{AppState, router};
-use crate::store::{PurgeExpired, ReleaseExpired};
 use std::{future::Future, io, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch, time};
 
@@ -66,7 +65,7 @@ pub async fn run(
         () = out_of_time => tracing::warn!("some requests did not end in time"),
     }
     helpers.iter().for_each(tokio::task::JoinHandle::abort);
-    state.store.close().await;
+    state.services.close().await;
     Ok(())
 }
 
@@ -75,14 +74,14 @@ async fn sweep_often(state: Arc<AppState>) {
     due.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
     loop {
         due.tick().await;
-        let swept = state.store.run(ReleaseExpired).await;
+        let swept = state.services.release_expired().await;
         match &swept {
             Ok(0) => {}
             Ok(seats) => tracing::info!(seats, "released for inactivity"),
             Err(error) => tracing::warn!(%error, "the sweep failed; it is tried again"),
         }
         state.metrics.swept(swept.ok());
-        if let Err(error) = state.store.run(PurgeExpired).await {
+        if let Err(error) = state.services.purge_expired().await {
             tracing::warn!(%error, "what has ended was not taken away; it is tried again");
         }
     }

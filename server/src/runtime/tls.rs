@@ -29,7 +29,6 @@ pub enum TlsError {
     /// A file cannot be read.
     #[error("{}: {}", path.display(), crate::system::files::in_words(path, error))]
     File {
-        /// The file.
         path: PathBuf,
         /// What the operating system said.
         error: io::Error,
@@ -62,12 +61,7 @@ pub enum TlsError {
     #[error(
         "the private key {key} does not belong to the certificate {certificate}. Name the two that were made together"
     )]
-    Pair {
-        /// The certificate's file.
-        certificate: PathBuf,
-        /// The key's file.
-        key: PathBuf,
-    },
+    Pair { certificate: PathBuf, key: PathBuf },
     /// Something else is wrong with the certificates.
     #[error("{0}: TLS cannot use these certificates")]
     Chain(PathBuf),
@@ -99,9 +93,6 @@ type Stamp = [(u64, u64, i64, i64); 2];
 impl Tls {
     /// Reads both files. A certificate that has ended is taken all the same: clients say so, and
     /// whoever looks finds the server.
-    ///
-    /// # Errors
-    /// See [`TlsError`].
     pub fn load(certificate: PathBuf, key: PathBuf) -> Result<Self, TlsError> {
         let current = RwLock::new(Pair::read(&certificate, &key)?);
         Ok(Self { certificate, key, current, wanted: Notify::new() })
@@ -156,9 +147,6 @@ impl Tls {
     }
 
     /// Refuses a certificate that has ended.
-    ///
-    /// # Errors
-    /// [`TlsError::Expired`].
     pub fn alive(&self) -> Result<(), TlsError> {
         self.current().alive(&self.certificate).map(drop)
     }

@@ -4,12 +4,12 @@
 use crate::crypto::keys::DataFolder;
 use crate::crypto::renewal::RenewalKey;
 use crate::domain::{
-    Answer, Call, Caller, Event, License, LostLease, Presented, Seat, SeatState, Verdict, decide,
-    token_unknown,
+    CallerContext, License, LostLease, PresentedRenewal, Seat, SeatAnswer, SeatEvent, SeatOperation,
+    SeatState, Verdict, decide, token_unknown,
 };
 use crate::service::key_ring::{KeyRing, RingError, read_set};
 use crate::service::seat_call::{Signer, caller, recipient};
-use crate::store::{FindSeatOfToken, GetKeySet, GetRecovery, GetServer, Question, Store, StoreError};
+use crate::store::{FindSeatOfToken, GetKeySet, GetRecovery, GetServer, SeatCommand, Store, StoreError};
 use seatlock_protocol::{
     UnixTime,
     address::is_same_issuer,
@@ -20,7 +20,6 @@ use seatlock_protocol::{
 /// Why a file could not be answered.
 #[derive(Debug, thiserror::Error)]
 pub enum AirgapError {
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Nothing can be signed.
@@ -45,7 +44,7 @@ pub enum AirgapError {
 
 /// What a file leads to.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub struct AirgapOutcome {
     /// The seat; after it was answered, as it is then.
     pub seat: Seat,
     /// When the lease ends; `None` for a release.
@@ -56,14 +55,11 @@ pub struct Outcome {
 }
 
 /// What answering `file` would do. Changes nothing.
-///
-/// # Errors
-/// See [`AirgapError`].
-pub async fn preview(store: &Store, file: &RequestFile) -> Result<Outcome, AirgapError> {
+pub async fn preview(store: &Store, file: &RequestFile) -> Result<AirgapOutcome, AirgapError> {
     let (_, seat, license) = seat_of(store, file).await?;
     let keys = read_set(&store.run(GetKeySet).await?.jws)?;
     let lost = lost(store, &keys, file).await?;
-    let asking = Caller { lost, ..caller(&file.request, Presented::Nothing, 0) };
+    let asking = CallerContext { lost, ..caller(&file.request, PresentedRenewal::Nothing, 0) };
     if file.call == FileCall::Release {
         // Whether the file proves it is decided when it counts, together with what is known of the
         // installation.
@@ -74,25 +70,28 @@ pub async fn preview(store: &Store, file: &RequestFile) -> Result<Outcome, Airga
         };
         let fits = holder == Some(&asking.machine);
         return if fits {
-            Ok(Outcome { seat, lease_until: None, lease: None })
+            Ok(AirgapOutcome { seat, lease_until: None, lease: None })
         } else {
             Err(AirgapError::NotTheHolder)
         };
     }
-    let event = Event::Call(Call::Airgap, Box::new(asking));
+    let event = SeatEvent::Call(SeatOperation::Airgap, Box::new(asking));
     let decision = decide(&license, Some(&seat), &event, store.ready().await?);
     match decision.answer {
-        Answer::Lease { terms, .. } => Ok(Outcome { seat, lease_until: Some(terms.exp), lease: None }),
-        Answer::Verdict(verdict) => Err(AirgapError::Refused(verdict)),
-        Answer::Done | Answer::Unchanged => Err(AirgapError::NotTheHolder),
+        SeatAnswer::Lease { terms, .. } => {
+            Ok(AirgapOutcome { seat, lease_until: Some(terms.exp), lease: None })
+        }
+        SeatAnswer::Verdict(verdict) => Err(AirgapError::Refused(verdict)),
+        SeatAnswer::Done | SeatAnswer::Unchanged => Err(AirgapError::NotTheHolder),
     }
 }
 
 /// Answers `file` for good.
-///
-/// # Errors
-/// See [`AirgapError`].
-pub async fn answer(store: &Store, folder: &DataFolder, file: &RequestFile) -> Result<Outcome, AirgapError> {
+pub async fn answer(
+    store: &Store,
+    folder: &DataFolder,
+    file: &RequestFile,
+) -> Result<AirgapOutcome, AirgapError> {
     let (token, ..) = seat_of(store, file).await?;
     let ring = KeyRing::load(store, folder).await?;
     let (key, recipient) = (
@@ -103,27 +102,29 @@ pub async fn answer(store: &Store, folder: &DataFolder, file: &RequestFile) -> R
     let mut jitter = [0; 2];
     getrandom::fill(&mut jitter)?;
     let call = match file.call {
-        FileCall::Lease => Call::Airgap,
-        FileCall::Release => Call::Confirm,
+        FileCall::Lease => SeatOperation::Airgap,
+        FileCall::Release => SeatOperation::Confirm,
     };
     let caller = caller(&file.request, presented, u16::from_le_bytes(jitter));
-    let caller = Caller { lost: lost(store, &ring.set, file).await?, ..caller };
-    let answered = store.run(Question { token, call, caller }).await?;
+    let caller = CallerContext { lost: lost(store, &ring.set, file).await?, ..caller };
+    let answered = store.run(SeatCommand { token, call, caller }).await?;
     let unknown = || AirgapError::Refused(token_unknown());
     let (seat, license) = answered.subject.ok_or_else(unknown)?;
     match answered.answer {
-        Answer::Lease { terms, renewal } => {
+        SeatAnswer::Lease { terms, renewal } => {
             let issuer = &ring.set.iss;
             let signer = Signer { ring: &ring, issuer, request: &file.request, token: file.token_hash };
             let signed = signer.lease(&terms, &seat, &license, key.secret(recipient, renewal))?;
             let lease = LeaseFile { lease: signed.lease, renewal: signed.renewal, keyset: signed.keyset };
-            Ok(Outcome { seat, lease_until: Some(terms.exp), lease: Some(lease) })
+            Ok(AirgapOutcome { seat, lease_until: Some(terms.exp), lease: Some(lease) })
         }
-        Answer::Verdict(verdict) if verdict.code != seatlock_protocol::Code::Ok => {
+        SeatAnswer::Verdict(verdict) if verdict.code != seatlock_protocol::Code::Ok => {
             Err(AirgapError::Refused(verdict))
         }
-        Answer::Verdict(_) | Answer::Done => Ok(Outcome { seat, lease_until: None, lease: None }),
-        Answer::Unchanged => Err(AirgapError::NotTheHolder),
+        SeatAnswer::Verdict(_) | SeatAnswer::Done => {
+            Ok(AirgapOutcome { seat, lease_until: None, lease: None })
+        }
+        SeatAnswer::Unchanged => Err(AirgapError::NotTheHolder),
     }
 }
 

@@ -17,7 +17,6 @@ use seatlock_protocol::{
 /// Why nothing is proved.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Nothing can be signed.
@@ -50,7 +49,6 @@ pub enum CheckpointError {
         "entry {stated} was removed with all up to entry {cut}; compare with a checkpoint that was signed later"
     )]
     Removed {
-        /// The checkpoint's entry.
         stated: u64,
         /// The last entry that was removed.
         cut: u64,
@@ -59,9 +57,6 @@ pub enum CheckpointError {
 
 /// Signs for the audit trail as it is up to `row`, or to its end, and keeps the checkpoint. A `cut`
 /// takes the entries up to there away.
-///
-/// # Errors
-/// See [`CheckpointError`].
 pub async fn make(
     store: &Store,
     folder: &DataFolder,
@@ -81,18 +76,12 @@ pub async fn make(
 
 /// Follows the whole trail, from its beginning or from where old entries were cut off, if a lease
 /// key has signed for that.
-///
-/// # Errors
-/// See [`CheckpointError`].
 pub async fn verify(store: &Store) -> Result<AuditState, CheckpointError> {
     Ok(store.run(VerifyAudit(AuditPart::Whole(beginning(store).await?))).await?)
 }
 
 /// Follows the trail from the newest checkpoint on that is kept; all of it when there is none.
 /// Where a kept checkpoint is not what was signed, the trail counts as broken.
-///
-/// # Errors
-/// [`CheckpointError::Store`].
 pub async fn verify_newest(store: &Store) -> Result<AuditState, CheckpointError> {
     let checkpoints = store.run(ListCheckpoints).await?;
     // The newest comes first.
@@ -113,9 +102,6 @@ pub async fn verify_newest(store: &Store) -> Result<AuditState, CheckpointError>
 
 /// Follows the whole trail, and proves that it has the entry for which a checkpoint was signed that
 /// was kept elsewhere.
-///
-/// # Errors
-/// See [`CheckpointError`].
 pub async fn prove(store: &Store, jws: &str) -> Result<(AuditState, AuditClaims), CheckpointError> {
     const WHAT: &str = "the checkpoint";
     let claims = read(store, jws, WHAT).await?;

@@ -1,6 +1,6 @@
 use crate::crypto::keys::{DataFolder, FolderError};
 use crate::domain::timestamp;
-use crate::store::{GetKeySet, Store, StoreError, StoredKeySet, Trouble};
+use crate::store::{GetKeySet, Store, StoreError, StoredKeySet, Unavailable};
 use seatlock_protocol::{
     SigningKey, Typ, UnixTime,
     claims::{KeySetClaims, LeaseKey},
@@ -29,12 +29,10 @@ pub enum RingError {
     /// The private key that should sign is elsewhere, or cannot be read.
     #[error("the {lacking} (key set {seq}), so this server signs nothing; {}, or run: keys rotate", lacking.remedy())]
     Missing {
-        /// The key.
         lacking: Lacking,
         /// Number of the key set.
         seq: u64,
     },
-    /// Signing failed.
     #[error("an answer cannot be written as JSON")]
     Json(#[from] serde_json::Error),
 }
@@ -44,7 +42,7 @@ impl RingError {
     #[must_use]
     pub fn passing(&self) -> Option<&'static str> {
         match self {
-            Self::Store(error) => error.trouble().map(Trouble::text),
+            Self::Store(error) => error.unavailable().map(Unavailable::text),
             Self::Folder(_) | Self::NoKey(_) | Self::Missing { .. } => {
                 Some("The server has no key to sign with at the moment.")
             }
@@ -84,7 +82,6 @@ impl Lacking {
 pub struct KeyRing {
     /// As it is stored, signed by the root key.
     pub jws: String,
-    /// What it says.
     pub set: KeySetClaims,
     key: SigningKey,
     /// The last moment at which the key is good.
@@ -95,18 +92,12 @@ pub struct KeyRing {
 
 impl KeyRing {
     /// Reads the newest key set and the newest usable key.
-    ///
-    /// # Errors
-    /// See [`RingError`].
     pub async fn load(store: &Store, folder: &DataFolder) -> Result<Self, RingError> {
         let now = store.ready().await?;
         Self::of(store.run(GetKeySet).await?, now, folder)
     }
 
     /// As [`Self::load`], of a key set that was read at `now`.
-    ///
-    /// # Errors
-    /// See [`RingError`].
     pub fn of(stored: StoredKeySet, now: UnixTime, folder: &DataFolder) -> Result<Self, RingError> {
         let set = read_set(&stored.jws)?;
         let usable = |key: &&LeaseKey| {
@@ -150,9 +141,6 @@ impl KeyRing {
 }
 
 /// Reads a key set of our own database. Clients verify it against the root key that they pin.
-///
-/// # Errors
-/// [`RingError::Unreadable`].
 pub fn read_set(jws: &str) -> Result<KeySetClaims, RingError> {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     let claims = jws.split('.').nth(1).ok_or(RingError::Unreadable)?;
@@ -167,9 +155,6 @@ pub struct Rings(RwLock<Option<Arc<KeyRing>>>);
 impl Rings {
     /// Starts with the newest ring, or, while the clock says nothing of what is usable, without
     /// any.
-    ///
-    /// # Errors
-    /// See [`RingError`].
     pub async fn load(store: &Store, folder: &DataFolder) -> Result<Self, RingError> {
         match KeyRing::load(store, folder).await {
             Ok(ring) => Ok(Self(RwLock::new(Some(Arc::new(ring))))),
@@ -183,9 +168,6 @@ impl Rings {
 
     /// The ring of key set `seq`, which an answer's transaction saw at the time `now`: no answer is
     /// signed by a key that was rotated away before it.
-    ///
-    /// # Errors
-    /// See [`RingError`].
     pub async fn at(
         &self,
         (seq, now): (u64, UnixTime),
@@ -206,9 +188,6 @@ impl Rings {
     }
 
     /// The newest ring, read again: a key file may have come since.
-    ///
-    /// # Errors
-    /// See [`RingError`].
     pub async fn renew(&self, store: &Store, folder: &DataFolder) -> Result<Arc<KeyRing>, RingError> {
         let ring = Arc::new(KeyRing::load(store, folder).await?);
         let before = self.0.write().unwrap_or_else(PoisonError::into_inner).replace(ring.clone());

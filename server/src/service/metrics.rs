@@ -53,7 +53,7 @@ struct BuildLabels {
 }
 
 /// A request that was answered.
-pub(crate) struct Answered<'a> {
+pub(crate) struct AnsweredRequest<'a> {
     /// As HTTP writes it; one of those that HTTP knows.
     pub(crate) method: &'static str,
     /// The route's template; never the path, in which secrets may stand.
@@ -77,7 +77,7 @@ pub struct Metrics {
 }
 
 /// What is looked at when somebody asks.
-pub(crate) struct Snapshot {
+pub(crate) struct MetricsSnapshot {
     /// `None` when the database does not answer.
     pub(crate) licenses: Option<Vec<License>>,
     pub(crate) load: Load,
@@ -126,12 +126,12 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn answered(&self, answered: &Answered<'_>) {
+    pub(crate) fn answered(&self, answered: &AnsweredRequest<'_>) {
         let endpoint = answered.endpoint.to_owned();
         self.durations
             .get_or_create(&EndpointLabels { endpoint: endpoint.clone() })
             .observe(answered.took.as_secs_f64());
-        let Answered { method, status, code, .. } = *answered;
+        let AnsweredRequest { method, status, code, .. } = *answered;
         self.requests.get_or_create(&RequestLabels { method, endpoint, status, code }).inc();
     }
 
@@ -151,13 +151,13 @@ impl Metrics {
     }
 
     /// Counts a connection until the result is dropped.
-    pub(crate) fn connected(&self) -> Connected {
+    pub(crate) fn connected(&self) -> OpenConnection {
         self.connections.inc();
-        Connected(self.connections.clone())
+        OpenConnection(self.connections.clone())
     }
 
     /// Everything, in the format [`OPEN_METRICS`].
-    pub(crate) fn text(&self, now: Snapshot) -> Result<String, fmt::Error> {
+    pub(crate) fn text(&self, now: MetricsSnapshot) -> Result<String, fmt::Error> {
         let mut text = String::new();
         text::encode_registry(&mut text, &self.registry)?;
         text::encode_registry(&mut text, &now.registry())?;
@@ -167,15 +167,15 @@ impl Metrics {
 }
 
 /// A connection that is open.
-pub(crate) struct Connected(Gauge);
+pub(crate) struct OpenConnection(Gauge);
 
-impl Drop for Connected {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.dec();
     }
 }
 
-impl Snapshot {
+impl MetricsSnapshot {
     fn registry(self) -> Registry {
         let mut registry = Registry::default();
         let mut gauge = |name: &str, help: &str, unit: Option<Unit>, value: u64| {

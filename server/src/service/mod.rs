@@ -1,14 +1,15 @@
-//! Serves people: whatever a user asks for by page or by API is asked for here, with the user's
-//! authority.
+//! Serves plug-ins, people and the operator: whatever is asked for by page or by API is asked for
+//! here.
 //!
-//! A desk knows who stands before it. What belongs to another account is not there for an owner.
+//! A [`Service`] knows for whom it works. What belongs to another account is not there for an owner.
+//! Nothing above reaches the store past [`Services`].
 
-/// Answers to requests that may come again because the first answer was lost.
-mod again;
 /// Answers the files of machines without a network.
 pub mod airgap;
 /// Signed statements of what the audit trail was.
 pub mod checkpoint;
+/// Answers to requests that may come again because the first answer was lost.
+mod idempotency;
 /// Sign-in services, for admins.
 mod issuers;
 /// The newest key set and the key of it that this server signs with.
@@ -17,6 +18,8 @@ pub mod key_ring;
 pub mod metrics;
 /// Accounts, users, licenses and plans, for admins.
 mod office;
+/// One-time links, for whoever has one.
+mod one_time_links;
 /// How often one token and one address may ask.
 pub mod rate_limits;
 /// Between a plug-in's request and the rules: what they are told, and what is signed.
@@ -25,27 +28,36 @@ pub(crate) mod seat_call;
 mod seats;
 /// API tokens and passwords, for everybody.
 mod self_service;
-/// How somebody comes to stand before a desk.
+/// What all services have in common, and the only way to the store.
+mod services;
+/// How somebody comes to be signed in.
 mod sign_in;
 
-pub use again::Again;
-pub(crate) use again::is_key;
+pub use idempotency::IdempotencyKey;
+pub(crate) use idempotency::is_key;
 pub use issuers::Issuers;
-pub use office::Invited;
-pub use seats::{Acted, Issued, Recalled};
+pub use office::Invitation;
+pub use seats::{IssuedSeat, RecalledToken, SeatActionResult};
 pub use self_service::IssuedApiToken;
-pub use sign_in::{Browser, Denied, Known, SignIn, session_hash, sign_in, sign_in_known};
+pub use services::Services;
+pub use sign_in::{Browser, KnownUser, SignInAttempt, SignInError, session_hash, sign_in};
+
+/// What services are asked by and answer with, as the store has it.
+pub use crate::store::{
+    Account, ApiToken, AuditQuery, AuditRow, AuditState, IssuerList, ListedSeat, Page, Recovery, SeatCursor,
+    SeatQuery, ServerInfo, Session, SignedIn, StoreError, StoredKeySet, Unavailable, User, UserChange,
+};
 
 use crate::crypto::password::PasswordError;
 use crate::crypto::seal::SealError;
 use crate::domain::{Role, Verdict};
 use crate::service::checkpoint::CheckpointError;
-use crate::store::{Actor, SignedIn, Store, StoreError};
+use crate::store::{Actor, Store};
 use uuid::Uuid;
 
 /// Why somebody does not get what he asks for.
 #[derive(Debug, thiserror::Error)]
-pub enum Refused {
+pub enum ServiceError {
     /// Refused by the rules of licensing.
     #[error("{}", .0.code.text(|name| .0.params.get(name).map(String::as_str)))]
     Verdict(Verdict),
@@ -80,7 +92,7 @@ pub enum Refused {
     Seal(#[from] SealError),
 }
 
-impl Refused {
+impl ServiceError {
     fn invalid(field: &'static str, reason: impl Into<String>) -> Self {
         Self::Invalid { field, reason: reason.into() }
     }
@@ -92,14 +104,14 @@ impl Refused {
 }
 
 /// Where a user's requests are served.
-pub struct Desk<'a> {
+pub struct Service<'a> {
     store: &'a Store,
     pepper: &'a [u8; 32],
     who: &'a SignedIn,
     by: Actor,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> Service<'a> {
     /// With the authority of `who`.
     pub fn new(store: &'a Store, pepper: &'a [u8; 32], who: &'a SignedIn) -> Self {
         let user = who.user.email.clone();
@@ -121,11 +133,8 @@ impl<'a> Desk<'a> {
     }
 
     /// For what only administrators may do.
-    ///
-    /// # Errors
-    /// [`Refused::AdminsOnly`].
-    pub fn admins_only(&self) -> Result<(), Refused> {
-        if self.is_admin() { Ok(()) } else { Err(Refused::AdminsOnly) }
+    pub fn admins_only(&self) -> Result<(), ServiceError> {
+        if self.is_admin() { Ok(()) } else { Err(ServiceError::AdminsOnly) }
     }
 
     /// Whose things are looked at: for an owner his own account's, for an admin those of the

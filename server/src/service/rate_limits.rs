@@ -39,9 +39,7 @@ impl Default for Rates {
 /// Which limit was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// Of one token.
     Token,
-    /// Of one address.
     Address,
     /// Of one address, with wrong tokens.
     WrongToken,
@@ -61,8 +59,7 @@ impl Limit {
 
 /// Somebody has to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slow {
-    /// For which limit.
+pub struct RateLimited {
     pub limit: Limit,
     /// Whole seconds, 1 to 61.
     pub seconds: u64,
@@ -75,7 +72,7 @@ pub struct Limits {
     tokens: Table,
     addresses: Table,
     wrong: Table,
-    known: Known,
+    known: KnownTokens,
 }
 
 impl Limits {
@@ -88,7 +85,7 @@ impl Limits {
             tokens: Table::new(rates.token),
             addresses: Table::new(rates.address),
             wrong: Table::new(rates.wrong_token),
-            known: Known(places()),
+            known: KnownTokens(places()),
         }
     }
 
@@ -96,7 +93,7 @@ impl Limits {
     ///
     /// # Errors
     /// When there were too many.
-    pub fn address(&self, address: IpAddr) -> Result<(), Slow> {
+    pub fn address(&self, address: IpAddr) -> Result<(), RateLimited> {
         slow(Limit::Address, self.addresses.take(self.place(address), self.now()))
     }
 
@@ -105,7 +102,7 @@ impl Limits {
     ///
     /// # Errors
     /// When there were too many.
-    pub fn token(&self, token: &[u8; 32], address: IpAddr) -> Result<(), Slow> {
+    pub fn token(&self, token: &[u8; 32], address: IpAddr) -> Result<(), RateLimited> {
         let hash = self.hasher.hash_one(token);
         if !self.known.has(hash) {
             self.may_err(address)?;
@@ -117,7 +114,7 @@ impl Limits {
     ///
     /// # Errors
     /// When there were too many wrong ones.
-    pub fn may_err(&self, address: IpAddr) -> Result<(), Slow> {
+    pub fn may_err(&self, address: IpAddr) -> Result<(), RateLimited> {
         slow(Limit::WrongToken, self.wrong.look(self.place(address), self.now()))
     }
 
@@ -148,8 +145,8 @@ pub(crate) fn network(address: IpAddr) -> [u8; 16] {
     }
 }
 
-fn slow(limit: Limit, taken: Result<(), u64>) -> Result<(), Slow> {
-    taken.map_err(|nanoseconds| Slow { limit, seconds: nanoseconds.div_ceil(1_000_000_000).max(1) })
+fn slow(limit: Limit, taken: Result<(), u64>) -> Result<(), RateLimited> {
+    taken.map_err(|nanoseconds| RateLimited { limit, seconds: nanoseconds.div_ceil(1_000_000_000).max(1) })
 }
 
 fn places() -> Box<[AtomicU64]> {
@@ -207,9 +204,9 @@ fn waiting(nanoseconds: Option<u64>) -> Result<(), u64> {
 
 /// Tokens that were good. One that was forgotten, because another took its place, is known again
 /// after its next request.
-struct Known(Box<[AtomicU64]>);
+struct KnownTokens(Box<[AtomicU64]>);
 
-impl Known {
+impl KnownTokens {
     fn place(&self, hash: u64) -> Option<&AtomicU64> {
         self.0.get(usize::try_from(hash % PLACES as u64).unwrap_or(0))
     }
@@ -238,7 +235,7 @@ mod tests {
         let (limits, here) = (limits(), "192.0.2.1".parse().unwrap());
         let ask = |token: u8| limits.token(&[token; 32], here);
         assert!((0..3).all(|_| ask(1).is_ok()));
-        assert_eq!(ask(1), Err(Slow { limit: Limit::Token, seconds: 20 }));
+        assert_eq!(ask(1), Err(RateLimited { limit: Limit::Token, seconds: 20 }));
         assert_eq!(ask(2), Ok(()));
     }
 
@@ -247,7 +244,7 @@ mod tests {
         let limits = limits();
         let ask = |address: &str| limits.address(address.parse().unwrap());
         assert!((0..5).all(|_| ask("2001:db8::1").is_ok() && ask("2001:db8::ffff:0:0:2").is_ok()));
-        assert_eq!(ask("2001:db8::3"), Err(Slow { limit: Limit::Address, seconds: 6 }));
+        assert_eq!(ask("2001:db8::3"), Err(RateLimited { limit: Limit::Address, seconds: 6 }));
         assert_eq!((ask("2001:db8:0:1::3"), ask("192.0.2.1")), (Ok(()), Ok(())));
         assert!((0..9).all(|_| ask("::ffff:192.0.2.1").is_ok()));
         assert!(ask("192.0.2.1").is_err());

@@ -1,13 +1,13 @@
-use super::{Again, Desk, Refused, sign_in::name};
+use super::{IdempotencyKey, Service, ServiceError, sign_in::name};
 use crate::crypto::keys::DataFolder;
 use crate::crypto::one_time_link;
 use crate::crypto::seal::Secret;
-use crate::domain::{Answer, AttemptBy, License, OwnerAct, SHARE_LIFE, Seat, check_email};
-use crate::service::airgap::{self, AirgapError, Outcome};
+use crate::domain::{AttemptBy, License, SHARE_LIFE, Seat, SeatAction, SeatAnswer, check_email};
+use crate::service::airgap::{self, AirgapError, AirgapOutcome};
 use crate::store::{
-    AddOneTimeLink, Answered, AuditQuery, AuditRow, CountAttempt, FindIdempotencyRecord, FindSeat,
-    FindSeatOfToken, FindSeats, GetRecovery, IsTokenOf, ListLicenses, ListedSeat, Made, NewSeat, OwnerOrder,
-    Page, Recovery, SeatQuery, Share, StoreError, TokenHashes,
+    AddOneTimeLink, AuditQuery, AuditRow, CountAttempt, Created, FindIdempotencyRecord, FindSeat,
+    FindSeatOfToken, FindSeats, GetRecovery, IsTokenOf, ListLicenses, ListedSeat, NewSeat, OneTimeLink, Page,
+    Recovery, SeatActionRequest, SeatOutcome, SeatQuery, StoreError, TokenHashes,
 };
 use seatlock_protocol::{Token, TokenKind, UnixTime, file::RequestFile};
 use std::collections::BTreeSet;
@@ -22,26 +22,20 @@ fn refresh_of(seat: Uuid) -> String {
 }
 
 /// A seat whose token is shown now, and never again.
-pub struct Issued {
-    /// The seat.
+pub struct IssuedSeat {
     pub seat: ListedSeat,
-    /// Its license.
     pub license: License,
-    /// The token.
     pub token: Token,
     /// Whether it was made by the same request before.
     pub repeated: bool,
 }
 
 /// What is left of a form that issued a token.
-pub enum Recalled {
+pub enum RecalledToken {
     /// The token, as the same form would be answered with it.
     Token {
-        /// The seat.
         seat: Box<ListedSeat>,
-        /// Its license.
         license: Box<License>,
-        /// The token.
         token: Token,
         /// Whether it replaced another one.
         refreshed: bool,
@@ -53,10 +47,8 @@ pub enum Recalled {
 }
 
 /// What became of a seat.
-pub struct Acted {
-    /// The seat afterwards.
+pub struct SeatActionResult {
     pub seat: ListedSeat,
-    /// Its license.
     pub license: License,
     /// Whether something was changed, or would be in a dry run.
     pub changed: bool,
@@ -66,20 +58,14 @@ pub struct Acted {
     pub repeated: bool,
 }
 
-impl Desk<'_> {
+impl Service<'_> {
     /// The licenses of the own account; for admins of the named one, or of all.
-    ///
-    /// # Errors
-    /// [`Refused::Store`].
-    pub async fn licenses(&self, account: Option<Uuid>) -> Result<Vec<License>, Refused> {
+    pub async fn licenses(&self, account: Option<Uuid>) -> Result<Vec<License>, ServiceError> {
         Ok(self.store.run(ListLicenses(self.scope(account))).await?)
     }
 
     /// Seats, the newest first.
-    ///
-    /// # Errors
-    /// [`Refused::Store`].
-    pub async fn seats(&self, query: SeatQuery) -> Result<Page<ListedSeat>, Refused> {
+    pub async fn seats(&self, query: SeatQuery) -> Result<Page<ListedSeat>, ServiceError> {
         let account = self.scope(query.account);
         Ok(self.store.run(SeatQuery { account, ..query }).await?)
     }
@@ -87,33 +73,27 @@ impl Desk<'_> {
     /// One seat and its license.
     ///
     /// # Errors
-    /// [`Refused::Store`] with [`StoreError::NotFound`], for what belongs to another account too.
-    pub async fn seat(&self, id: Uuid) -> Result<(ListedSeat, License), Refused> {
+    /// [`ServiceError::Store`] with [`StoreError::NotFound`], for what belongs to another account too.
+    pub async fn seat(&self, id: Uuid) -> Result<(ListedSeat, License), ServiceError> {
         let found = self.store.run(FindSeat(id)).await?;
         let found = found.filter(|(_, license)| self.may_see(license.account));
-        found.ok_or_else(|| Refused::no_such("seat", id))
+        found.ok_or_else(|| ServiceError::no_such("seat", id))
     }
 
     /// Seats by their ids, as far as there are such, and they are of the own account.
-    ///
-    /// # Errors
-    /// [`Refused::Store`].
-    pub async fn seats_of(&self, ids: BTreeSet<Uuid>) -> Result<Vec<Seat>, Refused> {
+    pub async fn seats_of(&self, ids: BTreeSet<Uuid>) -> Result<Vec<Seat>, ServiceError> {
         Ok(self.store.run(FindSeats { ids, account: self.scope(None) }).await?)
     }
 
     /// T1: a seat and its token for the person with this e-mail address. The license may be left
     /// out when there is one.
-    ///
-    /// # Errors
-    /// See [`Refused`].
     pub async fn create_seat(
         &self,
         email: &str,
         license: Option<Uuid>,
-        again: Option<Again<'_>>,
-    ) -> Result<Issued, Refused> {
-        check_email(email).map_err(|reason| Refused::invalid("email", reason))?;
+        idempotency_key: Option<IdempotencyKey<'_>>,
+    ) -> Result<IssuedSeat, ServiceError> {
+        check_email(email).map_err(|reason| ServiceError::invalid("email", reason))?;
         let license = self.chosen(license).await?;
         let token = Token::generate(TokenKind::Integration, getrandom::fill)?;
         let made = self.store.run(NewSeat {
@@ -122,117 +102,119 @@ impl Desk<'_> {
             shared_with: email.to_owned(),
             token: TokenHashes::of(&token, self.pepper),
             identity: None,
-            remember: self.memory().remember(again, NEW_SEAT, Some(&token))?,
+            remember: self.memory().remember(idempotency_key, NEW_SEAT, Some(&token))?,
             by: self.actor(),
         });
         let (id, token, repeated) = match made.await? {
-            Made::New(answered) => (accepted(answered)?.0, token, false),
-            Made::Before { subject, sealed } => {
-                (subject, self.memory().recall(again, NEW_SEAT, TokenKind::Integration, &sealed)?, true)
-            }
+            Created::New(answered) => (accepted(answered)?.0, token, false),
+            Created::Before { subject, sealed } => (
+                subject,
+                self.memory().recall(idempotency_key, NEW_SEAT, TokenKind::Integration, &sealed)?,
+                true,
+            ),
         };
         let (seat, license) = self.seat(id).await?;
-        Ok(Issued { seat, license, token, repeated })
+        Ok(IssuedSeat { seat, license, token, repeated })
     }
 
-    async fn chosen(&self, named: Option<Uuid>) -> Result<Uuid, Refused> {
+    async fn chosen(&self, named: Option<Uuid>) -> Result<Uuid, ServiceError> {
         let licenses = self.store.run(ListLicenses(self.scope(None))).await?;
         match (named, licenses.as_slice()) {
             (Some(id), all) if all.iter().any(|license| license.id == id) => Ok(id),
-            (Some(id), _) => Err(Refused::no_such("license", id)),
+            (Some(id), _) => Err(ServiceError::no_such("license", id)),
             (None, [only]) => Ok(only.id),
             (None, []) => Err(StoreError::NotFound("license yet".to_owned()).into()),
-            (None, _) => Err(Refused::invalid("license", "there are several; say which one")),
+            (None, _) => Err(ServiceError::invalid("license", "there are several; say which one")),
         }
     }
 
     /// The token that a form of the user's made for this seat, once more.
-    ///
-    /// # Errors
-    /// See [`Refused`].
-    pub async fn issued(&self, id: Uuid, key: &str) -> Result<Recalled, Refused> {
+    pub async fn issued(&self, id: Uuid, key: &str) -> Result<RecalledToken, ServiceError> {
         let (seat, license) = self.seat(id).await?;
-        let again = Again { key, request: &[] };
+        let idempotency_key = IdempotencyKey { key, request: &[] };
         for (what, refreshed) in [(NEW_SEAT.to_owned(), false), (refresh_of(id), true)] {
-            let found = self.store.run(FindIdempotencyRecord(self.memory().name(&what, again))).await?;
+            let found =
+                self.store.run(FindIdempotencyRecord(self.memory().name(&what, idempotency_key))).await?;
             let Some((_, sealed)) = found.filter(|(subject, _)| *subject == id) else { continue };
-            let token = self.memory().recall(Some(again), &what, TokenKind::Integration, &sealed)?;
+            let token =
+                self.memory().recall(Some(idempotency_key), &what, TokenKind::Integration, &sealed)?;
             if !self.store.run(IsTokenOf { seat: id, token: token.stored_hash(self.pepper) }).await? {
-                return Ok(Recalled::Replaced);
+                return Ok(RecalledToken::Replaced);
             }
             let (seat, license) = (Box::new(seat), Box::new(license));
-            return Ok(Recalled::Token { seat, license, token, refreshed });
+            return Ok(RecalledToken::Token { seat, license, token, refreshed });
         }
-        Ok(Recalled::Forgotten)
+        Ok(RecalledToken::Forgotten)
     }
 
     /// T11, for the person with this e-mail address from now on; for whom it was when there is none.
-    ///
-    /// # Errors
-    /// See [`Refused`].
     pub async fn refresh(
         &self,
         id: Uuid,
         email: Option<String>,
         dry_run: bool,
-        again: Option<Again<'_>>,
-    ) -> Result<Acted, Refused> {
+        idempotency_key: Option<IdempotencyKey<'_>>,
+    ) -> Result<SeatActionResult, ServiceError> {
         if let Some(email) = &email {
-            check_email(email).map_err(|reason| Refused::invalid("email", reason))?;
+            check_email(email).map_err(|reason| ServiceError::invalid("email", reason))?;
         }
-        self.order(id, OwnerAct::Refresh, email, dry_run, again).await
+        self.order(id, SeatAction::Refresh, email, dry_run, idempotency_key).await
     }
 
     /// T8, T12 or T16. With `dry_run` it is decided, and nothing is changed.
-    ///
-    /// # Errors
-    /// See [`Refused`].
-    pub async fn act(&self, id: Uuid, act: OwnerAct, dry_run: bool) -> Result<Acted, Refused> {
+    pub async fn act(
+        &self,
+        id: Uuid,
+        act: SeatAction,
+        dry_run: bool,
+    ) -> Result<SeatActionResult, ServiceError> {
         self.order(id, act, None, dry_run, None).await
     }
 
     async fn order(
         &self,
         id: Uuid,
-        act: OwnerAct,
+        act: SeatAction,
         shared_with: Option<String>,
         dry_run: bool,
-        again: Option<Again<'_>>,
-    ) -> Result<Acted, Refused> {
+        idempotency_key: Option<IdempotencyKey<'_>>,
+    ) -> Result<SeatActionResult, ServiceError> {
         let what = refresh_of(id);
-        let again = again.filter(|_| act == OwnerAct::Refresh && !dry_run);
+        let idempotency_key = idempotency_key.filter(|_| act == SeatAction::Refresh && !dry_run);
         self.seat(id).await?;
         let token = match act {
-            OwnerAct::Refresh => Some(Token::generate(TokenKind::Integration, getrandom::fill)?),
-            OwnerAct::Release | OwnerAct::Revoke | OwnerAct::Allow => None,
+            SeatAction::Refresh => Some(Token::generate(TokenKind::Integration, getrandom::fill)?),
+            SeatAction::Release | SeatAction::Revoke | SeatAction::Allow => None,
         };
-        let order = self.store.run(OwnerOrder {
+        let order = self.store.run(SeatActionRequest {
             seat: id,
             act,
             new_token: token.as_ref().map(|token| TokenHashes::of(token, self.pepper)),
             shared_with,
             dry_run,
-            remember: self.memory().remember(again, &what, token.as_ref())?,
+            remember: self.memory().remember(idempotency_key, &what, token.as_ref())?,
             by: self.actor(),
         });
         let (changed, token, repeated) = match order.await? {
-            Made::New(answered) => {
+            Created::New(answered) => {
                 let (_, changed) = accepted(answered)?;
                 (changed, token.filter(|_| changed && !dry_run), false)
             }
-            Made::Before { sealed, .. } => {
-                (true, Some(self.memory().recall(again, &what, TokenKind::Integration, &sealed)?), true)
-            }
+            Created::Before { sealed, .. } => (
+                true,
+                Some(self.memory().recall(idempotency_key, &what, TokenKind::Integration, &sealed)?),
+                true,
+            ),
         };
         let (seat, license) = self.seat(id).await?;
-        Ok(Acted { seat, license, changed, token, repeated })
+        Ok(SeatActionResult { seat, license, changed, token, repeated })
     }
 
     /// Whether the user may send this seat's token to somebody now. It is counted.
     ///
     /// # Errors
-    /// See [`Refused`]; [`StoreError::Conflict`] when it is not the seat's token, or not any more.
-    pub async fn may_send(&self, id: Uuid, token: &Token) -> Result<(), Refused> {
+    /// See [`ServiceError`]; [`StoreError::Conflict`] when it is not the seat's token, or not any more.
+    pub async fn may_send(&self, id: Uuid, token: &Token) -> Result<(), ServiceError> {
         self.seat(id).await?;
         if !self.store.run(IsTokenOf { seat: id, token: token.stored_hash(self.pepper) }).await? {
             return Err(StoreError::Conflict.into());
@@ -241,10 +223,7 @@ impl Desk<'_> {
     }
 
     /// Whether a form that sends an e-mail comes for the first time. It is counted.
-    ///
-    /// # Errors
-    /// [`Refused::Store`].
-    pub async fn is_first_of(&self, form_key: &str) -> Result<bool, Refused> {
+    pub async fn is_first_of(&self, form_key: &str) -> Result<bool, ServiceError> {
         let form = [self.who.user.id.as_bytes().as_slice(), form_key.as_bytes()].concat();
         let tried = name(self.pepper, b"form\0", &form);
         Ok(self.store.run(CountAttempt(vec![(AttemptBy::Form, tried)])).await?.is_none())
@@ -253,13 +232,13 @@ impl Desk<'_> {
     /// A one-time link for a token that is still the seat's, and when it ends.
     ///
     /// # Errors
-    /// See [`Refused`]; [`StoreError::Conflict`] when the seat has another token by now.
-    pub async fn share(&self, id: Uuid, token: &Token) -> Result<(Secret, UnixTime), Refused> {
+    /// See [`ServiceError`]; [`StoreError::Conflict`] when the seat has another token by now.
+    pub async fn share(&self, id: Uuid, token: &Token) -> Result<(Secret, UnixTime), ServiceError> {
         self.seat(id).await?;
         let expires_at = self.store.ready().await?.plus(SHARE_LIFE);
         let link = Secret::generate()?;
         let sealed = one_time_link::seal_token(&link, token, id, expires_at)?;
-        let share = Share { id: one_time_link::id(&link), seat: id, sealed, expires_at };
+        let share = OneTimeLink { id: one_time_link::id(&link), seat: id, sealed, expires_at };
         self.store
             .run(AddOneTimeLink { link: share, token: token.stored_hash(self.pepper), by: self.actor() })
             .await?;
@@ -267,23 +246,17 @@ impl Desk<'_> {
     }
 
     /// What answering the file of a machine without a network would do.
-    ///
-    /// # Errors
-    /// See [`AirgapError`].
-    pub async fn preview_airgap(&self, file: &RequestFile) -> Result<Outcome, AirgapError> {
+    pub async fn preview_airgap(&self, file: &RequestFile) -> Result<AirgapOutcome, AirgapError> {
         self.owns(file).await?;
         airgap::preview(self.store, file).await
     }
 
     /// Answers the file of a machine without a network.
-    ///
-    /// # Errors
-    /// See [`AirgapError`].
     pub async fn answer_airgap(
         &self,
         folder: &DataFolder,
         file: &RequestFile,
-    ) -> Result<Outcome, AirgapError> {
+    ) -> Result<AirgapOutcome, AirgapError> {
         self.owns(file).await?;
         airgap::answer(self.store, folder, file).await
     }
@@ -295,30 +268,24 @@ impl Desk<'_> {
     }
 
     /// The audit trail of the own account, or of one of its seats; for admins of any account.
-    ///
-    /// # Errors
-    /// See [`Refused`].
-    pub async fn audit(&self, query: AuditQuery) -> Result<Page<AuditRow>, Refused> {
+    pub async fn audit(&self, query: AuditQuery) -> Result<Page<AuditRow>, ServiceError> {
         let account = self.scope(query.account);
         Ok(self.store.run(AuditQuery { account, ..query }).await?)
     }
 
     /// The mark of a restored database, as long as a machine may hold a lease that it does not know
     /// of.
-    ///
-    /// # Errors
-    /// [`Refused::Store`].
-    pub async fn recovery(&self) -> Result<Option<Recovery>, Refused> {
+    pub async fn recovery(&self) -> Result<Option<Recovery>, ServiceError> {
         Ok(self.store.run(GetRecovery).await?.filter(Recovery::is_open))
     }
 }
 
 /// The seat, and whether it was changed.
-fn accepted(answered: Answered) -> Result<(Uuid, bool), Refused> {
+fn accepted(answered: SeatOutcome) -> Result<(Uuid, bool), ServiceError> {
     let changed = match answered.answer {
-        Answer::Verdict(verdict) => return Err(Refused::Verdict(verdict)),
-        Answer::Unchanged => false,
-        Answer::Done | Answer::Lease { .. } => true,
+        SeatAnswer::Verdict(verdict) => return Err(ServiceError::Verdict(verdict)),
+        SeatAnswer::Unchanged => false,
+        SeatAnswer::Done | SeatAnswer::Lease { .. } => true,
     };
     let (seat, _) = answered.subject.ok_or(StoreError::Unexpected("seat"))?;
     Ok((seat.id, changed))

@@ -2,13 +2,16 @@ use crate::crypto::password::PasswordHash;
 use crate::crypto::password::{PasswordError, Passwords};
 use crate::crypto::seal::Hash;
 use crate::crypto::seal::Secret;
-use crate::domain::AttemptBy;
+use crate::domain::{AttemptBy, Issuer, Role, check_email};
+use crate::oidc::Claims;
+use crate::service::Services;
 use crate::service::rate_limits::network;
 use crate::store::{
-    BeginSession, CountAttempt, EndSessions, Ending, FindUser, NewSession, Store, StoreError, User,
+    Actor, AddUser, BeginSession, CountAttempt, EndSessions, FindBearer, FindSession, FindUser, NewSession,
+    NewUser, SessionScope, SignedIn, Store, StoreError, User,
 };
 use ring::hmac;
-use seatlock_protocol::UnixTime;
+use seatlock_protocol::{Token, UnixTime};
 use std::net::IpAddr;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -17,7 +20,7 @@ use zeroize::Zeroizing;
 const AGENT_MAX: usize = 200;
 
 /// Somebody who wants to be let in.
-pub struct SignIn {
+pub struct SignInAttempt {
     /// The e-mail address that was typed.
     pub email: String,
     /// The password that was typed.
@@ -26,7 +29,6 @@ pub struct SignIn {
     pub browser: Browser,
 }
 
-/// Where somebody sits.
 pub struct Browser {
     /// The network address that it comes from.
     pub address: IpAddr,
@@ -35,8 +37,7 @@ pub struct Browser {
 }
 
 /// A user whom an issuer has let in, with the password that he has, whether he knows it or not.
-pub struct Known {
-    /// The user.
+pub struct KnownUser {
     pub user: User,
     /// If he has another one by now, no session begins.
     pub password: PasswordHash,
@@ -44,7 +45,7 @@ pub struct Known {
 
 /// Why somebody is not let in.
 #[derive(Debug, thiserror::Error)]
-pub enum Denied {
+pub enum SignInError {
     /// Unknown, disabled, or another password: nobody learns which.
     #[error("the e-mail address or the password is wrong")]
     Wrong,
@@ -54,7 +55,6 @@ pub enum Denied {
         /// When the next one is possible.
         until: UnixTime,
     },
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The password could not be compared.
@@ -65,6 +65,73 @@ pub enum Denied {
     Random(#[from] getrandom::Error),
 }
 
+impl Services {
+    /// Begins a session: see [`sign_in`].
+    pub(crate) async fn sign_in(
+        &self,
+        asking: SignInAttempt,
+        shown: Option<Hash>,
+    ) -> Result<Secret, SignInError> {
+        sign_in(&self.store, &self.passwords, &self.pepper, asking, shown).await
+    }
+
+    /// Begins a session for somebody whom an issuer has let in.
+    pub(crate) async fn sign_in_known(
+        &self,
+        known: KnownUser,
+        browser: Browser,
+        shown: Option<Hash>,
+    ) -> Result<Secret, SignInError> {
+        let by_person = by_person(&self.pepper, browser.address, &known.user.email.to_lowercase());
+        begin(&self.store, known, browser, by_person, shown).await
+    }
+
+    /// Ends the session of a cookie, if it has not ended.
+    pub(crate) async fn sign_out(&self, session: Hash) -> Result<(), StoreError> {
+        self.store.run(EndSessions(SessionScope::Hash(session))).await
+    }
+
+    /// Who shows the cookie of a session.
+    pub(crate) async fn signed_in_by(&self, session: Hash) -> Result<Option<SignedIn>, StoreError> {
+        self.store.run(FindSession(session)).await
+    }
+
+    /// Who shows an API token.
+    pub(crate) async fn signed_in_with(&self, token: &Token) -> Result<Option<SignedIn>, StoreError> {
+        self.store.run(FindBearer(token.stored_hash(&self.pepper))).await
+    }
+
+    /// The user who is let in: the one with that verified e-mail address in the account that the
+    /// rule names, added now if there is none. An issuer that is trusted with one account must not
+    /// reach into another, nor make more of somebody than the rule says.
+    pub(crate) async fn admit(
+        &self,
+        issuer: &Issuer,
+        claims: &Claims,
+    ) -> Result<Option<KnownUser>, StoreError> {
+        let admission = issuer.admit(claims.bearer());
+        let Some((account, role)) = admission.and_then(|rule| Some((rule.account, rule.role?))) else {
+            return Ok(None);
+        };
+        let Some(email) = claims.email.as_ref().filter(|email| check_email(email).is_ok()) else {
+            return Ok(None);
+        };
+        let fits = |user: &User| {
+            user.account == account
+                && user.disabled_at.is_none()
+                && (user.role == Role::Owner || role == Role::Admin)
+        };
+        if let Some((user, password)) = self.store.run(FindUser(email.clone())).await? {
+            return Ok(fits(&user).then_some(KnownUser { user, password }));
+        }
+        let (id, password) = (Uuid::new_v4(), PasswordHash::nobodys());
+        let new = NewUser { id, account, email: email.clone(), role, password: password.clone() };
+        let by = Actor::User(format!("{} at {}", claims.identity.subject, claims.identity.issuer));
+        let user = self.store.run(AddUser(new, by)).await?;
+        Ok(Some(KnownUser { user, password }))
+    }
+}
+
 /// By what a session is found.
 #[must_use]
 pub fn session_hash(secret: &Secret) -> Hash {
@@ -73,16 +140,13 @@ pub fn session_hash(secret: &Secret) -> Hash {
 
 /// Begins a session, with a secret that nobody had before, and ends the one that the browser
 /// showed.
-///
-/// # Errors
-/// See [`Denied`].
 pub async fn sign_in(
     store: &Store,
     passwords: &Passwords,
     pepper: &[u8; 32],
-    asking: SignIn,
+    asking: SignInAttempt,
     shown: Option<Hash>,
-) -> Result<Secret, Denied> {
+) -> Result<Secret, SignInError> {
     let email = asking.email.trim().to_lowercase();
     let network = network(asking.browser.address);
     let by_person = by_person(pepper, asking.browser.address, &email);
@@ -92,38 +156,23 @@ pub async fn sign_in(
     let names =
         vec![(AttemptBy::Person, by_person), (AttemptBy::Email, by_email), (AttemptBy::Address, by_address)];
     if let Some(until) = store.run(CountAttempt(names)).await? {
-        return Err(Denied::TooMany { until });
+        return Err(SignInError::TooMany { until });
     }
     let found = store.run(FindUser(email.clone())).await?.filter(|(user, _)| user.disabled_at.is_none());
     if !passwords.verify(asking.password, found.as_ref().map(|(_, kept)| kept)).await? {
-        return Err(Denied::Wrong);
+        return Err(SignInError::Wrong);
     }
-    let (user, password) = found.ok_or(Denied::Wrong)?;
-    begin(store, Known { user, password }, asking.browser, by_person, shown).await
-}
-
-/// Begins a session for somebody whom an issuer has let in.
-///
-/// # Errors
-/// See [`Denied`].
-pub async fn sign_in_known(
-    store: &Store,
-    pepper: &[u8; 32],
-    known: Known,
-    browser: Browser,
-    shown: Option<Hash>,
-) -> Result<Secret, Denied> {
-    let by_person = by_person(pepper, browser.address, &known.user.email.to_lowercase());
-    begin(store, known, browser, by_person, shown).await
+    let (user, password) = found.ok_or(SignInError::Wrong)?;
+    begin(store, KnownUser { user, password }, asking.browser, by_person, shown).await
 }
 
 async fn begin(
     store: &Store,
-    known: Known,
+    known: KnownUser,
     browser: Browser,
     by_person: Hash,
     shown: Option<Hash>,
-) -> Result<Secret, Denied> {
+) -> Result<Secret, SignInError> {
     let secret = Secret::generate()?;
     let session = NewSession {
         hash: session_hash(&secret),
@@ -135,7 +184,7 @@ async fn begin(
     };
     store.run(BeginSession { session, forget: by_person }).await?;
     if let Some(before) = shown {
-        store.run(EndSessions(Ending::Hash(before))).await?;
+        store.run(EndSessions(SessionScope::Hash(before))).await?;
     }
     Ok(secret)
 }
@@ -151,14 +200,13 @@ pub(super) fn name(pepper: &[u8; 32], domain: &[u8], text: &[u8]) -> Hash {
     for part in [b"seatlock-attempt-v1\0".as_slice(), domain, text] {
         mac.update(part);
     }
-    super::again::bytes(&mac.sign())
+    super::idempotency::bytes(&mac.sign())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Role;
-    use crate::store::{Actor, AddAccount, AddUser, ChangeUser, NewUser, UserChange, sqlite::SqliteStore};
+    use crate::store::{AddAccount, ChangeUser, UserChange, sqlite::SqliteStore};
     use std::sync::atomic::Ordering;
 
     /// Whoever could tell by the time which addresses are known would have half of what he needs.
@@ -186,7 +234,7 @@ mod tests {
             }
         }
         let ask = async |email: &str, password: &str| {
-            let asking = SignIn {
+            let asking = SignInAttempt {
                 email: email.to_owned(),
                 password: Zeroizing::new(password.to_owned()),
                 browser: Browser { address: IpAddr::from([192, 0, 2, 1]), agent: String::new() },

@@ -8,15 +8,12 @@ use uuid::Uuid;
 pub struct AuditRow {
     /// Its number; they have no gaps.
     pub id: u64,
-    /// When it happened.
     pub at: UnixTime,
     /// `user`, `console`, `plugin` or `system`.
     pub actor: String,
-    /// Which user.
     pub actor_name: Option<String>,
     /// Name of the API token that they showed.
     pub api_token: Option<String>,
-    /// What happened.
     pub event: String,
     /// The account that it is about.
     pub account: Uuid,
@@ -80,7 +77,6 @@ pub struct AuditState {
 /// A checkpoint of the audit trail that the database keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// What it states.
     pub point: AuditPoint,
     /// Whether it stands where old entries were cut off. Otherwise it is the newest one.
     pub cut: bool,
@@ -91,9 +87,7 @@ pub struct Checkpoint {
 /// Which entries of the audit trail, the newest first.
 #[derive(Debug, Clone, Default)]
 pub struct AuditQuery {
-    /// Of one account.
     pub account: Option<Uuid>,
-    /// Of one seat.
     pub seat: Option<Uuid>,
     /// Those before this number.
     pub before: Option<u64>,

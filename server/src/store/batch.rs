@@ -1,9 +1,9 @@
 use super::sql::persist::{audit, change_counts, update_seats, upsert_installs};
 use super::sql::rows::{install, license, parsed, seat};
-use super::{Actor, Answered, Question, StoreError, db::Row, tx::Tx};
+use super::{Actor, SeatCommand, SeatOutcome, StoreError, db::DbRow, tx::Tx};
 use crate::domain::{
-    Answer, Audit, Call, Caller, Decision, Event, Install, License, LicenseChange, Seat, decide,
-    token_unknown,
+    CallerContext, Decision, Installation, License, LicenseDelta, Seat, SeatAnswer, SeatAuditEntry,
+    SeatEvent, SeatOperation, decide, token_unknown,
 };
 use seatlock_protocol::{Code, UnixTime};
 use std::collections::{BTreeMap, HashMap, HashSet, hash_map::Entry};
@@ -18,12 +18,12 @@ pub(super) struct Batch {
     subjects: HashMap<usize, (Uuid, bool)>,
     seats: HashMap<Uuid, Seat>,
     licenses: HashMap<Uuid, License>,
-    installs: HashMap<(Uuid, Uuid), Install>,
+    installs: HashMap<(Uuid, Uuid), Installation>,
     changed_seats: HashSet<Uuid>,
     /// With whether they are new.
     changed_installs: BTreeMap<(Uuid, Uuid), bool>,
-    counts: Vec<(Uuid, LicenseChange)>,
-    audit: Vec<(Uuid, Audit)>,
+    counts: Vec<(Uuid, LicenseDelta)>,
+    audit: Vec<(Uuid, SeatAuditEntry)>,
 }
 
 impl Batch {
@@ -44,7 +44,7 @@ impl Batch {
 
     /// What a question is about: a row with the columns of a seat and of an installation, and
     /// `token_revoked`.
-    pub(super) fn add(&mut self, place: usize, row: &Row) -> Result<(), StoreError> {
+    pub(super) fn add(&mut self, place: usize, row: &DbRow) -> Result<(), StoreError> {
         let seat = seat(row)?;
         self.subjects.insert(place, (seat.id, row.try_get("token_revoked")?));
         if let Some(install) = install(row)? {
@@ -54,7 +54,7 @@ impl Batch {
         Ok(())
     }
 
-    pub(super) fn add_license(&mut self, row: &Row) -> Result<(), StoreError> {
+    pub(super) fn add_license(&mut self, row: &DbRow) -> Result<(), StoreError> {
         if let Entry::Vacant(unknown) = self.licenses.entry(parsed(row, "license_id")?) {
             unknown.insert(license(row)?);
         }
@@ -67,19 +67,19 @@ impl Batch {
     }
 
     /// The license and what becomes of its seat; `None` when the token belongs to no seat.
-    pub(super) fn decide(&self, place: usize, question: &Question) -> Option<(Uuid, Decision)> {
+    pub(super) fn decide(&self, place: usize, question: &SeatCommand) -> Option<(Uuid, Decision)> {
         let (id, token_revoked) = *self.subjects.get(&place)?;
         let seat = self.seats.get(&id)?;
         let license = self.licenses.get(&seat.license)?;
         let install = self.installs.get(&(id, question.caller.install_id)).cloned();
-        let caller = Caller { token_revoked, install, ..question.caller.clone() };
-        let event = Event::Call(question.call, Box::new(caller));
+        let caller = CallerContext { token_revoked, install, ..question.caller.clone() };
+        let event = SeatEvent::Call(question.call, Box::new(caller));
         Some((license.id, decide(license, Some(seat), &event, self.now)))
     }
 
-    pub(super) fn token_unknown(&self) -> Answered {
-        let answer = Answer::Verdict(token_unknown());
-        Answered { now: self.now, seq: self.seq, subject: None, answer }
+    pub(super) fn token_unknown(&self) -> SeatOutcome {
+        let answer = SeatAnswer::Verdict(token_unknown());
+        SeatOutcome { now: self.now, seq: self.seq, subject: None, answer }
     }
 
     /// Whether a decision changes nothing but the seat and an installation that is known.
@@ -88,17 +88,17 @@ impl Batch {
             let subject = self.subjects.get(&place);
             subject.is_some_and(|(seat, _)| self.installs.contains_key(&(*seat, install.id)))
         });
-        known && decision.license == LicenseChange::default() && decision.audit.is_empty()
+        known && decision.license == LicenseDelta::default() && decision.audit.is_empty()
     }
 
     /// Makes the decision what later questions see. A seat is written with every change of its
     /// installations: its version tells others of both.
-    pub(super) fn keep(&mut self, place: usize, decision: Decision) -> Result<Answered, StoreError> {
+    pub(super) fn keep(&mut self, place: usize, decision: Decision) -> Result<SeatOutcome, StoreError> {
         let lost = || StoreError::Unexpected("seat");
         let (id, _) = *self.subjects.get(&place).ok_or_else(lost)?;
         let seat = self.seats.get_mut(&id).ok_or_else(lost)?;
         let license = self.licenses.get_mut(&seat.license).ok_or_else(lost)?;
-        if decision.license != LicenseChange::default() {
+        if decision.license != LicenseDelta::default() {
             self.counts.push((license.id, decision.license));
             license.apply(decision.license);
         }
@@ -114,7 +114,7 @@ impl Batch {
             *self.changed_installs.entry(key).or_default() |= new;
         }
         let subject = Some((seat.clone(), license.clone()));
-        Ok(Answered { now: self.now, seq: self.seq, subject, answer: decision.answer })
+        Ok(SeatOutcome { now: self.now, seq: self.seq, subject, answer: decision.answer })
     }
 
     pub(super) fn changed_seats(&self) -> Vec<&Seat> {
@@ -122,7 +122,7 @@ impl Batch {
     }
 
     /// With their seats, and whether they are new.
-    pub(super) fn changed_installs(&self) -> Vec<(Uuid, &Install, bool)> {
+    pub(super) fn changed_installs(&self) -> Vec<(Uuid, &Installation, bool)> {
         let changed = self.changed_installs.iter();
         changed.filter_map(|(key, new)| Some((key.0, self.installs.get(key)?, *new))).collect()
     }
@@ -152,7 +152,8 @@ impl Batch {
 }
 
 /// Whether another seat of the license may be over without anybody having noticed.
-pub(super) fn is_full(call: Call, decision: &Decision) -> bool {
-    let full = matches!(&decision.answer, Answer::Verdict(verdict) if verdict.code == Code::SeatLimitReached);
-    full && call != Call::Status
+pub(super) fn is_full(call: SeatOperation, decision: &Decision) -> bool {
+    let full =
+        matches!(&decision.answer, SeatAnswer::Verdict(verdict) if verdict.code == Code::SeatLimitReached);
+    full && call != SeatOperation::Status
 }

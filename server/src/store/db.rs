@@ -87,12 +87,12 @@ impl Transaction<'_> {
 }
 
 /// A row of an answer.
-pub(super) enum Row {
+pub(super) enum DbRow {
     Sqlite(SqliteRow),
     Postgres(PgRow),
 }
 
-impl Row {
+impl DbRow {
     pub(super) fn try_get<'r, T>(&'r self, column: &str) -> Result<T, sqlx::Error>
     where
         T: Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>,
@@ -204,22 +204,24 @@ impl Statement {
         })
     }
 
-    pub(super) async fn fetch_one(self, conn: Conn<'_>) -> Result<Row, sqlx::Error> {
+    pub(super) async fn fetch_one(self, conn: Conn<'_>) -> Result<DbRow, sqlx::Error> {
         self.fetch_optional(conn).await?.ok_or(sqlx::Error::RowNotFound)
     }
 
-    pub(super) async fn fetch_optional(self, conn: Conn<'_>) -> Result<Option<Row>, sqlx::Error> {
+    pub(super) async fn fetch_optional(self, conn: Conn<'_>) -> Result<Option<DbRow>, sqlx::Error> {
         Ok(match conn {
-            Conn::Sqlite(conn) => self.sqlite().fetch_optional(conn).await?.map(Row::Sqlite),
-            Conn::Postgres(conn) => self.postgres().fetch_optional(conn).await?.map(Row::Postgres),
+            Conn::Sqlite(conn) => self.sqlite().fetch_optional(conn).await?.map(DbRow::Sqlite),
+            Conn::Postgres(conn) => self.postgres().fetch_optional(conn).await?.map(DbRow::Postgres),
         })
     }
 
-    pub(super) async fn fetch_all(self, conn: Conn<'_>) -> Result<Vec<Row>, sqlx::Error> {
+    pub(super) async fn fetch_all(self, conn: Conn<'_>) -> Result<Vec<DbRow>, sqlx::Error> {
         Ok(match conn {
-            Conn::Sqlite(conn) => self.sqlite().fetch_all(conn).await?.into_iter().map(Row::Sqlite).collect(),
+            Conn::Sqlite(conn) => {
+                self.sqlite().fetch_all(conn).await?.into_iter().map(DbRow::Sqlite).collect()
+            }
             Conn::Postgres(conn) => {
-                self.postgres().fetch_all(conn).await?.into_iter().map(Row::Postgres).collect()
+                self.postgres().fetch_all(conn).await?.into_iter().map(DbRow::Postgres).collect()
             }
         })
     }

@@ -5,7 +5,7 @@
 //! clock. It answers only what is on disk for good.
 
 use crate::crypto::seal::{Hash, keyed_hash};
-use crate::domain::{Answer, Call, Caller, Doubt, License, OwnerAct, Seat};
+use crate::domain::{CallerContext, Doubt, License, Seat, SeatAction, SeatAnswer, SeatOperation};
 use crate::system::cause::{of_database, of_io};
 use seatlock_protocol::{Identity, PublicKey, Token, TokenHash, UnixTime, api::LockStatus};
 use serde::Serialize;
@@ -20,12 +20,12 @@ mod batch;
 mod chain;
 /// Connections, statements and rows of either database.
 mod db;
-/// What is put back, and what is not kept.
-mod keeping;
 /// Accounts, users, sessions, API tokens and one-time links.
 mod people;
 /// One database that any number of servers share.
 pub mod postgres;
+/// What is put back, and what is not kept.
+mod retention;
 /// The way through: runs an operation on whichever database there is.
 mod run;
 /// Operations, and the statements that do them.
@@ -34,26 +34,25 @@ mod sql;
 pub mod sqlite;
 /// What moves from one database to another.
 mod transfer;
-/// Which failures pass.
-mod trouble;
 /// Transactions that write.
 mod tx;
+/// Which failures pass.
+mod unavailable;
 
 pub use audit::{AuditPart, AuditPoint, AuditQuery, AuditRow, AuditState, Checkpoint};
-pub use keeping::{Due, Erased, Keep, Recovery};
 pub use people::{
-    Account, ApiToken, Ending, IssuerList, Made, NewApiToken, NewSession, NewUser, Session, Share, SignedIn,
-    User, UserChange,
+    Account, ApiToken, Created, IssuerList, NewApiToken, NewSession, NewUser, OneTimeLink, Session,
+    SessionScope, SignedIn, User, UserChange,
 };
+pub use retention::{Erased, Expired, Recovery, RetentionPolicy};
 pub use run::{Backup, Operation, ReleaseExpired, Store};
 pub use sql::*;
-pub use transfer::{Moved, Told};
-pub use trouble::Trouble;
+pub use transfer::{TransferProgress, TransferSummary};
+pub use unavailable::Unavailable;
 
 /// Why a store could not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database failed.
     #[error("the database failed: {}", of_database(.0))]
     Database(sqlx::Error),
     /// The database's structure could not be brought up to date.
@@ -184,34 +183,31 @@ impl TokenHashes {
 
 /// What a plug-in asks, with the peppered hash of its token.
 #[derive(Debug, Clone)]
-pub struct Question {
+pub struct SeatCommand {
     /// Hash of the token.
     pub token: [u8; 32],
     /// What it asks for.
-    pub call: Call,
+    pub call: SeatOperation,
     /// Who asks. The store fills in what it knows of the token and the installation.
-    pub caller: Caller,
+    pub caller: CallerContext,
 }
 
 /// What the rules answered, committed.
 #[derive(Debug, Clone)]
-pub struct Answered {
+pub struct SeatOutcome {
     /// The database's clock in that transaction.
     pub now: UnixTime,
     /// Newest key set in that transaction.
     pub seq: u64,
     /// The seat afterwards and its license; `None` when the token belongs to none.
     pub subject: Option<(Seat, License)>,
-    /// The answer.
-    pub answer: Answer,
+    pub answer: SeatAnswer,
 }
 
 /// Who causes a change, as the audit trail names him.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
-    /// A plug-in.
     Plugin,
-    /// Time.
     System,
     /// Whoever may open the data folder.
     Console,
@@ -221,7 +217,6 @@ pub enum Actor {
     ApiToken {
         /// The user's e-mail address.
         user: String,
-        /// The token's name.
         token: String,
     },
 }
@@ -242,7 +237,7 @@ impl Actor {
 
 /// What is kept of a request that may come again because its answer was lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remember {
+pub struct IdempotencyRecord {
     /// Of its `Idempotency-Key` and whoever sent it.
     pub key: Hash,
     /// Of everything that it asks for.
@@ -253,11 +248,10 @@ pub struct Remember {
 
 /// What an owner asks for a seat.
 #[derive(Debug, Clone)]
-pub struct OwnerOrder {
-    /// The seat.
+pub struct SeatActionRequest {
     pub seat: Uuid,
     /// What is to be done.
-    pub act: OwnerAct,
+    pub act: SeatAction,
     /// The new token, for refresh.
     pub new_token: Option<TokenHashes>,
     /// Whom the new token is for, when it is somebody else.
@@ -265,15 +259,13 @@ pub struct OwnerOrder {
     /// Decide, but change nothing.
     pub dry_run: bool,
     /// For when the answer gets lost.
-    pub remember: Option<Remember>,
-    /// Who asks.
+    pub remember: Option<IdempotencyRecord>,
     pub by: Actor,
 }
 
 /// A new seat, before it has a license to go with.
 #[derive(Debug, Clone)]
 pub struct NewSeat {
-    /// Its id.
     pub id: Uuid,
     /// The license; the only one when `None`.
     pub license: Option<Uuid>,
@@ -285,8 +277,7 @@ pub struct NewSeat {
     /// it is.
     pub identity: Option<Identity>,
     /// For when the answer gets lost.
-    pub remember: Option<Remember>,
-    /// Who asks.
+    pub remember: Option<IdempotencyRecord>,
     pub by: Actor,
 }
 
@@ -297,7 +288,6 @@ pub struct ServerInfo {
     pub issuer: String,
     /// Public half of the key that signs its key sets.
     pub root_key: PublicKey,
-    /// Documentation for users.
     pub documentation: Option<String>,
     /// Where to ask for help.
     pub support: Option<String>,
@@ -306,7 +296,6 @@ pub struct ServerInfo {
 /// The key set that clients are given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredKeySet {
-    /// Its sequence number.
     pub seq: u64,
     /// Signed by the root key.
     pub jws: String,
@@ -315,9 +304,7 @@ pub struct StoredKeySet {
 /// Which seats, the newest first.
 #[derive(Debug, Clone, Default)]
 pub struct SeatQuery {
-    /// Of one account.
     pub account: Option<Uuid>,
-    /// Of one license.
     pub license: Option<Uuid>,
     /// In one lock status.
     pub status: Option<LockStatus>,
@@ -335,14 +322,12 @@ pub struct SeatQuery {
 pub struct SeatCursor {
     /// When the seat was made.
     pub created_at: UnixTime,
-    /// The seat.
     pub id: Uuid,
 }
 
 /// A seat in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedSeat {
-    /// The seat.
     pub seat: Seat,
     /// When it was made.
     pub created_at: UnixTime,
@@ -367,8 +352,7 @@ pub struct Page<T> {
 
 /// What is in a database that no server has open.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Look {
-    /// Its clock.
+pub struct Inspection {
     pub now: UnixTime,
     /// Its newest key set.
     pub keys: StoredKeySet,

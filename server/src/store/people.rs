@@ -1,14 +1,12 @@
-use super::Remember;
+use super::IdempotencyRecord;
 use crate::crypto::{password::PasswordHash, seal::Hash};
 use crate::domain::{Issuer, Role};
 use seatlock_protocol::UnixTime;
 use serde::Serialize;
 use uuid::Uuid;
 
-/// Who holds licenses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Account {
-    /// The account.
     pub id: Uuid,
     /// Its name, for people.
     pub name: String,
@@ -19,9 +17,7 @@ pub struct Account {
 /// Somebody who may sign in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// The user.
     pub id: Uuid,
-    /// Where he belongs.
     pub account: Uuid,
     /// His e-mail address, by which he signs in.
     pub email: String,
@@ -36,15 +32,11 @@ pub struct User {
 /// A user to be added.
 #[derive(Debug, Clone)]
 pub struct NewUser {
-    /// The new id.
     pub id: Uuid,
-    /// Where he belongs.
     pub account: Uuid,
-    /// His e-mail address.
     pub email: String,
     /// What he may do.
     pub role: Role,
-    /// His first password.
     pub password: PasswordHash,
 }
 
@@ -68,7 +60,6 @@ pub struct NewSession {
     pub hash: Hash,
     /// By what it is named on the page, which must not show the secret.
     pub id: Uuid,
-    /// Whose it is.
     pub user: Uuid,
     /// The password that was found to be his: if he has another one by now, no session begins.
     pub password: PasswordHash,
@@ -87,7 +78,6 @@ pub struct Session {
     pub agent: String,
     /// The network address of the sign-in.
     pub address: String,
-    /// When it began.
     pub created_at: UnixTime,
     /// When it was used last, to the minute.
     pub seen_at: UnixTime,
@@ -96,9 +86,7 @@ pub struct Session {
 /// Who makes a request, and where he belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedIn {
-    /// The user.
     pub user: User,
-    /// His account.
     pub account: Account,
     /// Name of the API token that was shown; `None` for a session.
     pub api_token: Option<String>,
@@ -106,9 +94,8 @@ pub struct SignedIn {
     pub session: Option<Uuid>,
 }
 
-/// Whose sessions end.
 #[derive(Debug, Clone, Copy)]
-pub enum Ending {
+pub enum SessionScope {
     /// The one of this cookie.
     Hash(Hash),
     /// All of a user, wherever they are.
@@ -118,22 +105,19 @@ pub enum Ending {
 /// An API token to be added.
 #[derive(Debug, Clone)]
 pub struct NewApiToken {
-    /// The new id.
     pub id: Uuid,
-    /// Whose it is.
     pub user: Uuid,
     /// What it is for, in the user's words.
     pub name: String,
     /// Of the token, under the pepper.
     pub hash: Hash,
     /// For when the answer gets lost.
-    pub remember: Option<Remember>,
+    pub remember: Option<IdempotencyRecord>,
 }
 
 /// An API token, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ApiToken {
-    /// The token's id.
     pub id: Uuid,
     /// What it is for, in the user's words.
     pub name: String,
@@ -143,25 +127,21 @@ pub struct ApiToken {
     pub last_used_at: Option<UnixTime>,
 }
 
-/// A one-time link.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Share {
+pub struct OneTimeLink {
     /// Hash of the secret in the link.
     pub id: Hash,
     /// Whose token it shows.
     pub seat: Uuid,
     /// The token, sealed with the secret in the link.
     pub sealed: Vec<u8>,
-    /// When it ends.
     pub expires_at: UnixTime,
 }
 
 /// Issuers, and what else is needed to answer whoever shows one of their tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuerList {
-    /// The database's clock.
     pub now: UnixTime,
-    /// Newest key set.
     pub seq: u64,
     /// Every issuer, oldest first.
     pub issuers: Vec<Issuer>,
@@ -169,7 +149,7 @@ pub struct IssuerList {
 
 /// What a creation led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Made<T> {
+pub enum Created<T> {
     /// It was made now.
     New(T),
     /// The same request was carried out before.

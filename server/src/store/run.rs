@@ -3,7 +3,7 @@ use super::postgres::PostgresStore;
 use super::sql::clock::{GetClocks, TryToWrite};
 use super::sqlite::SqliteStore;
 use super::tx::Write;
-use super::{Answered, Load, Question, StoreError};
+use super::{Load, SeatCommand, SeatOutcome, StoreError};
 use seatlock_protocol::UnixTime;
 use std::{
     future::Future,
@@ -23,7 +23,6 @@ pub struct Store {
 }
 
 pub(super) enum Database {
-    /// One file.
     Sqlite(SqliteStore),
     /// A database that servers share.
     Postgres(PostgresStore),
@@ -62,10 +61,10 @@ impl<W: Write> Operation for W {
 }
 
 /// A plug-in's call; many are answered together.
-impl Operation for Question {
-    type Output = Answered;
+impl Operation for SeatCommand {
+    type Output = SeatOutcome;
 
-    async fn carry_out(self, store: &Store) -> Result<Answered, StoreError> {
+    async fn carry_out(self, store: &Store) -> Result<SeatOutcome, StoreError> {
         match &store.database {
             Database::Sqlite(store) => store.answer(self).await,
             Database::Postgres(store) => store.answer(self).await,

@@ -10,80 +10,79 @@ pub(super) const FORMAT: &str = "seatlock-export-1";
 
 /// How a column's values are written in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ColumnKind {
     Text,
     Integer,
     Boolean,
-    /// In hexadecimal digits.
     Bytes,
 }
 
-use Kind::{Boolean, Bytes, Integer, Text};
+use ColumnKind::{Boolean, Bytes, Integer, Text};
 
 /// A table that moves from one database to another.
-pub(super) struct Table {
+pub(super) struct TransferTable {
     pub(super) name: &'static str,
     /// Gives the rows the same order in every database.
     pub(super) order: &'static str,
-    pub(super) columns: &'static [(&'static str, Kind)],
+    pub(super) columns: &'static [(&'static str, ColumnKind)],
 }
 
 /// Every table but `session`: whoever was signed in signs in again. Tables come after those that they refer to.
 #[rustfmt::skip]
-pub(super) const TABLES: &[Table] = &[
-    Table { name: "server", order: "one", columns: &[
+pub(super) const TABLES: &[TransferTable] = &[
+    TransferTable { name: "server", order: "one", columns: &[
         ("one", Integer), ("issuer", Text), ("root_key", Text), ("documentation", Text), ("support", Text),
         ("initialised_at", Integer), ("pepper_check", Bytes),
     ] },
-    Table { name: "key_set", order: "seq", columns: &[("seq", Integer), ("jws", Text), ("created_at", Integer)] },
-    Table { name: "account", order: "rowid", columns: &[("id", Text), ("name", Text), ("created_at", Integer)] },
-    Table { name: "plan", order: "name", columns: &[("name", Text), ("carries_seats", Boolean), ("entitlements", Text)] },
-    Table { name: "license", order: "rowid", columns: LICENSE_COLUMNS },
-    Table { name: "seat", order: "id", columns: &[
+    TransferTable { name: "key_set", order: "seq", columns: &[("seq", Integer), ("jws", Text), ("created_at", Integer)] },
+    TransferTable { name: "account", order: "rowid", columns: &[("id", Text), ("name", Text), ("created_at", Integer)] },
+    TransferTable { name: "plan", order: "name", columns: &[("name", Text), ("carries_seats", Boolean), ("entitlements", Text)] },
+    TransferTable { name: "license", order: "rowid", columns: LICENSE_COLUMNS },
+    TransferTable { name: "seat", order: "id", columns: &[
         ("id", Text), ("license_id", Text), ("shared_with", Text), ("epoch", Integer), ("state", Text),
         ("machine", Text), ("since", Integer), ("last_ping", Integer), ("lease_until", Integer), ("counted", Boolean),
         ("last_used_at", Integer), ("last_offline_at", Integer), ("launches", Integer), ("terms", Text),
         ("clone_suspected_at", Integer), ("created_at", Integer), ("issuer", Text), ("subject", Text),
     ] },
-    Table { name: "token", order: "hash", columns: &[
+    TransferTable { name: "token", order: "hash", columns: &[
         ("hash", Bytes), ("public_hash", Bytes), ("seat_id", Text), ("created_at", Integer), ("revoked_at", Integer),
     ] },
-    Table { name: "install", order: "seat_id, id", columns: &[
+    TransferTable { name: "install", order: "seat_id, id", columns: &[
         ("seat_id", Text), ("id", Text), ("presented", Integer), ("first_handed_out", Integer),
         ("newest_handed_out", Integer), ("retired_from", Integer), ("retired_at", Integer), ("asked_at", Integer),
     ] },
-    Table { name: "restored", order: "one", columns: &[
+    TransferTable { name: "restored", order: "one", columns: &[
         ("one", Integer), ("known_until", Integer), ("at", Integer), ("until", Integer),
     ] },
-    Table { name: "audit_checkpoint", order: "cut", columns: &[
+    TransferTable { name: "audit_checkpoint", order: "cut", columns: &[
         ("cut", Boolean), ("last_id", Integer), ("head", Bytes), ("jws", Text),
     ] },
-    Table { name: "audit", order: "id", columns: &[
+    TransferTable { name: "audit", order: "id", columns: &[
         ("id", Integer), ("at", Integer), ("actor", Text), ("actor_name", Text), ("api_token", Text), ("event", Text),
         ("account_id", Text), ("license_id", Text), ("seat_id", Text), ("epoch", Integer), ("machine", Text), ("detail", Text), ("hash", Bytes),
     ] },
-    Table { name: "person", order: "rowid", columns: &[
+    TransferTable { name: "person", order: "rowid", columns: &[
         ("id", Text), ("account_id", Text), ("email", Text), ("email_key", Text), ("role", Text),
         ("password", Text), ("disabled_at", Integer), ("created_at", Integer),
     ] },
-    Table { name: "issuer", order: "url", columns: &[
+    TransferTable { name: "issuer", order: "url", columns: &[
         ("url", Text), ("name", Text), ("audience", Text), ("client_id", Text), ("client_secret", Bytes),
         ("admissions", Text), ("created_at", Integer),
     ] },
-    Table { name: "attempt", order: "hash", columns: &[("hash", Bytes), ("count", Integer), ("since", Integer)] },
-    Table { name: "api_token", order: "rowid", columns: &[
+    TransferTable { name: "attempt", order: "hash", columns: &[("hash", Bytes), ("count", Integer), ("since", Integer)] },
+    TransferTable { name: "api_token", order: "rowid", columns: &[
         ("id", Text), ("hash", Bytes), ("user_id", Text), ("name", Text), ("created_at", Integer),
         ("last_used_at", Integer),
     ] },
-    Table { name: "share", order: "id", columns: &[
+    TransferTable { name: "share", order: "id", columns: &[
         ("id", Bytes), ("seat_id", Text), ("sealed", Bytes), ("expires_at", Integer),
     ] },
-    Table { name: "remembered", order: "hash", columns: &[
+    TransferTable { name: "remembered", order: "hash", columns: &[
         ("hash", Bytes), ("request", Bytes), ("subject", Text), ("sealed", Bytes), ("created_at", Integer),
     ] },
 ];
 
-impl Table {
+impl TransferTable {
     pub(super) fn column_names(&self) -> Vec<&'static str> {
         self.columns.iter().map(|(name, _)| *name).collect()
     }
@@ -91,7 +90,7 @@ impl Table {
 
 /// The first line of an export.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Header {
+pub(super) struct ExportHeader {
     pub(super) format: String,
     pub(super) made_at: UnixTime,
     pub(super) tables: Vec<TableHeader>,
@@ -131,7 +130,7 @@ impl AuditHeader {
 pub(super) struct Tally(BTreeMap<&'static str, (u64, Sha256)>);
 
 impl Tally {
-    pub(super) fn add(&mut self, table: &Table, line: &str) {
+    pub(super) fn add(&mut self, table: &TransferTable, line: &str) {
         let (rows, hash) = self.0.entry(table.name).or_default();
         *rows += 1;
         hash.update(line);
@@ -139,7 +138,7 @@ impl Tally {
     }
 
     pub(super) fn headers(&self) -> Vec<TableHeader> {
-        let header = |table: &Table| {
+        let header = |table: &TransferTable| {
             let (rows, hash) = self.0.get(table.name).cloned().unwrap_or_default();
             let columns = table.column_names().into_iter().map(str::to_owned).collect();
             TableHeader { name: table.name.to_owned(), columns, rows, sha256: hex(&hash.finalize()) }
@@ -149,19 +148,19 @@ impl Tally {
 }
 
 /// Hears of every table that is done, and of its rows.
-pub type Told = Box<dyn Fn(&str, u64) + Send + Sync>;
+pub type TransferProgress = Box<dyn Fn(&str, u64) + Send + Sync>;
 
 /// What was taken out or brought in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Moved {
+pub struct TransferSummary {
     /// Rows of each table.
     pub rows: BTreeMap<String, u64>,
     /// Hash of the last entry of the audit trail, in hexadecimal digits.
     pub audit_head: String,
 }
 
-impl Moved {
-    pub(super) fn of(header: &Header) -> Self {
+impl TransferSummary {
+    pub(super) fn of(header: &ExportHeader) -> Self {
         let rows = header.tables.iter().map(|table| (table.name.clone(), table.rows)).collect();
         Self { rows, audit_head: header.audit.head.clone() }
     }

@@ -15,7 +15,6 @@ pub struct Tx<'c> {
     /// The latest look at the clock: after the last lock that is had before anything is decided.
     pub(super) now: UnixTime,
     pub(super) clocks: Clocks,
-    /// Newest key set.
     pub(super) seq: u64,
 }
 

@@ -19,11 +19,10 @@ const SHARED: u32 = 0o070;
 /// Why a file that people edit cannot be used. Repeats nothing of it, because a secret may stand in
 /// it.
 #[derive(Debug, thiserror::Error)]
-pub enum FileError {
+pub enum EditedFileError {
     /// Nobody can read it.
     #[error("{} cannot be read: {}", path.display(), in_words(path, error))]
     Unreadable {
-        /// The file.
         path: PathBuf,
         /// What the operating system said.
         error: io::Error,
@@ -31,7 +30,6 @@ pub enum FileError {
     /// It holds something else.
     #[error("{} cannot be used: {error}", path.display())]
     Content {
-        /// The file.
         path: PathBuf,
         /// What is wrong, and where.
         error: EditedError,
@@ -40,32 +38,26 @@ pub enum FileError {
 
 /// Reads a file that people edit, in any way that the reader of its content knows:
 /// [`edited::text`], [`edited::line`] or [`edited::object`].
-///
-/// # Errors
-/// See [`FileError`].
-pub fn read<T>(path: &Path, content: impl FnOnce(&[u8]) -> Result<T, EditedError>) -> Result<T, FileError> {
+pub fn read<T>(
+    path: &Path,
+    content: impl FnOnce(&[u8]) -> Result<T, EditedError>,
+) -> Result<T, EditedFileError> {
     let bytes = fs::read(path).map(Zeroizing::new);
-    let bytes = bytes.map_err(|error| FileError::Unreadable { path: path.to_owned(), error })?;
-    content(&bytes).map_err(|error| FileError::Content { path: path.to_owned(), error })
+    let bytes = bytes.map_err(|error| EditedFileError::Unreadable { path: path.to_owned(), error })?;
+    content(&bytes).map_err(|error| EditedFileError::Content { path: path.to_owned(), error })
 }
 
 /// Reads standard input as [`read`] reads a file.
-///
-/// # Errors
-/// See [`FileError`].
-pub fn read_input<T>(content: impl FnOnce(&[u8]) -> Result<T, EditedError>) -> Result<T, FileError> {
+pub fn read_input<T>(content: impl FnOnce(&[u8]) -> Result<T, EditedError>) -> Result<T, EditedFileError> {
     let path = || PathBuf::from("standard input");
     let mut bytes = Zeroizing::new(Vec::new());
     let read = io::stdin().read_to_end(&mut bytes);
-    read.map_err(|error| FileError::Unreadable { path: path(), error })?;
-    content(&bytes).map_err(|error| FileError::Content { path: path(), error })
+    read.map_err(|error| EditedFileError::Unreadable { path: path(), error })?;
+    content(&bytes).map_err(|error| EditedFileError::Content { path: path(), error })
 }
 
 /// The one value in a file, such as a password or a URL with one in it.
-///
-/// # Errors
-/// See [`FileError`].
-pub fn read_line(path: &Path) -> Result<Zeroizing<String>, FileError> {
+pub fn read_line(path: &Path) -> Result<Zeroizing<String>, EditedFileError> {
     read(path, |bytes| edited::line(bytes).map(|line| Zeroizing::new(line.to_owned())))
 }
 

@@ -34,7 +34,6 @@ pub enum PostgresAddressError {
     File {
         /// The parameter of the URL.
         name: String,
-        /// The file.
         path: String,
         /// The end of a sentence.
         reason: String,

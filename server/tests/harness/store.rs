@@ -1,18 +1,18 @@
 use super::{DAY, PRODUCT, database::Database, machine};
 use seatlock_protocol::{
     MachineId, Token, TokenKind, UnixTime,
-    claims::{ClockAction, ClockPolicy, Entitlement},
+    claims::{ClockAction, ClockPolicy, EntitlementClaim},
 };
 use seatlock_server::crypto::password::PasswordHash;
 use seatlock_server::domain::{
-    Answer, Call, Caller, ClonePolicy, Entitlements, License, OwnerAct, Plan, Presented, ReleaseMode, Role,
-    Verdict,
+    CallerContext, ClonePolicy, Entitlements, License, Plan, PresentedRenewal, ReleaseMode, Role, SeatAction,
+    SeatAnswer, SeatOperation, Verdict,
 };
-use seatlock_server::service::Desk;
+use seatlock_server::service::Service;
 use seatlock_server::store::{
-    Account, Actor, AddAccount, AddApiToken, AddLicense, AddUser, Answered, ApiToken, BeginSession,
-    ChangeLicense, Made, NewApiToken, NewSeat, NewSession, NewUser, OwnerOrder, Question, SignedIn, Store,
-    StoreError, TokenHashes, User,
+    Account, Actor, AddAccount, AddApiToken, AddLicense, AddUser, ApiToken, BeginSession, ChangeLicense,
+    Created, NewApiToken, NewSeat, NewSession, NewUser, SeatActionRequest, SeatCommand, SeatOutcome,
+    SignedIn, Store, StoreError, TokenHashes, User,
 };
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -29,7 +29,7 @@ pub fn contains(bytes: &[u8], secret: &str) -> bool {
 }
 
 pub fn license(account: Uuid, seats_max: u32) -> License {
-    let limited = Entitlement { value: Some(-25), until: UnixTime::new(4_102_444_801) };
+    let limited = EntitlementClaim { value: Some(-25), until: UnixTime::new(4_102_444_801) };
     let data = serde_json::json!({ "rack": 7, "names": ["株", null, 0.5] });
     License {
         id: Uuid::new_v4(),
@@ -63,7 +63,7 @@ pub fn license(account: Uuid, seats_max: u32) -> License {
 
 /// Entitlements without value and end.
 pub fn granted(names: &[&str]) -> Entitlements {
-    names.iter().map(|name| ((*name).to_owned(), Entitlement::default())).collect()
+    names.iter().map(|name| ((*name).to_owned(), EntitlementClaim::default())).collect()
 }
 
 pub fn plan(name: &str) -> Plan {
@@ -109,14 +109,14 @@ pub async fn user(db: &Database, account: &Account, email: &str, role: Role) -> 
     db.store().run(AddUser(new, Actor::Console)).await.unwrap()
 }
 
-/// A user who stands before a desk.
+/// A user who is signed in.
 pub async fn signed_in(db: &Database, account: &Account, email: &str, role: Role) -> SignedIn {
     let user = user(db, account, email, role).await;
     SignedIn { user, account: account.clone(), api_token: None, session: None }
 }
 
-pub fn desk<'a>(db: &'a Database, pepper: &'a [u8; 32], who: &'a SignedIn) -> Desk<'a> {
-    Desk::new(db.store(), pepper, who)
+pub fn service<'a>(db: &'a Database, pepper: &'a [u8; 32], who: &'a SignedIn) -> Service<'a> {
+    Service::new(db.store(), pepper, who)
 }
 
 /// A session of `user`, who has not changed his password: the hash of its secret, and its id.
@@ -146,8 +146,8 @@ pub async fn api_token_by(store: &Store, user: &User) -> Result<([u8; 32], ApiTo
     let new =
         NewApiToken { id: Uuid::new_v4(), user: user.id, name: "farm".to_owned(), hash, remember: None };
     match store.run(AddApiToken(new, Actor::Console)).await? {
-        Made::New(made) => Ok((hash, made)),
-        Made::Before { .. } => panic!("nothing was to be remembered"),
+        Created::New(made) => Ok((hash, made)),
+        Created::Before { .. } => panic!("nothing was to be remembered"),
     }
 }
 
@@ -167,7 +167,7 @@ pub async fn seat(db: &Database, license: &License, email: &str) -> (Uuid, Token
     let token = token();
     let new = new_seat(license.id, email, &token, &db.pepper());
     let id = new.id;
-    assert_eq!(now(db.store().run(new).await.unwrap()).answer, Answer::Done);
+    assert_eq!(now(db.store().run(new).await.unwrap()).answer, SeatAnswer::Done);
     (id, token)
 }
 
@@ -182,34 +182,34 @@ pub async fn seats(db: &Database, count: usize) -> Vec<(Uuid, Token)> {
 }
 
 /// What was carried out now.
-pub fn now(made: Made<Answered>) -> Answered {
+pub fn now(made: Created<SeatOutcome>) -> SeatOutcome {
     match made {
-        Made::New(answered) => answered,
-        Made::Before { .. } => panic!("it was carried out before"),
+        Created::New(answered) => answered,
+        Created::Before { .. } => panic!("it was carried out before"),
     }
 }
 
 /// What the same request led to before.
-pub fn earlier(made: Made<Answered>) -> Option<(Uuid, Vec<u8>)> {
+pub fn earlier(made: Created<SeatOutcome>) -> Option<(Uuid, Vec<u8>)> {
     match made {
-        Made::New(_) => None,
-        Made::Before { subject, sealed } => Some((subject, sealed)),
+        Created::New(_) => None,
+        Created::Before { subject, sealed } => Some((subject, sealed)),
     }
 }
 
-pub async fn act(db: &Database, seat: Uuid, act: OwnerAct) -> Answer {
+pub async fn act(db: &Database, seat: Uuid, act: SeatAction) -> SeatAnswer {
     now(db.store().run(order(db, seat, act)).await.unwrap()).answer
 }
 
-pub fn order(db: &Database, seat: Uuid, act: OwnerAct) -> OwnerOrder {
-    let new_token = (act == OwnerAct::Refresh).then(|| TokenHashes::of(&token(), &db.pepper()));
+pub fn order(db: &Database, seat: Uuid, act: SeatAction) -> SeatActionRequest {
+    let new_token = (act == SeatAction::Refresh).then(|| TokenHashes::of(&token(), &db.pepper()));
     let by = Actor::User("ada@example.com".to_owned());
-    OwnerOrder { seat, act, new_token, shared_with: None, dry_run: false, remember: None, by }
+    SeatActionRequest { seat, act, new_token, shared_with: None, dry_run: false, remember: None, by }
 }
 
 /// A plug-in on a computer, with nothing to say of before.
-pub fn caller(computer: &str) -> Caller {
-    Caller {
+pub fn caller(computer: &str) -> CallerContext {
+    CallerContext {
         machine: machine(computer),
         token_revoked: false,
         product: PRODUCT.to_owned(),
@@ -223,15 +223,15 @@ pub fn caller(computer: &str) -> Caller {
         // Users of one computer are several installations: nobody looks like a copy.
         install_id: Uuid::new_v4(),
         install: None,
-        renewal: Presented::Nothing,
+        renewal: PresentedRenewal::Nothing,
         jitter: 0,
     }
 }
 
 /// A computer with the token of a seat.
-pub async fn call(db: &Database, call: Call, token: &Token, computer: &str) -> Answered {
+pub async fn call(db: &Database, call: SeatOperation, token: &Token, computer: &str) -> SeatOutcome {
     let caller = caller(computer);
-    let question = Question { token: token.stored_hash(&db.pepper()), call, caller };
+    let question = SeatCommand { token: token.stored_hash(&db.pepper()), call, caller };
     db.store().run(question).await.unwrap()
 }
 
@@ -240,33 +240,33 @@ pub struct Install {
     token: [u8; 32],
     pub machine: MachineId,
     pub id: Uuid,
-    renewal: Presented,
+    renewal: PresentedRenewal,
 }
 
 impl Install {
     pub fn new(token: &Token, pepper: &[u8; 32], computer: &str) -> Self {
         let (token, machine) = (token.stored_hash(pepper), machine(computer));
-        Self { token, machine, id: Uuid::new_v4(), renewal: Presented::Nothing }
+        Self { token, machine, id: Uuid::new_v4(), renewal: PresentedRenewal::Nothing }
     }
 
-    pub async fn call(&mut self, store: &Store, call: Call) -> Result<Answer, StoreError> {
+    pub async fn call(&mut self, store: &Store, call: SeatOperation) -> Result<SeatAnswer, StoreError> {
         Ok(self.ask(store, call).await?.answer)
     }
 
-    pub async fn ask(&mut self, store: &Store, call: Call) -> Result<Answered, StoreError> {
+    pub async fn ask(&mut self, store: &Store, call: SeatOperation) -> Result<SeatOutcome, StoreError> {
         let (install_id, renewal, machine) = (self.id, self.renewal, self.machine.clone());
-        let caller = Caller { machine, launches: 1, install_id, renewal, ..caller("") };
-        let answered = store.run(Question { token: self.token, call, caller }).await?;
-        if let Answer::Lease { renewal, .. } = answered.answer {
-            self.renewal = Presented::Number(renewal);
+        let caller = CallerContext { machine, launches: 1, install_id, renewal, ..caller("") };
+        let answered = store.run(SeatCommand { token: self.token, call, caller }).await?;
+        if let SeatAnswer::Lease { renewal, .. } = answered.answer {
+            self.renewal = PresentedRenewal::Number(renewal);
         }
         Ok(answered)
     }
 }
 
-pub fn refused(answer: &Answer) -> Option<&Verdict> {
+pub fn refused(answer: &SeatAnswer) -> Option<&Verdict> {
     match answer {
-        Answer::Verdict(verdict) => Some(verdict),
+        SeatAnswer::Verdict(verdict) => Some(verdict),
         _ => None,
     }
 }

@@ -8,9 +8,9 @@ use axum::{
 };
 use seatlock_server::AppState;
 use seatlock_server::Console;
-use seatlock_server::Settings;
+use seatlock_server::ServerSettings;
 use seatlock_server::crypto::keys::DataFolder;
-use seatlock_server::service::rate_limits::Rates;
+use seatlock_server::service::{Services, rate_limits::Rates};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tower::ServiceExt as _;
@@ -43,7 +43,8 @@ async fn read(response: Response) -> (StatusCode, Value) {
 async fn only_a_call_in_the_process_is_the_consoles() {
     let site = Site::new(&[]);
     let folder = DataFolder::new(site.data());
-    let console = Console::new(site.place().open().await.unwrap(), folder.clone()).await.unwrap();
+    let (store, time) = (site.place().open().await.unwrap(), Duration::from_secs(60));
+    let console = Console::new(Services::without_rings(store, folder.clone(), time).await.unwrap());
     let (status, me) = read(console.call(request("GET", "/me", None)).await).await;
     assert_eq!((status, &me["user"]["role"]), (StatusCode::OK, &json!("admin")));
     let new = || request("POST", "/accounts", Some(json!({ "name": "Studio" })));
@@ -54,7 +55,7 @@ async fn only_a_call_in_the_process_is_the_consoles() {
     assert_eq!(newest["actor_name"], Value::Null);
 
     // The very same requests to the router that is served, and over the network.
-    let settings = Settings {
+    let settings = ServerSettings {
         timeout: Duration::from_secs(60),
         public_url: "http://localhost:8787".to_owned(),
         product_names: BTreeMap::new(),
@@ -62,7 +63,8 @@ async fn only_a_call_in_the_process_is_the_consoles() {
         rates: Rates::default(),
         own_tls: false,
     };
-    let state = AppState::load(site.place().open().await.unwrap(), folder, settings).await.unwrap();
+    let store = site.place().open().await.unwrap();
+    let state = AppState::new(Services::load(store, folder, settings.timeout).await.unwrap(), settings);
     let router = seatlock_server::http::router(Arc::new(state));
     for request in [request("GET", "/me", None), new()] {
         let (status, refused) = read(router.clone().oneshot(request).await.unwrap()).await;

@@ -11,7 +11,7 @@ use seatlock_protocol::{
 use seatlock_server::crypto::keys::DataFolder;
 use seatlock_server::crypto::password::Passwords;
 use seatlock_server::domain::Role;
-use seatlock_server::service::{Denied, SignIn, session_hash, sign_in};
+use seatlock_server::service::{SignInAttempt, SignInError, session_hash, sign_in};
 use seatlock_server::store::{AuditPart, FindSession, ListLicenses, VerifyAudit, sqlite::SqliteStore};
 use serde_json::{Value, json};
 use std::{
@@ -144,7 +144,7 @@ impl Drop for Dev {
 async fn signs_in(data: &str, password: &str) -> bool {
     let folder = DataFolder::new(data.into());
     let store = SqliteStore::open(&folder.database(), false).await.unwrap();
-    let asking = SignIn {
+    let asking = SignInAttempt {
         email: OWNER.to_owned(),
         password: Zeroizing::new(password.to_owned()),
         browser: seatlock_server::service::Browser { address: [127, 0, 0, 1].into(), agent: String::new() },
@@ -157,7 +157,7 @@ async fn signs_in(data: &str, password: &str) -> bool {
             assert_eq!((who.user.role, who.account.name.as_str()), (Role::Owner, "Example Studio"));
             true
         }
-        Err(Denied::Wrong) => false,
+        Err(SignInError::Wrong) => false,
         Err(other) => panic!("{other}"),
     };
     store.close().await;

@@ -1,7 +1,7 @@
 //! Seats from the first activation to the end, through the real program.
 
 use crate::harness::{ISSUER, Plugin, Site, join_all, logged};
-use seatlock_protocol::claims::{Entitlement, LeaseClaims};
+use seatlock_protocol::claims::{EntitlementClaim, LeaseClaims};
 use seatlock_protocol::{Act, Code, UnixTime};
 use seatlock_server::domain::timestamp;
 use serde_json::json;
@@ -46,7 +46,7 @@ async fn a_seat_is_activated_used_given_back_taken_back_and_revoked() {
     );
     assert_eq!(
         (lease.ent, lease.exp.since(lease.iat), lease.warn),
-        (BTreeMap::from([("cad".to_owned(), Entitlement::default())]), 604_800, 172_800)
+        (BTreeMap::from([("cad".to_owned(), EntitlementClaim::default())]), 604_800, 172_800)
     );
 
     let (status, again) = server.lease("activate", &mut plugin).await;

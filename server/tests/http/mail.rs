@@ -2,7 +2,7 @@
 //! xtask ci mail`.
 
 use seatlock_protocol::{Token, TokenKind};
-use seatlock_server::mail::{Letter, MailError, Mailer, Secret, Settings, address};
+use seatlock_server::mail::{Letter, LetterSecret, MailError, MailSettings, Mailer, address};
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     net::{Ipv4Addr, TcpListener, TcpStream},
@@ -26,14 +26,19 @@ async fn send(url: &str) -> Result<(), MailError> {
 }
 
 async fn send_within(deadline: Duration, url: &str) -> Result<(), MailError> {
-    let mut settings = Settings::new(Zeroizing::new(url.to_owned()), "licenses@example.com".to_owned());
+    let mut settings = MailSettings::new(Zeroizing::new(url.to_owned()), "licenses@example.com".to_owned());
     settings.deadline = deadline;
     let mailer = Mailer::new(&settings).unwrap();
     let (to, shared_by) = (address("eve@example.org").unwrap(), address("ada@example.com").unwrap());
     let token = Token::parse(TOKEN, TokenKind::Integration).unwrap();
     let product = "Bridge";
-    let letter =
-        Letter { to: &to, shared_by: &shared_by, product, support: None, secret: Secret::Token(&token) };
+    let letter = Letter {
+        to: &to,
+        shared_by: &shared_by,
+        product,
+        support: None,
+        secret: LetterSecret::Token(&token),
+    };
     let begin = Instant::now();
     let sent = mailer.send(&letter).await;
     assert!(begin.elapsed() < deadline + PATIENCE, "it took {:?}", begin.elapsed());

@@ -6,7 +6,7 @@ use crate::harness::{
     join_all,
 };
 use seatlock_protocol::{AccessToken, Act, Code, Identity, UnixTime};
-use seatlock_server::oidc::{Expected, Held, KeySet, Keys, Plan, Rejected, plan, verify};
+use seatlock_server::oidc::{Expected, FetchPlan, HeldKeys, KeySet, Keys, TokenRejection, plan, verify};
 use serde_json::{Value, json};
 use std::{
     sync::{
@@ -30,7 +30,7 @@ fn judge(
     token: &str,
     keys: &[&Key],
     document: Option<Value>,
-) -> Result<seatlock_server::oidc::Claims, Rejected> {
+) -> Result<seatlock_server::oidc::Claims, TokenRejection> {
     let keys = KeySet::read(document.unwrap_or_else(|| key_set(keys)).to_string().as_bytes()).unwrap();
     let expected = Expected { issuer: URL, audience: AUDIENCE };
     let now = UnixTime::new(i64::try_from(NOW).unwrap()).unwrap();
@@ -39,7 +39,7 @@ fn judge(
 
 #[test]
 fn what_is_believed_of_the_claims() {
-    use Rejected::{Audience, Claims, Expired, Issuer, NotYet};
+    use TokenRejection::{Audience, Claims, Expired, Issuer, NotYet};
     let key = Key::ed25519("k");
     let token = |more: Value| key.access_token(&with(claims(), more));
     for (more, expected) in [
@@ -149,7 +149,7 @@ fn only_a_whole_compact_signature_is_believed() {
 
 #[test]
 fn what_is_believed_of_header_and_signature() {
-    use Rejected::{Header, Signature, UnknownKey};
+    use TokenRejection::{Header, Signature, UnknownKey};
     let (rsa, stranger) = (Key::rsa("rsa", false), Key::rsa("rsa", true));
     let (p256, ed) = (Key::p256("p256"), Key::ed25519("ed"));
     let all = [&rsa, &p256, &ed];
@@ -161,7 +161,7 @@ fn what_is_believed_of_header_and_signature() {
         format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header))
     };
     let good = rsa.access_token(&claims());
-    let rows: Vec<(&str, String, Result<(), Rejected>)> = vec![
+    let rows: Vec<(&str, String, Result<(), TokenRejection>)> = vec![
         ("RS256", good.clone(), Ok(())),
         ("PS256", rsa.token(&head("PS256", "rsa"), &claims()), Ok(())),
         ("ES256", p256.access_token(&claims()), Ok(())),
@@ -242,20 +242,26 @@ fn when_keys_are_fetched() {
     let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
     let seconds = Duration::from_secs;
     let held =
-        |fetched: Option<Duration>, tried: Duration| Held { fetched_at: fetched, tried_at: Some(tried) };
+        |fetched: Option<Duration>, tried: Duration| HeldKeys { fetched_at: fetched, tried_at: Some(tried) };
     let at = minutes(10_000);
     for (name, state, known, now, expected) in [
-        ("never", Held::default(), false, seconds(0), Plan::Fetch),
-        ("fresh", held(Some(at), at), true, at + minutes(14), Plan::Use),
-        ("aged", held(Some(at), at), true, at + minutes(15), Plan::UseAndFetch),
-        ("aged, tried before", held(Some(at), at + minutes(15)), true, at + seconds(959), Plan::Use),
-        ("a new key", held(Some(at), at), false, at + seconds(60), Plan::Fetch),
-        ("a new key, soon after", held(Some(at), at), false, at + seconds(59), Plan::Use),
-        ("down for long", held(Some(at), at + minutes(1439)), true, at + minutes(1439), Plan::Use),
-        ("down for too long", held(Some(at), at + minutes(1440)), true, at + minutes(1440), Plan::GiveUp),
-        ("down for too long, tried before", held(Some(at), at), true, at + minutes(1440), Plan::Fetch),
-        ("never reached", held(None, at), false, at + seconds(4), Plan::GiveUp),
-        ("never reached, tried again", held(None, at), false, at + seconds(5), Plan::Fetch),
+        ("never", HeldKeys::default(), false, seconds(0), FetchPlan::Fetch),
+        ("fresh", held(Some(at), at), true, at + minutes(14), FetchPlan::Use),
+        ("aged", held(Some(at), at), true, at + minutes(15), FetchPlan::UseAndFetch),
+        ("aged, tried before", held(Some(at), at + minutes(15)), true, at + seconds(959), FetchPlan::Use),
+        ("a new key", held(Some(at), at), false, at + seconds(60), FetchPlan::Fetch),
+        ("a new key, soon after", held(Some(at), at), false, at + seconds(59), FetchPlan::Use),
+        ("down for long", held(Some(at), at + minutes(1439)), true, at + minutes(1439), FetchPlan::Use),
+        (
+            "down for too long",
+            held(Some(at), at + minutes(1440)),
+            true,
+            at + minutes(1440),
+            FetchPlan::GiveUp,
+        ),
+        ("down for too long, tried before", held(Some(at), at), true, at + minutes(1440), FetchPlan::Fetch),
+        ("never reached", held(None, at), false, at + seconds(4), FetchPlan::GiveUp),
+        ("never reached, tried again", held(None, at), false, at + seconds(5), FetchPlan::Fetch),
     ] {
         assert_eq!(plan(state, known, now), expected, "{name}");
     }
@@ -284,14 +290,14 @@ async fn keys_over_the_time() {
     assert_eq!(issuers.asked("a"), 1, "sixteen at once ask once");
     issuers.tell("a", Manner::Honest, &[&old, &new]);
     for _ in 0..20 {
-        assert_eq!(ask(&new).await, Ok(Err(Rejected::UnknownKey)));
+        assert_eq!(ask(&new).await, Ok(Err(TokenRejection::UnknownKey)));
     }
     assert_eq!(issuers.asked("a"), 1, "not again within a minute");
     wait(60);
     assert_eq!(ask(&new).await, Ok(Ok(())));
     let forged = Key::ed25519("forged");
     for _ in 0..20 {
-        assert_eq!(ask(&forged).await, Ok(Err(Rejected::UnknownKey)));
+        assert_eq!(ask(&forged).await, Ok(Err(TokenRejection::UnknownKey)));
     }
     assert_eq!(issuers.asked("a"), 2, "whatever is sent");
 
@@ -299,7 +305,7 @@ async fn keys_over_the_time() {
     wait(15 * 60);
     assert_eq!(ask(&old).await, Ok(Ok(())), "nobody waits for the fetching");
     let withdrawn = async {
-        while ask(&old).await != Ok(Err(Rejected::UnknownKey)) {
+        while ask(&old).await != Ok(Err(TokenRejection::UnknownKey)) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };

@@ -364,7 +364,7 @@ async fn windows_are_told_in_their_real_length() {
     assert_eq!(refusal.code, Code::ReleaseRateLimited);
     assert_eq!(refusal.params.get("window").map(String::as_str), Some("30 minutes"));
     let text = refusal.code.text(|name| refusal.params.get(name).map(String::as_str));
-    assert!(text.contains("in 30 minutes") && !text.contains("24"), "{text}");
+    assert!(text.contains("in 30 minutes") && !text.contains("24 hours"), "{text}");
     let unknown = refusal.code.text(|_| None);
     assert!(!unknown.contains("24") && !refusal.code.row().remedy.contains("24"), "{unknown}");
 }

@@ -23,10 +23,10 @@ fn at(offset: i64) -> Moment {
     Moment::from(UnixTime::new(NOW + offset).unwrap())
 }
 
-fn uuid(number: u128) -> Id {
+fn uuid(number: u128) -> ShortId {
     // Spread like random ones, so that samples look like the real thing.
     let bits = number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-    Id(uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid())
+    ShortId(uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid())
 }
 
 fn machine(name: &str) -> MachineId {
@@ -152,7 +152,7 @@ fn choice(number: u128, unavailable: Option<NoSeat>) -> LicenseChoice {
     }
 }
 
-fn seat_token(mail: Mail) -> SeatTokenPage {
+fn seat_token(mail: MailOutcome) -> SeatTokenPage {
     SeatTokenPage {
         shell: shell(),
         seat: name(9, "jonas.weber@nordlicht.example"),
@@ -391,14 +391,16 @@ fn samples() -> Vec<(&'static str, String)> {
     add("new_seat_refused", &NewSeatPage { error: gone, send: Some(SendAs::Token), ..new_seat() });
 
     let to = || "jonas.weber@nordlicht.example".to_owned();
-    add("seat_token", &seat_token(Mail::LinkSent { to: to(), until: at(7 * DAY) }));
-    add("seat_token_not_sent", &seat_token(Mail::NotAsked));
+    add("seat_token", &seat_token(MailOutcome::LinkSent { to: to(), until: at(7 * DAY) }));
+    add("seat_token_not_sent", &seat_token(MailOutcome::NotAsked));
     let why = "The address was not accepted. Check it for a typing error.".to_owned();
-    add("seat_token_failed", &seat_token(Mail::Failed { to: to(), why }));
-    add("seat_token_maybe", &seat_token(Mail::Unconfirmed { to: to() }));
-    add("seat_token_again", &seat_token(Mail::NotAgain));
-    let hostile =
-        SeatTokenPage { seat: name(9, HOSTILE), ..seat_token(Mail::TokenSent { to: HOSTILE.to_owned() }) };
+    add("seat_token_failed", &seat_token(MailOutcome::Failed { to: to(), why }));
+    add("seat_token_maybe", &seat_token(MailOutcome::Unconfirmed { to: to() }));
+    add("seat_token_again", &seat_token(MailOutcome::NotAgain));
+    let hostile = SeatTokenPage {
+        seat: name(9, HOSTILE),
+        ..seat_token(MailOutcome::TokenSent { to: HOSTILE.to_owned() })
+    };
     add("seat_token_refreshed", &SeatTokenPage { reason: TokenReason::Refreshed, ..hostile });
 
     add("seat", &seat());

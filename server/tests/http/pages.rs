@@ -472,7 +472,7 @@ async fn put_link(site: &Site, seat: &str, token: &str) -> String {
     let token = Token::parse(token, TokenKind::Integration).unwrap();
     let expires_at = UnixTime::new(4_000_000_000).unwrap();
     let sealed = one_time_link::seal_token(&secret, &token, seat, expires_at).unwrap();
-    let kept = Share { id: one_time_link::id(&secret), seat, sealed, expires_at };
+    let kept = OneTimeLink { id: one_time_link::id(&secret), seat, sealed, expires_at };
     let pepper = DataFolder::new(site.data()).pepper().unwrap();
     store
         .run(AddOneTimeLink { link: kept, token: token.stored_hash(&pepper), by: Actor::Console })

@@ -7,7 +7,7 @@ use crate::{
         store::{AUDIT_COLUMNS as REST, act, call, seat, user},
     },
 };
-use seatlock_server::domain::{Call, OwnerAct, Role};
+use seatlock_server::domain::{Role, SeatAction, SeatOperation};
 use seatlock_server::store::{AuditPart, VerifyAudit};
 use sqlx::AssertSqlSafe;
 
@@ -48,8 +48,8 @@ async fn what_was_changed_is_found() {
     let db = Database::new(ENGINE).await;
     let (_, license) = db.first().await;
     let (id, token) = seat(&db, &license, "bob@example.com").await;
-    call(&db, Call::Activate, &token, "a").await;
-    act(&db, id, OwnerAct::Release).await;
+    call(&db, SeatOperation::Activate, &token, "a").await;
+    act(&db, id, SeatAction::Release).await;
     let whole = db.store().run(VerifyAudit(AuditPart::ALL)).await.unwrap();
     assert_eq!((whole.rows, whole.broken_at), (5, None));
     db.run("ALTER TABLE audit DISABLE TRIGGER USER; CREATE TABLE kept AS SELECT * FROM audit").await;

@@ -11,7 +11,7 @@ use crate::{
 };
 use rustix::process::Signal;
 use seatlock_protocol::UnixTime;
-use seatlock_server::domain::{Call, OwnerAct};
+use seatlock_server::domain::{SeatAction, SeatOperation};
 use std::{
     pin::Pin,
     sync::{
@@ -61,7 +61,7 @@ async fn the_time_is_that_after_the_lock() {
     let (seat, token_of_seat) = seats(&db, 1).await.remove(0);
     let (store, pepper) = (db.store(), db.pepper());
     let mut install = Install::new(&token_of_seat, &pepper, "a");
-    let release = order(&db, seat, OwnerAct::Release);
+    let release = order(&db, seat, SeatAction::Release);
     let work: [(&str, Work<'_>); 3] = [
         (
             "create",
@@ -70,7 +70,7 @@ async fn the_time_is_that_after_the_lock() {
                 now(store.run(new).await.unwrap()).now
             }),
         ),
-        ("activate", Box::pin(async { install.ask(store, Call::Activate).await.unwrap().now })),
+        ("activate", Box::pin(async { install.ask(store, SeatOperation::Activate).await.unwrap().now })),
         ("release", Box::pin(async { now(store.run(release).await.unwrap()).now })),
     ];
     for (what, work) in work {

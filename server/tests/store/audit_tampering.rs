@@ -5,7 +5,7 @@ use crate::harness::{
     join_all,
     store::{AUDIT_COLUMNS as REST, act, call, seat, session, user},
 };
-use seatlock_server::domain::{Call, OwnerAct, Role};
+use seatlock_server::domain::{Role, SeatAction, SeatOperation};
 use seatlock_server::store::{
     Actor, AuditPart, AuditQuery, AuditRow, AuditState, ChangeUser, UserChange, VerifyAudit,
 };
@@ -27,8 +27,8 @@ impl Burglary {
         let ada = user(&db, &account, "ada@example.com", Role::Owner).await;
         session(&db, &ada).await.unwrap();
         let (id, token) = seat(&db, &license, "bob@example.com").await;
-        call(&db, Call::Activate, &token, "a").await;
-        act(&db, id, OwnerAct::Release).await;
+        call(&db, SeatOperation::Activate, &token, "a").await;
+        act(&db, id, SeatAction::Release).await;
         let whole = db.store().run(VerifyAudit(AuditPart::ALL)).await.unwrap();
         assert_eq!((whole.rows, whole.broken_at), (7, None));
         let mut conn = db.place.sqlite().await;

@@ -3,23 +3,24 @@
 
 use crate::rules_support::*;
 use seatlock_protocol::Code;
-use seatlock_server::domain::{Answer, Call, Caller, Event, Presented};
+use seatlock_server::domain::{CallerContext, PresentedRenewal, SeatAnswer, SeatEvent, SeatOperation};
 
 /// The machine asks by a file, which holds no secret, and gets a lease with this one. It may have
 /// given a hold up before.
-fn asked(world: &mut World, seat: usize, gave_up: Option<u64>) -> Presented {
+fn asked(world: &mut World, seat: usize, gave_up: Option<u64>) -> PresentedRenewal {
     let (epoch, gave_up) = (gave_up, gave_up.is_some());
-    let caller = Caller { renewal: Presented::Nothing, epoch, gave_up, ..world.caller(seat, "a") };
-    match world.apply(seat, &Event::Call(Call::Airgap, Box::new(caller))) {
-        Answer::Lease { renewal, .. } => Presented::Number(renewal),
+    let caller =
+        CallerContext { renewal: PresentedRenewal::Nothing, epoch, gave_up, ..world.caller(seat, "a") };
+    match world.apply(seat, &SeatEvent::Call(SeatOperation::Airgap, Box::new(caller))) {
+        SeatAnswer::Lease { renewal, .. } => PresentedRenewal::Number(renewal),
         other => panic!("{other:?}"),
     }
 }
 
-fn confirmed(world: &mut World, seat: usize, epoch: u64, secret: Presented) -> bool {
-    let caller = Caller { epoch: Some(epoch), renewal: secret, ..world.caller(seat, "a") };
-    match world.apply(seat, &Event::Call(Call::Confirm, Box::new(caller))) {
-        Answer::Verdict(verdict) => verdict.code == Code::Ok,
+fn confirmed(world: &mut World, seat: usize, epoch: u64, secret: PresentedRenewal) -> bool {
+    let caller = CallerContext { epoch: Some(epoch), renewal: secret, ..world.caller(seat, "a") };
+    match world.apply(seat, &SeatEvent::Call(SeatOperation::Confirm, Box::new(caller))) {
+        SeatAnswer::Verdict(verdict) => verdict.code == Code::Ok,
         _ => false,
     }
 }
@@ -63,8 +64,12 @@ fn secrets_of_an_earlier_hold_prove_nothing() {
     for epoch in 0..5 {
         assert!(!confirmed(&mut world, seat, epoch, first), "epoch {epoch}");
     }
-    for foreign in [Presented::Nothing, Presented::Foreign, Presented::Number(0), Presented::Number(u64::MAX)]
-    {
+    for foreign in [
+        PresentedRenewal::Nothing,
+        PresentedRenewal::Foreign,
+        PresentedRenewal::Number(0),
+        PresentedRenewal::Number(u64::MAX),
+    ] {
         let epoch = world.seat(seat).epoch;
         assert!(!confirmed(&mut world, seat, epoch, foreign), "{foreign:?}");
     }

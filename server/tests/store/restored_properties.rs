@@ -12,8 +12,8 @@ use seatlock_protocol::{
     jws,
 };
 use seatlock_server::domain::{
-    Answer, AuditEvent, Call, Caller, ClonePolicy, Event, LeaseTerms, License, LostLease, OwnerAct,
-    ReleaseMode, Restored, Seat, SeatState, renewed, token_unknown,
+    AuditEvent, CallerContext, ClonePolicy, LeaseTerms, License, LostLease, ReleaseMode, Restored, Seat,
+    SeatAction, SeatAnswer, SeatEvent, SeatOperation, SeatState, renewed, token_unknown,
 };
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -23,26 +23,26 @@ const MACHINES: [&str; 3] = ["a", "b", "c"];
 #[derive(Debug, Clone)]
 enum Step {
     Create,
-    Call { seat: usize, call: Call, machine: usize },
-    Owner { seat: usize, act: OwnerAct },
+    Call { seat: usize, call: SeatOperation, machine: usize },
+    Owner { seat: usize, act: SeatAction },
     Sweep,
     Pass(u64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let call = prop::sample::select(vec![
-        Call::Activate,
-        Call::Activate,
-        Call::Launch,
-        Call::Renew,
-        Call::Renew,
-        Call::Release,
+        SeatOperation::Activate,
+        SeatOperation::Activate,
+        SeatOperation::Launch,
+        SeatOperation::Renew,
+        SeatOperation::Renew,
+        SeatOperation::Release,
     ]);
     let act = prop::sample::select(vec![
-        OwnerAct::Release,
-        OwnerAct::Release,
-        OwnerAct::Release,
-        OwnerAct::Refresh,
+        SeatAction::Release,
+        SeatAction::Release,
+        SeatAction::Release,
+        SeatAction::Refresh,
     ]);
     let time = prop::sample::select(vec![1, 3600, DAY, DAY, 3 * DAY, 8 * DAY]);
     prop_oneof![
@@ -72,18 +72,18 @@ struct Story {
 }
 
 impl Story {
-    fn take(&mut self, step: &Step) -> Option<(usize, usize, Answer)> {
+    fn take(&mut self, step: &Step) -> Option<(usize, usize, SeatAnswer)> {
         match *step {
             Step::Create => drop(self.world.try_create()),
             Step::Pass(seconds) => self.world.pass(seconds),
             Step::Sweep => {
                 for seat in 0..self.world.seats.len() {
-                    self.world.apply(seat, &Event::Elapsed);
+                    self.world.apply(seat, &SeatEvent::Elapsed);
                 }
             }
             Step::Owner { seat, act } if seat < self.world.seats.len() => {
                 let done = self.world.owner(seat, act);
-                self.tokens[seat] += usize::from(act == OwnerAct::Refresh && done == Answer::Done);
+                self.tokens[seat] += usize::from(act == SeatAction::Refresh && done == SeatAnswer::Done);
             }
             Step::Call { seat, call, machine } if seat < self.world.seats.len() => {
                 return Some((seat, machine, self.call(seat, call, machine)));
@@ -93,7 +93,7 @@ impl Story {
         None
     }
 
-    fn call(&mut self, seat: usize, call: Call, machine: usize) -> Answer {
+    fn call(&mut self, seat: usize, call: SeatOperation, machine: usize) -> SeatAnswer {
         let now = self.world.now;
         let mut held = self.clients.get(&(seat, machine)).copied().unwrap_or_default();
         if call.submits_token() {
@@ -112,14 +112,15 @@ impl Story {
         });
         let (epoch, token_revoked) =
             ((held.epoch > 0).then_some(held.epoch), held.token != self.tokens[seat]);
-        let caller = Caller { epoch, lost, token_revoked, ..self.world.caller(seat, MACHINES[machine]) };
-        let answer = self.world.apply(seat, &Event::Call(call, Box::new(caller)));
+        let caller =
+            CallerContext { epoch, lost, token_revoked, ..self.world.caller(seat, MACHINES[machine]) };
+        let answer = self.world.apply(seat, &SeatEvent::Call(call, Box::new(caller)));
         let stated = self.world.seats[seat].epoch;
         match &answer {
-            Answer::Lease { terms: lease, .. } if stated >= held.epoch => {
+            SeatAnswer::Lease { terms: lease, .. } if stated >= held.epoch => {
                 (held.lease, held.epoch) = (Some((*lease, stated)), stated);
             }
-            Answer::Verdict(verdict) if verdict.act == Act::Drop && stated >= held.epoch => {
+            SeatAnswer::Verdict(verdict) if verdict.act == Act::Drop && stated >= held.epoch => {
                 (held.lease, held.epoch) = (None, stated);
             }
             _ => {}
@@ -221,11 +222,11 @@ proptest! {
                 Step::Owner { seat, .. } if *seat < story.world.seats.len() => {
                     let taken = story.world.seats[*seat].holding().map(|holding| holding.machine.clone());
                     honest.retain(|(of, machine), _| {
-                        of != seat || matches!(step, Step::Owner { act: OwnerAct::Release, .. })
+                        of != seat || matches!(step, Step::Owner { act: SeatAction::Release, .. })
                             && taken.as_ref() != Some(&id(*machine))
                     });
                 }
-                Step::Call { seat, call: Call::Release, machine } => drop(honest.remove(&(*seat, *machine))),
+                Step::Call { seat, call: SeatOperation::Release, machine } => drop(honest.remove(&(*seat, *machine))),
                 _ => {}
             }
             let answered = story.take(step);
@@ -239,9 +240,9 @@ proptest! {
             if story.lease(seat, machine).is_some() && !holds {
                 let left = matches!(&story.world.seats[seat].state, SeatState::Released(Some(left))
                     if left.machine == id(machine));
-                let full = matches!(&answer, Answer::Verdict(verdict) if verdict.code == Code::SeatLimitReached);
+                let full = matches!(&answer, SeatAnswer::Verdict(verdict) if verdict.code == Code::SeatLimitReached);
                 let told = story.world.events(seat).contains(&AuditEvent::CloneSuspected);
-                let refused = matches!(&answer, Answer::Verdict(verdict) if verdict.code == Code::ReleaseRateLimited);
+                let refused = matches!(&answer, SeatAnswer::Verdict(verdict) if verdict.code == Code::ReleaseRateLimited);
                 prop_assert!(left || full || told || refused, "{step:?}: {answer:?} {:?}", story.world.seats[seat]);
             }
         }
@@ -255,7 +256,7 @@ fn a_seat_that_a_proof_takes_from_a_living_lease_is_written_down() {
         let mut world = World::new(1);
         world.try_create();
         let mut story = Story { world, clients: BTreeMap::new(), tokens: [0; 8], restored: None };
-        let activate = |machine| Step::Call { seat: 0, call: Call::Activate, machine };
+        let activate = |machine| Step::Call { seat: 0, call: SeatOperation::Activate, machine };
         for step in [activate(1), Step::Pass(8 * DAY)] {
             story.take(&step);
         }
@@ -266,8 +267,8 @@ fn a_seat_that_a_proof_takes_from_a_living_lease_is_written_down() {
         }
         restore(&mut story, backup);
         let taken = if asks { story.take(&activate(1)) } else { None };
-        assert_eq!(taken.is_some_and(|(.., answer)| matches!(answer, Answer::Lease { .. })), asks);
-        assert!(matches!(story.take(&activate(0)), Some((.., Answer::Lease { .. }))));
+        assert_eq!(taken.is_some_and(|(.., answer)| matches!(answer, SeatAnswer::Lease { .. })), asks);
+        assert!(matches!(story.take(&activate(0)), Some((.., SeatAnswer::Lease { .. }))));
         assert_eq!(story.holder(0), Some(0));
         assert_eq!(story.lease(0, 1).is_some(), asks);
         assert_eq!(story.world.events(0).contains(&AuditEvent::CloneSuspected), asks);

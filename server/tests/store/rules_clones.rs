@@ -4,12 +4,12 @@
 use crate::rules_support::*;
 use proptest::prelude::*;
 use seatlock_protocol::Code;
-use seatlock_server::domain::{Call, ClonePolicy, Presented};
+use seatlock_server::domain::{ClonePolicy, PresentedRenewal, SeatOperation};
 
 /// One copy of an installation's files.
 #[derive(Clone, Copy)]
 struct Copy {
-    secret: Presented,
+    secret: PresentedRenewal,
     /// Answers that it has stored.
     answers: u32,
 }
@@ -17,7 +17,7 @@ struct Copy {
 impl Copy {
     /// Asks, and stores the answer unless it is lost on its way or the process is killed before it
     /// was stored.
-    fn ask(&mut self, world: &mut World, call: Call, arrives: bool) -> Result<(), Code> {
+    fn ask(&mut self, world: &mut World, call: SeatOperation, arrives: bool) -> Result<(), Code> {
         world.call_with(0, call, "a", self.secret)?;
         if arrives {
             self.secret = world.secret(0);
@@ -31,13 +31,19 @@ fn activated(policy: ClonePolicy) -> (World, Copy) {
     let mut world = World::new(1);
     world.license.clone_policy = policy;
     world.create();
-    world.call(0, Call::Activate, "a");
+    world.call(0, SeatOperation::Activate, "a");
     let secret = world.secret(0);
     (world, Copy { secret, answers: 0 })
 }
 
-fn call() -> impl Strategy<Value = Call> {
-    prop::sample::select(vec![Call::Renew, Call::Renew, Call::Launch, Call::Activate, Call::Airgap])
+fn call() -> impl Strategy<Value = SeatOperation> {
+    prop::sample::select(vec![
+        SeatOperation::Renew,
+        SeatOperation::Renew,
+        SeatOperation::Launch,
+        SeatOperation::Activate,
+        SeatOperation::Airgap,
+    ])
 }
 
 fn policy() -> impl Strategy<Value = ClonePolicy> {

@@ -5,14 +5,15 @@ use crate::rules_support::*;
 use proptest::prelude::*;
 use seatlock_protocol::{Code, MachineId, UnixTime};
 use seatlock_server::domain::{
-    Answer, AuditEvent, Call, Caller, ClonePolicy, Event, OwnerAct, Presented, ReleaseMode, SeatState, guard,
+    AuditEvent, CallerContext, ClonePolicy, PresentedRenewal, ReleaseMode, SeatAction, SeatAnswer, SeatEvent,
+    SeatOperation, SeatState, guard,
 };
 
 #[derive(Debug, Clone)]
 enum Step {
     Create,
-    Call { seat: usize, call: Call, machine: usize, old_token: bool, stale_secret: bool },
-    Owner { seat: usize, act: OwnerAct },
+    Call { seat: usize, call: SeatOperation, machine: usize, old_token: bool, stale_secret: bool },
+    Owner { seat: usize, act: SeatAction },
     Elapsed { seat: usize },
     Pass(u64),
     Seats(u32),
@@ -23,16 +24,20 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let seat = 0..4usize;
     let call = prop::sample::select(vec![
-        Call::Activate,
-        Call::Activate,
-        Call::Launch,
-        Call::Renew,
-        Call::Release,
-        Call::Status,
-        Call::Airgap,
+        SeatOperation::Activate,
+        SeatOperation::Activate,
+        SeatOperation::Launch,
+        SeatOperation::Renew,
+        SeatOperation::Release,
+        SeatOperation::Status,
+        SeatOperation::Airgap,
     ]);
-    let act =
-        prop::sample::select(vec![OwnerAct::Release, OwnerAct::Release, OwnerAct::Refresh, OwnerAct::Revoke]);
+    let act = prop::sample::select(vec![
+        SeatAction::Release,
+        SeatAction::Release,
+        SeatAction::Refresh,
+        SeatAction::Revoke,
+    ]);
     let time = prop::sample::select(vec![0, 1, 3600, DAY - 1, DAY, 6 * DAY, 8 * DAY, 14 * DAY]);
     let length = prop::sample::select(vec![60, 3600, DAY, 7 * DAY, 14 * DAY]);
     prop_oneof![
@@ -95,17 +100,17 @@ fn take(world: &mut World, history: &mut History, step: &Step) -> Result<(), Tes
             let mut caller = world.caller(*seat, ["a", "b", "c"][*machine]);
             caller.token_revoked = *old_token && history.refreshed.contains(seat);
             if *stale_secret {
-                caller.renewal = Presented::Foreign;
+                caller.renewal = PresentedRenewal::Foreign;
             }
-            one_event(world, history, *seat, &Event::Call(*call, Box::new(caller)))?;
+            one_event(world, history, *seat, &SeatEvent::Call(*call, Box::new(caller)))?;
         }
         Step::Owner { seat, act } if exists(seat) => {
-            one_event(world, history, *seat, &Event::Owner(*act))?;
-            if *act == OwnerAct::Refresh {
+            one_event(world, history, *seat, &SeatEvent::Owner(*act))?;
+            if *act == SeatAction::Refresh {
                 history.refreshed.push(*seat);
             }
         }
-        Step::Elapsed { seat } if exists(seat) => one_event(world, history, *seat, &Event::Elapsed)?,
+        Step::Elapsed { seat } if exists(seat) => one_event(world, history, *seat, &SeatEvent::Elapsed)?,
         _ => {}
     }
     // I1
@@ -120,13 +125,13 @@ fn one_event(
     world: &mut World,
     history: &mut History,
     seat: usize,
-    event: &Event,
+    event: &SeatEvent,
 ) -> Result<(), TestCaseError> {
     let (before, in_use, rows) = (world.seat(seat).clone(), world.license.in_use, world.audit.len());
     let answer = world.apply(seat, event);
     let after = world.seat(seat).clone();
     let happened: Vec<AuditEvent> = world.audit[rows..].iter().map(|(_, entry)| entry.event).collect();
-    let renewal = matches!(event, Event::Call(Call::Renew, _));
+    let renewal = matches!(event, SeatEvent::Call(SeatOperation::Renew, _));
     let released_by_time = happened.contains(&AuditEvent::AutoReleased);
 
     // I1: nothing but a place that was free is taken.
@@ -174,16 +179,22 @@ fn one_event(
     }
 
     match (&answer, event) {
-        (Answer::Lease { terms: lease, .. }, Event::Call(call, caller)) => {
+        (SeatAnswer::Lease { terms: lease, .. }, SeatEvent::Call(call, caller)) => {
             // I5
             prop_assert!(!caller.token_revoked && before.state != SeatState::Closed);
-            prop_assert!(matches!(call, Call::Activate | Call::Launch | Call::Renew | Call::Airgap));
+            prop_assert!(matches!(
+                call,
+                SeatOperation::Activate
+                    | SeatOperation::Launch
+                    | SeatOperation::Renew
+                    | SeatOperation::Airgap
+            ));
             // I2
             let held = after.holding().expect("a lease goes to the holder");
             prop_assert_eq!(&held.machine, &caller.machine);
             let auto_release = world.license.auto_release;
             let longest = match call {
-                Call::Airgap => world.license.airgap_ttl,
+                SeatOperation::Airgap => world.license.airgap_ttl,
                 _ => auto_release - guard(auto_release),
             };
             prop_assert!(lease.exp <= world.now.plus(longest));
@@ -195,18 +206,22 @@ fn one_event(
             let machine = caller.machine.clone();
             history.leases.push(Given { seat, machine, epoch: after.epoch, exp: lease.exp });
             // I9
-            let again = Caller { install: None, renewal: Presented::Nothing, ..caller.as_ref().clone() };
+            let again = CallerContext {
+                install: None,
+                renewal: PresentedRenewal::Nothing,
+                ..caller.as_ref().clone()
+            };
             let (epoch, in_use) = (after.epoch, world.license.in_use);
-            let repeated = world.apply(seat, &Event::Call(Call::Activate, Box::new(again)));
-            let again = matches!(repeated, Answer::Lease { terms, .. } if !terms.bound);
+            let repeated = world.apply(seat, &SeatEvent::Call(SeatOperation::Activate, Box::new(again)));
+            let again = matches!(repeated, SeatAnswer::Lease { terms, .. } if !terms.bound);
             prop_assert!(again);
             prop_assert_eq!((world.seat(seat).epoch, world.license.in_use), (epoch, in_use));
         }
-        (Answer::Verdict(verdict), Event::Call(call, caller)) => {
+        (SeatAnswer::Verdict(verdict), SeatEvent::Call(call, caller)) => {
             if caller.token_revoked || before.state == SeatState::Closed {
                 prop_assert_eq!(verdict.code, Code::TokenRevoked);
             }
-            if *call == Call::Status {
+            if *call == SeatOperation::Status {
                 prop_assert_eq!(&after, &before);
                 prop_assert_eq!(world.license.in_use, in_use);
             }

@@ -1,8 +1,8 @@
 use crate::harness::store;
 use seatlock_protocol::{Act, Code, UnixTime};
 use seatlock_server::domain::{
-    Answer, Audit, AuditEvent, Call, Caller, Decision, Event, Install, LeaseTerms, License, OwnerAct, Plan,
-    Presented, Seat, Verdict, decide,
+    AuditEvent, CallerContext, Decision, Installation, LeaseTerms, License, Plan, PresentedRenewal, Seat,
+    SeatAction, SeatAnswer, SeatAuditEntry, SeatEvent, SeatOperation, Verdict, decide,
 };
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -15,28 +15,28 @@ pub struct World {
     pub now: UnixTime,
     pub license: License,
     pub seats: Vec<Seat>,
-    pub installs: BTreeMap<(usize, Uuid), Install>,
-    pub audit: Vec<(usize, Audit)>,
+    pub installs: BTreeMap<(usize, Uuid), Installation>,
+    pub audit: Vec<(usize, SeatAuditEntry)>,
     pub user: u128,
     counter: u64,
 }
 
-pub fn create_event() -> Event {
-    Event::Create { seat: Uuid::from_u128(77), shared_with: "a@example.com".to_owned(), identity: None }
+pub fn create_event() -> SeatEvent {
+    SeatEvent::Create { seat: Uuid::from_u128(77), shared_with: "a@example.com".to_owned(), identity: None }
 }
 
-pub fn verdict(answer: &Answer) -> &Verdict {
-    let Answer::Verdict(verdict) = answer else { panic!("a verdict was expected: {answer:?}") };
+pub fn verdict(answer: &SeatAnswer) -> &Verdict {
+    let SeatAnswer::Verdict(verdict) = answer else { panic!("a verdict was expected: {answer:?}") };
     verdict
 }
 
-pub fn code(answer: &Answer) -> (Code, Act) {
+pub fn code(answer: &SeatAnswer) -> (Code, Act) {
     let verdict = verdict(answer);
     (verdict.code, verdict.act)
 }
 
-pub fn lease(answer: &Answer) -> LeaseTerms {
-    let Answer::Lease { terms: lease, .. } = answer else { panic!("a lease was expected: {answer:?}") };
+pub fn lease(answer: &SeatAnswer) -> LeaseTerms {
+    let SeatAnswer::Lease { terms: lease, .. } = answer else { panic!("a lease was expected: {answer:?}") };
     *lease
 }
 
@@ -75,7 +75,7 @@ impl World {
     }
 
     pub fn try_create(&mut self) -> Option<usize> {
-        let event = Event::Create {
+        let event = SeatEvent::Create {
             seat: Uuid::from_u128(100 + self.seats.len() as u128),
             shared_with: "a@example.com".to_owned(),
             identity: None,
@@ -91,11 +91,11 @@ impl World {
     }
 
     /// What a well-behaved client on `name` would send.
-    pub fn caller(&mut self, seat: usize, name: &str) -> Caller {
+    pub fn caller(&mut self, seat: usize, name: &str) -> CallerContext {
         self.counter += 1;
         let install_id = self.install_id(name);
         let install = self.installs.get(&(seat, install_id)).cloned();
-        Caller {
+        CallerContext {
             terms: self.license.terms.clone(),
             launches: 1,
             install_id,
@@ -106,32 +106,38 @@ impl World {
         }
     }
 
-    pub fn secret(&self, seat: usize) -> Presented {
+    pub fn secret(&self, seat: usize) -> PresentedRenewal {
         newest(self.installs.get(&(seat, self.install_id("a"))))
     }
 
-    pub fn renew_with(&mut self, seat: usize, name: &str, renewal: Presented) -> Result<(), Code> {
-        self.call_with(seat, Call::Renew, name, renewal)
+    pub fn renew_with(&mut self, seat: usize, name: &str, renewal: PresentedRenewal) -> Result<(), Code> {
+        self.call_with(seat, SeatOperation::Renew, name, renewal)
     }
 
-    pub fn call_with(&mut self, seat: usize, call: Call, name: &str, renewal: Presented) -> Result<(), Code> {
-        let caller = Caller { renewal, ..self.caller(seat, name) };
-        match self.apply(seat, &Event::Call(call, Box::new(caller))) {
-            Answer::Verdict(verdict) => Err(verdict.code),
+    pub fn call_with(
+        &mut self,
+        seat: usize,
+        call: SeatOperation,
+        name: &str,
+        renewal: PresentedRenewal,
+    ) -> Result<(), Code> {
+        let caller = CallerContext { renewal, ..self.caller(seat, name) };
+        match self.apply(seat, &SeatEvent::Call(call, Box::new(caller))) {
+            SeatAnswer::Verdict(verdict) => Err(verdict.code),
             _ => Ok(()),
         }
     }
 
-    pub fn call(&mut self, seat: usize, call: Call, name: &str) -> Answer {
+    pub fn call(&mut self, seat: usize, call: SeatOperation, name: &str) -> SeatAnswer {
         let caller = self.caller(seat, name);
-        self.apply(seat, &Event::Call(call, Box::new(caller)))
+        self.apply(seat, &SeatEvent::Call(call, Box::new(caller)))
     }
 
-    pub fn owner(&mut self, seat: usize, act: OwnerAct) -> Answer {
-        self.apply(seat, &Event::Owner(act))
+    pub fn owner(&mut self, seat: usize, act: SeatAction) -> SeatAnswer {
+        self.apply(seat, &SeatEvent::Owner(act))
     }
 
-    pub fn apply(&mut self, seat: usize, event: &Event) -> Answer {
+    pub fn apply(&mut self, seat: usize, event: &SeatEvent) -> SeatAnswer {
         let decision = decide(&self.license, Some(&self.seats[seat]), event, self.now);
         self.keep(seat, &decision);
         decision.answer
@@ -147,6 +153,6 @@ impl World {
     }
 }
 
-fn newest(install: Option<&Install>) -> Presented {
-    install.map_or(Presented::Nothing, |install| Presented::Number(install.newest()))
+fn newest(install: Option<&Installation>) -> PresentedRenewal {
+    install.map_or(PresentedRenewal::Nothing, |install| PresentedRenewal::Number(install.newest()))
 }

@@ -16,7 +16,7 @@ use crate::client::snapshot::Snapshot;
 use crate::license::{Credential, Effect, Input, Outcome, Submission};
 use crate::machine;
 use crate::net::Http;
-use crate::net::oauth::Issuer;
+use crate::net::oauth::IssuerRegistration;
 use crate::store::StoreError;
 use crate::words::{Message, Phrase};
 use exchange::LockWait;
@@ -103,7 +103,7 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     store: LicenseStore,
     http: Http,
-    issuer: Option<Arc<Issuer>>,
+    issuer: Option<Arc<IssuerRegistration>>,
     access: Option<Access>,
     caller: Caller,
     auto_renew: bool,
@@ -181,7 +181,7 @@ impl Worker {
         shared: Arc<Shared>,
         store: LicenseStore,
         http: Http,
-        issuer: Option<Issuer>,
+        issuer: Option<IssuerRegistration>,
         caller: Caller,
         auto_renew: bool,
     ) -> Self {

@@ -8,7 +8,7 @@ use crate::license::{
     Credential, LeaseState, Outcome, RefreshToken, RequestError, SignIn, Submission, credential,
 };
 use crate::machine;
-use crate::net::oauth::{Denied, Grant, Issuer, Prompt};
+use crate::net::oauth::{Denied, Grant, IssuerRegistration, Prompt};
 use crate::store::StoreError;
 use crate::words::{Message, Phrase};
 use seatlock_protocol::api::{Intent, SeatCall};
@@ -249,7 +249,7 @@ impl Worker {
         Ok(())
     }
 
-    async fn renewed_sign_in(&mut self, issuer: &Issuer) -> Result<Grant, RequestError> {
+    async fn renewed_sign_in(&mut self, issuer: &IssuerRegistration) -> Result<Grant, RequestError> {
         let mut used = None;
         loop {
             self.store.refresh();
@@ -311,7 +311,13 @@ fn late() -> RequestError {
 }
 
 /// Notes what an issuer was asked for, and how it has answered.
-fn asked_issuer(shared: &Shared, issuer: &Issuer, what: &str, begin: Instant, error: Option<&RequestError>) {
+fn asked_issuer(
+    shared: &Shared,
+    issuer: &IssuerRegistration,
+    what: &str,
+    begin: Instant,
+    error: Option<&RequestError>,
+) {
     let outcome = error.map_or_else(|| Outcome::of(Code::Ok), Outcome::of_error);
     shared.journal.exchanged(&Exchange {
         what,
@@ -326,7 +332,7 @@ fn nobody_came() -> Denied {
     Denied::RequestError(RequestError::because(Code::SignInRefused, Phrase::OIDC_NOBODY_CAME))
 }
 
-async fn grant(issuer: &Issuer, method: SignInMethod, shared: &Shared) -> Result<Grant, Denied> {
+async fn grant(issuer: &IssuerRegistration, method: SignInMethod, shared: &Shared) -> Result<Grant, Denied> {
     let show = |prompt: Prompt, message: Message| {
         shared.set_prompt(Some(prompt));
         shared.post(shared.event(EventKind::SignIn, Code::SignInRequired, message));

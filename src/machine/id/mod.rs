@@ -21,7 +21,7 @@ use std::fmt;
 
 /// Who this computer is, for one product.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct MachineIdentity {
     /// The pseudonymous id that is sent to the server.
     pub id: MachineId,
     /// Whether the operating system or the host gave the identifier behind it.
@@ -81,13 +81,13 @@ type Answer = (&'static str, Result<String, Refusal>);
 ///
 /// # Errors
 /// [`IdentityError`], which names each source and the reason, never the identifier.
-pub fn identify(product: &str, supplied: Option<&str>) -> Result<Identity, IdentityError> {
+pub fn identify(product: &str, supplied: Option<&str>) -> Result<MachineIdentity, IdentityError> {
     match supplied {
         Some(text) => from_supplied(product, text)
             .map_err(IdentityError::SuppliedInvalid)
-            .map(|id| Identity { id, source: MachineSource::Supplied }),
+            .map(|id| MachineIdentity { id, source: MachineSource::Supplied }),
         None => from_answers(product, source::OS_TAG, source::answers())
-            .map(|id| Identity { id, source: MachineSource::Os }),
+            .map(|id| MachineIdentity { id, source: MachineSource::Os }),
     }
 }
 

@@ -1,6 +1,6 @@
 use super::discovery::safe;
 use super::wire::Denied;
-use super::{Grant, Issuer, Prompt, lasting};
+use super::{Grant, IssuerRegistration, Prompt, lasting};
 use crate::net::lenient::{fitting, seconds};
 use crate::words::Phrase;
 use reqwest::Url;
@@ -45,7 +45,7 @@ const LONGEST_LIFE: u64 = 24 * 3600;
 /// More characters nobody types.
 const LONGEST_CODE: usize = 64;
 
-impl Issuer {
+impl IssuerRegistration {
     /// Lets a person sign in at another device (RFC 8628). `show` gets the page to open there, and
     /// what to type; `sleep` lets time pass.
     ///

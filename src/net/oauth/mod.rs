@@ -32,7 +32,7 @@ pub use wire::Denied;
 
 /// An issuer, and how this product is registered there.
 #[derive(Clone)]
-pub struct Issuer {
+pub struct IssuerRegistration {
     /// Its address, without a slash at its end, which its own description repeats.
     pub url: String,
     /// What it calls this product, or this machine.
@@ -72,7 +72,7 @@ pub struct Prompt {
 /// Name and value of a parameter.
 type Parameter<'a> = (&'static str, &'a str);
 
-impl Issuer {
+impl IssuerRegistration {
     /// What a seat is used with.
     const SCOPE: &str = "seat:use";
 

@@ -1,6 +1,6 @@
 use super::discovery::Provider;
-use super::wire::{Answer, Client, Denied, Wire};
-use super::{Grant, Issuer, Parameter};
+use super::wire::{Answer, ClientAuth, Denied, Wire};
+use super::{Grant, IssuerRegistration, Parameter};
 use crate::license::RefreshToken;
 use crate::net::lenient::{fitting, seconds};
 use crate::words::Phrase;
@@ -18,7 +18,7 @@ struct Granted {
     refresh_token: Option<Zeroizing<String>>,
 }
 
-impl Issuer {
+impl IssuerRegistration {
     /// Asks the token endpoint.
     pub(super) async fn grant(
         &self,
@@ -31,11 +31,11 @@ impl Issuer {
     }
 
     /// How the client shows who it is.
-    pub(super) fn client(&self, provider: &Provider) -> Client<'_> {
+    pub(super) fn client(&self, provider: &Provider) -> ClientAuth<'_> {
         match &self.client_secret {
-            Some(secret) if provider.takes_basic() => Client::Basic(&self.client_id, secret),
-            Some(secret) => Client::Form(&self.client_id, secret),
-            None => Client::Public(&self.client_id),
+            Some(secret) if provider.takes_basic() => ClientAuth::Basic(&self.client_id, secret),
+            Some(secret) => ClientAuth::Form(&self.client_id, secret),
+            None => ClientAuth::Public(&self.client_id),
         }
     }
 

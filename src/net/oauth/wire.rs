@@ -68,7 +68,7 @@ fn meaning(error: &str) -> (Code, Phrase) {
 }
 
 /// How a client shows who it is (RFC 6749, section 2.3.1): id and secret.
-pub(super) enum Client<'a> {
+pub(super) enum ClientAuth<'a> {
     /// It has no secret.
     Public(&'a str),
     /// In a header.
@@ -117,7 +117,7 @@ impl Wire {
     pub(super) async fn post(
         &self,
         url: &Url,
-        client: Client<'_>,
+        client: ClientAuth<'_>,
         asked: &[Parameter<'_>],
     ) -> Result<Answer, Denied> {
         let way = self.way_to(url).await?;
@@ -125,11 +125,11 @@ impl Wire {
         let mut form = Serializer::new(String::new());
         form.extend_pairs(asked);
         match client {
-            Client::Public(id) => drop(form.append_pair("client_id", id)),
-            Client::Form(id, secret) => {
+            ClientAuth::Public(id) => drop(form.append_pair("client_id", id)),
+            ClientAuth::Form(id, secret) => {
                 form.append_pair("client_id", id).append_pair("client_secret", secret);
             }
-            Client::Basic(id, secret) => {
+            ClientAuth::Basic(id, secret) => {
                 let escaped = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
                 let basic =
                     format!("Basic {}", STANDARD.encode(format!("{}:{}", escaped(id), escaped(secret))));

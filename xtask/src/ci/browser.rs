@@ -7,7 +7,6 @@ use xtask::plugin::Plugin;
 use xtask::server::{Running, Setup};
 use xtask::{npm, repository, run};
 
-/// Who walks.
 const OWNER: &str = "mira.halvorsen@nordlicht.example";
 /// Who runs the server.
 const ADMIN: &str = "licenses@nordlicht.example";

@@ -42,7 +42,6 @@ fn platform(name: &str) -> Result<&'static Platform> {
     PLATFORMS.iter().find(|platform| platform.name == name).context("no such platform")
 }
 
-/// An archive, unpacked.
 fn unpacked(name: &str, of: &str) -> Result<Place> {
     let folder = tempfile::tempdir()?;
     let to = folder.path().join("unpacked");
@@ -241,8 +240,8 @@ pub fn macos() -> Result<String> {
                 of,
                 names.iter().map(|export| export.name().strip_prefix(b"_").unwrap_or_default()),
             )?;
-            let there = half.windows(install.len()).any(|window| window == install.as_bytes());
-            ensure!(there, "no install name {install}");
+            let (named, oldest) = load_commands(half)?;
+            ensure!(named == install && oldest == (11, 0), "it is {named}, for macOS {oldest:?}");
         }
     }
     let zig = compile::zig()?;
@@ -254,6 +253,29 @@ pub fn macos() -> Result<String> {
         place.example(&compiler, &[&library.to_string_lossy()])?;
     }
     Ok("exports and install name of both halves; the example is linked".to_owned())
+}
+
+/// What a dylib calls itself, and the oldest macOS that it is for.
+fn load_commands(half: &[u8]) -> Result<(String, (u32, u32))> {
+    use object::macho::MachHeader64;
+    use object::read::macho::{LoadCommandVariant, MachHeader as _};
+    let header = MachHeader64::<object::Endianness>::parse(half, 0)?;
+    let endian = header.endian()?;
+    let (mut named, mut oldest) = (String::new(), (0, 0));
+    let mut commands = header.load_commands(endian, half, 0)?;
+    while let Some(command) = commands.next()? {
+        match command.variant()? {
+            LoadCommandVariant::IdDylib(id) => {
+                named = String::from_utf8_lossy(command.string(endian, id.dylib.name)?).into_owned();
+            }
+            LoadCommandVariant::BuildVersion(version) => {
+                let number = version.minos.get(endian);
+                oldest = (number >> 16, number >> 8 & 0xff);
+            }
+            _ => {}
+        }
+    }
+    Ok((named, oldest))
 }
 
 /// Compares what a library exports with the ledger.

@@ -15,7 +15,6 @@ const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 /// Two targets at a time, as small computers have two cores.
 const AT_ONCE: usize = 2;
 
-/// Builds every target.
 pub fn build() -> Result<String> {
     ensure!(cfg!(all(target_os = "linux", target_arch = "x86_64")), "fuzzing needs Linux on x86-64");
     let folder = repository().join("fuzz");

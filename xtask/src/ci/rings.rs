@@ -19,7 +19,6 @@ pub struct Ring {
     pub steps: &'static [Step],
 }
 
-/// One check.
 #[derive(Clone, Copy)]
 pub struct Step {
     pub name: &'static str,
@@ -264,6 +263,17 @@ pub const RINGS: &[Ring] = &[
             step("openfx", hosts::openfx::effect)
                 .needs(&[tools::CMAKE, tools::MAKE, tools::GXX, tools::EXPAT])
                 .after(&[PROGRAMS]),
+        ],
+    },
+    Ring {
+        name: "python",
+        about: "the Python package: its wheel, the panel, interpreters that end",
+        steps: &[
+            step("package", python::package)
+                .needs(&[tools::PYTHON, tools::GCC])
+                .after(&[PROGRAMS])
+                .processors(2),
+            step("types", python::types).needs(&[tools::PYTHON]),
         ],
     },
     Ring {

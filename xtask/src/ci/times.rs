@@ -29,7 +29,6 @@ pub fn keep(rings: &BTreeMap<&str, f32>) -> Result<()> {
     Ok(fs::write(file()?, serde_json::to_string_pretty(&kept)?)?)
 }
 
-/// In words.
 pub fn shown(ring: &str) -> Result<String> {
     let kept = read()?;
     let seconds = kept.get(ring).and_then(|ring| ring.get("seconds")).and_then(Value::as_f64);

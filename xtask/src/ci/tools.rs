@@ -19,7 +19,6 @@ pub struct Tool {
 
 #[derive(Clone, Copy)]
 enum Source {
-    /// Packages of Debian.
     Debian(&'static [&'static str]),
     /// The standard library of a target.
     Target,

@@ -11,7 +11,6 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// One crate.
 #[derive(Debug, Clone)]
 struct Crate {
     name: String,

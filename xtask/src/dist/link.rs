@@ -17,7 +17,6 @@ use std::process::Command;
 /// A shared library without debug information, and what belongs to it.
 #[derive(Debug, Default)]
 pub struct Linked {
-    /// The library.
     pub shared: PathBuf,
     /// The debug information, as far as the system's tools can set it apart.
     pub debug: Option<PathBuf>,

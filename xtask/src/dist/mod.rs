@@ -1,7 +1,7 @@
 //! Archives for people who build plug-ins and have no Rust.
 
 use crate::build::{self, Libraries};
-use crate::layout::{Content, Layout, OWN_NAME, System};
+use crate::layout::{Layout, OWN_NAME, PackagedFile, System};
 use crate::{functions, repository, run};
 use anyhow::{Context, Result, bail, ensure};
 use compile::Compiled;
@@ -26,10 +26,8 @@ pub mod platform;
 /// Names in a static library.
 pub mod symbols;
 
-/// What to make.
 #[derive(Debug, Clone)]
 pub struct Dist {
-    /// Names of platforms.
     pub platforms: Vec<&'static Platform>,
     /// The library's name, the project's own or a vendor's.
     pub name: String,
@@ -142,6 +140,23 @@ impl Dist {
         self.folder.join(format!("{}{part}.{kind}", self.stem(platform)))
     }
 
+    /// The shared library alone.
+    ///
+    /// # Errors
+    /// The build fails.
+    pub fn shared(&self, platform: &Platform, layout: &Layout) -> Result<PathBuf> {
+        compile::check(&platform.targets.iter().collect::<Vec<_>>())?;
+        Ok(self.libraries(platform, layout)?.libraries.shared)
+    }
+
+    /// Licenses of what is in the library.
+    ///
+    /// # Errors
+    /// Cargo fails.
+    pub fn notices(&self, platform: &Platform) -> Result<String> {
+        licenses::Parts::of(&platform.targets.iter().collect::<Vec<_>>())?.notices()
+    }
+
     /// Everything in an archive, and in that of the debug information.
     fn members(&self, platform: &Platform) -> Result<(Members, Members)> {
         let layout = Layout::archived(&self.name, platform.system);
@@ -150,7 +165,7 @@ impl Dist {
         let mut members = Members::new();
         for (path, content) in layout.files(&made.libraries, version)? {
             let member = match &content {
-                Content::Link(to) => Member::Link(to.clone()),
+                PackagedFile::Link(to) => Member::Link(to.clone()),
                 other => Member::File(other.bytes()?),
             };
             members.insert(path.to_string_lossy().replace('\\', "/"), member);
@@ -195,12 +210,11 @@ impl Dist {
     ///
     /// # Errors
     /// The build fails.
-    pub fn shared(&self) -> Result<PathBuf> {
+    pub fn first_shared(&self) -> Result<PathBuf> {
         let platform = self.platforms.first().context("no platform")?;
         Ok(self.libraries(platform, &Layout::archived(&self.name, platform.system))?.libraries.shared)
     }
 
-    /// Compiles, renames, links.
     fn libraries(&self, platform: &Platform, layout: &Layout) -> Result<Made> {
         let mut halves = Vec::new();
         for target in platform.targets {

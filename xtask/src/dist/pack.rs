@@ -12,11 +12,9 @@ use std::io::Write as _;
 pub enum Member {
     /// What is in it.
     File(Vec<u8>),
-    /// A symbolic link.
     Link(String),
 }
 
-/// Members by path.
 pub type Members = BTreeMap<String, Member>;
 
 /// A `.tar.gz`, all members below one folder. `date` is in Unix seconds.

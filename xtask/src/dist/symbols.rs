@@ -15,9 +15,7 @@ use std::process::Command;
 /// Names that others can see: those that a library defines, and those that it asks others for.
 #[derive(Debug, Default)]
 pub struct Names {
-    /// Defined in it.
     pub defined: BTreeSet<String>,
-    /// Needed from elsewhere.
     pub needed: BTreeSet<String>,
 }
 

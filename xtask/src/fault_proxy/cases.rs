@@ -37,7 +37,6 @@ const TEN_YEARS: &[&str] = &["Retry-After: 315360000"];
 const LEASE: &str = r#"{"lease":"a.b.c","renewal":"r","seat":{"id":"00000000-0000-4000-8000-000000000000","lock_status":"in_use"}}"#;
 const SIGN_IN: &str = "<html>Sign in</html>";
 
-/// Every case.
 #[rustfmt::skip] // one row, one case
 pub const CASES: &[Case] = &[
     // Control: through this proxy a ping succeeds, so what fails below fails for its own reason.

@@ -1,7 +1,7 @@
 //! What an attacker does to signed objects. Each changes one thing of a real request or a real
 //! answer.
 
-use super::http::{Answer, Request};
+use super::http::{Request, ServerAnswer};
 use super::upstream::{Key, Upstream};
 use anyhow::{Context, Result, ensure};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -48,7 +48,7 @@ fn activate_with(token: &str, request: &mut Request) {
 // Signed by nobody who may.
 
 /// No signature, and a header that says so.
-pub(super) fn no_algorithm(_: &Upstream, answer: &mut Answer) -> Result<()> {
+pub(super) fn no_algorithm(_: &Upstream, answer: &mut ServerAnswer) -> Result<()> {
     change(answer, |jws| {
         put(&mut jws.header, "alg", json!("none"));
         Ok(String::new())
@@ -56,7 +56,7 @@ pub(super) fn no_algorithm(_: &Upstream, answer: &mut Answer) -> Result<()> {
 }
 
 /// HMAC with the public key as its secret, for libraries that let the header choose.
-pub(super) fn public_key_as_secret(upstream: &Upstream, answer: &mut Answer) -> Result<()> {
+pub(super) fn public_key_as_secret(upstream: &Upstream, answer: &mut ServerAnswer) -> Result<()> {
     change(answer, |jws| {
         put(&mut jws.header, "alg", json!("HS256"));
         let secret = hmac::Key::new(hmac::HMAC_SHA256, &URL_SAFE_NO_PAD.decode(&upstream.current.x)?);
@@ -65,7 +65,7 @@ pub(super) fn public_key_as_secret(upstream: &Upstream, answer: &mut Answer) -> 
 }
 
 /// Signed by a key of the attacker's, which has its own kid.
-pub(super) fn strangers_key(_: &Upstream, answer: &mut Answer) -> Result<()> {
+pub(super) fn strangers_key(_: &Upstream, answer: &mut ServerAnswer) -> Result<()> {
     let stranger = stranger()?;
     change(answer, |jws| {
         put(&mut jws.header, "kid", json!(stranger.kid));
@@ -74,13 +74,13 @@ pub(super) fn strangers_key(_: &Upstream, answer: &mut Answer) -> Result<()> {
 }
 
 /// Signed by a key of the attacker's, under the real key's kid.
-pub(super) fn strangers_key_under_our_name(_: &Upstream, answer: &mut Answer) -> Result<()> {
+pub(super) fn strangers_key_under_our_name(_: &Upstream, answer: &mut ServerAnswer) -> Result<()> {
     let stranger = stranger()?;
     change(answer, |jws| Ok(sign(jws, &stranger)))
 }
 
 /// Signed by a key of the attacker's, which comes along in the header.
-pub(super) fn key_in_the_header(_: &Upstream, answer: &mut Answer) -> Result<()> {
+pub(super) fn key_in_the_header(_: &Upstream, answer: &mut ServerAnswer) -> Result<()> {
     let stranger = stranger()?;
     change(answer, |jws| {
         put(&mut jws.header, "kid", json!(stranger.kid));
@@ -91,7 +91,7 @@ pub(super) fn key_in_the_header(_: &Upstream, answer: &mut Answer) -> Result<()>
 
 /// The kid is a path, for programs that look for keys in files. It must not be opened, so it is one
 /// that blocks.
-pub(super) fn path_as_kid(_: &Upstream, answer: &mut Answer) -> Result<()> {
+pub(super) fn path_as_kid(_: &Upstream, answer: &mut ServerAnswer) -> Result<()> {
     let stranger = stranger()?;
     change(answer, |jws| {
         put(&mut jws.header, "kid", json!("../../../../../../../../dev/tty"));
@@ -100,7 +100,7 @@ pub(super) fn path_as_kid(_: &Upstream, answer: &mut Answer) -> Result<()> {
 }
 
 /// One bit of the signature is another.
-pub(super) fn bent_signature(_: &Upstream, answer: &mut Answer) -> Result<()> {
+pub(super) fn bent_signature(_: &Upstream, answer: &mut ServerAnswer) -> Result<()> {
     change(answer, |jws| {
         let mut bytes = URL_SAFE_NO_PAD.decode(&jws.signature)?;
         bytes.iter_mut().take(1).for_each(|byte| *byte ^= 1);
@@ -109,7 +109,7 @@ pub(super) fn bent_signature(_: &Upstream, answer: &mut Answer) -> Result<()> {
 }
 
 /// A better plan, under the signature of the plan that was paid for.
-pub(super) fn better_plan(_: &Upstream, answer: &mut Answer) -> Result<()> {
+pub(super) fn better_plan(_: &Upstream, answer: &mut ServerAnswer) -> Result<()> {
     change(answer, |jws| {
         put(&mut jws.claims, "plan", json!("studio-unlimited"));
         Ok(jws.signature.clone())
@@ -117,7 +117,7 @@ pub(super) fn better_plan(_: &Upstream, answer: &mut Answer) -> Result<()> {
 }
 
 /// A revocation that nobody signed who may: nothing may take a license away but the server.
-pub(super) fn forged_revocation(_: &Upstream, answer: &mut Answer) -> Result<()> {
+pub(super) fn forged_revocation(_: &Upstream, answer: &mut ServerAnswer) -> Result<()> {
     let stranger = stranger()?;
     change(answer, |jws| {
         put(&mut jws.header, "typ", json!("seat-verdict+jwt"));
@@ -133,7 +133,7 @@ pub(super) fn forged_revocation(_: &Upstream, answer: &mut Answer) -> Result<()>
 }
 
 /// Signed by a lease key that was stolen and revoked, with the key set in which it was still good.
-pub(super) fn older_key_set(upstream: &Upstream, answer: &mut Answer) -> Result<()> {
+pub(super) fn older_key_set(upstream: &Upstream, answer: &mut ServerAnswer) -> Result<()> {
     change(answer, |jws| {
         put(&mut jws.header, "kid", json!(upstream.stolen.kid));
         Ok(sign(jws, &upstream.stolen))
@@ -145,7 +145,7 @@ pub(super) fn older_key_set(upstream: &Upstream, answer: &mut Answer) -> Result<
 // Signed by the real key.
 
 /// An extension that the client must understand, and does not.
-pub(super) fn critical_extension(upstream: &Upstream, answer: &mut Answer) -> Result<()> {
+pub(super) fn critical_extension(upstream: &Upstream, answer: &mut ServerAnswer) -> Result<()> {
     change(answer, |jws| {
         put(&mut jws.header, "crit", json!(["b64"]));
         Ok(sign(jws, &upstream.current))
@@ -153,7 +153,7 @@ pub(super) fn critical_extension(upstream: &Upstream, answer: &mut Answer) -> Re
 }
 
 /// An address at which to fetch the key, though nothing is wrong with the signature.
-pub(super) fn key_by_address(upstream: &Upstream, answer: &mut Answer) -> Result<()> {
+pub(super) fn key_by_address(upstream: &Upstream, answer: &mut ServerAnswer) -> Result<()> {
     change(answer, |jws| {
         put(&mut jws.header, "jku", json!("http://127.0.0.1:1/keys"));
         Ok(sign(jws, &upstream.current))
@@ -161,7 +161,7 @@ pub(super) fn key_by_address(upstream: &Upstream, answer: &mut Answer) -> Result
 }
 
 /// A type that every JWT has.
-pub(super) fn another_type(upstream: &Upstream, answer: &mut Answer) -> Result<()> {
+pub(super) fn another_type(upstream: &Upstream, answer: &mut ServerAnswer) -> Result<()> {
     change(answer, |jws| {
         put(&mut jws.header, "typ", json!("JWT"));
         Ok(sign(jws, &upstream.current))
@@ -169,15 +169,14 @@ pub(super) fn another_type(upstream: &Upstream, answer: &mut Answer) -> Result<(
 }
 
 /// A lease from before the seat was last released.
-pub(super) fn older_epoch(upstream: &Upstream, answer: &mut Answer) -> Result<()> {
+pub(super) fn older_epoch(upstream: &Upstream, answer: &mut ServerAnswer) -> Result<()> {
     change(answer, |jws| {
         add(&mut jws.claims, "epoch", -1)?;
         Ok(sign(jws, &upstream.current))
     })
 }
 
-/// Last year's lease.
-pub(super) fn expired(upstream: &Upstream, answer: &mut Answer) -> Result<()> {
+pub(super) fn expired(upstream: &Upstream, answer: &mut ServerAnswer) -> Result<()> {
     change(answer, |jws| {
         for name in ["iat", "exp"] {
             add(&mut jws.claims, name, -YEAR)?;
@@ -187,7 +186,7 @@ pub(super) fn expired(upstream: &Upstream, answer: &mut Answer) -> Result<()> {
 }
 
 /// A lease that ends before it begins.
-pub(super) fn ends_before_it_begins(upstream: &Upstream, answer: &mut Answer) -> Result<()> {
+pub(super) fn ends_before_it_begins(upstream: &Upstream, answer: &mut ServerAnswer) -> Result<()> {
     change(answer, |jws| {
         add(&mut jws.claims, "exp", -YEAR)?;
         Ok(sign(jws, &upstream.current))
@@ -195,7 +194,7 @@ pub(super) fn ends_before_it_begins(upstream: &Upstream, answer: &mut Answer) ->
 }
 
 /// A lease for another product of the same vendor.
-pub(super) fn another_product(upstream: &Upstream, answer: &mut Answer) -> Result<()> {
+pub(super) fn another_product(upstream: &Upstream, answer: &mut ServerAnswer) -> Result<()> {
     change(answer, |jws| {
         put(&mut jws.claims, "aud", json!("com.example.other"));
         Ok(sign(jws, &upstream.current))
@@ -203,7 +202,7 @@ pub(super) fn another_product(upstream: &Upstream, answer: &mut Answer) -> Resul
 }
 
 /// A lease of another server that has the same keys.
-pub(super) fn another_issuer(upstream: &Upstream, answer: &mut Answer) -> Result<()> {
+pub(super) fn another_issuer(upstream: &Upstream, answer: &mut ServerAnswer) -> Result<()> {
     change(answer, |jws| {
         put(&mut jws.claims, "iss", json!("https://license.example.org"));
         Ok(sign(jws, &upstream.current))
@@ -234,7 +233,7 @@ impl Jws {
 }
 
 /// Changes the lease of an answer; the change answers the signature.
-fn change(answer: &mut Answer, forge: impl FnOnce(&mut Jws) -> Result<String>) -> Result<()> {
+fn change(answer: &mut ServerAnswer, forge: impl FnOnce(&mut Jws) -> Result<String>) -> Result<()> {
     let lease = answer.body.get("lease").and_then(Value::as_str).context("the real answer has no lease")?;
     let [header, claims, signature] = lease.split('.').collect::<Vec<_>>()[..] else {
         anyhow::bail!("no JWS")

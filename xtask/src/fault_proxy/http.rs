@@ -13,7 +13,7 @@ pub(super) struct Request {
 
 /// What the real server said.
 #[derive(Clone)]
-pub(super) struct Answer {
+pub(super) struct ServerAnswer {
     pub(super) status: String,
     pub(super) media_type: String,
     pub(super) body: Value,
@@ -53,7 +53,7 @@ fn header<'a>(head: &'a [String], name: &str) -> Option<&'a str> {
 }
 
 /// Puts a seat call to the real server at `address`.
-pub(super) fn ask(address: &str, request: &Request) -> Result<Answer> {
+pub(super) fn ask(address: &str, request: &Request) -> Result<ServerAnswer> {
     let body = request.body.to_string();
     let mut stream = TcpStream::connect(address)?;
     write!(
@@ -71,7 +71,7 @@ pub(super) fn ask(address: &str, request: &Request) -> Result<Answer> {
     let status = head.first().and_then(|line| line.split_once(' ')).context("no status")?.1.to_owned();
     let media_type = header(&head, "content-type").unwrap_or_default().to_owned();
     let body = serde_json::from_str(body).context("the server's answer is no JSON")?;
-    Ok(Answer { status, media_type, body })
+    Ok(ServerAnswer { status, media_type, body })
 }
 
 /// An answer as it goes over the wire, in one piece.

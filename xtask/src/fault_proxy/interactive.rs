@@ -3,7 +3,6 @@ use anyhow::{Context, Result};
 use std::fs;
 use std::sync::{Arc, mpsc};
 
-/// Prints every case.
 pub fn list() {
     for Case { name, what, code, .. } in CASES {
         println!("{name:27} {:21} {what}", code.name());

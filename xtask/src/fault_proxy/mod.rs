@@ -22,7 +22,7 @@ pub use cases::{CASES, Case};
 pub use upstream::Upstream;
 
 use anyhow::Result;
-use http::{Answer, Request};
+use http::{Request, ServerAnswer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -40,16 +40,15 @@ enum Scene {
     Does(fn(TcpStream) -> Result<()>),
     /// The same at an address that begins with https.
     DoesOnTls(fn(TcpStream) -> Result<()>),
-    /// Nobody listens.
     Refuses,
     /// The system drops what comes.
     Swallows,
     /// Asks the real server something else than the client does.
     Asks(fn(&Upstream, &mut Request)),
     /// Changes what the real server said.
-    Forges(fn(&Upstream, &mut Answer) -> Result<()>),
+    Forges(fn(&Upstream, &mut ServerAnswer) -> Result<()>),
     /// Says what the real server said in another form.
-    Rewrites(fn(&Answer) -> Vec<u8>),
+    Rewrites(fn(&ServerAnswer) -> Vec<u8>),
     /// Says over TLS what the real server said.
     Tls(tls::Fault),
     /// Is a proxy that answers CONNECT with this head, and what comes through the tunnel with the
@@ -62,7 +61,6 @@ enum Scene {
 /// Where a client finds a fault proxy.
 #[derive(Debug, Clone)]
 pub struct Route {
-    /// The server's address.
     pub server: String,
     /// The proxy's address, when there is one.
     pub proxy: Option<String>,

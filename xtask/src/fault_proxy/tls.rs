@@ -13,7 +13,6 @@ pub(super) enum Fault {
     None,
     /// It was made for another name.
     OtherName,
-    /// It has ended.
     Expired,
     /// It has not begun.
     NotYet,

@@ -1,4 +1,4 @@
-use super::http::{self, Answer, Request};
+use super::http::{self, Request, ServerAnswer};
 use crate::server::{Running, Seat, Setup};
 use anyhow::{Context, Result};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -13,7 +13,6 @@ const SEATS: u32 = 200;
 /// tokens of others.
 pub struct Upstream {
     server: Running,
-    /// Signs leases now.
     pub(super) current: Key,
     /// Was stolen, revoked, and replaced by the current one.
     pub(super) stolen: Key,
@@ -57,7 +56,7 @@ impl Upstream {
         &self.server
     }
 
-    pub(super) fn ask(&self, request: &Request) -> Result<Answer> {
+    pub(super) fn ask(&self, request: &Request) -> Result<ServerAnswer> {
         http::ask(&address(&self.server), request)
     }
 }

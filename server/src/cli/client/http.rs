@@ -1,4 +1,4 @@
-use super::{ApiError, Reply};
+use super::{AdminApiError, ApiResponse};
 use anyhow::Context as _;
 use reqwest::{
     Client, Request, Url,
@@ -25,13 +25,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The admin API of one server, with the authority of one API token.
-pub(in crate::cli) struct Http {
+pub(in crate::cli) struct HttpClient {
     base: String,
     bearer: HeaderValue,
     client: Client,
 }
 
-impl Http {
+impl HttpClient {
     pub(super) fn new(server: &str, token_file: Option<&Path>) -> anyhow::Result<Self> {
         let url = address(server).map_err(|error| anyhow::anyhow!("--server: {error}"))?;
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token(token_file)?.expose_secret()))?;
@@ -40,16 +40,18 @@ impl Http {
         Ok(Self { base: spelled(&url).to_owned(), bearer, client })
     }
 
-    /// The server's address.
     pub(super) fn base(&self) -> &str {
         &self.base
     }
 
     /// Sends a request for an address of the server.
-    pub(super) async fn send(&self, request: axum::http::Request<Vec<u8>>) -> Result<Reply, ApiError> {
-        let unreachable = |reason: String| ApiError::Unreachable { url: self.base.clone(), reason };
+    pub(super) async fn send(
+        &self,
+        request: axum::http::Request<Vec<u8>>,
+    ) -> Result<ApiResponse, AdminApiError> {
+        let unreachable = |reason: String| AdminApiError::Unreachable { url: self.base.clone(), reason };
         let (head, body) = request.into_parts();
-        let url = Url::parse(&format!("{}{}", self.base, head.uri)).map_err(|_| ApiError::Request)?;
+        let url = Url::parse(&format!("{}{}", self.base, head.uri)).map_err(|_| AdminApiError::Request)?;
         let mut sent = Request::new(head.method, url);
         *sent.headers_mut() = head.headers;
         sent.headers_mut().insert(AUTHORIZATION, self.bearer.clone());
@@ -60,7 +62,7 @@ impl Http {
         let response = self.client.execute(sent).await.map_err(failed)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.map_err(failed)?.to_vec().into();
-        Ok(Reply { status, headers, body, cause: None })
+        Ok(ApiResponse { status, headers, body, cause: None })
     }
 }
 

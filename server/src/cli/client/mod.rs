@@ -9,14 +9,14 @@ pub(super) use http::http_client;
 use anyhow::bail;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, StatusCode, header::RETRY_AFTER};
-use http::Http;
+use http::HttpClient;
 use seatlock_protocol::api::JSON;
 use seatlock_server::Cause;
-use seatlock_server::Console;
 use seatlock_server::crypto::keys::DataFolder;
-use seatlock_server::http::api::schema::{List, ProblemView};
+use seatlock_server::http::api::schema::{List, ProblemJson};
+use seatlock_server::{Console, service::Services};
 use serde::{Serialize, de::DeserializeOwned};
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
@@ -28,7 +28,7 @@ const SHOWN: usize = 500;
 pub(super) type Query<'a> = &'a [(&'a str, Option<String>)];
 
 /// What a command works on.
-pub(super) struct Place {
+pub(super) struct ServerLocation {
     /// The data folder.
     pub(super) folder: DataFolder,
     /// Address of the server whose admin API is used instead.
@@ -37,7 +37,7 @@ pub(super) struct Place {
     pub(super) api_token_file: Option<PathBuf>,
 }
 
-impl Place {
+impl ServerLocation {
     /// For what needs the data folder's keys or whole database.
     pub(super) fn on_the_folder(&self, command: &str) -> anyhow::Result<()> {
         if self.server.is_some() {
@@ -52,10 +52,11 @@ impl Place {
         command: impl AsyncFnOnce(&AdminClient) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let client = match &self.server {
-            Some(url) => AdminClient::Http(Http::new(url, self.api_token_file.as_deref())?),
+            Some(url) => AdminClient::Http(HttpClient::new(url, self.api_token_file.as_deref())?),
             None => {
                 let store = super::open(&self.folder).await?;
-                AdminClient::Console(Console::new(store, self.folder.clone()).await?)
+                let services = Services::without_rings(store, self.folder.clone(), Duration::MAX).await?;
+                AdminClient::Console(Console::new(services))
             }
         };
         let done = command(&client).await;
@@ -68,14 +69,14 @@ impl Place {
 
 /// Why the admin API did not answer what was asked for.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ApiError {
+pub(super) enum AdminApiError {
     /// There was no answer.
     #[error("{url} is not reachable: {reason}")]
     Unreachable { url: String, reason: String },
     /// The server refused.
     #[error("{}", in_words(problem))]
     Refused {
-        problem: Box<ProblemView>,
+        problem: Box<ProblemJson>,
         /// Seconds until it is worth another try, if the server said so.
         wait: Option<u64>,
     },
@@ -92,7 +93,7 @@ pub(super) enum ApiError {
     Request,
 }
 
-impl ApiError {
+impl AdminApiError {
     /// Whether the same request may succeed a little later. It may have succeeded already, too.
     pub(super) fn passing(&self) -> bool {
         match self {
@@ -111,7 +112,7 @@ impl ApiError {
 }
 
 /// What the server says, without anything that a terminal would take for a command.
-fn in_words(problem: &ProblemView) -> String {
+fn in_words(problem: &ProblemJson) -> String {
     let mut text = problem.detail.clone();
     if let Some(help) = &problem.help {
         text = format!("{text} {help}");
@@ -138,7 +139,7 @@ pub(super) fn option_of(member: &str) -> &'static str {
 }
 
 /// One answer.
-struct Reply {
+struct ApiResponse {
     status: StatusCode,
     headers: HeaderMap,
     body: Zeroizing<Vec<u8>>,
@@ -148,13 +149,17 @@ struct Reply {
 /// Where the admin API is.
 pub(super) enum AdminClient {
     /// At a server that runs somewhere, with the authority of one API token.
-    Http(Http),
+    Http(HttpClient),
     /// In this process.
     Console(Console),
 }
 
 impl AdminClient {
-    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str, query: Query<'_>) -> Result<T, ApiError> {
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: Query<'_>,
+    ) -> Result<T, AdminApiError> {
         self.send(Method::GET, path, query, None::<&()>, None).await
     }
 
@@ -162,7 +167,7 @@ impl AdminClient {
         &self,
         path: &str,
         body: &impl Serialize,
-    ) -> Result<T, ApiError> {
+    ) -> Result<T, AdminApiError> {
         self.send(Method::POST, path, &[], Some(body), None).await
     }
 
@@ -174,7 +179,7 @@ impl AdminClient {
         query: Query<'_>,
         body: Option<&impl Serialize>,
         key: Option<&str>,
-    ) -> Result<T, ApiError> {
+    ) -> Result<T, AdminApiError> {
         let address = format!("/admin/v1{path}?");
         let begin = address.len();
         let mut address = form_urlencoded::Serializer::for_suffix(address, begin);
@@ -188,34 +193,34 @@ impl AdminClient {
         if body.is_some() {
             request = request.header("content-type", JSON);
         }
-        let body = body.map(serde_json::to_vec).transpose().map_err(|_| ApiError::Request)?;
-        let request = request.body(body.unwrap_or_default()).map_err(|_| ApiError::Request)?;
+        let body = body.map(serde_json::to_vec).transpose().map_err(|_| AdminApiError::Request)?;
+        let request = request.body(body.unwrap_or_default()).map_err(|_| AdminApiError::Request)?;
         let reply = match self {
             Self::Http(http) => http.send(request).await?,
             Self::Console(console) => {
                 let (head, body) = console.call(request.map(Body::from)).await.into_parts();
                 let cause = head.extensions.get().cloned();
-                let body = to_bytes(body, usize::MAX).await.map_err(|_| ApiError::Request)?;
-                Reply { status: head.status, headers: head.headers, body: body.to_vec().into(), cause }
+                let body = to_bytes(body, usize::MAX).await.map_err(|_| AdminApiError::Request)?;
+                ApiResponse { status: head.status, headers: head.headers, body: body.to_vec().into(), cause }
             }
         };
         self.read(&reply)
     }
 
-    fn read<T: DeserializeOwned>(&self, reply: &Reply) -> Result<T, ApiError> {
+    fn read<T: DeserializeOwned>(&self, reply: &ApiResponse) -> Result<T, AdminApiError> {
         let url = if let Self::Http(http) = self { http.base() } else { "the admin API" };
-        let not_ours = || ApiError::NotOurs { url: url.to_owned(), status: reply.status.as_u16() };
+        let not_ours = || AdminApiError::NotOurs { url: url.to_owned(), status: reply.status.as_u16() };
         if reply.status.is_success() {
             let body: &[u8] = if reply.body.is_empty() { b"null" } else { &reply.body };
             return serde_json::from_slice(body).map_err(|_| not_ours());
         }
         if let Some(Cause(cause)) = &reply.cause {
             let passing = reply.status == StatusCode::SERVICE_UNAVAILABLE;
-            return Err(ApiError::Failed { cause: cause.to_string(), passing });
+            return Err(AdminApiError::Failed { cause: cause.to_string(), passing });
         }
         let problem = serde_json::from_slice(&reply.body).map_err(|_| not_ours())?;
         let wait = reply.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        Err(ApiError::Refused { problem: Box::new(problem), wait })
+        Err(AdminApiError::Refused { problem: Box::new(problem), wait })
     }
 
     /// A whole list, or its first entries.
@@ -224,7 +229,7 @@ impl AdminClient {
         path: &str,
         query: Query<'_>,
         most: usize,
-    ) -> Result<Vec<T>, ApiError> {
+    ) -> Result<Vec<T>, AdminApiError> {
         let (mut items, mut after) = (Vec::new(), None);
         while items.len() < most {
             let limit = most.saturating_sub(items.len()).min(PAGE).to_string();
@@ -239,7 +244,10 @@ impl AdminClient {
         Ok(items)
     }
 
-    pub(super) async fn all<T: DeserializeOwned + ToSchema>(&self, path: &str) -> Result<Vec<T>, ApiError> {
+    pub(super) async fn all<T: DeserializeOwned + ToSchema>(
+        &self,
+        path: &str,
+    ) -> Result<Vec<T>, AdminApiError> {
         self.list(path, &[], usize::MAX).await
     }
 }

@@ -1,6 +1,6 @@
 use super::super::output::Output;
 use super::super::serve::Serve;
-use super::Told;
+use super::CommandLine;
 use anyhow::bail;
 use seatlock_protocol::{
     UnixTime,
@@ -9,7 +9,7 @@ use seatlock_protocol::{
 use seatlock_server::crypto::keys::DataFolder;
 use seatlock_server::domain::{date, timestamp};
 use seatlock_server::service::key_ring::{KeyRing, read_set};
-use seatlock_server::store::Look;
+use seatlock_server::store::Inspection;
 use seatlock_server::system::cause::{of_command, of_io};
 use seatlock_server::system::clock::system_time;
 use serde::Serialize;
@@ -41,7 +41,7 @@ struct Finding {
 pub(super) async fn run(
     serve: &Serve,
     folder: &DataFolder,
-    told: &Told,
+    told: &CommandLine,
     output: Output,
 ) -> anyhow::Result<()> {
     let mut findings = Findings { told, found: Vec::new() };
@@ -70,7 +70,7 @@ pub(super) async fn run(
 }
 
 struct Findings<'a> {
-    told: &'a Told,
+    told: &'a CommandLine,
     found: Vec<Finding>,
 }
 
@@ -199,9 +199,9 @@ impl Findings<'_> {
         if let Some(error) = &self.told.no_database {
             return self.say(Verdict::Problem, "database", of_command(error));
         }
-        match super::super::look(folder).await {
+        match super::super::inspect(folder).await {
             Err(error) => self.say(Verdict::Problem, "database", of_command(&error)),
-            Ok(Look { now, keys, pending }) => {
+            Ok(Inspection { now, keys, pending }) => {
                 self.say(Verdict::Ok, "database", "it answers, and was set up".to_owned());
                 if let Ok(set) = read_set(&keys.jws) {
                     self.issuer(&set.iss, serve);

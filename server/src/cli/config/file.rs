@@ -5,7 +5,7 @@ use clap::{
     error::{ContextKind, ContextValue},
 };
 use seatlock_protocol::edited;
-use seatlock_server::system::files::{self, FileError};
+use seatlock_server::system::files::{self, EditedFileError};
 use seatlock_server::system::postgres_address::PostgresAddress;
 use std::{
     error::Error as _,
@@ -23,12 +23,12 @@ const NOT_TOML: &str =
 
 /// What is wrong in the file, or with what it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) struct Problem {
+pub(in crate::cli) struct ConfigProblem {
     pub(in crate::cli) place: String,
     pub(in crate::cli) text: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.text)
     }
@@ -47,12 +47,12 @@ pub(in crate::cli) struct Entry {
 pub(in crate::cli) struct ConfigFile {
     pub(in crate::cli) path: PathBuf,
     pub(in crate::cli) entries: Vec<Entry>,
-    pub(in crate::cli) problems: Vec<Problem>,
+    pub(in crate::cli) problems: Vec<ConfigProblem>,
 }
 
 impl ConfigFile {
     /// Reads the file. `known` are the settings that there are.
-    pub(in crate::cli) fn read(path: &Path, known: &[Arg]) -> Result<Self, FileError> {
+    pub(in crate::cli) fn read(path: &Path, known: &[Arg]) -> Result<Self, EditedFileError> {
         files::read(path, |bytes| edited::text(bytes).map(|text| Self::parse(path, text, known)))
     }
 
@@ -99,7 +99,7 @@ impl ConfigFile {
 
     fn problem(&mut self, line: usize, text: &str) {
         let place = format!("{}:{line}", self.path.display());
-        self.problems.push(Problem { place, text: text.to_owned() });
+        self.problems.push(ConfigProblem { place, text: text.to_owned() });
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) enum ConfigCommand {
 
 /// What the program was told, beside the command itself.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct CommandLine {
     pub(super) file: Option<ConfigFile>,
     pub(super) effective: Vec<Effective>,
     /// Why nobody knows which database it is.
@@ -38,7 +38,12 @@ pub(super) struct Told {
 }
 
 impl ConfigCommand {
-    pub(super) async fn run(self, folder: &DataFolder, told: Told, output: Output) -> anyhow::Result<()> {
+    pub(super) async fn run(
+        self,
+        folder: &DataFolder,
+        told: CommandLine,
+        output: Output,
+    ) -> anyhow::Result<()> {
         match self {
             Self::Check(serve) => check::run(&serve, folder, &told, output).await,
             Self::Show(_) => output.table(&told.effective, ["SETTING", "VALUE", "SOURCE"], |one| {

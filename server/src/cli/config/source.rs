@@ -1,6 +1,6 @@
 use super::super::database::VARIABLE as DATABASE_URL;
 use super::super::serve::Serve;
-use super::file::{ConfigFile, Problem, taken_by_option};
+use super::file::{ConfigFile, ConfigProblem, taken_by_option};
 use clap::{Arg, ArgMatches, Args as _, Command, builder::Resettable, parser::ValueSource};
 use seatlock_server::mail::URL_VARIABLE;
 use seatlock_server::system::postgres_address::PostgresAddress;
@@ -168,12 +168,12 @@ fn is_typed(matches: &ArgMatches, key: &str) -> bool {
 }
 
 /// Two settings of the file of which only one can count.
-pub(super) fn rivals(file: &ConfigFile) -> Option<Problem> {
+pub(super) fn rivals(file: &ConfigFile) -> Option<ConfigProblem> {
     let there = RIVALS.iter().find_map(|(keys, _)| match keys {
         [one, other] => Some((file.entry(one)?, file.entry(other)?)),
         _ => None,
     });
-    there.map(|(one, other)| Problem {
+    there.map(|(one, other)| ConfigProblem {
         place: file.place(other),
         text: format!("{} and {} mean the same; name one of them", one.key, other.key),
     })

@@ -9,7 +9,7 @@ use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 
 /// What a folder that was made before is for.
-pub(super) struct Kept {
+pub(super) struct ExistingFolder {
     pub(super) issuer: String,
     pub(super) root_key: PublicKey,
     pub(super) product: String,
@@ -52,7 +52,7 @@ fn is_marked(folder: &DataFolder) -> anyhow::Result<bool> {
 }
 
 /// What the folder is for; `None` when there is nothing in it yet.
-pub(super) async fn kept(folder: &DataFolder) -> anyhow::Result<Option<Kept>> {
+pub(super) async fn kept(folder: &DataFolder) -> anyhow::Result<Option<ExistingFolder>> {
     if !is_marked(folder)? || !folder.is_taken()? {
         return Ok(None);
     }
@@ -62,7 +62,7 @@ pub(super) async fn kept(folder: &DataFolder) -> anyhow::Result<Option<Kept>> {
         let license =
             store.run(ListLicenses(None)).await?.into_iter().next().context("there is no license")?;
         let product = license.products.into_iter().next().context("the license has no product")?;
-        anyhow::Ok(Kept { issuer, root_key, product })
+        anyhow::Ok(ExistingFolder { issuer, root_key, product })
     };
     let read = read.await;
     store.close().await;

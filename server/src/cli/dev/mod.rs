@@ -1,9 +1,9 @@
 /// The folder: what is in it, and whether it may be deleted.
 mod folder;
+/// What is printed.
+mod instructions;
 /// Seats as they look after some days of work.
 mod sample;
-/// What is printed.
-mod words;
 
 use super::config::{Variables, with_variables};
 use super::init::{root_key, set_up};
@@ -11,7 +11,8 @@ use super::output::Output;
 use super::serve::Serve;
 use anyhow::{Context as _, bail, ensure};
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser};
-use folder::Kept;
+use folder::ExistingFolder;
+use instructions::Instructions;
 use seatlock_protocol::Token;
 use seatlock_server::crypto::keys::DataFolder;
 use seatlock_server::crypto::password::{Passwords, generate};
@@ -19,7 +20,6 @@ use seatlock_server::domain::{License, Role};
 use seatlock_server::store::{Actor, AddUser, ChangeLicense, NewUser, ServerInfo, Store};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use uuid::Uuid;
-use words::Words;
 use zeroize::Zeroizing;
 
 const PRODUCT: &str = "com.example.bridge";
@@ -72,7 +72,7 @@ impl Dev {
         serve(address, &words.url)?.run(folder).await
     }
 
-    async fn begin(&self, folder: &DataFolder) -> anyhow::Result<(SocketAddr, Words)> {
+    async fn begin(&self, folder: &DataFolder) -> anyhow::Result<(SocketAddr, Instructions)> {
         let product = self.product.clone().unwrap_or_else(|| PRODUCT.to_owned());
         ensure!(
             !product.is_empty() && product.len() <= 255 && !product.contains(char::is_whitespace),
@@ -102,11 +102,11 @@ impl Dev {
         let made = make(&store, folder, license).await;
         store.close().await;
         let secrets = made.context("the samples were not made; begin anew with --fresh")?;
-        Ok((address, Words::new(folder, url, root.public(), product, Some(secrets))?))
+        Ok((address, Instructions::new(folder, url, root.public(), product, Some(secrets))?))
     }
 
-    fn go_on(&self, folder: &DataFolder, kept: Kept) -> anyhow::Result<(SocketAddr, Words)> {
-        let Kept { issuer, root_key, product } = kept;
+    fn go_on(&self, folder: &DataFolder, kept: ExistingFolder) -> anyhow::Result<(SocketAddr, Instructions)> {
+        let ExistingFolder { issuer, root_key, product } = kept;
         let (path, fresh) = (folder.path().display(), "or begin anew with --fresh");
         let address: Option<SocketAddr> =
             issuer.strip_prefix("http://").and_then(|address| address.parse().ok());
@@ -119,7 +119,7 @@ impl Dev {
         if let Some(other) = self.product.as_ref().filter(|other| **other != product) {
             bail!("{path} was made for {product}, not for {other}; leave --product out, {fresh}");
         }
-        Ok((free(address)?, Words::new(folder, issuer, root_key, product, None)?))
+        Ok((free(address)?, Instructions::new(folder, issuer, root_key, product, None)?))
     }
 }
 

@@ -1,8 +1,11 @@
 use anyhow::{Context as _, bail};
 use seatlock_protocol::{MachineId, Token, TokenKind, api::Plugin};
-use seatlock_server::domain::{Answer, Call, Caller, License, OwnerAct, Presented};
+use seatlock_server::domain::{
+    CallerContext, License, PresentedRenewal, SeatAction, SeatAnswer, SeatOperation,
+};
 use seatlock_server::store::{
-    Actor, Answered, ListLicenses, Made, NewSeat, OwnerOrder, Question, Store, StoreError, TokenHashes,
+    Actor, Created, ListLicenses, NewSeat, SeatActionRequest, SeatCommand, SeatOutcome, Store, StoreError,
+    TokenHashes,
 };
 use uuid::Uuid;
 
@@ -16,8 +19,8 @@ pub(super) async fn seats(store: &Store, pepper: &[u8; 32], license: &License) -
     activate(store, pepper, license, &in_use, "grace's workstation").await?;
     let (released, given_back) = seat(store, pepper, license, "alan@example.com").await?;
     activate(store, pepper, license, &given_back, "alan's laptop").await?;
-    let (act, by) = (OwnerAct::Release, Actor::Console);
-    let order = OwnerOrder {
+    let (act, by) = (SeatAction::Release, Actor::Console);
+    let order = SeatActionRequest {
         seat: released,
         act,
         new_token: None,
@@ -67,7 +70,7 @@ async fn activate(
     computer: &str,
 ) -> anyhow::Result<()> {
     let product = license.products.first().context("the license has no product")?;
-    let caller = Caller {
+    let caller = CallerContext {
         machine: MachineId::derive(product, "sample", computer),
         token_revoked: false,
         product: product.clone(),
@@ -80,19 +83,19 @@ async fn activate(
         last_offline: None,
         install_id: Uuid::new_v4(),
         install: None,
-        renewal: Presented::Nothing,
+        renewal: PresentedRenewal::Nothing,
         jitter: 0,
     };
-    let question = Question { token: token.stored_hash(pepper), call: Call::Activate, caller };
-    done(Made::New(store.run(question).await?))
+    let question = SeatCommand { token: token.stored_hash(pepper), call: SeatOperation::Activate, caller };
+    done(Created::New(store.run(question).await?))
 }
 
-fn done(made: Made<Answered>) -> anyhow::Result<()> {
+fn done(made: Created<SeatOutcome>) -> anyhow::Result<()> {
     match made {
-        Made::New(Answered { answer: Answer::Done | Answer::Lease { .. }, .. }) => Ok(()),
-        Made::New(Answered { answer: Answer::Verdict(verdict), .. }) => {
+        Created::New(SeatOutcome { answer: SeatAnswer::Done | SeatAnswer::Lease { .. }, .. }) => Ok(()),
+        Created::New(SeatOutcome { answer: SeatAnswer::Verdict(verdict), .. }) => {
             Err(super::super::seat::refusal(&verdict))
         }
-        Made::New(_) | Made::Before { .. } => bail!("nothing was changed"),
+        Created::New(_) | Created::Before { .. } => bail!("nothing was changed"),
     }
 }

@@ -2,9 +2,9 @@ use seatlock_protocol::plain_lines;
 use std::io::{Result, Write};
 
 /// The standard error, with what would mean something to a terminal taken out of each line.
-pub(super) struct Lines;
+pub(super) struct StderrLines;
 
-impl Write for Lines {
+impl Write for StderrLines {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
         std::io::stderr().write_all(shown(bytes).as_bytes())?;
         Ok(bytes.len())

@@ -7,18 +7,18 @@ pub(super) use options::Serve;
 
 use anyhow::{Context as _, bail};
 use futures_util::StreamExt as _;
-use lines::Lines;
+use lines::StderrLines;
 use options::LogFormat;
 use sd_notify::NotifyState;
 use seatlock_protocol::address::{address as read_address, is_loopback};
-use seatlock_server::AppState;
-use seatlock_server::Settings;
+use seatlock_server::ServerSettings;
 use seatlock_server::crypto::keys::DataFolder;
 use seatlock_server::mail::{self, Mailer, URL_VARIABLE, read_url};
 use seatlock_server::runtime::{Connections, Tls};
 use seatlock_server::service::rate_limits::Rates;
 use seatlock_server::store::{GetServer, Store};
 use seatlock_server::system::cause::of_io;
+use seatlock_server::{AppState, service::Services};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_tokio::Signals;
 use std::{io::Write as _, net::SocketAddr, sync::Arc, time::Duration};
@@ -54,7 +54,10 @@ impl Serve {
         if let Some(listener) = &metrics_listener {
             tracing::info!(address = %listener.local_addr()?, "metrics are served");
         }
-        let state = AppState { mailer, ..AppState::load(store, folder, settings).await? };
+        let state = AppState {
+            mailer,
+            ..AppState::new(Services::load(store, folder, settings.timeout).await?, settings)
+        };
         writeln!(std::io::stdout().lock(), "listening on {scheme}://{address}")?;
         tell_manager(&[NotifyState::Ready]);
         tokio::spawn(tell_manager_again());
@@ -67,7 +70,8 @@ impl Serve {
     }
 
     fn log(&self) {
-        let log = tracing_subscriber::fmt().with_max_level(self.log).with_writer(|| Lines).with_ansi(false);
+        let log =
+            tracing_subscriber::fmt().with_max_level(self.log).with_writer(|| StderrLines).with_ansi(false);
         match self.log_format {
             LogFormat::Text => log.init(),
             LogFormat::Json => log.json().flatten_event(true).init(),
@@ -99,7 +103,7 @@ impl Serve {
         match (url, &self.mail_from) {
             (None, None) => Ok(None),
             (Some(url), Some(from)) => {
-                let mut settings = mail::Settings::new(url, from.clone());
+                let mut settings = mail::MailSettings::new(url, from.clone());
                 // The page that shows the token waits for it, and must be there before its own time is over.
                 let rest = self.request_timeout.saturating_sub(PAGE_REST).max(1);
                 settings.deadline = settings.deadline.min(Duration::from_secs(rest));
@@ -114,10 +118,10 @@ impl Serve {
         }
     }
 
-    fn settings(self, issuer: &str, here: String, own_tls: bool) -> Settings {
+    fn settings(self, issuer: &str, here: String, own_tls: bool) -> ServerSettings {
         let elsewhere = read_address(issuer).is_ok_and(|url| !is_loopback(&url));
         let usual = if elsewhere { issuer.to_owned() } else { here };
-        Settings {
+        ServerSettings {
             timeout: Duration::from_secs(self.request_timeout),
             public_url: self.public_url.unwrap_or(usual),
             product_names: self.product_name.into_iter().collect(),

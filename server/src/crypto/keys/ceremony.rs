@@ -48,9 +48,6 @@ pub struct Proposal {
 
 impl Proposal {
     /// What the key set that it builds on says, if all is in order.
-    ///
-    /// # Errors
-    /// See [`CeremonyError`].
     pub fn check(&self, root: PublicKey) -> Result<KeySetClaims, CeremonyError> {
         if root != self.root_key {
             return Err(CeremonyError::WrongRoot);
@@ -64,9 +61,6 @@ impl Proposal {
 }
 
 /// Signs a key set as clients take it.
-///
-/// # Errors
-/// [`CeremonyError::TooLong`].
 pub fn sign_set(root: &SigningKey, set: &KeySetClaims) -> Result<String, CeremonyError> {
     let signed = jws::sign(Typ::KeySet, root, set)?;
     if signed.len() > jws::MAX_LEN { Err(CeremonyError::TooLong) } else { Ok(signed) }
@@ -74,9 +68,6 @@ pub fn sign_set(root: &SigningKey, set: &KeySetClaims) -> Result<String, Ceremon
 
 /// Verifies a key set that came back from the holder of the root key. `held` is the number of the
 /// server's newest one, which never goes back, because clients do not either.
-///
-/// # Errors
-/// See [`CeremonyError`].
 pub fn accept_set(
     text: &str,
     root: PublicKey,

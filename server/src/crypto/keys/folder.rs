@@ -20,7 +20,6 @@ pub enum FolderError {
     /// The file could not be read or written.
     #[error("{}: {}", path.display(), files::in_words(path, error))]
     Io {
-        /// The file.
         path: PathBuf,
         /// What the operating system said.
         error: io::Error,
@@ -30,16 +29,10 @@ pub enum FolderError {
     NotAKey(PathBuf),
     /// An editor has saved the file in another encoding.
     #[error("{path}: {error}")]
-    Encoding {
-        /// The file.
-        path: PathBuf,
-        /// Which one.
-        error: EditedError,
-    },
+    Encoding { path: PathBuf, error: EditedError },
     /// The key itself is not usable.
     #[error("{path}: {error}")]
     Key {
-        /// The file.
         path: PathBuf,
         /// What is wrong with the key.
         error: KeyError,
@@ -96,13 +89,11 @@ impl DataFolder {
         self.1.as_ref()
     }
 
-    /// The folder itself.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// The database.
     #[must_use]
     pub fn database(&self) -> PathBuf {
         self.0.join("seatlock.db")
@@ -248,7 +239,6 @@ pub fn pepper_check(pepper: &[u8; 32]) -> [u8; 32] {
 /// A new key together with the seed that its file needs.
 pub struct NewKey {
     seed: Zeroizing<[u8; 32]>,
-    /// The key.
     pub key: SigningKey,
 }
 

@@ -1,8 +1,8 @@
-use super::extract::{Ask, Body, Visitor, limit};
+use super::extract::{JsonBody, Principal, QueryParams, limit};
 use super::responses::{BadRequest, Guarded, NotJson, TooLarge};
-use super::{Answer, Endpoints, ListQuery, cursor, made, shown};
+use super::{ApiResult, Endpoints, ListQuery, cursor, made, shown};
 use crate::http::AppState;
-use crate::http::api::schema::{AccountView, List, NewAccount};
+use crate::http::api::schema::{AccountJson, List, NewAccount};
 use axum::extract::State;
 use std::sync::Arc;
 
@@ -15,17 +15,17 @@ pub(super) fn add(to: Endpoints) -> Endpoints {
 /// The oldest first. An owner sees the own one.
 #[utoipa::path(
     get, path = "/accounts", params(ListQuery),
-    responses((status = 200, description = "Accounts.", body = List<AccountView>), BadRequest, Guarded)
+    responses((status = 200, description = "Accounts.", body = List<AccountJson>), BadRequest, Guarded)
 )]
 async fn list_accounts(
     State(state): State<Arc<AppState>>,
-    who: Visitor,
-    Ask(query): Ask<ListQuery>,
-) -> Answer {
+    who: Principal,
+    QueryParams(query): QueryParams<ListQuery>,
+) -> ApiResult {
     let limit = limit(query.limit)?;
-    let accounts = who.desk(&state).accounts().await?;
-    let views = accounts.iter().map(AccountView::from).collect();
-    shown(&cursor::part(views, query.after.as_deref(), limit, |account: &AccountView| account.id)?)
+    let accounts = who.service(&state).accounts().await?;
+    let views = accounts.iter().map(AccountJson::from).collect();
+    shown(&cursor::part(views, query.after.as_deref(), limit, |account: &AccountJson| account.id)?)
 }
 
 /// Make an account
@@ -34,15 +34,15 @@ async fn list_accounts(
 #[utoipa::path(
     post, path = "/accounts", request_body = NewAccount,
     responses(
-        (status = 201, description = "The account.", body = AccountView,
+        (status = 201, description = "The account.", body = AccountJson,
             headers(("Location" = String, description = "Address of the accounts."))),
         BadRequest, TooLarge, NotJson, Guarded
     )
 )]
 async fn create_account(
     State(state): State<Arc<AppState>>,
-    who: Visitor,
-    Body(request): Body<NewAccount>,
-) -> Answer {
-    made("/accounts", &AccountView::from(&who.desk(&state).create_account(&request.name).await?))
+    who: Principal,
+    JsonBody(request): JsonBody<NewAccount>,
+) -> ApiResult {
+    made("/accounts", &AccountJson::from(&who.service(&state).create_account(&request.name).await?))
 }

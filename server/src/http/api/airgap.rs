@@ -1,8 +1,8 @@
-use super::extract::{Ask, Raw, Visitor};
+use super::extract::{Principal, QueryParams, RawBody};
 use super::responses::{BadRequest, Clash, Guarded, NoSuch, NotJson, RateLimited, Terms, TooLarge, TooOld};
-use super::{Answer, Endpoints, json, shown};
-use crate::http::api::schema::{AirgapResultView, LeaseFileView, RequestFileView};
-use crate::http::{AppState, api::error::Failure};
+use super::{ApiResult, Endpoints, json, shown};
+use crate::http::api::schema::{AirgapResultJson, LeaseFileJson, RequestFileJson};
+use crate::http::{AppState, api::error::ApiError};
 use axum::{extract::State, http::StatusCode};
 use seatlock_protocol::file::{AirgapFile as _, FileError, RequestFile};
 use serde::Deserialize;
@@ -30,30 +30,30 @@ struct FileQuery {
 /// lease file, which is carried back as it is. Ask with `dry_run` first: the computer that is shown
 /// should be the one whose name the artist reads out.
 #[utoipa::path(
-    post, path = "/airgap", params(FileQuery), request_body = RequestFileView,
+    post, path = "/airgap", params(FileQuery), request_body = RequestFileJson,
     responses(
-        (status = 200, description = "What a release file did, or what the file would do.", body = AirgapResultView),
-        (status = 201, description = "The lease file.", body = LeaseFileView),
+        (status = 200, description = "What a release file did, or what the file would do.", body = AirgapResultJson),
+        (status = 201, description = "The lease file.", body = LeaseFileJson),
         BadRequest, NoSuch, Clash, TooLarge, NotJson, Terms, TooOld, RateLimited, Guarded
     )
 )]
 async fn answer_file(
     State(state): State<Arc<AppState>>,
-    who: Visitor,
-    Ask(query): Ask<FileQuery>,
-    Raw(bytes): Raw,
-) -> Answer {
+    who: Principal,
+    QueryParams(query): QueryParams<FileQuery>,
+    RawBody(bytes): RawBody,
+) -> ApiResult {
     let file = RequestFile::parse(&bytes).map_err(|error| match error {
-        FileError::TooLarge => Failure::too_large(),
-        other => Failure::invalid("body", &other.to_string()),
+        FileError::TooLarge => ApiError::too_large(),
+        other => ApiError::invalid("body", &other.to_string()),
     })?;
-    let desk = who.desk(&state);
+    let service = who.service(&state);
     if query.dry_run {
-        return shown(&AirgapResultView::new(&file, &desk.preview_airgap(&file).await?, true));
+        return shown(&AirgapResultJson::new(&file, &service.preview_airgap(&file).await?, true));
     }
-    let outcome = desk.answer_airgap(&state.folder, &file).await?;
+    let outcome = service.answer_airgap(state.services.folder(), &file).await?;
     match &outcome.lease {
-        Some(lease) => json(StatusCode::CREATED, lease.to_bytes().map_err(Failure::server_error)?),
-        None => shown(&AirgapResultView::new(&file, &outcome, false)),
+        Some(lease) => json(StatusCode::CREATED, lease.to_bytes().map_err(ApiError::server_error)?),
+        None => shown(&AirgapResultJson::new(&file, &outcome, false)),
     }
 }

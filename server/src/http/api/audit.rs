@@ -1,9 +1,9 @@
-use super::extract::{Ask, Visitor, limit};
+use super::extract::{Principal, QueryParams, limit};
 use super::responses::{BadRequest, Guarded};
-use super::{Answer, Endpoints, cursor, shown};
+use super::{ApiResult, Endpoints, cursor, shown};
 use crate::http::AppState;
-use crate::http::api::schema::{AuditStateView, AuditView, List};
-use crate::store::AuditQuery;
+use crate::http::api::schema::{AuditJson, AuditStateJson, List};
+use crate::service::AuditQuery;
 use axum::extract::State;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -46,18 +46,18 @@ struct VerifyQuery {
 /// The newest entries first.
 #[utoipa::path(
     get, path = "/audit", params(EntriesQuery),
-    responses((status = 200, description = "Entries.", body = List<AuditView>), BadRequest, Guarded)
+    responses((status = 200, description = "Entries.", body = List<AuditJson>), BadRequest, Guarded)
 )]
 async fn list_audit(
     State(state): State<Arc<AppState>>,
-    who: Visitor,
-    Ask(query): Ask<EntriesQuery>,
-) -> Answer {
+    who: Principal,
+    QueryParams(query): QueryParams<EntriesQuery>,
+) -> ApiResult {
     let before = query.after.as_deref().map(cursor::read_number).transpose()?;
     let query = AuditQuery { account: query.account, seat: query.seat, before, limit: limit(query.limit)? };
-    let page = who.desk(&state).audit(query).await?;
+    let page = who.service(&state).audit(query).await?;
     let next = page.rows.last().filter(|_| page.more).map(|last| cursor::write_number(last.id));
-    shown(&List { items: page.rows.iter().map(AuditView::from).collect(), next })
+    shown(&List { items: page.rows.iter().map(AuditJson::from).collect(), next })
 }
 
 /// Check the audit trail
@@ -67,12 +67,12 @@ async fn list_audit(
 /// administrators. Note the head elsewhere: it shows whether the newest entries are still there.
 #[utoipa::path(
     get, path = "/audit/verify", params(VerifyQuery),
-    responses((status = 200, description = "What the chain says.", body = AuditStateView), BadRequest, Guarded)
+    responses((status = 200, description = "What the chain says.", body = AuditStateJson), BadRequest, Guarded)
 )]
 async fn verify_audit(
     State(state): State<Arc<AppState>>,
-    who: Visitor,
-    Ask(query): Ask<VerifyQuery>,
-) -> Answer {
-    shown(&AuditStateView::from(&who.desk(&state).verify_audit(query.from_checkpoint).await?))
+    who: Principal,
+    QueryParams(query): QueryParams<VerifyQuery>,
+) -> ApiResult {
+    shown(&AuditStateJson::from(&who.service(&state).verify_audit(query.from_checkpoint).await?))
 }

@@ -1,9 +1,8 @@
 use super::router;
-use crate::crypto::keys::DataFolder;
 use crate::domain::Role;
-use crate::http::{AppState, Settings};
-use crate::service::rate_limits::Rates;
-use crate::store::{Account, SignedIn, Store, User};
+use crate::http::{AppState, ServerSettings};
+use crate::service::{Account, SignedIn, User};
+use crate::service::{Services, rate_limits::Rates};
 use axum::{
     Router,
     body::Body,
@@ -39,12 +38,10 @@ pub struct Console {
 }
 
 impl Console {
-    /// Of the server with this database and this folder. A lease key is needed only by what signs.
-    ///
-    /// # Errors
-    /// When the folder is not initialised, a secret is missing, or the pepper is another server's.
-    pub async fn new(store: Store, folder: DataFolder) -> anyhow::Result<Self> {
-        let settings = Settings {
+    /// Of one server. A lease key is needed only by what signs.
+    #[must_use]
+    pub fn new(services: Services) -> Self {
+        let settings = ServerSettings {
             timeout: Duration::MAX,
             public_url: String::new(),
             product_names: BTreeMap::new(),
@@ -52,9 +49,9 @@ impl Console {
             rates: Rates::default(),
             own_tls: false,
         };
-        let state = Arc::new(AppState::without_rings(store, folder, settings).await?);
+        let state = Arc::new(AppState::new(services, settings));
         let router = router(&state).layer(DefaultBodyLimit::max(MAX_BODY)).with_state(state.clone());
-        Ok(Self { state, router })
+        Self { state, router }
     }
 
     /// Answers one request for an address below `/admin/v1`. It needs no token.
@@ -68,6 +65,6 @@ impl Console {
 
     /// Ends when everything that was acknowledged is on disk.
     pub async fn close(self) {
-        self.state.store.close().await;
+        self.state.services.close().await;
     }
 }

@@ -1,16 +1,16 @@
-use super::error::Failure;
+use super::error::ApiError;
 use crate::http::api::schema::List;
-use crate::store::SeatCursor;
+use crate::service::SeatCursor;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatlock_protocol::UnixTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-fn invalid() -> Failure {
-    Failure::invalid("after", "take it from \"next\" of the answer before, as it is")
+fn invalid() -> ApiError {
+    ApiError::invalid("after", "take it from \"next\" of the answer before, as it is")
 }
 
-fn decode<const N: usize>(text: &str) -> Result<[u8; N], Failure> {
+fn decode<const N: usize>(text: &str) -> Result<[u8; N], ApiError> {
     URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(invalid)
 }
 
@@ -21,7 +21,7 @@ pub(super) fn write_seat(place: SeatCursor) -> String {
 }
 
 /// The same again.
-pub(super) fn read_seat(text: &str) -> Result<SeatCursor, Failure> {
+pub(super) fn read_seat(text: &str) -> Result<SeatCursor, ApiError> {
     let bytes: [u8; 24] = decode(text)?;
     let (moment, id) = bytes.split_at(8);
     let moment = moment.try_into().map(i64::from_be_bytes).ok().and_then(UnixTime::new);
@@ -35,7 +35,7 @@ pub(super) fn write_number(number: u64) -> String {
 }
 
 /// The same again.
-pub(super) fn read_number(text: &str) -> Result<u64, Failure> {
+pub(super) fn read_number(text: &str) -> Result<u64, ApiError> {
     decode(text).map(u64::from_be_bytes)
 }
 
@@ -46,7 +46,7 @@ pub(super) fn part<T: ToSchema>(
     after: Option<&str>,
     limit: u32,
     id: impl Fn(&T) -> Uuid,
-) -> Result<List<T>, Failure> {
+) -> Result<List<T>, ApiError> {
     let begin = match after {
         None => 0,
         Some(text) => {

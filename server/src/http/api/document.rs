@@ -1,10 +1,11 @@
-use super::{Answer, error::Failure, json};
+use super::{ApiResult, error::ApiError, json};
 use crate::http::api::schema::{
-    AccountView, ActedView, AirgapResultView, ApiTokenView, AuditStateView, AuditView, ChangedIssuerView,
-    InvitedView, IssuedApiTokenView, IssuedView, IssuerChangeRequest, IssuerView, LeaseFileView,
-    LicenseChange, LicenseView, List, MeView, NewAccount, NewApiTokenRequest, NewIssuer, NewLicense,
-    NewPassword, NewSeatRequest, NewUserRequest, PlanContent, PlanView, ProblemView, RecoveryView,
-    RemovedIssuerView, RequestFileView, SeatView, UsageList, UsageView, UserChangeRequest, UserView,
+    AccountJson, AirgapResultJson, ApiTokenJson, AuditJson, AuditStateJson, ChangedIssuerJson,
+    InvitationJson, IssuedApiTokenJson, IssuedSeatJson, IssuerChangeRequest, IssuerJson, LeaseFileJson,
+    LicenseChange, LicenseJson, List, MeJson, NewAccount, NewApiTokenRequest, NewIssuer, NewLicense,
+    NewPassword, NewSeatRequest, NewUserRequest, PlanContent, PlanJson, ProblemJson, RecoveryJson,
+    RemovedIssuerJson, RequestFileJson, SeatActionJson, SeatJson, UsageJson, UsageList, UserChangeRequest,
+    UserJson,
 };
 use askama::Template;
 use axum::{
@@ -26,13 +27,13 @@ const POLICY: &str =
 
 #[derive(OpenApi)]
 #[openapi(components(schemas(
-    AccountView, ActedView, ApiTokenView, AuditStateView, AuditView, ChangedIssuerView, InvitedView, IssuedApiTokenView,
-    IssuedView, IssuerChangeRequest, IssuerView, LeaseFileView, LicenseChange, LicenseView, MeView, NewAccount,
-    NewApiTokenRequest, NewIssuer, NewLicense, NewPassword, NewSeatRequest, NewUserRequest, AirgapResultView, PlanContent, PlanView,
-    ProblemView, RecoveryView, RemovedIssuerView, RequestFileView, SeatView, UsageList, UsageView, UserChangeRequest,
-    UserView,
-    List<AccountView>, List<ApiTokenView>, List<AuditView>, List<IssuerView>, List<LicenseView>, List<PlanView>,
-    List<SeatView>, List<UserView>,
+    AccountJson, SeatActionJson, ApiTokenJson, AuditStateJson, AuditJson, ChangedIssuerJson, InvitationJson, IssuedApiTokenJson,
+    IssuedSeatJson, IssuerChangeRequest, IssuerJson, LeaseFileJson, LicenseChange, LicenseJson, MeJson, NewAccount,
+    NewApiTokenRequest, NewIssuer, NewLicense, NewPassword, NewSeatRequest, NewUserRequest, AirgapResultJson, PlanContent, PlanJson,
+    ProblemJson, RecoveryJson, RemovedIssuerJson, RequestFileJson, SeatJson, UsageList, UsageJson, UserChangeRequest,
+    UserJson,
+    List<AccountJson>, List<ApiTokenJson>, List<AuditJson>, List<IssuerJson>, List<LicenseJson>, List<PlanJson>,
+    List<SeatJson>, List<UserJson>,
 )))]
 struct Schemas;
 
@@ -109,12 +110,12 @@ impl Document {
         Self { json: value.to_string(), page: Page::of(&value).render().ok() }
     }
 
-    pub(super) fn json(&self) -> Answer {
+    pub(super) fn json(&self) -> ApiResult {
         json(StatusCode::OK, self.json.clone().into_bytes())
     }
 
-    pub(super) fn page(&self) -> Answer {
-        let page = self.page.clone().ok_or_else(|| Failure::server_error("the page was not made"))?;
+    pub(super) fn page(&self) -> ApiResult {
+        let page = self.page.clone().ok_or_else(|| ApiError::server_error("the page was not made"))?;
         let headers = [
             (header::CONTENT_TYPE, "text/html; charset=utf-8"),
             (header::CONTENT_SECURITY_POLICY, POLICY),

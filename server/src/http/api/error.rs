@@ -1,14 +1,14 @@
 use crate::crypto::password::PasswordError;
 use crate::domain::Verdict;
-use crate::http::api::schema::ProblemView;
+use crate::http::api::schema::ProblemJson;
 use crate::http::{
-    middleware::Told,
+    middleware::CodeName,
     problem::{RETRY_AFTER, RequestId, challenge, type_of},
 };
-use crate::service::Refused;
+use crate::service::ServiceError;
 use crate::service::airgap::AirgapError;
 use crate::service::checkpoint::CheckpointError;
-use crate::store::{StoreError, Trouble};
+use crate::service::{StoreError, Unavailable};
 use crate::system::clock::system_time;
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -20,7 +20,7 @@ use std::{collections::BTreeMap, sync::Arc};
 /// Why a request of the admin API is refused. What the request said is repeated only where it can
 /// be no secret.
 #[derive(Debug, Clone)]
-pub(super) struct Failure {
+pub(super) struct ApiError {
     status: StatusCode,
     code: &'static str,
     detail: String,
@@ -42,7 +42,7 @@ impl Cause {
     }
 }
 
-impl Failure {
+impl ApiError {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let (params, retry_after) = (BTreeMap::new(), None);
         Self { status, code, detail: detail.into(), help: None, params, retry_after, cause: None }
@@ -139,7 +139,7 @@ impl Failure {
         if let Some(Cause(cause)) = &self.cause {
             tracing::error!(request = %id, %cause, "a request of the admin API failed");
         }
-        let problem = ProblemView {
+        let problem = ProblemJson {
             type_uri: type_of(self.code),
             title: self.code.replace('_', " "),
             status: self.status.as_u16(),
@@ -164,7 +164,7 @@ impl Failure {
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
-        response.extensions_mut().insert(Told(self.code));
+        response.extensions_mut().insert(CodeName(self.code));
         if let Some(cause) = self.cause {
             response.extensions_mut().insert(cause);
         }
@@ -173,7 +173,7 @@ impl Failure {
 }
 
 /// The document is written where the request's id is known: see [`super::in_words`].
-impl IntoResponse for Failure {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
         response.extensions_mut().insert(self);
@@ -181,29 +181,29 @@ impl IntoResponse for Failure {
     }
 }
 
-impl From<Refused> for Failure {
-    fn from(refused: Refused) -> Self {
+impl From<ServiceError> for ApiError {
+    fn from(refused: ServiceError) -> Self {
         match refused {
-            Refused::Verdict(verdict) => Self::verdict(verdict),
-            Refused::AdminsOnly => {
+            ServiceError::Verdict(verdict) => Self::verdict(verdict),
+            ServiceError::AdminsOnly => {
                 Self::forbidden("admins_only", "Only an administrator of this server may do this.")
             }
-            Refused::OwnOnly(_) => Self::forbidden("own_only", &sentence(&title(&refused.to_string()))),
-            Refused::Invalid { field, reason } => Self::invalid(field, &reason),
-            Refused::Store(error) => error.into(),
-            Refused::Checkpoint(CheckpointError::Store(error)) => error.into(),
+            ServiceError::OwnOnly(_) => Self::forbidden("own_only", &sentence(&title(&refused.to_string()))),
+            ServiceError::Invalid { field, reason } => Self::invalid(field, &reason),
+            ServiceError::Store(error) => error.into(),
+            ServiceError::Checkpoint(CheckpointError::Store(error)) => error.into(),
             // For administrators, in words of our own.
-            Refused::Checkpoint(error) => {
+            ServiceError::Checkpoint(error) => {
                 Self { detail: sentence(&title(&error.to_string())), ..Self::server_error(error) }
             }
-            Refused::Password(error) => error.into(),
-            Refused::Random(error) => Self::server_error(error),
-            Refused::Seal(error) => Self::server_error(error),
+            ServiceError::Password(error) => error.into(),
+            ServiceError::Random(error) => Self::server_error(error),
+            ServiceError::Seal(error) => Self::server_error(error),
         }
     }
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Conflict => {
@@ -223,25 +223,25 @@ impl From<StoreError> for Failure {
                 "The Idempotency-Key was used for another request. Use a new one for each request.",
             ),
             StoreError::SignsIn => Self::conflict(&format!("{}.", title(&error.to_string()))),
-            other => match other.trouble() {
-                Some(trouble) => Self::unavailable(trouble.text(), &other),
+            other => match other.unavailable() {
+                Some(unavailable) => Self::unavailable(unavailable.text(), &other),
                 None => Self::server_error(other),
             },
         }
     }
 }
 
-impl From<PasswordError> for Failure {
+impl From<PasswordError> for ApiError {
     fn from(error: PasswordError) -> Self {
         if error.passes() {
-            Self::unavailable(Trouble::Busy.text(), &error)
+            Self::unavailable(Unavailable::Busy.text(), &error)
         } else {
             Self::server_error(error)
         }
     }
 }
 
-impl From<AirgapError> for Failure {
+impl From<AirgapError> for ApiError {
     fn from(error: AirgapError) -> Self {
         match error {
             AirgapError::Store(error) => error.into(),

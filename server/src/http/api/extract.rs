@@ -1,7 +1,7 @@
-use super::{console::AtConsole, error::Failure};
+use super::{console::AtConsole, error::ApiError};
 use crate::http::{AppState, auth};
-use crate::service::{Again, Desk, is_key};
-use crate::store::SignedIn;
+use crate::service::SignedIn;
+use crate::service::{IdempotencyKey, Service, is_key};
 use axum::{
     body::{Bytes, HttpBody as _},
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
@@ -19,28 +19,28 @@ const USUAL: u32 = 50;
 const LIMIT_MAX: u32 = 500;
 
 /// Who asks: by an API token, by the page's session, or at the console.
-pub(super) struct Visitor {
+pub(super) struct Principal {
     pub(super) who: SignedIn,
     at_console: bool,
 }
 
-impl Visitor {
-    pub(super) fn desk<'a>(&'a self, state: &'a AppState) -> Desk<'a> {
-        let desk = if self.at_console { Desk::of_console } else { Desk::new };
-        desk(&state.store, &state.pepper, &self.who)
+impl Principal {
+    pub(super) fn service<'a>(&'a self, state: &'a AppState) -> Service<'a> {
+        let services = &state.services;
+        if self.at_console { services.of_console(&self.who) } else { services.of(&self.who) }
     }
 }
 
-impl From<SignedIn> for Visitor {
+impl From<SignedIn> for Principal {
     fn from(who: SignedIn) -> Self {
         Self { who, at_console: false }
     }
 }
 
-impl FromRequestParts<Arc<AppState>> for Visitor {
-    type Rejection = Failure;
+impl FromRequestParts<Arc<AppState>> for Principal {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Self, ApiError> {
         if parts.extensions.get::<AtConsole>().is_some() {
             return Ok(Self { who: AtConsole::user(), at_console: true });
         }
@@ -50,15 +50,17 @@ impl FromRequestParts<Arc<AppState>> for Visitor {
                 let path = parts.uri.path();
                 let scope =
                     needed_scope(parts.method.is_safe(), path.strip_prefix(super::ROOT).unwrap_or(path));
-                return auth::by_access_token(state, &token, scope)
+                return state
+                    .services
+                    .bearer_of(&token, scope)
                     .await?
                     .map(Self::from)
-                    .map_err(Failure::verdict);
+                    .map_err(ApiError::verdict);
             }
             check_kind(headers)?;
             let found = auth::by_api_token(state, headers).await?;
             return found.map(Self::from).ok_or_else(|| {
-                Failure::unauthorized(
+                ApiError::unauthorized(
                     "token_unknown",
                     "The server does not know this API token: it was deleted, its user was disabled, or it belongs \
                      to another server.",
@@ -66,7 +68,7 @@ impl FromRequestParts<Arc<AppState>> for Visitor {
             });
         }
         let Some(found) = auth::by_session(state, headers).await? else {
-            return Err(Failure::unauthorized(
+            return Err(ApiError::unauthorized(
                 "no_token",
                 "Nobody is signed in. Send an API token: header \"Authorization: Bearer sat_...\".",
             ));
@@ -74,7 +76,7 @@ impl FromRequestParts<Arc<AppState>> for Visitor {
         // What a form of another page can send has another type. Such a page cannot send this one without
         // being asked by the browser whether it may, and it may not.
         if !parts.method.is_safe() && !is_json(headers) {
-            return Err(Failure::not_json());
+            return Err(ApiError::not_json());
         }
         Ok(found.into())
     }
@@ -90,16 +92,16 @@ pub(super) fn needed_scope(only_looks: bool, path: &str) -> &'static str {
 }
 
 /// A misplaced token is told from one that is mistyped.
-fn check_kind(headers: &HeaderMap) -> Result<(), Failure> {
+fn check_kind(headers: &HeaderMap) -> Result<(), ApiError> {
     let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let shown = shown.and_then(|value| value.split_once(' '));
     let Some((_, text)) = shown.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
         let detail = "The header must be \"Authorization: Bearer sat_...\".";
-        return Err(Failure::unauthorized("no_token", detail));
+        return Err(ApiError::unauthorized("no_token", detail));
     };
     match Token::parse(text, TokenKind::Api) {
         Ok(_) => Ok(()),
-        Err(TokenError::Malformed) => Err(Failure::unauthorized(
+        Err(TokenError::Malformed) => Err(ApiError::unauthorized(
             "token_malformed",
             "The API token looks incomplete or mistyped. Copy all 40 characters; it begins with \"sat_\".",
         )),
@@ -113,7 +115,7 @@ fn check_kind(headers: &HeaderMap) -> Result<(), Failure> {
                      with \"sat_\"."
                 }
             };
-            Err(Failure::forbidden("token_wrong_kind", detail))
+            Err(ApiError::forbidden("token_wrong_kind", detail))
         }
     }
 }
@@ -124,34 +126,34 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// The body as it came, of at most 64 KiB, that claims to be JSON.
-pub(super) struct Raw(pub(super) Bytes);
+pub(super) struct RawBody(pub(super) Bytes);
 
-impl<S: Send + Sync> FromRequest<S> for Raw {
-    type Rejection = Failure;
+impl<S: Send + Sync> FromRequest<S> for RawBody {
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         if !is_json(request.headers()) {
-            return Err(Failure::not_json());
+            return Err(ApiError::not_json());
         }
         let bytes = Bytes::from_request(request, state).await.map_err(|error| match error.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Failure::too_large(),
-            _ => Failure::invalid("body", "it could not be read"),
+            StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large(),
+            _ => ApiError::invalid("body", "it could not be read"),
         })?;
         Ok(Self(bytes))
     }
 }
 
 /// The body, read strictly.
-pub(super) struct Body<T>(pub(super) T);
+pub(super) struct JsonBody<T>(pub(super) T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
-    type Rejection = Failure;
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let Raw(bytes) = Raw::from_request(request, state).await?;
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let RawBody(bytes) = RawBody::from_request(request, state).await?;
         // A list would be taken for the members in their order.
         if bytes.trim_ascii_start().first() != Some(&b'{') {
-            return Err(Failure::invalid("body", "a JSON object is needed"));
+            return Err(ApiError::invalid("body", "a JSON object is needed"));
         }
         json::from_slice(&bytes).map(Self).map_err(|error| unreadable(&error))
     }
@@ -161,19 +163,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 pub(super) struct MaybeBody<T>(pub(super) Option<T>);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for MaybeBody<T> {
-    type Rejection = Failure;
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         if request.body().is_end_stream() {
             return Ok(Self(None));
         }
-        Body::from_request(request, state).await.map(|Body(read)| Self(Some(read)))
+        JsonBody::from_request(request, state).await.map(|JsonBody(read)| Self(Some(read)))
     }
 }
 
 /// The parser's own words could repeat a secret of the body, so only the place is named, and what
 /// ought to be there.
-fn unreadable(error: &serde_json::Error) -> Failure {
+fn unreadable(error: &serde_json::Error) -> ApiError {
     let text = error.to_string();
     let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
     let wanted = match text.rsplit_once(", expected ") {
@@ -182,19 +184,19 @@ fn unreadable(error: &serde_json::Error) -> Failure {
         None if text.starts_with("missing field") => text.to_owned(),
         None => "that is not what this address takes".to_owned(),
     };
-    Failure::invalid("body", &format!("at line {}, column {}, {wanted}", error.line(), error.column()))
+    ApiError::invalid("body", &format!("at line {}, column {}, {wanted}", error.line(), error.column()))
 }
 
 /// The parameters of the address, read strictly: whoever mistypes a filter does not get everything.
-pub(super) struct Ask<T>(pub(super) T);
+pub(super) struct QueryParams<T>(pub(super) T);
 
-impl<S: Send + Sync, T: DeserializeOwned + IntoParams> FromRequestParts<S> for Ask<T> {
-    type Rejection = Failure;
+impl<S: Send + Sync, T: DeserializeOwned + IntoParams> FromRequestParts<S> for QueryParams<T> {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         Query::<T>::try_from_uri(&parts.uri).map(|Query(read)| Self(read)).map_err(|_| {
             let known: Vec<String> = T::into_params(|| None).into_iter().map(|known| known.name).collect();
-            Failure::invalid(
+            ApiError::invalid(
                 "query",
                 &format!(
                     "a parameter is unknown, is there twice, or has no good value. This address takes: {}",
@@ -206,35 +208,35 @@ impl<S: Send + Sync, T: DeserializeOwned + IntoParams> FromRequestParts<S> for A
 }
 
 /// How many entries of a list are answered.
-pub(super) fn limit(wanted: Option<u32>) -> Result<u32, Failure> {
+pub(super) fn limit(wanted: Option<u32>) -> Result<u32, ApiError> {
     match wanted.unwrap_or(USUAL) {
         limit @ 1..=LIMIT_MAX => Ok(limit),
-        _ => Err(Failure::invalid("limit", &format!("1 to {LIMIT_MAX}"))),
+        _ => Err(ApiError::invalid("limit", &format!("1 to {LIMIT_MAX}"))),
     }
 }
 
 /// The `id` of the address. What is no id names nothing.
-pub(super) struct Id(pub(super) Uuid);
+pub(super) struct PathId(pub(super) Uuid);
 
-impl<S: Send + Sync> FromRequestParts<S> for Id {
-    type Rejection = Failure;
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let text = Path::<String>::from_request_parts(parts, state).await.ok();
         let id = text.and_then(|Path(text)| Uuid::try_parse(&text).ok());
-        id.map(Self).ok_or_else(|| Failure::not_found("The address has no UUID where one is needed."))
+        id.map(Self).ok_or_else(|| ApiError::not_found("The address has no UUID where one is needed."))
     }
 }
 
-/// The header `Idempotency-Key`.
-pub(super) struct Key(Option<String>);
+/// The header `Idempotency-IdempotencyKeyHeader`.
+pub(super) struct IdempotencyKeyHeader(Option<String>);
 
-impl<S: Send + Sync> FromRequestParts<S> for Key {
-    type Rejection = Failure;
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKeyHeader {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let mut values = parts.headers.get_all("idempotency-key").iter();
-        let one_only = || Failure::invalid("Idempotency-Key", "one of 1 to 255 visible ASCII characters");
+        let one_only = || ApiError::invalid("Idempotency-Key", "one of 1 to 255 visible ASCII characters");
         let key = values.next().map(|value| value.to_str().map_err(|_| one_only())).transpose()?;
         if values.next().is_some() || !key.is_none_or(is_key) {
             return Err(one_only());
@@ -249,15 +251,15 @@ pub(super) struct Repeatable {
     request: Vec<u8>,
 }
 
-impl Key {
-    pub(super) fn of<T: Serialize>(self, request: &T) -> Result<Repeatable, Failure> {
-        let request = serde_json::to_vec(request).map_err(Failure::server_error)?;
+impl IdempotencyKeyHeader {
+    pub(super) fn of<T: Serialize>(self, request: &T) -> Result<Repeatable, ApiError> {
+        let request = serde_json::to_vec(request).map_err(ApiError::server_error)?;
         Ok(Repeatable { key: self.0, request })
     }
 }
 
 impl Repeatable {
-    pub(super) fn again(&self) -> Option<Again<'_>> {
-        self.key.as_deref().map(|key| Again { key, request: &self.request })
+    pub(super) fn idempotency_key(&self) -> Option<IdempotencyKey<'_>> {
+        self.key.as_deref().map(|key| IdempotencyKey { key, request: &self.request })
     }
 }

@@ -1,9 +1,9 @@
-use super::extract::{Ask, Body, Id, Visitor, limit};
+use super::extract::{JsonBody, PathId, Principal, QueryParams, limit};
 use super::responses::{BadRequest, Clash, Guarded, NoSuch, NotJson, TooLarge};
-use super::{Answer, Endpoints, ListQuery, cursor, made, shown};
+use super::{ApiResult, Endpoints, ListQuery, cursor, made, shown};
 use crate::http::AppState;
 use crate::http::api::schema::{
-    ChangedIssuerView, IssuerChangeRequest, IssuerView, List, NewIssuer, RemovedIssuerView,
+    ChangedIssuerJson, IssuerChangeRequest, IssuerJson, List, NewIssuer, RemovedIssuerJson,
 };
 use axum::extract::State;
 use serde::Deserialize;
@@ -34,17 +34,17 @@ struct ChangeQuery {
 /// The oldest first, without their client secrets. For administrators.
 #[utoipa::path(
     get, path = "/issuers", params(ListQuery),
-    responses((status = 200, description = "Issuers.", body = List<IssuerView>), BadRequest, Guarded)
+    responses((status = 200, description = "Issuers.", body = List<IssuerJson>), BadRequest, Guarded)
 )]
 async fn list_issuers(
     State(state): State<Arc<AppState>>,
-    who: Visitor,
-    Ask(query): Ask<ListQuery>,
-) -> Answer {
+    who: Principal,
+    QueryParams(query): QueryParams<ListQuery>,
+) -> ApiResult {
     let limit = limit(query.limit)?;
-    let issuers = who.desk(&state).issuers()?.list().await?;
-    let views = issuers.iter().map(IssuerView::from).collect();
-    shown(&cursor::part(views, query.after.as_deref(), limit, |issuer: &IssuerView| issuer.id)?)
+    let issuers = who.service(&state).issuers()?.list().await?;
+    let views = issuers.iter().map(IssuerJson::from).collect();
+    shown(&cursor::part(views, query.after.as_deref(), limit, |issuer: &IssuerJson| issuer.id)?)
 }
 
 /// Accept the access tokens of an issuer
@@ -54,18 +54,18 @@ async fn list_issuers(
 #[utoipa::path(
     post, path = "/issuers", request_body = NewIssuer,
     responses(
-        (status = 201, description = "The issuer.", body = IssuerView,
+        (status = 201, description = "The issuer.", body = IssuerJson,
             headers(("Location" = String, description = "Address of the issuer."))),
         BadRequest, Clash, TooLarge, NotJson, Guarded
     )
 )]
 async fn add_issuer(
     State(state): State<Arc<AppState>>,
-    who: Visitor,
-    Body(request): Body<NewIssuer>,
-) -> Answer {
+    who: Principal,
+    JsonBody(request): JsonBody<NewIssuer>,
+) -> ApiResult {
     let (url, settings) = request.into_parts();
-    let issuer = IssuerView::from(&who.desk(&state).issuers()?.add(url, settings).await?);
+    let issuer = IssuerJson::from(&who.service(&state).issuers()?.add(url, settings).await?);
     made(&format!("/issuers/{}", issuer.id), &issuer)
 }
 
@@ -74,10 +74,10 @@ async fn add_issuer(
 /// For administrators.
 #[utoipa::path(
     get, path = "/issuers/{id}", params(("id" = Uuid, Path, description = "The issuer.")),
-    responses((status = 200, description = "The issuer.", body = IssuerView), NoSuch, Guarded)
+    responses((status = 200, description = "The issuer.", body = IssuerJson), NoSuch, Guarded)
 )]
-async fn get_issuer(State(state): State<Arc<AppState>>, who: Visitor, Id(id): Id) -> Answer {
-    shown(&IssuerView::from(&who.desk(&state).issuers()?.find(id).await?))
+async fn get_issuer(State(state): State<Arc<AppState>>, who: Principal, PathId(id): PathId) -> ApiResult {
+    shown(&IssuerJson::from(&who.service(&state).issuers()?.find(id).await?))
 }
 
 /// Change an issuer
@@ -88,19 +88,19 @@ async fn get_issuer(State(state): State<Arc<AppState>>, who: Visitor, Id(id): Id
     patch, path = "/issuers/{id}", request_body = IssuerChangeRequest,
     params(("id" = Uuid, Path, description = "The issuer."), ChangeQuery),
     responses(
-        (status = 200, description = "The issuer afterwards.", body = ChangedIssuerView),
+        (status = 200, description = "The issuer afterwards.", body = ChangedIssuerJson),
         BadRequest, NoSuch, TooLarge, NotJson, Guarded
     )
 )]
 async fn change_issuer(
     State(state): State<Arc<AppState>>,
-    who: Visitor,
-    Id(id): Id,
-    Ask(query): Ask<ChangeQuery>,
-    Body(request): Body<IssuerChangeRequest>,
-) -> Answer {
-    let issuer = who.desk(&state).issuers()?.change(id, request.into(), query.dry_run).await?;
-    shown(&ChangedIssuerView { issuer: (&issuer).into(), dry_run: query.dry_run })
+    who: Principal,
+    PathId(id): PathId,
+    QueryParams(query): QueryParams<ChangeQuery>,
+    JsonBody(request): JsonBody<IssuerChangeRequest>,
+) -> ApiResult {
+    let issuer = who.service(&state).issuers()?.change(id, request.into(), query.dry_run).await?;
+    shown(&ChangedIssuerJson { issuer: (&issuer).into(), dry_run: query.dry_run })
 }
 
 /// Refuse the access tokens of an issuer from now on
@@ -111,16 +111,16 @@ async fn change_issuer(
     delete, path = "/issuers/{id}",
     params(("id" = Uuid, Path, description = "The issuer."), ChangeQuery),
     responses(
-        (status = 200, description = "What it was.", body = RemovedIssuerView),
+        (status = 200, description = "What it was.", body = RemovedIssuerJson),
         BadRequest, NoSuch, NotJson, Guarded
     )
 )]
 async fn remove_issuer(
     State(state): State<Arc<AppState>>,
-    who: Visitor,
-    Id(id): Id,
-    Ask(query): Ask<ChangeQuery>,
-) -> Answer {
-    let (issuer, seats) = who.desk(&state).issuers()?.remove(id, query.dry_run).await?;
-    shown(&RemovedIssuerView { issuer: (&issuer).into(), seats, dry_run: query.dry_run })
+    who: Principal,
+    PathId(id): PathId,
+    QueryParams(query): QueryParams<ChangeQuery>,
+) -> ApiResult {
+    let (issuer, seats) = who.service(&state).issuers()?.remove(id, query.dry_run).await?;
+    shown(&RemovedIssuerJson { issuer: (&issuer).into(), seats, dry_run: query.dry_run })
 }

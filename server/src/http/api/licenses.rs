@@ -1,9 +1,9 @@
-use super::extract::{Ask, Body, Id, Visitor, limit};
+use super::extract::{JsonBody, PathId, Principal, QueryParams, limit};
 use super::responses::{BadRequest, Clash, Guarded, NoSuch, NotJson, TooLarge};
-use super::{Answer, Endpoints, cursor, made, shown};
+use super::{ApiResult, Endpoints, cursor, made, shown};
 use crate::domain::License;
-use crate::http::api::schema::{LicenseChange, LicenseView, List, NewLicense, license_version};
-use crate::http::{AppState, api::error::Failure};
+use crate::http::api::schema::{LicenseChange, LicenseJson, List, NewLicense, license_version};
+use crate::http::{AppState, api::error::ApiError};
 use axum::extract::State;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -36,17 +36,17 @@ struct LicensesQuery {
 /// The oldest first. An owner sees those of the own account.
 #[utoipa::path(
     get, path = "/licenses", params(LicensesQuery),
-    responses((status = 200, description = "Licenses.", body = List<LicenseView>), BadRequest, Guarded)
+    responses((status = 200, description = "Licenses.", body = List<LicenseJson>), BadRequest, Guarded)
 )]
 async fn list_licenses(
     State(state): State<Arc<AppState>>,
-    who: Visitor,
-    Ask(query): Ask<LicensesQuery>,
-) -> Answer {
+    who: Principal,
+    QueryParams(query): QueryParams<LicensesQuery>,
+) -> ApiResult {
     let limit = limit(query.limit)?;
-    let licenses = who.desk(&state).licenses(query.account).await?;
-    let views = licenses.iter().map(LicenseView::from).collect();
-    shown(&cursor::part(views, query.after.as_deref(), limit, |license: &LicenseView| license.id)?)
+    let licenses = who.service(&state).licenses(query.account).await?;
+    let views = licenses.iter().map(LicenseJson::from).collect();
+    shown(&cursor::part(views, query.after.as_deref(), limit, |license: &LicenseJson| license.id)?)
 }
 
 /// Make a license
@@ -55,29 +55,29 @@ async fn list_licenses(
 #[utoipa::path(
     post, path = "/licenses", request_body = NewLicense,
     responses(
-        (status = 201, description = "The license.", body = LicenseView,
+        (status = 201, description = "The license.", body = LicenseJson,
             headers(("Location" = String, description = "Address of the license."))),
         BadRequest, NoSuch, TooLarge, NotJson, Guarded
     )
 )]
 async fn create_license(
     State(state): State<Arc<AppState>>,
-    who: Visitor,
-    Body(request): Body<NewLicense>,
-) -> Answer {
+    who: Principal,
+    JsonBody(request): JsonBody<NewLicense>,
+) -> ApiResult {
     let usual = License::usual(Uuid::new_v4(), request.account, false);
-    let license = request.settings.apply(usual, state.store.ready().await?);
-    let license = LicenseView::from(&who.desk(&state).create_license(license).await?);
+    let license = request.settings.apply(usual, state.services.now().await?);
+    let license = LicenseJson::from(&who.service(&state).create_license(license).await?);
     made(&format!("/licenses/{}", license.id), &license)
 }
 
 /// Show a license
 #[utoipa::path(
     get, path = "/licenses/{id}", params(("id" = Uuid, Path, description = "The license.")),
-    responses((status = 200, description = "The license.", body = LicenseView), NoSuch, Guarded)
+    responses((status = 200, description = "The license.", body = LicenseJson), NoSuch, Guarded)
 )]
-async fn get_license(State(state): State<Arc<AppState>>, who: Visitor, Id(id): Id) -> Answer {
-    shown(&LicenseView::from(&who.desk(&state).license(id).await?))
+async fn get_license(State(state): State<Arc<AppState>>, who: Principal, PathId(id): PathId) -> ApiResult {
+    shown(&LicenseJson::from(&who.service(&state).license(id).await?))
 }
 
 /// Change a license
@@ -88,24 +88,24 @@ async fn get_license(State(state): State<Arc<AppState>>, who: Visitor, Id(id): I
     patch, path = "/licenses/{id}", request_body = LicenseChange,
     params(("id" = Uuid, Path, description = "The license.")),
     responses(
-        (status = 200, description = "The license afterwards.", body = LicenseView),
+        (status = 200, description = "The license afterwards.", body = LicenseJson),
         BadRequest, NoSuch, Clash, TooLarge, NotJson, Guarded
     )
 )]
 async fn change_license(
     State(state): State<Arc<AppState>>,
-    who: Visitor,
-    Id(id): Id,
-    Body(request): Body<LicenseChange>,
-) -> Answer {
-    let desk = who.desk(&state);
-    let old = desk.license(id).await?;
-    desk.admins_only()?;
+    who: Principal,
+    PathId(id): PathId,
+    JsonBody(request): JsonBody<LicenseChange>,
+) -> ApiResult {
+    let service = who.service(&state);
+    let old = service.license(id).await?;
+    service.admins_only()?;
     let decided_on = request.version;
-    let new = request.settings.apply(old.clone(), state.store.ready().await?);
+    let new = request.settings.apply(old.clone(), state.services.now().await?);
     if decided_on.is_some_and(|version| version != license_version(&old)) {
         let detail = "Somebody else has changed this license since; nothing was changed. Look at it again.";
-        return Err(Failure::conflict(detail));
+        return Err(ApiError::conflict(detail));
     }
-    shown(&LicenseView::from(&desk.change_license(old, new).await?))
+    shown(&LicenseJson::from(&service.change_license(old, new).await?))
 }

@@ -53,7 +53,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{MethodFilter, get, on},
 };
-use error::Failure;
+use error::ApiError;
 use seatlock_protocol::api::JSON;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -67,7 +67,7 @@ use utoipa::{
 const ROOT: &str = "/admin/v1";
 
 /// What an endpoint answers.
-type Answer<T = Response> = Result<T, Failure>;
+type ApiResult<T = Response> = Result<T, ApiError>;
 
 /// Adds the endpoints of one noun.
 type Add = fn(Endpoints) -> Endpoints;
@@ -97,8 +97,8 @@ pub(super) fn router(state: &Arc<AppState>) -> Router<Arc<AppState>> {
         .route("/openapi.json", get(async move || written.json()))
         .route("/docs", get(async move || document.page()))
         .route("/docs.css", get(document::style))
-        .fallback(async || Failure::not_found("There is nothing at this address. See /admin/v1/docs."))
-        .method_not_allowed_fallback(async || Failure::wrong_method())
+        .fallback(async || ApiError::not_found("There is nothing at this address. See /admin/v1/docs."))
+        .method_not_allowed_fallback(async || ApiError::wrong_method())
         .layer(same_site(&state.settings.public_url))
         .layer(from_fn(in_words));
     Router::new().nest(ROOT, router)
@@ -120,9 +120,9 @@ pub(super) fn same_site(public_url: &str) -> CsrfLayer {
 /// Writes refusals, here where the request's id is known.
 async fn in_words(id: RequestId, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    let failure = match response.extensions_mut().remove::<Failure>() {
+    let failure = match response.extensions_mut().remove::<ApiError>() {
         Some(failure) => failure,
-        None if response.extensions().get::<ProtectionError>().is_some() => Failure::forbidden(
+        None if response.extensions().get::<ProtectionError>().is_some() => ApiError::forbidden(
             "cross_site",
             "The browser sends this for a page of another site. Nothing was changed.",
         ),
@@ -182,17 +182,17 @@ struct ListQuery {
     limit: Option<u32>,
 }
 
-fn json(status: StatusCode, body: Vec<u8>) -> Answer {
+fn json(status: StatusCode, body: Vec<u8>) -> ApiResult {
     Ok((status, [(header::CONTENT_TYPE, JSON)], body).into_response())
 }
 
-fn shown<T: Serialize>(body: &T) -> Answer {
-    json(StatusCode::OK, serde_json::to_vec(body).map_err(Failure::server_error)?)
+fn shown<T: Serialize>(body: &T) -> ApiResult {
+    json(StatusCode::OK, serde_json::to_vec(body).map_err(ApiError::server_error)?)
 }
 
 /// Something new, and its address.
-fn made<T: Serialize>(place: &str, body: &T) -> Answer {
-    let mut response = json(StatusCode::CREATED, serde_json::to_vec(body).map_err(Failure::server_error)?)?;
+fn made<T: Serialize>(place: &str, body: &T) -> ApiResult {
+    let mut response = json(StatusCode::CREATED, serde_json::to_vec(body).map_err(ApiError::server_error)?)?;
     if let Ok(place) = format!("{ROOT}{place}").parse() {
         response.headers_mut().insert(header::LOCATION, place);
     }

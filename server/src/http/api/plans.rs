@@ -1,9 +1,9 @@
-use super::extract::{Body, Visitor};
+use super::extract::{JsonBody, Principal};
 use super::responses::{BadRequest, Guarded, NotJson, TooLarge};
-use super::{Answer, Endpoints, shown};
+use super::{ApiResult, Endpoints, shown};
 use crate::domain::Plan;
-use crate::http::api::schema::{List, PlanContent, PlanView, entitlements_of};
-use crate::http::{AppState, api::error::Failure};
+use crate::http::api::schema::{List, PlanContent, PlanJson, entitlements_of};
+use crate::http::{AppState, api::error::ApiError};
 use axum::extract::{Path, State};
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ pub(super) fn add(to: Endpoints) -> Endpoints {
 /// By name.
 #[utoipa::path(
     get, path = "/plans",
-    responses((status = 200, description = "Plans.", body = List<PlanView>), Guarded)
+    responses((status = 200, description = "Plans.", body = List<PlanJson>), Guarded)
 )]
-async fn list_plans(State(state): State<Arc<AppState>>, who: Visitor) -> Answer {
-    shown(&List::whole(who.desk(&state).plans().await?.iter().map(PlanView::from).collect()))
+async fn list_plans(State(state): State<Arc<AppState>>, who: Principal) -> ApiResult {
+    shown(&List::whole(who.service(&state).plans().await?.iter().map(PlanJson::from).collect()))
 }
 
 /// Make a plan, or replace what it contains
@@ -29,19 +29,19 @@ async fn list_plans(State(state): State<Arc<AppState>>, who: Visitor) -> Answer 
     put, path = "/plans/{name}", request_body = PlanContent,
     params(("name" = String, Path, description = "Its name, without blanks.")),
     responses(
-        (status = 200, description = "The plan.", body = PlanView),
+        (status = 200, description = "The plan.", body = PlanJson),
         BadRequest, TooLarge, NotJson, Guarded
     )
 )]
 async fn set_plan(
     State(state): State<Arc<AppState>>,
-    who: Visitor,
+    who: Principal,
     name: Result<Path<String>, axum::extract::rejection::PathRejection>,
-    Body(content): Body<PlanContent>,
-) -> Answer {
-    let Path(name) = name.map_err(|_| Failure::invalid("name", "it is not UTF-8"))?;
+    JsonBody(content): JsonBody<PlanContent>,
+) -> ApiResult {
+    let Path(name) = name.map_err(|_| ApiError::invalid("name", "it is not UTF-8"))?;
     let entitlements = entitlements_of(content.entitlements);
     let plan = Plan { name, carries_seats: content.carries_seats, entitlements };
-    who.desk(&state).set_plan(plan.clone()).await?;
-    shown(&PlanView::from(&plan))
+    who.service(&state).set_plan(plan.clone()).await?;
+    shown(&PlanJson::from(&plan))
 }

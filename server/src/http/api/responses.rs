@@ -1,4 +1,4 @@
-use crate::http::api::schema::ProblemView;
+use crate::http::api::schema::ProblemJson;
 use std::collections::BTreeMap;
 use utoipa::{
     IntoResponses,
@@ -8,7 +8,7 @@ use utoipa::{
 };
 
 fn problem(text: &str, headers: &[(&str, Type, &str)]) -> RefOr<Response> {
-    let name = <ProblemView as utoipa::ToSchema>::name();
+    let name = <ProblemJson as utoipa::ToSchema>::name();
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(name))).build();
     let mut response = ResponseBuilder::new().description(text).content("application/problem+json", content);
     for (name, kind, text) in headers {

@@ -1,12 +1,12 @@
-use super::extract::{Ask, Body, Id, Key, MaybeBody, Visitor, limit};
+use super::extract::{IdempotencyKeyHeader, JsonBody, MaybeBody, PathId, Principal, QueryParams, limit};
 use super::responses::{BadRequest, Clash, Guarded, NoSuch, NotJson, RateLimited, Reused, TooLarge};
-use super::{Answer, Endpoints, cursor, made, shown};
-use crate::domain::{EMAIL_MAX, OwnerAct};
+use super::{ApiResult, Endpoints, cursor, made, shown};
+use crate::domain::{EMAIL_MAX, SeatAction};
 use crate::http::api::schema::{
-    ActedView, IssuedView, List, NewSeatRequest, RefreshRequest, SeatStatus, SeatView,
+    IssuedSeatJson, List, NewSeatRequest, RefreshRequest, SeatActionJson, SeatJson, SeatStatus,
 };
 use crate::http::{AppState, csv};
-use crate::store::SeatQuery;
+use crate::service::SeatQuery;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -66,10 +66,13 @@ struct AllSeatsQuery {
 }
 
 impl AllSeatsQuery {
-    fn read(self) -> Answer<SeatQuery> {
+    fn read(self) -> ApiResult<SeatQuery> {
         let search = self.search;
         if search.as_ref().is_some_and(|words| words.chars().count() > EMAIL_MAX) {
-            return Err(super::error::Failure::invalid("search", &format!("at most {EMAIL_MAX} characters")));
+            return Err(super::error::ApiError::invalid(
+                "search",
+                &format!("at most {EMAIL_MAX} characters"),
+            ));
         }
         let (account, license, status) = (self.account, self.license, self.status.map(Into::into));
         Ok(SeatQuery { account, license, status, search, ..SeatQuery::default() })
@@ -92,9 +95,13 @@ struct ActQuery {
 /// The newest first. An owner sees those of the own account.
 #[utoipa::path(
     get, path = "/seats", params(SeatsQuery),
-    responses((status = 200, description = "Seats.", body = List<SeatView>), BadRequest, Guarded)
+    responses((status = 200, description = "Seats.", body = List<SeatJson>), BadRequest, Guarded)
 )]
-async fn list_seats(State(state): State<Arc<AppState>>, who: Visitor, Ask(query): Ask<SeatsQuery>) -> Answer {
+async fn list_seats(
+    State(state): State<Arc<AppState>>,
+    who: Principal,
+    QueryParams(query): QueryParams<SeatsQuery>,
+) -> ApiResult {
     let (after, limit) = (query.after.as_deref().map(cursor::read_seat).transpose()?, limit(query.limit)?);
     let all = AllSeatsQuery {
         account: query.account,
@@ -102,47 +109,50 @@ async fn list_seats(State(state): State<Arc<AppState>>, who: Visitor, Ask(query)
         status: query.status,
         search: query.search,
     };
-    let page = who.desk(&state).seats(SeatQuery { after, limit, ..all.read()? }).await?;
+    let page = who.service(&state).seats(SeatQuery { after, limit, ..all.read()? }).await?;
     let next = page.rows.last().filter(|_| page.more).map(|last| cursor::write_seat(last.cursor()));
-    shown(&List { items: page.rows.iter().map(SeatView::from).collect(), next })
+    shown(&List { items: page.rows.iter().map(SeatJson::from).collect(), next })
 }
 
 /// Make a seat
 ///
 /// The answer holds the integration token, this once. Give it to the person who is to use the seat.
-/// Send an `Idempotency-Key`, and a lost answer can be had again within 24 hours without a second
+/// Send an `Idempotency-IdempotencyKeyHeader`, and a lost answer can be had again within 24 hours without a second
 /// seat.
 #[utoipa::path(
     post, path = "/seats", request_body = NewSeatRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "Random, 1 to 255 visible ASCII characters.",
         min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
     responses(
-        (status = 201, description = "The seat and its token.", body = IssuedView,
+        (status = 201, description = "The seat and its token.", body = IssuedSeatJson,
             headers(("Location" = String, description = "Address of the seat."))),
         BadRequest, NoSuch, Clash, TooLarge, NotJson, Reused, Guarded
     )
 )]
 async fn create_seat(
     State(state): State<Arc<AppState>>,
-    who: Visitor,
-    key: Key,
-    Body(request): Body<NewSeatRequest>,
-) -> Answer {
+    who: Principal,
+    key: IdempotencyKeyHeader,
+    JsonBody(request): JsonBody<NewSeatRequest>,
+) -> ApiResult {
     let repeatable = key.of(&request)?;
-    let issued = who.desk(&state).create_seat(&request.email, request.license, repeatable.again()).await?;
-    let seat = SeatView::from(&issued.seat);
+    let issued = who
+        .service(&state)
+        .create_seat(&request.email, request.license, repeatable.idempotency_key())
+        .await?;
+    let seat = SeatJson::from(&issued.seat);
     let place = format!("/seats/{}", seat.id);
-    made(&place, &IssuedView { seat, token: issued.token.into() })
+    made(&place, &IssuedSeatJson { seat, token: issued.token.into() })
 }
 
 /// Show a seat
 #[utoipa::path(
     get, path = "/seats/{id}", params(("id" = Uuid, Path, description = "The seat.")),
-    responses((status = 200, description = "The seat.", body = SeatView), NoSuch, Guarded)
+    responses((status = 200, description = "The seat.", body = SeatJson), NoSuch, Guarded)
 )]
-async fn get_seat(State(state): State<Arc<AppState>>, who: Visitor, Id(id): Id) -> Answer {
-    let (seat, _) = who.desk(&state).seat(id).await?;
-    shown(&SeatView::from(&seat))
+async fn get_seat(State(state): State<Arc<AppState>>, who: Principal, PathId(id): PathId) -> ApiResult {
+    let (seat, _) = who.service(&state).seat(id).await?;
+    shown(&SeatJson::from(&seat))
 }
 
 /// Take a seat from its machine
@@ -153,23 +163,23 @@ async fn get_seat(State(state): State<Arc<AppState>>, who: Visitor, Id(id): Id) 
     post, path = "/seats/{id}/release",
     params(("id" = Uuid, Path, description = "The seat."), ActQuery),
     responses(
-        (status = 200, description = "What became of it.", body = ActedView),
+        (status = 200, description = "What became of it.", body = SeatActionJson),
         BadRequest, NoSuch, NotJson, RateLimited, Guarded
     )
 )]
 async fn release_seat(
     State(state): State<Arc<AppState>>,
-    who: Visitor,
-    Id(id): Id,
-    Ask(query): Ask<ActQuery>,
-) -> Answer {
-    act(&state, &who, id, OwnerAct::Release, query.dry_run).await
+    who: Principal,
+    PathId(id): PathId,
+    QueryParams(query): QueryParams<ActQuery>,
+) -> ApiResult {
+    act(&state, &who, id, SeatAction::Release, query.dry_run).await
 }
 
 /// Replace a seat's token
 ///
 /// The old token never works again. The answer holds the new one, this once. With an `email` the
-/// seat is that person's from now on. Send an `Idempotency-Key`, and a lost answer can be had again
+/// seat is that person's from now on. Send an `Idempotency-IdempotencyKeyHeader`, and a lost answer can be had again
 /// within 24 hours. A seat whose user signs in has no token (`conflict`). Without an active license
 /// whose plan has seats there is no new token: revoke the seat to make the old one useless.
 #[utoipa::path(
@@ -180,21 +190,21 @@ async fn release_seat(
         min_length = 1, max_length = 255, pattern = "^[!-~]+$")
     ),
     responses(
-        (status = 200, description = "What became of it.", body = ActedView),
+        (status = 200, description = "What became of it.", body = SeatActionJson),
         BadRequest, NoSuch, Clash, TooLarge, NotJson, Reused, Guarded
     )
 )]
 async fn refresh_seat(
     State(state): State<Arc<AppState>>,
-    who: Visitor,
-    Id(id): Id,
-    Ask(query): Ask<ActQuery>,
-    key: Key,
+    who: Principal,
+    PathId(id): PathId,
+    QueryParams(query): QueryParams<ActQuery>,
+    key: IdempotencyKeyHeader,
     MaybeBody(request): MaybeBody<RefreshRequest>,
-) -> Answer {
+) -> ApiResult {
     let email = request.and_then(|request| request.email);
     let repeatable = key.of(&(&query, &email))?;
-    let done = who.desk(&state).refresh(id, email, query.dry_run, repeatable.again()).await?;
+    let done = who.service(&state).refresh(id, email, query.dry_run, repeatable.idempotency_key()).await?;
     shown(&acted(done, query.dry_run))
 }
 
@@ -205,17 +215,17 @@ async fn refresh_seat(
     post, path = "/seats/{id}/revoke",
     params(("id" = Uuid, Path, description = "The seat."), ActQuery),
     responses(
-        (status = 200, description = "What became of it.", body = ActedView),
+        (status = 200, description = "What became of it.", body = SeatActionJson),
         BadRequest, NoSuch, NotJson, Guarded
     )
 )]
 async fn revoke_seat(
     State(state): State<Arc<AppState>>,
-    who: Visitor,
-    Id(id): Id,
-    Ask(query): Ask<ActQuery>,
-) -> Answer {
-    act(&state, &who, id, OwnerAct::Revoke, query.dry_run).await
+    who: Principal,
+    PathId(id): PathId,
+    QueryParams(query): QueryParams<ActQuery>,
+) -> ApiResult {
+    act(&state, &who, id, SeatAction::Revoke, query.dry_run).await
 }
 
 /// Let the user of a closed seat have another one
@@ -226,26 +236,26 @@ async fn revoke_seat(
     post, path = "/seats/{id}/allow",
     params(("id" = Uuid, Path, description = "The closed seat."), ActQuery),
     responses(
-        (status = 200, description = "What became of it.", body = ActedView),
+        (status = 200, description = "What became of it.", body = SeatActionJson),
         BadRequest, NoSuch, NotJson, Guarded
     )
 )]
 async fn allow_seat(
     State(state): State<Arc<AppState>>,
-    who: Visitor,
-    Id(id): Id,
-    Ask(query): Ask<ActQuery>,
-) -> Answer {
-    act(&state, &who, id, OwnerAct::Allow, query.dry_run).await
+    who: Principal,
+    PathId(id): PathId,
+    QueryParams(query): QueryParams<ActQuery>,
+) -> ApiResult {
+    act(&state, &who, id, SeatAction::Allow, query.dry_run).await
 }
 
-async fn act(state: &AppState, who: &Visitor, id: Uuid, act: OwnerAct, dry_run: bool) -> Answer {
-    let done = who.desk(state).act(id, act, dry_run).await?;
+async fn act(state: &AppState, who: &Principal, id: Uuid, act: SeatAction, dry_run: bool) -> ApiResult {
+    let done = who.service(state).act(id, act, dry_run).await?;
     shown(&acted(done, dry_run))
 }
 
-fn acted(done: crate::service::Acted, dry_run: bool) -> ActedView {
-    ActedView {
+fn acted(done: crate::service::SeatActionResult, dry_run: bool) -> SeatActionJson {
+    SeatActionJson {
         seat: (&done.seat).into(),
         changed: done.changed && !dry_run,
         would_change: done.changed,
@@ -267,8 +277,8 @@ fn acted(done: crate::service::Acted, dry_run: bool) -> ActedView {
 )]
 async fn seats_csv(
     State(state): State<Arc<AppState>>,
-    who: Visitor,
-    Ask(query): Ask<AllSeatsQuery>,
-) -> Answer {
+    who: Principal,
+    QueryParams(query): QueryParams<AllSeatsQuery>,
+) -> ApiResult {
     Ok(csv::seats(state, who.who, query.read()?).await?)
 }

@@ -1,6 +1,6 @@
-use super::extract::{Ask, Visitor};
+use super::extract::{Principal, QueryParams};
 use super::responses::{BadRequest, Guarded};
-use super::{Answer, Endpoints, shown};
+use super::{ApiResult, Endpoints, shown};
 use crate::http::AppState;
 use crate::http::api::schema::UsageList;
 use axum::extract::State;
@@ -32,9 +32,13 @@ struct UsageQuery {
     get, path = "/usage", params(UsageQuery),
     responses((status = 200, description = "Use of the licenses.", body = UsageList), BadRequest, Guarded)
 )]
-async fn get_usage(State(state): State<Arc<AppState>>, who: Visitor, Ask(query): Ask<UsageQuery>) -> Answer {
-    let desk = who.desk(&state);
-    let licenses = desk.licenses(query.account).await?;
+async fn get_usage(
+    State(state): State<Arc<AppState>>,
+    who: Principal,
+    QueryParams(query): QueryParams<UsageQuery>,
+) -> ApiResult {
+    let service = who.service(&state);
+    let licenses = service.licenses(query.account).await?;
     let wanted = licenses.iter().filter(|license| query.license.is_none_or(|id| license.id == id));
-    shown(&UsageList::new(wanted, desk.recovery().await?.as_ref()))
+    shown(&UsageList::new(wanted, service.recovery().await?.as_ref()))
 }

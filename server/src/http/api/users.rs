@@ -1,10 +1,12 @@
-use super::extract::{Ask, Body, Id, Visitor, limit};
+use super::extract::{JsonBody, PathId, Principal, QueryParams, limit};
 use super::responses::{BadRequest, Clash, Guarded, NoSuch, NotJson, TooLarge};
-use super::{Answer, Endpoints, cursor, made, shown};
-use crate::http::api::schema::{InvitedView, List, NewPassword, NewUserRequest, UserChangeRequest, UserView};
-use crate::http::{AppState, api::error::Failure};
-use crate::service::Invited;
-use crate::store::UserChange;
+use super::{ApiResult, Endpoints, cursor, made, shown};
+use crate::http::api::schema::{
+    InvitationJson, List, NewPassword, NewUserRequest, UserChangeRequest, UserJson,
+};
+use crate::http::{AppState, api::error::ApiError};
+use crate::service::Invitation;
+use crate::service::UserChange;
 use axum::extract::State;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -38,13 +40,17 @@ struct UsersQuery {
 /// The oldest first. An owner sees those of the own account.
 #[utoipa::path(
     get, path = "/users", params(UsersQuery),
-    responses((status = 200, description = "Users.", body = List<UserView>), BadRequest, Guarded)
+    responses((status = 200, description = "Users.", body = List<UserJson>), BadRequest, Guarded)
 )]
-async fn list_users(State(state): State<Arc<AppState>>, who: Visitor, Ask(query): Ask<UsersQuery>) -> Answer {
+async fn list_users(
+    State(state): State<Arc<AppState>>,
+    who: Principal,
+    QueryParams(query): QueryParams<UsersQuery>,
+) -> ApiResult {
     let limit = limit(query.limit)?;
-    let users = who.desk(&state).users(query.account).await?;
-    let views = users.iter().map(UserView::from).collect();
-    shown(&cursor::part(views, query.after.as_deref(), limit, |user: &UserView| user.id)?)
+    let users = who.service(&state).users(query.account).await?;
+    let views = users.iter().map(UserJson::from).collect();
+    shown(&cursor::part(views, query.after.as_deref(), limit, |user: &UserJson| user.id)?)
 }
 
 /// Add a user
@@ -54,19 +60,20 @@ async fn list_users(State(state): State<Arc<AppState>>, who: Visitor, Ask(query)
 #[utoipa::path(
     post, path = "/users", request_body = NewUserRequest,
     responses(
-        (status = 201, description = "The user and the first password.", body = InvitedView,
+        (status = 201, description = "The user and the first password.", body = InvitationJson,
             headers(("Location" = String, description = "Address of the user, for changes."))),
         BadRequest, NoSuch, Clash, TooLarge, NotJson, Guarded
     )
 )]
 async fn add_user(
     State(state): State<Arc<AppState>>,
-    who: Visitor,
-    Body(request): Body<NewUserRequest>,
-) -> Answer {
+    who: Principal,
+    JsonBody(request): JsonBody<NewUserRequest>,
+) -> ApiResult {
     let NewUserRequest { account, email, role, password } = request;
     let chosen = password.map(Into::into);
-    let invited = who.desk(&state).add_user(&state.passwords, account, &email, role, chosen).await?;
+    let invited =
+        who.service(&state).add_user(state.services.passwords(), account, &email, role, chosen).await?;
     made(&format!("/users/{}", invited.user.id), &view(invited))
 }
 
@@ -78,25 +85,25 @@ async fn add_user(
     patch, path = "/users/{id}", request_body = UserChangeRequest,
     params(("id" = Uuid, Path, description = "The user.")),
     responses(
-        (status = 200, description = "The user afterwards.", body = UserView),
+        (status = 200, description = "The user afterwards.", body = UserJson),
         BadRequest, NoSuch, TooLarge, NotJson, Guarded
     )
 )]
 async fn change_user(
     State(state): State<Arc<AppState>>,
-    who: Visitor,
-    Id(id): Id,
-    Body(request): Body<UserChangeRequest>,
-) -> Answer {
-    let desk = who.desk(&state);
+    who: Principal,
+    PathId(id): PathId,
+    JsonBody(request): JsonBody<UserChangeRequest>,
+) -> ApiResult {
+    let service = who.service(&state);
     let change = match (request.role, request.disabled) {
         (Some(role), None) => UserChange::Role(role),
         (None, Some(true)) => UserChange::Disable,
         (None, Some(false)) => UserChange::Enable,
-        _ => return Err(Failure::invalid("body", "say one thing that is to be changed: role or disabled")),
+        _ => return Err(ApiError::invalid("body", "say one thing that is to be changed: role or disabled")),
     };
-    let user = desk.change_user(id, change).await?;
-    shown(&UserView::from(&user))
+    let user = service.change_user(id, change).await?;
+    shown(&UserJson::from(&user))
 }
 
 /// Replace a user's password
@@ -105,12 +112,16 @@ async fn change_user(
 #[utoipa::path(
     post, path = "/users/{id}/password", params(("id" = Uuid, Path, description = "The user.")),
     responses(
-        (status = 200, description = "The user and the new password.", body = InvitedView),
+        (status = 200, description = "The user and the new password.", body = InvitationJson),
         BadRequest, NoSuch, NotJson, Guarded
     )
 )]
-async fn replace_password(State(state): State<Arc<AppState>>, who: Visitor, Id(id): Id) -> Answer {
-    shown(&view(who.desk(&state).replace_password(&state.passwords, id, None).await?))
+async fn replace_password(
+    State(state): State<Arc<AppState>>,
+    who: Principal,
+    PathId(id): PathId,
+) -> ApiResult {
+    shown(&view(who.service(&state).replace_password(state.services.passwords(), id, None).await?))
 }
 
 /// Set a user's password
@@ -120,20 +131,20 @@ async fn replace_password(State(state): State<Arc<AppState>>, who: Visitor, Id(i
     put, path = "/users/{id}/password", request_body = NewPassword,
     params(("id" = Uuid, Path, description = "The user.")),
     responses(
-        (status = 200, description = "The user.", body = InvitedView),
+        (status = 200, description = "The user.", body = InvitationJson),
         BadRequest, NoSuch, TooLarge, NotJson, Guarded
     )
 )]
 async fn set_password(
     State(state): State<Arc<AppState>>,
-    who: Visitor,
-    Id(id): Id,
-    Body(request): Body<NewPassword>,
-) -> Answer {
+    who: Principal,
+    PathId(id): PathId,
+    JsonBody(request): JsonBody<NewPassword>,
+) -> ApiResult {
     let chosen = Some(request.password.into());
-    shown(&view(who.desk(&state).replace_password(&state.passwords, id, chosen).await?))
+    shown(&view(who.service(&state).replace_password(state.services.passwords(), id, chosen).await?))
 }
 
-fn view(invited: Invited) -> InvitedView {
-    InvitedView { user: (&invited.user).into(), password: invited.password.map(Into::into) }
+fn view(invited: Invitation) -> InvitationJson {
+    InvitationJson { user: (&invited.user).into(), password: invited.password.map(Into::into) }
 }

@@ -1,26 +1,66 @@
-use super::error::{Trouble, sentence};
-use super::flash::Done;
-use super::form::Filled;
+use super::context::PageContext;
+use super::error::{WebError, sentence};
+use super::flash::FlashMessage;
+use super::form::FormData;
 use super::sign_in::signed_out;
-use super::visit::Visit;
-use super::{Shown, go, show_as};
+use super::{PageResult, go, show_as};
 use crate::domain::PASSWORD_MIN;
-use crate::http::web::pages::{AccountPage, SessionRow};
-use crate::service::Refused;
-use crate::store::Session;
+use crate::http::web::pages::{Moment, Shell};
+use crate::service::ServiceError;
+use crate::service::Session;
+use askama::Template;
 use axum::{http::StatusCode, response::Response};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+/// `/account`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "account.html")]
+pub struct AccountPage {
+    /// The frame. Its user is the one that is shown.
+    pub shell: Shell,
+    /// Fewest characters of a password.
+    pub password_min: u32,
+    /// Whether the user has a password, and is not only let in by a sign-in service.
+    pub has_password: bool,
+    /// Why the password was not changed.
+    pub password_error: Option<String>,
+    /// Where the user is signed in, this session first.
+    pub sessions: Vec<SessionRow>,
+}
+
+/// A browser in which the user is signed in.
+#[derive(Debug, Clone)]
+pub struct SessionRow {
+    /// Such as "Firefox on Linux".
+    pub device: String,
+    /// Address that it came from last.
+    pub address: String,
+    /// When it was seen last.
+    pub last_seen_at: Moment,
+    /// When it was signed in.
+    pub signed_in_at: Moment,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+impl AccountPage {
+    /// How many sessions there are besides this one.
+    #[must_use]
+    pub fn others(&self) -> usize {
+        self.sessions.iter().filter(|session| !session.current).count()
+    }
+}
+
 #[derive(Deserialize)]
-pub(super) struct NewPassword {
+pub(super) struct NewPasswordForm {
     current: Zeroizing<String>,
     new: Zeroizing<String>,
     again: Zeroizing<String>,
 }
 
-pub(super) async fn show(visit: Visit) -> Shown {
-    visit.once(super::show(&page(&visit, None).await?))
+pub(super) async fn show(context: PageContext) -> PageResult {
+    context.once(super::show(&page(&context, None).await?))
 }
 
 /// Whoever opens the address of a form finds its page.
@@ -28,28 +68,32 @@ pub(super) async fn back() -> Response {
     go("/account")
 }
 
-pub(super) async fn password(visit: Visit, Filled(form): Filled<NewPassword>) -> Shown {
+pub(super) async fn password(context: PageContext, FormData(form): FormData<NewPasswordForm>) -> PageResult {
     let error = if form.new == form.again {
-        match visit.desk().change_password(&visit.state.passwords, form.current, form.new).await {
-            Ok(()) => return visit.go_and_say("/account", Done::PasswordChanged).await,
-            Err(Refused::Invalid { reason, .. }) => sentence(&reason),
+        match context
+            .service()
+            .change_password(context.state.services.passwords(), form.current, form.new)
+            .await
+        {
+            Ok(()) => return context.go_and_say("/account", FlashMessage::PasswordChanged).await,
+            Err(ServiceError::Invalid { reason, .. }) => sentence(&reason),
             Err(other) => return Err(other.into()),
         }
     } else {
         "The new passwords are not the same.".to_owned()
     };
     let error = Some(format!("The password was not changed. {error}"));
-    show_as(StatusCode::UNPROCESSABLE_ENTITY, &page(&visit, error).await?)
+    show_as(StatusCode::UNPROCESSABLE_ENTITY, &page(&context, error).await?)
 }
 
-pub(super) async fn sign_out_everywhere(visit: Visit) -> Shown {
-    visit.desk().sign_out_everywhere().await?;
-    signed_out(&visit.state, Done::SignedOutEverywhere).await
+pub(super) async fn sign_out_everywhere(context: PageContext) -> PageResult {
+    context.service().sign_out_everywhere().await?;
+    signed_out(&context.state, FlashMessage::SignedOutEverywhere).await
 }
 
-async fn page(visit: &Visit, password_error: Option<String>) -> Result<AccountPage, Trouble> {
-    let own = visit.who.session;
-    let mut sessions = visit.desk().sessions().await?;
+async fn page(context: &PageContext, password_error: Option<String>) -> Result<AccountPage, WebError> {
+    let own = context.who.session;
+    let mut sessions = context.service().sessions().await?;
     sessions.sort_by_key(|session| Some(session.id) != own);
     let row = |session: Session| SessionRow {
         device: device(&session.agent),
@@ -59,10 +103,10 @@ async fn page(visit: &Visit, password_error: Option<String>) -> Result<AccountPa
         signed_in_at: session.created_at.into(),
     };
     Ok(AccountPage {
-        shell: visit.shell(),
-        password_min: u32::try_from(PASSWORD_MIN).map_err(Trouble::failed)?,
+        shell: context.shell(),
+        password_min: u32::try_from(PASSWORD_MIN).map_err(WebError::failed)?,
         password_error,
-        has_password: visit.desk().has_password().await?,
+        has_password: context.service().has_password().await?,
         sessions: sessions.into_iter().map(row).collect(),
     })
 }

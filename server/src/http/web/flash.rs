@@ -1,7 +1,7 @@
 use super::super::AppState;
-use super::{Shown, error::Trouble, go, sign_in::with_cookie};
+use super::{PageResult, error::WebError, go, sign_in::with_cookie};
 use crate::crypto::seal::SealKey;
-use crate::http::web::pages::{Mail, Moment, Tone};
+use crate::http::web::pages::{MailOutcome, Moment, Tone};
 use axum::http::HeaderMap;
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -16,7 +16,7 @@ const LIFE: u64 = 60;
 /// What a form has just done, for the page that follows. It comes along in a cookie, sealed for
 /// that page of that session: an address, or another website, could say what was never done.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) enum Done {
+pub(super) enum FlashMessage {
     Released,
     Revoked,
     NothingLeft,
@@ -31,7 +31,7 @@ pub(super) enum Done {
     NotAsked,
 }
 
-impl Done {
+impl FlashMessage {
     /// In words, above the page.
     pub(super) fn words(&self) -> Option<(Tone, &'static str)> {
         match self {
@@ -59,13 +59,13 @@ impl Done {
     }
 
     /// What became of an e-mail.
-    pub(super) fn mail(self) -> Option<Mail> {
+    pub(super) fn mail(self) -> Option<MailOutcome> {
         Some(match self {
-            Self::LinkSent { to, until } => Mail::LinkSent { to, until: Moment::from(until) },
-            Self::TokenSent { to } => Mail::TokenSent { to },
-            Self::NotSent { to, why } => Mail::Failed { to, why },
-            Self::MaybeSent { to } => Mail::Unconfirmed { to },
-            Self::NotAsked => Mail::NotAsked,
+            Self::LinkSent { to, until } => MailOutcome::LinkSent { to, until: Moment::from(until) },
+            Self::TokenSent { to } => MailOutcome::TokenSent { to },
+            Self::NotSent { to, why } => MailOutcome::Failed { to, why },
+            Self::MaybeSent { to } => MailOutcome::Unconfirmed { to },
+            Self::NotAsked => MailOutcome::NotAsked,
             _ => return None,
         })
     }
@@ -73,17 +73,22 @@ impl Done {
 
 /// As it lies in the cookie.
 #[derive(Serialize, Deserialize)]
-struct Flash {
-    done: Done,
+struct FlashCookie {
+    done: FlashMessage,
     until: UnixTime,
 }
 
 /// On to `path`, which says what was done.
-pub(super) async fn go_and_say(state: &AppState, session: Option<Uuid>, path: &str, done: Done) -> Shown {
-    let flash = Flash { done, until: state.store.ready().await?.plus(LIFE) };
-    let plain = serde_json::to_vec(&flash).map_err(Trouble::failed)?;
+pub(super) async fn go_and_say(
+    state: &AppState,
+    session: Option<Uuid>,
+    path: &str,
+    done: FlashMessage,
+) -> PageResult {
+    let flash = FlashCookie { done, until: state.services.now().await?.plus(LIFE) };
+    let plain = serde_json::to_vec(&flash).map_err(WebError::failed)?;
     let page = path.split('?').next().unwrap_or_default();
-    let sealed = key(state).seal(&context(session, page), &plain).map_err(Trouble::failed)?;
+    let sealed = key(state).seal(&context(session, page), &plain).map_err(WebError::failed)?;
     Ok(with_cookie(cookie(URL_SAFE_NO_PAD.encode(sealed)), go(path)))
 }
 
@@ -93,26 +98,26 @@ pub(super) async fn said(
     headers: &HeaderMap,
     session: Option<Uuid>,
     page: &str,
-) -> Result<Option<Done>, Trouble> {
-    let Some(Flash { done, until }) = opened(state, headers, session, page) else { return Ok(None) };
-    Ok((until > state.store.ready().await?).then_some(done))
+) -> Result<Option<FlashMessage>, WebError> {
+    let Some(FlashCookie { done, until }) = opened(state, headers, session, page) else { return Ok(None) };
+    Ok((until > state.services.now().await?).then_some(done))
 }
 
-fn opened(state: &AppState, headers: &HeaderMap, session: Option<Uuid>, page: &str) -> Option<Flash> {
+fn opened(state: &AppState, headers: &HeaderMap, session: Option<Uuid>, page: &str) -> Option<FlashCookie> {
     let jar = CookieJar::from_headers(headers);
     let sealed = URL_SAFE_NO_PAD.decode(jar.get(COOKIE)?.value()).ok()?;
     serde_json::from_slice(&key(state).open(&context(session, page), &sealed).ok()?).ok()
 }
 
 /// The page has said it, this once.
-pub(super) fn once(said: bool, shown: Shown) -> Shown {
+pub(super) fn once(said: bool, shown: PageResult) -> PageResult {
     let mut none = cookie(String::new());
     none.make_removal();
     if said { Ok(with_cookie(none, shown?)) } else { shown }
 }
 
 fn key(state: &AppState) -> SealKey {
-    SealKey::derive(&state.pepper, b"seatlock-flash-v1\0", &[])
+    state.services.seal_key(b"seatlock-flash-v1\0")
 }
 
 fn context(session: Option<Uuid>, page: &str) -> Vec<u8> {

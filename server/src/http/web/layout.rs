@@ -2,7 +2,7 @@ use super::super::{
     AppState,
     problem::{RETRY_AFTER, RequestId},
 };
-use super::Trouble;
+use super::WebError;
 use crate::http::web::pages::{CONTENT_SECURITY_POLICY, Help, Template as _};
 use axum::{
     extract::{Request, State},
@@ -61,11 +61,11 @@ pub(super) fn finish(
     referrer: Referrer,
     again: Option<&str>,
 ) -> Response {
-    let refused = response.extensions_mut().remove::<ProtectionError>().map(|_| Trouble::CrossSite);
-    if let Some(trouble) = response.extensions_mut().remove::<Trouble>().or(refused) {
+    let refused = response.extensions_mut().remove::<ProtectionError>().map(|_| WebError::CrossSite);
+    if let Some(trouble) = response.extensions_mut().remove::<WebError>().or(refused) {
         match &trouble {
-            Trouble::Failed(error) => tracing::error!(request = %id, %error, "a page failed"),
-            Trouble::Unavailable { cause, .. } => {
+            WebError::Failed(error) => tracing::error!(request = %id, %error, "a page failed"),
+            WebError::Unavailable { cause, .. } => {
                 tracing::warn!(request = %id, cause, "a page was turned away")
             }
             _ => {}
@@ -94,5 +94,8 @@ pub(super) fn finish(
 
 /// What the server names to its users.
 pub(super) fn help(state: &AppState) -> Help {
-    Help { documentation: state.info.documentation.clone(), support: state.info.support.clone() }
+    Help {
+        documentation: state.services.info().documentation.clone(),
+        support: state.services.info().support.clone(),
+    }
 }

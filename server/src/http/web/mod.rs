@@ -10,10 +10,14 @@ mod airgap;
 mod assets;
 /// `/audit`: what happened, page by page.
 mod audit;
-/// `/sign-in/with` and `/sign-in/back`: by a sign-in service.
-mod by_issuer;
 /// `/seats/{id}/refresh`, `release` and `revoke`: asked first, then done.
 mod confirm;
+/// Whoever is signed in, and his desk.
+mod context;
+/// What the store knows, as pages show it.
+mod convert;
+/// E-mail to whoever is given a token.
+mod email;
 /// Why a page is not shown.
 mod error;
 /// What was done on the page before.
@@ -22,10 +26,10 @@ mod flash;
 mod form;
 /// What all pages have in common: headers, and failures as pages.
 mod layout;
-/// E-mail to whoever is given a token.
-mod letter;
 /// `/seats/new`.
 mod new_seat;
+/// `/sign-in/with` and `/sign-in/back`: by a sign-in service.
+mod oidc;
 /// `/open/{secret}`: a one-time link, for whoever has it.
 mod open;
 /// What pages show: a struct for each template.
@@ -34,19 +38,15 @@ pub mod pages;
 mod seat;
 /// `/seats`, and the same as a table.
 mod seats;
-/// What the store knows, as pages show it.
-mod shown;
 /// `/sign-in` and `/sign-out`.
 mod sign_in;
 /// `/tokens`: API tokens.
 mod tokens;
-/// Whoever is signed in, and his desk.
-mod visit;
 
-use super::problem::{Refusal, RequestId};
+use super::problem::{ProblemResponse, RequestId};
 use super::{AppState, api::same_site};
 use crate::http::web::pages::Template;
-use crate::store::{self};
+use crate::service::Unavailable;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
@@ -55,12 +55,12 @@ use axum::{
     response::{Html, IntoResponse as _, Redirect, Response},
     routing::{get, post},
 };
-use error::Trouble;
+use error::WebError;
 use layout::{dress, finish};
 use std::sync::Arc;
 
 /// What a page answers.
-type Shown = Result<Response, Trouble>;
+type PageResult = Result<Response, WebError>;
 
 /// Largest form with a file of a machine without a network: 64 KiB, each byte written as three.
 const FILE_FORM: usize = 256 * 1024;
@@ -68,7 +68,6 @@ const FILE_FORM: usize = 256 * 1024;
 /// What programs ask for, who are answered by problem documents.
 const PROGRAMS: [&str; 3] = ["/v1", "/admin", "/.well-known"];
 
-/// Every page.
 pub(super) fn router(state: &Arc<AppState>) -> Router<Arc<AppState>> {
     // Whoever knows the link may use it, from wherever: there is nothing that another site could do in
     // his name.
@@ -80,8 +79,8 @@ pub(super) fn router(state: &Arc<AppState>) -> Router<Arc<AppState>> {
     let pages = Router::new()
         .route("/", get(|| async { Redirect::to("/seats") }))
         .route("/sign-in", get(sign_in::ask).post(sign_in::enter))
-        .route("/sign-in/with", get(by_issuer::leave))
-        .route("/sign-in/back", get(by_issuer::enter))
+        .route("/sign-in/with", get(oidc::leave))
+        .route("/sign-in/back", get(oidc::enter))
         .route("/sign-out", post(sign_in::leave))
         .route("/seats", get(seats::list))
         .route("/seats.csv", get(seats::table))
@@ -101,10 +100,10 @@ pub(super) fn router(state: &Arc<AppState>) -> Router<Arc<AppState>> {
         .route("/audit", get(audit::list))
         .route("/assets/{name}", get(assets::asset))
         .merge(files)
-        .method_not_allowed_fallback(|| async { Trouble::WrongMethod })
+        .method_not_allowed_fallback(|| async { WebError::WrongMethod })
         .route_layer(same_site(&state.settings.public_url));
     pages
-        .merge(open.method_not_allowed_fallback(|| async { Trouble::WrongMethod }))
+        .merge(open.method_not_allowed_fallback(|| async { WebError::WrongMethod }))
         .route_layer(from_fn_with_state(state.clone(), dress))
 }
 
@@ -112,14 +111,14 @@ pub(super) fn router(state: &Arc<AppState>) -> Router<Arc<AppState>> {
 /// it may be that of a one-time link, mistyped.
 pub(super) async fn nothing(State(state): State<Arc<AppState>>, id: RequestId, uri: Uri) -> Response {
     if is_for_programs(uri.path()) {
-        return Refusal::not_found().respond(id);
+        return ProblemResponse::not_found().respond(id);
     }
-    finish(&state, id, Trouble::NotFound.into_response(), layout::Referrer::Own, None)
+    finish(&state, id, WebError::NotFound.into_response(), layout::Referrer::Own, None)
 }
 
 /// A page took too long.
 pub(super) fn late(state: &AppState, id: RequestId) -> Response {
-    let trouble = Trouble::Unavailable { text: store::Trouble::Busy.text(), cause: String::new() };
+    let trouble = WebError::Unavailable { text: Unavailable::Busy.text(), cause: String::new() };
     finish(state, id, trouble.into_response(), layout::Referrer::None, None)
 }
 
@@ -130,12 +129,12 @@ pub(super) fn is_for_programs(path: &str) -> bool {
     PROGRAMS.iter().any(|root| below(root)) || ["/healthz", "/readyz"].contains(&path)
 }
 
-fn show<T: Template>(page: &T) -> Shown {
+fn show<T: Template>(page: &T) -> PageResult {
     show_as(StatusCode::OK, page)
 }
 
-fn show_as<T: Template>(status: StatusCode, page: &T) -> Shown {
-    let html = page.render().map_err(Trouble::failed)?;
+fn show_as<T: Template>(status: StatusCode, page: &T) -> PageResult {
+    let html = page.render().map_err(WebError::failed)?;
     Ok((status, Html(html)).into_response())
 }
 

@@ -1,22 +1,108 @@
 use super::super::AppState;
-use super::error::{Trouble, sentence};
-use super::flash::Done;
-use super::form::{Asked, Filled, form_key};
-use super::letter::{self, Send};
-use super::visit::Visit;
-use super::{Shown, seat, show, show_as, shown};
+use super::context::PageContext;
+use super::email::{self, Send};
+use super::error::{WebError, sentence};
+use super::flash::FlashMessage;
+use super::form::{FormData, PageQuery, form_key};
+use super::{PageResult, convert, seat, show, show_as};
 use crate::domain::License;
-use crate::http::web::pages::{Id, LicenseChoice, LicenseState, NewSeatPage, NoSeat, SendAs};
-use crate::service::{Again, Refused};
-use crate::store::StoreError;
+use crate::http::web::pages::{LicenseState, Moment, Shell, ShortId};
+use crate::service::StoreError;
+use crate::service::{IdempotencyKey, ServiceError};
+use askama::Template;
 use axum::http::StatusCode;
 use seatlock_protocol::UnixTime;
 use serde::Deserialize;
 use uuid::Uuid;
 
+/// `/seats/new`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "new_seat.html")]
+pub struct NewSeatPage {
+    pub shell: Shell,
+    /// Licenses that the account has; the form asks only when there are several.
+    pub licenses: Vec<LicenseChoice>,
+    /// Who is given the token: at first the user's own address.
+    pub email: String,
+    /// What is wrong with the address.
+    pub email_error: Option<String>,
+    /// Why no seat was made, when it is not the address.
+    pub error: Option<String>,
+    /// Whether an e-mail is to be sent, and with what in it.
+    pub send: Option<SendAs>,
+    /// Whether the server can send e-mail.
+    pub mail_available: bool,
+    /// Random, so that a form that is sent twice makes one seat.
+    pub form_key: String,
+}
+
+/// A license in the form.
+#[derive(Debug, Clone)]
+pub struct LicenseChoice {
+    pub id: ShortId,
+    /// Name of its plan.
+    pub plan: String,
+    /// What it is for.
+    pub products: Vec<String>,
+    pub tokens: u32,
+    /// Tokens that may exist.
+    pub seats_max: u32,
+    /// Whether it is the chosen one.
+    pub chosen: bool,
+    /// Why it cannot be chosen.
+    pub unavailable: Option<NoSeat>,
+}
+
+/// Why a license has no seat to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoSeat {
+    /// Each of its seats has a token.
+    AllIssued,
+    /// The subscription is paused.
+    Suspended,
+    /// The subscription is over.
+    Ended(Moment),
+    /// Its plan carries no seats.
+    NotInPlan,
+}
+
+impl NoSeat {
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::AllIssued => "all tokens are issued",
+            Self::Suspended => "suspended",
+            Self::Ended(_) => "ended",
+            Self::NotInPlan => "its plan does not include plug-ins",
+        }
+    }
+}
+
+/// What an e-mail carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SendAs {
+    /// A link by which its receiver sees the token once.
+    Link,
+    Token,
+}
+
+impl NewSeatPage {
+    /// Whether the e-mail shall hold the token itself.
+    #[must_use]
+    pub fn sends_token(&self) -> bool {
+        self.send == Some(SendAs::Token)
+    }
+
+    /// Whether a seat can be made at all.
+    #[must_use]
+    pub fn possible(&self) -> bool {
+        self.licenses.iter().any(|license| license.unavailable.is_none())
+    }
+}
+
 #[derive(Deserialize, Default)]
 #[serde(default)]
-pub(super) struct NewSeat {
+pub(super) struct NewSeatForm {
     form_key: String,
     email: String,
     license: String,
@@ -24,7 +110,7 @@ pub(super) struct NewSeat {
     send: Send,
 }
 
-impl NewSeat {
+impl NewSeatForm {
     /// The page with what was typed, for whoever has to sign in first.
     fn filled_in(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
@@ -37,19 +123,22 @@ impl NewSeat {
     }
 }
 
-pub(super) async fn ask(visit: Visit, Asked(mut form): Asked<NewSeat>) -> Shown {
+pub(super) async fn ask(context: PageContext, PageQuery(mut form): PageQuery<NewSeatForm>) -> PageResult {
     if form.email.is_empty() {
-        form.email.clone_from(&visit.who.user.email);
+        form.email.clone_from(&context.who.user.email);
     }
-    show(&page(&visit, &form).await?)
+    show(&page(&context, &form).await?)
 }
 
-pub(super) async fn make(visit: Result<Visit, Trouble>, Filled(form): Filled<NewSeat>) -> Shown {
-    let visit = visit.map_err(|trouble| match trouble {
-        Trouble::SignedOut(_) => Trouble::SignedOut(form.filled_in()),
+pub(super) async fn make(
+    context: Result<PageContext, WebError>,
+    FormData(form): FormData<NewSeatForm>,
+) -> PageResult {
+    let context = context.map_err(|trouble| match trouble {
+        WebError::SignedOut(_) => WebError::SignedOut(form.filled_in()),
         other => other,
     })?;
-    let licenses = visit.desk().licenses(visit.account()).await?;
+    let licenses = context.service().licenses(context.account()).await?;
     let license = match (Uuid::parse_str(&form.license).ok(), licenses.as_slice()) {
         (None, [only]) => Some(only.id),
         (named, all) => named.filter(|id| all.iter().any(|license| license.id == *id)),
@@ -58,40 +147,40 @@ pub(super) async fn make(visit: Result<Visit, Trouble>, Filled(form): Filled<New
         let error = Some("No seat was created: choose a license for it.".to_owned());
         return show_as(
             StatusCode::UNPROCESSABLE_ENTITY,
-            &NewSeatPage { error, ..page(&visit, &form).await? },
+            &NewSeatPage { error, ..page(&context, &form).await? },
         );
     };
     let email = form.email.trim();
     let request = format!("{license} {email}");
-    let again = Again { key: &form.form_key, request: request.as_bytes() };
-    let issued = match visit.desk().create_seat(email, Some(license), Some(again)).await {
+    let idempotency_key = IdempotencyKey { key: &form.form_key, request: request.as_bytes() };
+    let issued = match context.service().create_seat(email, Some(license), Some(idempotency_key)).await {
         Ok(issued) => issued,
-        Err(refused) => return refuse(&visit, &form, refused).await,
+        Err(refused) => return refuse(&context, &form, refused).await,
     };
     let done = match form.send.wanted() {
         _ if issued.repeated => None,
-        None => Some(Done::NotAsked),
+        None => Some(FlashMessage::NotAsked),
         Some(what) => {
-            Some(letter::send(&visit, &issued.seat.seat, &issued.license, &issued.token, email, what).await)
+            Some(email::send(&context, &issued.seat.seat, &issued.license, &issued.token, email, what).await)
         }
     };
-    seat::go_to_token(&visit, issued.seat.seat.id, &form.form_key, done).await
+    seat::go_to_token(&context, issued.seat.seat.id, &form.form_key, done).await
 }
 
 /// The form again, with what was typed and why no seat was made.
-async fn refuse(visit: &Visit, form: &NewSeat, refused: Refused) -> Shown {
-    let page = page(visit, form).await?;
+async fn refuse(context: &PageContext, form: &NewSeatForm, refused: ServiceError) -> PageResult {
+    let page = page(context, form).await?;
     let (status, page) = match refused {
-        Refused::Invalid { field: "email", reason } => {
+        ServiceError::Invalid { field: "email", reason } => {
             let email_error = Some(sentence(&reason));
             (StatusCode::UNPROCESSABLE_ENTITY, NewSeatPage { email_error, ..page })
         }
-        Refused::Invalid { .. } => return Err(Trouble::Unreadable),
-        refused @ Refused::Verdict(_) => {
+        ServiceError::Invalid { .. } => return Err(WebError::Unreadable),
+        refused @ ServiceError::Verdict(_) => {
             let error = Some(format!("No seat was created for {}: {refused}", form.email));
             (StatusCode::CONFLICT, NewSeatPage { error, ..page })
         }
-        Refused::Store(StoreError::KeyReused) => {
+        ServiceError::Store(StoreError::KeyReused) => {
             let error =
                 "This form was sent before with something else in it, and that seat was created. Nothing was \
                          created this time. Send it again to create another seat."
@@ -103,12 +192,12 @@ async fn refuse(visit: &Visit, form: &NewSeat, refused: Refused) -> Shown {
     show_as(status, &page)
 }
 
-async fn page(visit: &Visit, form: &NewSeat) -> Result<NewSeatPage, Trouble> {
-    let now = visit.now().await?;
-    let licenses = visit.desk().licenses(visit.account()).await?;
+async fn page(context: &PageContext, form: &NewSeatForm) -> Result<NewSeatPage, WebError> {
+    let now = context.now().await?;
+    let licenses = context.service().licenses(context.account()).await?;
     let named = Uuid::parse_str(&form.license).ok();
     let mut licenses: Vec<LicenseChoice> =
-        licenses.iter().map(|license| choice(&visit.state, license, now)).collect();
+        licenses.iter().map(|license| choice(&context.state, license, now)).collect();
     let chosen = |choice: &&mut LicenseChoice| match named {
         Some(named) => choice.id.0 == named,
         None => choice.unavailable.is_none(),
@@ -117,19 +206,19 @@ async fn page(visit: &Visit, form: &NewSeat) -> Result<NewSeatPage, Trouble> {
         choice.chosen = true;
     }
     Ok(NewSeatPage {
-        shell: visit.shell(),
+        shell: context.shell(),
         licenses,
         email: form.email.clone(),
         email_error: None,
         error: None,
         send: form.send.wanted(),
-        mail_available: letter::available(&visit.state),
+        mail_available: email::available(&context.state),
         form_key: form_key(),
     })
 }
 
 fn choice(state: &AppState, license: &License, now: UnixTime) -> LicenseChoice {
-    let unavailable = match shown::license_state(license, now) {
+    let unavailable = match convert::license_state(license, now) {
         LicenseState::Active if license.tokens < license.seats_max => None,
         LicenseState::Active => Some(NoSeat::AllIssued),
         LicenseState::Suspended(_) => Some(NoSeat::Suspended),
@@ -137,11 +226,11 @@ fn choice(state: &AppState, license: &License, now: UnixTime) -> LicenseChoice {
         LicenseState::WithoutSeats => Some(NoSeat::NotInPlan),
     };
     LicenseChoice {
-        id: Id(license.id),
-        plan: shown::plan(license),
+        id: ShortId(license.id),
+        plan: convert::plan(license),
         tokens: license.tokens,
         seats_max: license.seats_max,
-        products: shown::products(state, license),
+        products: convert::products(state, license),
         chosen: false,
         unavailable,
     }

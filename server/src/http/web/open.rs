@@ -1,11 +1,9 @@
 use super::super::{AppState, problem::RequestId};
-use super::error::Trouble;
 use super::layout::help;
-use super::{Shown, show, show_as};
-use crate::crypto::one_time_link;
+use super::{PageResult, show, show_as};
 use crate::crypto::seal::Secret;
-use crate::http::web::pages::{LinkState, OneTimeLinkPage};
-use crate::store::{ConsumeOneTimeLink, FindOneTimeLink, FindSeat, ListAccounts, Share};
+use crate::http::web::pages::{Help, Moment};
+use askama::Template;
 use axum::{
     extract::{Path, State},
     http::StatusCode,
@@ -13,14 +11,42 @@ use axum::{
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
+/// `/open/{secret}`: for whoever was sent a one-time link. Nobody is signed in here.
+#[derive(Clone, Template)]
+#[template(path = "one_time_link.html")]
+pub struct OneTimeLinkPage {
+    /// Where to read more, and whom to ask.
+    pub help: Help,
+    /// What the link still does.
+    pub state: LinkState,
+}
+
+/// What a one-time link still does.
+#[derive(Clone)]
+pub enum LinkState {
+    /// It will show a token. Asking for the page does not use it up; its form does.
+    Ready {
+        /// The account that it comes from.
+        account: String,
+        until: Moment,
+    },
+    /// It shows the token now.
+    Shown {
+        /// The account that it comes from.
+        account: String,
+        token: Zeroizing<String>,
+    },
+    /// It was used, has ended, or never was. Nobody is told which.
+    Gone,
+}
+
 /// Says that a token waits behind the link. Programs that look at links in e-mails get this far,
 /// and use nothing up.
-pub(super) async fn look(State(state): State<Arc<AppState>>, Path(text): Path<String>) -> Shown {
+pub(super) async fn look(State(state): State<Arc<AppState>>, Path(text): Path<String>) -> PageResult {
     let Some(secret) = Secret::parse(&text) else { return gone(&state) };
-    match state.store.run(FindOneTimeLink(one_time_link::id(&secret))).await? {
-        Some(found) => {
-            let ready =
-                LinkState::Ready { account: account(&state, &found).await?, until: found.expires_at.into() };
+    match state.services.shared_token(&secret).await? {
+        Some(shared) => {
+            let ready = LinkState::Ready { account: shared.account, until: shared.until.into() };
             show(&OneTimeLinkPage { help: help(&state), state: ready })
         }
         None => gone(&state),
@@ -32,27 +58,15 @@ pub(super) async fn take(
     State(state): State<Arc<AppState>>,
     id: RequestId,
     Path(text): Path<String>,
-) -> Shown {
+) -> PageResult {
     let Some(secret) = Secret::parse(&text) else { return gone(&state) };
-    let Some(share) = state.store.run(ConsumeOneTimeLink(one_time_link::id(&secret))).await? else {
-        return gone(&state);
-    };
-    tracing::info!(request = %id, seat = %share.seat, "a one-time link was opened");
-    let token = one_time_link::open_token(&secret, &share.sealed, share.seat, share.expires_at);
-    let token = token.map_err(Trouble::failed)?;
-    let token = Zeroizing::new(token.expose_secret().to_owned());
-    let shown = LinkState::Shown { account: account(&state, &share).await?, token };
+    let Some(opened) = state.services.open_link(&secret).await? else { return gone(&state) };
+    tracing::info!(request = %id, seat = %opened.seat, "a one-time link was opened");
+    let token = Zeroizing::new(opened.token.expose_secret().to_owned());
+    let shown = LinkState::Shown { account: opened.account, token };
     show(&OneTimeLinkPage { help: help(&state), state: shown })
 }
 
-fn gone(state: &AppState) -> Shown {
+fn gone(state: &AppState) -> PageResult {
     show_as(StatusCode::GONE, &OneTimeLinkPage { help: help(state), state: LinkState::Gone })
-}
-
-/// The name of the account that shares. Nobody is signed in here, so there is no desk to ask.
-async fn account(state: &AppState, share: &Share) -> Result<String, Trouble> {
-    let (_, license) = state.store.run(FindSeat(share.seat)).await?.ok_or(Trouble::NotFound)?;
-    let accounts = state.store.run(ListAccounts).await?;
-    let found = accounts.into_iter().find(|account| account.id == license.account);
-    Ok(found.map(|account| account.name).unwrap_or_default())
 }

@@ -1,13 +1,223 @@
 use super::super::csv;
-use super::form::Asked;
-use super::visit::Visit;
-use super::{Shown, show, shown};
+use super::context::PageContext;
+use super::form::PageQuery;
+use super::{PageResult, convert, show};
 use crate::domain::EMAIL_MAX;
-use crate::http::web::pages::{Id, RecoveryNotice, SeatFilter, SeatsPage, StatusBadge};
-use crate::store::{SeatCursor, SeatQuery};
+use crate::http::web::pages::{Moment, Shell, ShortId, StatusBadge};
+use crate::service::{SeatCursor, SeatQuery};
+use askama::Template;
+use seatlock_protocol::MachineId;
 use seatlock_protocol::UnixTime;
 use serde::Deserialize;
 use uuid::Uuid;
+
+/// `/seats`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "seats.html")]
+pub struct SeatsPage {
+    pub shell: Shell,
+    /// For an admin of a server whose database was restored, as long as that matters.
+    pub recovery: Option<RecoveryNotice>,
+    pub licenses: Vec<LicenseCard>,
+    /// What the list is narrowed to.
+    pub filter: SeatFilter,
+    /// One page of seats, newest first.
+    pub seats: Vec<SeatRow>,
+    /// Whether the newest seats are on this page.
+    pub first_page: bool,
+    /// Cursor of the older ones, if there are any.
+    pub next: Option<String>,
+}
+
+/// What became of the time between a backup and its restore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecoveryNotice {
+    /// The newest moment that the backup knew of.
+    pub known_until: Moment,
+    /// When the last lease ends that the database may not know of.
+    pub until: Moment,
+    /// Seats whose machines proved that they hold them.
+    pub recovered: u64,
+}
+
+/// A license and how much of it is used.
+#[derive(Debug, Clone)]
+pub struct LicenseCard {
+    pub id: ShortId,
+    /// Name of its plan, as people write it.
+    pub plan: String,
+    /// What it is for.
+    pub products: Vec<String>,
+    /// When its subscription ends, in words, if that is soon.
+    pub ends_in: Option<String>,
+    /// What it and its plan entitle to, in words.
+    pub entitlements: Vec<String>,
+    pub in_use: u32,
+    /// Seats that may be in use, and tokens that may exist.
+    pub seats_max: u32,
+    pub tokens: u32,
+    /// End of the subscription.
+    pub expires_at: Option<Moment>,
+    /// End of the updates.
+    pub updates_until: Option<Moment>,
+    /// Whether it serves plug-ins now.
+    pub state: LicenseState,
+}
+
+/// Whether a license serves plug-ins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LicenseState {
+    Active,
+    /// The subscription is paused.
+    Suspended(Moment),
+    /// The subscription is over.
+    Ended(Moment),
+    /// Its plan carries no seats.
+    WithoutSeats,
+}
+
+impl LicenseCard {
+    /// Whether another token can be made.
+    #[must_use]
+    pub fn can_create(&self) -> bool {
+        self.state == LicenseState::Active && self.tokens < self.seats_max
+    }
+
+    /// Tokens for which there is no seat any more.
+    #[must_use]
+    pub fn too_many(&self) -> u32 {
+        self.tokens.saturating_sub(self.seats_max)
+    }
+
+    /// Share of the seats that are in use, 0 to 100.
+    #[must_use]
+    pub fn percent(&self) -> u64 {
+        (u64::from(self.in_use) * 100).checked_div(u64::from(self.seats_max)).unwrap_or(0).min(100)
+    }
+
+    /// Whether no seat is left.
+    #[must_use]
+    pub fn full(&self) -> bool {
+        self.in_use >= self.seats_max
+    }
+}
+
+/// What the list is narrowed to, as it stands in the address.
+#[derive(Debug, Clone, Default)]
+pub struct SeatFilter {
+    /// Part of an e-mail address, a seat's id, or the short form of a machine.
+    pub search: String,
+    /// Only seats in this status.
+    pub status: Option<StatusBadge>,
+    /// Only seats of this license.
+    pub license: Option<ShortId>,
+}
+
+impl SeatFilter {
+    /// Whether it lets everything through.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.search.is_empty() && self.status.is_none() && self.license.is_none()
+    }
+
+    /// Whether `status` is the chosen one.
+    #[must_use]
+    pub fn has_status(&self, status: &StatusBadge) -> bool {
+        self.status.as_ref() == Some(status)
+    }
+
+    /// The chosen status as it stands in the address.
+    #[must_use]
+    pub fn status_value(&self) -> &'static str {
+        self.status.map_or("", |status| status.value())
+    }
+
+    /// Whether `license` is the chosen one.
+    #[must_use]
+    pub fn has_license(&self, license: &ShortId) -> bool {
+        self.license.as_ref() == Some(license)
+    }
+
+    /// The chosen license as it stands in the address.
+    #[must_use]
+    pub fn license_value(&self) -> String {
+        self.license.map_or_else(String::new, |license| license.to_string())
+    }
+}
+
+/// A seat in the list.
+#[derive(Debug, Clone)]
+pub struct SeatRow {
+    pub id: ShortId,
+    /// Who was given its token.
+    pub shared_with: String,
+    /// The machine that holds it, or that may still work offline.
+    pub machine: Option<MachineId>,
+    pub status: StatusBadge,
+    /// When its token was used last.
+    pub last_used_at: Option<Moment>,
+    /// When it was used without a network last, as far as reported.
+    pub last_offline_at: Option<Moment>,
+    /// Until when its machine may work offline.
+    pub lease_until: Option<Moment>,
+    /// When a second copy of an installation was seen last.
+    pub clone_suspected_at: Option<Moment>,
+}
+
+/// Why a list of seats is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmptyList {
+    /// The account has no license.
+    NoLicense,
+    /// No plan carries seats.
+    NoSeatsInPlan,
+    /// No seat was made yet.
+    NoSeats,
+    /// None fits the filter.
+    NothingFound,
+}
+
+impl SeatsPage {
+    /// Whether a seat can be made on any license.
+    #[must_use]
+    pub fn can_create(&self) -> bool {
+        self.licenses.iter().any(LicenseCard::can_create)
+    }
+
+    /// Whether any license carries seats at all.
+    #[must_use]
+    pub fn has_seat_plan(&self) -> bool {
+        self.licenses.iter().any(|license| license.state != LicenseState::WithoutSeats)
+    }
+
+    /// Whether every license that serves has issued as many tokens as it has seats. Too many are
+    /// told of elsewhere.
+    #[must_use]
+    pub fn all_issued(&self) -> bool {
+        let mut active =
+            self.licenses.iter().filter(|license| license.state == LicenseState::Active).peekable();
+        active.peek().is_some() && active.all(|license| license.tokens == license.seats_max)
+    }
+
+    /// Whether a license must be told from another one.
+    #[must_use]
+    pub fn several_licenses(&self) -> bool {
+        self.licenses.len() > 1
+    }
+
+    /// Why there is nothing to list.
+    #[must_use]
+    pub fn empty(&self) -> Option<EmptyList> {
+        let narrowed = !self.filter.is_empty() || !self.first_page;
+        match () {
+            () if !self.seats.is_empty() => None,
+            () if narrowed => Some(EmptyList::NothingFound),
+            () if self.licenses.is_empty() => Some(EmptyList::NoLicense),
+            () if !self.has_seat_plan() => Some(EmptyList::NoSeatsInPlan),
+            () => Some(EmptyList::NoSeats),
+        }
+    }
+}
 
 /// Seats on one page.
 const ON_A_PAGE: u32 = 50;
@@ -15,21 +225,21 @@ const ON_A_PAGE: u32 = 50;
 #[derive(Deserialize)]
 #[serde(default)]
 #[derive(Default)]
-pub(super) struct Narrowed {
+pub(super) struct SeatsPageQuery {
     q: String,
     status: String,
     license: String,
     after: String,
 }
 
-impl Narrowed {
+impl SeatsPageQuery {
     /// What is not understood narrows nothing: addresses are typed by people, too.
     fn filter(&self) -> SeatFilter {
         let search = self.q.trim();
         SeatFilter {
             search: search.get(..search.floor_char_boundary(EMAIL_MAX)).unwrap_or_default().to_owned(),
             status: StatusBadge::ALL.into_iter().find(|status| status.value() == self.status),
-            license: Uuid::parse_str(&self.license).ok().map(Id),
+            license: Uuid::parse_str(&self.license).ok().map(ShortId),
         }
     }
 
@@ -46,32 +256,35 @@ impl Narrowed {
     }
 }
 
-pub(super) async fn list(visit: Visit, Asked(narrowed): Asked<Narrowed>) -> Shown {
-    let now = visit.now().await?;
-    let desk = visit.desk();
-    let licenses = desk.licenses(visit.account()).await?;
-    let query = narrowed.query(visit.account());
-    let recovery = if visit.is_admin { desk.recovery().await? } else { None };
+pub(super) async fn list(context: PageContext, PageQuery(narrowed): PageQuery<SeatsPageQuery>) -> PageResult {
+    let now = context.now().await?;
+    let service = context.service();
+    let licenses = service.licenses(context.account()).await?;
+    let query = narrowed.query(context.account());
+    let recovery = if context.is_admin { service.recovery().await? } else { None };
     let first_page = query.after.is_none();
-    let page = desk.seats(query).await?;
+    let page = service.seats(query).await?;
     show(&SeatsPage {
-        shell: visit.shell(),
+        shell: context.shell(),
         recovery: recovery.map(|recovery| RecoveryNotice {
             known_until: recovery.restored.known_until.into(),
             until: recovery.restored.until.into(),
             recovered: recovery.recovered,
         }),
-        licenses: licenses.iter().map(|license| shown::card(&visit.state, license, now)).collect(),
+        licenses: licenses.iter().map(|license| convert::card(&context.state, license, now)).collect(),
         filter: narrowed.filter(),
         first_page,
         next: page.rows.last().filter(|_| page.more).map(|last| write(last.cursor())),
-        seats: page.rows.iter().map(|listed| shown::row(listed, now)).collect(),
+        seats: page.rows.iter().map(|listed| convert::row(listed, now)).collect(),
     })
 }
 
-pub(super) async fn table(visit: Visit, Asked(narrowed): Asked<Narrowed>) -> Shown {
-    let query = narrowed.query(visit.account());
-    Ok(csv::seats(visit.state, visit.who, query).await?)
+pub(super) async fn table(
+    context: PageContext,
+    PageQuery(narrowed): PageQuery<SeatsPageQuery>,
+) -> PageResult {
+    let query = narrowed.query(context.account());
+    Ok(csv::seats(context.state, context.who, query).await?)
 }
 
 /// A place in the list, as it stands in addresses.
@@ -79,7 +292,6 @@ fn write(place: SeatCursor) -> String {
     format!("{}.{}", place.created_at.seconds(), place.id)
 }
 
-/// The same again.
 fn read(text: &str) -> Option<SeatCursor> {
     let (moment, id) = text.split_once('.')?;
     let created_at = UnixTime::new(moment.parse().ok()?)?;
@@ -101,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_search_is_cut_between_characters() {
-        let narrowed = Narrowed { q: "ä".repeat(200), ..Narrowed::default() };
+        let narrowed = SeatsPageQuery { q: "ä".repeat(200), ..SeatsPageQuery::default() };
         assert_eq!(narrowed.filter().search, "ä".repeat(127));
     }
 }

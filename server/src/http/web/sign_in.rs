@@ -1,13 +1,13 @@
 use super::super::{AppState, auth, problem::RequestId};
-use super::error::Trouble;
-use super::flash::{self, Done};
-use super::form::{Asked, Filled};
+use super::error::WebError;
+use super::flash::{self, FlashMessage};
+use super::form::{FormData, PageQuery};
 use super::layout::help;
-use super::{Shown, go, show, show_as};
+use super::{PageResult, go, show, show_as};
 use crate::crypto::seal::Secret;
-use crate::http::web::pages::{Notice, SignInPage, Tone, WayIn};
-use crate::service::{Browser, Denied, SignIn, sign_in};
-use crate::store::{EndSessions, Ending, ListIssuers};
+use crate::http::web::pages::{Help, Moment, Notice, Tone};
+use crate::service::{Browser, SignInAttempt, SignInError};
+use askama::Template;
 use axum::{
     extract::State,
     http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, header},
@@ -18,7 +18,35 @@ use serde::Deserialize;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// The way in.
+#[derive(Debug, Clone)]
+pub struct SignInOption {
+    /// As people call it.
+    pub name: String,
+    /// Where the way to it begins.
+    pub href: String,
+}
+
+/// `/sign-in`.
+#[derive(Debug, Clone, Default, Template)]
+#[template(path = "sign_in.html")]
+pub struct SignInPage {
+    /// Where to read more, and whom to ask.
+    pub help: Help,
+    /// Such as "You are signed out."
+    pub notice: Option<Notice>,
+    /// What was typed before.
+    pub email: String,
+    /// Why the last try failed. The same words for an unknown address and a wrong password.
+    pub error: Option<String>,
+    /// When the next try is possible, after too many.
+    pub wait_until: Option<Moment>,
+    /// Sign-in services that may be used instead of a password.
+    pub ways: Vec<SignInOption>,
+    /// Path to go to afterwards; empty for the list of seats. The handler takes only a path of its
+    /// own.
+    pub next: String,
+}
+
 const PAGE: &str = "/sign-in";
 /// Where somebody is who has just signed in.
 const HOME: &str = "/seats";
@@ -26,13 +54,13 @@ const HOME: &str = "/seats";
 const NEXT_MAX: usize = 1024;
 
 #[derive(Deserialize)]
-pub(super) struct Coming {
+pub(super) struct SignInQuery {
     #[serde(default)]
     next: String,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Entering {
+pub(super) struct SignInForm {
     email: String,
     password: Zeroizing<String>,
     #[serde(default)]
@@ -42,15 +70,15 @@ pub(super) struct Entering {
 pub(super) async fn ask(
     State(state): State<Arc<AppState>>,
     headers: HeaderMap,
-    Asked(coming): Asked<Coming>,
-) -> Shown {
+    PageQuery(coming): PageQuery<SignInQuery>,
+) -> PageResult {
     if auth::by_session(&state, &headers).await?.is_some() {
         return Ok(go(own_path(&coming.next).unwrap_or(HOME)));
     }
     let done = flash::said(&state, &headers, None, PAGE).await?;
     let ended = auth::shown_session(&headers)
         .map(|_| Notice::new(Tone::Calm, "Your session has ended. Sign in again to continue."));
-    let said = done.as_ref().and_then(Done::words).map(|(tone, text)| Notice::new(tone, text));
+    let said = done.as_ref().and_then(FlashMessage::words).map(|(tone, text)| Notice::new(tone, text));
     let notice = said.or(ended);
     let next = own_path(&coming.next).unwrap_or_default().to_owned();
     let ways = ways(&state, &next).await?;
@@ -63,33 +91,33 @@ pub(super) async fn enter(
     id: RequestId,
     headers: HeaderMap,
     extensions: Extensions,
-    Filled(form): Filled<Entering>,
-) -> Shown {
+    FormData(form): FormData<SignInForm>,
+) -> PageResult {
     let next = own_path(&form.next).unwrap_or_default().to_owned();
     let browser = browser(&state, &headers, &extensions);
-    let asking = SignIn { email: form.email.clone(), password: form.password, browser };
+    let asking = SignInAttempt { email: form.email.clone(), password: form.password, browser };
     let shown = auth::shown_session(&headers);
     let ways = ways(&state, &next).await?;
     let page = SignInPage { help: help(&state), next, ways, email: form.email, ..SignInPage::default() };
-    match sign_in(&state.store, &state.passwords, &state.pepper, asking, shown).await {
+    match state.services.sign_in(asking, shown).await {
         Ok(secret) => Ok(entered(&secret, &page.next)),
-        Err(Denied::Wrong) => {
+        Err(SignInError::Wrong) => {
             // The e-mail address is not logged: people type their password there.
             tracing::info!(request = %id, "a sign-in failed");
             let error = Some("The e-mail address or the password is wrong.".to_owned());
             show_as(StatusCode::FORBIDDEN, &SignInPage { error, ..page })
         }
-        Err(Denied::TooMany { until }) => {
+        Err(SignInError::TooMany { until }) => {
             tracing::warn!(request = %id, "too many sign-ins failed");
-            let wait = until.seconds().saturating_sub(state.store.ready().await?.seconds()).max(1);
+            let wait = until.seconds().saturating_sub(state.services.now().await?.seconds()).max(1);
             let page = SignInPage { wait_until: Some(until.into()), ..page };
             let mut response = show_as(StatusCode::TOO_MANY_REQUESTS, &page)?;
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
             Ok(response)
         }
-        Err(Denied::Store(error)) => Err(error.into()),
-        Err(Denied::Password(error)) => Err(error.into()),
-        Err(error @ Denied::Random(_)) => Err(Trouble::failed(error)),
+        Err(SignInError::Store(error)) => Err(error.into()),
+        Err(SignInError::Password(error)) => Err(error.into()),
+        Err(error @ SignInError::Random(_)) => Err(WebError::failed(error)),
     }
 }
 
@@ -100,20 +128,20 @@ pub(super) fn entered(secret: &Secret, next: &str) -> Response {
 }
 
 /// The page once more, with the reason why a sign-in service did not help.
-pub(super) async fn refused(state: &AppState, error: &str) -> Shown {
+pub(super) async fn refused(state: &AppState, error: &str) -> PageResult {
     let (ways, error) = (ways(state, "").await?, Some(error.to_owned()));
     show_as(StatusCode::FORBIDDEN, &SignInPage { help: help(state), error, ways, ..SignInPage::default() })
 }
 
 /// The sign-in services at which the seat page is known.
-async fn ways(state: &AppState, next: &str) -> Result<Vec<WayIn>, Trouble> {
-    let list = state.store.run(ListIssuers).await?;
+async fn ways(state: &AppState, next: &str) -> Result<Vec<SignInOption>, WebError> {
+    let list = state.services.issuers().await?;
     let known = list.issuers.into_iter().filter(|issuer| issuer.client.is_some());
     let way = known.map(|issuer| {
         let mut query =
             form_urlencoded::Serializer::for_suffix("/sign-in/with?".to_owned(), "/sign-in/with?".len());
         query.append_pair("issuer", &issuer.url).append_pair("next", next);
-        WayIn { name: issuer.name, href: query.finish() }
+        SignInOption { name: issuer.name, href: query.finish() }
     });
     Ok(way.collect())
 }
@@ -125,15 +153,15 @@ pub(super) fn browser(state: &AppState, headers: &HeaderMap, extensions: &Extens
 }
 
 /// Signs out whoever asks, even if the session has ended already.
-pub(super) async fn leave(State(state): State<Arc<AppState>>, headers: HeaderMap) -> Shown {
+pub(super) async fn leave(State(state): State<Arc<AppState>>, headers: HeaderMap) -> PageResult {
     if let Some(session) = auth::shown_session(&headers) {
-        state.store.run(EndSessions(Ending::Hash(session))).await?;
+        state.services.sign_out(session).await?;
     }
-    signed_out(&state, Done::SignedOut).await
+    signed_out(&state, FlashMessage::SignedOut).await
 }
 
 /// To the way in, without a session.
-pub(super) async fn signed_out(state: &AppState, done: Done) -> Shown {
+pub(super) async fn signed_out(state: &AppState, done: FlashMessage) -> PageResult {
     Ok(with_cookie(auth::no_session_cookie(), flash::go_and_say(state, None, PAGE, done).await?))
 }
 

@@ -1,21 +1,80 @@
-use super::error::{Trouble, sentence};
-use super::flash::Done;
-use super::form::{Asked, Filled, Named, form_key};
-use super::visit::Visit;
-use super::{Shown, go, show, show_as};
+use super::context::PageContext;
+use super::error::{WebError, sentence};
+use super::flash::FlashMessage;
+use super::form::{FormData, PagePathId, PageQuery, form_key};
+use super::{PageResult, go, show, show_as};
 use crate::domain::API_TOKENS;
-use crate::http::web::pages::{
-    ApiTokenRow, ConfirmDeleteToken, Id, Moment, Step, TokenCreatedPage, TokensPage,
-};
-use crate::service::{Again, Refused};
-use crate::store::{ApiToken, StoreError};
+use crate::http::web::pages::{Moment, NextStep, Shell, ShortId};
+use crate::service::{ApiToken, StoreError};
+use crate::service::{IdempotencyKey, ServiceError};
+use askama::Template;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+/// `/tokens`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "tokens.html")]
+pub struct TokensPage {
+    pub shell: Shell,
+    /// The user's tokens, newest first.
+    pub tokens: Vec<ApiTokenRow>,
+    /// How many a user may have.
+    pub limit: u32,
+    /// Why the account gets none.
+    pub barred: Option<String>,
+    /// Address of the server, for the example.
+    pub server: String,
+    /// What was typed before.
+    pub name: String,
+    /// Why no token was made.
+    pub error: Option<String>,
+    /// Random, so that a form that is sent twice makes one token.
+    pub form_key: String,
+}
+
+/// An API token in the list.
+#[derive(Debug, Clone)]
+pub struct ApiTokenRow {
+    /// Names it in addresses.
+    pub id: ShortId,
+    pub name: String,
+    /// When it was made.
+    pub created_at: Moment,
+    /// When it was used last.
+    pub last_used_at: Option<Moment>,
+}
+
+impl TokensPage {
+    /// How many more the user may make.
+    #[must_use]
+    pub fn left(&self) -> u32 {
+        self.limit.saturating_sub(u32::try_from(self.tokens.len()).unwrap_or(u32::MAX))
+    }
+}
+
+/// The page after a token was made: the token, this once.
+#[derive(Clone, Template)]
+#[template(path = "token_created.html")]
+pub struct TokenCreatedPage {
+    pub shell: Shell,
+    pub name: String,
+    pub token: Zeroizing<String>,
+    /// Address of the server, for the example.
+    pub server: String,
+}
+
+/// `/tokens/{id}/delete`: asks before a token is deleted.
+#[derive(Debug, Clone, Template)]
+#[template(path = "confirm_delete_token.html")]
+pub struct ConfirmDeleteToken {
+    pub shell: Shell,
+    pub token: ApiTokenRow,
+}
+
 #[derive(Deserialize, Default)]
 #[serde(default)]
-pub(super) struct NewToken {
+pub(super) struct NewTokenForm {
     form_key: String,
     name: String,
 }
@@ -23,77 +82,84 @@ pub(super) struct NewToken {
 /// The form that made a token.
 #[derive(Deserialize, Default)]
 #[serde(default)]
-pub(super) struct Made {
+pub(super) struct TokenPageQuery {
     key: String,
 }
 
-pub(super) async fn list(visit: Visit, Asked(form): Asked<NewToken>) -> Shown {
-    visit.once(show(&page(&visit, &form.name).await?))
+pub(super) async fn list(context: PageContext, PageQuery(form): PageQuery<NewTokenForm>) -> PageResult {
+    context.once(show(&page(&context, &form.name).await?))
 }
 
-pub(super) async fn make(visit: Result<Visit, Trouble>, Filled(form): Filled<NewToken>) -> Shown {
-    let visit = visit.map_err(|trouble| match trouble {
-        Trouble::SignedOut(_) => {
+pub(super) async fn make(
+    context: Result<PageContext, WebError>,
+    FormData(form): FormData<NewTokenForm>,
+) -> PageResult {
+    let context = context.map_err(|trouble| match trouble {
+        WebError::SignedOut(_) => {
             let name: String = form_urlencoded::byte_serialize(form.name.as_bytes()).collect();
-            Trouble::SignedOut(format!("/tokens?name={name}"))
+            WebError::SignedOut(format!("/tokens?name={name}"))
         }
         other => other,
     })?;
-    let again = Again { key: &form.form_key, request: form.name.as_bytes() };
-    let own = visit.own();
-    let error = match visit.desk_of(&own).create_api_token(&form.name, Some(again)).await {
+    let idempotency_key = IdempotencyKey { key: &form.form_key, request: form.name.as_bytes() };
+    let own = context.own();
+    let error = match context.service_of(&own).create_api_token(&form.name, Some(idempotency_key)).await {
         Ok(issued) => {
             let key: String = form_urlencoded::byte_serialize(form.form_key.as_bytes()).collect();
             return Ok(go(&format!("/tokens/{}/token?key={key}", issued.api_token.id)));
         }
-        Err(Refused::Invalid { field: "name", reason }) => sentence(&reason),
-        Err(Refused::Store(error @ (StoreError::ApiTokenLimit | StoreError::Taken(_)))) => sentence(&error),
-        Err(refused @ Refused::Verdict(_)) => sentence(&refused),
-        Err(Refused::Store(StoreError::KeyReused)) => {
+        Err(ServiceError::Invalid { field: "name", reason }) => sentence(&reason),
+        Err(ServiceError::Store(error @ (StoreError::ApiTokenLimit | StoreError::Taken(_)))) => sentence(&error),
+        Err(refused @ ServiceError::Verdict(_)) => sentence(&refused),
+        Err(ServiceError::Store(StoreError::KeyReused)) => {
             "This form was sent before with another name, and that token was created. Send it again to create another one."
                 .to_owned()
         }
         Err(other) => return Err(other.into()),
     };
     let error = Some(format!("No token was created. {error}"));
-    show_as(StatusCode::CONFLICT, &TokensPage { error, ..page(&visit, &form.name).await? })
+    show_as(StatusCode::CONFLICT, &TokensPage { error, ..page(&context, &form.name).await? })
 }
 
 /// The token of a form that was just sent. Neither Back nor Reload sends the form again.
-pub(super) async fn token(visit: Visit, Named(id): Named, Asked(made): Asked<Made>) -> Shown {
-    let Some(issued) = visit.desk().issued_api_token(id, &made.key).await? else {
-        return Err(Trouble::TokenForgotten(Step::new("/tokens", "API tokens")));
+pub(super) async fn token(
+    context: PageContext,
+    PagePathId(id): PagePathId,
+    PageQuery(made): PageQuery<TokenPageQuery>,
+) -> PageResult {
+    let Some(issued) = context.service().issued_api_token(id, &made.key).await? else {
+        return Err(WebError::TokenForgotten(NextStep::new("/tokens", "API tokens")));
     };
     show(&TokenCreatedPage {
-        shell: visit.shell(),
+        shell: context.shell(),
         name: issued.api_token.name,
         token: Zeroizing::new(issued.token.expose_secret().to_owned()),
-        server: visit.state.settings.public_url.clone(),
+        server: context.state.settings.public_url.clone(),
     })
 }
 
-pub(super) async fn ask_delete(visit: Visit, Named(id): Named) -> Shown {
-    let tokens = visit.desk().api_tokens().await?;
-    let token = tokens.into_iter().find(|token| token.id == id).ok_or(Trouble::NotFound)?;
-    show(&ConfirmDeleteToken { shell: visit.shell(), token: row(token) })
+pub(super) async fn ask_delete(context: PageContext, PagePathId(id): PagePathId) -> PageResult {
+    let tokens = context.service().api_tokens().await?;
+    let token = tokens.into_iter().find(|token| token.id == id).ok_or(WebError::NotFound)?;
+    show(&ConfirmDeleteToken { shell: context.shell(), token: row(token) })
 }
 
-pub(super) async fn delete(visit: Visit, Named(id): Named) -> Shown {
-    visit.desk().delete_api_token(id).await?;
-    visit.go_and_say("/tokens", Done::ApiTokenDeleted).await
+pub(super) async fn delete(context: PageContext, PagePathId(id): PagePathId) -> PageResult {
+    context.service().delete_api_token(id).await?;
+    context.go_and_say("/tokens", FlashMessage::ApiTokenDeleted).await
 }
 
-async fn page(visit: &Visit, name: &str) -> Result<TokensPage, Trouble> {
+async fn page(context: &PageContext, name: &str) -> Result<TokensPage, WebError> {
     Ok(TokensPage {
-        shell: visit.shell(),
-        tokens: visit.desk().api_tokens().await?.into_iter().rev().map(row).collect(),
+        shell: context.shell(),
+        tokens: context.service().api_tokens().await?.into_iter().rev().map(row).collect(),
         limit: API_TOKENS,
-        barred: visit
-            .desk_of(&visit.own())
+        barred: context
+            .service_of(&context.own())
             .no_api_tokens()
             .await?
-            .map(|why| sentence(&Refused::Verdict(why))),
-        server: visit.state.settings.public_url.clone(),
+            .map(|why| sentence(&ServiceError::Verdict(why))),
+        server: context.state.settings.public_url.clone(),
         name: name.to_owned(),
         error: None,
         form_key: form_key(),
@@ -102,7 +168,7 @@ async fn page(visit: &Visit, name: &str) -> Result<TokensPage, Trouble> {
 
 fn row(token: ApiToken) -> ApiTokenRow {
     ApiTokenRow {
-        id: Id(token.id),
+        id: ShortId(token.id),
         name: token.name,
         created_at: token.created_at.into(),
         last_used_at: token.last_used_at.map(Moment::from),

@@ -1,5 +1,5 @@
 use super::statements::UPDATE_UNCHANGED;
-use super::sweep::Sweep;
+use super::sweep::PostgresSweep;
 use super::writer::{Patience, transact};
 use crate::domain::Seat;
 use crate::store::batch::{Batch, is_full};
@@ -7,8 +7,8 @@ use crate::store::sql::clock::{clock_columns, clocks};
 use crate::store::sql::persist::{installs_as_json, seats_as_json};
 use crate::store::sql::rows::{install_columns, license_columns, optional, seat_columns, unsigned};
 use crate::store::{
-    Answered, Question, StoreError,
-    db::{Row, sql},
+    SeatCommand, SeatOutcome, StoreError,
+    db::{DbRow, sql},
     tx::{Tx, Write},
 };
 use seatlock_protocol::UnixTime;
@@ -29,22 +29,22 @@ pub(super) const QUEUE: usize = 4096;
 const BATCH: usize = 64;
 
 /// A question and who waits for its answer.
-pub(super) struct Asked {
-    pub(super) question: Question,
-    pub(super) reply: oneshot::Sender<Result<Answered, StoreError>>,
+pub(super) struct QueuedCall {
+    pub(super) question: SeatCommand,
+    pub(super) reply: oneshot::Sender<Result<SeatOutcome, StoreError>>,
 }
 
 /// One of several who answer what is waiting: all that is plain together, and the rest each in a
 /// transaction of its own.
-pub(super) struct Worker {
+pub(super) struct CallWorker {
     pub(super) options: PgConnectOptions,
     pub(super) pool: PgPool,
-    pub(super) queue: Arc<Mutex<mpsc::Receiver<Asked>>>,
+    pub(super) queue: Arc<Mutex<mpsc::Receiver<QueuedCall>>>,
     /// How many transactions there may be at once.
     pub(super) alone: Arc<Semaphore>,
 }
 
-impl Worker {
+impl CallWorker {
     /// Works until the queue is closed and empty, and everything in it answered.
     pub(super) async fn run(self) {
         let (mut conn, mut batch, mut others) = (None, Vec::with_capacity(BATCH), JoinSet::new());
@@ -66,9 +66,9 @@ impl Worker {
     async fn together(
         &self,
         conn: &mut Option<PgConnection>,
-        batch: &[Asked],
-    ) -> Vec<Option<Result<Answered, StoreError>>> {
-        let questions: Vec<&Question> = batch.iter().map(|asked| &asked.question).collect();
+        batch: &[QueuedCall],
+    ) -> Vec<Option<Result<SeatOutcome, StoreError>>> {
+        let questions: Vec<&SeatCommand> = batch.iter().map(|asked| &asked.question).collect();
         let mut patience = Patience::default();
         loop {
             match self.try_together(conn, &questions).await {
@@ -87,8 +87,8 @@ impl Worker {
     async fn try_together(
         &self,
         slot: &mut Option<PgConnection>,
-        questions: &[&Question],
-    ) -> Result<Vec<Option<Answered>>, StoreError> {
+        questions: &[&SeatCommand],
+    ) -> Result<Vec<Option<SeatOutcome>>, StoreError> {
         let mut conn = match slot.take() {
             Some(conn) => conn,
             None => PgConnection::connect_with(&self.options).await?,
@@ -104,8 +104,8 @@ impl Worker {
 /// if it is still as it was read, and every change of an installation changes its seat.
 async fn answer_plain(
     conn: &mut PgConnection,
-    questions: &[&Question],
-) -> Result<Vec<Option<Answered>>, StoreError> {
+    questions: &[&SeatCommand],
+) -> Result<Vec<Option<SeatOutcome>>, StoreError> {
     let (mut batch, now, versions) = load(conn, questions).await?;
     let mut answers = Vec::with_capacity(questions.len());
     for (place, question) in questions.iter().enumerate() {
@@ -130,7 +130,7 @@ async fn answer_plain(
 /// What the questions are about, the time, and the version of each seat that was read.
 async fn load(
     conn: &mut PgConnection,
-    questions: &[&Question],
+    questions: &[&SeatCommand],
 ) -> Result<(Batch, UnixTime, HashMap<Uuid, String>), StoreError> {
     let tokens: Vec<Vec<u8>> = questions.iter().map(|question| question.token.to_vec()).collect();
     let installs: Vec<String> =
@@ -153,7 +153,7 @@ async fn load(
     .bind(installs)
     .fetch_all(conn)
     .await?;
-    let rows: Vec<Row> = rows.into_iter().map(Row::Postgres).collect();
+    let rows: Vec<DbRow> = rows.into_iter().map(DbRow::Postgres).collect();
     let first = rows.first().ok_or(StoreError::Unexpected("question"))?;
     let clocks = clocks(first)?;
     clocks.judge().map_err(StoreError::Clock)?;
@@ -195,19 +195,19 @@ async fn write_unchanged(
     Ok(changed.iter().map(|seat| seat.id).filter(|id| !kept.contains(id)).collect())
 }
 
-async fn by_itself(pool: PgPool, alone: Arc<Semaphore>, asked: Asked) {
+async fn by_itself(pool: PgPool, alone: Arc<Semaphore>, asked: QueuedCall) {
     let Ok(_turn) = alone.acquire_owned().await else { return };
     let answered = answer_alone(&pool, asked.question).await;
     let _ = asked.reply.send(answered);
 }
 
-async fn answer_alone(pool: &PgPool, question: Question) -> Result<Answered, StoreError> {
+async fn answer_alone(pool: &PgPool, question: SeatCommand) -> Result<SeatOutcome, StoreError> {
     let mut work = Alone { question, swept: false };
     loop {
         match transact(pool, &work).await? {
             Done::Answered(answered) => return Ok(*answered),
             Done::Full(license) => {
-                transact(pool, &Sweep(Some(license))).await?;
+                transact(pool, &PostgresSweep(Some(license))).await?;
                 work.swept = true;
             }
         }
@@ -216,12 +216,12 @@ async fn answer_alone(pool: &PgPool, question: Question) -> Result<Answered, Sto
 
 /// A question that changes counts, the audit trail, or what installations there are.
 struct Alone {
-    question: Question,
+    question: SeatCommand,
     swept: bool,
 }
 
 enum Done {
-    Answered(Box<Answered>),
+    Answered(Box<SeatOutcome>),
     /// Nothing was changed: the license is to be swept first. A sweep locks other seats, so it
     /// cannot be part of this.
     Full(Uuid),
@@ -250,7 +250,7 @@ impl Write for Alone {
 }
 
 /// Seat, license and installation of a question, with seat and license locked.
-async fn locked_row(tx: &mut Tx<'_>, question: &Question) -> Result<Option<Row>, StoreError> {
+async fn locked_row(tx: &mut Tx<'_>, question: &SeatCommand) -> Result<Option<DbRow>, StoreError> {
     // A statement that had to wait for a lock knows the new contents of the locked rows only, so it is
     // not the one that reads: the token may have been revoked meanwhile.
     let lock = "SELECT 1 FROM token t JOIN seat s ON s.id = t.seat_id JOIN license l ON l.id = s.license_id \

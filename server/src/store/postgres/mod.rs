@@ -11,14 +11,16 @@ mod writer;
 
 use crate::system::postgres_address::PostgresAddress;
 
-use super::{Answered, Look, Question, Store, StoreError, db::Conn, sql::look::look, tx::Write};
-use calls::{Asked, QUEUE, Worker};
+use super::{
+    Inspection, SeatCommand, SeatOutcome, Store, StoreError, db::Conn, sql::inspect::inspect, tx::Write,
+};
+use calls::{CallWorker, QUEUE, QueuedCall};
 use sqlx::{Connection as _, PgConnection, PgPool, migrate::Migrator, postgres::PgPoolOptions};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use sweep::Sweep;
+use sweep::PostgresSweep;
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
     task::JoinHandle,
@@ -38,7 +40,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 /// The store of servers that share one database.
 pub struct PostgresStore {
     pool: PgPool,
-    queue: Mutex<Option<mpsc::Sender<Asked>>>,
+    queue: Mutex<Option<mpsc::Sender<QueuedCall>>>,
     workers: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -63,7 +65,7 @@ impl PostgresStore {
         let (queue, alone) = (Arc::new(tokio::sync::Mutex::new(queue)), Arc::new(Semaphore::new(ALONE)));
         let workers = (0..WORKERS).map(|_| {
             let (options, pool) = (options.clone(), pool.clone());
-            tokio::spawn(Worker { options, pool, queue: queue.clone(), alone: alone.clone() }.run())
+            tokio::spawn(CallWorker { options, pool, queue: queue.clone(), alone: alone.clone() }.run())
         });
         let workers = Mutex::new(workers.collect());
         Ok(Self { pool, queue: Mutex::new(Some(sender)), workers }.into())
@@ -73,9 +75,9 @@ impl PostgresStore {
     ///
     /// # Errors
     /// When it does not answer, was not set up, or comes from a newer version.
-    pub async fn look(address: &PostgresAddress) -> Result<Look, StoreError> {
+    pub async fn inspect(address: &PostgresAddress) -> Result<Inspection, StoreError> {
         let mut conn = PgConnection::connect_with(&address.session()).await?;
-        look(Conn::Postgres(&mut conn), &MIGRATIONS).await
+        inspect(Conn::Postgres(&mut conn), &MIGRATIONS).await
     }
 
     pub(super) fn pool(&self) -> &PgPool {
@@ -91,10 +93,10 @@ impl PostgresStore {
         if open { Ok(()) } else { Err(StoreError::Closed) }
     }
 
-    pub(super) async fn answer(&self, question: Question) -> Result<Answered, StoreError> {
+    pub(super) async fn answer(&self, question: SeatCommand) -> Result<SeatOutcome, StoreError> {
         let (reply, answered) = oneshot::channel();
         let queue = lock(&self.queue).clone().ok_or(StoreError::Closed)?;
-        queue.try_send(Asked { question, reply }).map_err(|error| match error {
+        queue.try_send(QueuedCall { question, reply }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
         })?;
@@ -113,7 +115,7 @@ impl PostgresStore {
     }
 
     pub(super) async fn release_expired(&self) -> Result<u64, StoreError> {
-        self.write(Sweep(None)).await
+        self.write(PostgresSweep(None)).await
     }
 
     pub(super) async fn end(&self) {

@@ -1,4 +1,4 @@
-use crate::domain::{Event, decide};
+use crate::domain::{SeatEvent, decide};
 use crate::store::sql::clock::move_mark;
 use crate::store::sql::persist::{audit, change_counts, update_seats};
 use crate::store::sql::rows::{license, license_columns, parsed, seat, seat_columns};
@@ -14,9 +14,9 @@ const SWEEP: i64 = 500;
 
 /// The second look at what time has decided, for one license or all; the first is at the next event
 /// of the seat.
-pub(super) struct Sweep(pub(super) Option<Uuid>);
+pub(super) struct PostgresSweep(pub(super) Option<Uuid>);
 
-impl Write for Sweep {
+impl Write for PostgresSweep {
     type Output = u64;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<u64, StoreError> {
@@ -56,7 +56,7 @@ impl Write for Sweep {
         let mut decided = Vec::with_capacity(rows.len());
         for row in &rows {
             let (before, license) = (seat(row)?, license(row)?);
-            let decision = decide(&license, Some(&before), &Event::Elapsed, tx.now);
+            let decision = decide(&license, Some(&before), &SeatEvent::Elapsed, tx.now);
             change_counts(tx, license.id, decision.license).await?;
             decided.push((license.account, before, decision));
         }

@@ -1,5 +1,5 @@
 use super::rows::{hash, integer, moment, optional, parsed, unsigned};
-use crate::store::db::{Conn, Row, sql};
+use crate::store::db::{Conn, DbRow, sql};
 use crate::store::run::{Operation, Store};
 use crate::store::tx::Tx;
 use crate::store::{Actor, AuditPart, AuditPoint, AuditQuery, AuditRow, AuditState, Page, StoreError, chain};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 const STRIDE: i64 = 1000;
 
 /// What is to be written down.
-pub(super) struct Entry<'a> {
+pub(super) struct NewAuditEntry<'a> {
     pub(super) event: &'a str,
     pub(super) account: Uuid,
     pub(super) license: Option<Uuid>,
@@ -21,14 +21,14 @@ pub(super) struct Entry<'a> {
     pub(super) detail: Option<Value>,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> NewAuditEntry<'a> {
     pub(super) fn new(event: &'a str, account: Uuid) -> Self {
         Self { event, account, license: None, seat: None, epoch: None, machine: None, detail: None }
     }
 }
 
 /// Adds a row to the end of the chain.
-pub(super) async fn append(tx: &mut Tx<'_>, by: &Actor, entry: Entry<'_>) -> Result<(), StoreError> {
+pub(super) async fn append(tx: &mut Tx<'_>, by: &Actor, entry: NewAuditEntry<'_>) -> Result<(), StoreError> {
     // From here to the end of the transaction nobody else adds one.
     let last = sql("SELECT id, hash FROM audit_head FOR UPDATE").fetch_optional(tx.conn()).await?;
     let (id, before) = match last {
@@ -135,7 +135,7 @@ pub(super) async fn verify(mut conn: Conn<'_>, part: AuditPart) -> Result<AuditS
 
 /// Whether a row is the next one of the chain, as it was written. What cannot even be read was
 /// changed.
-fn follows(found: &Row, state: &AuditState) -> bool {
+fn follows(found: &DbRow, state: &AuditState) -> bool {
     let (Ok(row), Ok(detail)) = (row(found), found.try_get("detail")) else { return false };
     // Another way to write an id is the same id, but would not be found by it any more.
     let written = |name, id: Option<Uuid>| {
@@ -148,7 +148,7 @@ fn follows(found: &Row, state: &AuditState) -> bool {
         && written("seat_id", row.seat)
 }
 
-fn row(row: &Row) -> Result<AuditRow, StoreError> {
+fn row(row: &DbRow) -> Result<AuditRow, StoreError> {
     let detail: Option<&str> = row.try_get("detail")?;
     let epoch: Option<i64> = row.try_get("epoch")?;
     Ok(AuditRow {

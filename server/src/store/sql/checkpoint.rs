@@ -1,4 +1,4 @@
-use super::audit::{Entry, append};
+use super::audit::{NewAuditEntry, append};
 use super::rows::{hash, integer, unsigned};
 use crate::store::db::{Conn, sql};
 use crate::store::run::{Operation, Store};
@@ -88,7 +88,7 @@ impl Write for KeepCheckpoint {
             .await?;
         // The entry that says so comes first: a trail is never without an end.
         let detail = Some(json!({ "rows": stated.row }));
-        append(tx, &self.1, Entry { detail, ..Entry::new("audit_cut", Uuid::nil()) }).await?;
+        append(tx, &self.1, NewAuditEntry { detail, ..NewAuditEntry::new("audit_cut", Uuid::nil()) }).await?;
         sql("DELETE FROM audit WHERE id <= $1").bind(integer(stated.row)).execute(tx.conn()).await?;
         Ok(())
     }

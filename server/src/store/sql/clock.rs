@@ -1,8 +1,8 @@
-use super::audit::{Entry, append};
+use super::audit::{NewAuditEntry, append};
 use super::rows::{moment, time};
 use crate::crypto::seal::Hash;
 use crate::domain::{Clocks, timestamp};
-use crate::store::db::{Row, sql};
+use crate::store::db::{DbRow, sql};
 use crate::store::run::{Operation, Store};
 use crate::store::tx::{Tx, Write};
 use crate::store::{Actor, StoreError};
@@ -21,9 +21,9 @@ macro_rules! clock_columns {
 pub(in crate::store) use clock_columns;
 
 /// What is known of time, by a row with the columns above.
-pub(in crate::store) fn clocks(row: &Row) -> Result<Clocks, StoreError> {
+pub(in crate::store) fn clocks(row: &DbRow) -> Result<Clocks, StoreError> {
     // That of this computer, where it is another than the database's.
-    let own = matches!(row, Row::Postgres(_)).then(system_time);
+    let own = matches!(row, DbRow::Postgres(_)).then(system_time);
     Ok(Clocks { now: moment(row, "now")?, mark: time(row, "mark")?, own })
 }
 
@@ -83,7 +83,8 @@ impl Write for AcceptClock {
         tx.now = before.now;
         set_mark(tx, before.now, "UPDATE clock SET mark = $1").await?;
         let detail = Some(json!({ "now": timestamp(before.now), "mark": before.mark.map(timestamp) }));
-        append(tx, &self.0, Entry { detail, ..Entry::new("clock_accepted", Uuid::nil()) }).await?;
+        append(tx, &self.0, NewAuditEntry { detail, ..NewAuditEntry::new("clock_accepted", Uuid::nil()) })
+            .await?;
         Ok(before)
     }
 }
@@ -113,6 +114,6 @@ impl Write for ReplacePepper {
         let Self(check, by) = self;
         let statement = "UPDATE server SET pepper_check = $1";
         sql(statement).bind(check.as_slice()).execute(tx.conn()).await?;
-        append(tx, by, Entry::new("pepper_replaced", Uuid::nil())).await
+        append(tx, by, NewAuditEntry::new("pepper_replaced", Uuid::nil())).await
     }
 }

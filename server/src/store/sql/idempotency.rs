@@ -5,14 +5,14 @@ use crate::domain::REMEMBERED;
 use crate::store::db::sql;
 use crate::store::run::{Operation, Store};
 use crate::store::tx::Tx;
-use crate::store::{Made, Remember, StoreError};
+use crate::store::{Created, IdempotencyRecord, StoreError};
 use uuid::Uuid;
 
 /// What the same request led to before; `None` when it has not been carried out.
 pub(super) async fn before<T>(
     tx: &mut Tx<'_>,
-    request: Option<&Remember>,
-) -> Result<Option<Made<T>>, StoreError> {
+    request: Option<&IdempotencyRecord>,
+) -> Result<Option<Created<T>>, StoreError> {
     let Some(request) = request else { return Ok(None) };
     tx.alone(&request.key).await?;
     sql(concat!(
@@ -31,14 +31,14 @@ pub(super) async fn before<T>(
     if hash(&row, "request")? != request.request {
         return Err(StoreError::KeyReused);
     }
-    Ok(Some(Made::Before { subject: parsed(&row, "subject")?, sealed: row.try_get("sealed")? }))
+    Ok(Some(Created::Before { subject: parsed(&row, "subject")?, sealed: row.try_get("sealed")? }))
 }
 
 /// Remembers what a request led to. A request that was refused is not remembered: it may be granted
 /// the next time.
 pub(super) async fn remember(
     tx: &mut Tx<'_>,
-    request: Option<&Remember>,
+    request: Option<&IdempotencyRecord>,
     subject: Uuid,
 ) -> Result<(), StoreError> {
     let Some(request) = request else { return Ok(()) };

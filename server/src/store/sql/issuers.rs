@@ -1,8 +1,8 @@
-use super::audit::{Entry, append};
+use super::audit::{NewAuditEntry, append};
 use super::clock::{clock_columns, clocks};
 use super::rows::unsigned;
-use crate::domain::{Client, Issuer};
-use crate::store::db::{Row, sql};
+use crate::domain::{Issuer, IssuerClient};
+use crate::store::db::{DbRow, sql};
 use crate::store::run::{Operation, Store};
 use crate::store::tx::{Tx, Write};
 use crate::store::{Actor, IssuerList, StoreError};
@@ -39,7 +39,7 @@ impl Write for ChangeIssuer {
             }
         };
         // It is about every account that its rules name, so it is written into the trail of none.
-        append(tx, by, Entry { detail: Some(detail), ..Entry::new(event, Uuid::nil()) }).await
+        append(tx, by, NewAuditEntry { detail: Some(detail), ..NewAuditEntry::new(event, Uuid::nil()) }).await
     }
 }
 
@@ -129,10 +129,10 @@ impl Operation for CountIssuerSeats {
 }
 
 /// `None` when the row is there for the clock only.
-fn issuer(row: &Row) -> Result<Option<Issuer>, StoreError> {
+fn issuer(row: &DbRow) -> Result<Option<Issuer>, StoreError> {
     let Some(url) = row.try_get::<Option<String>>("url")? else { return Ok(None) };
     let client = match row.try_get::<Option<String>>("client_id")? {
-        Some(id) => Some(Client { id, sealed_secret: row.try_get("client_secret")? }),
+        Some(id) => Some(IssuerClient { id, sealed_secret: row.try_get("client_secret")? }),
         None => None,
     };
     let admissions = serde_json::from_str(row.try_get("admissions")?)

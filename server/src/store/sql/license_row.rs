@@ -4,8 +4,8 @@
 use super::rows::{Read, count, entitlement_words, entitlements, integer, parsed, time, unsigned, words};
 use crate::domain::{ClonePolicy, License, Plan, ReleaseMode};
 use crate::store::StoreError;
-use crate::store::db::{Row, Statement};
-use crate::store::transfer::Kind::{self, Boolean, Integer, Text};
+use crate::store::db::{DbRow, Statement};
+use crate::store::transfer::ColumnKind::{self, Boolean, Integer, Text};
 use seatlock_protocol::{
     UnixTime,
     claims::{ClockAction, ClockPolicy},
@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 /// Every column, as an export has them.
 #[rustfmt::skip]
-pub(in crate::store) const LICENSE_COLUMNS: &[(&str, Kind)] = &[
+pub(in crate::store) const LICENSE_COLUMNS: &[(&str, ColumnKind)] = &[
     ("id", Text), ("account_id", Text), ("plan", Text), ("entitlements", Text), ("products", Text),
     ("seats_max", Integer), ("in_use_ceiling", Integer), ("in_use", Integer), ("tokens", Integer),
     ("offline_ttl", Integer), ("airgap_ttl", Integer), ("auto_release", Integer), ("renew", Integer),
@@ -81,7 +81,7 @@ pub(super) fn settings(query: Statement, license: &License) -> Statement {
         .bind(license.data.as_ref().and_then(|data| serde_json::to_string(data).ok()))
 }
 
-pub(in crate::store) fn license(row: &Row) -> Read<License> {
+pub(in crate::store) fn license(row: &DbRow) -> Read<License> {
     Ok(License {
         id: parsed(row, "license_id")?,
         account: parsed(row, "account_id")?,
@@ -141,12 +141,12 @@ fn action_name(action: ClockAction) -> &'static str {
 }
 
 /// The vendor's own data.
-fn data(row: &Row) -> Read<Option<Map<String, Value>>> {
+fn data(row: &DbRow) -> Read<Option<Map<String, Value>>> {
     let text: Option<&str> = row.try_get("data")?;
     text.map(serde_json::from_str).transpose().map_err(|_| StoreError::Unexpected("data"))
 }
 
-fn named<T: Copy>(row: &Row, column: &'static str, all: &[T], name: fn(T) -> &'static str) -> Read<T> {
+fn named<T: Copy>(row: &DbRow, column: &'static str, all: &[T], name: fn(T) -> &'static str) -> Read<T> {
     let stored: &str = row.try_get(column)?;
     all.iter().copied().find(|value| name(*value) == stored).ok_or(StoreError::Unexpected(column))
 }

@@ -1,10 +1,10 @@
-use super::audit::{Entry, append};
+use super::audit::{NewAuditEntry, append};
 use super::license_row::{INSERT, UPDATE, license, license_columns, settings};
-use super::orders::license_of;
 use super::people::AddAccount;
 use super::rows::{integer, unsigned};
+use super::seat_actions::license_of;
 use crate::domain::License;
-use crate::store::db::{Conn, Row, sql};
+use crate::store::db::{Conn, DbRow, sql};
 use crate::store::run::{Operation, Store};
 use crate::store::tx::{Tx, Write};
 use crate::store::{Actor, ServerInfo, StoreError, StoredKeySet};
@@ -24,7 +24,6 @@ pub struct ChangeLicense {
     pub old: License,
     /// As it is to be.
     pub new: License,
-    /// Who asks.
     pub by: Actor,
 }
 
@@ -38,9 +37,7 @@ pub struct Initialise {
     pub server: ServerInfo,
     /// Name of the account.
     pub account: String,
-    /// The license.
     pub license: License,
-    /// The key set.
     pub keys: StoredKeySet,
 }
 
@@ -93,7 +90,7 @@ pub(super) async fn newest_key_set(conn: Conn<'_>) -> Result<StoredKeySet, Store
     key_set(&row.ok_or(StoreError::NotInitialised)?)
 }
 
-fn key_set(row: &Row) -> Result<StoredKeySet, StoreError> {
+fn key_set(row: &DbRow) -> Result<StoredKeySet, StoreError> {
     Ok(StoredKeySet { seq: unsigned(row, "seq")?, jws: row.try_get("jws")? })
 }
 
@@ -129,11 +126,9 @@ impl Operation for ListLicenses {
 /// Gives the server another issuer, and its key set. [`StoreError::Conflict`] when a seat is bound,
 /// or the key set is not newer than all others.
 pub struct ReplaceIssuer {
-    /// The new issuer.
     pub issuer: String,
     /// A key set in its name.
     pub keys: StoredKeySet,
-    /// Who asks.
     pub by: Actor,
 }
 
@@ -147,7 +142,8 @@ impl Write for ReplaceIssuer {
         }
         PublishKeySet(self.keys.clone()).run(tx).await?;
         let detail = Some(serde_json::json!({ "issuer": self.issuer }));
-        append(tx, &self.by, Entry { detail, ..Entry::new("issuer_replaced", Uuid::nil()) }).await
+        append(tx, &self.by, NewAuditEntry { detail, ..NewAuditEntry::new("issuer_replaced", Uuid::nil()) })
+            .await
     }
 }
 
@@ -233,7 +229,11 @@ impl Write for Initialise {
 async fn audit(tx: &mut Tx<'_>, id: Uuid, event: &str, by: &Actor) -> Result<License, StoreError> {
     let license = license_of(tx, id).await?;
     let detail = serde_json::to_value(&license).map_err(|_| StoreError::Unexpected("license"))?;
-    let entry = Entry { license: Some(id), detail: Some(detail), ..Entry::new(event, license.account) };
+    let entry = NewAuditEntry {
+        license: Some(id),
+        detail: Some(detail),
+        ..NewAuditEntry::new(event, license.account)
+    };
     append(tx, by, entry).await?;
     Ok(license)
 }

@@ -95,9 +95,7 @@ impl Operation for FindSeat {
 
 /// Those of some seats that belong to an account, or all of them, in no order.
 pub struct FindSeats {
-    /// Which.
     pub ids: BTreeSet<Uuid>,
-    /// Whose.
     pub account: Option<Uuid>,
 }
 
@@ -147,9 +145,7 @@ impl Operation for FindSeatOfToken {
 
 /// Whether a token that is known by its stored hash is the seat's as it is now.
 pub struct IsTokenOf {
-    /// The seat.
     pub seat: Uuid,
-    /// The token.
     pub token: Hash,
 }
 

@@ -8,6 +8,8 @@ mod checkpoint;
 pub(super) mod clock;
 /// Answers to requests that may come again.
 mod idempotency;
+/// A look at a database that nobody changes by it.
+pub(super) mod inspect;
 /// Issuers whose access tokens are accepted.
 mod issuers;
 /// The table of licenses.
@@ -16,10 +18,8 @@ pub(super) mod license_row;
 mod licenses;
 /// Lists of seats, page by page.
 pub(super) mod lists;
-/// A look at a database that nobody changes by it.
-pub(super) mod look;
-/// What owners do to seats.
-mod orders;
+/// One-time links.
+mod one_time_links;
 /// Accounts, plans and users.
 mod people;
 /// Carries out a decision.
@@ -30,8 +30,8 @@ mod restored;
 mod retention;
 /// Rows as values.
 pub(super) mod rows;
-/// One-time links.
-mod share;
+/// What owners do to seats.
+mod seat_actions;
 /// Attempts to sign in, sessions and API tokens.
 mod sign_in;
 /// Everything in a database, out to a file and in again.
@@ -47,10 +47,10 @@ pub use licenses::{
     PublishKeySet, ReplaceIssuer,
 };
 pub use lists::{FindSeat, FindSeatOfToken, FindSeats, IsTokenOf};
+pub use one_time_links::{AddOneTimeLink, ConsumeOneTimeLink, FindOneTimeLink};
 pub use people::{AddAccount, AddUser, ChangeUser, FindUser, ListAccounts, ListPlans, ListUsers, SetPlan};
 pub use restored::{GetRecovery, MarkRestored};
-pub use retention::{EraseClosed, ErasePerson, FindDue, PurgeExpired};
-pub use share::{AddOneTimeLink, ConsumeOneTimeLink, FindOneTimeLink};
+pub use retention::{EraseClosed, ErasePerson, FindExpired, PurgeExpired};
 pub use sign_in::{
     AddApiToken, BeginSession, CountAttempt, EndSessions, FindBearer, FindSession, ListApiTokens,
     ListSessions, RemoveApiToken,

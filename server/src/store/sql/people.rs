@@ -1,8 +1,8 @@
-use super::audit::{Entry, append};
+use super::audit::{NewAuditEntry, append};
 use super::rows::{entitlement_words, entitlements, moment, parsed, time};
 use crate::crypto::password::PasswordHash;
 use crate::domain::{Plan, Role};
-use crate::store::db::{Row, sql};
+use crate::store::db::{DbRow, sql};
 use crate::store::run::{Operation, Store};
 use crate::store::tx::{Tx, Write};
 use crate::store::{Account, Actor, NewUser, StoreError, User, UserChange};
@@ -26,13 +26,10 @@ macro_rules! user_columns {
 
 pub(super) use {account_columns, user_columns};
 
-/// Adds an account.
 pub struct AddAccount {
-    /// The new id.
     pub id: Uuid,
     /// Its name, for people.
     pub name: String,
-    /// Who asks.
     pub by: Actor,
 }
 
@@ -48,7 +45,8 @@ impl Write for AddAccount {
             .execute(tx.conn())
             .await?;
         let detail = Some(json!({ "name": account.name }));
-        append(tx, &self.by, Entry { detail, ..Entry::new("account_created", self.id) }).await?;
+        append(tx, &self.by, NewAuditEntry { detail, ..NewAuditEntry::new("account_created", self.id) })
+            .await?;
         Ok(account)
     }
 }
@@ -74,7 +72,7 @@ impl Write for SetPlan {
         let detail = Some(json!({
             "name": plan.name, "carries_seats": plan.carries_seats, "entitlements": plan.entitlements,
         }));
-        append(tx, by, Entry { detail, ..Entry::new("plan_set", Uuid::nil()) }).await
+        append(tx, by, NewAuditEntry { detail, ..NewAuditEntry::new("plan_set", Uuid::nil()) }).await
     }
 }
 
@@ -113,13 +111,11 @@ impl Write for AddUser {
 
 /// Changes a user, and ends their sessions.
 pub struct ChangeUser {
-    /// The user.
     pub id: Uuid,
     /// What becomes of them.
     pub change: UserChange,
     /// A session that goes on.
     pub keep: Option<Uuid>,
-    /// Who asks.
     pub by: Actor,
 }
 
@@ -164,7 +160,7 @@ impl Write for ChangeUser {
 
 async fn record(tx: &mut Tx<'_>, by: &Actor, event: &str, user: User) -> Result<User, StoreError> {
     let detail = Some(json!({ "user": user.id, "email": user.email, "role": user.role }));
-    append(tx, by, Entry { detail, ..Entry::new(event, user.account) }).await?;
+    append(tx, by, NewAuditEntry { detail, ..NewAuditEntry::new(event, user.account) }).await?;
     Ok(user)
 }
 
@@ -239,7 +235,7 @@ impl Operation for FindUser {
     }
 }
 
-pub(super) fn account(row: &Row) -> Result<Account, StoreError> {
+pub(super) fn account(row: &DbRow) -> Result<Account, StoreError> {
     Ok(Account {
         id: parsed(row, "account_id")?,
         name: row.try_get("account_name")?,
@@ -247,7 +243,7 @@ pub(super) fn account(row: &Row) -> Result<Account, StoreError> {
     })
 }
 
-pub(super) fn user(row: &Row) -> Result<User, StoreError> {
+pub(super) fn user(row: &DbRow) -> Result<User, StoreError> {
     let role: &str = row.try_get("role")?;
     let role = [Role::Admin, Role::Owner].into_iter().find(|known| role_name(*known) == role);
     Ok(User {

@@ -1,6 +1,8 @@
-use super::audit::{Entry, append};
+use super::audit::{NewAuditEntry, append};
 use super::rows::integer;
-use crate::domain::{Audit, AuditEvent, Decision, Install, License, LicenseChange, Seat, SeatState};
+use crate::domain::{
+    AuditEvent, Decision, Installation, License, LicenseDelta, Seat, SeatAuditEntry, SeatState,
+};
 use crate::store::db::{sql, sql_of};
 use crate::store::tx::Tx;
 use crate::store::{Actor, StoreError, postgres, sqlite};
@@ -35,7 +37,7 @@ pub(in crate::store) async fn persist(
 pub(in crate::store) async fn change_counts(
     tx: &mut Tx<'_>,
     id: Uuid,
-    change: LicenseChange,
+    change: LicenseDelta,
 ) -> Result<(), StoreError> {
     let statements = [
         (change.in_use > 0, "UPDATE license SET in_use = in_use + 1 WHERE id = $1 AND in_use < seats_max"),
@@ -76,7 +78,7 @@ pub(in crate::store) fn seats_as_json<'a>(
 ) -> Result<String, StoreError> {
     let rows: Vec<_> = seats
         .map(|(seat, version)| {
-            let held = Held::of(&seat.state);
+            let held = HoldColumns::of(&seat.state);
             let place = (held.state, held.machine, held.since, held.last_ping, held.lease_until);
             let rest = (seat.last_used_at, integer(seat.launches), &seat.terms, seat.clone_suspected_at);
             (seat.id, integer(seat.epoch), seat.counts(), place, rest, seat.last_offline_at, version)
@@ -86,7 +88,7 @@ pub(in crate::store) fn seats_as_json<'a>(
 }
 
 /// A state as the columns that it is stored in.
-struct Held<'a> {
+struct HoldColumns<'a> {
     state: &'static str,
     machine: Option<&'a str>,
     since: Option<UnixTime>,
@@ -94,7 +96,7 @@ struct Held<'a> {
     lease_until: Option<UnixTime>,
 }
 
-impl<'a> Held<'a> {
+impl<'a> HoldColumns<'a> {
     fn of(state: &'a SeatState) -> Self {
         let nobody = |state| Self { state, machine: None, since: None, last_ping: None, lease_until: None };
         match state {
@@ -122,7 +124,7 @@ impl<'a> Held<'a> {
 /// Writes installations with their seats, all with one statement. The mark says which are new.
 pub(in crate::store) async fn upsert_installs(
     tx: &mut Tx<'_>,
-    installs: &[(Uuid, &Install, bool)],
+    installs: &[(Uuid, &Installation, bool)],
 ) -> Result<(), StoreError> {
     if installs.is_empty() {
         return Ok(());
@@ -141,11 +143,11 @@ pub(in crate::store) async fn upsert_installs(
 
 /// Installations as the statements read them.
 pub(in crate::store) fn installs_as_json<'a>(
-    installs: impl Iterator<Item = (Uuid, &'a Install)>,
+    installs: impl Iterator<Item = (Uuid, &'a Installation)>,
 ) -> Result<String, StoreError> {
     let rows: Vec<_> = installs
         .map(|(seat, install)| {
-            let Install { id, presented, handed_out, retired_from, retired_at } = install;
+            let Installation { id, presented, handed_out, retired_from, retired_at } = install;
             (seat, id, presented, (handed_out.start(), handed_out.end()), retired_from, retired_at)
         })
         .collect();
@@ -168,19 +170,19 @@ pub(in crate::store) async fn audit(
     tx: &mut Tx<'_>,
     account: Uuid,
     seat: &Seat,
-    entry: &Audit,
+    entry: &SeatAuditEntry,
     by: &Actor,
     detail: Option<Value>,
 ) -> Result<(), StoreError> {
     // Whoever comes next only finds what time has done.
     let by = if entry.event == AuditEvent::AutoReleased { &Actor::System } else { by };
-    let entry = Entry {
+    let entry = NewAuditEntry {
         license: Some(seat.license),
         seat: Some(seat.id),
         epoch: Some(entry.epoch),
         machine: entry.machine.as_ref(),
         detail,
-        ..Entry::new(entry.event.name(), account)
+        ..NewAuditEntry::new(entry.event.name(), account)
     };
     append(tx, by, entry).await
 }

@@ -1,9 +1,9 @@
-use super::audit::{Entry, append};
+use super::audit::{NewAuditEntry, append};
 use super::persist::update_seats;
 use super::rows::{license, license_columns, moment, seat, seat_columns, unsigned};
 use super::transfer::ROWS;
 use crate::domain::{License, Restored, SeatState, renewed};
-use crate::store::db::{Row, sql};
+use crate::store::db::{DbRow, sql};
 use crate::store::run::{Operation, Store};
 use crate::store::tx::{Tx, Write};
 use crate::store::{Actor, Recovery, StoreError};
@@ -47,7 +47,8 @@ impl Write for MarkRestored {
         .await?;
         // It is about every account, so it is written into the trail of none.
         let detail = Some(json!({ "known_until": restored.known_until, "until": restored.until }));
-        append(tx, &Actor::Console, Entry { detail, ..Entry::new("restored", Uuid::nil()) }).await?;
+        append(tx, &Actor::Console, NewAuditEntry { detail, ..NewAuditEntry::new("restored", Uuid::nil()) })
+            .await?;
         Ok(Recovery { restored, recovered: 0, now: tx.now })
     }
 }
@@ -107,7 +108,7 @@ impl Operation for GetRecovery {
     }
 }
 
-fn mark(row: &Row) -> Result<Restored, StoreError> {
+fn mark(row: &DbRow) -> Result<Restored, StoreError> {
     Ok(Restored {
         known_until: moment(row, "known_until")?,
         at: moment(row, "at")?,

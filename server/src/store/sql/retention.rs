@@ -1,11 +1,11 @@
-use super::audit::{Entry, append};
+use super::audit::{NewAuditEntry, append};
 use super::lists::push_small;
 use super::rows::{parsed, unsigned};
 use crate::domain::{Attempts, ERASED, REMEMBERED, SESSION_IDLE, SESSION_LIFE};
 use crate::store::db::sql;
 use crate::store::run::{Operation, Store};
 use crate::store::tx::{Tx, Write};
-use crate::store::{Actor, Due, Erased, Keep, StoreError};
+use crate::store::{Actor, Erased, Expired, RetentionPolicy, StoreError};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -49,13 +49,13 @@ impl Write for PurgeExpired {
 }
 
 /// What is older than it is to be kept.
-pub struct FindDue(pub Keep);
+pub struct FindExpired(pub RetentionPolicy);
 
-impl Operation for FindDue {
-    type Output = Due;
+impl Operation for FindExpired {
+    type Output = Expired;
 
-    async fn carry_out(self, store: &Store) -> Result<Due, StoreError> {
-        let Keep { audit_before, closed_before } = self.0;
+    async fn carry_out(self, store: &Store) -> Result<Expired, StoreError> {
+        let RetentionPolicy { audit_before, closed_before } = self.0;
         let mut reader = store.reader().await?;
         // A clock that was set back makes later entries look old: only what no younger entry precedes is
         // taken away. The last entry stays in any case.
@@ -71,7 +71,7 @@ impl Operation for FindDue {
             .bind(closed_before.seconds())
             .fetch_one(reader.conn())
             .await?;
-        Ok(Due {
+        Ok(Expired {
             entries: unsigned(&row, "entries")?,
             last_entry: unsigned(&row, "last_id")?,
             closed_seats: unsigned(&seats, "seats")?,
@@ -81,7 +81,7 @@ impl Operation for FindDue {
 
 /// Takes the e-mail addresses of some closed seats away, and answers of how many; 0 when there are
 /// none left.
-pub struct EraseClosed(pub Keep);
+pub struct EraseClosed(pub RetentionPolicy);
 
 impl Write for EraseClosed {
     type Output = u64;
@@ -101,8 +101,12 @@ impl Write for EraseClosed {
         let seats = done;
         if seats > 0 {
             let detail = Some(json!({ "closed_seats": seats }));
-            append(tx, &Actor::Console, Entry { detail, ..Entry::new("addresses_erased", Uuid::nil()) })
-                .await?;
+            append(
+                tx,
+                &Actor::Console,
+                NewAuditEntry { detail, ..NewAuditEntry::new("addresses_erased", Uuid::nil()) },
+            )
+            .await?;
         }
         Ok(seats)
     }
@@ -111,7 +115,6 @@ impl Write for EraseClosed {
 /// Erases whoever has this e-mail address, or says only what that would be. Entries of the audit
 /// trail stay.
 pub struct ErasePerson {
-    /// The address.
     pub email: String,
     /// Change nothing.
     pub dry_run: bool,
@@ -159,7 +162,12 @@ impl Write for ErasePerson {
             update.bind(ERASED).bind(seat.to_string()).execute(tx.conn()).await?;
         }
         let detail = Some(json!({ "user": erased.user, "seats": erased.closed_seats }));
-        append(tx, &Actor::Console, Entry { detail, ..Entry::new("person_erased", Uuid::nil()) }).await?;
+        append(
+            tx,
+            &Actor::Console,
+            NewAuditEntry { detail, ..NewAuditEntry::new("person_erased", Uuid::nil()) },
+        )
+        .await?;
         Ok(erased)
     }
 }

@@ -1,10 +1,10 @@
 use crate::crypto::seal::Hash;
 use crate::domain::{
-    Entitlements, Holding, Install, Overlap, Seat, SeatState, entitlement_parts, entitlement_word,
+    Entitlements, Holding, Installation, Overlap, Seat, SeatState, entitlement_parts, entitlement_word,
 };
-use crate::store::db::Row;
+use crate::store::db::DbRow;
 use crate::store::{ListedSeat, StoreError};
-use seatlock_protocol::{Identity, UnixTime, claims::Entitlement};
+use seatlock_protocol::{Identity, UnixTime, claims::EntitlementClaim};
 
 /// Columns that [`seat`] reads; the table is called `s`.
 macro_rules! seat_columns {
@@ -29,7 +29,7 @@ pub(in crate::store) use {install_columns, seat_columns};
 
 pub(super) type Read<T> = Result<T, StoreError>;
 
-pub(in crate::store) fn seat(row: &Row) -> Read<Seat> {
+pub(in crate::store) fn seat(row: &DbRow) -> Read<Seat> {
     Ok(Seat {
         id: parsed(row, "seat_id")?,
         license: parsed(row, "seat_license_id")?,
@@ -46,18 +46,18 @@ pub(in crate::store) fn seat(row: &Row) -> Read<Seat> {
 }
 
 /// Whose seat it is, if its user signs in.
-fn identity(row: &Row) -> Read<Option<Identity>> {
+fn identity(row: &DbRow) -> Read<Option<Identity>> {
     let (issuer, subject): (Option<String>, Option<String>) =
         (row.try_get("seat_issuer")?, row.try_get("seat_subject")?);
     Ok(issuer.zip(subject).map(|(issuer, subject)| Identity { issuer, subject }))
 }
 
 /// A seat with the column `seat_created_at` beside its own.
-pub(in crate::store) fn listed(row: &Row) -> Read<ListedSeat> {
+pub(in crate::store) fn listed(row: &DbRow) -> Read<ListedSeat> {
     Ok(ListedSeat { seat: seat(row)?, created_at: moment(row, "seat_created_at")? })
 }
 
-fn state(row: &Row) -> Read<SeatState> {
+fn state(row: &DbRow) -> Read<SeatState> {
     let must = |name| moment(row, name);
     match row.try_get::<&str>("state")? {
         "never_used" => Ok(SeatState::NeverUsed),
@@ -80,12 +80,12 @@ fn state(row: &Row) -> Read<SeatState> {
 }
 
 /// The installation of a row of a LEFT JOIN, which is empty for a new installation.
-pub(in crate::store) fn install(row: &Row) -> Read<Option<Install>> {
+pub(in crate::store) fn install(row: &DbRow) -> Read<Option<Installation>> {
     if row.try_get::<Option<&str>>("install_id")?.is_none() {
         return Ok(None);
     }
     let presented: Option<i64> = row.try_get("install_presented")?;
-    Ok(Some(Install {
+    Ok(Some(Installation {
         id: parsed(row, "install_id")?,
         presented: presented.map(u64::try_from).transpose().map_err(|_| StoreError::Unexpected("install"))?,
         handed_out: unsigned(row, "install_first")?..=unsigned(row, "install_newest")?,
@@ -99,48 +99,48 @@ pub(in crate::store) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-pub(in crate::store) fn unsigned(row: &Row, name: &'static str) -> Read<u64> {
+pub(in crate::store) fn unsigned(row: &DbRow, name: &'static str) -> Read<u64> {
     u64::try_from(row.try_get::<i64>(name)?).map_err(|_| StoreError::Unexpected(name))
 }
 
-pub(in crate::store) fn count(row: &Row, name: &'static str) -> Read<u32> {
+pub(in crate::store) fn count(row: &DbRow, name: &'static str) -> Read<u32> {
     u32::try_from(row.try_get::<i64>(name)?).map_err(|_| StoreError::Unexpected(name))
 }
 
-pub(in crate::store) fn time(row: &Row, name: &'static str) -> Read<Option<UnixTime>> {
+pub(in crate::store) fn time(row: &DbRow, name: &'static str) -> Read<Option<UnixTime>> {
     let seconds: Option<i64> = row.try_get(name)?;
     seconds.map(|seconds| UnixTime::new(seconds).ok_or(StoreError::Unexpected(name))).transpose()
 }
 
 /// A time that is always there.
-pub(in crate::store) fn moment(row: &Row, name: &'static str) -> Read<UnixTime> {
+pub(in crate::store) fn moment(row: &DbRow, name: &'static str) -> Read<UnixTime> {
     time(row, name)?.ok_or(StoreError::Unexpected(name))
 }
 
 /// 32 bytes.
-pub(in crate::store) fn hash(row: &Row, name: &'static str) -> Read<Hash> {
+pub(in crate::store) fn hash(row: &DbRow, name: &'static str) -> Read<Hash> {
     row.try_get::<&[u8]>(name)?.try_into().map_err(|_| StoreError::Unexpected(name))
 }
 
-pub(in crate::store) fn parsed<T: std::str::FromStr>(row: &Row, name: &'static str) -> Read<T> {
+pub(in crate::store) fn parsed<T: std::str::FromStr>(row: &DbRow, name: &'static str) -> Read<T> {
     row.try_get::<&str>(name)?.parse().map_err(|_| StoreError::Unexpected(name))
 }
 
-pub(in crate::store) fn optional<T: std::str::FromStr>(row: &Row, name: &'static str) -> Read<Option<T>> {
+pub(in crate::store) fn optional<T: std::str::FromStr>(row: &DbRow, name: &'static str) -> Read<Option<T>> {
     row.try_get::<Option<&str>>(name)?.map(|_| parsed(row, name)).transpose()
 }
 
-pub(super) fn words(row: &Row, name: &'static str) -> Read<Vec<String>> {
+pub(super) fn words(row: &DbRow, name: &'static str) -> Read<Vec<String>> {
     Ok(row.try_get::<&str>(name)?.split_whitespace().map(str::to_owned).collect())
 }
 
 /// As [`entitlement_words`] writes them.
-pub(in crate::store) fn entitlements(row: &Row, name: &'static str) -> Read<Entitlements> {
+pub(in crate::store) fn entitlements(row: &DbRow, name: &'static str) -> Read<Entitlements> {
     let read = |word: String| {
         let (title, value, until) = entitlement_parts(&word);
         let value = value.map(str::parse).transpose().ok()?;
         let until = until.map(|end| end.parse().ok().and_then(UnixTime::new).ok_or(())).transpose().ok()?;
-        Some((title.to_owned(), Entitlement { value, until }))
+        Some((title.to_owned(), EntitlementClaim { value, until }))
     };
     words(row, name)?.into_iter().map(read).collect::<Option<_>>().ok_or(StoreError::Unexpected(name))
 }
@@ -148,6 +148,6 @@ pub(in crate::store) fn entitlements(row: &Row, name: &'static str) -> Read<Enti
 /// `cad export.max=25@1798761600`: no name has a blank, = or @ in it.
 pub(in crate::store) fn entitlement_words(entitlements: &Entitlements) -> String {
     let seconds = |end: UnixTime| end.seconds().to_string();
-    let word = |(name, granted): (&String, &Entitlement)| entitlement_word(name, granted, seconds);
+    let word = |(name, granted): (&String, &EntitlementClaim)| entitlement_word(name, granted, seconds);
     entitlements.iter().map(word).collect::<Vec<_>>().join(" ")
 }

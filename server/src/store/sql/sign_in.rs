@@ -1,14 +1,16 @@
-use super::audit::{Entry, append};
+use super::audit::{NewAuditEntry, append};
 use super::clock::{clock_columns, clocks};
 use super::idempotency::{before, remember};
 use super::people::{account, account_columns, tx_user, user, user_columns};
 use super::rows::{count, moment, parsed, time};
 use crate::crypto::seal::Hash;
 use crate::domain::{API_TOKENS, AttemptBy, Attempts, SESSION_IDLE, SESSION_LIFE, session_lives};
-use crate::store::db::{Row, sql};
+use crate::store::db::{DbRow, sql};
 use crate::store::run::{Operation, Store};
 use crate::store::tx::{Tx, Write};
-use crate::store::{Actor, ApiToken, Ending, Made, NewApiToken, NewSession, Session, SignedIn, StoreError};
+use crate::store::{
+    Actor, ApiToken, Created, NewApiToken, NewSession, Session, SessionScope, SignedIn, StoreError,
+};
 use seatlock_protocol::UnixTime;
 use serde_json::json;
 use uuid::Uuid;
@@ -68,9 +70,7 @@ impl Write for CountAttempt {
 
 /// Begins a session, and forgets the attempts under one name. The user must not be disabled.
 pub struct BeginSession {
-    /// The session.
     pub session: NewSession,
-    /// The name.
     pub forget: Hash,
 }
 
@@ -109,22 +109,22 @@ impl Write for BeginSession {
             .await?;
         let detail = Some(json!({ "address": new.address }));
         let by = Actor::User(user.email);
-        append(tx, &by, Entry { detail, ..Entry::new("signed_in", user.account) }).await
+        append(tx, &by, NewAuditEntry { detail, ..NewAuditEntry::new("signed_in", user.account) }).await
     }
 }
 
 /// Ends sessions. Ending none is fine.
-pub struct EndSessions(pub Ending);
+pub struct EndSessions(pub SessionScope);
 
 impl Write for EndSessions {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         match self.0 {
-            Ending::Hash(hash) => {
+            SessionScope::Hash(hash) => {
                 sql("DELETE FROM session WHERE hash = $1").bind(hash.to_vec()).execute(tx.conn()).await?
             }
-            Ending::All(user) => {
+            SessionScope::All(user) => {
                 let user = user.to_string();
                 sql("DELETE FROM session WHERE user_id = $1").bind(user).execute(tx.conn()).await?
             }
@@ -156,9 +156,9 @@ impl Write for Seen {
 pub struct AddApiToken(pub NewApiToken, pub Actor);
 
 impl Write for AddApiToken {
-    type Output = Made<ApiToken>;
+    type Output = Created<ApiToken>;
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Made<ApiToken>, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Created<ApiToken>, StoreError> {
         let Self(new, by) = self;
         if let Some(made) = before(tx, new.remember.as_ref()).await? {
             return Ok(made);
@@ -185,18 +185,15 @@ impl Write for AddApiToken {
         record(tx, by, "api_token_created", new.user, (new.id, &new.name)).await?;
         remember(tx, new.remember.as_ref(), new.id).await?;
         let created_at = tx.now;
-        Ok(Made::New(ApiToken { id: new.id, name: new.name.clone(), created_at, last_used_at: None }))
+        Ok(Created::New(ApiToken { id: new.id, name: new.name.clone(), created_at, last_used_at: None }))
     }
 }
 
 /// Deletes an API token of a user, at once. [`StoreError::NotFound`] when they have none of that
 /// id.
 pub struct RemoveApiToken {
-    /// The user.
     pub user: Uuid,
-    /// The token.
     pub id: Uuid,
-    /// Who asks.
     pub by: Actor,
 }
 
@@ -227,7 +224,7 @@ async fn record(
         .fetch_one(tx.conn())
         .await?;
     let detail = Some(json!({ "user": owner, "api_token": id, "name": name }));
-    append(tx, by, Entry { detail, ..Entry::new(event, parsed(&row, "account_id")?) }).await
+    append(tx, by, NewAuditEntry { detail, ..NewAuditEntry::new(event, parsed(&row, "account_id")?) }).await
 }
 
 /// Who shows this cookie, as long as the session lives.
@@ -334,7 +331,7 @@ impl Operation for ListApiTokens {
     }
 }
 
-fn living_session(row: &Row) -> Result<Option<Session>, StoreError> {
+fn living_session(row: &DbRow) -> Result<Option<Session>, StoreError> {
     let session = Session {
         id: parsed(row, "id")?,
         agent: row.try_get("agent")?,
@@ -346,7 +343,7 @@ fn living_session(row: &Row) -> Result<Option<Session>, StoreError> {
     Ok(lives.then_some(session))
 }
 
-fn api_token(row: &Row) -> Result<ApiToken, StoreError> {
+fn api_token(row: &DbRow) -> Result<ApiToken, StoreError> {
     Ok(ApiToken {
         id: parsed(row, "id")?,
         name: row.try_get("name")?,

@@ -4,10 +4,11 @@ use super::clock::KnowPepper;
 use super::rows::moment;
 use crate::crypto::seal::Hash;
 use crate::store::StoreError;
-use crate::store::db::{Conn, Row, sql};
+use crate::store::db::{Conn, DbRow, sql};
 use crate::store::run::Store;
 use crate::store::transfer::{
-    AuditHeader, FORMAT, Header, Kind, Moved, TABLES, Table, Tally, Told, hex, unhex,
+    AuditHeader, ColumnKind, ExportHeader, FORMAT, TABLES, Tally, TransferProgress, TransferSummary,
+    TransferTable, hex, unhex,
 };
 use crate::store::tx::{Tx, Write};
 use serde_json::Value;
@@ -33,7 +34,7 @@ impl Store {
         &self,
         output: &mut (dyn std::io::Write + Send),
         told: &(dyn Fn(&str, u64) + Send + Sync),
-    ) -> Result<Moved, StoreError> {
+    ) -> Result<TransferSummary, StoreError> {
         let mut reader = self.reader().await?;
         let mut tx = reader.snapshot().await?;
         let row = sql("SELECT unixepoch() AS now").fetch_one(tx.conn()).await?;
@@ -49,7 +50,7 @@ impl Store {
         }
         let part = checkpoint::part(tx.conn()).await?;
         let audit = AuditHeader::of(&verify(tx.conn(), part).await?)?;
-        let header = Header { format: FORMAT.to_owned(), made_at, tables: tally.headers(), audit };
+        let header = ExportHeader { format: FORMAT.to_owned(), made_at, tables: tally.headers(), audit };
         let line = serde_json::to_string(&header).map_err(|_| StoreError::Unexpected("the header"))?;
         writeln!(output, "{line}")?;
         for table in TABLES {
@@ -62,14 +63,14 @@ impl Store {
             told(table.name, rows);
         }
         tx.rollback().await?;
-        Ok(Moved::of(&header))
+        Ok(TransferSummary::of(&header))
     }
 }
 
 /// Every row of a table as a line of JSON, in the table's order.
 async fn each(
     mut conn: Conn<'_>,
-    table: &Table,
+    table: &TransferTable,
     line: &mut (dyn FnMut(&str) -> Result<(), StoreError> + Send),
 ) -> Result<(), StoreError> {
     let (name, order, columns) = (table.name, table.order, table.column_names().join(", "));
@@ -91,32 +92,31 @@ async fn each(
     }
 }
 
-fn value(row: &Row, column: &'static str, kind: Kind) -> Result<Value, StoreError> {
+fn value(row: &DbRow, column: &'static str, kind: ColumnKind) -> Result<Value, StoreError> {
     Ok(match kind {
-        Kind::Text => row.try_get::<Option<String>>(column)?.into(),
-        Kind::Integer => row.try_get::<Option<i64>>(column)?.into(),
-        Kind::Boolean => row.try_get::<Option<bool>>(column)?.into(),
-        Kind::Bytes => row.try_get::<Option<&[u8]>>(column)?.map(hex).into(),
+        ColumnKind::Text => row.try_get::<Option<String>>(column)?.into(),
+        ColumnKind::Integer => row.try_get::<Option<i64>>(column)?.into(),
+        ColumnKind::Boolean => row.try_get::<Option<bool>>(column)?.into(),
+        ColumnKind::Bytes => row.try_get::<Option<&[u8]>>(column)?.map(hex).into(),
     })
 }
 
 /// Brings in what [`Store::export`] wrote, all or nothing. An error when the database is not empty,
 /// the file is not whole, or the pepper is another server's.
 pub struct Import {
-    /// What was written.
     pub file: PathBuf,
     /// A value that only the right pepper gives.
     pub pepper_check: Hash,
     /// Do all of it, and take it back.
     pub dry_run: bool,
     /// Hears of every table that is done.
-    pub told: Told,
+    pub told: TransferProgress,
 }
 
 impl Write for Import {
-    type Output = Moved;
+    type Output = TransferSummary;
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Moved, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<TransferSummary, StoreError> {
         sql("SAVEPOINT import").execute(tx.conn()).await?;
         let moved = self.bring(tx).await?;
         if self.dry_run {
@@ -127,11 +127,11 @@ impl Write for Import {
 }
 
 impl Import {
-    async fn bring(&self, tx: &mut Tx<'_>) -> Result<Moved, StoreError> {
+    async fn bring(&self, tx: &mut Tx<'_>) -> Result<TransferSummary, StoreError> {
         be_empty(tx).await?;
         let mut lines = BufReader::new(File::open(&self.file)?).lines();
         let first = lines.next().transpose()?.unwrap_or_default();
-        let header: Header = serde_json::from_str(first.trim_start_matches('\u{feff}'))
+        let header: ExportHeader = serde_json::from_str(first.trim_start_matches('\u{feff}'))
             .map_err(|_| wrong("it is no export of a server"))?;
         if header.format != FORMAT {
             return Err(wrong(&format!("its format is {:?}; this version reads {FORMAT:?}", header.format)));
@@ -163,7 +163,7 @@ impl Import {
             return Err(wrong("its audit trail is another than its first line says"));
         }
         KnowPepper(self.pepper_check).run(tx).await?;
-        Ok(Moved::of(&header))
+        Ok(TransferSummary::of(&header))
     }
 }
 
@@ -186,7 +186,7 @@ async fn be_empty(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn insert(tx: &mut Tx<'_>, table: &Table, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
+async fn insert(tx: &mut Tx<'_>, table: &TransferTable, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -200,10 +200,10 @@ async fn insert(tx: &mut Tx<'_>, table: &Table, rows: Vec<Vec<Value>>) -> Result
         for (place, ((_, kind), value)) in table.columns.iter().zip(row.iter().skip(1)).enumerate() {
             statement.push(if place == 0 { "" } else { ", " });
             match kind {
-                Kind::Text => statement.push_bind(value.as_str()),
-                Kind::Integer => statement.push_bind(value.as_i64()),
-                Kind::Boolean => statement.push_bind(value.as_bool()),
-                Kind::Bytes => statement.push_bind(value.as_str().and_then(unhex)),
+                ColumnKind::Text => statement.push_bind(value.as_str()),
+                ColumnKind::Integer => statement.push_bind(value.as_i64()),
+                ColumnKind::Boolean => statement.push_bind(value.as_bool()),
+                ColumnKind::Bytes => statement.push_bind(value.as_str().and_then(unhex)),
             };
         }
     }

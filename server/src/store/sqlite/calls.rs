@@ -1,15 +1,15 @@
 use super::sweep::sweep;
 use crate::store::batch::{Batch, is_full};
 use crate::store::sql::rows::{install_columns, license_columns, seat_columns, unsigned};
-use crate::store::{Answered, Question, StoreError, db::sql, tx::Tx};
+use crate::store::{SeatCommand, SeatOutcome, StoreError, db::sql, tx::Tx};
 use std::collections::HashSet;
 
 /// Answers plug-ins, but reads what they need with two statements and writes what they change with
 /// two: each statement is a journey to SQLite's thread and back.
 pub(super) async fn answer_all(
     tx: &mut Tx<'_>,
-    questions: &[&Question],
-) -> Result<Vec<Answered>, StoreError> {
+    questions: &[&SeatCommand],
+) -> Result<Vec<SeatOutcome>, StoreError> {
     let mut answers = Vec::with_capacity(questions.len());
     let mut swept = HashSet::new();
     while let Some(rest) = questions.get(answers.len()..).filter(|rest| !rest.is_empty()) {
@@ -32,7 +32,7 @@ pub(super) async fn answer_all(
     Ok(answers)
 }
 
-async fn load(tx: &mut Tx<'_>, questions: &[&Question]) -> Result<Batch, StoreError> {
+async fn load(tx: &mut Tx<'_>, questions: &[&SeatCommand]) -> Result<Batch, StoreError> {
     let wanted: Vec<_> = questions
         .iter()
         .map(|question| (hex(&question.token), question.caller.install_id.to_string()))

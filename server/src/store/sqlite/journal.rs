@@ -11,13 +11,13 @@ pub(super) const MOST_PAGES: &str = "8192";
 
 /// Has what was committed copied from the journal to its place in the file (a passive checkpoint,
 /// <https://www.sqlite.org/wal.html#ckpt>) beside the writer: a request that waited for that would wait for the disk twice.
-pub(super) struct Journal {
+pub(super) struct Checkpointer {
     wake: mpsc::Sender<()>,
     copier: JoinHandle<()>,
     changes: usize,
 }
 
-impl Journal {
+impl Checkpointer {
     /// Begins to watch the journal of a database.
     pub(super) async fn open(options: &SqliteConnectOptions) -> Result<Self, StoreError> {
         let conn = SqliteConnection::connect_with(options).await?;

@@ -11,10 +11,12 @@ mod sweep;
 /// Group commit: one connection writes, in batches.
 mod writer;
 
-use super::{Answered, Look, Question, Store, StoreError, db::Conn, sql::look::look, tx::Write};
+use super::{
+    Inspection, SeatCommand, SeatOutcome, Store, StoreError, db::Conn, sql::inspect::inspect, tx::Write,
+};
 use crate::system::cause::of_database;
 use crate::system::files;
-use journal::{Journal, MOST_PAGES};
+use journal::{Checkpointer, MOST_PAGES};
 use sqlx::{
     Connection as _, SqliteConnection, SqlitePool,
     migrate::Migrator,
@@ -26,12 +28,12 @@ use std::{
     sync::Mutex,
     time::Duration,
 };
-use sweep::Sweep;
+use sweep::SqliteSweep;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
-use writer::{BATCH, Job, QUEUE, Waiting, Writer};
+use writer::{BATCH, QUEUE, QueuedWrite, WriteJob, Writer};
 
 /// Long enough for another process's largest batch, short enough to be told that something hangs.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,7 +47,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 pub struct SqliteStore {
     options: Box<SqliteConnectOptions>,
     readers: SqlitePool,
-    queue: Mutex<Option<mpsc::Sender<Job>>>,
+    queue: Mutex<Option<mpsc::Sender<WriteJob>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -107,7 +109,7 @@ impl SqliteStore {
             .connect_with(options.clone().read_only(true))
             .await?;
         let (sender, queue) = mpsc::channel(QUEUE);
-        let journal = Journal::open(&writing).await?;
+        let journal = Checkpointer::open(&writing).await?;
         let writer = tokio::spawn(Writer::new(writing, conn, journal).run(queue));
         Ok(Self {
             options: Box::new(options),
@@ -121,10 +123,10 @@ impl SqliteStore {
     ///
     /// # Errors
     /// When it is missing, is no database, was not set up, or comes from a newer version.
-    pub async fn look(file: &Path) -> Result<Look, StoreError> {
+    pub async fn inspect(file: &Path) -> Result<Inspection, StoreError> {
         let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(BUSY_TIMEOUT);
         let mut conn = SqliteConnection::connect_with(&options).await?;
-        look(Conn::Sqlite(&mut conn), &MIGRATIONS).await
+        inspect(Conn::Sqlite(&mut conn), &MIGRATIONS).await
     }
 
     /// Whether a server or a command has the database open. Afterwards it is one file without a
@@ -152,12 +154,12 @@ impl SqliteStore {
         if ended { Err(StoreError::Closed) } else { Ok(()) }
     }
 
-    pub(super) async fn answer(&self, question: Question) -> Result<Answered, StoreError> {
-        self.wait(|reply| Job::Call(Box::new(Waiting::new(question, reply)))).await
+    pub(super) async fn answer(&self, question: SeatCommand) -> Result<SeatOutcome, StoreError> {
+        self.wait(|reply| WriteJob::Call(Box::new(QueuedWrite::new(question, reply)))).await
     }
 
     pub(super) async fn release_expired(&self) -> Result<u64, StoreError> {
-        let sweep = Sweep::find(&self.readers).await?;
+        let sweep = SqliteSweep::find(&self.readers).await?;
         self.write(sweep).await
     }
 
@@ -196,12 +198,12 @@ impl SqliteStore {
     }
 
     pub(super) async fn write<W: Write>(&self, work: W) -> Result<W::Output, StoreError> {
-        self.wait(|reply| Job::Order(Box::new(Waiting::new(work, reply)))).await
+        self.wait(|reply| WriteJob::Order(Box::new(QueuedWrite::new(work, reply)))).await
     }
 
     async fn wait<T>(
         &self,
-        job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job,
+        job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> WriteJob,
     ) -> Result<T, StoreError> {
         let (reply, result) = oneshot::channel();
         let queue = lock(&self.queue).clone().ok_or(StoreError::Closed)?;

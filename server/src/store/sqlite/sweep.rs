@@ -1,4 +1,4 @@
-use crate::domain::{Event, decide};
+use crate::domain::{SeatEvent, decide};
 use crate::store::sql::clock::move_mark;
 use crate::store::sql::persist::persist;
 use crate::store::sql::rows::{license, license_columns, seat, seat_columns};
@@ -36,9 +36,9 @@ macro_rules! seat_and_license {
 
 /// The second look at what time has decided, for the seats of these ids; the first is at the next
 /// event of the seat.
-pub(super) struct Sweep(Vec<String>);
+pub(super) struct SqliteSweep(Vec<String>);
 
-impl Sweep {
+impl SqliteSweep {
     /// Finds them. To look through all seats takes a while, in which nobody is kept waiting.
     pub(super) async fn find(readers: &SqlitePool) -> Result<Self, StoreError> {
         let now: i64 = sqlx::query_scalar("SELECT unixepoch()").fetch_one(readers).await?;
@@ -47,7 +47,7 @@ impl Sweep {
     }
 }
 
-impl Write for Sweep {
+impl Write for SqliteSweep {
     type Output = u64;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<u64, StoreError> {
@@ -69,7 +69,7 @@ async fn release(tx: &mut Tx<'_>, due: &'static str, which: String) -> Result<u6
     let rows = query.fetch_all(tx.conn()).await?;
     for row in &rows {
         let (before, license) = (seat(row)?, license(row)?);
-        let decision = decide(&license, Some(&before), &Event::Elapsed, tx.now);
+        let decision = decide(&license, Some(&before), &SeatEvent::Elapsed, tx.now);
         persist(tx, &license, &before, &decision, &Actor::System, None).await?;
     }
     Ok(rows.len() as u64)

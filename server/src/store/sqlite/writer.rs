@@ -1,7 +1,7 @@
 use super::calls::answer_all;
-use super::journal::Journal;
+use super::journal::Checkpointer;
 use crate::store::{
-    Answered, Question, StoreError,
+    SeatCommand, SeatOutcome, StoreError,
     db::Transaction,
     tx::{Tx, Write},
 };
@@ -18,13 +18,13 @@ pub(super) const BATCH: usize = 256;
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A [`Write`] with somebody who waits for it.
-pub(super) struct Waiting<W, T> {
+pub(super) struct QueuedWrite<W, T> {
     work: W,
     output: Option<T>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
 
-impl<W, T> Waiting<W, T> {
+impl<W, T> QueuedWrite<W, T> {
     pub(super) fn new(work: W, reply: oneshot::Sender<Result<T, StoreError>>) -> Self {
         Self { work, output: None, reply }
     }
@@ -40,22 +40,21 @@ impl<W, T> Waiting<W, T> {
 }
 
 /// Something that waits to be written.
-pub(super) enum Job {
+pub(super) enum WriteJob {
     /// A plug-in's call. Those of one batch are answered together.
-    Call(Box<Waiting<Question, Answered>>),
-    /// Anything else.
-    Order(Box<dyn Order>),
+    Call(Box<QueuedWrite<SeatCommand, SeatOutcome>>),
+    Order(Box<dyn BoxedWrite>),
 }
 
 /// A [`Write`] of any type.
-pub(super) trait Order: Send {
+pub(super) trait BoxedWrite: Send {
     /// Carries it out and keeps its result.
     fn attempt<'a>(&'a mut self, tx: &'a mut Tx<'_>) -> Boxed<'a, Result<(), StoreError>>;
     /// Hands over the result, now that it is on disk, or why there is none.
     fn end(self: Box<Self>, failed: Option<StoreError>);
 }
 
-impl<W: Write> Order for Waiting<W, W::Output> {
+impl<W: Write> BoxedWrite for QueuedWrite<W, W::Output> {
     fn attempt<'a>(&'a mut self, tx: &'a mut Tx<'_>) -> Boxed<'a, Result<(), StoreError>> {
         Box::pin(async move {
             if !W::AT_ANY_TIME {
@@ -71,7 +70,7 @@ impl<W: Write> Order for Waiting<W, W::Output> {
     }
 }
 
-impl Job {
+impl WriteJob {
     fn end(self, failed: Option<StoreError>) {
         match self {
             Self::Call(waiting) => waiting.end(failed),
@@ -85,17 +84,17 @@ pub(super) struct Writer {
     options: SqliteConnectOptions,
     /// `None` after a failure: what state the old connection was in is not worth finding out.
     conn: Option<SqliteConnection>,
-    journal: Journal,
+    journal: Checkpointer,
 }
 
 impl Writer {
-    pub(super) fn new(options: SqliteConnectOptions, conn: SqliteConnection, journal: Journal) -> Self {
+    pub(super) fn new(options: SqliteConnectOptions, conn: SqliteConnection, journal: Checkpointer) -> Self {
         Self { options, conn: Some(conn), journal }
     }
 
     /// Writes whatever is waiting in one transaction after the other, until the queue is closed and
     /// empty.
-    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<WriteJob>) {
         let mut batch = Vec::with_capacity(BATCH);
         while queue.recv_many(&mut batch, BATCH).await > 0 {
             match self.together(&mut batch).await {
@@ -111,7 +110,7 @@ impl Writer {
         self.journal.end().await;
     }
 
-    async fn together(&mut self, batch: &mut [Job]) -> Result<(), StoreError> {
+    async fn together(&mut self, batch: &mut [WriteJob]) -> Result<(), StoreError> {
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
             None => SqliteConnection::connect_with(&self.options).await?,
@@ -124,7 +123,7 @@ impl Writer {
         written
     }
 
-    async fn one_by_one(&mut self, batch: &mut Vec<Job>, error: StoreError) {
+    async fn one_by_one(&mut self, batch: &mut Vec<WriteJob>, error: StoreError) {
         if batch.len() == 1
             && let Some(job) = batch.pop()
         {
@@ -140,21 +139,21 @@ impl Writer {
     }
 }
 
-async fn transact(conn: &mut SqliteConnection, batch: &mut [Job]) -> Result<(), StoreError> {
+async fn transact(conn: &mut SqliteConnection, batch: &mut [WriteJob]) -> Result<(), StoreError> {
     // A transaction that starts as a reader and turns writer fails when another process wrote in
     // between.
     let mut tx = Tx::new(Transaction::Sqlite(conn.begin_with("BEGIN IMMEDIATE").await?)).await?;
     let mut calls = Vec::with_capacity(batch.len());
     for job in batch {
         match job {
-            Job::Call(waiting) => calls.push(waiting),
-            Job::Order(order) => order.attempt(&mut tx).await?,
+            WriteJob::Call(waiting) => calls.push(waiting),
+            WriteJob::Order(order) => order.attempt(&mut tx).await?,
         }
     }
     if !calls.is_empty() {
         tx.believes_clock()?;
     }
-    let questions: Vec<&Question> = calls.iter().map(|waiting| &waiting.work).collect();
+    let questions: Vec<&SeatCommand> = calls.iter().map(|waiting| &waiting.work).collect();
     let answers = answer_all(&mut tx, &questions).await?;
     for (waiting, answer) in calls.into_iter().zip(answers) {
         waiting.output = Some(answer);

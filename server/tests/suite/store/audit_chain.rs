@@ -14,12 +14,12 @@ use crate::{
 };
 use proptest::{collection::vec, prelude::*, sample::Index, test_runner::FileFailurePersistence};
 use seatlock_protocol::Token;
-use seatlock_server::domain::{Answer, AttemptBy, Call, License, OwnerAct, Plan, Role};
+use seatlock_server::domain::{AttemptBy, License, Plan, Role, SeatAction, SeatAnswer, SeatOperation};
 use seatlock_server::store::{
     Actor, AddAccount, AddLicense, AddOneTimeLink, AddUser, AuditPart, AuditQuery, AuditRow, ChangeLicense,
-    ChangeUser, ConsumeOneTimeLink, CountAttempt, EndSessions, Ending, FindBearer, FindOneTimeLink,
-    FindSession, GetKeySet, NewUser, OwnerOrder, Page, PublishKeySet, ReleaseExpired, RemoveApiToken,
-    SeatQuery, SetPlan, Share, StoredKeySet, UserChange, VerifyAudit,
+    ChangeUser, ConsumeOneTimeLink, CountAttempt, EndSessions, FindBearer, FindOneTimeLink, FindSession,
+    GetKeySet, NewUser, OneTimeLink, Page, PublishKeySet, ReleaseExpired, RemoveApiToken, SeatActionRequest,
+    SeatQuery, SessionScope, SetPlan, StoredKeySet, UserChange, VerifyAudit,
 };
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -91,7 +91,7 @@ async fn every_change_is_written_down_once() {
     writes(&db, NOTHING, "attempt", store.run(CountAttempt(names))).await.unwrap();
     db.age(120).await;
     writes(&db, NOTHING, "session", store.run(FindSession(cookie))).await.unwrap().unwrap();
-    writes(&db, NOTHING, "end_sessions", store.run(EndSessions(Ending::All(ada.id)))).await.unwrap();
+    writes(&db, NOTHING, "end_sessions", store.run(EndSessions(SessionScope::All(ada.id)))).await.unwrap();
     let made = writes(&db, &["api_token_created"], "add_api_token", api_token(&db, &ada)).await;
     let (bearer, made) = made.unwrap();
     writes(&db, NOTHING, "bearer", store.run(FindBearer(bearer))).await.unwrap().unwrap();
@@ -104,7 +104,7 @@ async fn every_change_is_written_down_once() {
     let (id, token) = writes(&db, &["created"], "create_seat", made).await;
     let sealed = vec![1];
     let expires_at = store.ready().await.unwrap().plus(DAY);
-    let share = || Share { id: [7; 32], seat: id, sealed: sealed.clone(), expires_at };
+    let share = || OneTimeLink { id: [7; 32], seat: id, sealed: sealed.clone(), expires_at };
     let shared =
         store.run(AddOneTimeLink { link: share(), token: token.stored_hash(&db.pepper()), by: console() });
     writes(&db, &["shared"], "add_share", shared).await.unwrap();
@@ -125,38 +125,38 @@ async fn every_change_is_written_down_once() {
 
     let call = |what, computer| call(&db, what, &token, computer);
     let act = |what| act(&db, id, what);
-    let dry_run = OwnerOrder {
+    let dry_run = SeatActionRequest {
         seat: id,
-        act: OwnerAct::Revoke,
+        act: SeatAction::Revoke,
         new_token: None,
         shared_with: None,
         dry_run: true,
         remember: None,
         by: console(),
     };
-    writes(&db, NOTHING, "release of nobody", act(OwnerAct::Release)).await;
-    writes(&db, NOTHING, "status", call(Call::Status, "a")).await;
-    writes(&db, &["activated"], "T2", call(Call::Activate, "a")).await;
-    writes(&db, NOTHING, "T4", call(Call::Activate, "a")).await;
-    writes(&db, NOTHING, "T4", call(Call::Renew, "a")).await;
-    writes(&db, NOTHING, "T6", call(Call::Activate, "b")).await;
+    writes(&db, NOTHING, "release of nobody", act(SeatAction::Release)).await;
+    writes(&db, NOTHING, "status", call(SeatOperation::Status, "a")).await;
+    writes(&db, &["activated"], "T2", call(SeatOperation::Activate, "a")).await;
+    writes(&db, NOTHING, "T4", call(SeatOperation::Activate, "a")).await;
+    writes(&db, NOTHING, "T4", call(SeatOperation::Renew, "a")).await;
+    writes(&db, NOTHING, "T6", call(SeatOperation::Activate, "b")).await;
     writes(&db, NOTHING, "dry run", store.run(dry_run)).await.unwrap();
-    writes(&db, &["released_by_owner"], "T8", act(OwnerAct::Release)).await;
-    writes(&db, NOTHING, "T7", call(Call::Renew, "a")).await;
-    writes(&db, &["rebound"], "T3", call(Call::Launch, "a")).await;
+    writes(&db, &["released_by_owner"], "T8", act(SeatAction::Release)).await;
+    writes(&db, NOTHING, "T7", call(SeatOperation::Renew, "a")).await;
+    writes(&db, &["rebound"], "T3", call(SeatOperation::Launch, "a")).await;
     db.age(2).await;
-    writes(&db, &["released_by_machine"], "T9", call(Call::Release, "a")).await;
-    writes(&db, &["activated"], "T2", call(Call::Activate, "b")).await;
+    writes(&db, &["released_by_machine"], "T9", call(SeatOperation::Release, "a")).await;
+    writes(&db, &["activated"], "T2", call(SeatOperation::Activate, "b")).await;
     db.age(15 * DAY).await;
-    writes(&db, NOTHING, "status", call(Call::Status, "b")).await;
+    writes(&db, NOTHING, "status", call(SeatOperation::Status, "b")).await;
     let swept = writes(&db, &["auto_released"], "T10", store.run(ReleaseExpired)).await.unwrap();
     assert_eq!((swept, writes(&db, NOTHING, "sweep", store.run(ReleaseExpired)).await.unwrap()), (1, 0));
-    writes(&db, &["activated"], "T2", call(Call::Activate, "b")).await;
+    writes(&db, &["activated"], "T2", call(SeatOperation::Activate, "b")).await;
     db.age(15 * DAY).await;
-    writes(&db, &["auto_released", "refreshed"], "T10 and T11", act(OwnerAct::Refresh)).await;
-    writes(&db, NOTHING, "a token of the past", call(Call::Activate, "b")).await;
-    writes(&db, &["revoked"], "T12", act(OwnerAct::Revoke)).await;
-    writes(&db, NOTHING, "revoked before", act(OwnerAct::Revoke)).await;
+    writes(&db, &["auto_released", "refreshed"], "T10 and T11", act(SeatAction::Refresh)).await;
+    writes(&db, NOTHING, "a token of the past", call(SeatOperation::Activate, "b")).await;
+    writes(&db, &["revoked"], "T12", act(SeatAction::Revoke)).await;
+    writes(&db, NOTHING, "revoked before", act(SeatAction::Revoke)).await;
 
     let state = store.run(VerifyAudit(AuditPart::ALL)).await.unwrap();
     assert_eq!((state.broken_at, state.rows), (None, newest(&db).await.id));
@@ -198,13 +198,13 @@ async fn a_row_says_who_did_what_to_what() {
     let (id, token) = seat(&db, &license, "bob@example.com").await;
     let row = |event, actor, epoch, machine| row(event, actor, account.id, Some(id), Some(epoch), machine);
     assert_eq!(last().await, row("created", "console", 0, None));
-    call(&db, Call::Activate, &token, "a").await;
+    call(&db, SeatOperation::Activate, &token, "a").await;
     assert_eq!(last().await, row("activated", "plugin", 1, Some(machine("a"))));
-    act(&db, id, OwnerAct::Release).await;
+    act(&db, id, SeatAction::Release).await;
     assert_eq!(last().await, row("released_by_owner", "user ada@example.com", 2, Some(machine("a"))));
-    call(&db, Call::Launch, &token, "a").await;
+    call(&db, SeatOperation::Launch, &token, "a").await;
     db.age(15 * DAY).await;
-    act(&db, id, OwnerAct::Refresh).await;
+    act(&db, id, SeatAction::Refresh).await;
     assert_eq!(last().await, row("refreshed", "user ada@example.com", 5, None));
     let query = AuditQuery { seat: Some(id), limit: 2, ..AuditQuery::default() };
     let released = rows(&db, query).await.rows.remove(1);
@@ -221,7 +221,7 @@ async fn rows_are_read_page_by_page_the_newest_first() {
     let (mine, _) = seat(&db, &license, "ada@example.com").await;
     for _ in 0..4 {
         seat(&db, &theirs, "eve@example.com").await;
-        act(&db, mine, OwnerAct::Refresh).await;
+        act(&db, mine, SeatAction::Refresh).await;
     }
     let total = newest(&db).await.id;
     let everything = |seat, account| AuditQuery { seat, account, before: None, limit: 100 };
@@ -256,15 +256,21 @@ async fn rows_are_read_page_by_page_the_newest_first() {
 #[derive(Debug, Clone)]
 enum Happening {
     Create,
-    Call(Call, Index, u8),
-    Act(OwnerAct, Index),
+    Call(SeatOperation, Index, u8),
+    Act(SeatAction, Index),
     Sweep,
     Days(u8),
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
-    let calls = [Call::Activate, Call::Launch, Call::Renew, Call::Release, Call::Status];
-    let acts = [OwnerAct::Release, OwnerAct::Refresh, OwnerAct::Revoke];
+    let calls = [
+        SeatOperation::Activate,
+        SeatOperation::Launch,
+        SeatOperation::Renew,
+        SeatOperation::Release,
+        SeatOperation::Status,
+    ];
+    let acts = [SeatAction::Release, SeatAction::Refresh, SeatAction::Revoke];
     let (call, act) = (proptest::sample::select(calls.to_vec()), proptest::sample::select(acts.to_vec()));
     prop_oneof![
         2 => Just(Happening::Create),
@@ -292,7 +298,7 @@ async fn live(happenings: &[Happening]) {
                 let token = token();
                 let new = new_seat(license.id, "ada@example.com", &token, &db.pepper());
                 let id = new.id;
-                if now(db.store().run(new).await.unwrap()).answer == Answer::Done {
+                if now(db.store().run(new).await.unwrap()).answer == SeatAnswer::Done {
                     seats.push((id, token));
                 }
             }

@@ -10,13 +10,15 @@ use crate::{
     },
 };
 use seatlock_protocol::{Code, SigningKey, Typ, UnixTime, claims::AuditClaims, jws};
-use seatlock_server::domain::{Answer, Call, Caller, ERASED, LostLease, OwnerAct, Role, SeatState};
+use seatlock_server::domain::{
+    CallerContext, ERASED, LostLease, Role, SeatAction, SeatAnswer, SeatOperation, SeatState,
+};
 use seatlock_server::service::checkpoint::{self, CheckpointError};
 use seatlock_server::service::key_ring::KeyRing;
 use seatlock_server::store::{
     Actor, AuditPart, AuditPoint, AuditQuery, ChangeUser, Checkpoint, EraseClosed, ErasePerson,
-    FindAuditPoint, FindDue, FindSeat, FindUser, GetRecovery, Keep, KeepCheckpoint, MarkRestored,
-    PurgeExpired, Question, UserChange, VerifyAudit,
+    FindAuditPoint, FindExpired, FindSeat, FindUser, GetRecovery, KeepCheckpoint, MarkRestored, PurgeExpired,
+    RetentionPolicy, SeatCommand, UserChange, VerifyAudit,
 };
 
 /// A trail of `rows` entries.
@@ -123,12 +125,12 @@ async fn what_is_old_goes_and_nothing_else() {
     let (closed, _) = seat(&db, &license, "old@example.com").await;
     let (fresh, _) = seat(&db, &license, "fresh@example.com").await;
     let (open, _) = seat(&db, &license, "open@example.com").await;
-    act(&db, closed, OwnerAct::Revoke).await;
-    act(&db, fresh, OwnerAct::Revoke).await;
+    act(&db, closed, SeatAction::Revoke).await;
+    act(&db, fresh, SeatAction::Revoke).await;
     db.run(&format!("UPDATE token SET revoked_at = revoked_at - {} WHERE seat_id = '{closed}'", 2 * DAY))
         .await;
-    let keep = Keep { audit_before: now.minus(DAY), closed_before: now.minus(DAY) };
-    let due = db.store().run(FindDue(keep)).await.unwrap();
+    let keep = RetentionPolicy { audit_before: now.minus(DAY), closed_before: now.minus(DAY) };
+    let due = db.store().run(FindExpired(keep)).await.unwrap();
     assert_eq!((due.entries, due.closed_seats), (0, 1));
     assert_eq!(db.store().run(EraseClosed(keep)).await.unwrap(), 1);
     assert_eq!(db.store().run(EraseClosed(keep)).await.unwrap(), 0);
@@ -136,9 +138,9 @@ async fn what_is_old_goes_and_nothing_else() {
         assert_eq!(db.store().run(FindSeat(id)).await.unwrap().unwrap().0.seat.shared_with, email);
     }
     // The last entry stays, so that a trail has an end.
-    let all = Keep { audit_before: now.plus(DAY), ..keep };
+    let all = RetentionPolicy { audit_before: now.plus(DAY), ..keep };
     let rows = db.rows("audit").await as u64;
-    let due = db.store().run(FindDue(all)).await.unwrap();
+    let due = db.store().run(FindExpired(all)).await.unwrap();
     assert_eq!((due.entries, due.last_entry), (rows - 1, rows - 1));
     sign(&db, true, Some(due.last_entry)).await;
     assert_eq!(checkpoint::verify(db.store()).await.unwrap().broken_at, None);
@@ -160,7 +162,7 @@ async fn a_person_is_erased() {
         db.store().run(FindUser("eve@example.com".to_owned())).await.unwrap().is_some(),
         "not while a seat is open"
     );
-    act(&db, id, OwnerAct::Revoke).await;
+    act(&db, id, SeatAction::Revoke).await;
     let rows = db.rows("audit").await;
     assert_eq!((erase(true).await.closed_seats, db.rows("audit").await), (vec![id], rows));
     let erased = erase(false).await;
@@ -185,14 +187,17 @@ async fn a_lease_of_the_lost_time_is_believed() {
     let now = marked.restored.at;
     let lost = LostLease { seat: id, epoch: 3, iat: now, exp: now.plus(DAY), marked: now };
     let ask = async |lost| {
-        let caller = Caller { epoch: Some(3), lost, ..caller("a") };
-        let question = Question { token: token.stored_hash(&db.pepper()), call: Call::Renew, caller };
+        let caller = CallerContext { epoch: Some(3), lost, ..caller("a") };
+        let question =
+            SeatCommand { token: token.stored_hash(&db.pepper()), call: SeatOperation::Renew, caller };
         db.store().run(question).await.unwrap()
     };
-    let Answer::Verdict(refused) = ask(None).await.answer else { panic!("who proves nothing has nothing") };
+    let SeatAnswer::Verdict(refused) = ask(None).await.answer else {
+        panic!("who proves nothing has nothing")
+    };
     assert_eq!(refused.code, Code::SeatReleased);
     let answered = ask(Some(lost)).await;
-    assert!(matches!(answered.answer, Answer::Lease { .. }), "{:?}", answered.answer);
+    assert!(matches!(answered.answer, SeatAnswer::Lease { .. }), "{:?}", answered.answer);
     let (found, license) = answered.subject.unwrap();
     assert!(matches!(found.state, SeatState::InUse(_)) && license.in_use == 1);
     let recovery = db.store().run(GetRecovery).await.unwrap().unwrap();

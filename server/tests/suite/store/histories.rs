@@ -10,9 +10,10 @@ use crate::{
     },
 };
 use seatlock_protocol::{Token, UnixTime};
-use seatlock_server::domain::{Answer, Call, OwnerAct};
+use seatlock_server::domain::{SeatAction, SeatAnswer, SeatOperation};
 use seatlock_server::store::{
-    AuditPart, AuditQuery, AuditRow, Made, OwnerOrder, ReleaseExpired, Store, TokenHashes, VerifyAudit,
+    AuditPart, AuditQuery, AuditRow, Created, ReleaseExpired, SeatActionRequest, Store, TokenHashes,
+    VerifyAudit,
 };
 use std::{
     collections::BTreeMap,
@@ -40,7 +41,7 @@ struct Lease {
     seat: Uuid,
     epoch: u64,
     machine: String,
-    call: Call,
+    call: SeatOperation,
     bound: bool,
     iat: UnixTime,
     exp: UnixTime,
@@ -104,30 +105,30 @@ async fn play(game: &Game, store: &Store, doer: usize) {
         let machine = (dice >> 8 & 0xff) % MACHINES;
         match dice >> 16 & 31 {
             _ if QUIET.contains(&second) => drop(store.run(ReleaseExpired).await.unwrap()),
-            0 => drop(store.run(order(&game.db, *id, OwnerAct::Release)).await.unwrap()),
+            0 => drop(store.run(order(&game.db, *id, SeatAction::Release)).await.unwrap()),
             1 => {
                 let new = token();
                 let new_token = Some(TokenHashes::of(&new, &game.pepper));
-                let order = OwnerOrder { new_token, ..order(&game.db, *id, OwnerAct::Refresh) };
-                let Made::New(done) = store.run(order).await.unwrap() else { panic!("done before") };
-                if done.answer == Answer::Done {
+                let order = SeatActionRequest { new_token, ..order(&game.db, *id, SeatAction::Refresh) };
+                let Created::New(done) = store.run(order).await.unwrap() else { panic!("done before") };
+                if done.answer == SeatAnswer::Done {
                     *present.lock().unwrap() = new;
                 }
             }
             2..=5 => drop(store.run(ReleaseExpired).await.unwrap()),
-            6 | 7 => ask(game, store, &known, machine, Call::Release).await,
-            8..=12 => ask(game, store, &known, machine, Call::Launch).await,
-            13..=22 => ask(game, store, &known, machine, Call::Renew).await,
-            _ => ask(game, store, &known, machine, Call::Activate).await,
+            6 | 7 => ask(game, store, &known, machine, SeatOperation::Release).await,
+            8..=12 => ask(game, store, &known, machine, SeatOperation::Launch).await,
+            13..=22 => ask(game, store, &known, machine, SeatOperation::Renew).await,
+            _ => ask(game, store, &known, machine, SeatOperation::Activate).await,
         }
     }
 }
 
-async fn ask(game: &Game, store: &Store, token: &Token, machine: u64, call: Call) {
+async fn ask(game: &Game, store: &Store, token: &Token, machine: u64, call: SeatOperation) {
     let mut install = Install::new(token, &game.pepper, &machine.to_string());
     install.id = Uuid::from_u128(u128::from(machine) + 1);
     let answered = install.ask(store, call).await.unwrap();
-    let (Answer::Lease { terms, .. }, Some((seat, _))) = (&answered.answer, &answered.subject) else {
+    let (SeatAnswer::Lease { terms, .. }, Some((seat, _))) = (&answered.answer, &answered.subject) else {
         return;
     };
     game.leases.lock().unwrap().push(Lease {
@@ -175,7 +176,10 @@ fn afterwards(leases: &[Lease], trail: &[AuditRow]) {
     for lease in leases {
         let Lease { seat, epoch, machine, .. } = lease;
         assert!(lease.exp > lease.iat && lease.exp.since(lease.iat) < AUTO_RELEASE, "I2: {seat} {epoch}");
-        assert!(!(lease.bound && lease.call == Call::Renew), "I4: {seat} {epoch} was bound by a renewal");
+        assert!(
+            !(lease.bound && lease.call == SeatOperation::Renew),
+            "I4: {seat} {epoch} was bound by a renewal"
+        );
         assert_eq!(holders.entry((*seat, *epoch)).or_insert(machine), machine, "I6: {seat} {epoch}");
         let refreshed = trail.iter().filter(|row| row.seat == Some(*seat) && row.event == "refreshed");
         let ended = refreshed.filter(|row| row.epoch > Some(*epoch)).map(|row| row.at).min();

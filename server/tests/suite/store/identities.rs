@@ -9,7 +9,7 @@ use crate::{
     },
 };
 use seatlock_protocol::Identity;
-use seatlock_server::domain::Answer;
+use seatlock_server::domain::SeatAnswer;
 use seatlock_server::store::{Actor, AuditPart, NewSeat, TokenHashes, VerifyAudit};
 use uuid::Uuid;
 
@@ -34,7 +34,7 @@ async fn one_identity_has_one_seat() {
         (made.answer, made.subject.map(|(seat, _)| seat.id))
     };
     let same = join_all((0..AT_ONCE).map(|at| make(at, "alice".to_owned()))).await;
-    let new = same.iter().filter(|(answer, _)| *answer == Answer::Done).count();
+    let new = same.iter().filter(|(answer, _)| *answer == SeatAnswer::Done).count();
     assert_eq!((new, db.rows("seat").await), (1, 1));
     assert!(
         same.iter().all(|(_, seat)| seat.is_some() && *seat == same[0].1),
@@ -42,7 +42,7 @@ async fn one_identity_has_one_seat() {
     );
 
     let many = join_all((0..AT_ONCE).map(|at| make(at, format!("user {at}")))).await;
-    assert_eq!(many.iter().filter(|(answer, _)| *answer == Answer::Done).count(), 2, "three places");
+    assert_eq!(many.iter().filter(|(answer, _)| *answer == SeatAnswer::Done).count(), 2, "three places");
     assert_eq!(db.number("SELECT tokens FROM license").await, 3);
     assert_eq!(db.store().run(VerifyAudit(AuditPart::ALL)).await.unwrap().broken_at, None);
 }

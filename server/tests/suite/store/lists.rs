@@ -11,7 +11,7 @@ use crate::{
 };
 use proptest::{collection::vec, prelude::*};
 use seatlock_protocol::api::LockStatus;
-use seatlock_server::domain::{Answer, Call, License, OwnerAct};
+use seatlock_server::domain::{License, SeatAction, SeatAnswer, SeatOperation};
 use seatlock_server::store::{
     Actor, AddLicense, ChangeLicense, CountBoundSeats, ErasePerson, FindSeat, GetKeySet, GetServer,
     ListedSeat, ReplaceIssuer, SeatQuery, StoredKeySet,
@@ -48,10 +48,10 @@ async fn the_issuer_changes_only_while_no_seat_counts() {
         let issuer = "https://new.example.com".to_owned();
         store.run(ReplaceIssuer { issuer, keys, by: Actor::Console })
     };
-    call(&db, Call::Activate, &token, "a").await;
+    call(&db, SeatOperation::Activate, &token, "a").await;
     assert_eq!(store.run(CountBoundSeats).await.unwrap(), 1);
     assert_eq!(word(&change().await), "conflict");
-    call(&db, Call::Release, &token, "a").await;
+    call(&db, SeatOperation::Release, &token, "a").await;
     assert_eq!(store.run(CountBoundSeats).await.unwrap(), 0);
     assert_eq!(word(&change().await), "ok");
     assert_eq!(store.run(GetServer).await.unwrap().issuer, "https://new.example.com");
@@ -97,8 +97,8 @@ async fn seats_are_found_by_what_a_person_knows_of_them() {
         (0..).map(|n| format!("workstation {n}")).find(|name| machine(name).short().contains('0')).unwrap();
     let machine_id = machine(&computer);
     let (full, short) = (machine_id.to_string(), machine_id.short());
-    call(&db, Call::Activate, &token, &computer).await;
-    call(&db, Call::Activate, &other, "another").await;
+    call(&db, SeatOperation::Activate, &token, &computer).await;
+    call(&db, SeatOperation::Activate, &other, "another").await;
 
     let id = id.to_string();
     let no_dash = short.replace('-', "");
@@ -144,15 +144,15 @@ async fn a_status_and_a_license_narrow_the_list() {
     for name in ["never", "used", "given-back", "closed", "refreshed"] {
         let (id, token) = seat(&db, &license, &format!("{name}@example.com")).await;
         if name != "never" {
-            call(&db, Call::Activate, &token, name).await;
+            call(&db, SeatOperation::Activate, &token, name).await;
         }
         let order = match name {
-            "given-back" => OwnerAct::Release,
-            "closed" => OwnerAct::Revoke,
-            "refreshed" => OwnerAct::Refresh,
+            "given-back" => SeatAction::Release,
+            "closed" => SeatAction::Revoke,
+            "refreshed" => SeatAction::Refresh,
             _ => continue,
         };
-        assert_eq!(act(&db, id, order).await, Answer::Done, "{name}");
+        assert_eq!(act(&db, id, order).await, SeatAnswer::Done, "{name}");
     }
     let (_, beside) = another_account(&db, "Other", 1).await;
     seat(&db, &beside, "beside@example.com").await;
@@ -211,7 +211,7 @@ async fn a_seat_is_listed_as_it_is() {
     let (_, license) = db.first().await;
     let before = db.store().ready().await.unwrap();
     let (id, token) = seat(&db, &license, "ada@example.com").await;
-    call(&db, Call::Activate, &token, "a").await;
+    call(&db, SeatOperation::Activate, &token, "a").await;
     db.age(DAY).await;
     let listed = db.store().run(everything()).await.unwrap().rows.remove(0);
     let (alone, of) = db.store().run(FindSeat(id)).await.unwrap().unwrap();
@@ -276,8 +276,8 @@ async fn walk(moments: &[u8], limit: u32, meanwhile: &[Meanwhile]) {
                 let made = join_all((0..*count).map(|_| db.store().run(new()))).await;
                 made.into_iter().for_each(|made| drop(made.unwrap()));
             }
-            Meanwhile::Use => drop(call(&db, Call::Activate, held, "a").await),
-            Meanwhile::Close => drop(act(&db, *id, OwnerAct::Revoke).await),
+            Meanwhile::Use => drop(call(&db, SeatOperation::Activate, held, "a").await),
+            Meanwhile::Close => drop(act(&db, *id, SeatAction::Revoke).await),
         }
     }
     let once: BTreeSet<Uuid> = seen.iter().map(|listed| listed.seat.id).collect();

@@ -3,11 +3,11 @@
 
 mod audit_chain;
 mod checkpoints;
-mod desk;
 mod histories;
 mod identities;
 mod lists;
 pub mod migrations;
 mod people;
 mod races;
+mod service;
 pub mod transfer;

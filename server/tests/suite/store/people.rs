@@ -15,14 +15,15 @@ use crate::{
 use seatlock_protocol::Token;
 use seatlock_server::crypto::password::PasswordHash;
 use seatlock_server::domain::{
-    API_TOKENS, Answer, AttemptBy, Call, License, OwnerAct, Plan, REMEMBERED, Role, SESSION_IDLE,
-    SESSION_LIFE, SHARE_LIFE,
+    API_TOKENS, AttemptBy, License, Plan, REMEMBERED, Role, SESSION_IDLE, SESSION_LIFE, SHARE_LIFE,
+    SeatAction, SeatAnswer, SeatOperation,
 };
 use seatlock_server::store::{
     Actor, AddLicense, AddOneTimeLink, AddUser, ChangeLicense, ChangeUser, ConsumeOneTimeLink, CountAttempt,
-    EndSessions, Ending, FindBearer, FindOneTimeLink, FindSeat, FindSession, FindUser, ListAccounts,
-    ListApiTokens, ListLicenses, ListPlans, ListSessions, ListUsers, Made, NewSeat, NewUser, OwnerOrder,
-    Remember, RemoveApiToken, SetPlan, Share, StoreError, TokenHashes, UserChange,
+    Created, EndSessions, FindBearer, FindOneTimeLink, FindSeat, FindSession, FindUser, IdempotencyRecord,
+    ListAccounts, ListApiTokens, ListLicenses, ListPlans, ListSessions, ListUsers, NewSeat, NewUser,
+    OneTimeLink, RemoveApiToken, SeatActionRequest, SessionScope, SetPlan, StoreError, TokenHashes,
+    UserChange,
 };
 use uuid::Uuid;
 
@@ -185,7 +186,7 @@ async fn a_changed_user_is_signed_out_except_where_he_asked() {
         let listed = db.store().run(ListSessions(ada.id)).await.unwrap();
         assert_eq!(listed.iter().map(|session| session.id).collect::<Vec<_>>(), living);
         assert!(db.store().run(FindSession(untouched)).await.unwrap().is_some(), "{change:?}");
-        db.store().run(EndSessions(Ending::All(ada.id))).await.unwrap();
+        db.store().run(EndSessions(SessionScope::All(ada.id))).await.unwrap();
     }
     assert_eq!(db.store().run(FindUser("ada@example.com".to_owned())).await.unwrap().unwrap().1, password());
 }
@@ -263,7 +264,7 @@ async fn a_session_ends_by_idleness_and_by_age() {
             i64::from(lives)
         );
         assert_eq!(db.store().run(ListSessions(ada.id)).await.unwrap()[0].id, newest, "the newest first");
-        db.store().run(EndSessions(Ending::All(ada.id))).await.unwrap();
+        db.store().run(EndSessions(SessionScope::All(ada.id))).await.unwrap();
     }
 }
 
@@ -286,7 +287,7 @@ async fn a_session_ends_by_the_clock_that_is_believed() {
             "{left} s left"
         );
         assert_eq!(db.store().run(FindSession(hash)).await.unwrap().is_some(), lives, "{left} s left");
-        db.store().run(EndSessions(Ending::All(ada.id))).await.unwrap();
+        db.store().run(EndSessions(SessionScope::All(ada.id))).await.unwrap();
     }
 }
 
@@ -351,11 +352,11 @@ async fn ended_sessions_are_those_that_were_named() {
         living
     };
     for (ending, left) in [
-        (Ending::Hash(random_hash()), vec![0, 1, 2, 3]),
-        (Ending::All(Uuid::new_v4()), vec![0, 1, 2, 3]),
-        (Ending::Hash(cookies[0].1), vec![1, 2, 3]),
-        (Ending::Hash(cookies[0].1), vec![1, 2, 3]),
-        (Ending::All(cookies[2].0), vec![1]),
+        (SessionScope::Hash(random_hash()), vec![0, 1, 2, 3]),
+        (SessionScope::All(Uuid::new_v4()), vec![0, 1, 2, 3]),
+        (SessionScope::Hash(cookies[0].1), vec![1, 2, 3]),
+        (SessionScope::Hash(cookies[0].1), vec![1, 2, 3]),
+        (SessionScope::All(cookies[2].0), vec![1]),
     ] {
         db.store().run(EndSessions(ending)).await.unwrap();
         assert_eq!(living().await, left, "{ending:?}");
@@ -448,7 +449,7 @@ async fn a_deleted_api_token_is_refused_at_once() {
 async fn link(db: &Database, seat: Uuid, token: &Token) -> Result<[u8; 32], StoreError> {
     let id = random_hash();
     let expires_at = db.store().ready().await.unwrap().plus(SHARE_LIFE);
-    let share = Share { id, seat, sealed: vec![1, 2, 3], expires_at };
+    let share = OneTimeLink { id, seat, sealed: vec![1, 2, 3], expires_at };
     let by = Actor::User("ada@example.com".to_owned());
     db.store()
         .run(AddOneTimeLink { link: share, token: token.stored_hash(&db.pepper()), by })
@@ -479,23 +480,23 @@ async fn a_link_is_opened_once_however_many_click() {
 async fn a_link_ends_with_time_and_with_its_token() {
     let db = Database::new(ENGINE).await;
     let (_, license) = db.first().await;
-    type Step = (&'static str, Option<OwnerAct>, u64, bool);
+    type Step = (&'static str, Option<SeatAction>, u64, bool);
     let table: [Step; 6] = [
         ("at once", None, 0, true),
         ("shortly before its end", None, SHARE_LIFE - 30, true),
         ("at its end", None, SHARE_LIFE, false),
-        ("after a release", Some(OwnerAct::Release), 0, true),
-        ("after a refresh", Some(OwnerAct::Refresh), 0, false),
-        ("after a revocation", Some(OwnerAct::Revoke), 0, false),
+        ("after a release", Some(SeatAction::Release), 0, true),
+        ("after a refresh", Some(SeatAction::Refresh), 0, false),
+        ("after a revocation", Some(SeatAction::Revoke), 0, false),
     ];
     for (what, order, seconds, opens) in table {
         let (id, token) = seat(&db, &license, "ada@example.com").await;
         let (bystander, their) = seat(&db, &license, "bob@example.com").await;
-        call(&db, Call::Activate, &token, "a").await;
+        call(&db, SeatOperation::Activate, &token, "a").await;
         let link_of_other = link(&db, bystander, &their).await.unwrap();
         let link_of_seat = link(&db, id, &token).await.unwrap();
         if let Some(order) = order {
-            assert_eq!(act(&db, id, order).await, Answer::Done, "{what}");
+            assert_eq!(act(&db, id, order).await, SeatAnswer::Done, "{what}");
         }
         db.age(seconds).await;
         assert_eq!(db.store().run(FindOneTimeLink(link_of_seat)).await.unwrap().is_some(), opens, "{what}");
@@ -506,14 +507,14 @@ async fn a_link_ends_with_time_and_with_its_token() {
         );
         let other = db.store().run(FindOneTimeLink(link_of_other)).await.unwrap().is_some();
         assert_eq!(other, seconds < SHARE_LIFE, "{what}: somebody else's");
-        if order.is_some_and(|order| order != OwnerAct::Release) {
+        if order.is_some_and(|order| order != SeatAction::Release) {
             assert_eq!(word(&link(&db, id, &token).await), "conflict", "{what}: a token of the past");
         }
         assert_eq!(word(&link(&db, id, &their).await), "conflict", "{what}: another seat's token");
         assert_eq!(word(&link(&db, Uuid::new_v4(), &token).await), "not found");
-        for (seat, closed) in [(id, order == Some(OwnerAct::Revoke)), (bystander, false)] {
+        for (seat, closed) in [(id, order == Some(SeatAction::Revoke)), (bystander, false)] {
             if !closed {
-                act(&db, seat, OwnerAct::Revoke).await;
+                act(&db, seat, SeatAction::Revoke).await;
             }
         }
         db.age(2 * DAY).await;
@@ -532,7 +533,7 @@ async fn a_repeated_request_is_carried_out_once() {
     let db = Database::new(ENGINE).await;
     let (_, license) = db.first().await;
     let remember = |key: u8, request: u8| {
-        Some(Remember { key: [key; 32], request: [request; 32], sealed: vec![key, request] })
+        Some(IdempotencyRecord { key: [key; 32], request: [request; 32], sealed: vec![key, request] })
     };
     let create = async |key, request| {
         let new = NewSeat {
@@ -549,18 +550,26 @@ async fn a_repeated_request_is_carried_out_once() {
     }
     assert_eq!(word(&create(1, 2).await.1), "key reused");
     let race = join_all((0..AT_ONCE).map(|_| create(2, 1))).await;
-    let fresh = race.iter().filter(|(_, made)| matches!(made, Ok(Made::New(_)))).count();
+    let fresh = race.iter().filter(|(_, made)| matches!(made, Ok(Created::New(_)))).count();
     assert_eq!((fresh, db.rows("seat").await), (1, 2), "one of them, whoever came first");
 
     let refresh = async |key, request| {
         let new_token = Some(TokenHashes::of(&token(), &db.pepper()));
-        let (act, by) = (OwnerAct::Refresh, Actor::Console);
+        let (act, by) = (SeatAction::Refresh, Actor::Console);
         let remember = remember(key, request);
         db.store()
-            .run(OwnerOrder { seat: first, act, new_token, shared_with: None, dry_run: false, remember, by })
+            .run(SeatActionRequest {
+                seat: first,
+                act,
+                new_token,
+                shared_with: None,
+                dry_run: false,
+                remember,
+                by,
+            })
             .await
     };
-    assert_eq!(now(refresh(3, 1).await.unwrap()).answer, Answer::Done);
+    assert_eq!(now(refresh(3, 1).await.unwrap()).answer, SeatAnswer::Done);
     assert_eq!(earlier(refresh(3, 1).await.unwrap()), Some((first, vec![3, 1])));
     assert_eq!(word(&refresh(3, 9).await), "key reused");
     let epoch = db.store().run(FindSeat(first)).await.unwrap().unwrap().0.seat.epoch;
@@ -579,12 +588,12 @@ async fn a_refused_request_is_not_remembered() {
     let db = Database::new(ENGINE).await;
     let (_, license) = another_account(&db, "Small", 0).await;
     let request = || NewSeat {
-        remember: Some(Remember { key: [1; 32], request: [1; 32], sealed: vec![1] }),
+        remember: Some(IdempotencyRecord { key: [1; 32], request: [1; 32], sealed: vec![1] }),
         ..new_seat(license.id, "ada@example.com", &token(), &db.pepper())
     };
     let refused = now(db.store().run(request()).await.unwrap());
-    assert!(matches!(refused.answer, Answer::Verdict(_)) && refused.subject.is_none());
+    assert!(matches!(refused.answer, SeatAnswer::Verdict(_)) && refused.subject.is_none());
     let larger = License { seats_max: 1, ..license.clone() };
     db.store().run(ChangeLicense { old: license.clone(), new: larger, by: Actor::Console }).await.unwrap();
-    assert_eq!(now(db.store().run(request()).await.unwrap()).answer, Answer::Done);
+    assert_eq!(now(db.store().run(request()).await.unwrap()).answer, SeatAnswer::Done);
 }

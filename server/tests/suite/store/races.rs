@@ -12,10 +12,10 @@ use crate::{
     },
 };
 use seatlock_protocol::Code;
-use seatlock_server::domain::{Answer, AttemptBy, Call, OwnerAct, Role};
+use seatlock_server::domain::{AttemptBy, Role, SeatAction, SeatAnswer, SeatOperation};
 use seatlock_server::store::{
-    Actor, AddOneTimeLink, AddUser, AuditPart, ConsumeOneTimeLink, CountAttempt, FindSeat, FindUser,
-    ListLicenses, Made, NewSeat, NewUser, ReleaseExpired, Remember, Share, StoreError, VerifyAudit,
+    Actor, AddOneTimeLink, AddUser, AuditPart, ConsumeOneTimeLink, CountAttempt, Created, FindSeat, FindUser,
+    IdempotencyRecord, ListLicenses, NewSeat, NewUser, OneTimeLink, ReleaseExpired, StoreError, VerifyAudit,
 };
 use uuid::Uuid;
 
@@ -34,21 +34,21 @@ async fn a_seat_from_its_first_use_to_its_end() {
     let (seat, token) = seats(&db, 1).await.remove(0);
     let install = |computer| Install::new(&token, &db.pepper(), computer);
     let (mut here, mut there) = (install("a"), install("b"));
-    let lease = |answer| matches!(answer, Answer::Lease { .. });
-    assert!(lease(here.call(store, Call::Activate).await.unwrap()));
+    let lease = |answer| matches!(answer, SeatAnswer::Lease { .. });
+    assert!(lease(here.call(store, SeatOperation::Activate).await.unwrap()));
     for _ in 0..12 {
-        assert!(lease(here.call(store, Call::Renew).await.unwrap()));
+        assert!(lease(here.call(store, SeatOperation::Renew).await.unwrap()));
     }
-    let answer = there.call(store, Call::Activate).await.unwrap();
+    let answer = there.call(store, SeatOperation::Activate).await.unwrap();
     assert_eq!(refused(&answer).unwrap().code, Code::SeatInUseElsewhere);
     let listed = store.run(FindSeat(seat)).await.unwrap().unwrap().0.seat;
     assert_eq!((listed.epoch, listed.launches, listed.clone_suspected_at), (1, 13, None));
-    assert_eq!(act(&db, seat, OwnerAct::Release).await, Answer::Done);
-    let answer = here.call(store, Call::Renew).await.unwrap();
+    assert_eq!(act(&db, seat, SeatAction::Release).await, SeatAnswer::Done);
+    let answer = here.call(store, SeatOperation::Renew).await.unwrap();
     assert_eq!(refused(&answer).unwrap().code, Code::SeatReleased);
-    assert!(lease(there.call(store, Call::Activate).await.unwrap()));
-    assert_eq!(act(&db, seat, OwnerAct::Revoke).await, Answer::Done);
-    let answer = there.call(store, Call::Renew).await.unwrap();
+    assert!(lease(there.call(store, SeatOperation::Activate).await.unwrap()));
+    assert_eq!(act(&db, seat, SeatAction::Revoke).await, SeatAnswer::Done);
+    let answer = there.call(store, SeatOperation::Renew).await.unwrap();
     assert_eq!(refused(&answer).unwrap().code, Code::TokenRevoked);
     let license = store.run(ListLicenses(None)).await.unwrap().remove(0);
     assert_eq!((license.in_use, license.tokens), (0, 0));
@@ -71,12 +71,13 @@ async fn the_last_place_goes_to_one_of_sixteen() {
         let calls = installs
             .iter_mut()
             .enumerate()
-            .map(async |(at, install)| install.call(servers[at % 2], Call::Activate).await.unwrap());
+            .map(async |(at, install)| install.call(servers[at % 2], SeatOperation::Activate).await.unwrap());
         let answers = join_all(calls).await;
-        let winners = answers.iter().filter(|answer| matches!(answer, Answer::Lease { .. })).count();
+        let winners = answers.iter().filter(|answer| matches!(answer, SeatAnswer::Lease { .. })).count();
         assert_eq!(winners, 1, "round {round}");
-        let full =
-            |answer: &&Answer| refused(answer).is_some_and(|verdict| verdict.code == Code::SeatLimitReached);
+        let full = |answer: &&SeatAnswer| {
+            refused(answer).is_some_and(|verdict| verdict.code == Code::SeatLimitReached)
+        };
         assert_eq!(answers.iter().filter(full).count(), 15, "round {round}");
         assert_eq!(db.number("SELECT count(*) FROM seat WHERE state = 'in_use'").await, 1);
         assert_eq!(db.number("SELECT in_use FROM license").await, 1);
@@ -94,12 +95,12 @@ async fn the_last_token_goes_to_one_of_sixteen() {
         let calls = (0..AT_ONCE).map(async |at| {
             let new = new_seat(license.id, "user@example.com", &token(), &pepper);
             let made = now(servers[at % 2].run(new).await.unwrap());
-            (made.answer == Answer::Done).then(|| made.subject.unwrap().0.id)
+            (made.answer == SeatAnswer::Done).then(|| made.subject.unwrap().0.id)
         });
         let made: Vec<Uuid> = join_all(calls).await.into_iter().flatten().collect();
         assert_eq!(made.len(), 1, "round {round}");
         assert_eq!(db.number("SELECT tokens FROM license").await, 1);
-        assert_eq!(act(&db, made[0], OwnerAct::Revoke).await, Answer::Done);
+        assert_eq!(act(&db, made[0], SeatAction::Revoke).await, SeatAnswer::Done);
     }
     assert_eq!(db.store().run(VerifyAudit(AuditPart::ALL)).await.unwrap().broken_at, None);
 }
@@ -110,16 +111,16 @@ async fn one_key_makes_one_seat() {
     let (_, license) = db.first().await;
     let (pepper, other) = (db.pepper(), db.another_store().await);
     let servers = [db.store(), &other];
-    let new = |remember: Remember| NewSeat {
+    let new = |remember: IdempotencyRecord| NewSeat {
         remember: Some(remember),
         ..new_seat(license.id, "user@example.com", &token(), &pepper)
     };
-    let remember = Remember { key: random_hash(), request: random_hash(), sealed: vec![1, 2, 3] };
+    let remember = IdempotencyRecord { key: random_hash(), request: random_hash(), sealed: vec![1, 2, 3] };
     let calls = (0..AT_ONCE).map(|at| servers[at % 2].run(new(remember.clone())));
     let made: Vec<_> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
-    assert_eq!(made.iter().filter(|made| matches!(made, Made::New(_))).count(), 1);
+    assert_eq!(made.iter().filter(|made| matches!(made, Created::New(_))).count(), 1);
     assert_eq!(db.number("SELECT count(*) FROM seat").await, 1);
-    let reused = new(Remember { request: random_hash(), ..remember });
+    let reused = new(IdempotencyRecord { request: random_hash(), ..remember });
     assert!(matches!(db.store().run(reused).await, Err(StoreError::KeyReused)));
 }
 
@@ -150,7 +151,7 @@ async fn a_link_is_opened_once() {
     let servers = [db.store(), &other];
     let (seat, token) = seats(&db, 1).await.remove(0);
     let expires_at = db.store().ready().await.unwrap().plus(600);
-    let share = Share { id: random_hash(), seat, sealed: vec![7; 80], expires_at };
+    let share = OneTimeLink { id: random_hash(), seat, sealed: vec![7; 80], expires_at };
     let id = share.id;
     db.store()
         .run(AddOneTimeLink { link: share, token: token.stored_hash(&db.pepper()), by: Actor::Console })
@@ -178,13 +179,13 @@ async fn whatever_happens_at_once_the_books_balance() {
             let mut install = Install::new(token, &pepper, &format!("{}", dice >> 8 & 3));
             install.id = Uuid::from_u128(u128::from(dice >> 8 & 3) + 1);
             match dice >> 16 & 15 {
-                0 => drop(store.run(order(&db, *id, OwnerAct::Release)).await.unwrap()),
-                1 if doer == 3 => drop(store.run(order(&db, *id, OwnerAct::Refresh)).await.unwrap()),
+                0 => drop(store.run(order(&db, *id, SeatAction::Release)).await.unwrap()),
+                1 if doer == 3 => drop(store.run(order(&db, *id, SeatAction::Refresh)).await.unwrap()),
                 1 | 2 => assert!(store.run(ReleaseExpired).await.is_ok()),
-                3 | 4 => drop(install.call(store, Call::Release).await.unwrap()),
-                5 | 6 => drop(install.call(store, Call::Launch).await.unwrap()),
-                7..=10 => drop(install.call(store, Call::Renew).await.unwrap()),
-                _ => drop(install.call(store, Call::Activate).await.unwrap()),
+                3 | 4 => drop(install.call(store, SeatOperation::Release).await.unwrap()),
+                5 | 6 => drop(install.call(store, SeatOperation::Launch).await.unwrap()),
+                7..=10 => drop(install.call(store, SeatOperation::Renew).await.unwrap()),
+                _ => drop(install.call(store, SeatOperation::Activate).await.unwrap()),
             }
         }
     });
@@ -211,7 +212,7 @@ async fn whatever_happens_at_once_the_books_balance() {
     for (_, token) in &seats {
         let revoked = format!("{:02x?}", token.stored_hash(&pepper));
         let mut install = Install::new(token, &pepper, "0");
-        let answer = install.call(db.store(), Call::Activate).await.unwrap();
+        let answer = install.call(db.store(), SeatOperation::Activate).await.unwrap();
         let state = refused(&answer).map(|verdict| verdict.code);
         assert!(state != Some(Code::TokenUnknown), "I5: {revoked}");
     }

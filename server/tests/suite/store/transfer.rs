@@ -7,10 +7,10 @@ use crate::{
         store::{self, Install, act, new_seat, now, random_hash, seat},
     },
 };
-use seatlock_server::domain::{Answer, Call, OwnerAct};
+use seatlock_server::domain::{SeatAction, SeatAnswer, SeatOperation};
 use seatlock_server::store::{
     Actor, AddOneTimeLink, AuditPart, Checkpoint, FindAuditPoint, GetServer, Import, KeepCheckpoint,
-    KnowPepper, Share, Store, StoreError, VerifyAudit,
+    KnowPepper, OneTimeLink, Store, StoreError, VerifyAudit,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -29,14 +29,14 @@ pub async fn goes_over(from: Engine, to: Engine) {
         let (seat, token) = seat(&db, &license, "user@example.com").await;
         let mut install = Install::new(&token, &pepper, "Ünïcode \"quoted\"");
         if number % 2 == 0 {
-            install.call(store, Call::Activate).await.unwrap();
-            install.call(store, Call::Renew).await.unwrap();
+            install.call(store, SeatOperation::Activate).await.unwrap();
+            install.call(store, SeatOperation::Renew).await.unwrap();
         }
         if number % 3 == 0 {
-            act(&db, seat, OwnerAct::Refresh).await;
+            act(&db, seat, SeatAction::Refresh).await;
         } else {
             let expires_at = store.ready().await.unwrap().plus(600);
-            let share = Share { id: random_hash(), seat, sealed: vec![0, 255, 7], expires_at };
+            let share = OneTimeLink { id: random_hash(), seat, sealed: vec![0, 255, 7], expires_at };
             store
                 .run(AddOneTimeLink {
                     link: share,
@@ -110,9 +110,9 @@ pub async fn goes_over(from: Engine, to: Engine) {
     );
     let token = store::token();
     let new = new_seat(license.id, "user@example.com", &token, &pepper);
-    assert_eq!(now(other.run(new).await.unwrap()).answer, Answer::Done);
-    let answer = Install::new(&token, &pepper, "new").call(&other, Call::Activate).await.unwrap();
-    assert!(!matches!(answer, Answer::Unchanged), "it goes on");
+    assert_eq!(now(other.run(new).await.unwrap()).answer, SeatAnswer::Done);
+    let answer = Install::new(&token, &pepper, "new").call(&other, SeatOperation::Activate).await.unwrap();
+    assert!(!matches!(answer, SeatAnswer::Unchanged), "it goes on");
     let trail = other.run(VerifyAudit(AuditPart::Whole(point))).await.unwrap();
     assert_eq!((trail.first, trail.broken_at), (5, None));
 }

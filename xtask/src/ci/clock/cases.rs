@@ -8,7 +8,7 @@ use Policy::{Freeze, Lock};
 
 /// What the clocks show while the program runs.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Clocks {
+pub(super) struct ClockReadings {
     /// The wall clock as faketime(1) takes it: an offset from the true time, or `@` and a date in
     /// UTC.
     pub(super) wall: &'static str,
@@ -20,22 +20,22 @@ pub(super) struct Clocks {
     pub(super) zone: &'static str,
 }
 
-pub(super) const RIGHT: Clocks = wall("+0");
+pub(super) const RIGHT: ClockReadings = wall("+0");
 
-const fn wall(wall: &'static str) -> Clocks {
-    Clocks { wall, passed: 0, restarted: false, zone: "UTC0" }
+const fn wall(wall: &'static str) -> ClockReadings {
+    ClockReadings { wall, passed: 0, restarted: false, zone: "UTC0" }
 }
 
-const fn passed(passed: u32, wall: &'static str) -> Clocks {
-    Clocks { wall, passed, restarted: false, zone: "UTC0" }
+const fn passed(passed: u32, wall: &'static str) -> ClockReadings {
+    ClockReadings { wall, passed, restarted: false, zone: "UTC0" }
 }
 
-const fn restarted(wall: &'static str) -> Clocks {
-    Clocks { wall, passed: 0, restarted: true, zone: "UTC0" }
+const fn restarted(wall: &'static str) -> ClockReadings {
+    ClockReadings { wall, passed: 0, restarted: true, zone: "UTC0" }
 }
 
-const fn zone(zone: &'static str) -> Clocks {
-    Clocks { wall: "+0", passed: 0, restarted: false, zone }
+const fn zone(zone: &'static str) -> ClockReadings {
+    ClockReadings { wall: "+0", passed: 0, restarted: false, zone }
 }
 
 /// What the program says: lock state and reason, and the sentence for the user. `{end}` is the end
@@ -53,18 +53,18 @@ const NOBODY: Said = ("locked (no_token)", "Enter your license token.");
 
 /// One thing that happens on the computer.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Step {
+pub(super) enum ClockStep {
     /// The plug-in is opened, without a network. The stored lease must stay as it is.
-    See(Clocks, Said),
+    See(ClockReadings, Said),
     /// It pings a server that is not there. The stored lease must stay as it is.
-    Offline(Clocks, Said),
+    Offline(ClockReadings, Said),
     /// It pings the server, and gets a new lease.
-    Renew(Clocks, Said),
+    Renew(ClockReadings, Said),
     /// It pings the server, whose answer is not taken, in these words; the stored lease must stay
     /// as it is.
-    Refused(Clocks, &'static str),
+    Refused(ClockReadings, &'static str),
     /// A token is entered on a computer without license.
-    Activate(Clocks, Said),
+    Activate(ClockReadings, Said),
     /// It runs while the computer sleeps for eight days.
     Sleep(Said),
     /// The server's clock from now on, as faketime takes it.
@@ -72,7 +72,7 @@ pub(super) enum Step {
     /// Something happens to the files.
     Files(Fate),
 }
-use Step::{Activate, Files, Offline, Refused, Renew, See, Server, Sleep};
+use ClockStep::{Activate, Files, Offline, Refused, Renew, See, Server, Sleep};
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Fate {
@@ -86,9 +86,9 @@ use Fate::{AllDeleted, Copied, NewestDamaged, Restored, StateDeleted};
 
 /// What happens to a computer that has just got a lease of seven days, to be confirmed every six
 /// hours.
-pub(super) type Case = (&'static str, Policy, &'static [Step]);
+pub(super) type ClockCase = (&'static str, Policy, &'static [ClockStep]);
 
-pub(super) const CASES: &[Case] = &[
+pub(super) const CASES: &[ClockCase] = &[
     ("right", Lock, &[See(RIGHT, OK)]),
     ("two hours before the issue", Lock, &[See(wall("-2h"), OK)]),
     ("inside", Lock, &[See(wall("+3d"), OFFLINE)]),

@@ -1,5 +1,5 @@
 use anyhow::{Context, Result, ensure};
-use cases::{CASES, Policy, Step};
+use cases::{CASES, ClockStep, Policy};
 use stage::Stage;
 use xtask::plugin::Plugin;
 
@@ -24,6 +24,6 @@ pub fn end_to_end() -> Result<String> {
     }
     ensure!(failures.is_empty(), "{} of {} cases:\n{}", failures.len(), CASES.len(), failures.join("\n"));
     let runs = CASES.iter().flat_map(|(_, _, steps)| *steps);
-    let runs = runs.filter(|step| !matches!(step, Step::Files(_) | Step::Server(_))).count();
+    let runs = runs.filter(|step| !matches!(step, ClockStep::Files(_) | ClockStep::Server(_))).count();
     Ok(format!("{} cases, {runs} runs", CASES.len()))
 }

@@ -1,7 +1,7 @@
 use super::super::{files, stored};
-use super::cases::{Clocks, Fate, OK, Policy, RIGHT, Said, Step};
+use super::cases::{ClockReadings, ClockStep, Fate, OK, Policy, RIGHT, Said};
+use ClockStep::{Activate, Files, Offline, Refused, Renew, See, Server, Sleep};
 use Fate::{AllDeleted, Copied, NewestDamaged, Restored, StateDeleted};
-use Step::{Activate, Files, Offline, Refused, Renew, See, Server, Sleep};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::fs;
@@ -46,7 +46,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Plays a case on a computer that has just got its lease.
-    pub(super) fn play(&mut self, steps: &[Step]) -> Result<()> {
+    pub(super) fn play(&mut self, steps: &[ClockStep]) -> Result<()> {
         let end = self.end.clone();
         self.copy("fresh", "state")?;
         let mut held = self.lease()?;
@@ -72,7 +72,7 @@ impl<'a> Stage<'a> {
         played
     }
 
-    fn step(&mut self, step: Step) -> Result<()> {
+    fn step(&mut self, step: ClockStep) -> Result<()> {
         match step {
             See(clocks, said) => self.plugin(&["status"], clocks, false, said),
             Offline(clocks, said) => self.plugin(&["ping"], clocks, false, said),
@@ -89,13 +89,19 @@ impl<'a> Stage<'a> {
         }
     }
 
-    fn plugin(&mut self, arguments: &[&str], clocks: Clocks, network: bool, expected: Said) -> Result<()> {
+    fn plugin(
+        &mut self,
+        arguments: &[&str],
+        clocks: ClockReadings,
+        network: bool,
+        expected: Said,
+    ) -> Result<()> {
         let before = now()?;
         let (code, said) = run::status(&mut self.command(arguments, clocks, network)?, None)?;
         self.compare(code, &said, expected, &[shown(clocks.wall, before)?, shown(clocks.wall, now()?)?])
     }
 
-    fn activate(&mut self, clocks: Clocks, expected: Said) -> Result<()> {
+    fn activate(&mut self, clocks: ClockReadings, expected: Said) -> Result<()> {
         let seat = self.server.create_seat("ada@example.com")?;
         let mut command = self.command(&["activate", "-"], clocks, true)?;
         let (code, said) = run::status(&mut command, Some(&seat.token))?;
@@ -103,7 +109,7 @@ impl<'a> Stage<'a> {
     }
 
     /// The example, which finds its server or nobody, under these clocks.
-    fn command(&self, arguments: &[&str], clocks: Clocks, network: bool) -> Result<Command> {
+    fn command(&self, arguments: &[&str], clocks: ClockReadings, network: bool) -> Result<Command> {
         let mut plugin = self.plugin.command(&self.server, &self.state());
         if !network {
             plugin.env("EXAMPLE_SERVER", "http://127.0.0.1:9");

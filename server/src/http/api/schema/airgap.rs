@@ -1,5 +1,5 @@
 use super::Timestamp;
-use crate::service::airgap::Outcome;
+use crate::service::airgap::AirgapOutcome;
 use seatlock_protocol::file::RequestFile;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// What the file of a machine without a network leads to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct AirgapResultView {
+pub struct AirgapResultJson {
     /// The seat.
     pub seat: Uuid,
     /// Who was given its token.
@@ -25,10 +25,10 @@ pub struct AirgapResultView {
     pub dry_run: bool,
 }
 
-impl AirgapResultView {
+impl AirgapResultJson {
     /// Of a file and what was decided.
     #[must_use]
-    pub fn new(file: &RequestFile, outcome: &Outcome, dry_run: bool) -> Self {
+    pub fn new(file: &RequestFile, outcome: &AirgapOutcome, dry_run: bool) -> Self {
         Self {
             seat: outcome.seat.id,
             shared_with: outcome.seat.shared_with.clone(),
@@ -44,7 +44,7 @@ impl AirgapResultView {
 /// A request or release file, as the plug-in wrote it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = RequestFile)]
-pub struct RequestFileView {
+pub struct RequestFileJson {
     /// `seatlock-request`.
     pub format: String,
     /// 1.
@@ -63,7 +63,7 @@ pub struct RequestFileView {
 /// The lease file, to be carried back to the machine as it is.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LeaseFile)]
-pub struct LeaseFileView {
+pub struct LeaseFileJson {
     /// `seatlock-lease`.
     pub format: String,
     /// 1.

@@ -1,12 +1,12 @@
 use super::Timestamp;
-use crate::store::{AuditRow, AuditState};
+use crate::service::{AuditRow, AuditState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// One entry of the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct AuditView {
+pub struct AuditJson {
     /// Its number; they have no gaps.
     pub id: u64,
     /// When it happened.
@@ -36,7 +36,7 @@ pub struct AuditView {
     pub detail: Option<serde_json::Value>,
 }
 
-impl From<&AuditRow> for AuditView {
+impl From<&AuditRow> for AuditJson {
     fn from(row: &AuditRow) -> Self {
         Self {
             id: row.id,
@@ -58,7 +58,7 @@ impl From<&AuditRow> for AuditView {
 
 /// What the chain of the audit trail says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct AuditStateView {
+pub struct AuditStateJson {
     /// Number of the first entry that was looked at: 1, or what follows a checkpoint.
     pub first: u64,
     /// Number of the last entry that is as it was written.
@@ -70,7 +70,7 @@ pub struct AuditStateView {
     pub broken_at: Option<u64>,
 }
 
-impl From<&AuditState> for AuditStateView {
+impl From<&AuditState> for AuditStateJson {
     fn from(state: &AuditState) -> Self {
         let head = state.head.iter().map(|byte| format!("{byte:02x}")).collect();
         Self { first: state.first, entries: state.rows, head, broken_at: state.broken_at }

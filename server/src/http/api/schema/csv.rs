@@ -1,4 +1,4 @@
-use super::SeatView;
+use super::SeatJson;
 use std::borrow::Cow;
 
 const HEAD: [&str; 14] = [
@@ -35,7 +35,7 @@ pub fn head() -> Result<Vec<u8>, csv::Error> {
 ///
 /// # Errors
 /// When there is no memory.
-pub fn rows<'a>(seats: impl IntoIterator<Item = &'a SeatView>) -> Result<Vec<u8>, csv::Error> {
+pub fn rows<'a>(seats: impl IntoIterator<Item = &'a SeatJson>) -> Result<Vec<u8>, csv::Error> {
     let mut writer = writer();
     for seat in seats {
         let value = serde_json::to_value(seat).unwrap_or_default();

@@ -1,4 +1,4 @@
-use super::{Shown, named};
+use super::{SecretText, named};
 use crate::domain::{Admission, Issuer, IssuerChange};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 /// A sign-in service whose access tokens are accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct IssuerView {
+pub struct IssuerJson {
     /// The name-based UUID of its address (RFC 9562, section 5.5), so that it is the same for ever.
     pub id: Uuid,
     /// Its address, exactly as it stands in `iss`.
@@ -23,7 +23,7 @@ pub struct IssuerView {
     pub admits: Vec<Admission>,
 }
 
-impl From<&Issuer> for IssuerView {
+impl From<&Issuer> for IssuerJson {
     fn from(issuer: &Issuer) -> Self {
         let client = issuer.client.as_ref();
         Self {
@@ -67,7 +67,7 @@ pub struct NewIssuer {
     /// The secret of that client. It is kept sealed, and never shown.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     #[schema(value_type = Option<String>, nullable = false, write_only, min_length = 1, max_length = 4096)]
-    pub client_secret: Option<Shown>,
+    pub client_secret: Option<SecretText>,
 }
 
 /// What becomes of an issuer; what is not named stays.
@@ -97,7 +97,7 @@ pub struct IssuerChangeRequest {
     /// The secret of that client. It is kept sealed, and never shown.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     #[schema(value_type = Option<String>, nullable = false, write_only, min_length = 1, max_length = 4096)]
-    pub client_secret: Option<Shown>,
+    pub client_secret: Option<SecretText>,
 }
 
 impl NewIssuer {
@@ -129,20 +129,20 @@ impl From<IssuerChangeRequest> for IssuerChange {
 
 /// What became of an issuer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ChangedIssuerView {
+pub struct ChangedIssuerJson {
     /// The issuer afterwards, or as it would be.
     #[serde(flatten)]
-    pub issuer: IssuerView,
+    pub issuer: IssuerJson,
     /// Whether it was only asked what would happen.
     pub dry_run: bool,
 }
 
 /// What became of an issuer that is not accepted any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RemovedIssuerView {
+pub struct RemovedIssuerJson {
     /// The issuer as it was.
     #[serde(flatten)]
-    pub issuer: IssuerView,
+    pub issuer: IssuerJson,
     /// Seats of its users that are not closed. Their machines work until their leases end, and
     /// cannot renew them.
     pub seats: u64,

@@ -1,5 +1,5 @@
 use super::entitlement::{entitlements_of, entitlements_view};
-use super::{EntitlementsView, Timestamp, named};
+use super::{EntitlementsJson, Timestamp, named};
 use crate::domain::{ClonePolicy, License, Plan, ReleaseMode};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatlock_protocol::UnixTime;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 /// One subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct LicenseView {
+pub struct LicenseJson {
     /// The license.
     pub id: Uuid,
     /// Who holds it.
@@ -32,7 +32,7 @@ pub struct LicenseView {
     pub version: String,
 }
 
-impl From<&License> for LicenseView {
+impl From<&License> for LicenseJson {
     fn from(license: &License) -> Self {
         Self {
             id: license.id,
@@ -58,7 +58,7 @@ pub fn license_version(license: &License) -> String {
 
 /// How much of a license is used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct UsageView {
+pub struct UsageJson {
     /// The license.
     pub license: Uuid,
     /// Who holds it.
@@ -66,7 +66,7 @@ pub struct UsageView {
     /// Name of its plan.
     pub plan: String,
     /// What every lease carries, by name: the plan's entitlements and those beside it.
-    pub entitlements: EntitlementsView,
+    pub entitlements: EntitlementsJson,
     /// How many seats may be in use, and how many tokens may exist.
     pub seats_max: u32,
     /// Seats in use.
@@ -75,7 +75,7 @@ pub struct UsageView {
     pub tokens: u32,
 }
 
-impl From<&License> for UsageView {
+impl From<&License> for UsageJson {
     fn from(license: &License) -> Self {
         Self {
             license: license.id,
@@ -124,7 +124,7 @@ pub struct LicenseSettings {
     /// Entitlements such as `cad` beside those of the plan, by name.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     #[schema(nullable = false)]
-    pub entitlements: Option<EntitlementsView>,
+    pub entitlements: Option<EntitlementsJson>,
     /// How many seats may be in use, and how many tokens may exist.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     #[schema(nullable = false, minimum = 0, maximum = 10_000_000)]

@@ -28,27 +28,27 @@ mod recovery;
 /// Seats, and what becomes of them.
 mod seat;
 /// Secrets that are shown once.
-mod shown;
+mod secret_text;
 /// Moments.
 mod timestamp;
 
-pub use airgap::{AirgapResultView, LeaseFileView, RequestFileView};
-pub use audit::{AuditStateView, AuditView};
-pub use entitlement::{EntitlementView, EntitlementsView, entitlements_of};
-pub use issuer::{ChangedIssuerView, IssuerChangeRequest, IssuerView, NewIssuer, RemovedIssuerView};
+pub use airgap::{AirgapResultJson, LeaseFileJson, RequestFileJson};
+pub use audit::{AuditJson, AuditStateJson};
+pub use entitlement::{EntitlementJson, EntitlementsJson, entitlements_of};
+pub use issuer::{ChangedIssuerJson, IssuerChangeRequest, IssuerJson, NewIssuer, RemovedIssuerJson};
 pub use license::{
-    ClockSettings, LicenseChange, LicenseSettings, LicenseView, NewLicense, UsageView, license_version,
+    ClockSettings, LicenseChange, LicenseJson, LicenseSettings, NewLicense, UsageJson, license_version,
 };
 pub use list::List;
 pub use people::{
-    AccountView, ApiTokenView, InvitedView, IssuedApiTokenView, MeView, NewAccount, NewApiTokenRequest,
-    NewPassword, NewUserRequest, UserChangeRequest, UserView,
+    AccountJson, ApiTokenJson, InvitationJson, IssuedApiTokenJson, MeJson, NewAccount, NewApiTokenRequest,
+    NewPassword, NewUserRequest, UserChangeRequest, UserJson,
 };
-pub use plan::{PlanContent, PlanView};
-pub use problem::ProblemView;
-pub use recovery::{RecoveryView, UsageList};
-pub use seat::{ActedView, IssuedView, NewSeatRequest, RefreshRequest, SeatStatus, SeatView};
-pub use shown::Shown;
+pub use plan::{PlanContent, PlanJson};
+pub use problem::ProblemJson;
+pub use recovery::{RecoveryJson, UsageList};
+pub use seat::{IssuedSeatJson, NewSeatRequest, RefreshRequest, SeatActionJson, SeatJson, SeatStatus};
+pub use secret_text::SecretText;
 pub use timestamp::Timestamp;
 
 use serde::{Deserialize, Deserializer};

@@ -1,13 +1,13 @@
-use super::{Shown, Timestamp, named};
+use super::{SecretText, Timestamp, named};
 use crate::domain::Role;
-use crate::store::{Account, ApiToken, SignedIn, User};
+use crate::service::{Account, ApiToken, SignedIn, User};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// Who holds licenses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct AccountView {
+pub struct AccountJson {
     /// The account.
     pub id: Uuid,
     /// Its name, for people.
@@ -16,7 +16,7 @@ pub struct AccountView {
     pub created_at: Timestamp,
 }
 
-impl From<&Account> for AccountView {
+impl From<&Account> for AccountJson {
     fn from(account: &Account) -> Self {
         Self { id: account.id, name: account.name.clone(), created_at: Timestamp(account.created_at) }
     }
@@ -37,7 +37,7 @@ pub struct NewAccount {
 
 /// Somebody who may sign in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct UserView {
+pub struct UserJson {
     /// The user.
     pub id: Uuid,
     /// E-mail address, by which the user signs in.
@@ -52,7 +52,7 @@ pub struct UserView {
     pub created_at: Timestamp,
 }
 
-impl From<&User> for UserView {
+impl From<&User> for UserJson {
     fn from(user: &User) -> Self {
         Self {
             id: user.id,
@@ -82,7 +82,7 @@ pub struct NewUserRequest {
     /// The first password, of 12 characters or more; one is made unless it is named.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     #[schema(value_type = Option<String>, nullable = false, write_only, min_length = 12, max_length = 1024)]
-    pub password: Option<Shown>,
+    pub password: Option<SecretText>,
 }
 
 /// A password that somebody has chosen.
@@ -92,7 +92,7 @@ pub struct NewUserRequest {
 pub struct NewPassword {
     /// Of 12 characters or more, and not the user's e-mail address.
     #[schema(value_type = String, write_only, min_length = 12, max_length = 1024)]
-    pub password: Shown,
+    pub password: SecretText,
 }
 
 /// What becomes of a user: one thing at a time. It ends the user's sessions.
@@ -112,27 +112,27 @@ pub struct UserChangeRequest {
 
 /// A user with a new password.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct InvitedView {
+pub struct InvitationJson {
     /// The user.
     #[serde(flatten)]
-    pub user: UserView,
+    pub user: UserJson,
     /// The password, if it was made and not chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub password: Option<Shown>,
+    pub password: Option<SecretText>,
 }
 
 /// Whose requests these are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct MeView {
+pub struct MeJson {
     /// The user.
-    pub user: UserView,
+    pub user: UserJson,
     /// Where the user belongs.
-    pub account: AccountView,
+    pub account: AccountJson,
     /// Name of the API token that was shown; null for a session.
     pub api_token: Option<String>,
 }
 
-impl From<&SignedIn> for MeView {
+impl From<&SignedIn> for MeJson {
     fn from(who: &SignedIn) -> Self {
         Self { user: (&who.user).into(), account: (&who.account).into(), api_token: who.api_token.clone() }
     }
@@ -140,7 +140,7 @@ impl From<&SignedIn> for MeView {
 
 /// An API token, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ApiTokenView {
+pub struct ApiTokenJson {
     /// The token's id.
     pub id: Uuid,
     /// What it is for, in the user's words.
@@ -151,7 +151,7 @@ pub struct ApiTokenView {
     pub last_used_at: Option<Timestamp>,
 }
 
-impl From<&ApiToken> for ApiTokenView {
+impl From<&ApiToken> for ApiTokenJson {
     fn from(token: &ApiToken) -> Self {
         Self {
             id: token.id,
@@ -182,10 +182,10 @@ pub struct NewApiTokenRequest {
 
 /// An API token that was made.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct IssuedApiTokenView {
+pub struct IssuedApiTokenJson {
     /// What is known of it afterwards.
     #[serde(flatten)]
-    pub api_token: ApiTokenView,
+    pub api_token: ApiTokenJson,
     /// The API token.
-    pub token: Shown,
+    pub token: SecretText,
 }

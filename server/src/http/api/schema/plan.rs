@@ -1,20 +1,20 @@
-use super::{EntitlementsView, entitlement::entitlements_view};
+use super::{EntitlementsJson, entitlement::entitlements_view};
 use crate::domain::Plan;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// What a subscription of this name contains.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct PlanView {
+pub struct PlanJson {
     /// Its name.
     pub name: String,
     /// Whether it carries seats for plug-ins, and so tokens.
     pub carries_seats: bool,
     /// Entitlements that come with it, by name.
-    pub entitlements: EntitlementsView,
+    pub entitlements: EntitlementsJson,
 }
 
-impl From<&Plan> for PlanView {
+impl From<&Plan> for PlanJson {
     fn from(plan: &Plan) -> Self {
         Self {
             name: plan.name.clone(),
@@ -32,5 +32,5 @@ pub struct PlanContent {
     /// Whether it carries seats for plug-ins, and so tokens.
     pub carries_seats: bool,
     /// Entitlements that come with it, by name.
-    pub entitlements: EntitlementsView,
+    pub entitlements: EntitlementsJson,
 }

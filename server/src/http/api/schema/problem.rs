@@ -4,7 +4,7 @@ use utoipa::ToSchema;
 
 /// A refusal: problem details (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ProblemView {
+pub struct ProblemJson {
     /// Names the code.
     #[serde(rename = "type")]
     pub type_uri: String,

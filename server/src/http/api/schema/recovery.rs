@@ -1,13 +1,13 @@
-use super::{Timestamp, UsageView};
+use super::{Timestamp, UsageJson};
 use crate::domain::License;
-use crate::store::Recovery;
+use crate::service::Recovery;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// A server whose database was restored from a backup, as long as a machine may hold a lease that
 /// it does not know of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RecoveryView {
+pub struct RecoveryJson {
     /// The newest moment that the backup knew of.
     pub known_until: Timestamp,
     /// When the backup took the place of the database.
@@ -18,7 +18,7 @@ pub struct RecoveryView {
     pub recovered: u64,
 }
 
-impl From<&Recovery> for RecoveryView {
+impl From<&Recovery> for RecoveryJson {
     fn from(recovery: &Recovery) -> Self {
         let Recovery { restored, recovered, .. } = recovery;
         Self {
@@ -34,18 +34,18 @@ impl From<&Recovery> for RecoveryView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UsageList {
     /// One entry for each license.
-    pub items: Vec<UsageView>,
+    pub items: Vec<UsageJson>,
     /// Always null: the list is whole.
     pub next: Option<String>,
     /// Null unless the database was restored from a backup not long ago.
-    pub recovery: Option<RecoveryView>,
+    pub recovery: Option<RecoveryJson>,
 }
 
 impl UsageList {
     /// Of these licenses.
     #[must_use]
     pub fn new<'a>(licenses: impl Iterator<Item = &'a License>, recovery: Option<&Recovery>) -> Self {
-        let items = licenses.map(UsageView::from).collect();
-        Self { items, next: None, recovery: recovery.map(RecoveryView::from) }
+        let items = licenses.map(UsageJson::from).collect();
+        Self { items, next: None, recovery: recovery.map(RecoveryJson::from) }
     }
 }

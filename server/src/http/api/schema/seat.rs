@@ -1,6 +1,6 @@
-use super::{Shown, Timestamp};
+use super::{SecretText, Timestamp};
 use crate::domain::SeatState;
-use crate::store::ListedSeat;
+use crate::service::ListedSeat;
 use seatlock_protocol::api::LockStatus;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -45,7 +45,7 @@ impl From<SeatStatus> for LockStatus {
 
 /// A seat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct SeatView {
+pub struct SeatJson {
     /// The seat, never its token.
     pub id: Uuid,
     /// The license that it belongs to.
@@ -80,7 +80,7 @@ pub struct SeatView {
     pub created_at: Timestamp,
 }
 
-impl From<&ListedSeat> for SeatView {
+impl From<&ListedSeat> for SeatJson {
     fn from(listed: &ListedSeat) -> Self {
         let seat = &listed.seat;
         let (machine, since, lease_until) = match &seat.state {
@@ -136,20 +136,20 @@ pub struct RefreshRequest {
 
 /// A seat that was made, and its token.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct IssuedView {
+pub struct IssuedSeatJson {
     /// The seat.
     #[serde(flatten)]
-    pub seat: SeatView,
+    pub seat: SeatJson,
     /// The integration token.
-    pub token: Shown,
+    pub token: SecretText,
 }
 
 /// What became of a seat.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct ActedView {
+pub struct SeatActionJson {
     /// The seat afterwards; in a dry run as it is.
     #[serde(flatten)]
-    pub seat: SeatView,
+    pub seat: SeatJson,
     /// Whether something was changed.
     pub changed: bool,
     /// Whether there is something to change: false for what was done before.
@@ -158,5 +158,5 @@ pub struct ActedView {
     pub dry_run: bool,
     /// The new integration token, after a refresh.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<Shown>,
+    pub token: Option<SecretText>,
 }

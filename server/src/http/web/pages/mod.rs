@@ -1,55 +1,30 @@
-//! Shows: the pages of seat management, one file per page. A page is a struct of what it shows, and
-//! a template.
+//! What pages show. A page is a struct and a template, beside the handler that fills it; here are
+//! the small things that many of them show, and the names of all for whoever looks at samples.
 //!
-//! Nothing here decides, reads or writes. Whoever has the facts fills a struct and calls
-//! `Template::render`; every text of it is escaped. The pages need no JavaScript: `copy.js` only
-//! adds the buttons that copy. They hold no style and no script of their own, so they work under
-//! `CONTENT_SECURITY_POLICY`.
+//! A page decides, reads and writes nothing, and every text of it is escaped. The pages need no
+//! JavaScript: `copy.js` only adds the buttons that copy. They hold no style and no script of their
+//! own, so they work under `CONTENT_SECURITY_POLICY`.
 
-/// The user's own e-mail address, password and sessions.
-mod account;
-/// Files of machines without a network.
-mod airgap;
-/// The style, the script and the icon that pages refer to.
-mod assets;
-/// What happened, and whether anybody tampered with the record of it.
-mod audit;
-/// What is asked before something that cannot be undone.
-mod confirm;
-/// One page that says what happened and what to do next.
-mod message;
-/// The form for a new seat.
-mod new_seat;
-/// The link by which somebody outside sees a token once.
-mod one_time_link;
+/// How texts get onto pages.
+mod escape;
 /// Small things that many pages show: moments, ids, badges, the frame.
 mod parts;
-/// Everything about one seat.
-mod seat;
-/// A new token, shown once.
-mod seat_token;
-/// The list of seats.
-mod seats;
-/// How texts get onto pages.
-mod shown;
-/// The way in.
-mod sign_in;
-/// API tokens of the user.
-mod tokens;
 
-pub use account::{AccountPage, SessionRow};
-pub use airgap::{AirgapCheck, AirgapDone, AirgapPage, LeaseResult};
+pub use super::account::{AccountPage, SessionRow};
+pub use super::airgap::{AirgapCheck, AirgapDone, AirgapPage, LeaseResult};
+pub use super::assets::{ASSETS, Asset, CONTENT_SECURITY_POLICY};
+pub use super::audit::{AuditActor, AuditEntry, AuditPage, Chain};
+pub use super::confirm::{ConfirmRefresh, ConfirmRelease, ConfirmRevoke, ReleaseLimit};
+pub use super::error::{MessagePage, NextStep};
+pub use super::new_seat::{LicenseChoice, NewSeatPage, NoSeat, SendAs};
+pub use super::open::{LinkState, OneTimeLinkPage};
+pub use super::seat::{MailOutcome, SeatTokenPage, TokenReason};
+pub use super::seat::{SeatPage, SeatRelease};
+pub use super::seats::{
+    EmptyList, LicenseCard, LicenseState, RecoveryNotice, SeatFilter, SeatRow, SeatsPage,
+};
+pub use super::sign_in::{SignInOption, SignInPage};
+pub use super::tokens::{ApiTokenRow, ConfirmDeleteToken, TokenCreatedPage, TokensPage};
 pub use askama::Template;
-pub use assets::{ASSETS, Asset, CONTENT_SECURITY_POLICY};
-pub use audit::{AuditActor, AuditEntry, AuditPage, Chain};
-pub use confirm::{ConfirmRefresh, ConfirmRelease, ConfirmRevoke, ReleaseLimit};
-pub use message::{MessagePage, Step};
-pub use new_seat::{LicenseChoice, NewSeatPage, NoSeat, SendAs};
-pub use one_time_link::{LinkState, OneTimeLinkPage};
-pub use parts::{Help, Id, Moment, Notice, SeatName, Shell, StatusBadge, Tone};
-pub use seat::{SeatPage, SeatRelease};
-pub use seat_token::{Mail, SeatTokenPage, TokenReason};
-pub use seats::{EmptyList, LicenseCard, LicenseState, RecoveryNotice, SeatFilter, SeatRow, SeatsPage};
-pub use shown::Shown;
-pub use sign_in::{SignInPage, WayIn};
-pub use tokens::{ApiTokenRow, ConfirmDeleteToken, TokenCreatedPage, TokensPage};
+pub use escape::PageText;
+pub use parts::{Help, Moment, Notice, SeatName, Shell, ShortId, StatusBadge, Tone};

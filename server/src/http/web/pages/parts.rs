@@ -21,7 +21,6 @@ pub struct Shell {
 /// Addresses that the server names to its users.
 #[derive(Debug, Clone, Default)]
 pub struct Help {
-    /// Documentation for users.
     pub documentation: Option<String>,
     /// Where to ask for help.
     pub support: Option<String>,
@@ -47,11 +46,8 @@ impl Notice {
 /// What a colour says. Words always say it too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
-    /// It went well.
     Good,
-    /// Worth knowing.
     Calm,
-    /// Worth a look.
     Warning,
     /// Something failed, or will be lost.
     Danger,
@@ -119,9 +115,9 @@ impl Moment {
 
 /// A UUID that is shown by its first eight digits, and in full on demand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Id(pub Uuid);
+pub struct ShortId(pub Uuid);
 
-impl Id {
+impl ShortId {
     /// Its first eight digits.
     #[must_use]
     pub fn short(&self) -> String {
@@ -130,7 +126,7 @@ impl Id {
     }
 }
 
-impl fmt::Display for Id {
+impl fmt::Display for ShortId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -139,8 +135,7 @@ impl fmt::Display for Id {
 /// Which seat a page is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeatName {
-    /// The seat.
-    pub id: Id,
+    pub id: ShortId,
     /// Who was given its token.
     pub shared_with: String,
     /// The address of the sign-in service of its user. Then there is no token that could be
@@ -161,7 +156,6 @@ impl StatusBadge {
         Self(LockStatus::Closed),
     ];
 
-    /// For people.
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self.0 {
@@ -211,6 +205,6 @@ mod tests {
 
     #[test]
     fn ids_keep_their_leading_zeros() {
-        assert_eq!(Id(Uuid::from_u128(0xab << 96)).short(), "000000ab");
+        assert_eq!(ShortId(Uuid::from_u128(0xab << 96)).short(), "000000ab");
     }
 }

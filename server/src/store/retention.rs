@@ -5,11 +5,9 @@ use uuid::Uuid;
 /// A database that was restored from a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recovery {
-    /// The mark.
     pub restored: Restored,
     /// Seats since then whose machines proved that they hold them.
     pub recovered: u64,
-    /// The database's clock.
     pub now: UnixTime,
 }
 
@@ -35,7 +33,7 @@ impl Recovery {
 
 /// Since when things must have been over to be taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Keep {
+pub struct RetentionPolicy {
     /// Entries of the audit trail of this moment or before.
     pub audit_before: UnixTime,
     /// E-mail addresses of seats that were closed at this moment or before.
@@ -44,7 +42,7 @@ pub struct Keep {
 
 /// What is kept for longer than it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Due {
+pub struct Expired {
     /// Entries at the beginning of the audit trail.
     pub entries: u64,
     /// Number of the last of them.

@@ -1,21 +1,19 @@
-use super::audit::{Entry, append};
+use super::audit::{NewAuditEntry, append};
 use super::clock::{clock_columns, clocks};
-use super::orders::load;
 use super::rows::{hash, moment, parsed};
+use super::seat_actions::load;
 use crate::crypto::seal::Hash;
-use crate::store::db::{Row, sql};
+use crate::store::db::{DbRow, sql};
 use crate::store::run::{Operation, Store};
 use crate::store::tx::{Tx, Write};
-use crate::store::{Actor, Share, StoreError};
+use crate::store::{Actor, OneTimeLink, StoreError};
 
 /// Keeps a one-time link, and ends those that the seat had. [`StoreError::Conflict`] unless `token`
 /// is the seat's token as it is now.
 pub struct AddOneTimeLink {
-    /// The link.
-    pub link: Share,
+    pub link: OneTimeLink,
     /// The token, by its stored hash.
     pub token: Hash,
-    /// Who asks.
     pub by: Actor,
 }
 
@@ -23,7 +21,7 @@ impl Write for AddOneTimeLink {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        let Share { id, seat, sealed, expires_at } = &self.link;
+        let OneTimeLink { id, seat, sealed, expires_at } = &self.link;
         let (of, license) = load(tx, *seat).await?;
         let outdated = concat!(
             "DELETE FROM share WHERE id IN (SELECT id FROM share WHERE expires_at <= $1",
@@ -47,11 +45,11 @@ impl Write for AddOneTimeLink {
         if added != 1 {
             return Err(StoreError::Conflict);
         }
-        let entry = Entry {
+        let entry = NewAuditEntry {
             license: Some(license.id),
             seat: Some(*seat),
             epoch: Some(of.epoch),
-            ..Entry::new("shared", license.account)
+            ..NewAuditEntry::new("shared", license.account)
         };
         append(tx, &self.by, entry).await
     }
@@ -61,9 +59,9 @@ impl Write for AddOneTimeLink {
 pub struct ConsumeOneTimeLink(pub Hash);
 
 impl Write for ConsumeOneTimeLink {
-    type Output = Option<Share>;
+    type Output = Option<OneTimeLink>;
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Share>, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<OneTimeLink>, StoreError> {
         let seat = sql("SELECT seat_id FROM share WHERE id = $1")
             .bind(self.0.as_slice())
             .fetch_optional(tx.conn())
@@ -79,11 +77,11 @@ impl Write for ConsumeOneTimeLink {
             .await?;
         let Some(row) = row else { return Ok(None) };
         let share = share(&row)?;
-        let entry = Entry {
+        let entry = NewAuditEntry {
             license: Some(license.id),
             seat: Some(share.seat),
             epoch: Some(of.epoch),
-            ..Entry::new("share_opened", license.account)
+            ..NewAuditEntry::new("share_opened", license.account)
         };
         append(tx, &Actor::System, entry).await?;
         Ok(Some(share))
@@ -94,9 +92,9 @@ impl Write for ConsumeOneTimeLink {
 pub struct FindOneTimeLink(pub Hash);
 
 impl Operation for FindOneTimeLink {
-    type Output = Option<Share>;
+    type Output = Option<OneTimeLink>;
 
-    async fn carry_out(self, store: &Store) -> Result<Option<Share>, StoreError> {
+    async fn carry_out(self, store: &Store) -> Result<Option<OneTimeLink>, StoreError> {
         let query = concat!("SELECT ", clock_columns!(), ", s.* FROM share s WHERE s.id = $1");
         let row = sql(query).bind(self.0.as_slice()).fetch_optional(store.reader().await?.conn()).await?;
         let Some(row) = row else { return Ok(None) };
@@ -105,8 +103,8 @@ impl Operation for FindOneTimeLink {
     }
 }
 
-fn share(row: &Row) -> Result<Share, StoreError> {
-    Ok(Share {
+fn share(row: &DbRow) -> Result<OneTimeLink, StoreError> {
+    Ok(OneTimeLink {
         id: hash(row, "id")?,
         seat: parsed(row, "seat_id")?,
         sealed: row.try_get("sealed")?,

@@ -2,17 +2,17 @@ use super::idempotency::{before, remember};
 use super::persist::{audit, change_counts, persist};
 use super::rows::{license, license_columns, parsed, seat, seat_columns};
 use crate::crypto::seal::Hash;
-use crate::domain::{Answer, Event, License, OwnerAct, Seat, decide};
+use crate::domain::{License, Seat, SeatAction, SeatAnswer, SeatEvent, decide};
 use crate::store::db::sql;
 use crate::store::tx::{Tx, Write};
-use crate::store::{Answered, Made, NewSeat, OwnerOrder, StoreError, TokenHashes};
+use crate::store::{Created, NewSeat, SeatActionRequest, SeatOutcome, StoreError, TokenHashes};
 use serde_json::json;
 use uuid::Uuid;
 
 impl Write for NewSeat {
-    type Output = Made<Answered>;
+    type Output = Created<SeatOutcome>;
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Made<Answered>, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Created<SeatOutcome>, StoreError> {
         if let Some(made) = before(tx, self.remember.as_ref()).await? {
             return Ok(made);
         }
@@ -23,13 +23,13 @@ impl Write for NewSeat {
             && let Some(seat) = opened_by(tx, &self.token.stored).await?
         {
             let subject = Some((seat, license));
-            return Ok(Made::New(Answered { now, seq, subject, answer: Answer::Unchanged }));
+            return Ok(Created::New(SeatOutcome { now, seq, subject, answer: SeatAnswer::Unchanged }));
         }
         let (shared_with, identity) = (self.shared_with.clone(), self.identity.clone());
-        let event = Event::Create { seat: self.id, shared_with, identity };
+        let event = SeatEvent::Create { seat: self.id, shared_with, identity };
         let decision = decide(&license, None, &event, now);
         let Some(seat) = decision.seat else {
-            return Ok(Made::New(Answered { now, seq, subject: None, answer: decision.answer }));
+            return Ok(Created::New(SeatOutcome { now, seq, subject: None, answer: decision.answer }));
         };
         change_counts(tx, license.id, decision.license).await?;
         sql(
@@ -51,7 +51,7 @@ impl Write for NewSeat {
         }
         remember(tx, self.remember.as_ref(), seat.id).await?;
         let subject = Some((seat, license));
-        Ok(Made::New(Answered { now, seq, subject, answer: decision.answer }))
+        Ok(Created::New(SeatOutcome { now, seq, subject, answer: decision.answer }))
     }
 }
 
@@ -96,27 +96,32 @@ async fn insert_token(tx: &mut Tx<'_>, seat: Uuid, token: &TokenHashes) -> Resul
     Ok(())
 }
 
-impl Write for OwnerOrder {
-    type Output = Made<Answered>;
+impl Write for SeatActionRequest {
+    type Output = Created<SeatOutcome>;
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Made<Answered>, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Created<SeatOutcome>, StoreError> {
         if let Some(made) = before(tx, self.remember.as_ref()).await? {
             return Ok(made);
         }
         let (before, license) = load(tx, self.seat).await?;
-        let decision = decide(&license, Some(&before), &Event::Owner(self.act), tx.now);
-        if self.act == OwnerAct::Refresh && before.identity.is_some() {
+        let decision = decide(&license, Some(&before), &SeatEvent::Owner(self.act), tx.now);
+        if self.act == SeatAction::Refresh && before.identity.is_some() {
             return Err(StoreError::SignsIn);
         }
-        let done = decision.answer == Answer::Done;
-        if done && self.act == OwnerAct::Allow && !is_barred(tx, self.seat).await? {
+        let done = decision.answer == SeatAnswer::Done;
+        if done && self.act == SeatAction::Allow && !is_barred(tx, self.seat).await? {
             let subject = Some((before, license));
-            return Ok(Made::New(Answered { now: tx.now, seq: tx.seq, subject, answer: Answer::Unchanged }));
+            return Ok(Created::New(SeatOutcome {
+                now: tx.now,
+                seq: tx.seq,
+                subject,
+                answer: SeatAnswer::Unchanged,
+            }));
         }
         if !self.dry_run {
             match self.act {
-                OwnerAct::Refresh | OwnerAct::Revoke if done => retire_token(tx, self.seat).await?,
-                OwnerAct::Allow if done => forget_identity(tx, self.seat).await?,
+                SeatAction::Refresh | SeatAction::Revoke if done => retire_token(tx, self.seat).await?,
+                SeatAction::Allow if done => forget_identity(tx, self.seat).await?,
                 _ => {}
             }
             let token = self.new_token.as_ref().filter(|_| done);
@@ -124,7 +129,7 @@ impl Write for OwnerOrder {
                 insert_token(tx, self.seat, token).await?;
             }
             if let Some(shared_with) =
-                self.shared_with.as_ref().filter(|_| done && self.act == OwnerAct::Refresh)
+                self.shared_with.as_ref().filter(|_| done && self.act == SeatAction::Refresh)
             {
                 let update = sql("UPDATE seat SET shared_with = $1 WHERE id = $2");
                 update.bind(shared_with).bind(self.seat.to_string()).execute(tx.conn()).await?;
@@ -140,7 +145,7 @@ impl Write for OwnerOrder {
             }
         }
         let subject = Some((decision.seat.unwrap_or(before), license));
-        Ok(Made::New(Answered { now: tx.now, seq: tx.seq, subject, answer: decision.answer }))
+        Ok(Created::New(SeatOutcome { now: tx.now, seq: tx.seq, subject, answer: decision.answer }))
     }
 }
 

@@ -1,14 +1,14 @@
 use super::super::AppState;
+use super::context::PageContext;
+use super::convert;
 use super::error::sentence;
-use super::flash::Done;
-use super::shown;
-use super::visit::Visit;
+use super::flash::FlashMessage;
 use crate::crypto::seal;
 use crate::domain::{License, Seat};
 use crate::http::web::pages::SendAs;
-use crate::mail::{Fault, Letter, Secret, address};
-use crate::service::Refused;
-use crate::store::StoreError;
+use crate::mail::{Letter, LetterSecret, MailFault, address};
+use crate::service::ServiceError;
+use crate::service::StoreError;
 use seatlock_protocol::{Token, UnixTime};
 use serde::Deserialize;
 
@@ -40,24 +40,24 @@ pub(super) fn available(state: &AppState) -> bool {
 /// Sends a token, or a link to it, and says what became of it. The token stands on the page all the
 /// same. What went wrong between this server and the mail server is for the log.
 pub(super) async fn send(
-    visit: &Visit,
+    context: &PageContext,
     seat: &Seat,
     license: &License,
     token: &Token,
     to: &str,
     what: SendAs,
-) -> Done {
-    let failed = |why: String| Done::NotSent { to: to.to_owned(), why };
-    let Some(mailer) = &visit.state.mailer else {
+) -> FlashMessage {
+    let failed = |why: String| FlashMessage::NotSent { to: to.to_owned(), why };
+    let Some(mailer) = &context.state.mailer else {
         return failed("This server sends no e-mail.".to_owned());
     };
-    let (receiver, shared_by) = match (address(to), address(&visit.who.user.email)) {
+    let (receiver, shared_by) = match (address(to), address(&context.who.user.email)) {
         (Ok(receiver), Ok(shared_by)) => (receiver, shared_by),
         (Err(error), _) | (_, Err(error)) => return failed(sentence(&error)),
     };
-    let link = match link(visit, seat, token, what).await {
+    let link = match link(context, seat, token, what).await {
         Ok(link) => link,
-        Err(error @ (Refused::Store(StoreError::Conflict) | Refused::Verdict(_))) => {
+        Err(error @ (ServiceError::Store(StoreError::Conflict) | ServiceError::Verdict(_))) => {
             return failed(sentence(&error));
         }
         Err(error) => {
@@ -67,22 +67,22 @@ pub(super) async fn send(
     };
     let secret = match &link {
         Some((secret, until)) => {
-            Secret::Link { origin: &visit.state.settings.public_url, secret, until: *until }
+            LetterSecret::Link { origin: &context.state.settings.public_url, secret, until: *until }
         }
-        None => Secret::Token(token),
+        None => LetterSecret::Token(token),
     };
-    let product = shown::products(&visit.state, license).join(", ");
-    let support = visit.state.info.support.as_deref();
+    let product = convert::products(&context.state, license).join(", ");
+    let support = context.state.services.info().support.as_deref();
     let letter = Letter { to: &receiver, shared_by: &shared_by, product: &product, support, secret };
     if let Err(error) = mailer.send(&letter).await {
         tracing::warn!(seat = %seat.id, %error, "an e-mail was not sent");
         return match error.fault() {
-            Fault::Unconfirmed => Done::MaybeSent { to: to.to_owned() },
-            Fault::Recipient => {
+            MailFault::Unconfirmed => FlashMessage::MaybeSent { to: to.to_owned() },
+            MailFault::Recipient => {
                 failed("The address was not accepted. Check it for a typing error.".to_owned())
             }
-            Fault::NotNow => failed("The address was not accepted for now. Try again later.".to_owned()),
-            Fault::Server => failed(
+            MailFault::NotNow => failed("The address was not accepted for now. Try again later.".to_owned()),
+            MailFault::Server => failed(
                 "This server cannot send e-mail at the moment. Its administrator finds the reason in the log."
                     .to_owned(),
             ),
@@ -90,22 +90,22 @@ pub(super) async fn send(
     }
     let to = to.to_owned();
     match link {
-        Some((_, until)) => Done::LinkSent { to, until },
-        None => Done::TokenSent { to },
+        Some((_, until)) => FlashMessage::LinkSent { to, until },
+        None => FlashMessage::TokenSent { to },
     }
 }
 
 /// The one-time link, if one is wanted.
 async fn link(
-    visit: &Visit,
+    context: &PageContext,
     seat: &Seat,
     token: &Token,
     what: SendAs,
-) -> Result<Option<(seal::Secret, UnixTime)>, Refused> {
-    let desk = visit.desk();
-    desk.may_send(seat.id, token).await?;
+) -> Result<Option<(seal::Secret, UnixTime)>, ServiceError> {
+    let service = context.service();
+    service.may_send(seat.id, token).await?;
     Ok(match what {
         SendAs::Token => None,
-        SendAs::Link => Some(desk.share(seat.id, token).await?),
+        SendAs::Link => Some(service.share(seat.id, token).await?),
     })
 }

@@ -1,11 +1,14 @@
 use super::licenses::newest_key_set;
 use super::rows;
 use crate::store::db::{Conn, sql};
-use crate::store::{Look, StoreError};
+use crate::store::{Inspection, StoreError};
 use sqlx::migrate::Migrator;
 
 /// What a server would find, without bringing the structure up to date.
-pub(in crate::store) async fn look(mut conn: Conn<'_>, known: &Migrator) -> Result<Look, StoreError> {
+pub(in crate::store) async fn inspect(
+    mut conn: Conn<'_>,
+    known: &Migrator,
+) -> Result<Inspection, StoreError> {
     let query = "SELECT max(version) AS version FROM _sqlx_migrations";
     let not_set_up = |error| match error {
         // The table of migrations is made first of all.
@@ -21,5 +24,5 @@ pub(in crate::store) async fn look(mut conn: Conn<'_>, known: &Migrator) -> Resu
     let now = rows::moment(&row, "now")?;
     let pending = known.iter().filter(|migration| migration.version > version).count();
     let keys = newest_key_set(conn).await?;
-    Ok(Look { now, keys, pending })
+    Ok(Inspection { now, keys, pending })
 }

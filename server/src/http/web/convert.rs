@@ -1,12 +1,12 @@
 use super::super::AppState;
-use super::error::Trouble;
-use super::visit::Visit;
+use super::context::PageContext;
+use super::error::WebError;
 use crate::domain::{License, Seat, SeatState, date};
 use crate::http::web::pages::{
-    AuditActor, AuditEntry, Id, LicenseCard, LicenseState, Moment, SeatName, SeatRow, StatusBadge,
+    AuditActor, AuditEntry, LicenseCard, LicenseState, Moment, SeatName, SeatRow, ShortId, StatusBadge,
 };
-use crate::store::{AuditRow, ListedSeat};
-use seatlock_protocol::{MachineId, UnixTime, claims::Entitlement};
+use crate::service::{AuditRow, ListedSeat};
+use seatlock_protocol::{MachineId, UnixTime, claims::EntitlementClaim};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -47,7 +47,7 @@ pub(super) fn hold(seat: &Seat, now: UnixTime) -> Hold {
 
 pub(super) fn name(seat: &Seat) -> SeatName {
     SeatName {
-        id: Id(seat.id),
+        id: ShortId(seat.id),
         shared_with: seat.shared_with.clone(),
         signs_in_at: seat.identity.as_ref().map(|identity| identity.issuer.clone()),
     }
@@ -56,7 +56,7 @@ pub(super) fn name(seat: &Seat) -> SeatName {
 pub(super) fn row(listed: &ListedSeat, now: UnixTime) -> SeatRow {
     let (seat, hold) = (&listed.seat, hold(&listed.seat, now));
     SeatRow {
-        id: Id(seat.id),
+        id: ShortId(seat.id),
         shared_with: seat.shared_with.clone(),
         machine: hold.machine,
         status: StatusBadge(seat.lock_status()),
@@ -69,7 +69,7 @@ pub(super) fn row(listed: &ListedSeat, now: UnixTime) -> SeatRow {
 
 pub(super) fn card(state: &AppState, license: &License, now: UnixTime) -> LicenseCard {
     LicenseCard {
-        id: Id(license.id),
+        id: ShortId(license.id),
         plan: plan(license),
         products: products(state, license),
         ends_in: license.expires_at.and_then(|end| ends_in(end, now)),
@@ -88,7 +88,7 @@ pub(super) fn card(state: &AppState, license: &License, now: UnixTime) -> Licens
 }
 
 /// `cad`, `export.max: 25`, `trial until 2027-01-31`, `trial ended on 2026-01-31`.
-fn entitlement(name: &str, granted: &Entitlement, now: UnixTime) -> String {
+fn entitlement(name: &str, granted: &EntitlementClaim, now: UnixTime) -> String {
     let value = granted.value.map(|value| format!(": {value}")).unwrap_or_default();
     let end = granted.until.map(|end| {
         let word = if end > now { "until" } else { "ended on" };
@@ -132,8 +132,8 @@ pub(super) fn plan(license: &License) -> String {
 }
 
 /// Entries of the audit trail, with whom their seats are shared.
-pub(super) async fn entries(visit: &Visit, rows: Vec<AuditRow>) -> Result<Vec<AuditEntry>, Trouble> {
-    let seats = visit.desk().seats_of(rows.iter().filter_map(|row| row.seat).collect()).await?;
+pub(super) async fn entries(context: &PageContext, rows: Vec<AuditRow>) -> Result<Vec<AuditEntry>, WebError> {
+    let seats = context.service().seats_of(rows.iter().filter_map(|row| row.seat).collect()).await?;
     let names: HashMap<Uuid, SeatName> = seats.iter().map(|seat| (seat.id, name(seat))).collect();
     Ok(rows.into_iter().map(|row| entry(row, &names)).collect())
 }

@@ -8,7 +8,7 @@ use crate::{
         database::Database,
         join_all, machine,
         store::{
-            self, AT_ONCE, another_account, call, contains, desk, granted, license, plan, seat, signed_in,
+            self, AT_ONCE, another_account, call, contains, granted, license, plan, seat, service, signed_in,
             tally, token, user,
         },
     },
@@ -21,9 +21,11 @@ use seatlock_server::crypto::one_time_link;
 use seatlock_server::crypto::password::Passwords;
 use seatlock_server::crypto::seal::Hash;
 use seatlock_server::crypto::seal::Secret;
-use seatlock_server::domain::{Call, License, OwnerAct, Plan, REMEMBERED, Role};
+use seatlock_server::domain::{License, Plan, REMEMBERED, Role, SeatAction, SeatOperation};
 use seatlock_server::service::airgap::AirgapError;
-use seatlock_server::service::{Again, Denied, Desk, Issued, Refused, SignIn, session_hash, sign_in};
+use seatlock_server::service::{
+    IdempotencyKey, IssuedSeat, Service, ServiceError, SignInAttempt, SignInError, session_hash, sign_in,
+};
 use seatlock_server::store::{
     Account, Actor, AddUser, AuditQuery, ChangeUser, ConsumeOneTimeLink, FindBearer, FindOneTimeLink,
     FindSession, ListSessions, MarkRestored, NewUser, SeatQuery, SignedIn, UserChange,
@@ -36,13 +38,13 @@ use zeroize::Zeroizing;
 const WORD: &str = "a long enough password";
 
 /// What became of a request, as a word of a table.
-fn word<T>(result: Result<T, Refused>) -> String {
+fn word<T>(result: Result<T, ServiceError>) -> String {
     match result {
         Ok(_) => "ok".to_owned(),
-        Err(Refused::AdminsOnly) => "admins only".to_owned(),
-        Err(Refused::Invalid { field, .. }) => format!("invalid {field}"),
-        Err(Refused::Store(error)) => store::word::<()>(&Err(error)).to_owned(),
-        Err(Refused::Verdict(verdict)) => verdict.code.name().to_owned(),
+        Err(ServiceError::AdminsOnly) => "admins only".to_owned(),
+        Err(ServiceError::Invalid { field, .. }) => format!("invalid {field}"),
+        Err(ServiceError::Store(error)) => store::word::<()>(&Err(error)).to_owned(),
+        Err(ServiceError::Verdict(verdict)) => verdict.code.name().to_owned(),
         Err(other) => panic!("{other}"),
     }
 }
@@ -78,41 +80,41 @@ async fn whoever_belongs_to_another_account_finds_nothing() {
     let bob = user(&db, &mine, "bob@example.com", Role::Owner).await;
     let (_, of_bob) = store::api_token(&db, &bob).await.unwrap();
     let (id, token) = seat(&db, &license, "ada@example.com").await;
-    call(&db, Call::Activate, &token, "a").await;
-    let desk = desk(&db, &pepper, &eve);
+    call(&db, SeatOperation::Activate, &token, "a").await;
+    let service = service(&db, &pepper, &eve);
     let before = row_counts(&db).await;
 
-    let again = || Some(Again { key: "once", request: b"x" });
+    let again = || Some(IdempotencyKey { key: "once", request: b"x" });
     let file = request(&token, "a");
     let release = RequestFile { call: seatlock_protocol::file::FileCall::Release, ..file.clone() };
     let folder = db.folder();
     for (what, found, wanted) in [
-        ("seat", word(desk.seat(id).await), "not found"),
-        ("release", word(desk.act(id, OwnerAct::Release, false).await), "not found"),
-        ("refresh", word(desk.refresh(id, None, false, again()).await), "not found"),
-        ("revoke", word(desk.act(id, OwnerAct::Revoke, false).await), "not found"),
-        ("dry run", word(desk.act(id, OwnerAct::Revoke, true).await), "not found"),
-        ("share", word(desk.share(id, &token).await), "not found"),
-        ("create", word(desk.create_seat("x@example.com", Some(license.id), again()).await), "not found"),
-        ("license", word(desk.license(license.id).await), "not found"),
-        ("delete API token", word(desk.delete_api_token(of_bob.id).await), "not found"),
-        ("preview airgap", airgap_word(desk.preview_airgap(&file).await), "token_unknown"),
-        ("answer airgap", airgap_word(desk.answer_airgap(folder, &file).await), "token_unknown"),
-        ("preview release", airgap_word(desk.preview_airgap(&release).await), "token_unknown"),
-        ("answer release", airgap_word(desk.answer_airgap(folder, &release).await), "token_unknown"),
+        ("seat", word(service.seat(id).await), "not found"),
+        ("release", word(service.act(id, SeatAction::Release, false).await), "not found"),
+        ("refresh", word(service.refresh(id, None, false, again()).await), "not found"),
+        ("revoke", word(service.act(id, SeatAction::Revoke, false).await), "not found"),
+        ("dry run", word(service.act(id, SeatAction::Revoke, true).await), "not found"),
+        ("share", word(service.share(id, &token).await), "not found"),
+        ("create", word(service.create_seat("x@example.com", Some(license.id), again()).await), "not found"),
+        ("license", word(service.license(license.id).await), "not found"),
+        ("delete API token", word(service.delete_api_token(of_bob.id).await), "not found"),
+        ("preview airgap", airgap_word(service.preview_airgap(&file).await), "token_unknown"),
+        ("answer airgap", airgap_word(service.answer_airgap(folder, &file).await), "token_unknown"),
+        ("preview release", airgap_word(service.preview_airgap(&release).await), "token_unknown"),
+        ("answer release", airgap_word(service.answer_airgap(folder, &release).await), "token_unknown"),
     ] {
         assert_eq!(found, wanted, "{what}");
     }
     // What is not there at all looks the same.
     let nothing = Uuid::new_v4();
     for (theirs, nobodys) in [
-        (said(desk.seat(id).await), said(desk.seat(nothing).await)),
-        (said(desk.license(license.id).await), said(desk.license(nothing).await)),
+        (said(service.seat(id).await), said(service.seat(nothing).await)),
+        (said(service.license(license.id).await), said(service.license(nothing).await)),
         (
-            said(desk.act(id, OwnerAct::Revoke, false).await),
-            said(desk.act(nothing, OwnerAct::Revoke, false).await),
+            said(service.act(id, SeatAction::Revoke, false).await),
+            said(service.act(nothing, SeatAction::Revoke, false).await),
         ),
-        (said(desk.delete_api_token(of_bob.id).await), said(desk.delete_api_token(nothing).await)),
+        (said(service.delete_api_token(of_bob.id).await), said(service.delete_api_token(nothing).await)),
     ] {
         let hidden = |text: String, id: Uuid| text.replace(&id.to_string(), "ID");
         let theirs = [id, license.id, of_bob.id].into_iter().fold(theirs, hidden);
@@ -121,26 +123,26 @@ async fn whoever_belongs_to_another_account_finds_nothing() {
     // Lists are the own account's, whatever is asked for.
     for account in [None, Some(mine.id), Some(other.id)] {
         let own = |found: Vec<Uuid>| assert!(found.iter().all(|of| *of == other.id), "{account:?}");
-        own(desk.accounts().await.unwrap().iter().map(|account| account.id).collect());
-        own(desk.users(account).await.unwrap().iter().map(|user| user.account).collect());
-        own(desk.licenses(account).await.unwrap().iter().map(|license| license.account).collect());
+        own(service.accounts().await.unwrap().iter().map(|account| account.id).collect());
+        own(service.users(account).await.unwrap().iter().map(|user| user.account).collect());
+        own(service.licenses(account).await.unwrap().iter().map(|license| license.account).collect());
         for seat in [None, Some(id)] {
             let query = AuditQuery { account, seat, limit: 100, ..AuditQuery::default() };
-            own(desk.audit(query).await.unwrap().rows.iter().map(|row| row.account).collect());
+            own(service.audit(query).await.unwrap().rows.iter().map(|row| row.account).collect());
         }
         for of in [None, Some(license.id)] {
             let query = SeatQuery { account, license: of, limit: 100, ..SeatQuery::default() };
-            assert_eq!(desk.seats(query).await.unwrap().rows.len(), 0);
+            assert_eq!(service.seats(query).await.unwrap().rows.len(), 0);
         }
     }
     assert_eq!(row_counts(&db).await, before, "nothing was changed");
 
     // Her own license is chosen without being named, though the server has several.
-    let made = desk.create_seat("x@example.com", None, None).await.unwrap();
-    assert_eq!((made.license.id, word(desk.seat(made.seat.seat.id).await).as_str()), (theirs.id, "ok"));
+    let made = service.create_seat("x@example.com", None, None).await.unwrap();
+    assert_eq!((made.license.id, word(service.seat(made.seat.seat.id).await).as_str()), (theirs.id, "ok"));
 }
 
-fn said<T>(refused: Result<T, Refused>) -> String {
+fn said<T>(refused: Result<T, ServiceError>) -> String {
     refused.err().expect("it was to be refused").to_string()
 }
 
@@ -166,7 +168,7 @@ async fn row_counts(db: &Database) -> Vec<(&'static str, i64)> {
 
 /// Everything that only an admin may do, and what becomes of it.
 async fn office(
-    desk: &Desk<'_>,
+    service: &Service<'_>,
     passwords: &Passwords,
     account: &Account,
     somebody: Uuid,
@@ -177,19 +179,19 @@ async fn office(
     let plan = Plan { name: format!("plan-{tag}"), ..plan("x") };
     let more = License { seats_max: present.seats_max + 1, ..present.clone() };
     vec![
-        ("create account", word(desk.create_account(tag).await)),
-        ("add user", word(desk.add_user(passwords, account.id, &email, Role::Owner, None).await)),
+        ("create account", word(service.create_account(tag).await)),
+        ("add user", word(service.add_user(passwords, account.id, &email, Role::Owner, None).await)),
         (
             "add admin",
-            word(desk.add_user(passwords, account.id, &format!("a{email}"), Role::Admin, None).await),
+            word(service.add_user(passwords, account.id, &format!("a{email}"), Role::Admin, None).await),
         ),
-        ("change role", word(desk.change_user(somebody, UserChange::Role(Role::Admin)).await)),
-        ("disable", word(desk.change_user(somebody, UserChange::Disable).await)),
-        ("enable", word(desk.change_user(somebody, UserChange::Enable).await)),
-        ("create license", word(desk.create_license(license(account.id, 1)).await)),
-        ("change license", word(desk.change_license(present.clone(), more).await)),
-        ("set plan", word(desk.set_plan(plan).await)),
-        ("verify audit", word(desk.verify_audit(false).await)),
+        ("change role", word(service.change_user(somebody, UserChange::Role(Role::Admin)).await)),
+        ("disable", word(service.change_user(somebody, UserChange::Disable).await)),
+        ("enable", word(service.change_user(somebody, UserChange::Enable).await)),
+        ("create license", word(service.create_license(license(account.id, 1)).await)),
+        ("change license", word(service.change_license(present.clone(), more).await)),
+        ("set plan", word(service.set_plan(plan).await)),
+        ("verify audit", word(service.verify_audit(false).await)),
     ]
 }
 
@@ -203,21 +205,21 @@ async fn only_admins_do_what_admins_do() {
     let somebody = user(&db, &account, "bob@example.com", Role::Owner).await;
     let before = row_counts(&db).await;
     for (who, wanted) in [(&owner, "admins only"), (&admin, "ok")] {
-        let desk = desk(&db, &pepper, who);
+        let service = service(&db, &pepper, who);
         let role = who.user.email.split('@').next().unwrap();
-        for (what, found) in office(&desk, &passwords, &account, somebody.id, &license, role).await {
+        for (what, found) in office(&service, &passwords, &account, somebody.id, &license, role).await {
             assert_eq!(found, wanted, "{role}: {what}");
         }
         if wanted != "ok" {
             assert_eq!(row_counts(&db).await, before, "nothing was changed");
         }
         for (what, found) in [
-            ("accounts", word(desk.accounts().await)),
-            ("users", word(desk.users(None).await)),
-            ("plans", word(desk.plans().await)),
-            ("licenses", word(desk.licenses(None).await)),
-            ("license", word(desk.license(license.id).await)),
-            ("create API token", word(desk.create_api_token("farm", None).await)),
+            ("accounts", word(service.accounts().await)),
+            ("users", word(service.users(None).await)),
+            ("plans", word(service.plans().await)),
+            ("licenses", word(service.licenses(None).await)),
+            ("license", word(service.license(license.id).await)),
+            ("create API token", word(service.create_api_token("farm", None).await)),
         ] {
             assert_eq!(found, "ok", "{role}: {what}");
         }
@@ -233,22 +235,22 @@ async fn an_admin_serves_every_account() {
     let mut admin = signed_in(&db, &mine, "admin@example.com", Role::Admin).await;
     admin.api_token = Some("nightly".to_owned());
     let (id, token) = seat(&db, &theirs, "ada@example.com").await;
-    let desk = desk(&db, &pepper, &admin);
-    assert_eq!(word(desk.seat(id).await), "ok");
-    assert_eq!(word(desk.share(id, &token).await), "ok");
+    let service = service(&db, &pepper, &admin);
+    assert_eq!(word(service.seat(id).await), "ok");
+    assert_eq!(word(service.share(id, &token).await), "ok");
     assert_eq!(
-        word(desk.create_seat("x@example.com", None, None).await),
+        word(service.create_seat("x@example.com", None, None).await),
         "invalid license",
         "which of them?"
     );
-    assert_eq!(word(desk.create_seat("x@example.com", Some(theirs.id), None).await), "ok");
-    assert_eq!(airgap_word(desk.answer_airgap(db.folder(), &request(&token, "a")).await), "ok");
-    assert_eq!(word(desk.act(id, OwnerAct::Revoke, false).await), "ok");
+    assert_eq!(word(service.create_seat("x@example.com", Some(theirs.id), None).await), "ok");
+    assert_eq!(airgap_word(service.answer_airgap(db.folder(), &request(&token, "a")).await), "ok");
+    assert_eq!(word(service.act(id, SeatAction::Revoke, false).await), "ok");
     for (account, count) in [(None, 2), (Some(other.id), 1), (Some(mine.id), 1), (Some(Uuid::new_v4()), 0)] {
-        assert_eq!(desk.licenses(account).await.unwrap().len(), count, "{account:?}");
+        assert_eq!(service.licenses(account).await.unwrap().len(), count, "{account:?}");
     }
     let query = AuditQuery { account: Some(other.id), limit: 100, ..AuditQuery::default() };
-    let newest = desk.audit(query).await.unwrap().rows.remove(0);
+    let newest = service.audit(query).await.unwrap().rows.remove(0);
     let who = (newest.actor_name.as_deref(), newest.api_token.as_deref());
     assert_eq!((newest.event.as_str(), who), ("revoked", (Some("admin@example.com"), Some("nightly"))));
 }
@@ -260,7 +262,7 @@ async fn nobody_locks_himself_out() {
     let (account, _) = db.first().await;
     let admin = signed_in(&db, &account, "admin@example.com", Role::Admin).await;
     for change in [UserChange::Disable, UserChange::Role(Role::Owner), UserChange::Enable] {
-        let changed = desk(&db, &pepper, &admin).change_user(admin.user.id, change).await;
+        let changed = service(&db, &pepper, &admin).change_user(admin.user.id, change).await;
         assert_eq!(word(changed), "invalid user");
     }
 }
@@ -271,7 +273,7 @@ async fn names_that_would_be_two_are_refused() {
     let (pepper, passwords) = (db.pepper(), Passwords::new());
     let (account, present) = db.first().await;
     let admin = signed_in(&db, &account, "admin@example.com", Role::Admin).await;
-    let desk = desk(&db, &pepper, &admin);
+    let service = service(&db, &pepper, &admin);
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     for (name, entitlements, wanted) in [
         ("gold", &["cad", "farm"][..], "ok"),
@@ -282,7 +284,7 @@ async fn names_that_would_be_two_are_refused() {
         ("gold", &["cad\n"], "invalid entitlements"),
     ] {
         let plan = Plan { entitlements: granted(entitlements), ..plan(name) };
-        assert_eq!(word(desk.set_plan(plan).await), wanted, "{name:?} {entitlements:?}");
+        assert_eq!(word(service.set_plan(plan).await), wanted, "{name:?} {entitlements:?}");
     }
     for (products, entitlements, auto_release, wanted) in [
         (&[PRODUCT][..], &["cad"][..], DAY, "ok"),
@@ -301,9 +303,9 @@ async fn names_that_would_be_two_are_refused() {
             ..license(account.id, 1)
         };
         let changed = License { id: present.id, seats_max: present.seats_max, ..new.clone() };
-        assert_eq!(word(desk.create_license(new).await), wanted, "{products:?} {entitlements:?}");
-        let old = desk.license(present.id).await.unwrap();
-        assert_eq!(word(desk.change_license(old, changed).await), wanted, "{products:?} {entitlements:?}");
+        assert_eq!(word(service.create_license(new).await), wanted, "{products:?} {entitlements:?}");
+        let old = service.license(present.id).await.unwrap();
+        assert_eq!(word(service.change_license(old, changed).await), wanted, "{products:?} {entitlements:?}");
     }
     for (email, wanted) in [
         ("x@example.com", "ok"),
@@ -312,14 +314,14 @@ async fn names_that_would_be_two_are_refused() {
         ("x y@example.com", "invalid email"),
     ] {
         assert_eq!(
-            word(desk.add_user(&passwords, account.id, email, Role::Owner, None).await),
+            word(service.add_user(&passwords, account.id, email, Role::Owner, None).await),
             wanted,
             "{email}"
         );
     }
     for (name, wanted) in [("Studio", "ok"), ("  ", "invalid name"), ("a\u{7}b", "invalid name")] {
-        assert_eq!(word(desk.create_account(name).await), wanted, "{name:?}");
-        assert_eq!(word(desk.create_api_token(name, None).await), wanted, "{name:?}");
+        assert_eq!(word(service.create_account(name).await), wanted, "{name:?}");
+        assert_eq!(word(service.create_api_token(name, None).await), wanted, "{name:?}");
     }
 }
 
@@ -330,25 +332,25 @@ async fn a_key_that_is_sent_again_is_answered_again() {
     let (account, license) = db.first().await;
     let ada = signed_in(&db, &account, "ada@example.com", Role::Owner).await;
     let bob = signed_in(&db, &account, "bob@example.com", Role::Owner).await;
-    let (desk, of_bob) = (desk(&db, &pepper, &ada), desk(&db, &pepper, &bob));
+    let (service, of_bob) = (service(&db, &pepper, &ada), service(&db, &pepper, &bob));
     let key = "4f9c3a61-6c1d-4f0e-9a53-2b8f0c7d1e55";
-    let with = |request: &'static [u8]| Some(Again { key, request });
+    let with = |request: &'static [u8]| Some(IdempotencyKey { key, request });
     let shown = |token: &Token| token.expose_secret().to_owned();
-    let create = async |desk: &Desk<'_>, again| {
-        let made = desk.create_seat("eve@example.com", Some(license.id), again).await;
-        made.map(|Issued { seat, token, .. }| (seat.seat.id, shown(&token)))
+    let create = async |service: &Service<'_>, again| {
+        let made = service.create_seat("eve@example.com", Some(license.id), again).await;
+        made.map(|IssuedSeat { seat, token, .. }| (seat.seat.id, shown(&token)))
     };
 
-    let first = create(&desk, with(b"1")).await.unwrap();
-    assert_eq!(create(&desk, with(b"1")).await.unwrap(), first);
-    let race = join_all((0..AT_ONCE).map(|_| create(&desk, with(b"1")))).await;
+    let first = create(&service, with(b"1")).await.unwrap();
+    assert_eq!(create(&service, with(b"1")).await.unwrap(), first);
+    let race = join_all((0..AT_ONCE).map(|_| create(&service, with(b"1")))).await;
     assert!(race.into_iter().all(|made| made.unwrap() == first));
-    assert_eq!(word(create(&desk, with(b"2")).await), "key reused");
+    assert_eq!(word(create(&service, with(b"2")).await), "key reused");
     assert_ne!(create(&of_bob, with(b"1")).await.unwrap(), first, "each user has his own keys");
-    assert_ne!(create(&desk, None).await.unwrap(), first);
+    assert_ne!(create(&service, None).await.unwrap(), first);
 
     let refresh = async |again| {
-        let acted = desk.refresh(first.0, None, false, again).await.unwrap();
+        let acted = service.refresh(first.0, None, false, again).await.unwrap();
         (acted.changed, shown(&acted.token.unwrap()), acted.seat.seat.epoch)
     };
     let refreshed = refresh(with(b"1")).await;
@@ -358,15 +360,15 @@ async fn a_key_that_is_sent_again_is_answered_again() {
         refreshed,
         "the token can be read again, and is not refreshed again"
     );
-    let dry = desk.refresh(first.0, None, true, with(b"1")).await.unwrap();
+    let dry = service.refresh(first.0, None, true, with(b"1")).await.unwrap();
     assert!(dry.token.is_none() && dry.changed, "a dry run shows nothing");
 
-    let made = desk.create_api_token("farm", with(b"1")).await.unwrap();
-    let again = desk.create_api_token("farm", with(b"1")).await.unwrap();
+    let made = service.create_api_token("farm", with(b"1")).await.unwrap();
+    let again = service.create_api_token("farm", with(b"1")).await.unwrap();
     assert_eq!((made.api_token.id, shown(&made.token)), (again.api_token.id, shown(&again.token)));
-    assert_eq!(desk.api_tokens().await.unwrap().len(), 1);
-    desk.delete_api_token(made.api_token.id).await.unwrap();
-    assert_eq!(word(desk.create_api_token("farm", with(b"1")).await), "not found", "it is gone");
+    assert_eq!(service.api_tokens().await.unwrap().len(), 1);
+    service.delete_api_token(made.api_token.id).await.unwrap();
+    assert_eq!(word(service.create_api_token("farm", with(b"1")).await), "not found", "it is gone");
 
     let bytes = db.stolen().await;
     for secret in [&first.1, &refreshed.1, &shown(&made.token), key] {
@@ -374,11 +376,11 @@ async fn a_key_that_is_sent_again_is_answered_again() {
     }
     assert!(contains(&bytes, "eve@example.com"), "the right bytes were looked at");
     // With another pepper, as a thief of the database has it, nothing opens.
-    let thief = Desk::new(db.store(), &[0; 32], &ada);
+    let thief = Service::new(db.store(), &[0; 32], &ada);
     assert_ne!(create(&thief, with(b"1")).await.unwrap(), first);
 
     db.age(REMEMBERED).await;
-    assert_ne!(create(&desk, with(b"1")).await.unwrap(), first, "after a day it is a new request");
+    assert_ne!(create(&service, with(b"1")).await.unwrap(), first, "after a day it is a new request");
 }
 
 #[tokio::test]
@@ -387,7 +389,7 @@ async fn a_key_that_is_no_key_is_refused() {
     let pepper = db.pepper();
     let (account, _) = db.first().await;
     let ada = signed_in(&db, &account, "ada@example.com", Role::Owner).await;
-    let desk = desk(&db, &pepper, &ada);
+    let service = service(&db, &pepper, &ada);
     for (key, fits) in [
         ("x", true),
         (&*"x".repeat(255), true),
@@ -398,9 +400,9 @@ async fn a_key_that_is_no_key_is_refused() {
         ("a\u{0}", false),
         ("\u{e4}", false),
     ] {
-        let again = Some(Again { key, request: b"1" });
+        let again = Some(IdempotencyKey { key, request: b"1" });
         let wanted = if fits { "ok" } else { "invalid Idempotency-Key" };
-        assert_eq!(word(desk.create_seat("x@example.com", None, again).await), wanted, "{key:?}");
+        assert_eq!(word(service.create_seat("x@example.com", None, again).await), wanted, "{key:?}");
     }
     assert_eq!(db.rows("seat").await, 3);
 }
@@ -411,10 +413,10 @@ async fn a_link_shows_the_token_that_the_seat_has() {
     let pepper = db.pepper();
     let (account, _) = db.first().await;
     let ada = signed_in(&db, &account, "ada@example.com", Role::Owner).await;
-    let desk = desk(&db, &pepper, &ada);
-    let issued = desk.create_seat("eve@example.com", None, None).await.unwrap();
+    let service = service(&db, &pepper, &ada);
+    let issued = service.create_seat("eve@example.com", None, None).await.unwrap();
     let id = issued.seat.seat.id;
-    let (link, ends) = desk.share(id, &issued.token).await.unwrap();
+    let (link, ends) = service.share(id, &issued.token).await.unwrap();
     let now = db.store().ready().await.unwrap();
     assert!(ends.since(now) <= 7 * DAY && ends.since(now) > 7 * DAY - 30);
     let bytes = db.stolen().await;
@@ -427,11 +429,11 @@ async fn a_link_shows_the_token_that_the_seat_has() {
     assert!(open(&Secret::generate().unwrap(), kept.expires_at).is_err());
     assert!(open(&link, kept.expires_at.plus(DAY)).is_err(), "a thief cannot prolong it");
 
-    let acted = desk.refresh(id, None, false, None).await.unwrap();
-    assert_eq!(word(desk.share(id, &issued.token).await), "conflict", "the seat has another one now");
-    assert_eq!(word(desk.share(id, &token()).await), "conflict", "nobody's");
-    assert_eq!(word(desk.share(id, &acted.token.unwrap()).await), "ok");
-    desk.act(id, OwnerAct::Revoke, false).await.unwrap();
+    let acted = service.refresh(id, None, false, None).await.unwrap();
+    assert_eq!(word(service.share(id, &issued.token).await), "conflict", "the seat has another one now");
+    assert_eq!(word(service.share(id, &token()).await), "conflict", "nobody's");
+    assert_eq!(word(service.share(id, &acted.token.unwrap()).await), "ok");
+    service.act(id, SeatAction::Revoke, false).await.unwrap();
     assert_eq!(db.rows("share").await, 0);
 }
 
@@ -451,7 +453,7 @@ async fn knock(
     email: &str,
     password: &str,
     shown: Option<Hash>,
-) -> Result<Secret, Denied> {
+) -> Result<Secret, SignInError> {
     knock_from("192.0.2.7", db, passwords, email, password, shown).await
 }
 
@@ -462,8 +464,8 @@ async fn knock_from(
     email: &str,
     password: &str,
     shown: Option<Hash>,
-) -> Result<Secret, Denied> {
-    let asking = SignIn {
+) -> Result<Secret, SignInError> {
+    let asking = SignInAttempt {
         email: email.to_owned(),
         password: Zeroizing::new(password.to_owned()),
         browser: seatlock_server::service::Browser {
@@ -475,11 +477,11 @@ async fn knock_from(
 }
 
 /// Whether somebody was let in, as a word of a table.
-fn door<T>(result: &Result<T, Denied>) -> &'static str {
+fn door<T>(result: &Result<T, SignInError>) -> &'static str {
     match result {
         Ok(_) => "in",
-        Err(Denied::Wrong) => "wrong",
-        Err(Denied::TooMany { .. }) => "too many",
+        Err(SignInError::Wrong) => "wrong",
+        Err(SignInError::TooMany { .. }) => "too many",
         Err(other) => panic!("{other}"),
     }
 }
@@ -589,7 +591,7 @@ async fn a_password_is_changed_by_whoever_knows_it() {
     ada.session = db.store().run(FindSession(session_hash(&mine))).await.unwrap().unwrap().session;
     let change = async |present: &str, new: &str| {
         let [present, new] = [present, new].map(|text| Zeroizing::new(text.to_owned()));
-        word(desk(&db, &pepper, &ada).change_password(&passwords, present, new).await)
+        word(service(&db, &pepper, &ada).change_password(&passwords, present, new).await)
     };
     for (present, new, wanted) in [
         (WORD, "too short", "invalid new_password"),
@@ -612,7 +614,7 @@ async fn a_password_is_changed_by_whoever_knows_it() {
     assert_eq!(change(NEW, WORD).await, "rate_limited");
     db.age(900).await;
     assert_eq!(change(NEW, WORD).await, "ok");
-    desk(&db, &pepper, &ada).sign_out_everywhere().await.unwrap();
+    service(&db, &pepper, &ada).sign_out_everywhere().await.unwrap();
     assert!(!lives(&mine).await);
 }
 
@@ -622,20 +624,20 @@ async fn a_backup_that_is_restored_forgets_what_was_handed_out() {
     let (pepper, passwords) = (db.pepper(), Passwords::new());
     let ada = with_password(&db, &passwords, "ada@example.com").await;
     let cookie = session_hash(&knock(&db, &passwords, "ada@example.com", WORD, None).await.unwrap());
-    let desk = desk(&db, &pepper, &ada);
-    let again = || Some(Again { key: "once", request: b"1" });
-    let issued = desk.create_seat("eve@example.com", None, again()).await.unwrap();
-    let (link, _) = desk.share(issued.seat.seat.id, &issued.token).await.unwrap();
-    let bearer = desk.create_api_token("farm", None).await.unwrap().token.stored_hash(&pepper);
+    let service = service(&db, &pepper, &ada);
+    let again = || Some(IdempotencyKey { key: "once", request: b"1" });
+    let issued = service.create_seat("eve@example.com", None, again()).await.unwrap();
+    let (link, _) = service.share(issued.seat.seat.id, &issued.token).await.unwrap();
+    let bearer = service.create_api_token("farm", None).await.unwrap().token.stored_hash(&pepper);
 
     db.store().run(MarkRestored).await.unwrap();
     assert_eq!(db.store().run(FindSession(cookie)).await.unwrap(), None);
     assert_eq!(db.store().run(FindOneTimeLink(one_time_link::id(&link))).await.unwrap(), None);
-    let made = desk.create_seat("eve@example.com", None, again()).await.unwrap();
+    let made = service.create_seat("eve@example.com", None, again()).await.unwrap();
     assert_ne!(made.seat.seat.id, issued.seat.seat.id, "the answer of the past is not given again");
     assert!(db.store().run(FindBearer(bearer)).await.unwrap().is_some(), "API tokens stay");
     assert_eq!(
-        call(&db, Call::Activate, &issued.token, "a").await.subject.unwrap().0.id,
+        call(&db, SeatOperation::Activate, &issued.token, "a").await.subject.unwrap().0.id,
         issued.seat.seat.id
     );
     assert_eq!(door(&knock(&db, &passwords, "ada@example.com", WORD, None).await), "in");

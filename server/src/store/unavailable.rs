@@ -4,7 +4,7 @@ use sqlx::sqlite::SqliteError;
 /// Why a store can do nothing at the moment. Nothing is wrong with what was asked, and the same may
 /// succeed later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
+pub enum Unavailable {
     /// Too much is waiting, or somebody else holds a lock for long.
     Busy,
     /// The database does not answer.
@@ -17,7 +17,7 @@ pub enum Trouble {
     Clock,
 }
 
-impl Trouble {
+impl Unavailable {
     /// What is wrong, for whoever asked: a sentence. What to do about it is in the log.
     #[must_use]
     pub fn text(self) -> &'static str {
@@ -34,11 +34,11 @@ impl Trouble {
 impl StoreError {
     /// The trouble that passes, if it is one.
     #[must_use]
-    pub fn trouble(&self) -> Option<Trouble> {
+    pub fn unavailable(&self) -> Option<Unavailable> {
         match self {
-            Self::Overloaded => Some(Trouble::Busy),
-            Self::Closed => Some(Trouble::Away),
-            Self::Clock(_) => Some(Trouble::Clock),
+            Self::Overloaded => Some(Unavailable::Busy),
+            Self::Closed => Some(Unavailable::Away),
+            Self::Clock(_) => Some(Unavailable::Clock),
             Self::Database(error) => of_database(error),
             _ => None,
         }
@@ -47,7 +47,7 @@ impl StoreError {
     /// Whether the same may succeed later: nothing is wrong but that the database cannot do it now.
     #[must_use]
     pub fn passes(&self) -> bool {
-        self.trouble().is_some()
+        self.unavailable().is_some()
     }
 
     /// Whether the database is none, or is damaged: only a backup helps.
@@ -60,22 +60,22 @@ impl StoreError {
     }
 
     /// Whether the database may take no changes, although it may answer all the same. A disk that
-    /// fails, or that a quota keeps from growing, is [`Trouble::Away`] to SQLite.
+    /// fails, or that a quota keeps from growing, is [`Unavailable::Away`] to SQLite.
     pub(super) fn speaks_against_writing(&self) -> bool {
-        matches!(self.trouble(), Some(Trouble::Away | Trouble::ReadOnly | Trouble::Full))
+        matches!(self.unavailable(), Some(Unavailable::Away | Unavailable::ReadOnly | Unavailable::Full))
     }
 
     /// Whether it is worth while to wait for it: a restart or a lock is over in seconds.
     pub(super) fn passes_soon(&self) -> bool {
-        matches!(self.trouble(), Some(Trouble::Busy | Trouble::Away))
+        matches!(self.unavailable(), Some(Unavailable::Busy | Unavailable::Away))
     }
 }
 
-fn of_database(error: &sqlx::Error) -> Option<Trouble> {
+fn of_database(error: &sqlx::Error) -> Option<Unavailable> {
     match error {
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => Some(Trouble::Away),
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => Some(Unavailable::Away),
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-            Some(Trouble::Away)
+            Some(Unavailable::Away)
         }
         sqlx::Error::Database(refused) => {
             let code = refused.code()?;
@@ -90,38 +90,38 @@ fn of_database(error: &sqlx::Error) -> Option<Trouble> {
 
 /// SQLite's result codes; the lower byte of an extended one says what it extends
 /// (sqlite.org/rescode.html).
-fn of_sqlite(code: u32) -> Option<Trouble> {
+fn of_sqlite(code: u32) -> Option<Unavailable> {
     match code & 0xff {
         // BUSY, LOCKED, PROTOCOL
-        5 | 6 | 15 => Some(Trouble::Busy),
+        5 | 6 | 15 => Some(Unavailable::Busy),
         // READONLY
-        8 => Some(Trouble::ReadOnly),
+        8 => Some(Unavailable::ReadOnly),
         // IOERR, CANTOPEN
-        10 | 14 => Some(Trouble::Away),
+        10 | 14 => Some(Unavailable::Away),
         // FULL
-        13 => Some(Trouble::Full),
+        13 => Some(Unavailable::Full),
         _ => None,
     }
 }
 
 /// PostgreSQL's error codes (its documentation, appendix A).
-fn of_postgres(code: &str) -> Option<Trouble> {
+fn of_postgres(code: &str) -> Option<Unavailable> {
     match code {
         // Locks that others hold, and time that is over.
-        "55P03" | "57014" | "25P03" => return Some(Trouble::Busy),
+        "55P03" | "57014" | "25P03" => return Some(Unavailable::Busy),
         // A replica, or default_transaction_read_only.
-        "25006" => return Some(Trouble::ReadOnly),
-        "53100" => return Some(Trouble::Full),
+        "25006" => return Some(Unavailable::ReadOnly),
+        "53100" => return Some(Unavailable::Full),
         // It accepts no connections.
-        "55000" => return Some(Trouble::Away),
+        "55000" => return Some(Unavailable::Away),
         _ => {}
     }
     match code.get(..2)? {
         // Deadlocks and other failures to serialize.
-        "40" => Some(Trouble::Busy),
+        "40" => Some(Unavailable::Busy),
         // Connections, credentials, a database that is being replaced, resources, an operator, the operating
         // system.
-        "08" | "28" | "3D" | "53" | "57" | "58" => Some(Trouble::Away),
+        "08" | "28" | "3D" | "53" | "57" | "58" => Some(Unavailable::Away),
         _ => None,
     }
 }
@@ -133,11 +133,11 @@ mod tests {
     #[test]
     fn what_passes() {
         for (code, wanted) in [
-            (5, Some(Trouble::Busy)),
-            (517, Some(Trouble::Busy)),
-            (1032, Some(Trouble::ReadOnly)),
-            (4874, Some(Trouble::Away)),
-            (13, Some(Trouble::Full)),
+            (5, Some(Unavailable::Busy)),
+            (517, Some(Unavailable::Busy)),
+            (1032, Some(Unavailable::ReadOnly)),
+            (4874, Some(Unavailable::Away)),
+            (13, Some(Unavailable::Full)),
             // CONSTRAINT_UNIQUE, CORRUPT, ERROR
             (2067, None),
             (11, None),
@@ -146,14 +146,14 @@ mod tests {
             assert_eq!(of_sqlite(code), wanted, "{code}");
         }
         for (code, wanted) in [
-            ("25006", Some(Trouble::ReadOnly)),
-            ("53100", Some(Trouble::Full)),
-            ("53300", Some(Trouble::Away)),
-            ("57P01", Some(Trouble::Away)),
-            ("55000", Some(Trouble::Away)),
-            ("57014", Some(Trouble::Busy)),
-            ("40P01", Some(Trouble::Busy)),
-            ("3D000", Some(Trouble::Away)),
+            ("25006", Some(Unavailable::ReadOnly)),
+            ("53100", Some(Unavailable::Full)),
+            ("53300", Some(Unavailable::Away)),
+            ("57P01", Some(Unavailable::Away)),
+            ("55000", Some(Unavailable::Away)),
+            ("57014", Some(Unavailable::Busy)),
+            ("40P01", Some(Unavailable::Busy)),
+            ("3D000", Some(Unavailable::Away)),
             ("23505", None),
             ("42P01", None),
             ("XX001", None),

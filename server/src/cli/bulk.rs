@@ -8,7 +8,7 @@ use seatlock_protocol::edited;
 use seatlock_server::crypto::seal::Secret;
 use seatlock_server::domain::{REMEMBERED, check_email};
 use seatlock_server::http::api::schema::{
-    IssuedView, UsageList,
+    IssuedSeatJson, UsageList,
     csv::{MARK, harmless},
 };
 use seatlock_server::system::clock::system_time;
@@ -40,7 +40,7 @@ const RESUMABLE: u64 = REMEMBERED - 3600;
 
 /// Seats for many.
 #[derive(Args)]
-pub(super) struct Many {
+pub(super) struct BulkSeats {
     /// Make a seat for each of the e-mail addresses in a file, one per line; "-" for standard input
     #[arg(long, value_name = "FILE")]
     emails: Option<PathBuf>,
@@ -104,7 +104,7 @@ struct Line {
     email: String,
 }
 
-impl Many {
+impl BulkSeats {
     pub(super) async fn create(
         self,
         client: &AdminClient,
@@ -230,7 +230,7 @@ async fn all_of(
     run: &Run,
     license: Uuid,
     lines: Vec<Line>,
-    mut keep: impl FnMut(&Line, &IssuedView) -> anyhow::Result<()>,
+    mut keep: impl FnMut(&Line, &IssuedSeatJson) -> anyhow::Result<()>,
 ) -> (usize, Option<anyhow::Error>) {
     let stop = AtomicBool::new(false);
     let all = lines.len();
@@ -281,7 +281,7 @@ async fn patiently(
     license: Uuid,
     line: &Line,
     stop: &AtomicBool,
-) -> anyhow::Result<IssuedView> {
+) -> anyhow::Result<IssuedSeatJson> {
     let key = run.key(line.number);
     let mut tries = 0;
     loop {
@@ -298,7 +298,7 @@ async fn patiently(
     }
 }
 
-fn written(output: Output, line: &Line, issued: &IssuedView) -> String {
+fn written(output: Output, line: &Line, issued: &IssuedSeatJson) -> String {
     let (seat, license, token) = (issued.seat.id, issued.seat.license, issued.token.expose());
     if output.json {
         let value = json!({ "line": line.number, "email": line.email, "seat": seat, "license": license, "token": token });

@@ -1,11 +1,11 @@
 use super::super::{AppState, auth};
-use super::flash::{self, Done};
+use super::flash::{self, FlashMessage};
 use super::layout::help;
-use super::{Shown, Trouble};
+use super::{PageResult, WebError};
 use crate::domain::Role;
 use crate::http::web::pages::{Notice, Shell};
-use crate::service::Desk;
-use crate::store::SignedIn;
+use crate::service::Service;
+use crate::service::SignedIn;
 use axum::{
     extract::FromRequestParts,
     http::{Method, Uri, request::Parts},
@@ -15,19 +15,19 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// Somebody who is signed in looks at a page.
-pub(super) struct Visit {
+pub(super) struct PageContext {
     pub(super) state: Arc<AppState>,
     /// With an owner's authority: the pages are about one account, an admin's own too.
     pub(super) who: SignedIn,
     pub(super) is_admin: bool,
     /// What was done on the page before.
-    done: Option<Done>,
+    done: Option<FlashMessage>,
 }
 
-impl FromRequestParts<Arc<AppState>> for Visit {
-    type Rejection = Trouble;
+impl FromRequestParts<Arc<AppState>> for PageContext {
+    type Rejection = WebError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Self, Trouble> {
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Self, WebError> {
         match auth::by_session(state, &parts.headers).await? {
             Some(mut who) => {
                 let is_admin = who.user.role == Role::Admin;
@@ -35,18 +35,18 @@ impl FromRequestParts<Arc<AppState>> for Visit {
                 let done = flash::said(state, &parts.headers, who.session, parts.uri.path()).await?;
                 Ok(Self { state: state.clone(), who, is_admin, done })
             }
-            None => Err(Trouble::SignedOut(after_sign_in(&parts.method, &parts.uri))),
+            None => Err(WebError::SignedOut(after_sign_in(&parts.method, &parts.uri))),
         }
     }
 }
 
-impl Visit {
-    pub(super) fn desk(&self) -> Desk<'_> {
-        Desk::new(&self.state.store, &self.state.pepper, &self.who)
+impl PageContext {
+    pub(super) fn service(&self) -> Service<'_> {
+        self.state.services.of(&self.who)
     }
 
-    pub(super) fn desk_of<'a>(&'a self, who: &'a SignedIn) -> Desk<'a> {
-        Desk::new(&self.state.store, &self.state.pepper, who)
+    pub(super) fn service_of<'a>(&'a self, who: &'a SignedIn) -> Service<'a> {
+        self.state.services.of(who)
     }
 
     /// The user's own authority, for what belongs to nobody's account but to the user.
@@ -57,17 +57,17 @@ impl Visit {
     }
 
     /// On to `path`, which says what was done.
-    pub(super) async fn go_and_say(&self, path: &str, done: Done) -> Shown {
+    pub(super) async fn go_and_say(&self, path: &str, done: FlashMessage) -> PageResult {
         flash::go_and_say(&self.state, self.who.session, path, done).await
     }
 
     /// What the page has to say of the one before.
-    pub(super) fn done(&self) -> Option<Done> {
+    pub(super) fn done(&self) -> Option<FlashMessage> {
         self.done.clone()
     }
 
     /// The page, which says this once what was done.
-    pub(super) fn once(&self, shown: Shown) -> Shown {
+    pub(super) fn once(&self, shown: PageResult) -> PageResult {
         flash::once(self.done.is_some(), shown)
     }
 
@@ -77,8 +77,8 @@ impl Visit {
     }
 
     /// The clock by which everything is decided.
-    pub(super) async fn now(&self) -> Result<UnixTime, Trouble> {
-        Ok(self.state.store.ready().await?)
+    pub(super) async fn now(&self) -> Result<UnixTime, WebError> {
+        Ok(self.state.services.now().await?)
     }
 
     pub(super) fn shell(&self) -> Shell {
@@ -86,7 +86,11 @@ impl Visit {
             account: self.who.account.name.clone(),
             user: self.who.user.email.clone(),
             admin: self.is_admin,
-            notice: self.done.as_ref().and_then(Done::words).map(|(tone, text)| Notice::new(tone, text)),
+            notice: self
+                .done
+                .as_ref()
+                .and_then(FlashMessage::words)
+                .map(|(tone, text)| Notice::new(tone, text)),
             help: help(&self.state),
         }
     }

@@ -4,9 +4,9 @@ use std::fmt;
 
 /// How a text gets onto a page: as text whatever it holds, and in the order in which it is written.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Shown;
+pub struct PageText;
 
-impl Escaper for Shown {
+impl Escaper for PageText {
     fn write_escaped_str<W: fmt::Write>(&self, to: W, text: &str) -> fmt::Result {
         Html.write_escaped_str(to, &plain_lines(text))
     }
@@ -25,7 +25,7 @@ mod tests {
             ("one\ntwo\r\u{2028}", "one\ntwo  "),
         ] {
             let mut written = String::new();
-            Shown.write_escaped_str(&mut written, text).unwrap();
+            PageText.write_escaped_str(&mut written, text).unwrap();
             assert_eq!(written, html, "{text:?}");
         }
     }

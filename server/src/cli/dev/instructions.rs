@@ -4,7 +4,7 @@ use seatlock_server::crypto::keys::DataFolder;
 use serde_json::{Value, json};
 
 /// What somebody needs who tries things out.
-pub(super) struct Words {
+pub(super) struct Instructions {
     pub(super) url: String,
     root_key: PublicKey,
     product: String,
@@ -15,7 +15,7 @@ pub(super) struct Words {
     secrets: Option<Secrets>,
 }
 
-impl Words {
+impl Instructions {
     pub(super) fn new(
         folder: &DataFolder,
         url: String,
@@ -29,7 +29,6 @@ impl Words {
         Ok(Self { url, root_key, product, data, typed, secrets })
     }
 
-    /// For scripts.
     pub(super) fn value(&self) -> Value {
         let secrets = self.secrets.as_ref();
         json!({
@@ -45,7 +44,6 @@ impl Words {
         })
     }
 
-    /// For people.
     pub(super) fn text(&self) -> String {
         let (password, token) = match &self.secrets {
             Some(Secrets { password, token }) => (
