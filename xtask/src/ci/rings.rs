@@ -260,6 +260,9 @@ pub const RINGS: &[Ring] = &[
             step("qt", hosts::qt::dialog)
                 .needs(&[tools::CMAKE, tools::MAKE, tools::GXX, tools::QT])
                 .after(&[PROGRAMS]),
+            step("lv2", hosts::lv2::effect)
+                .needs(&[tools::CMAKE, tools::MAKE, tools::GXX, tools::LV2])
+                .after(&[PROGRAMS]),
             step("openfx", hosts::openfx::effect)
                 .needs(&[tools::CMAKE, tools::MAKE, tools::GXX, tools::EXPAT])
                 .after(&[PROGRAMS]),
@@ -275,6 +278,13 @@ pub const RINGS: &[Ring] = &[
                 .processors(2),
             step("types", python::types).needs(&[tools::PYTHON]),
         ],
+    },
+    Ring {
+        name: "freecad",
+        about: "a workbench in FreeCAD's window",
+        steps: &[step("workbench", hosts::freecad::workbench)
+            .needs(&[tools::FREECAD, tools::QTTEST, tools::XVFB])
+            .after(&[PROGRAMS])],
     },
     Ring {
         name: "dist",

@@ -9,6 +9,10 @@ use xtask::{build, c, repository, run};
 
 /// The package for .NET, in mono.
 pub mod dotnet;
+/// The workbench in FreeCAD.
+pub mod freecad;
+/// The sound effect in LV2's own host.
+pub mod lv2;
 /// The effect in OpenFX's own host.
 pub mod openfx;
 /// The license dialog in Qt.
