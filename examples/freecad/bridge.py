@@ -75,7 +75,7 @@ class Box:
         return licensed()
 
     def Activated(self):
-        if not licensed():  # scripts run commands without asking whether they are active
+        if not licensed():  # a script can call this, whatever the menu offers
             return
         document = FreeCAD.ActiveDocument or FreeCAD.newDocument("Bridge")
         document.addObject("Part::Box", "BridgeBox")

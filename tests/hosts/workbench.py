@@ -55,6 +55,7 @@ def story():
 
     assert not active("Bridge_Box"), "the box is active without a license"
     FreeCADGui.runCommand("Bridge_Box")
+    bridge.Box().Activated()  # as a script can
     assert FreeCAD.ActiveDocument is None, "a script got a box without a license"
     FreeCADGui.runCommand("Bridge_License")
     assert threads() > 0, "the client has no thread"
