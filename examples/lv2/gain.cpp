@@ -1,5 +1,5 @@
-// An LV2 plug-in that passes sound while it is licensed, and silence while it is locked. Server, key
-// and product are compiled in (CMakeLists.txt).
+// An LV2 plug-in that passes sound while it is licensed, and silence while it is locked. Server,
+// key and product are compiled in (CMakeLists.txt).
 //
 // run() is called on a real-time thread: asking for the lock state there takes no lock and no
 // memory. LV2 has no timer outside of a plug-in's window, and needs none: the client renews by

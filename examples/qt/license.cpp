@@ -77,7 +77,9 @@ void license::say(const QString &outcome, code number, const std::string &messag
     outcome_.clear();
     if (number == code::cancelled)
         return;
-    outcome_ = {{"outcome", outcome}, {"code", seatlock::name(number)}, {"message", words(message)}};
+    outcome_ = {{"outcome", outcome},
+                {"code", seatlock::name(number)},
+                {"message", words(message)}};
     if (outcome == "failed") {
         outcome_["message_remedy"] = words(client_.remedy(number));
         outcome_["message_url"] = seatlock::url(number);

@@ -86,8 +86,8 @@ void license_dialog::show_lines(const QList<seatlock_panel::line> &lines) {
             }
             facts->addRow(line.label + ":", plain(line.value));
         } else if (line.role == "link") {
-            auto *link = new QLabel(QString("<a href=\"%1\">%2</a>")
-                                        .arg(line.value.toHtmlEscaped(), line.label.toHtmlEscaped()));
+            const QString address = line.value.toHtmlEscaped(), said = line.label.toHtmlEscaped();
+            auto *link = new QLabel(QString("<a href=\"%1\">%2</a>").arg(address, said));
             link->setOpenExternalLinks(true);
             column->addWidget(link);
         } else if (line.role == "text") {
@@ -173,7 +173,8 @@ void license_dialog::show_buttons(const QList<seatlock_panel::button> &buttons) 
     for (const seatlock_panel::button &button : buttons) {
         // What changes the license stands out; what looks at things does not.
         const QString verb = button.call.section(' ', 0, 0);
-        const bool aside = verb == "copy" || verb == "open" || (verb == "view" && button.name != "back");
+        const bool aside =
+            verb == "copy" || verb == "open" || (verb == "view" && button.name != "back");
         QWidget *&widget = button_widgets_[button.name];
         if (widget == nullptr) {
             QAbstractButton *made = nullptr;

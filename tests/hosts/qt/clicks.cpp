@@ -116,7 +116,8 @@ private:
 
 seatlock::options settings(const QString &folder) {
     seatlock::options options;
-    options.product("com.example.bridge").server(qEnvironmentVariable("EXAMPLE_SERVER").toStdString());
+    options.product("com.example.bridge");
+    options.server(qEnvironmentVariable("EXAMPLE_SERVER").toStdString());
     options.root_key(qEnvironmentVariable("EXAMPLE_ROOT_KEY").toStdString()).proxy("");
     options.state_folder((folder + "/state").toStdString()).machine_id("a-test-machine-of-ours");
     options.host("qt-example", QT_VERSION_STR).terms("2026-01");
