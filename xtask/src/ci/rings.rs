@@ -252,10 +252,19 @@ pub const RINGS: &[Ring] = &[
         name: "hosts",
         about: "plug-ins in real hosts, and in other languages",
         steps: &[
+            step("rust", hosts::rust::plugin).needs(&[tools::NM]).after(&[PROGRAMS]).processors(2),
             step("dotnet", hosts::dotnet::package)
                 .needs(&[tools::MCS, tools::MONO, tools::NUGET])
                 .after(&[PROGRAMS]),
-            step("openfx", hosts::openfx::effect).needs(&[tools::GXX, tools::EXPAT]).after(&[PROGRAMS]),
+            step("qt", hosts::qt::dialog)
+                .needs(&[tools::CMAKE, tools::MAKE, tools::GXX, tools::QT])
+                .after(&[PROGRAMS]),
+            step("lv2", hosts::lv2::effect)
+                .needs(&[tools::CMAKE, tools::MAKE, tools::GXX, tools::LV2])
+                .after(&[PROGRAMS]),
+            step("openfx", hosts::openfx::effect)
+                .needs(&[tools::CMAKE, tools::MAKE, tools::GXX, tools::EXPAT])
+                .after(&[PROGRAMS]),
         ],
     },
     Ring {
@@ -276,6 +285,13 @@ pub const RINGS: &[Ring] = &[
             .needs(&[tools::PYTHON, tools::BLENDER, tools::BLENDER_MODULE, tools::XVFB, tools::XDOTOOL])
             .after(&[PROGRAMS])
             .processors(2)],
+    },
+    Ring {
+        name: "freecad",
+        about: "a workbench in FreeCAD's window",
+        steps: &[step("workbench", hosts::freecad::workbench)
+            .needs(&[tools::FREECAD, tools::QTTEST, tools::XVFB])
+            .after(&[PROGRAMS])],
     },
     Ring {
         name: "dist",
