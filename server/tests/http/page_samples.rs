@@ -4,7 +4,7 @@
 //! `DIR`. Serve that folder and open `index.html`.
 
 use seatlock_protocol::{MachineId, UnixTime, api::LockStatus};
-use seatlock_server::http::web::pages::*;
+use seatlock_server::http::web::{pages::*, *};
 use std::{collections::HashSet, path::PathBuf};
 use zeroize::Zeroizing;
 

@@ -1,9 +1,9 @@
 use super::context::PageContext;
 use super::error::{WebError, sentence};
 use super::form::FormData;
+use super::pages::{Moment, SeatName, Shell};
 use super::{PageResult, convert, go, show, show_as};
 use crate::domain::exactly;
-use crate::http::web::pages::{Moment, SeatName, Shell};
 use crate::service::airgap::{AirgapError, AirgapOutcome};
 use askama::Template;
 use axum::{

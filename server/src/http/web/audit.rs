@@ -1,10 +1,10 @@
 use super::context::PageContext;
+use super::convert::{AuditActor, AuditEntry};
 use super::form::PageQuery;
+use super::pages::{Moment, SeatName, Shell};
 use super::{PageResult, convert, show};
-use crate::http::web::pages::{Moment, SeatName, Shell};
 use crate::service::{AuditQuery, AuditState};
 use askama::Template;
-use seatlock_protocol::MachineId;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -47,36 +47,6 @@ pub enum Chain {
     NotVerified,
 }
 
-/// An entry of the audit trail.
-#[derive(Debug, Clone)]
-pub struct AuditEntry {
-    pub row: u64,
-    pub at: Moment,
-    pub actor: AuditActor,
-    /// The event's name, such as `released_by_owner`.
-    pub event: String,
-    /// The seat, unless it is about something else.
-    pub seat: Option<SeatName>,
-    /// The machine that it happened to.
-    pub machine: Option<MachineId>,
-    /// What else is worth saying, such as the name of an API token that was made.
-    pub note: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AuditActor {
-    Plugin,
-    /// The server, because time had passed.
-    System,
-    /// Whoever can open the data folder.
-    Console,
-    User {
-        email: String,
-        /// Name of the API token that was used.
-        token: Option<String>,
-    },
-}
-
 impl AuditPage {
     /// Whether `row` is the one at which the chain breaks.
     #[must_use]
@@ -88,61 +58,6 @@ impl AuditPage {
     #[must_use]
     pub fn seat_value(&self) -> String {
         self.seat.as_ref().map_or_else(String::new, |seat| seat.id.to_string())
-    }
-}
-
-impl AuditEntry {
-    /// The event in words; its name when there are none.
-    #[must_use]
-    pub fn what(&self) -> &str {
-        match self.event.as_str() {
-            "created" => "Seat created",
-            "activated" => "Activated",
-            "rebound" => "Taken back at start",
-            "released_by_owner" => "Released by the owner",
-            "released_by_machine" => "Given back by its computer",
-            "auto_released" => "Released for inactivity",
-            "drained" => "Place freed after release",
-            "refreshed" => "Token replaced",
-            "revoked" => "Closed for good",
-            "clone_suspected" => "Second copy suspected",
-            "epoch_raised" => "Brought up to date after a restore",
-            "recovered" => "Hold proved after a restore",
-            "restored" => "Server restored from a backup",
-            "pepper_replaced" => "Pepper replaced: old tokens are unknown",
-            "issuer_added" => "Sign-in service added",
-            "issuer_changed" => "Sign-in service changed",
-            "issuer_removed" => "Sign-in service removed",
-            "audit_cut" => "Old entries removed",
-            "addresses_erased" => "Addresses of closed seats erased",
-            "person_erased" => "Person erased",
-            "license_created" => "License added",
-            "license_changed" => "License changed",
-            "account_created" => "Account added",
-            "plan_set" => "Plan changed",
-            "user_added" => "User added",
-            "user_disabled" => "User disabled",
-            "user_enabled" => "User enabled again",
-            "role_changed" => "Role changed",
-            "shared" => "One-time link made",
-            "share_opened" => "One-time link opened",
-            "signed_in" => "Signed in",
-            "password_changed" => "Password changed",
-            "api_token_created" => "API token created",
-            "api_token_deleted" => "API token deleted",
-            other => other,
-        }
-    }
-
-    /// How it is coloured.
-    #[must_use]
-    pub fn class(&self) -> &'static str {
-        match self.event.as_str() {
-            "revoked" | "clone_suspected" => "danger",
-            "refreshed" | "released_by_owner" | "api_token_deleted" => "warning",
-            "activated" | "rebound" => "good",
-            _ => "calm",
-        }
     }
 }
 

@@ -1,9 +1,9 @@
 use super::super::{AppState, auth};
 use super::flash::{self, FlashMessage};
 use super::layout::help;
+use super::pages::{Notice, Shell};
 use super::{PageResult, WebError};
 use crate::domain::Role;
-use crate::http::web::pages::{Notice, Shell};
 use crate::service::Service;
 use crate::service::SignedIn;
 use axum::{

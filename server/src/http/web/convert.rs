@@ -1,14 +1,180 @@
 use super::super::AppState;
 use super::context::PageContext;
 use super::error::WebError;
+use super::pages::{Moment, SeatName, ShortId, StatusBadge};
 use crate::domain::{License, Seat, SeatState, SuppliedIds, date};
-use crate::http::web::pages::{
-    AuditActor, AuditEntry, LicenseCard, LicenseState, Moment, SeatName, SeatRow, ShortId, StatusBadge,
-};
 use crate::service::{AuditRow, ListedSeat};
 use seatlock_protocol::{MachineId, MachineSource, UnixTime, claims::EntitlementClaim};
 use std::collections::HashMap;
 use uuid::Uuid;
+
+/// An entry of the audit trail.
+#[derive(Debug, Clone)]
+pub struct AuditEntry {
+    pub row: u64,
+    pub at: Moment,
+    pub actor: AuditActor,
+    /// The event's name, such as `released_by_owner`.
+    pub event: String,
+    /// The seat, unless it is about something else.
+    pub seat: Option<SeatName>,
+    /// The machine that it happened to.
+    pub machine: Option<MachineId>,
+    /// What else is worth saying, such as the name of an API token that was made.
+    pub note: Option<String>,
+}
+
+impl AuditEntry {
+    /// The event in words; its name when there are none.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        match self.event.as_str() {
+            "created" => "Seat created",
+            "activated" => "Activated",
+            "rebound" => "Taken back at start",
+            "released_by_owner" => "Released by the owner",
+            "released_by_machine" => "Given back by its computer",
+            "auto_released" => "Released for inactivity",
+            "drained" => "Place freed after release",
+            "refreshed" => "Token replaced",
+            "revoked" => "Closed for good",
+            "clone_suspected" => "Second copy suspected",
+            "epoch_raised" => "Brought up to date after a restore",
+            "recovered" => "Hold proved after a restore",
+            "restored" => "Server restored from a backup",
+            "pepper_replaced" => "Pepper replaced: old tokens are unknown",
+            "issuer_added" => "Sign-in service added",
+            "issuer_changed" => "Sign-in service changed",
+            "issuer_removed" => "Sign-in service removed",
+            "audit_cut" => "Old entries removed",
+            "addresses_erased" => "Addresses of closed seats erased",
+            "person_erased" => "Person erased",
+            "license_created" => "License added",
+            "license_changed" => "License changed",
+            "account_created" => "Account added",
+            "plan_set" => "Plan changed",
+            "user_added" => "User added",
+            "user_disabled" => "User disabled",
+            "user_enabled" => "User enabled again",
+            "role_changed" => "Role changed",
+            "shared" => "One-time link made",
+            "share_opened" => "One-time link opened",
+            "signed_in" => "Signed in",
+            "password_changed" => "Password changed",
+            "api_token_created" => "API token created",
+            "api_token_deleted" => "API token deleted",
+            other => other,
+        }
+    }
+
+    /// How it is coloured.
+    #[must_use]
+    pub fn class(&self) -> &'static str {
+        match self.event.as_str() {
+            "revoked" | "clone_suspected" => "danger",
+            "refreshed" | "released_by_owner" | "api_token_deleted" => "warning",
+            "activated" | "rebound" => "good",
+            _ => "calm",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuditActor {
+    Plugin,
+    /// The server, because time had passed.
+    System,
+    /// Whoever can open the data folder.
+    Console,
+    User {
+        email: String,
+        /// Name of the API token that was used.
+        token: Option<String>,
+    },
+}
+
+/// A license and how much of it is used.
+#[derive(Debug, Clone)]
+pub struct LicenseCard {
+    pub id: ShortId,
+    /// Name of its plan, as people write it.
+    pub plan: String,
+    /// What it is for.
+    pub products: Vec<String>,
+    /// When its subscription ends, in words, if that is soon.
+    pub ends_in: Option<String>,
+    /// What it and its plan entitle to, in words.
+    pub entitlements: Vec<String>,
+    pub in_use: u32,
+    /// Seats that may be in use, and tokens that may exist.
+    pub seats_max: u32,
+    pub tokens: u32,
+    /// End of the subscription.
+    pub expires_at: Option<Moment>,
+    /// End of the updates.
+    pub updates_until: Option<Moment>,
+    /// Whether it serves plug-ins now.
+    pub state: LicenseState,
+}
+
+impl LicenseCard {
+    /// Whether another token can be made.
+    #[must_use]
+    pub fn can_create(&self) -> bool {
+        self.state == LicenseState::Active && self.tokens < self.seats_max
+    }
+
+    /// Tokens for which there is no seat any more.
+    #[must_use]
+    pub fn too_many(&self) -> u32 {
+        self.tokens.saturating_sub(self.seats_max)
+    }
+
+    /// Share of the seats that are in use, 0 to 100.
+    #[must_use]
+    pub fn percent(&self) -> u64 {
+        (u64::from(self.in_use) * 100).checked_div(u64::from(self.seats_max)).unwrap_or(0).min(100)
+    }
+
+    /// Whether no seat is left.
+    #[must_use]
+    pub fn full(&self) -> bool {
+        self.in_use >= self.seats_max
+    }
+}
+
+/// Whether a license serves plug-ins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LicenseState {
+    Active,
+    /// The subscription is paused.
+    Suspended(Moment),
+    /// The subscription is over.
+    Ended(Moment),
+    /// Its plan carries no seats.
+    WithoutSeats,
+}
+
+/// A seat in the list.
+#[derive(Debug, Clone)]
+pub struct SeatRow {
+    pub id: ShortId,
+    /// Who was given its token.
+    pub shared_with: String,
+    /// The machine that holds it, or that may still work offline.
+    pub machine: Option<MachineId>,
+    /// Whether that machine's id was supplied, and the license minds.
+    pub supplied_id: bool,
+    pub status: StatusBadge,
+    /// When its token was used last.
+    pub last_used_at: Option<Moment>,
+    /// When it was used without a network last, as far as reported.
+    pub last_offline_at: Option<Moment>,
+    /// Until when its machine may work offline.
+    pub lease_until: Option<Moment>,
+    /// When a second copy of an installation was seen last.
+    pub clone_suspected_at: Option<Moment>,
+}
 
 const DAY: u64 = 86_400;
 /// Days before the end of a subscription from which on the page says so.

@@ -5,12 +5,19 @@ use super::error::sentence;
 use super::flash::FlashMessage;
 use crate::crypto::seal;
 use crate::domain::{License, Seat};
-use crate::http::web::pages::SendAs;
 use crate::mail::{Letter, LetterSecret, MailFault, address};
 use crate::service::ServiceError;
 use crate::service::StoreError;
 use seatlock_protocol::{Token, UnixTime};
 use serde::Deserialize;
+
+/// What an e-mail carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SendAs {
+    /// A link by which its receiver sees the token once.
+    Link,
+    Token,
+}
 
 /// Whether an e-mail is wanted, as forms say it.
 #[derive(Deserialize, Default)]

@@ -1,6 +1,6 @@
 use super::go;
+use super::pages::{Help, Moment, Tone};
 use crate::crypto::password::PasswordError;
-use crate::http::web::pages::{Help, Moment, Tone};
 use crate::service::ServiceError;
 use crate::service::key_ring::RingError;
 use crate::service::{StoreError, Unavailable};

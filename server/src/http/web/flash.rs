@@ -1,13 +1,38 @@
 use super::super::AppState;
-use super::{PageResult, error::WebError, go, sign_in::with_cookie};
+use super::pages::{Moment, Tone};
+use super::{PageResult, error::WebError, go, with_cookie};
 use crate::crypto::seal::SealKey;
-use crate::http::web::pages::{MailOutcome, Moment, Tone};
 use axum::http::HeaderMap;
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatlock_protocol::UnixTime;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+/// What became of an e-mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MailOutcome {
+    /// None was asked for.
+    NotAsked,
+    /// The page is shown once more; if one was asked for, it was sent before.
+    NotAgain,
+    /// A one-time link is on its way.
+    LinkSent {
+        to: String,
+        /// When the link ends.
+        until: Moment,
+    },
+    /// The token is on its way.
+    TokenSent { to: String },
+    /// Nobody knows whether it is on its way.
+    Unconfirmed { to: String },
+    /// It could not be sent.
+    Failed {
+        to: String,
+        /// Why, as one sentence.
+        why: String,
+    },
+}
 
 const COOKIE: &str = "__Host-seatlock-flash";
 /// Seconds in which the next page comes.

@@ -3,7 +3,9 @@ use super::super::{
     problem::{RETRY_AFTER, RequestId},
 };
 use super::WebError;
-use crate::http::web::pages::{CONTENT_SECURITY_POLICY, Help, Template as _};
+use super::assets::CONTENT_SECURITY_POLICY;
+use super::pages::Help;
+use askama::Template as _;
 use axum::{
     extract::{Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header},

@@ -43,10 +43,26 @@ mod sign_in;
 /// `/tokens`: API tokens.
 mod tokens;
 
+pub use account::{AccountPage, SessionRow};
+pub use airgap::{AirgapCheck, AirgapDone, AirgapPage, LeaseResult};
+pub use assets::{ASSETS, Asset, CONTENT_SECURITY_POLICY};
+pub use audit::{AuditPage, Chain};
+pub use confirm::{ConfirmRefresh, ConfirmRelease, ConfirmRevoke, ReleaseLimit};
+pub use convert::{AuditActor, AuditEntry, LicenseCard, LicenseState, SeatRow};
+pub use email::SendAs;
+pub use error::{MessagePage, NextStep};
+pub use flash::MailOutcome;
+pub use new_seat::{LicenseChoice, NewSeatPage, NoSeat};
+pub use open::{LinkState, OneTimeLinkPage};
+pub use seat::{SeatPage, SeatRelease, SeatTokenPage, TokenReason};
+pub use seats::{EmptyList, RecoveryNotice, SeatFilter, SeatsPage};
+pub use sign_in::{SignInOption, SignInPage};
+pub use tokens::{ApiTokenRow, ConfirmDeleteToken, TokenCreatedPage, TokensPage};
+
 use super::problem::{ProblemResponse, RequestId};
 use super::{AppState, api::same_site};
-use crate::http::web::pages::Template;
 use crate::service::Unavailable;
+use askama::Template;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
@@ -55,6 +71,7 @@ use axum::{
     response::{Html, IntoResponse as _, Redirect, Response},
     routing::{get, post},
 };
+use axum_extra::extract::cookie::{Cookie, CookieJar};
 use error::WebError;
 use layout::{dress, finish};
 use std::sync::Arc;
@@ -141,4 +158,8 @@ fn show_as<T: Template>(status: StatusCode, page: &T) -> PageResult {
 /// On to another page of this server, by GET. `path` is visible ASCII.
 fn go(path: &str) -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, path)]).into_response()
+}
+
+fn with_cookie(cookie: Cookie<'static>, response: Response) -> Response {
+    (CookieJar::new().add(cookie), response).into_response()
 }

@@ -1,12 +1,13 @@
 use super::super::AppState;
 use super::context::PageContext;
-use super::email::{self, Send};
+use super::convert::LicenseState;
+use super::email::{self, Send, SendAs};
 use super::error::{WebError, sentence};
 use super::flash::FlashMessage;
 use super::form::{FormData, PageQuery, form_key};
+use super::pages::{Moment, Shell, ShortId};
 use super::{PageResult, convert, seat, show, show_as};
 use crate::domain::License;
-use crate::http::web::pages::{LicenseState, Moment, Shell, ShortId};
 use crate::service::StoreError;
 use crate::service::{IdempotencyKey, ServiceError};
 use askama::Template;
@@ -76,14 +77,6 @@ impl NoSeat {
             Self::NotInPlan => "its plan does not include plug-ins",
         }
     }
-}
-
-/// What an e-mail carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SendAs {
-    /// A link by which its receiver sees the token once.
-    Link,
-    Token,
 }
 
 impl NewSeatPage {

@@ -1,8 +1,8 @@
 use super::super::{AppState, auth, problem::RequestId};
 use super::error::WebError;
 use super::form::PageQuery;
-use super::sign_in::{entered, own_path, refused, with_cookie};
-use super::{PageResult, go};
+use super::sign_in::{entered, own_path, refused};
+use super::{PageResult, go, with_cookie};
 use crate::crypto::seal::Secret;
 use crate::domain::Issuer;
 use crate::oidc::{Bond, Claims, Expected, RelyingParty, authorization_url, exchange};

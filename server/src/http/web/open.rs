@@ -1,8 +1,8 @@
 use super::super::{AppState, problem::RequestId};
 use super::layout::help;
+use super::pages::{Help, Moment};
 use super::{PageResult, show, show_as};
 use crate::crypto::seal::Secret;
-use crate::http::web::pages::{Help, Moment};
 use askama::Template;
 use axum::{
     extract::{Path, State},

@@ -1,12 +1,13 @@
 use super::context::PageContext;
+use super::convert::{AuditActor, AuditEntry, LicenseState};
+use super::error::NextStep;
 use super::error::WebError;
-use super::flash::FlashMessage;
+
+use super::flash::{FlashMessage, MailOutcome};
 use super::form::{FormData, PagePathId, PageQuery, form_key};
+use super::pages::{Moment, SeatName, Shell, ShortId, StatusBadge};
 use super::{PageResult, convert, email, go};
 use crate::domain::{License, SHARE_LIFE, SeatState, SuppliedIds, exactly};
-use crate::http::web::pages::{
-    AuditActor, AuditEntry, LicenseState, Moment, NextStep, SeatName, Shell, ShortId, StatusBadge,
-};
 use crate::service::RecalledToken;
 use crate::service::{AuditQuery, AuditRow, ListedSeat};
 use askama::Template;
@@ -42,31 +43,6 @@ pub enum TokenReason {
     Created,
     /// A seat whose token was replaced.
     Refreshed,
-}
-
-/// What became of an e-mail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MailOutcome {
-    /// None was asked for.
-    NotAsked,
-    /// The page is shown once more; if one was asked for, it was sent before.
-    NotAgain,
-    /// A one-time link is on its way.
-    LinkSent {
-        to: String,
-        /// When the link ends.
-        until: Moment,
-    },
-    /// The token is on its way.
-    TokenSent { to: String },
-    /// Nobody knows whether it is on its way.
-    Unconfirmed { to: String },
-    /// It could not be sent.
-    Failed {
-        to: String,
-        /// Why, as one sentence.
-        why: String,
-    },
 }
 
 impl SeatTokenPage {

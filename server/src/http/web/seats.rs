@@ -1,13 +1,13 @@
 use super::super::csv;
 use super::context::PageContext;
+use super::convert::{LicenseCard, LicenseState, SeatRow};
 use super::form::PageQuery;
+use super::pages::{Moment, Shell, ShortId, StatusBadge};
 use super::{PageResult, convert, show};
 use crate::domain::EMAIL_MAX;
 use crate::http::api::schema::UsedLately;
-use crate::http::web::pages::{Moment, Shell, ShortId, StatusBadge};
 use crate::service::{SeatCursor, SeatQuery};
 use askama::Template;
-use seatlock_protocol::MachineId;
 use seatlock_protocol::UnixTime;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -41,68 +41,6 @@ pub struct RecoveryNotice {
     pub until: Moment,
     /// Seats whose machines proved that they hold them.
     pub recovered: u64,
-}
-
-/// A license and how much of it is used.
-#[derive(Debug, Clone)]
-pub struct LicenseCard {
-    pub id: ShortId,
-    /// Name of its plan, as people write it.
-    pub plan: String,
-    /// What it is for.
-    pub products: Vec<String>,
-    /// When its subscription ends, in words, if that is soon.
-    pub ends_in: Option<String>,
-    /// What it and its plan entitle to, in words.
-    pub entitlements: Vec<String>,
-    pub in_use: u32,
-    /// Seats that may be in use, and tokens that may exist.
-    pub seats_max: u32,
-    pub tokens: u32,
-    /// End of the subscription.
-    pub expires_at: Option<Moment>,
-    /// End of the updates.
-    pub updates_until: Option<Moment>,
-    /// Whether it serves plug-ins now.
-    pub state: LicenseState,
-}
-
-/// Whether a license serves plug-ins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LicenseState {
-    Active,
-    /// The subscription is paused.
-    Suspended(Moment),
-    /// The subscription is over.
-    Ended(Moment),
-    /// Its plan carries no seats.
-    WithoutSeats,
-}
-
-impl LicenseCard {
-    /// Whether another token can be made.
-    #[must_use]
-    pub fn can_create(&self) -> bool {
-        self.state == LicenseState::Active && self.tokens < self.seats_max
-    }
-
-    /// Tokens for which there is no seat any more.
-    #[must_use]
-    pub fn too_many(&self) -> u32 {
-        self.tokens.saturating_sub(self.seats_max)
-    }
-
-    /// Share of the seats that are in use, 0 to 100.
-    #[must_use]
-    pub fn percent(&self) -> u64 {
-        (u64::from(self.in_use) * 100).checked_div(u64::from(self.seats_max)).unwrap_or(0).min(100)
-    }
-
-    /// Whether no seat is left.
-    #[must_use]
-    pub fn full(&self) -> bool {
-        self.in_use >= self.seats_max
-    }
 }
 
 /// What the list is narrowed to, as it stands in the address.
@@ -162,27 +100,6 @@ fn used_value(used: UsedLately) -> &'static str {
         UsedLately::Lately => "lately",
         UsedLately::NotLately => "not_lately",
     }
-}
-
-/// A seat in the list.
-#[derive(Debug, Clone)]
-pub struct SeatRow {
-    pub id: ShortId,
-    /// Who was given its token.
-    pub shared_with: String,
-    /// The machine that holds it, or that may still work offline.
-    pub machine: Option<MachineId>,
-    /// Whether that machine's id was supplied, and the license minds.
-    pub supplied_id: bool,
-    pub status: StatusBadge,
-    /// When its token was used last.
-    pub last_used_at: Option<Moment>,
-    /// When it was used without a network last, as far as reported.
-    pub last_offline_at: Option<Moment>,
-    /// Until when its machine may work offline.
-    pub lease_until: Option<Moment>,
-    /// When a second copy of an installation was seen last.
-    pub clone_suspected_at: Option<Moment>,
 }
 
 /// Why a list of seats is empty.

@@ -3,17 +3,16 @@ use super::error::WebError;
 use super::flash::{self, FlashMessage};
 use super::form::{FormData, PageQuery};
 use super::layout::help;
-use super::{PageResult, go, show, show_as};
+use super::pages::{Help, Moment, Notice, Tone};
+use super::{PageResult, go, show, show_as, with_cookie};
 use crate::crypto::seal::Secret;
-use crate::http::web::pages::{Help, Moment, Notice, Tone};
 use crate::service::{Browser, SignInAttempt, SignInError};
 use askama::Template;
 use axum::{
     extract::State,
     http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, header},
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
-use axum_extra::extract::cookie::{Cookie, CookieJar};
 use serde::Deserialize;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -163,10 +162,6 @@ pub(super) async fn leave(State(state): State<Arc<AppState>>, headers: HeaderMap
 /// To the way in, without a session.
 pub(super) async fn signed_out(state: &AppState, done: FlashMessage) -> PageResult {
     Ok(with_cookie(auth::no_session_cookie(), flash::go_and_say(state, None, PAGE, done).await?))
-}
-
-pub(super) fn with_cookie(cookie: Cookie<'static>, response: Response) -> Response {
-    (CookieJar::new().add(cookie), response).into_response()
 }
 
 /// `text`, if it is a path of this server. Browsers take `//host` and `/\host` for other servers,

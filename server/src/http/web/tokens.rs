@@ -1,10 +1,11 @@
 use super::context::PageContext;
+use super::error::NextStep;
 use super::error::{WebError, sentence};
 use super::flash::FlashMessage;
 use super::form::{FormData, PagePathId, PageQuery, form_key};
+use super::pages::{Moment, Shell, ShortId};
 use super::{PageResult, go, show, show_as};
 use crate::domain::API_TOKENS;
-use crate::http::web::pages::{Moment, NextStep, Shell, ShortId};
 use crate::service::{ApiToken, StoreError};
 use crate::service::{IdempotencyKey, ServiceError};
 use askama::Template;
