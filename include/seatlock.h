@@ -328,7 +328,10 @@ typedef struct seatlock_client seatlock_client;
  *  comes before `seatlock_client_open` has written the client. It may set a flag or post a message
  *  to the host's own loop. It must not block, call this library, or let an exception out: one that
  *  leaves it ends the process, as one that leaves the function of any thread does. A host that ends
- *  the thread itself, as Python does at its exit, harms nobody; another thread takes its place. */
+ *  the thread itself, as Python does at its exit, harms nobody; another thread takes its place.
+ *
+ *  Signals are blocked on that thread. A runtime that stops threads by signals while it collects,
+ *  as Mono and Unity do, must not be entered on it: take the events from a timer there. */
 typedef void (SEATLOCK_CALL *seatlock_wake)(seatlock_client *client, void *context);
 
 /** How much a line of the log matters. Later versions may add levels between these. */
