@@ -44,7 +44,7 @@ const ROWS: [(&str, &str, f64, &str); 11] = [
     ("cxx load", "`dlopen`, C++ host", 1e3, "µs"),
     ("cold load", "`dlopen`, C host, file not in memory", 1e3, "µs"),
     ("warm resident", "resident memory that loading adds", 1.0, "KiB"),
-    ("warm dirty", "of it private and changed", 1.0, "KiB"),
+    ("warm dirty", "private memory that loading changes", 1.0, "KiB"),
     ("warm threads", "threads that loading starts", 1.0, ""),
     ("warm descriptors", "descriptors that it opens", 1.0, ""),
     ("answer answer", "fresh process: `dlopen` to the first answer", 1e3, "µs"),
@@ -84,6 +84,7 @@ pub fn run(samples: usize, keep: bool) -> Result<String> {
         fs::write(repository().join(PICTURE), picture(&peers, &found)?)?;
         let path = repository().join(PAGE);
         let page = fs::read_to_string(&path)?;
+        let text = format!("![Loading, memory, first answer, identity](performance.svg)\n\n{text}");
         let (before, rest) = page.split_once(MARKS.0).context("the page has lost its first mark")?;
         let (_, after) = rest.split_once(MARKS.1).context("the page has lost its last mark")?;
         fs::write(path, format!("{before}{}{text}{}{after}", MARKS.0, MARKS.1))?;
