@@ -165,6 +165,8 @@ enum {
     SEATLOCK_ERROR_RELEASE_RATE_LIMITED = -23,
     /** A copy of this installation took the lease over. */
     SEATLOCK_ERROR_LEASE_SUPERSEDED = -24,
+    /** The license refuses machine ids that were supplied. */
+    SEATLOCK_ERROR_MACHINE_ID_SUPPLIED = -25,
     /** The subscription is paused. */
     SEATLOCK_ERROR_LICENSE_SUSPENDED = -30,
     /** The subscription ended. */
@@ -326,7 +328,10 @@ typedef struct seatlock_client seatlock_client;
  *  comes before `seatlock_client_open` has written the client. It may set a flag or post a message
  *  to the host's own loop. It must not block, call this library, or let an exception out: one that
  *  leaves it ends the process, as one that leaves the function of any thread does. A host that ends
- *  the thread itself, as Python does at its exit, harms nobody; another thread takes its place. */
+ *  the thread itself, as Python does at its exit, harms nobody; another thread takes its place.
+ *
+ *  Signals are blocked on that thread. A runtime that stops threads by signals while it collects,
+ *  as Mono and Unity do, must not be entered on it: take the events from a timer there. */
 typedef void (SEATLOCK_CALL *seatlock_wake)(seatlock_client *client, void *context);
 
 /** How much a line of the log matters. Later versions may add levels between these. */

@@ -7,6 +7,7 @@ waits: a timer of Blender takes what has happened, four times a second.
 import textwrap
 
 import bpy
+
 from seatlock import Options
 from seatlock.panel import Panel
 
@@ -14,6 +15,7 @@ from . import settings
 
 INTERVAL = 0.25
 ICONS = {
+    "prompt": "KEYINGSET",
     "locked": "LOCKED",
     "warning": "ERROR",
     "licensed": "CHECKMARK",
@@ -63,9 +65,7 @@ class BridgeFields(bpy.types.PropertyGroup):
             for name, kind in KINDS.items()
         },
         "terms": bpy.props.BoolProperty(options={"SKIP_SAVE"}, update=entered("terms")),
-        "remember": bpy.props.BoolProperty(
-            options={"SKIP_SAVE"}, update=entered("remember"), default=True
-        ),
+        "remember": bpy.props.BoolProperty(options={"SKIP_SAVE"}, update=entered("remember"), default=True),
     }
 
 

@@ -40,6 +40,9 @@ pub struct seatlock_client {
 /// to the host's own loop. It must not block, call this library, or let an exception out: one that
 /// leaves it ends the process, as one that leaves the function of any thread does. A host that ends
 /// the thread itself, as Python does at its exit, harms nobody; another thread takes its place.
+///
+/// Signals are blocked on that thread. A runtime that stops threads by signals while it collects,
+/// as Mono and Unity do, must not be entered on it: take the events from a timer there.
 pub type seatlock_wake =
     Option<unsafe extern "C-unwind" fn(client: *mut seatlock_client, context: *mut c_void)>;
 

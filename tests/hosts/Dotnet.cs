@@ -167,7 +167,8 @@ static class Dotnet
 
         Status status = client.Status;
         Check(status.Licensed && status.ValidUntil > DateTimeOffset.UtcNow, "not licensed");
-        Check(client.GetText(Text.Status).Length > 5 && client.GetText(Text.SignInUrl) == "", "texts");
+        Check(client.GetText(Text.Status).Length > 5, "no words");
+        Check(client.GetText(Text.SignInUrl) == "", "a page to sign in on");
         Check(client.License.Email == "dotnet@example.com", client.License.Email);
         Check(client.Credential.Remembered, "not remembered");
         Entitlement cad = client.Entitlement("cad"), none = client.Entitlement("nobody.knows");

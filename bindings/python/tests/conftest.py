@@ -57,6 +57,7 @@ def server(tmp_path_factory):
     server = Server(program, folder / "data", f"http://{address}", "")
     made = server.run(
         *("init", "--issuer", server.url, "--product", PRODUCT, "--seats", "500"),
+        *("--account", "Example Studio"),
         *("--release-window", "1s", "--root-key-out", str(folder / "root-key.json")),
     )
     server.root_key = made["root_key"]["x"]

@@ -109,7 +109,11 @@ try:
     import _xxsubinterpreters as interpreters
 except ImportError:
     import _interpreters as interpreters
-inner = interpreters.create()
+try:
+    # Python 3.12 lets only this kind import ctypes.
+    inner = interpreters.create(isolated=False)
+except TypeError:
+    inner = interpreters.create()
 text = f"import sys; sys.path[:] = {sys.path!r}; sys.argv = {sys.argv!r}\\n" + OPENS
 first = Client(options)
 failed = interpreters.run_string(inner, text)
@@ -121,9 +125,7 @@ print(int(first.status().reason), failed and failed.type.__name__)
     )
     said = python(f"{OPTIONS}\nOPENS = {opens!r}\n{script}", tmp_path)
     lines = said.splitlines()
-    assert lines[-1].startswith(f"{Code.NO_TOKEN:d} ")
-    # What CPython does not let a second interpreter import is its own exception.
-    assert lines[0] == f"{Code.NO_TOKEN:d}" or lines[-1].endswith("ImportError")
+    assert lines == [f"{Code.NO_TOKEN:d}", f"{Code.NO_TOKEN:d} None"]
 
 
 def options(library):
@@ -179,7 +181,7 @@ def test_the_hand_tool(server, tmp_path, token):
         ended = subprocess.run(
             [
                 *(sys.executable, "-m", "seatlock", "--product", "com.example.bridge"),
-                *("--server", server.url, "--root-key", server.root_key),
+                *("--server", server.url, f"--root-key={server.root_key}"),
                 *("--state-folder", str(tmp_path), *verb),
             ],
             input=stdin,

@@ -1,6 +1,6 @@
 //! What a log function and a support report say of a client, and what neither ever does.
 
-use crate::support::{AGREED, Computer, PATIENCE, end_of};
+use crate::support::{AGREED, Computer, PATIENCE, end_of, until};
 use seatlock::machine::clock::Clock;
 use seatlock::protocol::UnixTime;
 use seatlock::{Client, Code, Intent, LogLevel, Options};
@@ -30,8 +30,9 @@ impl Told {
         self.0.lock().unwrap().iter().map(|(_, line, _)| line.clone()).collect()
     }
 
-    /// The one line that begins so.
+    /// The one line that begins so. Lines come a moment after what they say.
     fn line(&self, begin: &str) -> String {
+        until(begin, || self.lines().iter().any(|line| line.starts_with(begin)));
         let lines = self.lines();
         let found: Vec<_> = lines.iter().filter(|line| line.starts_with(begin)).collect();
         assert_eq!(found.len(), 1, "{begin}: {lines:#?}");

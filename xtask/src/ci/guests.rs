@@ -110,15 +110,6 @@ pub fn python_exit() -> Result<String> {
     Ok(format!("{ENDS} hosts ended by themselves"))
 }
 
-/// A host in Python that watches a client's descriptor from its own loop.
-pub fn python_loop() -> Result<String> {
-    let folder = tempfile::tempdir()?;
-    let mut host = without_settings(Path::new("python3"));
-    host.arg(repository().join("tests/python/loop.py"));
-    host.args([build::shared_library(false)?, folder.path().join("state")]);
-    Ok(run::output(&mut host)?.trim().to_owned())
-}
-
 /// How often a client is closed under 32 threads, by itself and with the compiler's checks for
 /// memory.
 const CLOSINGS: &str = "1000";

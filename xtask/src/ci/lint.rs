@@ -10,7 +10,7 @@ use yaml_rust2::{Yaml, YamlLoader};
 /// The sources, those of the fuzz targets and models too: workspaces of their own.
 pub fn format() -> Result<String> {
     run::output(build::cargo().args(["fmt", "--all", "--check"]))?;
-    for own in ["fuzz/Cargo.toml", "tests/models/Cargo.toml"] {
+    for own in ["examples/rust/Cargo.toml", "fuzz/Cargo.toml", "tests/models/Cargo.toml"] {
         run::output(build::cargo().args(["fmt", "--manifest-path", own, "--check"]))?;
     }
     Ok("as rustfmt writes them".to_owned())
@@ -24,6 +24,10 @@ pub fn clippy() -> Result<String> {
 pub fn doc() -> Result<String> {
     let mut doc = build::cargo();
     run::output(doc.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
+    // As docs.rs builds it.
+    let mut doc = build::cargo();
+    doc.args(["doc", "--package", "seatlock", "--no-deps", "--no-default-features"]);
+    run::output(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
     Ok("no warnings".to_owned())
 }
 

@@ -1,6 +1,7 @@
 use anyhow::{Context as _, Result};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use xtask::python::program;
 use xtask::wheel::{self, ENVIRONMENT, REQUIREMENTS};
 use xtask::{build, repository, run};
@@ -43,15 +44,20 @@ fn passed(tests: &mut Command) -> Result<String> {
     Ok(said.lines().last().context("pytest said nothing")?.trim_matches(['=', ' ']).to_owned())
 }
 
-/// Packs the wheel and installs it; answers Python's program, and the wheel.
+/// Packs the wheel and installs it, once; answers Python's program, and the wheel.
 fn installed() -> Result<(PathBuf, PathBuf)> {
+    static INSTALLED: Mutex<Option<(PathBuf, PathBuf)>> = Mutex::new(None);
+    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(done) = &*installed {
+        return Ok(done.clone());
+    }
     let folder = build::target_folder().join("python-wheel");
     let wheel = wheel::for_tests(&build::shared_library(false)?, &folder)?;
     let python = program(ENVIRONMENT, REQUIREMENTS, "python")?;
     let mut install = Command::new(&python);
     install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
     run::output(install.args(["--no-index", "--force-reinstall"]).arg(&wheel))?;
-    Ok((python, wheel))
+    Ok(installed.insert((python, wheel)).clone())
 }
 
 /// Types and style of the package and of what is built on it.
@@ -65,7 +71,7 @@ pub fn types() -> Result<String> {
             Ok(ruff)
         };
         run::output(ruff()?.arg("bindings/python"))?;
-        run::output(ruff()?.arg("examples/blender").arg("--config").arg(&settings))?;
+        run::output(ruff()?.arg("--config").arg(&settings).arg("examples/blender"))?;
     }
     let mut mypy = Command::new(program(ENVIRONMENT, REQUIREMENTS, "mypy")?);
     mypy.arg("--config-file").arg(&settings).args(["--cache-dir", "/dev/null", "--package", "seatlock"]);

@@ -243,7 +243,6 @@ pub const RINGS: &[Ring] = &[
             step("forked-loop", guests::forked_loop).needs(&[tools::GXX]).after(&[PROGRAMS]),
             step("cxx-layer", guests::cxx_layer).needs(&[tools::GXX]).after(&[PROGRAMS]),
             step("python-exit", guests::python_exit).needs(&[tools::PYTHON]).after(&[PROGRAMS]),
-            step("python-loop", guests::python_loop).needs(&[tools::PYTHON]).after(&[PROGRAMS]),
             step("headers", headers::standards).needs(COMPILERS),
             step("examples", headers::examples).needs(COMPILERS),
             step("symbols", symbols::exports).needs(&[tools::NM]).after(&[RELEASE]),
@@ -253,10 +252,19 @@ pub const RINGS: &[Ring] = &[
         name: "hosts",
         about: "plug-ins in real hosts, and in other languages",
         steps: &[
+            step("rust", hosts::rust::plugin).needs(&[tools::NM]).after(&[PROGRAMS]).processors(2),
             step("dotnet", hosts::dotnet::package)
                 .needs(&[tools::MCS, tools::MONO, tools::NUGET])
                 .after(&[PROGRAMS]),
-            step("openfx", hosts::openfx::effect).needs(&[tools::GXX, tools::EXPAT]).after(&[PROGRAMS]),
+            step("qt", hosts::qt::dialog)
+                .needs(&[tools::CMAKE, tools::MAKE, tools::GXX, tools::QT])
+                .after(&[PROGRAMS]),
+            step("lv2", hosts::lv2::effect)
+                .needs(&[tools::CMAKE, tools::MAKE, tools::GXX, tools::LV2])
+                .after(&[PROGRAMS]),
+            step("openfx", hosts::openfx::effect)
+                .needs(&[tools::CMAKE, tools::MAKE, tools::GXX, tools::EXPAT])
+                .after(&[PROGRAMS]),
         ],
     },
     Ring {
@@ -269,6 +277,21 @@ pub const RINGS: &[Ring] = &[
                 .processors(2),
             step("types", python::types).needs(&[tools::PYTHON]),
         ],
+    },
+    Ring {
+        name: "blender",
+        about: "the example for Blender: installed, clicked and typed into, ended at any moment",
+        steps: &[step("example", python::blender)
+            .needs(&[tools::PYTHON, tools::BLENDER, tools::BLENDER_MODULE, tools::XVFB, tools::XDOTOOL])
+            .after(&[PROGRAMS])
+            .processors(2)],
+    },
+    Ring {
+        name: "freecad",
+        about: "a workbench in FreeCAD's window",
+        steps: &[step("workbench", hosts::freecad::workbench)
+            .needs(&[tools::FREECAD, tools::QTTEST, tools::XVFB])
+            .after(&[PROGRAMS])],
     },
     Ring {
         name: "dist",

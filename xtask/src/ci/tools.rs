@@ -44,17 +44,35 @@ const fn target(name: &'static str) -> Tool {
 }
 
 pub const ARM: Tool = target("aarch64-unknown-linux-gnu");
+pub const BLENDER: Tool = program("blender", &["blender", "libgl1-mesa-dri"]);
+/// What Blender as a module of Python is linked with.
+pub const BLENDER_MODULE: Tool = Tool {
+    name: "libraries of X",
+    from: Source::Debian(&[
+        "libgl1",
+        "libice6",
+        "libsm6",
+        "libxext6",
+        "libxfixes3",
+        "libxi6",
+        "libxkbcommon0",
+        "libxrender1",
+    ]),
+    is_there: |_| has_libraries(&["libSM.so.6", "libXi.so.6", "libXrender.so.1", "libxkbcommon.so.0"]),
+};
 pub const CARGO_DENY: Tool = Tool { name: "cargo-deny", from: Source::Crate("0.20.2"), is_there: starts };
 pub const CHROMIUM: Tool = program("chromium", &["chromium"]);
 pub const CLANG: Tool = program("clang", &["clang"]);
 pub const CMAKE: Tool = program("cmake", &["cmake"]);
 pub const EXPAT: Tool = header("expat.h", &["libexpat1-dev"]);
 pub const FAKETIME: Tool = program("faketime", &["faketime"]);
+pub const FREECAD: Tool = program("freecad", &["freecad"]);
 pub const GCC: Tool = program("gcc", &["gcc", "libc6-dev"]);
 pub const GCORE: Tool = program("gcore", &["gdb"]);
 pub const GXX: Tool = program("g++", &["g++"]);
 pub const IP: Tool = program("ip", &["iproute2"]);
 pub const LLVM: Tool = program("llvm-objcopy", &["llvm"]);
+pub const LV2: Tool = program("lv2apply", &["lilv-utils", "lv2-dev"]);
 pub const MAC: Tool = target("aarch64-apple-darwin");
 pub const MAC_INTEL: Tool = target("x86_64-apple-darwin");
 pub const LLD: Tool = program("lld-link", &["lld"]);
@@ -82,12 +100,19 @@ pub const PYTHON: Tool = Tool {
     is_there: |_| succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])),
 };
 pub const QEMU: Tool = program("qemu-aarch64", &["qemu-user"]);
+pub const QT: Tool = program("qmake", &["qtbase5-dev", "fonts-dejavu-core"]);
+pub const QTTEST: Tool = Tool {
+    name: "PySide2.QtTest",
+    from: Source::Debian(&["python3-pyside2.qttest", "python3-pyside2.qtwidgets"]),
+    is_there: |_| succeeds(Command::new("/usr/bin/python3").args(["-c", "from PySide2 import QtTest"])),
+};
 pub const SQUID: Tool = program("squid", &["squid"]);
 pub const STRACE: Tool = program("strace", &["strace"]);
 pub const SYSTEMD: Tool = program("systemd-analyze", &["systemd"]);
 pub const TINYPROXY: Tool = program("tinyproxy", &["tinyproxy"]);
 pub const UNSHARE: Tool = program("unshare", &["util-linux"]);
 pub const VALGRIND: Tool = program("valgrind", &["valgrind"]);
+pub const XDOTOOL: Tool = program("xdotool", &["xdotool"]);
 pub const UNZIP: Tool = program("unzip", &["unzip"]);
 pub const WINDOWS: Tool = target(super::windows::TARGET);
 pub const WINE: Tool = Tool {
@@ -95,6 +120,7 @@ pub const WINE: Tool = Tool {
     from: Source::Debian(&["wine64"]),
     is_there: |_| Path::new(super::windows::wine::LOADER).is_file(),
 };
+pub const XVFB: Tool = program("xvfb-run", &["xvfb", "xauth"]);
 
 impl Tool {
     pub fn is_there(&self) -> bool {
@@ -205,6 +231,12 @@ fn with_nightly(parts: &[&str]) -> Command {
 fn starts(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// Whether the system's linker knows these.
+fn has_libraries(names: &[&str]) -> bool {
+    let known = run::output(Command::new("/sbin/ldconfig").arg("-p"));
+    known.is_ok_and(|known| names.iter().all(|name| known.contains(name)))
 }
 
 /// Whether there is such a header.

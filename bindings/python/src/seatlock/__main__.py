@@ -1,6 +1,6 @@
 """A small hand tool, for engineers of plug-ins and for support.
 
-    python -m seatlock --product com.example.bridge --server URL --root-key KEY status
+    python -m seatlock --product com.example.bridge --server URL --root-key=KEY status
 
 The token is read from standard input, or asked for, so that no list of processes shows it.
 """

@@ -274,8 +274,8 @@ class Panel:
             if facts["state"] == "locked":
                 facts["remedy"] = client.code_remedy(status.reason)
                 facts["url"] = client.code_url(status.reason)
-                if self._outcome.get("code") == facts["reason"]:
-                    facts["outcome"] = ""
+            if facts.get("message") == facts["status"]:
+                facts["outcome"] = ""
             credential = client.credential()
             facts["credential"] = _CREDENTIALS.get(credential.kind, "") if credential else ""
         except SeatlockError as error:
@@ -327,7 +327,7 @@ class Panel:
         if client is None or code == Code.CANCELLED:
             self._outcome = {}
             return
-        self._outcome = {"outcome": outcome, "code": client.code_name(code), "message": message}
+        self._outcome = {"outcome": outcome, "message": message}
         if outcome == "failed":
             self._outcome["message_remedy"] = client.code_remedy(code)
             self._outcome["message_url"] = client.code_url(code)

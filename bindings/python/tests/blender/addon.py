@@ -21,9 +21,7 @@ def copied(server, folder):
 
 
 def run(command, **more):
-    ended = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, timeout=300, **more
-    )
+    ended = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300, **more)
     return ended.returncode, ended.stdout + ended.stderr
 
 

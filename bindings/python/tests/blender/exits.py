@@ -1,6 +1,6 @@
 """A Blender without a window that ends with an open license, whenever it likes.
 
-    blender -b --python exits.py -- MILLISECONDS WAY
+blender -b --python exits.py -- MILLISECONDS WAY
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Blender's own module of Python with the extension, from the token to the release.
 
-    extension.py ZIP TOKEN
+extension.py ZIP TOKEN
 """
 
 import sys
@@ -47,10 +47,8 @@ def buttons():
 
 
 assert not bpy.app.online_access
-bpy.ops.extensions.package_install_files(
-    filepath=archive, repo="user_default", enable_on_install=True
-)
-assert MODULE in bpy.context.preferences.addons.keys()
+bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)
+assert MODULE in bpy.context.preferences.addons
 fields = bpy.context.window_manager.bridge_license
 
 # Blender is installed with the network switched off.
@@ -76,7 +74,10 @@ bpy.context.preferences.system.use_online_access = False
 bridge().tick()
 assert bridge().licensed()
 for _ in range(5):
+    tick = bridge().tick
+    assert bpy.app.timers.is_registered(tick)
     addon_utils.disable(MODULE)
+    assert not bpy.app.timers.is_registered(tick)
     assert threading.active_count() == 1
     assert not hasattr(bpy.types.WindowManager, "bridge_license")
     assert not hasattr(bpy.types, "BRIDGE_OT_license")

@@ -32,13 +32,13 @@ pub fn effect() -> Result<String> {
 
     let server = Running::start()?;
     let seat = server.create_seat("openfx@example.com")?;
-    let bundle = folder(place.path().join("plugins/bridge.ofx.bundle/Contents/Linux-x86-64"))?;
-    let mut flags = compiled_in(&server).to_vec();
-    flags.extend(["-O2", "-shared", "-fPIC", "-fvisibility=hidden"].map(str::to_owned));
-    flags.extend(includes);
-    cxx(&["examples/openfx/bridge.cpp"], &bundle.join("bridge.ofx"), &flags)?;
-
     let plugins = place.path().join("plugins");
+    let mut settings = compiled_in(&server);
+    settings.push("-DEXAMPLE_STATIC=OFF".to_owned());
+    settings.push("-DCMAKE_BUILD_TYPE=Release".to_owned());
+    settings.push(format!("-DOPENFX_INCLUDE={}", openfx.join("include").display()));
+    super::cmake("examples/openfx", &plugins, &settings)?;
+
     let in_host = |what: &str, state: &str| {
         let mut command = Command::new(&host);
         command.arg(what).arg(&plugins).current_dir(place.path());
