@@ -58,6 +58,7 @@ enum class code : std::int32_t {
     seat_released = SEATLOCK_ERROR_SEAT_RELEASED,
     release_rate_limited = SEATLOCK_ERROR_RELEASE_RATE_LIMITED,
     lease_superseded = SEATLOCK_ERROR_LEASE_SUPERSEDED,
+    machine_id_supplied = SEATLOCK_ERROR_MACHINE_ID_SUPPLIED,
     license_suspended = SEATLOCK_ERROR_LICENSE_SUSPENDED,
     license_expired = SEATLOCK_ERROR_LICENSE_EXPIRED,
     plan_not_entitled = SEATLOCK_ERROR_PLAN_NOT_ENTITLED,

@@ -120,7 +120,7 @@ static void seatlock_machine(void *library)
     char id[64];
     FIND(library, seatlock_machine_id);
     int64_t begin = now_ns();
-    REQUIRE(p_seatlock_machine_id(PRODUCT, id, sizeof id, NULL, NULL) == SEATLOCK_OK);
+    REQUIRE(p_seatlock_machine_id(PRODUCT, NULL, id, sizeof id, NULL, NULL) == SEATLOCK_OK);
     print("machine", now_ns() - begin);
 }
 

@@ -116,6 +116,9 @@ codes! {
     LeaseSuperseded = 24, "lease_superseded", 409,
         "Another copy of this installation is active. Enter the token again.",
         "Enter the token again; if this happens more than once, another computer uses a copy of this one's files.";
+    MachineIdSupplied = 25, "machine_id_supplied", 403,
+        "This license needs the id of the computer itself, but another one was supplied.",
+        "Take SEATLOCK_MACHINE_ID out of the environment, or ask the account owner to allow supplied ids.";
 
     LicenseSuspended = 30, "license_suspended", 403, "The subscription is paused.",
         "Ask the account owner to resume the subscription.";

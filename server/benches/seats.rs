@@ -358,6 +358,7 @@ async fn make(
     if used {
         let caller = CallerContext {
             machine: MachineId::derive(PRODUCT, "linux", &number.to_string()),
+            source: seatlock_protocol::MachineSource::Os,
             token_revoked: false,
             product: PRODUCT.to_owned(),
             plugin: seatlock_protocol::api::Plugin::default(),
@@ -369,6 +370,8 @@ async fn make(
             last_offline: None,
             install_id: Uuid::new_v4(),
             install: None,
+            others: 0,
+            is_one: false,
             renewal: PresentedRenewal::Nothing,
             jitter: 0,
         };

@@ -57,6 +57,8 @@ pub enum seatlock_result_value {
     SEATLOCK_ERROR_RELEASE_RATE_LIMITED = -23,
     /// A copy of this installation took the lease over.
     SEATLOCK_ERROR_LEASE_SUPERSEDED = -24,
+    /// The license refuses machine ids that were supplied.
+    SEATLOCK_ERROR_MACHINE_ID_SUPPLIED = -25,
     /// The subscription is paused.
     SEATLOCK_ERROR_LICENSE_SUSPENDED = -30,
     /// The subscription ended.

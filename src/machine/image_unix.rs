@@ -29,6 +29,9 @@ fn pin_image_of(code: *const c_void) -> io::Result<()> {
     let mut info = MaybeUninit::<libc::Dl_info>::uninit();
     // SAFETY: `code` is only looked up, never followed; `info` is writable.
     let found = unsafe { libc::dladdr(code, info.as_mut_ptr()) };
+    if found == 0 && has_no_loader() {
+        return Ok(());
+    }
     if found == 0 {
         return Err(io::Error::other("the loader does not know the image of this library"));
     }
@@ -43,6 +46,18 @@ fn pin_image_of(code: *const c_void) -> io::Result<()> {
     // purpose: a loader that ignores NODELETE still sees one more reference.
     let handle = unsafe { libc::dlopen(info.dli_fname, flags) };
     if handle.is_null() { Err(loader_error()) } else { Ok(()) }
+}
+
+/// A program that is linked statically has no loader, and musl's dladdr knows nothing in it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn has_no_loader() -> bool {
+    // SAFETY: getauxval has no preconditions; AT_BASE is where the loader lies, or zero.
+    unsafe { libc::getauxval(libc::AT_BASE) == 0 }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn has_no_loader() -> bool {
+    false
 }
 
 /// dladdr calls the main program by the text of its command line, which dlopen may not find again.

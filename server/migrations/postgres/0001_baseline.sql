@@ -79,6 +79,8 @@ CREATE TABLE license (
     release_mode            TEXT COLLATE "C" NOT NULL CHECK (release_mode IN ('immediate', 'drain')),
     relaunch_rebinds        BOOLEAN NOT NULL,
     clone_policy            TEXT COLLATE "C" NOT NULL CHECK (clone_policy IN ('flag', 'enforce')),
+    supplied_ids            TEXT COLLATE "C" NOT NULL CHECK (supplied_ids IN ('allow', 'flag', 'forbid')),
+    installs_max            BIGINT NOT NULL CHECK (installs_max BETWEEN 1 AND 64),
     clock_tolerance         BIGINT NOT NULL,
     clock_action            TEXT COLLATE "C" NOT NULL CHECK (clock_action IN ('freeze', 'lock')),
     terms                   TEXT COLLATE "C",
@@ -109,6 +111,8 @@ CREATE TABLE seat (
     state               TEXT COLLATE "C" NOT NULL CHECK (state IN ('never_used', 'in_use', 'released', 'closed')),
     -- The machine that holds the seat, or the one whose lease outlives its hold.
     machine             TEXT COLLATE "C",
+    -- Where that machine's id came from.
+    machine_source      TEXT COLLATE "C" CHECK (machine_source IN ('os', 'supplied')),
     since               BIGINT,
     last_ping           BIGINT,
     lease_until         BIGINT,
@@ -122,7 +126,8 @@ CREATE TABLE seat (
     created_at          BIGINT NOT NULL,
     CHECK (state <> 'in_use' OR (counted AND machine IS NOT NULL AND since IS NOT NULL
                                  AND last_ping IS NOT NULL AND lease_until IS NOT NULL)),
-    CHECK (state IN ('in_use', 'released') OR (NOT counted AND machine IS NULL))
+    CHECK (state IN ('in_use', 'released') OR (NOT counted AND machine IS NULL)),
+    CHECK ((machine IS NULL) = (machine_source IS NULL))
 ) WITH (fillfactor = 70);
 
 -- Lists are read newest first, page by page: of one license, or of all.
@@ -156,8 +161,20 @@ CREATE TABLE install (
     retired_from      BIGINT NOT NULL CHECK (retired_from <= first_handed_out),
     retired_at        BIGINT NOT NULL,
     asked_at          BIGINT NOT NULL,
+    -- How the present round of requests began, and how often two memories showed.
+    round_first       BIGINT,
+    round_newest      BIGINT NOT NULL,
+    splits            BIGINT NOT NULL,
     PRIMARY KEY (seat_id, id)
 ) WITH (fillfactor = 70);
+
+-- Leases that may be alive on machines that hold the seat no more.
+CREATE TABLE outliving (
+    seat_id  TEXT COLLATE "C" NOT NULL REFERENCES seat (id),
+    machine  TEXT COLLATE "C" NOT NULL,
+    until    BIGINT NOT NULL,
+    PRIMARY KEY (seat_id, machine)
+);
 
 -- Each row's hash covers the row and the hash before it: what was changed or taken away afterwards
 -- shows.

@@ -65,6 +65,8 @@ CREATE TABLE license (
     release_mode            TEXT NOT NULL CHECK (release_mode IN ('immediate', 'drain')),
     relaunch_rebinds        INTEGER NOT NULL CHECK (relaunch_rebinds IN (0, 1)),
     clone_policy            TEXT NOT NULL CHECK (clone_policy IN ('flag', 'enforce')),
+    supplied_ids            TEXT NOT NULL CHECK (supplied_ids IN ('allow', 'flag', 'forbid')),
+    installs_max            INTEGER NOT NULL CHECK (installs_max BETWEEN 1 AND 64),
     clock_tolerance         INTEGER NOT NULL,
     clock_action            TEXT NOT NULL CHECK (clock_action IN ('freeze', 'lock')),
     terms                   TEXT,
@@ -95,6 +97,8 @@ CREATE TABLE seat (
     state               TEXT NOT NULL CHECK (state IN ('never_used', 'in_use', 'released', 'closed')),
     -- The machine that holds the seat, or the one whose lease outlives its hold.
     machine             TEXT,
+    -- Where that machine's id came from.
+    machine_source      TEXT CHECK (machine_source IN ('os', 'supplied')),
     since               INTEGER,
     last_ping           INTEGER,
     lease_until         INTEGER,
@@ -108,7 +112,8 @@ CREATE TABLE seat (
     created_at          INTEGER NOT NULL,
     CHECK (state <> 'in_use' OR (counted AND machine IS NOT NULL AND since IS NOT NULL
                                  AND last_ping IS NOT NULL AND lease_until IS NOT NULL)),
-    CHECK (state IN ('in_use', 'released') OR (NOT counted AND machine IS NULL))
+    CHECK (state IN ('in_use', 'released') OR (NOT counted AND machine IS NULL)),
+    CHECK ((machine IS NULL) = (machine_source IS NULL))
 ) STRICT;
 
 -- Lists are read newest first, page by page: of one license, or of all.
@@ -142,7 +147,19 @@ CREATE TABLE install (
     retired_from      INTEGER NOT NULL CHECK (retired_from <= first_handed_out),
     retired_at        INTEGER NOT NULL,
     asked_at          INTEGER NOT NULL,
+    -- How the present round of requests began, and how often two memories showed.
+    round_first       INTEGER,
+    round_newest      INTEGER NOT NULL,
+    splits            INTEGER NOT NULL,
     PRIMARY KEY (seat_id, id)
+) STRICT, WITHOUT ROWID;
+
+-- Leases that may be alive on machines that hold the seat no more.
+CREATE TABLE outliving (
+    seat_id  TEXT NOT NULL REFERENCES seat (id),
+    machine  TEXT NOT NULL,
+    until    INTEGER NOT NULL,
+    PRIMARY KEY (seat_id, machine)
 ) STRICT, WITHOUT ROWID;
 
 -- Each row's hash covers the row and the hash before it: what was changed or taken away afterwards

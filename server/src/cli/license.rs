@@ -9,7 +9,7 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser as _},
 };
 use seatlock_protocol::{UnixTime, claims::ClockAction, json};
-use seatlock_server::domain::{ClonePolicy, ReleaseMode};
+use seatlock_server::domain::{ClonePolicy, ReleaseMode, SuppliedIds};
 use seatlock_server::http::api::schema::{
     ClockSettings, EntitlementJson, EntitlementsJson, LicenseChange, LicenseJson, LicenseSettings,
     NewLicense, Timestamp,
@@ -94,6 +94,14 @@ pub(super) struct LicenseOptions {
     /// What a second copy of an installation meets
     #[arg(long)]
     clone_policy: Option<ClonePolicy>,
+    /// What a machine meets whose id was supplied by its host or by SEATLOCK_MACHINE_ID
+    /// [default: flag]
+    #[arg(long)]
+    supplied_ids: Option<SuppliedIds>,
+    /// Installations that may use one hold at a time, users of one computer and plug-ins beside
+    /// each other; 64 for any number [default: 4]
+    #[arg(long, value_name = "N")]
+    installs_max: Option<u32>,
     /// How far a computer's clock may be behind what is known [default: 26h]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     clock_tolerance: Option<u64>,
@@ -160,6 +168,8 @@ impl LicenseOptions {
             release_mode: self.release_mode,
             relaunch_rebinds: self.relaunch_rebinds,
             clone_policy: self.clone_policy,
+            supplied_ids: self.supplied_ids,
+            installs_max: self.installs_max,
             clock: Some(clock).filter(|clock| *clock != ClockSettings::default()),
             terms: text(self.terms),
             min_plugin: text(self.min_plugin),

@@ -6,8 +6,10 @@ use axum::http::Method;
 use clap::{Args, Subcommand};
 use seatlock_server::domain::{SeatAction, Verdict};
 use seatlock_server::http::api::schema::{
-    IssuedSeatJson, NewSeatRequest, RefreshRequest, SeatActionJson, SeatJson, SeatStatus,
+    IdSource, IssuedSeatJson, NewSeatRequest, RefreshRequest, SeatActionJson, SeatJson, SeatStatus,
+    UsedLately,
 };
+use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -23,6 +25,9 @@ pub(super) enum SeatSubcommand {
         /// Only those in one lock status
         #[arg(long)]
         status: Option<SeatStatus>,
+        /// Only those that were used in the last 14 days, or were not
+        #[arg(long)]
+        used: Option<UsedLately>,
         /// Only those with this part of an e-mail address, or this beginning of a seat's or a
         /// computer's id
         #[arg(long, value_name = "TEXT")]
@@ -83,11 +88,11 @@ impl SeatSubcommand {
                 }
             }
             Self::Create(CreateSeat { license, many, .. }) => many.create(client, output, license).await,
-            Self::List { license, status, search } => {
-                let status = status.map(serde_json::to_value).transpose()?;
-                let status = status.as_ref().and_then(|name| name.as_str()).map(str::to_owned);
+            Self::List { license, status, used, search } => {
                 let license = license.map(|id| id.to_string());
-                list(client, output, &[("license", license), ("status", status), ("search", search)]).await
+                let (status, used) = (named(status)?, named(used)?);
+                let wanted = [("license", license), ("status", status), ("used", used), ("search", search)];
+                list(client, output, &wanted).await
             }
             Self::Refresh { target, email } => {
                 let request = RefreshRequest { email: email.map(|email| email.trim().to_owned()) };
@@ -103,6 +108,12 @@ impl SeatSubcommand {
             }
         }
     }
+}
+
+/// A choice as the address has it.
+fn named(choice: Option<impl Serialize>) -> anyhow::Result<Option<String>> {
+    let name = choice.map(serde_json::to_value).transpose()?;
+    Ok(name.as_ref().and_then(|name| name.as_str()).map(str::to_owned))
 }
 
 /// One seat. With a `key`, the same request is carried out once, and answered again.
@@ -138,12 +149,14 @@ async fn list(client: &AdminClient, output: Output, wanted: Query<'_>) -> anyhow
     // The oldest first.
     seats.reverse();
     output.table(&seats, head, |seat| {
-        let cloned = seat.clone_suspected_at.is_some();
-        let note = if cloned { "used on two copies of one computer?" } else { "" };
+        let cloned = seat.clone_suspected_at.map(|_| "used on two copies of one computer?");
+        let supplied = seat.machine_source.filter(|source| *source == IdSource::Supplied);
+        let note =
+            [cloned, supplied.map(|_| "supplied id")].into_iter().flatten().collect::<Vec<_>>().join(", ");
         let seat = serde_json::to_value(seat).unwrap_or_default();
         let [id, email, status] = ["id", "shared_with", "lock_status"].map(|name| cell(&seat, name));
         let [machine, epoch, used] = ["machine_short", "epoch", "last_used_at"].map(|name| cell(&seat, name));
-        [id, email, status, machine, epoch, used, note.to_owned()]
+        [id, email, status, machine, epoch, used, note]
     })
 }
 

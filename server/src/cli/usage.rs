@@ -15,7 +15,7 @@ impl Usage {
                 recovery.until, recovery.known_until, recovery.recovered
             ))?;
         }
-        let head = ["LICENSE", "PLAN", "IN USE", "TOKENS", "SEATS", "ENTITLEMENTS"];
+        let head = ["LICENSE", "PLAN", "IN USE", "TOKENS", "SEATS", "OUTLIVING", "ENTITLEMENTS"];
         output.table(&items, head, |usage| {
             [
                 usage.license.to_string(),
@@ -23,6 +23,7 @@ impl Usage {
                 usage.in_use.to_string(),
                 usage.tokens.to_string(),
                 usage.seats_max.to_string(),
+                usage.outliving_leases.to_string(),
                 entitlements(&usage.entitlements),
             ]
         })

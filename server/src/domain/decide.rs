@@ -4,7 +4,7 @@ use super::{
     PresentedRenewal, ReleaseMode, RenewalJudgement, Seat, SeatAction, SeatAnswer, SeatAuditEntry, SeatEvent,
     SeatOperation, SeatState, Verdict, date, exactly, judge, terms,
 };
-use seatlock_protocol::{Act, Code, MachineId, UnixTime};
+use seatlock_protocol::{Act, Code, MachineId, MachineSource, UnixTime};
 
 /// The highest epoch that a caller is believed to know. Half of what every JSON library can carry,
 /// so that nobody can use a seat's epochs up.
@@ -64,7 +64,8 @@ pub fn issues_no_tokens(license: &License, now: UnixTime) -> Option<Verdict> {
 
 impl Decision {
     fn unchanged(seat: Seat, answer: SeatAnswer) -> Self {
-        Self { seat: Some(seat), license: LicenseDelta::default(), install: None, audit: Vec::new(), answer }
+        let (license, install, outliving) = (LicenseDelta::default(), None, None);
+        Self { seat: Some(seat), license, install, outliving, audit: Vec::new(), answer }
     }
 }
 
@@ -74,6 +75,7 @@ fn create(license: &License, event: &SeatEvent, now: UnixTime) -> Decision {
         seat: None,
         license: LicenseDelta::default(),
         install: None,
+        outliving: None,
         audit: Vec::new(),
         answer: SeatAnswer::Verdict(verdict),
     };
@@ -97,6 +99,7 @@ pub(super) struct Draft<'a> {
     pub(super) seat: Seat,
     change: LicenseDelta,
     install: Option<Installation>,
+    outliving: Option<Overlap>,
     audit: Vec<SeatAuditEntry>,
     pub(super) now: UnixTime,
     /// The seat's epoch before a caller's claim raised it.
@@ -106,7 +109,7 @@ pub(super) struct Draft<'a> {
 impl<'a> Draft<'a> {
     fn new(license: &'a License, seat: Seat, now: UnixTime) -> Self {
         let (change, known) = (LicenseDelta::default(), seat.epoch);
-        Self { license, seat, change, install: None, audit: Vec::new(), now, known }
+        Self { license, seat, change, install: None, outliving: None, audit: Vec::new(), now, known }
     }
 
     fn decision(self, answer: SeatAnswer) -> Decision {
@@ -114,18 +117,27 @@ impl<'a> Draft<'a> {
             seat: Some(self.seat),
             license: self.change,
             install: self.install,
+            outliving: self.outliving,
             audit: self.audit,
             answer,
         }
     }
 
     pub(super) fn record(&mut self, event: AuditEvent, machine: Option<MachineId>) {
-        self.audit.push(SeatAuditEntry { event, epoch: self.seat.epoch, machine });
+        let tells = matches!(event, AuditEvent::Activated | AuditEvent::Rebound | AuditEvent::Recovered);
+        let supplied = tells && self.seat.source() == Some(MachineSource::Supplied);
+        self.audit.push(SeatAuditEntry { event, epoch: self.seat.epoch, machine, supplied, installs: None });
     }
 
     /// Moves to `state`, and keeps the license's count in step with whether the seat counts as
     /// used.
     pub(super) fn enter(&mut self, state: SeatState) {
+        if let SeatState::InUse(left) = &self.seat.state
+            && left.lease_until > self.now
+        {
+            let (machine, source, until) = (left.machine.clone(), left.source, left.lease_until);
+            self.outliving = Some(Overlap { machine, source, since: left.since, until, counted: false });
+        }
         self.change.in_use -= i32::from(self.seat.counts());
         self.seat.state = state;
         self.change.in_use += i32::from(self.seat.counts());
@@ -181,6 +193,7 @@ impl<'a> Draft<'a> {
         match self.seat.state.clone() {
             SeatState::InUse(holding) if holding.machine == caller.machine => {
                 self.check_clone(call, caller)?;
+                self.check_installs(&holding, caller)?;
                 Ok(self.extend(call, caller, holding))
             }
             SeatState::InUse(holding) => {
@@ -223,7 +236,8 @@ impl<'a> Draft<'a> {
 
         let machine = caller.machine.clone();
         let (since, last_ping) = (self.now, self.now);
-        let holding = Holding { machine: machine.clone(), since, last_ping, lease_until: self.now };
+        let (source, lease_until) = (caller.source, self.now);
+        let holding = Holding { machine: machine.clone(), source, since, last_ping, lease_until };
         self.enter(SeatState::InUse(holding.clone()));
         self.seat.epoch += 1;
         let event = if call.submits_token() { AuditEvent::Activated } else { AuditEvent::Rebound };
@@ -253,7 +267,9 @@ impl<'a> Draft<'a> {
         let terms = terms(self.license, call, self.now, caller.jitter, bound);
         // An earlier lease may live longer, when the license's durations were cut since.
         let lease_until = holding.lease_until.max(terms.exp);
-        self.seat.state = SeatState::InUse(Holding { last_ping: self.now, lease_until, ..holding });
+        let supplied = [caller.source, holding.source].contains(&MachineSource::Supplied);
+        let source = if supplied { MachineSource::Supplied } else { MachineSource::Os };
+        self.seat.state = SeatState::InUse(Holding { source, last_ping: self.now, lease_until, ..holding });
         self.seat.last_used_at = Some(self.now);
         // It was, and before this request. Whole seconds of two clocks may differ by one, and wrong clocks
         // by years.
@@ -326,6 +342,7 @@ impl<'a> Draft<'a> {
             seat: self.seat.clone(),
             change: self.change,
             install: None,
+            outliving: None,
             audit: Vec::new(),
             now: self.now,
             known: self.known,
@@ -381,6 +398,7 @@ impl<'a> Draft<'a> {
         let airgapped = holding.lease_until > holding.last_ping.plus(self.license.auto_release);
         let overlap = alive.then(|| Overlap {
             machine: holding.machine.clone(),
+            source: holding.source,
             since: holding.since,
             until: holding.lease_until,
             counted: airgapped || self.license.release_mode == ReleaseMode::Drain,
@@ -434,6 +452,22 @@ impl<'a> Draft<'a> {
             return Err(Verdict::new(Code::LeaseSuperseded, Act::Drop));
         }
         Ok(())
+    }
+
+    /// More installations than the license allows, each with a lease of this hold: a machine id that
+    /// is the same on many computers. Under `enforce` those that came first go on.
+    fn check_installs(&mut self, holding: &Holding, caller: &CallerContext) -> Result<(), Verdict> {
+        if caller.others < self.license.installs_max {
+            return Ok(());
+        }
+        let refused = self.license.clone_policy == ClonePolicy::Enforce && !caller.is_one;
+        let installs = if refused { caller.others } else { caller.others.saturating_add(1) };
+        let before = self.audit.len();
+        self.suspect_clone(caller);
+        for entry in self.audit.iter_mut().skip(before) {
+            entry.installs = Some(installs);
+        }
+        if refused { Err(self.elsewhere(holding, caller)) } else { Ok(()) }
     }
 
     /// Two living leases of one seat: by a copy, or because a restored database gave the seat away

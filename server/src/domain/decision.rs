@@ -1,4 +1,4 @@
-use super::{Installation, LeaseTerms, Seat};
+use super::{Installation, LeaseTerms, Overlap, Seat};
 use seatlock_protocol::{Act, Code, MachineId, UnixTime};
 use std::collections::BTreeMap;
 
@@ -11,6 +11,8 @@ pub struct Decision {
     pub license: LicenseDelta,
     /// The installation afterwards, when it changes.
     pub install: Option<Installation>,
+    /// A lease that may live on where the seat is held no more.
+    pub outliving: Option<Overlap>,
     /// One entry for every change except a plain renewal.
     pub audit: Vec<SeatAuditEntry>,
     pub answer: SeatAnswer,
@@ -89,6 +91,10 @@ pub struct SeatAuditEntry {
     pub epoch: u64,
     /// The machine that it happened to.
     pub machine: Option<MachineId>,
+    /// Whether that machine's id was supplied.
+    pub supplied: bool,
+    /// How many installations use the hold, when these are too many.
+    pub installs: Option<u32>,
 }
 
 /// What happened to a seat.

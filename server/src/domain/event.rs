@@ -1,6 +1,6 @@
 use super::{Installation, LostLease, PresentedRenewal};
 use seatlock_protocol::{
-    Identity, MachineId, UnixTime,
+    Identity, MachineId, MachineSource, UnixTime,
     api::{Intent, Plugin, SeatCall},
 };
 use uuid::Uuid;
@@ -78,6 +78,8 @@ pub enum SeatAction {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallerContext {
     pub machine: MachineId,
+    /// Where its computer's id came from.
+    pub source: MachineSource,
     /// Its token was replaced or revoked.
     pub token_revoked: bool,
     /// The product that it is.
@@ -99,6 +101,10 @@ pub struct CallerContext {
     pub install_id: Uuid,
     /// What is known of its installation.
     pub install: Option<Installation>,
+    /// Other installations with a living lease of the seat's present hold.
+    pub others: u32,
+    /// Whether its own has one.
+    pub is_one: bool,
     /// The renewal secret that it presents.
     pub renewal: PresentedRenewal,
     /// Random, spreads the times of the next pings.

@@ -1,5 +1,5 @@
-use super::{CallerContext, License, Seat, SeatOperation, SeatState, Verdict, date};
-use seatlock_protocol::{Act, Code, UnixTime, api::Plugin};
+use super::{CallerContext, License, Seat, SeatOperation, SeatState, SuppliedIds, Verdict, date};
+use seatlock_protocol::{Act, Code, MachineSource, UnixTime, api::Plugin};
 
 /// Whether the call may go on to the seat: the first refusal in the protocol's order of precedence,
 /// if any.
@@ -25,6 +25,10 @@ pub(super) fn gate(
     // Whatever the plug-in is, it must be able to give its seat back.
     if !matches!(call, SeatOperation::Release | SeatOperation::Confirm) {
         serves(license, &caller.plugin)?;
+        if license.supplied_ids == SuppliedIds::Forbid && caller.source == MachineSource::Supplied {
+            let act = if caller.epoch.is_some() { Act::Drop } else { Act::Keep };
+            return Err(Verdict::new(Code::MachineIdSupplied, act));
+        }
     }
     if call.submits_token() || call == SeatOperation::Status {
         terms_accepted(license, caller.terms.as_ref())?;

@@ -15,6 +15,8 @@ const DAY: u64 = 24 * HOUR;
 pub const LONGEST: u64 = 36_500 * DAY;
 /// Seats of the largest license.
 pub const SEATS_MAX: u32 = 10_000_000;
+/// Installations that are remembered of one seat: a token's holder can invent any number of them.
+pub const INSTALLS_MAX: u32 = 64;
 /// Bytes of the longest name of a product, plan, entitlement or version.
 pub const WORD_MAX: usize = 255;
 /// Bytes of the vendor's own data, written without white space.
@@ -47,6 +49,22 @@ pub enum ClonePolicy {
     Flag,
     /// Refuse the older copy and ask for the token again.
     Enforce,
+}
+
+/// What a machine meets whose id was supplied, by its host or by `SEATLOCK_MACHINE_ID`: the same one
+/// may be supplied on any number of computers.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum, utoipa::ToSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum SuppliedIds {
+    /// It is served as any other: for farms and containers.
+    Allow,
+    /// It is served, and its seat is marked.
+    #[default]
+    Flag,
+    /// It is refused.
+    Forbid,
 }
 
 /// Limits and policy of one subscription. Durations are in seconds.
@@ -89,6 +107,11 @@ pub struct License {
     pub relaunch_rebinds: bool,
     /// What a second copy of an installation meets.
     pub clone_policy: ClonePolicy,
+    /// What a machine meets whose id was supplied.
+    pub supplied_ids: SuppliedIds,
+    /// Installations that may use one hold at a time: users of one computer, and plug-ins beside
+    /// each other. [`INSTALLS_MAX`] is any number.
+    pub installs_max: u32,
     /// What a computer does when its clock goes back.
     pub clock: ClockPolicy,
     /// Version of the terms that must have been accepted.
@@ -132,6 +155,8 @@ impl License {
             release_mode: ReleaseMode::Immediate,
             relaunch_rebinds: true,
             clone_policy: ClonePolicy::Flag,
+            supplied_ids: if ephemeral { SuppliedIds::Allow } else { SuppliedIds::Flag },
+            installs_max: if ephemeral { INSTALLS_MAX } else { 4 },
             clock: ClockPolicy { tol: 26 * HOUR, act: ClockAction::Freeze },
             terms: None,
             min_plugin: None,
@@ -170,6 +195,9 @@ impl License {
         }
         if self.seats_max > SEATS_MAX {
             return Err(("seats_max", format!("at most {SEATS_MAX}")));
+        }
+        if !(1..=INSTALLS_MAX).contains(&self.installs_max) {
+            return Err(("installs_max", format!("1 to {INSTALLS_MAX}")));
         }
         for (name, seconds) in [
             ("offline_ttl", self.offline_ttl),
@@ -254,6 +282,8 @@ mod tests {
             ("terms", License { terms: Some(String::new()), ..usual.clone() }),
             ("min_plugin", License { min_plugin: Some("1\u{1b}".to_owned()), ..usual.clone() }),
             ("seats_max", License { seats_max: SEATS_MAX + 1, ..usual.clone() }),
+            ("installs_max", License { installs_max: 0, ..usual.clone() }),
+            ("installs_max", License { installs_max: 65, ..usual.clone() }),
             ("warn", License { warn: 0, ..usual.clone() }),
             ("airgap_ttl", License { airgap_ttl: LONGEST + 1, ..usual.clone() }),
             ("auto_release", License { auto_release: 1, ..usual.clone() }),

@@ -53,11 +53,13 @@ pub use entitlements::{
 };
 pub use event::{CallerContext, SeatAction, SeatEvent, SeatOperation};
 pub use lease::{LeaseTerms, guard, terms};
-pub use license::{ClonePolicy, LONGEST, License, ReleaseMode, SEATS_MAX, WORD_MAX, WORDS_MAX};
+pub use license::{
+    ClonePolicy, INSTALLS_MAX, LONGEST, License, ReleaseMode, SEATS_MAX, SuppliedIds, WORD_MAX, WORDS_MAX,
+};
 pub use limit::{RATE_MAX, Rate};
 pub use people::{
-    API_TOKENS, AttemptBy, Attempts, ERASED, PASSWORD_MAX, PASSWORD_MIN, REMEMBERED, Role, SESSION_IDLE,
-    SESSION_LIFE, SHARE_LIFE, check_password, session_lives,
+    API_TOKENS, AttemptBy, Attempts, ERASED, LATELY, PASSWORD_MAX, PASSWORD_MIN, REMEMBERED, Role,
+    SESSION_IDLE, SESSION_LIFE, SHARE_LIFE, check_password, session_lives,
 };
 pub use plan::Plan;
 pub use renewal::{Installation, PresentedRenewal, RenewalJudgement, judge};

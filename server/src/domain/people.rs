@@ -3,6 +3,8 @@ use serde::{Deserialize, Serialize};
 
 /// API tokens that one user may have.
 pub const API_TOKENS: u32 = 3;
+/// A seat that was used in so many seconds was used lately.
+pub const LATELY: u64 = 14 * DAY;
 /// A one-time link that nobody opened ends after this many seconds.
 pub const SHARE_LIFE: u64 = 7 * DAY;
 /// An answer to a request with an `Idempotency-Key` is remembered for this many seconds.

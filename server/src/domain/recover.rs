@@ -26,7 +26,8 @@ impl Draft<'_> {
             self.suspect_clone(caller);
         }
         let (machine, since) = (caller.machine.clone(), lost.iat);
-        let holding = Holding { machine: machine.clone(), since, last_ping: since, lease_until: lost.exp };
+        let (source, lease_until) = (caller.source, lost.exp);
+        let holding = Holding { machine: machine.clone(), source, since, last_ping: since, lease_until };
         self.enter(SeatState::InUse(holding));
         self.seat.epoch = if later { self.seat.epoch.max(lost.epoch) } else { self.seat.epoch + 1 };
         self.record(AuditEvent::Recovered, Some(machine));

@@ -27,6 +27,15 @@ pub struct Installation {
     pub retired_from: u64,
     /// When the newest of these was replaced.
     pub retired_at: UnixTime,
+    /// When it asked last.
+    pub asked_at: UnixTime,
+    /// What was presented first after it had been silent for a while: a round began.
+    pub round_first: Option<u64>,
+    /// The newest number that was handed out before that round.
+    pub round_newest: u64,
+    /// How often a number came from before the round that was not the first one's: files that are
+    /// kept once would not know it any more.
+    pub splits: u32,
 }
 
 /// Seconds for which a retired secret is not the sign of a copy: its request was given up, and is
@@ -35,6 +44,8 @@ const LATE: u64 = 60;
 /// How many of them may come late. Many hosts of one installation ask several times in a second;
 /// but a copy must not pass for late as long as the other one asks often.
 const MOST_LATE: u64 = 128;
+/// Splits after which an installation exists twice. One may be a request that was very late.
+const SPLITS: u32 = 2;
 
 /// What a presented secret says about the installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +63,9 @@ pub enum RenewalJudgement {
 pub fn judge(known: Option<&Installation>, presented: PresentedRenewal, now: UnixTime) -> RenewalJudgement {
     let Some(known) = known else { return RenewalJudgement::Good };
     match presented {
+        PresentedRenewal::Number(number) if known.splits_with(number, now) >= SPLITS => {
+            RenewalJudgement::Fork
+        }
         PresentedRenewal::Nothing => RenewalJudgement::Missing,
         PresentedRenewal::Number(number)
             if known.handed_out.contains(&number) || known.asks_again(number, now) =>
@@ -70,9 +84,34 @@ impl Installation {
         self.presented == Some(number) || retired.contains(&number) && now.since(self.retired_at) <= LATE
     }
 
+    /// Whether it was silent for so long that nothing of before can be under way.
+    fn is_new_round(&self, now: UnixTime) -> bool {
+        now.since(self.asked_at) > LATE
+    }
+
+    /// How many splits there are with this number.
+    fn splits_with(&self, number: u64, now: UnixTime) -> u32 {
+        let beside = self.round_first.is_some_and(|first| first != number) && number <= self.round_newest;
+        self.splits.saturating_add(u32::from(beside && !self.is_new_round(now)))
+    }
+
     /// The installation after the next secret was handed out to whoever presented `presented`.
     #[must_use]
     pub fn rotated(known: Option<&Self>, id: Uuid, presented: PresentedRenewal, now: UnixTime) -> Self {
+        let next = Self::next(known, id, presented, now);
+        let (Some(known), PresentedRenewal::Number(number)) = (known, presented) else { return next };
+        let splits = known.splits_with(number, now);
+        // What was found is counted anew.
+        let splits = if splits >= SPLITS { 0 } else { splits };
+        let (round_first, round_newest) = if known.is_new_round(now) {
+            (Some(number), known.newest())
+        } else {
+            (known.round_first, known.round_newest)
+        };
+        Self { asked_at: now, round_first, round_newest, splits, ..next }
+    }
+
+    fn next(known: Option<&Self>, id: Uuid, presented: PresentedRenewal, now: UnixTime) -> Self {
         let number = match presented {
             PresentedRenewal::Number(number) => Some(number),
             PresentedRenewal::Nothing | PresentedRenewal::Foreign => None,
@@ -81,8 +120,17 @@ impl Installation {
         // have passed.
         let last = known.map_or(now.seconds().unsigned_abs(), |known| *known.handed_out.end());
         let next = last.max(number.unwrap_or(0)).saturating_add(1);
-        let new =
-            Self { id, presented: number, handed_out: next..=next, retired_from: next, retired_at: now };
+        let new = Self {
+            id,
+            presented: number,
+            handed_out: next..=next,
+            retired_from: next,
+            retired_at: now,
+            asked_at: now,
+            round_first: None,
+            round_newest: last,
+            splits: 0,
+        };
         let (Some(known), Some(number)) = (known, number) else { return new };
         if known.asks_again(number, now) {
             return Self { handed_out: *known.handed_out.start()..=next, ..known.clone() };

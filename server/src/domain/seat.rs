@@ -1,4 +1,4 @@
-use seatlock_protocol::{Identity, MachineId, UnixTime, api::LockStatus};
+use seatlock_protocol::{Identity, MachineId, MachineSource, UnixTime, api::LockStatus};
 use uuid::Uuid;
 
 /// A place in a license that one token opens, or one identity.
@@ -44,6 +44,8 @@ pub enum SeatState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holding {
     pub machine: MachineId,
+    /// Where its id came from.
+    pub source: MachineSource,
     /// When it took the seat.
     pub since: UnixTime,
     /// When it was heard of last.
@@ -57,6 +59,8 @@ pub struct Holding {
 pub struct Overlap {
     /// The machine that has it.
     pub machine: MachineId,
+    /// Where its id came from.
+    pub source: MachineSource,
     /// When that machine had taken the seat.
     pub since: UnixTime,
     pub until: UnixTime,
@@ -88,6 +92,16 @@ impl Seat {
     pub fn holding(&self) -> Option<&Holding> {
         match &self.state {
             SeatState::InUse(holding) => Some(holding),
+            _ => None,
+        }
+    }
+
+    /// Where the id of the machine came from that holds it, or whose lease outlives its hold.
+    #[must_use]
+    pub fn source(&self) -> Option<MachineSource> {
+        match &self.state {
+            SeatState::InUse(holding) => Some(holding.source),
+            SeatState::Released(Some(overlap)) => Some(overlap.source),
             _ => None,
         }
     }

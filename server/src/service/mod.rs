@@ -45,7 +45,7 @@ pub use sign_in::{Browser, KnownUser, SignInAttempt, SignInError, session_hash, 
 /// What services are asked by and answer with, as the store has it.
 pub use crate::store::{
     Account, ApiToken, AuditQuery, AuditRow, AuditState, IssuerList, ListedSeat, Page, Recovery, SeatCursor,
-    SeatQuery, ServerInfo, Session, SignedIn, StoreError, StoredKeySet, Unavailable, User, UserChange,
+    SeatQuery, ServerInfo, Session, SignedIn, StoreError, StoredKeySet, Unavailable, Used, User, UserChange,
 };
 
 use crate::crypto::password::PasswordError;

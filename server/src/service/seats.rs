@@ -5,12 +5,13 @@ use crate::crypto::seal::Secret;
 use crate::domain::{AttemptBy, License, SHARE_LIFE, Seat, SeatAction, SeatAnswer, check_email};
 use crate::service::airgap::{self, AirgapError, AirgapOutcome};
 use crate::store::{
-    AddOneTimeLink, AuditQuery, AuditRow, CountAttempt, Created, FindIdempotencyRecord, FindSeat,
-    FindSeatOfToken, FindSeats, GetRecovery, IsTokenOf, ListLicenses, ListedSeat, NewSeat, OneTimeLink, Page,
-    Recovery, SeatActionRequest, SeatOutcome, SeatQuery, StoreError, TokenHashes,
+    AddOneTimeLink, AuditQuery, AuditRow, CountAttempt, CountOutliving, CountSeats, Created,
+    FindIdempotencyRecord, FindSeat, FindSeatOfToken, FindSeats, GetRecovery, IsTokenOf, ListLicenses,
+    ListOutliving, ListedSeat, NewSeat, OneTimeLink, Page, Recovery, SeatActionRequest, SeatOutcome,
+    SeatQuery, StoreError, TokenHashes,
 };
-use seatlock_protocol::{Token, TokenKind, UnixTime, file::RequestFile};
-use std::collections::BTreeSet;
+use seatlock_protocol::{MachineId, Token, TokenKind, UnixTime, file::RequestFile};
+use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
 /// What an answer with the token of a new seat is remembered by.
@@ -70,6 +71,15 @@ impl Service<'_> {
         Ok(self.store.run(SeatQuery { account, ..query }).await?)
     }
 
+    /// How many seats a query finds, wherever it begins.
+    ///
+    /// # Errors
+    /// [`ServiceError::Store`].
+    pub async fn count_seats(&self, query: SeatQuery) -> Result<u64, ServiceError> {
+        let account = self.scope(query.account);
+        Ok(self.store.run(CountSeats(SeatQuery { account, ..query })).await?)
+    }
+
     /// One seat and its license.
     ///
     /// # Errors
@@ -78,6 +88,23 @@ impl Service<'_> {
         let found = self.store.run(FindSeat(id)).await?;
         let found = found.filter(|(_, license)| self.may_see(license.account));
         found.ok_or_else(|| ServiceError::no_such("seat", id))
+    }
+
+    /// How many leases of each license may be alive on machines that hold their seat no more.
+    ///
+    /// # Errors
+    /// [`ServiceError::Store`].
+    pub async fn outliving(&self) -> Result<HashMap<Uuid, u64>, ServiceError> {
+        Ok(self.store.run(CountOutliving(self.store.ready().await?)).await?)
+    }
+
+    /// Machines that hold a seat no more and may have a living lease of it, until when.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn outliving_of(&self, id: Uuid) -> Result<Vec<(MachineId, UnixTime)>, ServiceError> {
+        self.seat(id).await?;
+        Ok(self.store.run(ListOutliving { seat: id, now: self.store.ready().await? }).await?)
     }
 
     /// Seats by their ids, as far as there are such, and they are of the own account.

@@ -1,9 +1,11 @@
-use super::sql::persist::{audit, change_counts, update_seats, upsert_installs};
+use super::sql::persist::{
+    audit, change_counts, forget_outliving, keep_outliving, update_seats, upsert_installs,
+};
 use super::sql::rows::{install, license, parsed, seat};
 use super::{Actor, SeatCommand, SeatOutcome, StoreError, db::DbRow, tx::Tx};
 use crate::domain::{
-    CallerContext, Decision, Installation, License, LicenseDelta, Seat, SeatAnswer, SeatAuditEntry,
-    SeatEvent, SeatOperation, decide, token_unknown,
+    AuditEvent, CallerContext, Decision, Installation, License, LicenseDelta, Overlap, Seat, SeatAnswer,
+    SeatAuditEntry, SeatEvent, SeatOperation, decide, token_unknown,
 };
 use seatlock_protocol::{Code, UnixTime};
 use std::collections::{BTreeMap, HashMap, HashSet, hash_map::Entry};
@@ -19,10 +21,13 @@ pub(super) struct Batch {
     seats: HashMap<Uuid, Seat>,
     licenses: HashMap<Uuid, License>,
     installs: HashMap<(Uuid, Uuid), Installation>,
+    /// When each installation of a seat's hold asked last.
+    asked: HashMap<Uuid, HashMap<Uuid, UnixTime>>,
     changed_seats: HashSet<Uuid>,
     /// With whether they are new.
     changed_installs: BTreeMap<(Uuid, Uuid), bool>,
     counts: Vec<(Uuid, LicenseDelta)>,
+    outliving: Vec<(Uuid, Overlap)>,
     audit: Vec<(Uuid, SeatAuditEntry)>,
 }
 
@@ -35,20 +40,30 @@ impl Batch {
             seats: HashMap::new(),
             licenses: HashMap::new(),
             installs: HashMap::new(),
+            asked: HashMap::new(),
             changed_seats: HashSet::new(),
             changed_installs: BTreeMap::new(),
             counts: Vec::new(),
+            outliving: Vec::new(),
             audit: Vec::new(),
         }
     }
 
-    /// What a question is about: a row with the columns of a seat and of an installation, and
-    /// `token_revoked`.
+    /// What a question is about: a row with the columns of a seat and of an installation,
+    /// `token_revoked` and `asked`.
     pub(super) fn add(&mut self, place: usize, row: &DbRow) -> Result<(), StoreError> {
         let seat = seat(row)?;
         self.subjects.insert(place, (seat.id, row.try_get("token_revoked")?));
         if let Some(install) = install(row)? {
             self.installs.insert((seat.id, install.id), install);
+        }
+        if let Some(text) = row.try_get::<Option<&str>>("asked")? {
+            let read = |pair: &str| {
+                let (id, at) = pair.split_once('=')?;
+                Some((Uuid::parse_str(id).ok()?, UnixTime::new(at.parse().ok()?)?))
+            };
+            let asked = text.split(' ').map(read).collect::<Option<_>>();
+            self.asked.insert(seat.id, asked.ok_or(StoreError::Unexpected("install"))?);
         }
         self.seats.insert(seat.id, seat);
         Ok(())
@@ -72,9 +87,20 @@ impl Batch {
         let seat = self.seats.get(&id)?;
         let license = self.licenses.get(&seat.license)?;
         let install = self.installs.get(&(id, question.caller.install_id)).cloned();
-        let caller = CallerContext { token_revoked, install, ..question.caller.clone() };
+        let (others, is_one) = self.living(seat, license, question.caller.install_id);
+        let caller = CallerContext { token_revoked, install, others, is_one, ..question.caller.clone() };
         let event = SeatEvent::Call(question.call, Box::new(caller));
         Some((license.id, decide(license, Some(seat), &event, self.now)))
+    }
+
+    /// How many other installations have a living lease of the seat's present hold, and whether
+    /// this one has.
+    fn living(&self, seat: &Seat, license: &License, own: Uuid) -> (u32, bool) {
+        let (Some(held), Some(asked)) = (seat.holding(), self.asked.get(&seat.id)) else { return (0, false) };
+        let lives = |at: UnixTime| at >= held.since && at.plus(license.offline_ttl) > self.now;
+        let others = asked.iter().filter(|(id, at)| **id != own && lives(**at)).count();
+        let is_one = asked.get(&own).is_some_and(|at| lives(*at));
+        (u32::try_from(others).unwrap_or(u32::MAX), is_one)
     }
 
     pub(super) fn token_unknown(&self) -> SeatOutcome {
@@ -102,6 +128,7 @@ impl Batch {
             self.counts.push((license.id, decision.license));
             license.apply(decision.license);
         }
+        self.outliving.extend(decision.outliving.map(|left| (id, left)));
         self.audit.extend(decision.audit.into_iter().map(|entry| (id, entry)));
         let after = decision.seat.unwrap_or_else(|| seat.clone());
         if decision.install.is_some() || after != *seat {
@@ -110,6 +137,7 @@ impl Batch {
         }
         if let Some(install) = decision.install {
             let key = (id, install.id);
+            self.asked.entry(id).or_default().insert(install.id, self.now);
             let new = self.installs.insert(key, install).is_none();
             *self.changed_installs.entry(key).or_default() |= new;
         }
@@ -142,7 +170,15 @@ impl Batch {
         upsert_installs(tx, &self.changed_installs()).await?;
         self.changed_seats.clear();
         self.changed_installs.clear();
+        for (seat, left) in self.outliving.drain(..) {
+            keep_outliving(tx, seat, &left).await?;
+        }
         for (id, entry) in std::mem::take(&mut self.audit) {
+            if let (AuditEvent::Activated | AuditEvent::Rebound, Some(machine)) =
+                (entry.event, &entry.machine)
+            {
+                forget_outliving(tx, id, machine).await?;
+            }
             let seat = self.seats.get(&id).ok_or(StoreError::Unexpected("seat"))?;
             let license = self.licenses.get(&seat.license).ok_or(StoreError::Unexpected("license"))?;
             audit(tx, license.account, seat, &entry, &Actor::Plugin, None).await?;

@@ -311,10 +311,21 @@ pub struct SeatQuery {
     /// Part of an e-mail address, or the beginning of a seat's id or of a machine's id, full or
     /// short.
     pub search: Option<String>,
+    /// Used lately, or not.
+    pub used: Option<Used>,
     /// Those after this one.
     pub after: Option<SeatCursor>,
     /// At most this many.
     pub limit: u32,
+}
+
+/// Whether a seat was used lately.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Used {
+    /// At this moment or later.
+    Since(UnixTime),
+    /// Before it, or never.
+    NotSince(UnixTime),
 }
 
 /// A place in the list of seats.
@@ -331,6 +342,8 @@ pub struct ListedSeat {
     pub seat: Seat,
     /// When it was made.
     pub created_at: UnixTime,
+    /// Installations that were given a lease of its present hold.
+    pub installs: u32,
 }
 
 impl ListedSeat {

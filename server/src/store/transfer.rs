@@ -40,7 +40,7 @@ pub(super) const TABLES: &[TransferTable] = &[
     TransferTable { name: "license", order: "rowid", columns: LICENSE_COLUMNS },
     TransferTable { name: "seat", order: "id", columns: &[
         ("id", Text), ("license_id", Text), ("shared_with", Text), ("epoch", Integer), ("state", Text),
-        ("machine", Text), ("since", Integer), ("last_ping", Integer), ("lease_until", Integer), ("counted", Boolean),
+        ("machine", Text), ("machine_source", Text), ("since", Integer), ("last_ping", Integer), ("lease_until", Integer), ("counted", Boolean),
         ("last_used_at", Integer), ("last_offline_at", Integer), ("launches", Integer), ("terms", Text),
         ("clone_suspected_at", Integer), ("created_at", Integer), ("issuer", Text), ("subject", Text),
     ] },
@@ -50,6 +50,10 @@ pub(super) const TABLES: &[TransferTable] = &[
     TransferTable { name: "install", order: "seat_id, id", columns: &[
         ("seat_id", Text), ("id", Text), ("presented", Integer), ("first_handed_out", Integer),
         ("newest_handed_out", Integer), ("retired_from", Integer), ("retired_at", Integer), ("asked_at", Integer),
+        ("round_first", Integer), ("round_newest", Integer), ("splits", Integer),
+    ] },
+    TransferTable { name: "outliving", order: "seat_id, machine", columns: &[
+        ("seat_id", Text), ("machine", Text), ("until", Integer),
     ] },
     TransferTable { name: "restored", order: "one", columns: &[
         ("one", Integer), ("known_until", Integer), ("at", Integer), ("until", Integer),

@@ -164,6 +164,8 @@ impl Database {
             ("api_token", &["created_at", "last_used_at"]),
             ("share", &["expires_at"]),
             ("remembered", &["created_at"]),
+            ("install", &["asked_at", "retired_at"]),
+            ("outliving", &["until"]),
         ] {
             let older: Vec<_> =
                 columns.iter().map(|column| format!("{column} = {column} - {seconds}")).collect();

@@ -6,7 +6,7 @@ use seatlock_protocol::{
 use seatlock_server::crypto::password::PasswordHash;
 use seatlock_server::domain::{
     CallerContext, ClonePolicy, Entitlements, License, Plan, PresentedRenewal, ReleaseMode, Role, SeatAction,
-    SeatAnswer, SeatOperation, Verdict,
+    SeatAnswer, SeatOperation, SuppliedIds, Verdict,
 };
 use seatlock_server::service::Service;
 use seatlock_server::store::{
@@ -50,6 +50,8 @@ pub fn license(account: Uuid, seats_max: u32) -> License {
         release_mode: ReleaseMode::Immediate,
         relaunch_rebinds: true,
         clone_policy: ClonePolicy::Flag,
+        supplied_ids: SuppliedIds::Flag,
+        installs_max: 64,
         clock: ClockPolicy { tol: 93_600, act: ClockAction::Freeze },
         terms: None,
         min_plugin: None,
@@ -211,6 +213,7 @@ pub fn order(db: &Database, seat: Uuid, act: SeatAction) -> SeatActionRequest {
 pub fn caller(computer: &str) -> CallerContext {
     CallerContext {
         machine: machine(computer),
+        source: seatlock_protocol::MachineSource::Os,
         token_revoked: false,
         product: PRODUCT.to_owned(),
         plugin: seatlock_protocol::api::Plugin::default(),
@@ -223,6 +226,8 @@ pub fn caller(computer: &str) -> CallerContext {
         // Users of one computer are several installations: nobody looks like a copy.
         install_id: Uuid::new_v4(),
         install: None,
+        others: 0,
+        is_one: false,
         renewal: PresentedRenewal::Nothing,
         jitter: 0,
     }

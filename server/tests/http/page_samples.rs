@@ -85,6 +85,7 @@ fn row(number: u128, shared_with: &str, status: LockStatus) -> SeatRow {
         id: uuid(number),
         shared_with: shared_with.to_owned(),
         machine: busy.then(|| machine(shared_with)),
+        supplied_id: false,
         status: StatusBadge(status),
         last_used_at: (status != LockStatus::NeverUsed).then(|| at(-ago)),
         last_offline_at: (busy && number.is_multiple_of(2)).then(|| at(-ago - 2 * HOUR)),
@@ -106,6 +107,7 @@ fn rows() -> Vec<SeatRow> {
         row(1, "intern-2025@nordlicht.example", LockStatus::Closed),
     ];
     rows[3].clone_suspected_at = Some(at(-3 * HOUR));
+    rows[3].supplied_id = true;
     rows[4].machine = Some(machine("samuel"));
     rows[4].lease_until = Some(at(2 * DAY));
     rows
@@ -118,13 +120,19 @@ fn seats() -> SeatsPage {
         licenses: vec![license(101, LicenseState::Active)],
         filter: SeatFilter::default(),
         seats: rows(),
+        total: 1000,
         first_page: true,
         next: Some("MTc5NTY4NDQ2MC8z".to_owned()),
     }
 }
 
 fn narrowed(search: &str) -> SeatFilter {
-    SeatFilter { search: search.to_owned(), status: Some(StatusBadge(LockStatus::InUse)), license: None }
+    SeatFilter {
+        search: search.to_owned(),
+        status: Some(StatusBadge(LockStatus::InUse)),
+        used: None,
+        license: None,
+    }
 }
 
 fn new_seat() -> NewSeatPage {
@@ -221,6 +229,10 @@ fn seat() -> SeatPage {
         ends_at: Some(at(240 * DAY)),
         window: "24 hours".to_owned(),
         machine: Some(machine("jonas")),
+        supplied_id: false,
+        minds_supplied_ids: true,
+        installs: 1,
+        outliving: Vec::new(),
         since: Some(at(-6 * DAY)),
         last_used_at: Some(at(-20)),
         last_offline_at: Some(at(-DAY)),
@@ -411,6 +423,9 @@ fn samples() -> Vec<(&'static str, String)> {
     let cloned =
         SeatPage { clone_suspected_at: Some(at(-3 * HOUR)), release: SeatRelease::From(at(HOUR)), ..seat() };
     add("seat_cloned", &cloned);
+    let farm = SeatPage { supplied_id: true, installs: 10, ..cloned.clone() };
+    let outliving = vec![(machine("lea"), at(6 * DAY)), (machine("aiko"), at(2 * DAY))];
+    add("seat_supplied_id", &SeatPage { outliving, ..farm });
     let draining = SeatPage { draining: true, status: StatusBadge(LockStatus::Released), ..seat() };
     add("seat_draining", &SeatPage { release: SeatRelease::NothingToRelease, ..draining });
     let unused = SeatPage {

@@ -36,6 +36,35 @@ fn activated(policy: ClonePolicy) -> (World, Copy) {
     (world, Copy { secret, answers: 0 })
 }
 
+/// Copies that ask within a minute of each other, round after round.
+#[test]
+fn copies_that_ask_together_are_found_in_their_third_round() {
+    for (copies, rounds) in [(2, 3), (5, 2)] {
+        for policy in [ClonePolicy::Flag, ClonePolicy::Enforce] {
+            let (mut world, files) = activated(policy);
+            let mut copies = vec![files; copies];
+            for round in 1.. {
+                world.pass(75);
+                let answers: Vec<_> = copies
+                    .iter_mut()
+                    .map(|copy| {
+                        world.pass(1);
+                        copy.ask(&mut world, SeatOperation::Renew, true)
+                    })
+                    .collect();
+                let refused = answers.contains(&Err(Code::LeaseSuperseded));
+                // A refusal leaves no trace in the seat.
+                let found = world.seat(0).clone_suspected_at.is_some() || refused;
+                assert_eq!(found, round > rounds - 1 && round > 1, "{policy:?} {} {round}", copies.len());
+                assert_eq!(refused, found && policy == ClonePolicy::Enforce);
+                if found {
+                    break;
+                }
+            }
+        }
+    }
+}
+
 fn call() -> impl Strategy<Value = SeatOperation> {
     prop::sample::select(vec![
         SeatOperation::Renew,
@@ -63,6 +92,30 @@ proptest! {
             world.pass(days * DAY);
             prop_assert_eq!(computer.ask(&mut world, call, arrives), Ok(()));
             prop_assert_eq!(world.seat(0).clone_suspected_at, None);
+        }
+    }
+
+    /// Hosts that share one file ask at once, some of them before the answers of others were stored.
+    #[test]
+    fn hosts_that_share_their_file_never_look_like_two(
+        policy in policy(),
+        rounds in prop::collection::vec((61..200_000u64, prop::collection::vec((any::<bool>(), any::<bool>(), 0..6u64), 1..8)), 1..20),
+    ) {
+        let (mut world, mut file) = activated(policy);
+        for (pause, hosts) in rounds {
+            world.pass(pause);
+            let mut before = file;
+            for (late, arrives, seconds) in hosts {
+                world.pass(seconds);
+                let mut host = if late { before } else { file };
+                // An answer of a late request that is lost as well leaves an outdated file behind.
+                let arrives = arrives || late;
+                prop_assert_eq!(host.ask(&mut world, SeatOperation::Launch, arrives), Ok(()));
+                if arrives {
+                    (before, file) = (file, host);
+                }
+                prop_assert_eq!(world.seat(0).clone_suspected_at, None);
+            }
         }
     }
 

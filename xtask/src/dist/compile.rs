@@ -83,9 +83,27 @@ pub fn compile(target: &Target, quick: bool, sources: &Path, folder: &Path) -> R
         .env(format!("CFLAGS_{variable}"), "-g0 -fno-sanitize=undefined")
         .env("CARGO_ENCODED_RUSTFLAGS", flags(sources)?);
     cargo.env("MACOSX_DEPLOYMENT_TARGET", "11.0").env_remove("RUSTFLAGS");
-    let (archive, system) = build::static_library(&mut cargo, &folder.join("cargo"))?;
-    let archive = if target.zig.is_none() { for_gnu(&archive, folder)? } else { archive };
+    let (mut archive, mut system) = build::static_library(&mut cargo, &folder.join("cargo"))?;
+    if target.zig.is_none() {
+        archive = for_gnu(&archive, folder)?;
+    }
+    if system.iter().any(|flag| flag == "-lunwind") {
+        archive = with_unwinder(&archive, target, folder)?;
+        system.retain(|flag| flag != "-lunwind");
+    }
     Ok(Compiled { archive, system })
+}
+
+/// A copy with the unwinder that Rust has for musl: that of a compiler for glibc does not link, and
+/// `musl-gcc` has no other.
+fn with_unwinder(archive: &Path, target: &Target, folder: &Path) -> Result<PathBuf> {
+    let copy = folder.join("with-unwinder.a");
+    let mut find = Command::new("rustc");
+    let libraries = run::output(find.args(["--print", "target-libdir", "--target", target.rust]))?;
+    let unwinder = Path::new(libraries.trim()).join("self-contained/libunwind.a");
+    fs::copy(archive, &copy)?;
+    run::output(Command::new("llvm-ar").arg("qLD").arg(&copy).arg(unwinder))?;
+    Ok(copy)
 }
 
 /// A copy that GNU's objcopy takes: it refuses members without sections, and takes those that hold

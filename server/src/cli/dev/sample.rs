@@ -72,6 +72,7 @@ async fn activate(
     let product = license.products.first().context("the license has no product")?;
     let caller = CallerContext {
         machine: MachineId::derive(product, "sample", computer),
+        source: seatlock_protocol::MachineSource::Os,
         token_revoked: false,
         product: product.clone(),
         plugin: Plugin::default(),
@@ -83,6 +84,8 @@ async fn activate(
         last_offline: None,
         install_id: Uuid::new_v4(),
         install: None,
+        others: 0,
+        is_one: false,
         renewal: PresentedRenewal::Nothing,
         jitter: 0,
     };

@@ -4,8 +4,8 @@ use crate::http::api::schema::{
     InvitationJson, IssuedApiTokenJson, IssuedSeatJson, IssuerChangeRequest, IssuerJson, LeaseFileJson,
     LicenseChange, LicenseJson, List, MeJson, NewAccount, NewApiTokenRequest, NewIssuer, NewLicense,
     NewPassword, NewSeatRequest, NewUserRequest, PlanContent, PlanJson, ProblemJson, RecoveryJson,
-    RemovedIssuerJson, RequestFileJson, SeatActionJson, SeatJson, UsageJson, UsageList, UserChangeRequest,
-    UserJson,
+    RefreshRequest, RemovedIssuerJson, RequestFileJson, SeatActionJson, SeatJson, UsageJson, UsageList,
+    UserChangeRequest, UserJson,
 };
 use askama::Template;
 use axum::{
@@ -30,7 +30,7 @@ const POLICY: &str =
     AccountJson, SeatActionJson, ApiTokenJson, AuditStateJson, AuditJson, ChangedIssuerJson, InvitationJson, IssuedApiTokenJson,
     IssuedSeatJson, IssuerChangeRequest, IssuerJson, LeaseFileJson, LicenseChange, LicenseJson, MeJson, NewAccount,
     NewApiTokenRequest, NewIssuer, NewLicense, NewPassword, NewSeatRequest, NewUserRequest, AirgapResultJson, PlanContent, PlanJson,
-    ProblemJson, RecoveryJson, RemovedIssuerJson, RequestFileJson, SeatJson, UsageList, UsageJson, UserChangeRequest,
+    ProblemJson, RecoveryJson, RefreshRequest, RemovedIssuerJson, RequestFileJson, SeatJson, UsageList, UsageJson, UserChangeRequest,
     UserJson,
     List<AccountJson>, List<ApiTokenJson>, List<AuditJson>, List<IssuerJson>, List<LicenseJson>, List<PlanJson>,
     List<SeatJson>, List<UserJson>,

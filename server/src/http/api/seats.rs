@@ -3,11 +3,12 @@ use super::responses::{BadRequest, Clash, Guarded, NoSuch, NotJson, RateLimited,
 use super::{ApiResult, Endpoints, cursor, made, shown};
 use crate::domain::{EMAIL_MAX, SeatAction};
 use crate::http::api::schema::{
-    IssuedSeatJson, List, NewSeatRequest, RefreshRequest, SeatActionJson, SeatJson, SeatStatus,
+    IssuedSeatJson, List, NewSeatRequest, RefreshRequest, SeatActionJson, SeatJson, SeatStatus, UsedLately,
 };
 use crate::http::{AppState, csv};
 use crate::service::SeatQuery;
 use axum::extract::State;
+use seatlock_protocol::UnixTime;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::IntoParams;
@@ -36,6 +37,9 @@ struct SeatsQuery {
     /// In one lock status.
     #[param(inline)]
     status: Option<SeatStatus>,
+    /// Used in the last 14 days, or not.
+    #[param(inline)]
+    used: Option<UsedLately>,
     /// Part of an e-mail address, or the beginning of a seat's id or of a machine's id, full or
     /// short.
     #[param(max_length = 254)]
@@ -59,6 +63,9 @@ struct AllSeatsQuery {
     /// In one lock status.
     #[param(inline)]
     status: Option<SeatStatus>,
+    /// Used in the last 14 days, or not.
+    #[param(inline)]
+    used: Option<UsedLately>,
     /// Part of an e-mail address, or the beginning of a seat's id or of a machine's id, full or
     /// short.
     #[param(max_length = 254)]
@@ -66,7 +73,7 @@ struct AllSeatsQuery {
 }
 
 impl AllSeatsQuery {
-    fn read(self) -> ApiResult<SeatQuery> {
+    fn read(self, now: UnixTime) -> ApiResult<SeatQuery> {
         let search = self.search;
         if search.as_ref().is_some_and(|words| words.chars().count() > EMAIL_MAX) {
             return Err(super::error::ApiError::invalid(
@@ -75,7 +82,8 @@ impl AllSeatsQuery {
             ));
         }
         let (account, license, status) = (self.account, self.license, self.status.map(Into::into));
-        Ok(SeatQuery { account, license, status, search, ..SeatQuery::default() })
+        let used = self.used.map(|used| used.at(now));
+        Ok(SeatQuery { account, license, status, search, used, ..SeatQuery::default() })
     }
 }
 
@@ -107,9 +115,12 @@ async fn list_seats(
         account: query.account,
         license: query.license,
         status: query.status,
+        used: query.used,
         search: query.search,
     };
-    let page = who.service(&state).seats(SeatQuery { after, limit, ..all.read()? }).await?;
+    let service = who.service(&state);
+    let now = state.services.now().await?;
+    let page = service.seats(SeatQuery { after, limit, ..all.read(now)? }).await?;
     let next = page.rows.last().filter(|_| page.more).map(|last| cursor::write_seat(last.cursor()));
     shown(&List { items: page.rows.iter().map(SeatJson::from).collect(), next })
 }
@@ -280,5 +291,6 @@ async fn seats_csv(
     who: Principal,
     QueryParams(query): QueryParams<AllSeatsQuery>,
 ) -> ApiResult {
-    Ok(csv::seats(state, who.who, query.read()?).await?)
+    let now = state.services.now().await?;
+    Ok(csv::seats(state, who.who, query.read(now)?).await?)
 }

@@ -40,5 +40,5 @@ async fn get_usage(
     let service = who.service(&state);
     let licenses = service.licenses(query.account).await?;
     let wanted = licenses.iter().filter(|license| query.license.is_none_or(|id| license.id == id));
-    shown(&UsageList::new(wanted, service.recovery().await?.as_ref()))
+    shown(&UsageList::new(wanted, &service.outliving().await?, service.recovery().await?.as_ref()))
 }

@@ -2,9 +2,9 @@ use super::super::AppState;
 use super::context::PageContext;
 use super::error::WebError;
 use super::pages::{Moment, SeatName, ShortId, StatusBadge};
-use crate::domain::{License, Seat, SeatState, date};
+use crate::domain::{License, Seat, SeatState, SuppliedIds, date};
 use crate::service::{AuditRow, ListedSeat};
-use seatlock_protocol::{MachineId, UnixTime, claims::EntitlementClaim};
+use seatlock_protocol::{MachineId, MachineSource, UnixTime, claims::EntitlementClaim};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -163,6 +163,8 @@ pub struct SeatRow {
     pub shared_with: String,
     /// The machine that holds it, or that may still work offline.
     pub machine: Option<MachineId>,
+    /// Whether that machine's id was supplied, and the license minds.
+    pub supplied_id: bool,
     pub status: StatusBadge,
     /// When its token was used last.
     pub last_used_at: Option<Moment>,
@@ -188,21 +190,25 @@ pub(super) struct Hold {
     pub(super) lease_until: Option<Moment>,
     /// Whether it was released and still takes a place.
     pub(super) draining: bool,
+    /// Whether that machine's id was supplied.
+    pub(super) supplied: bool,
 }
 
 pub(super) fn hold(seat: &Seat, now: UnixTime) -> Hold {
-    let nobody = Hold { machine: None, since: None, lease_until: None, draining: false };
+    let nobody = Hold { machine: None, since: None, lease_until: None, draining: false, supplied: false };
     match &seat.state {
         SeatState::InUse(held) => Hold {
             machine: Some(held.machine.clone()),
             since: Some(held.since.into()),
             lease_until: (held.lease_until > now).then(|| held.lease_until.into()),
             draining: false,
+            supplied: held.source == MachineSource::Supplied,
         },
         SeatState::Released(Some(left)) if left.until > now => Hold {
             machine: Some(left.machine.clone()),
             lease_until: Some(left.until.into()),
             draining: left.counted,
+            supplied: left.source == MachineSource::Supplied,
             ..nobody
         },
         _ => nobody,
@@ -217,12 +223,16 @@ pub(super) fn name(seat: &Seat) -> SeatName {
     }
 }
 
-pub(super) fn row(listed: &ListedSeat, now: UnixTime) -> SeatRow {
+pub(super) fn row(listed: &ListedSeat, licenses: &[License], now: UnixTime) -> SeatRow {
     let (seat, hold) = (&listed.seat, hold(&listed.seat, now));
     SeatRow {
         id: ShortId(seat.id),
         shared_with: seat.shared_with.clone(),
         machine: hold.machine,
+        supplied_id: hold.supplied
+            && licenses
+                .iter()
+                .any(|license| license.id == seat.license && license.supplied_ids != SuppliedIds::Allow),
         status: StatusBadge(seat.lock_status()),
         last_used_at: seat.last_used_at.map(Moment::from),
         last_offline_at: seat.last_offline_at.map(Moment::from),
@@ -333,6 +343,13 @@ fn note(row: &AuditRow) -> Option<String> {
             Some(format!("{}, {seats} seats", text("plan")?))
         }
         "signed_in" => text("address").map(|address| format!("from {address}")),
+        "activated" | "rebound" | "recovered" => {
+            detail.get("machine_source").map(|_| "the computer's id was supplied".to_owned())
+        }
+        "clone_suspected" => {
+            let installs = detail.get("installations").and_then(serde_json::Value::as_u64)?;
+            Some(format!("{installs} installations use one computer's id"))
+        }
         "refreshed" => {
             let (from, to) = (text("from")?, text("to")?);
             (from != to).then(|| format!("from {from} to {to}"))

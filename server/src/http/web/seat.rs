@@ -7,7 +7,7 @@ use super::flash::{FlashMessage, MailOutcome};
 use super::form::{FormData, PagePathId, PageQuery, form_key};
 use super::pages::{Moment, SeatName, Shell, ShortId, StatusBadge};
 use super::{PageResult, convert, email, go};
-use crate::domain::{License, SHARE_LIFE, SeatState, exactly};
+use crate::domain::{License, SHARE_LIFE, SeatState, SuppliedIds, exactly};
 use crate::service::RecalledToken;
 use crate::service::{AuditQuery, AuditRow, ListedSeat};
 use askama::Template;
@@ -87,6 +87,14 @@ pub struct SeatPage {
     pub window: String,
     /// The machine that holds it, or that may still work offline.
     pub machine: Option<MachineId>,
+    /// Whether that machine's id was supplied.
+    pub supplied_id: bool,
+    /// Whether the license minds that.
+    pub minds_supplied_ids: bool,
+    /// Installations that were given a lease of the present hold.
+    pub installs: u32,
+    /// Computers that hold the seat no more, and until when each may work offline.
+    pub outliving: Vec<(MachineId, Moment)>,
     /// When that machine took it.
     pub since: Option<Moment>,
     /// When its token was used last.
@@ -149,6 +157,7 @@ pub(super) async fn show(context: PageContext, PagePathId(id): PagePathId) -> Pa
     let query =
         AuditQuery { account: context.account(), seat: Some(id), limit: HISTORY, ..AuditQuery::default() };
     let history = service.audit(query).await?;
+    let outliving = service.outliving_of(id).await?;
     let seat = &listed.seat;
     let hold = convert::hold(seat, now);
     let release = match (&seat.state, license.release_possible_at(now)) {
@@ -167,6 +176,10 @@ pub(super) async fn show(context: PageContext, PagePathId(id): PagePathId) -> Pa
         ends_at: license.expires_at.map(Moment::from),
         window: exactly(license.release_window),
         machine: hold.machine,
+        supplied_id: hold.supplied,
+        minds_supplied_ids: license.supplied_ids != SuppliedIds::Allow,
+        installs: listed.installs,
+        outliving: outliving.into_iter().map(|(machine, until)| (machine, until.into())).collect(),
         since: hold.since,
         last_used_at: seat.last_used_at.map(Moment::from),
         last_offline_at: seat.last_offline_at.map(Moment::from),

@@ -5,6 +5,7 @@ use super::form::PageQuery;
 use super::pages::{Moment, Shell, ShortId, StatusBadge};
 use super::{PageResult, convert, show};
 use crate::domain::EMAIL_MAX;
+use crate::http::api::schema::UsedLately;
 use crate::service::{SeatCursor, SeatQuery};
 use askama::Template;
 use seatlock_protocol::UnixTime;
@@ -23,6 +24,8 @@ pub struct SeatsPage {
     pub filter: SeatFilter,
     /// One page of seats, newest first.
     pub seats: Vec<SeatRow>,
+    /// How many there are on all pages.
+    pub total: u64,
     /// Whether the newest seats are on this page.
     pub first_page: bool,
     /// Cursor of the older ones, if there are any.
@@ -47,6 +50,8 @@ pub struct SeatFilter {
     pub search: String,
     /// Only seats in this status.
     pub status: Option<StatusBadge>,
+    /// Only seats that were used lately, or were not.
+    pub used: Option<UsedLately>,
     /// Only seats of this license.
     pub license: Option<ShortId>,
 }
@@ -55,7 +60,7 @@ impl SeatFilter {
     /// Whether it lets everything through.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.search.is_empty() && self.status.is_none() && self.license.is_none()
+        self.search.is_empty() && self.status.is_none() && self.used.is_none() && self.license.is_none()
     }
 
     /// Whether `status` is the chosen one.
@@ -70,6 +75,12 @@ impl SeatFilter {
         self.status.map_or("", |status| status.value())
     }
 
+    /// The chosen use as it stands in the address.
+    #[must_use]
+    pub fn used_value(&self) -> &'static str {
+        self.used.map_or("", used_value)
+    }
+
     /// Whether `license` is the chosen one.
     #[must_use]
     pub fn has_license(&self, license: &ShortId) -> bool {
@@ -80,6 +91,14 @@ impl SeatFilter {
     #[must_use]
     pub fn license_value(&self) -> String {
         self.license.map_or_else(String::new, |license| license.to_string())
+    }
+}
+
+/// Whether a seat was used lately, as it stands in the address.
+fn used_value(used: UsedLately) -> &'static str {
+    match used {
+        UsedLately::Lately => "lately",
+        UsedLately::NotLately => "not_lately",
     }
 }
 
@@ -147,6 +166,7 @@ const ON_A_PAGE: u32 = 50;
 pub(super) struct SeatsPageQuery {
     q: String,
     status: String,
+    used: String,
     license: String,
     after: String,
 }
@@ -158,16 +178,20 @@ impl SeatsPageQuery {
         SeatFilter {
             search: search.get(..search.floor_char_boundary(EMAIL_MAX)).unwrap_or_default().to_owned(),
             status: StatusBadge::ALL.into_iter().find(|status| status.value() == self.status),
+            used: [UsedLately::Lately, UsedLately::NotLately]
+                .into_iter()
+                .find(|used| used_value(*used) == self.used),
             license: Uuid::parse_str(&self.license).ok().map(ShortId),
         }
     }
 
-    fn query(&self, account: Option<Uuid>) -> SeatQuery {
+    fn query(&self, account: Option<Uuid>, now: UnixTime) -> SeatQuery {
         let filter = self.filter();
         SeatQuery {
             account,
             license: filter.license.map(|license| license.0),
             status: filter.status.map(|status| status.0),
+            used: filter.used.map(|used| used.at(now)),
             search: Some(filter.search).filter(|search| !search.is_empty()),
             after: read(&self.after),
             limit: ON_A_PAGE,
@@ -179,7 +203,8 @@ pub(super) async fn list(context: PageContext, PageQuery(narrowed): PageQuery<Se
     let now = context.now().await?;
     let service = context.service();
     let licenses = service.licenses(context.account()).await?;
-    let query = narrowed.query(context.account());
+    let query = narrowed.query(context.account(), now);
+    let total = service.count_seats(query.clone()).await?;
     let recovery = if context.is_admin { service.recovery().await? } else { None };
     let first_page = query.after.is_none();
     let page = service.seats(query).await?;
@@ -192,9 +217,10 @@ pub(super) async fn list(context: PageContext, PageQuery(narrowed): PageQuery<Se
         }),
         licenses: licenses.iter().map(|license| convert::card(&context.state, license, now)).collect(),
         filter: narrowed.filter(),
+        total,
         first_page,
         next: page.rows.last().filter(|_| page.more).map(|last| write(last.cursor())),
-        seats: page.rows.iter().map(|listed| convert::row(listed, now)).collect(),
+        seats: page.rows.iter().map(|listed| convert::row(listed, &licenses, now)).collect(),
     })
 }
 
@@ -202,7 +228,7 @@ pub(super) async fn table(
     context: PageContext,
     PageQuery(narrowed): PageQuery<SeatsPageQuery>,
 ) -> PageResult {
-    let query = narrowed.query(context.account());
+    let query = narrowed.query(context.account(), context.now().await?);
     Ok(csv::seats(context.state, context.who, query).await?)
 }
 

@@ -133,6 +133,7 @@ pub(crate) fn caller(request: &SeatRequest, renewal: PresentedRenewal, jitter: u
     let launches = launched.max(reported);
     CallerContext {
         machine: request.machine.id.clone(),
+        source: request.machine.source,
         token_revoked: false,
         product: request.product.clone(),
         plugin: request.plugin.clone().unwrap_or_default(),
@@ -144,6 +145,8 @@ pub(crate) fn caller(request: &SeatRequest, renewal: PresentedRenewal, jitter: u
         last_offline: request.offline.as_ref().and_then(|offline| offline.last_used_at),
         install_id: request.install_id,
         install: None,
+        others: 0,
+        is_one: false,
         renewal,
         jitter,
     }

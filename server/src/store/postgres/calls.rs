@@ -139,7 +139,9 @@ async fn load(
         "SELECT q.place, ",
         clock_columns!(),
         ", (SELECT coalesce(max(seq), 0) FROM key_set) AS seq, \
-         t.revoked_at IS NOT NULL AS token_revoked, s.xmin::text AS version, ",
+         t.revoked_at IS NOT NULL AS token_revoked, s.xmin::text AS version, \
+         (SELECT string_agg(o.id || '=' || o.asked_at, ' ') FROM install o \
+         WHERE o.seat_id = s.id AND o.asked_at >= s.since) AS asked, ",
         seat_columns!(),
         ", ",
         license_columns!(),
@@ -259,7 +261,9 @@ async fn locked_row(tx: &mut Tx<'_>, question: &SeatCommand) -> Result<Option<Db
     let read = concat!(
         "SELECT ",
         clock_columns!(),
-        ", t.revoked_at IS NOT NULL AS token_revoked, ",
+        ", t.revoked_at IS NOT NULL AS token_revoked, \
+         (SELECT string_agg(o.id || '=' || o.asked_at, ' ') FROM install o \
+         WHERE o.seat_id = s.id AND o.asked_at >= s.since) AS asked, ",
         seat_columns!(),
         ", ",
         license_columns!(),

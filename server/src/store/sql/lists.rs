@@ -1,9 +1,9 @@
-use super::rows::{hash, license, license_columns, listed, seat, seat_columns};
+use super::rows::{hash, license, license_columns, listed, listed_columns, seat, seat_columns, unsigned};
 use crate::crypto::seal::Hash;
 use crate::domain::{License, Seat};
 use crate::store::db::{Statement, sql};
 use crate::store::run::{Operation, Store};
-use crate::store::{ListedSeat, Page, SeatQuery, StoreError};
+use crate::store::{ListedSeat, Page, SeatQuery, StoreError, Used};
 use seatlock_protocol::{MachineId, TokenHash, api::LockStatus};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -27,7 +27,17 @@ impl Operation for SeatQuery {
 /// One row more than the page has.
 pub(in crate::store) fn statement(query: &SeatQuery) -> Statement {
     let mut sql =
-        sql(concat!("SELECT s.created_at AS seat_created_at, ", seat_columns!(), " FROM seat s WHERE true"));
+        sql(concat!("SELECT ", listed_columns!(), ", ", seat_columns!(), " FROM seat s WHERE true"));
+    narrow(&mut sql, query);
+    if let Some(after) = query.after {
+        sql.push(" AND (s.created_at, s.id) < (").push_bind(after.created_at.seconds());
+        sql.push(", ").push_bind(after.id.to_string()).push(")");
+    }
+    sql.push(" ORDER BY s.created_at DESC, s.id DESC LIMIT ").push_bind(i64::from(query.limit) + 1);
+    sql
+}
+
+fn narrow(sql: &mut Statement, query: &SeatQuery) {
     if let Some(license) = query.license {
         sql.push(" AND s.license_id = ").push_bind(license.to_string());
     }
@@ -41,18 +51,34 @@ pub(in crate::store) fn statement(query: &SeatQuery) -> Statement {
     if let Some(words) = query.search.as_deref().map(str::trim).filter(|words| !words.is_empty()) {
         let small = words.to_lowercase();
         sql.push(" AND (").push("instr(");
-        push_small(&mut sql, "s.shared_with", &small);
+        push_small(sql, "s.shared_with", &small);
         sql.push(", ").push_bind(small.clone());
         sql.push(") > 0 OR ").push("instr(s.id, ").push_bind(small).push(") = 1");
         let machine = MachineId::prefix_of_short(words).unwrap_or_else(|| words.to_owned());
         sql.push(" OR ").push("instr(s.machine, ").push_bind(machine).push(") = 1)");
     }
-    if let Some(after) = query.after {
-        sql.push(" AND (s.created_at, s.id) < (").push_bind(after.created_at.seconds());
-        sql.push(", ").push_bind(after.id.to_string()).push(")");
+    match query.used {
+        Some(Used::Since(moment)) => {
+            sql.push(" AND s.last_used_at >= ").push_bind(moment.seconds());
+        }
+        Some(Used::NotSince(moment)) => {
+            sql.push(" AND coalesce(s.last_used_at, 0) < ").push_bind(moment.seconds());
+        }
+        None => {}
     }
-    sql.push(" ORDER BY s.created_at DESC, s.id DESC LIMIT ").push_bind(i64::from(query.limit) + 1);
-    sql
+}
+
+/// How many seats a query finds, wherever it begins.
+pub struct CountSeats(pub SeatQuery);
+
+impl Operation for CountSeats {
+    type Output = u64;
+
+    async fn carry_out(self, store: &Store) -> Result<u64, StoreError> {
+        let mut sql = sql("SELECT count(*) AS seats FROM seat s WHERE true");
+        narrow(&mut sql, &self.0);
+        unsigned(&sql.fetch_one(store.reader().await?.conn()).await?, "seats")
+    }
 }
 
 /// A column in small letters, as far as those of `small` go: `lower` knows ASCII alone, in SQLite
@@ -80,7 +106,9 @@ impl Operation for FindSeat {
 
     async fn carry_out(self, store: &Store) -> Result<Option<(ListedSeat, License)>, StoreError> {
         let row = sql(concat!(
-            "SELECT s.created_at AS seat_created_at, ",
+            "SELECT ",
+            listed_columns!(),
+            ", ",
             seat_columns!(),
             ", ",
             license_columns!(),

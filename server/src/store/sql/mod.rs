@@ -20,6 +20,8 @@ mod licenses;
 pub(super) mod lists;
 /// One-time links.
 mod one_time_links;
+/// Leases that may be alive where a seat is held no more.
+mod outliving;
 /// Accounts, plans and users.
 mod people;
 /// Carries out a decision.
@@ -46,8 +48,9 @@ pub use licenses::{
     AddLicense, ChangeLicense, CountBoundSeats, GetKeySet, GetServer, Initialise, ListKeySets, ListLicenses,
     PublishKeySet, ReplaceIssuer,
 };
-pub use lists::{FindSeat, FindSeatOfToken, FindSeats, IsTokenOf};
+pub use lists::{CountSeats, FindSeat, FindSeatOfToken, FindSeats, IsTokenOf};
 pub use one_time_links::{AddOneTimeLink, ConsumeOneTimeLink, FindOneTimeLink};
+pub use outliving::{CountOutliving, ListOutliving};
 pub use people::{AddAccount, AddUser, ChangeUser, FindUser, ListAccounts, ListPlans, ListUsers, SetPlan};
 pub use restored::{GetRecovery, MarkRestored};
 pub use retention::{EraseClosed, ErasePerson, FindExpired, PurgeExpired};

@@ -1,17 +1,16 @@
 use super::audit::{NewAuditEntry, append};
 use super::rows::integer;
+use super::rows::source_name;
 use crate::domain::{
-    AuditEvent, Decision, Installation, License, LicenseDelta, Seat, SeatAuditEntry, SeatState,
+    AuditEvent, Decision, INSTALLS_MAX, Installation, License, LicenseDelta, Overlap, Seat, SeatAuditEntry,
+    SeatState,
 };
 use crate::store::db::{sql, sql_of};
 use crate::store::tx::Tx;
 use crate::store::{Actor, StoreError, postgres, sqlite};
-use seatlock_protocol::UnixTime;
-use serde_json::Value;
+use seatlock_protocol::{MachineId, MachineSource, UnixTime};
+use serde_json::{Value, json};
 use uuid::Uuid;
-
-/// Installations that are remembered per seat: a token's holder can invent any number of them.
-const INSTALLS_PER_SEAT: i64 = 64;
 
 /// Carries out what the rules decided for one seat that exists, at the owner's wish or because time
 /// has passed. `detail` goes into the audit trail with it.
@@ -26,6 +25,9 @@ pub(in crate::store) async fn persist(
     change_counts(tx, license.id, decision.license).await?;
     if let Some(after) = decision.seat.as_ref().filter(|after| *after != before) {
         update_seats(tx, &[after]).await?;
+    }
+    if let Some(left) = &decision.outliving {
+        keep_outliving(tx, before.id, left).await?;
     }
     for entry in &decision.audit {
         audit(tx, license.account, before, entry, by, detail.clone()).await?;
@@ -79,7 +81,8 @@ pub(in crate::store) fn seats_as_json<'a>(
     let rows: Vec<_> = seats
         .map(|(seat, version)| {
             let held = HoldColumns::of(&seat.state);
-            let place = (held.state, held.machine, held.since, held.last_ping, held.lease_until);
+            let source = seat.source().map(source_name);
+            let place = (held.state, held.machine, held.since, held.last_ping, held.lease_until, source);
             let rest = (seat.last_used_at, integer(seat.launches), &seat.terms, seat.clone_suspected_at);
             (seat.id, integer(seat.epoch), seat.counts(), place, rest, seat.last_offline_at, version)
         })
@@ -147,8 +150,9 @@ pub(in crate::store) fn installs_as_json<'a>(
 ) -> Result<String, StoreError> {
     let rows: Vec<_> = installs
         .map(|(seat, install)| {
-            let Installation { id, presented, handed_out, retired_from, retired_at } = install;
-            (seat, id, presented, (handed_out.start(), handed_out.end()), retired_from, retired_at)
+            let Installation { id, presented, handed_out, retired_from, retired_at, .. } = install;
+            let round = (install.round_first, install.round_newest, install.splits);
+            (seat, id, presented, (handed_out.start(), handed_out.end()), retired_from, retired_at, round)
         })
         .collect();
     serde_json::to_string(&rows).map_err(|_| StoreError::Unexpected("install"))
@@ -159,9 +163,39 @@ async fn forget_oldest(tx: &mut Tx<'_>, seat: Uuid, newest: Uuid) -> Result<(), 
          (SELECT id FROM install WHERE seat_id = $1 ORDER BY asked_at DESC LIMIT $3)")
     .bind(seat.to_string())
     .bind(newest.to_string())
-    .bind(INSTALLS_PER_SEAT)
+    .bind(i64::from(INSTALLS_MAX))
     .execute(tx.conn())
     .await?;
+    Ok(())
+}
+
+/// Remembers a lease that may live on where the seat is held no more.
+pub(in crate::store) async fn keep_outliving(
+    tx: &mut Tx<'_>,
+    seat: Uuid,
+    left: &Overlap,
+) -> Result<(), StoreError> {
+    sql("INSERT INTO outliving (seat_id, machine, until) VALUES ($1, $2, $3) \
+         ON CONFLICT (seat_id, machine) DO UPDATE SET until = excluded.until")
+    .bind(seat.to_string())
+    .bind(left.machine.as_str())
+    .bind(left.until.seconds())
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// A machine that holds the seat again has no lease beside its hold.
+pub(in crate::store) async fn forget_outliving(
+    tx: &mut Tx<'_>,
+    seat: Uuid,
+    machine: &MachineId,
+) -> Result<(), StoreError> {
+    sql("DELETE FROM outliving WHERE seat_id = $1 AND machine = $2")
+        .bind(seat.to_string())
+        .bind(machine.as_str())
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 
@@ -174,6 +208,13 @@ pub(in crate::store) async fn audit(
     by: &Actor,
     detail: Option<Value>,
 ) -> Result<(), StoreError> {
+    let mut detail = detail;
+    if entry.supplied {
+        detail = Some(json!({ "machine_source": source_name(MachineSource::Supplied) }));
+    }
+    if let Some(installs) = entry.installs {
+        detail = Some(json!({ "installations": installs }));
+    }
     // Whoever comes next only finds what time has done.
     let by = if entry.event == AuditEvent::AutoReleased { &Actor::System } else { by };
     let entry = NewAuditEntry {

@@ -44,6 +44,7 @@ impl Write for PurgeExpired {
             );
             sql(query).bind(before.seconds()).execute(tx.conn()).await?;
         }
+        sql("DELETE FROM outliving WHERE until <= $1").bind(now.seconds()).execute(tx.conn()).await?;
         Ok(())
     }
 }

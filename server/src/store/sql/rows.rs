@@ -4,12 +4,12 @@ use crate::domain::{
 };
 use crate::store::db::DbRow;
 use crate::store::{ListedSeat, StoreError};
-use seatlock_protocol::{Identity, UnixTime, claims::EntitlementClaim};
+use seatlock_protocol::{Identity, MachineSource, UnixTime, claims::EntitlementClaim};
 
 /// Columns that [`seat`] reads; the table is called `s`.
 macro_rules! seat_columns {
     () => {
-        "s.id AS seat_id, s.license_id AS seat_license_id, s.shared_with, s.epoch, s.state, s.machine, s.since, \
+        "s.id AS seat_id, s.license_id AS seat_license_id, s.shared_with, s.epoch, s.state, s.machine, s.machine_source, s.since, \
          s.last_ping, s.lease_until, s.counted, s.last_used_at, s.last_offline_at, s.launches, s.terms AS seat_terms, \
          s.clone_suspected_at, s.issuer AS seat_issuer, s.subject AS seat_subject"
     };
@@ -20,12 +20,21 @@ macro_rules! install_columns {
     () => {
         "i.id AS install_id, i.presented AS install_presented, i.first_handed_out AS install_first, \
          i.newest_handed_out AS install_newest, i.retired_from AS install_retired_from, \
-         i.retired_at AS install_retired_at"
+         i.retired_at AS install_retired_at, i.asked_at AS install_asked_at, \
+         i.round_first AS install_round_first, i.round_newest AS install_round_newest, i.splits AS install_splits"
     };
 }
 
 pub(in crate::store) use super::license_row::{license, license_columns};
-pub(in crate::store) use {install_columns, seat_columns};
+/// Columns that [`listed`] reads beside [`seat_columns`].
+macro_rules! listed_columns {
+    () => {
+        "s.created_at AS seat_created_at, (SELECT count(*) FROM install o WHERE o.seat_id = s.id \
+         AND s.state = 'in_use' AND o.asked_at >= s.since) AS installs"
+    };
+}
+
+pub(in crate::store) use {install_columns, listed_columns, seat_columns};
 
 pub(super) type Read<T> = Result<T, StoreError>;
 
@@ -52,9 +61,10 @@ fn identity(row: &DbRow) -> Read<Option<Identity>> {
     Ok(issuer.zip(subject).map(|(issuer, subject)| Identity { issuer, subject }))
 }
 
-/// A seat with the column `seat_created_at` beside its own.
+/// A seat with the columns of `listed_columns` beside its own.
 pub(in crate::store) fn listed(row: &DbRow) -> Read<ListedSeat> {
-    Ok(ListedSeat { seat: seat(row)?, created_at: moment(row, "seat_created_at")? })
+    let installs = count(row, "installs")?;
+    Ok(ListedSeat { seat: seat(row)?, created_at: moment(row, "seat_created_at")?, installs })
 }
 
 fn state(row: &DbRow) -> Read<SeatState> {
@@ -64,6 +74,7 @@ fn state(row: &DbRow) -> Read<SeatState> {
         "closed" => Ok(SeatState::Closed),
         "in_use" => Ok(SeatState::InUse(Holding {
             machine: parsed(row, "machine")?,
+            source: source(row)?,
             since: must("since")?,
             last_ping: must("last_ping")?,
             lease_until: must("lease_until")?,
@@ -71,6 +82,7 @@ fn state(row: &DbRow) -> Read<SeatState> {
         "released" if row.try_get::<Option<&str>>("machine")?.is_none() => Ok(SeatState::Released(None)),
         "released" => Ok(SeatState::Released(Some(Overlap {
             machine: parsed(row, "machine")?,
+            source: source(row)?,
             since: must("since")?,
             until: must("lease_until")?,
             counted: row.try_get("counted")?,
@@ -79,18 +91,41 @@ fn state(row: &DbRow) -> Read<SeatState> {
     }
 }
 
+fn source(row: &DbRow) -> Read<MachineSource> {
+    match row.try_get::<&str>("machine_source")? {
+        "os" => Ok(MachineSource::Os),
+        "supplied" => Ok(MachineSource::Supplied),
+        _ => Err(StoreError::Unexpected("seat.machine_source")),
+    }
+}
+
+/// As people, programs and tables name where a machine's id came from.
+pub(in crate::store) fn source_name(source: MachineSource) -> &'static str {
+    match source {
+        MachineSource::Os => "os",
+        MachineSource::Supplied => "supplied",
+    }
+}
+
 /// The installation of a row of a LEFT JOIN, which is empty for a new installation.
 pub(in crate::store) fn install(row: &DbRow) -> Read<Option<Installation>> {
     if row.try_get::<Option<&str>>("install_id")?.is_none() {
         return Ok(None);
     }
-    let presented: Option<i64> = row.try_get("install_presented")?;
+    let number = |name| -> Read<Option<u64>> {
+        let number: Option<i64> = row.try_get(name)?;
+        number.map(u64::try_from).transpose().map_err(|_| StoreError::Unexpected(name))
+    };
     Ok(Some(Installation {
         id: parsed(row, "install_id")?,
-        presented: presented.map(u64::try_from).transpose().map_err(|_| StoreError::Unexpected("install"))?,
+        presented: number("install_presented")?,
         handed_out: unsigned(row, "install_first")?..=unsigned(row, "install_newest")?,
         retired_from: unsigned(row, "install_retired_from")?,
         retired_at: moment(row, "install_retired_at")?,
+        asked_at: moment(row, "install_asked_at")?,
+        round_first: number("install_round_first")?,
+        round_newest: unsigned(row, "install_round_newest")?,
+        splits: count(row, "install_splits")?,
     }))
 }
 

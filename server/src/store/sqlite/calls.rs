@@ -39,7 +39,9 @@ async fn load(tx: &mut Tx<'_>, questions: &[&SeatCommand]) -> Result<Batch, Stor
         .collect();
     let wanted = serde_json::to_string(&wanted).map_err(|_| StoreError::Unexpected("question"))?;
     let rows = sql(concat!(
-        "SELECT q.key AS place, t.revoked_at IS NOT NULL AS token_revoked, ",
+        "SELECT q.key AS place, t.revoked_at IS NOT NULL AS token_revoked, \
+         (SELECT group_concat(o.id || '=' || o.asked_at, ' ') FROM install o \
+         WHERE o.seat_id = s.id AND o.asked_at >= s.since) AS asked, ",
         seat_columns!(),
         ", ",
         install_columns!(),

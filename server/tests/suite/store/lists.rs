@@ -13,8 +13,8 @@ use proptest::{collection::vec, prelude::*};
 use seatlock_protocol::api::LockStatus;
 use seatlock_server::domain::{License, SeatAction, SeatAnswer, SeatOperation};
 use seatlock_server::store::{
-    Actor, AddLicense, ChangeLicense, CountBoundSeats, ErasePerson, FindSeat, GetKeySet, GetServer,
-    ListedSeat, ReplaceIssuer, SeatQuery, StoredKeySet,
+    Actor, AddLicense, ChangeLicense, CountBoundSeats, CountSeats, ErasePerson, FindSeat, GetKeySet,
+    GetServer, ListedSeat, ReplaceIssuer, SeatQuery, StoredKeySet, Used,
 };
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -202,6 +202,29 @@ async fn each_account_has_its_own_seats() {
     ] {
         let query = SeatQuery { account, license: of, search: search.map(str::to_owned), ..everything() };
         assert_eq!(emails(&db, query).await, wanted, "{account:?} {of:?} {search:?}");
+    }
+}
+
+#[tokio::test]
+async fn seats_that_were_used_lately_are_found_and_counted() {
+    let db = Database::new(ENGINE).await;
+    let (_, license) = db.first().await;
+    let (_, token) = seat(&db, &license, "once@example.com").await;
+    call(&db, SeatOperation::Activate, &token, "a").await;
+    db.age(2 * DAY).await;
+    let (_, token) = seat(&db, &license, "now@example.com").await;
+    call(&db, SeatOperation::Activate, &token, "b").await;
+    seat(&db, &license, "never@example.com").await;
+    let yesterday = db.store().ready().await.unwrap().minus(DAY);
+    for (used, wanted) in [
+        (None, &["never@example.com", "now@example.com", "once@example.com"][..]),
+        (Some(Used::Since(yesterday)), &["now@example.com"]),
+        (Some(Used::NotSince(yesterday)), &["never@example.com", "once@example.com"]),
+    ] {
+        let query = SeatQuery { used, ..everything() };
+        let counted = CountSeats(SeatQuery { limit: 1, ..query.clone() });
+        assert_eq!(db.store().run(counted).await.unwrap(), wanted.len() as u64, "{used:?}");
+        assert_eq!(emails(&db, query).await, wanted, "{used:?}");
     }
 }
 

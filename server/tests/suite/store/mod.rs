@@ -3,6 +3,7 @@
 
 mod audit_chain;
 mod checkpoints;
+mod copies;
 mod histories;
 mod identities;
 mod lists;

@@ -1,13 +1,15 @@
 use super::SeatJson;
 use std::borrow::Cow;
 
-const HEAD: [&str; 14] = [
+const HEAD: [&str; 16] = [
     "id",
     "license",
     "shared_with",
     "lock_status",
     "machine",
     "machine_short",
+    "machine_source",
+    "installations",
     "epoch",
     "since",
     "lease_until",

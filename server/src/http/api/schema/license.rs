@@ -1,6 +1,6 @@
 use super::entitlement::{entitlements_of, entitlements_view};
 use super::{EntitlementsJson, Timestamp, named};
-use crate::domain::{ClonePolicy, License, Plan, ReleaseMode};
+use crate::domain::{ClonePolicy, License, Plan, ReleaseMode, SuppliedIds};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatlock_protocol::UnixTime;
 use seatlock_protocol::claims::{ClockAction, ClockPolicy};
@@ -73,10 +73,15 @@ pub struct UsageJson {
     pub in_use: u32,
     /// Seats whose token was not revoked.
     pub tokens: u32,
+    /// Leases that may be alive on machines that hold their seat no more: it was released,
+    /// refreshed or revoked before they ended.
+    pub outliving_leases: u64,
 }
 
-impl From<&License> for UsageJson {
-    fn from(license: &License) -> Self {
+impl UsageJson {
+    /// Of a license, with so many leases beside what is held.
+    #[must_use]
+    pub fn new(license: &License, outliving_leases: u64) -> Self {
         Self {
             license: license.id,
             account: license.account,
@@ -85,6 +90,7 @@ impl From<&License> for UsageJson {
             seats_max: license.seats_max,
             in_use: license.in_use,
             tokens: license.tokens,
+            outliving_leases,
         }
     }
 }
@@ -165,6 +171,15 @@ pub struct LicenseSettings {
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     #[schema(nullable = false)]
     pub clone_policy: Option<ClonePolicy>,
+    /// What a machine meets whose id was supplied, by its host or by `SEATLOCK_MACHINE_ID`.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "named")]
+    #[schema(nullable = false)]
+    pub supplied_ids: Option<SuppliedIds>,
+    /// Installations that may use one hold at a time; 64 for any number. More are marked, or
+    /// refused under the clone policy `enforce`.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "named")]
+    #[schema(nullable = false, minimum = 1, maximum = 64)]
+    pub installs_max: Option<u32>,
     /// What a computer does when its clock goes back.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     #[schema(nullable = false)]
@@ -241,6 +256,8 @@ impl From<&License> for LicenseSettings {
             release_mode: Some(license.release_mode),
             relaunch_rebinds: Some(license.relaunch_rebinds),
             clone_policy: Some(license.clone_policy),
+            supplied_ids: Some(license.supplied_ids),
+            installs_max: Some(license.installs_max),
             clock: Some(ClockSettings { tol: Some(tol), act: Some(act) }),
             terms: Some(license.terms),
             min_plugin: Some(license.min_plugin),
@@ -272,6 +289,8 @@ impl LicenseSettings {
             release_mode: self.release_mode.unwrap_or(license.release_mode),
             relaunch_rebinds: self.relaunch_rebinds.unwrap_or(license.relaunch_rebinds),
             clone_policy: self.clone_policy.unwrap_or(license.clone_policy),
+            supplied_ids: self.supplied_ids.unwrap_or(license.supplied_ids),
+            installs_max: self.installs_max.unwrap_or(license.installs_max),
             clock: ClockPolicy {
                 tol: clock.tol.unwrap_or(license.clock.tol),
                 act: clock.act.unwrap_or(license.clock.act),

@@ -47,7 +47,10 @@ pub use people::{
 pub use plan::{PlanContent, PlanJson};
 pub use problem::ProblemJson;
 pub use recovery::{RecoveryJson, UsageList};
-pub use seat::{IssuedSeatJson, NewSeatRequest, RefreshRequest, SeatActionJson, SeatJson, SeatStatus};
+pub use seat::{
+    IdSource, IssuedSeatJson, NewSeatRequest, RefreshRequest, SeatActionJson, SeatJson, SeatStatus,
+    UsedLately,
+};
 pub use secret_text::SecretText;
 pub use timestamp::Timestamp;
 

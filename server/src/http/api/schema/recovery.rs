@@ -2,7 +2,9 @@ use super::{Timestamp, UsageJson};
 use crate::domain::License;
 use crate::service::Recovery;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 /// A server whose database was restored from a backup, as long as a machine may hold a lease that
 /// it does not know of.
@@ -44,8 +46,13 @@ pub struct UsageList {
 impl UsageList {
     /// Of these licenses.
     #[must_use]
-    pub fn new<'a>(licenses: impl Iterator<Item = &'a License>, recovery: Option<&Recovery>) -> Self {
-        let items = licenses.map(UsageJson::from).collect();
+    pub fn new<'a>(
+        licenses: impl Iterator<Item = &'a License>,
+        outliving: &HashMap<Uuid, u64>,
+        recovery: Option<&Recovery>,
+    ) -> Self {
+        let of = |license: &License| outliving.get(&license.id).copied().unwrap_or_default();
+        let items = licenses.map(|license| UsageJson::new(license, of(license))).collect();
         Self { items, next: None, recovery: recovery.map(RecoveryJson::from) }
     }
 }

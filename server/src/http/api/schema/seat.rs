@@ -1,7 +1,7 @@
 use super::{SecretText, Timestamp};
-use crate::domain::SeatState;
-use crate::service::ListedSeat;
-use seatlock_protocol::api::LockStatus;
+use crate::domain::{LATELY, SeatState};
+use crate::service::{ListedSeat, Used};
+use seatlock_protocol::{MachineSource, UnixTime, api::LockStatus};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -43,6 +43,47 @@ impl From<SeatStatus> for LockStatus {
     }
 }
 
+/// Whether a seat was used in the last 14 days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum UsedLately {
+    /// It was.
+    Lately,
+    /// It was not, or never.
+    NotLately,
+}
+
+impl UsedLately {
+    /// As it is looked for at this moment.
+    #[must_use]
+    pub fn at(self, now: UnixTime) -> Used {
+        match self {
+            Self::Lately => Used::Since(now.minus(LATELY)),
+            Self::NotLately => Used::NotSince(now.minus(LATELY)),
+        }
+    }
+}
+
+/// Where a machine's id came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum IdSource {
+    /// The operating system.
+    Os,
+    /// The host, or the variable `SEATLOCK_MACHINE_ID`.
+    Supplied,
+}
+
+impl From<MachineSource> for IdSource {
+    fn from(source: MachineSource) -> Self {
+        match source {
+            MachineSource::Os => Self::Os,
+            MachineSource::Supplied => Self::Supplied,
+        }
+    }
+}
+
 /// A seat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SeatJson {
@@ -62,6 +103,12 @@ pub struct SeatJson {
     pub machine: Option<String>,
     /// That id as people read it, such as `YBWE-SEZM`.
     pub machine_short: Option<String>,
+    /// Where that id came from: the operating system, or the host or `SEATLOCK_MACHINE_ID`, which
+    /// may supply the same one on any number of computers.
+    pub machine_source: Option<IdSource>,
+    /// Installations that were given a lease of the present hold: users of one computer and
+    /// plug-ins beside each other, or copies.
+    pub installations: u32,
     /// Rises with every bind, release, refresh and revoke.
     pub epoch: u64,
     /// When the machine took the seat.
@@ -97,6 +144,8 @@ impl From<&ListedSeat> for SeatJson {
             lock_status: seat.lock_status().into(),
             machine: machine.map(|machine| machine.as_str().to_owned()),
             machine_short: machine.map(|machine| machine.short()),
+            machine_source: seat.source().map(IdSource::from),
+            installations: listed.installs,
             epoch: seat.epoch,
             since: since.map(Timestamp),
             lease_until: lease_until.map(Timestamp),
