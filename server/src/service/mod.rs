@@ -1,8 +1,8 @@
 //! Serves plug-ins, people and the operator: whatever is asked for by page or by API is asked for
 //! here.
 //!
-//! A [`Service`] knows for whom it works. What belongs to another account is not there for an owner.
-//! Nothing above reaches the store past [`Services`].
+//! A `Service` knows for whom it works. What belongs to another account is not there for an owner.
+//! Nothing above reaches the store past `Services`.
 
 /// Answers the files of machines without a network.
 pub mod airgap;
