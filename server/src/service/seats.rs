@@ -98,13 +98,17 @@ impl Service<'_> {
         Ok(self.store.run(CountOutliving(self.store.ready().await?)).await?)
     }
 
-    /// Machines that hold a seat no more and may have a living lease of it, until when.
+    /// Machines that hold a seat no more and may have a living lease of it at this moment, until
+    /// when. Whoever has the seat may see it.
     ///
     /// # Errors
-    /// See [`ServiceError`].
-    pub async fn outliving_of(&self, id: Uuid) -> Result<Vec<(MachineId, UnixTime)>, ServiceError> {
-        self.seat(id).await?;
-        Ok(self.store.run(ListOutliving { seat: id, now: self.store.ready().await? }).await?)
+    /// [`ServiceError::Store`].
+    pub async fn outliving_of(
+        &self,
+        listed: &ListedSeat,
+        now: UnixTime,
+    ) -> Result<Vec<(MachineId, UnixTime)>, ServiceError> {
+        Ok(self.store.run(ListOutliving { seat: listed.seat.id, now }).await?)
     }
 
     /// Seats by their ids, as far as there are such, and they are of the own account.

@@ -157,7 +157,7 @@ pub(super) async fn show(context: PageContext, PagePathId(id): PagePathId) -> Pa
     let query =
         AuditQuery { account: context.account(), seat: Some(id), limit: HISTORY, ..AuditQuery::default() };
     let history = service.audit(query).await?;
-    let outliving = service.outliving_of(id).await?;
+    let outliving = service.outliving_of(&listed, now).await?;
     let seat = &listed.seat;
     let hold = convert::hold(seat, now);
     let release = match (&seat.state, license.release_possible_at(now)) {
