@@ -34,6 +34,8 @@ pub mod mock_server;
 pub mod npm;
 /// An OpenID provider for tests.
 pub mod oidc_provider;
+/// What others sell, measured beside the library.
+pub mod peers;
 /// The C example as a program.
 pub mod plugin;
 /// Ports that nobody else gets.

@@ -14,14 +14,12 @@ use xtask::dist::Dist;
 use xtask::dist::platform::PLATFORMS;
 use xtask::install::Install;
 use xtask::wheel::{self, Inside};
-use xtask::{build, fault_proxy, run};
+use xtask::{build, fault_proxy, peers, run};
 
 /// Everything that must pass before a change is accepted.
 mod ci;
 /// A life of a seat, played before your eyes.
 mod demo;
-/// What others sell, measured beside the library.
-mod peers;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The project's own commands")]

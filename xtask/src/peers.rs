@@ -1,5 +1,8 @@
 //! What others sell, measured beside the library on this computer: `cargo xtask peers`.
 
+use crate::dist::Dist;
+use crate::server::Running;
+use crate::{build, c, functions, python, repository, run};
 use anyhow::{Context, Result, ensure};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE};
 use object::read::elf::{Dyn as _, FileHeader as _};
@@ -11,11 +14,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 use tempfile::TempDir;
-use xtask::dist::Dist;
-use xtask::server::Running;
-use xtask::{build, c, functions, python, repository, run};
 
 /// Where the page and its picture lie.
 const PAGE: &str = "docs/performance.md";
@@ -44,7 +43,7 @@ const ROWS: [(&str, &str, f64, &str); 11] = [
     ("cxx load", "`dlopen`, C++ host", 1e3, "µs"),
     ("cold load", "`dlopen`, C host, file not in memory", 1e3, "µs"),
     ("warm resident", "resident memory that loading adds", 1.0, "KiB"),
-    ("warm dirty", "of it private and changed", 1.0, "KiB"),
+    ("warm dirty", "private memory that loading changes", 1.0, "KiB"),
     ("warm threads", "threads that loading starts", 1.0, ""),
     ("warm descriptors", "descriptors that it opens", 1.0, ""),
     ("answer answer", "fresh process: `dlopen` to the first answer", 1e3, "µs"),
@@ -54,6 +53,9 @@ const ROWS: [(&str, &str, f64, &str); 11] = [
 ];
 
 /// Fetches, builds, measures, and answers the tables; `keep` writes the page and its picture.
+///
+/// # Errors
+/// A program is missing, a build fails, or a library does not do what its host asks.
 pub fn run(samples: usize, keep: bool) -> Result<String> {
     ensure!(cfg!(target_os = "linux"), "the hosts that are measured know Linux only");
     let folder = tempfile::tempdir_in(build::target_folder())?;
@@ -63,7 +65,6 @@ pub fn run(samples: usize, keep: bool) -> Result<String> {
     let peers = [seatlock(&server, &folder, &hosts)?, lexactivator(&python, &folder)?, keygen()?];
     drop(server);
 
-    let begin = Instant::now();
     let mut found = Samples::new();
     for _ in 0..samples {
         for peer in &peers {
@@ -79,11 +80,11 @@ pub fn run(samples: usize, keep: bool) -> Result<String> {
     text += &sizes(&peers)?;
     text += &figures(&peers, &found)?;
     text += &processes(&peers, &hosts.c)?;
-    eprintln!("measured in {:.0} s", begin.elapsed().as_secs_f32());
     if keep {
         fs::write(repository().join(PICTURE), picture(&peers, &found)?)?;
         let path = repository().join(PAGE);
         let page = fs::read_to_string(&path)?;
+        let text = format!("![Loading, memory, first answer, identity](performance.svg)\n\n{text}");
         let (before, rest) = page.split_once(MARKS.0).context("the page has lost its first mark")?;
         let (_, after) = rest.split_once(MARKS.1).context("the page has lost its last mark")?;
         fs::write(path, format!("{before}{}{text}{}{after}", MARKS.0, MARKS.1))?;

@@ -29,7 +29,7 @@ const ATTEMPT_WINDOW: u64 = 15 * 60;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Everything, in every account: whoever runs the server.
+    /// Everything, in every account: the operator.
     Admin,
     /// The seats of the own account.
     Owner,

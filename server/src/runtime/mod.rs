@@ -38,7 +38,7 @@ pub async fn run(
 ) -> io::Result<()> {
     let state = Arc::new(state);
     let (stop, mut stopped) = watch::channel(());
-    let mut helpers = vec![tokio::spawn(sweep_often(state.clone()))];
+    let mut helpers = vec![tokio::spawn(release_and_purge_often(state.clone()))];
     let tls = connections.tls.clone();
     helpers
         .extend(metrics.map(|listener| tokio::spawn(metrics::serve(listener, state.clone(), tls.clone()))));
@@ -69,7 +69,7 @@ pub async fn run(
     Ok(())
 }
 
-async fn sweep_often(state: Arc<AppState>) {
+async fn release_and_purge_often(state: Arc<AppState>) {
     let mut due = time::interval(SWEEP);
     due.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
     loop {

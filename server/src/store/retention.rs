@@ -18,7 +18,7 @@ impl Recovery {
         self.now < self.restored.until
     }
 
-    /// For whoever runs the server.
+    /// For the operator.
     #[must_use]
     pub fn in_words(&self) -> String {
         let Restored { known_until, until, .. } = self.restored;

@@ -87,6 +87,12 @@ async fn every_code_has_a_request_that_produces_it() {
     site.change(&["--expires", "never", "--clone-policy", "enforce"]);
     let copy = Plugin { renewal: Some("copied".to_owned()), ..ada.clone() };
     seen.signed(&server.call("ping", &copy).await, Code::LeaseSuperseded, Act::Drop);
+    site.change(&["--supplied-ids", "forbid"]);
+    let supplied = json!({ "terms": "2026-01", "machine": { "id": ada.machine, "source": "supplied" } });
+    let supplied = server.call("activate", &ada.with(supplied)).await;
+    let wanted = if ada.epoch.is_some() { Act::Drop } else { Act::Keep };
+    seen.signed(&supplied, Code::MachineIdSupplied, wanted);
+    site.change(&["--supplied-ids", "flag"]);
 
     let mut eve = Plugin::new(&third, "c").with(terms.clone());
     server.lease("activate", &mut eve).await;

@@ -72,7 +72,7 @@ impl Document {
         let mut api = Schemas::openapi();
         let mut info = Info::new("seatlock admin API", env!("CARGO_PKG_VERSION"));
         info.description = Some(
-            "For account owners and for whoever runs the server. An owner sees and changes what belongs to the own \
+            "For account owners and for operators. An owner sees and changes what belongs to the own \
              account, an administrator everything. Refusals are problem documents (RFC 9457) with a `code` for \
              programs. Lists are read part by part: `limit` says how many entries, and `next` of an answer is `after` \
              of the next request. Bodies have at most 64 KiB."

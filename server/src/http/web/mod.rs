@@ -12,7 +12,7 @@ mod assets;
 mod audit;
 /// `/seats/{id}/refresh`, `release` and `revoke`: asked first, then done.
 mod confirm;
-/// Whoever is signed in, and his desk.
+/// Who is signed in, and what is done for them.
 mod context;
 /// What the store knows, as pages show it.
 mod convert;

@@ -1,5 +1,5 @@
+use super::release_expired::ReleaseExpiredOf;
 use super::statements::UPDATE_UNCHANGED;
-use super::sweep::PostgresSweep;
 use super::writer::{Patience, transact};
 use crate::domain::Seat;
 use crate::store::batch::{Batch, is_full};
@@ -209,7 +209,7 @@ async fn answer_alone(pool: &PgPool, question: SeatCommand) -> Result<SeatOutcom
         match transact(pool, &work).await? {
             Done::Answered(answered) => return Ok(*answered),
             Done::Full(license) => {
-                transact(pool, &PostgresSweep(Some(license))).await?;
+                transact(pool, &ReleaseExpiredOf(Some(license))).await?;
                 work.swept = true;
             }
         }

@@ -2,10 +2,10 @@
 
 /// What plug-ins do to seats, many at a time.
 mod calls;
+/// What time does to seats.
+mod release_expired;
 /// Statements that SQLite has others for.
 pub(super) mod statements;
-/// What time does to seats.
-mod sweep;
 /// Transactions, and what is tried again.
 mod writer;
 
@@ -15,12 +15,12 @@ use super::{
     Inspection, SeatCommand, SeatOutcome, Store, StoreError, db::Conn, sql::inspect::inspect, tx::Write,
 };
 use calls::{CallWorker, QUEUE, QueuedCall};
+use release_expired::ReleaseExpiredOf;
 use sqlx::{Connection as _, PgConnection, PgPool, migrate::Migrator, postgres::PgPoolOptions};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use sweep::PostgresSweep;
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
     task::JoinHandle,
@@ -115,7 +115,7 @@ impl PostgresStore {
     }
 
     pub(super) async fn release_expired(&self) -> Result<u64, StoreError> {
-        self.write(PostgresSweep(None)).await
+        self.write(ReleaseExpiredOf(None)).await
     }
 
     pub(super) async fn end(&self) {

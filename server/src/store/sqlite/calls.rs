@@ -1,4 +1,4 @@
-use super::sweep::sweep;
+use super::release_expired::release_expired;
 use crate::store::batch::{Batch, is_full};
 use crate::store::sql::rows::{install_columns, license_columns, seat_columns, unsigned};
 use crate::store::{SeatCommand, SeatOutcome, StoreError, db::sql, tx::Tx};
@@ -22,7 +22,7 @@ pub(super) async fn answer_all(
             if is_full(question.call, &decision) && swept.insert(license) {
                 // What the batch knows is outdated by the sweep, so this question is the first of a new one.
                 batch.write(tx).await?;
-                sweep(tx, license).await?;
+                release_expired(tx, license).await?;
                 break;
             }
             answers.push(batch.keep(place, decision)?);

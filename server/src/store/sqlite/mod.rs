@@ -4,10 +4,10 @@
 mod calls;
 /// The journal, and its way into the file.
 mod journal;
+/// What time does to seats.
+mod release_expired;
 /// Statements that PostgreSQL has others for.
 pub(super) mod statements;
-/// What time does to seats.
-mod sweep;
 /// Group commit: one connection writes, in batches.
 mod writer;
 
@@ -17,6 +17,7 @@ use super::{
 use crate::system::cause::of_database;
 use crate::system::files;
 use journal::{Checkpointer, MOST_PAGES};
+use release_expired::ReleaseExpiredSeats;
 use sqlx::{
     Connection as _, SqliteConnection, SqlitePool,
     migrate::Migrator,
@@ -28,7 +29,6 @@ use std::{
     sync::Mutex,
     time::Duration,
 };
-use sweep::SqliteSweep;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -159,8 +159,8 @@ impl SqliteStore {
     }
 
     pub(super) async fn release_expired(&self) -> Result<u64, StoreError> {
-        let sweep = SqliteSweep::find(&self.readers).await?;
-        self.write(sweep).await
+        let expired = ReleaseExpiredSeats::find(&self.readers).await?;
+        self.write(expired).await
     }
 
     pub(super) async fn copy_to(&self, to: &Path) -> Result<(), StoreError> {

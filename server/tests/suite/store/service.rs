@@ -1,4 +1,4 @@
-//! The desk: who may do what, what belongs to whom, and what a repeated or a stolen request leads
+//! The service: who may do what, what belongs to whom, and what a repeated or a stolen request leads
 //! to.
 
 use crate::{

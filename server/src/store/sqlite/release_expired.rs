@@ -36,9 +36,9 @@ macro_rules! seat_and_license {
 
 /// The second look at what time has decided, for the seats of these ids; the first is at the next
 /// event of the seat.
-pub(super) struct SqliteSweep(Vec<String>);
+pub(super) struct ReleaseExpiredSeats(Vec<String>);
 
-impl SqliteSweep {
+impl ReleaseExpiredSeats {
     /// Finds them. To look through all seats takes a while, in which nobody is kept waiting.
     pub(super) async fn find(readers: &SqlitePool) -> Result<Self, StoreError> {
         let now: i64 = sqlx::query_scalar("SELECT unixepoch()").fetch_one(readers).await?;
@@ -47,7 +47,7 @@ impl SqliteSweep {
     }
 }
 
-impl Write for SqliteSweep {
+impl Write for ReleaseExpiredSeats {
     type Output = u64;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<u64, StoreError> {
@@ -60,7 +60,7 @@ impl Write for SqliteSweep {
 }
 
 /// Releases seats of one license whose time is over.
-pub(super) async fn sweep(tx: &mut Tx<'_>, license: Uuid) -> Result<u64, StoreError> {
+pub(super) async fn release_expired(tx: &mut Tx<'_>, license: Uuid) -> Result<u64, StoreError> {
     release(tx, due!(seat_and_license!(), "s.license_id = ?3"), license.to_string()).await
 }
 

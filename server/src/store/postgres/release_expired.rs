@@ -14,9 +14,9 @@ const SWEEP: i64 = 500;
 
 /// The second look at what time has decided, for one license or all; the first is at the next event
 /// of the seat.
-pub(super) struct PostgresSweep(pub(super) Option<Uuid>);
+pub(super) struct ReleaseExpiredOf(pub(super) Option<Uuid>);
 
-impl Write for PostgresSweep {
+impl Write for ReleaseExpiredOf {
     type Output = u64;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<u64, StoreError> {
