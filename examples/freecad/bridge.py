@@ -158,7 +158,7 @@ class Dialog(QtWidgets.QDialog):
             if line.role == "fact":
                 form.addRow(line.label + ":", label)
                 continue
-            if line.role in ("locked", "warning", "licensed"):
+            if line.role in ("prompt", "locked", "warning", "licensed"):
                 font = label.font()
                 font.setBold(True)
                 label.setFont(font)

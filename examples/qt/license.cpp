@@ -77,9 +77,7 @@ void license::say(const QString &outcome, code number, const std::string &messag
     outcome_.clear();
     if (number == code::cancelled)
         return;
-    outcome_ = {{"outcome", outcome},
-                {"code", seatlock::name(number)},
-                {"message", words(message)}};
+    outcome_ = {{"outcome", outcome}, {"message", words(message)}};
     if (outcome == "failed") {
         outcome_["message_remedy"] = words(client_.remedy(number));
         outcome_["message_url"] = seatlock::url(number);
@@ -120,9 +118,9 @@ seatlock_panel::facts license::facts() const {
     if (all["state"] == "locked") {
         all["remedy"] = words(client_.remedy(now.reason));
         all["url"] = seatlock::url(now.reason);
-        if (outcome_.value("code") == all["reason"])
-            all["outcome"] = ""; // the status says it
     }
+    if (all.value("message") == all["status"])
+        all["outcome"] = ""; // the status says it
     if (const auto credential = client_.credential()) {
         const auto kind = credential->kind;
         all["credential"] = kind == seatlock::credential_kind::person    ? "person"

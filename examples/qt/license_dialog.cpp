@@ -95,10 +95,12 @@ void license_dialog::show_lines(const QList<seatlock_panel::line> &lines) {
         } else {
             const bool good = line.role == "licensed" || line.role == "done";
             auto *row = new QHBoxLayout;
-            auto *icon = new QLabel;
-            const auto which = good ? QStyle::SP_DialogApplyButton : QStyle::SP_MessageBoxWarning;
-            icon->setPixmap(style()->standardIcon(which).pixmap(20, 20));
-            row->addWidget(icon, 0, Qt::AlignTop);
+            if (line.role != "prompt") {
+                auto *icon = new QLabel;
+                const auto which = good ? QStyle::SP_DialogApplyButton : QStyle::SP_MessageBoxWarning;
+                icon->setPixmap(style()->standardIcon(which).pixmap(20, 20));
+                row->addWidget(icon, 0, Qt::AlignTop);
+            }
             QLabel *said = plain(line.value);
             QFont font = said->font();
             font.setBold(line.role != "done" && line.role != "failed");

@@ -16,8 +16,8 @@ namespace seatlock_panel {
 /// By their names in the table. One that is not there is an empty one.
 using facts = QMap<QString, QString>;
 
-/// A text to show, or a fact with its label, or a link. Roles are locked, warning, licensed, done,
-/// failed, text, fact, link.
+/// A text to show, or a fact with its label, or a link. Roles are prompt, locked, warning, licensed,
+/// done, failed, text, fact, link.
 struct line {
     QString role, label, value;
 };

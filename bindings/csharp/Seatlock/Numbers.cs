@@ -59,6 +59,8 @@ namespace Seatlock
         ReleaseRateLimited = -23,
         /// <summary>A copy of this installation took the lease over.</summary>
         LeaseSuperseded = -24,
+        /// <summary>The license refuses machine ids that were supplied.</summary>
+        MachineIdSupplied = -25,
         /// <summary>The subscription is paused.</summary>
         LicenseSuspended = -30,
         /// <summary>The subscription ended.</summary>
