@@ -331,7 +331,7 @@ typedef struct seatlock_client seatlock_client;
  *  the thread itself, as Python does at its exit, harms nobody; another thread takes its place.
  *
  *  Signals are blocked on that thread. A runtime that stops threads by signals while it collects,
- *  as Mono and Unity do, must not be entered on it: take the events from a timer there. */
+ *  as Mono does, must not be entered on it: take the events from a timer there, in Unity too. */
 typedef void (SEATLOCK_CALL *seatlock_wake)(seatlock_client *client, void *context);
 
 /** How much a line of the log matters. Later versions may add levels between these. */

@@ -96,7 +96,7 @@ codes! {
         "Sign in again and allow what the plug-in asks for; for a machine, check client id and secret.";
     ScopeMissing = 17, "scope_missing", 403,
         "The sign-in does not include a permission that is needed here. It is called {scope}.",
-        "Ask whoever runs the sign-in service to grant that permission.";
+        "Ask the operator of the sign-in service to grant that permission.";
     IdentityUnknown = 18, "identity_unknown", 403, "No account of the license server belongs to this sign-in.",
         "Sign in as somebody else, or ask the account owner to admit you.";
     IdentityProviderUnavailable = 19, "identity_provider_unavailable", 503, "The sign-in service cannot be used. {reason}.",

@@ -1,4 +1,4 @@
-//! The program `seatlock-server`: the server itself, and the commands of whoever runs it.
+//! The program `seatlock-server`: the server itself, and the operator's commands.
 
 /// The command line: one file per noun.
 mod cli;

@@ -42,7 +42,7 @@ pub struct seatlock_client {
 /// the thread itself, as Python does at its exit, harms nobody; another thread takes its place.
 ///
 /// Signals are blocked on that thread. A runtime that stops threads by signals while it collects,
-/// as Mono and Unity do, must not be entered on it: take the events from a timer there.
+/// as Mono does, must not be entered on it: take the events from a timer there, in Unity too.
 pub type seatlock_wake =
     Option<unsafe extern "C-unwind" fn(client: *mut seatlock_client, context: *mut c_void)>;
 

@@ -72,7 +72,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// License activation for 3D plug-ins: the server, and the commands of whoever runs it.
+/// License activation for 3D plug-ins: the server, and the operator's commands.
 ///
 /// Everything is kept in one data folder, or everything but the keys in a PostgreSQL database that
 /// several servers share. Commands may be used while servers run. With --server the commands seat,

@@ -1,6 +1,6 @@
 //! Files that only the server reads, whoever makes them, and those that people edit.
 //!
-//! The server has a user of its own, and whoever runs its commands is often root. What is made in
+//! The server has a user of its own, and its commands are often run by root. What is made in
 //! the server's folder must be the server's, or it could not be read when it is needed.
 
 use crate::system::cause::of_io;
@@ -67,7 +67,7 @@ pub fn place_of(file: &Path) -> &Path {
     file.parent().filter(|place| !place.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Makes a file for whoever runs this and nobody else, wherever that may be: what is carried away
+/// Makes a file for the user who runs this and nobody else, wherever that may be: what is carried away
 /// is not the server's. Never overwrites.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ use std::{
 /// "nobody", as nearly everywhere.
 const USER: u32 = 65_534;
 
-/// A server that runs as another user than whoever runs the commands.
+/// A server that runs as another user than the commands.
 struct Service {
     child: Child,
     url: String,

@@ -1,4 +1,4 @@
-//! What whoever runs the server can do, and is kept from doing by mistake.
+//! What an operator can do, and is kept from doing by mistake.
 
 use crate::harness::{Plugin, Site};
 use seatlock_protocol::Code;

@@ -254,7 +254,7 @@ pub fn new_key() -> Result<NewKey, FolderError> {
 }
 
 impl NewKey {
-    /// Writes the key as a JWK, readable only by whoever runs this. Never overwrites.
+    /// Writes the key as a JWK, readable only by the user who runs this. Never overwrites.
     ///
     /// # Errors
     /// When the file is there already, or cannot be written.

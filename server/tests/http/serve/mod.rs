@@ -1,4 +1,4 @@
-//! `serve` as whoever runs it wants it: limits, metrics, log, TLS, configuration, service manager.
+//! `serve` as an operator wants it: limits, metrics, log, TLS, configuration, service manager.
 
 /// `--config`, variables, `config check` and `config show`.
 mod config;
