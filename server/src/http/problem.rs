@@ -10,6 +10,7 @@ use seatlock_protocol::{
     AccessTokenError, Code, TokenError,
     api::{PROBLEM_JSON, Problem},
 };
+use serde::Serialize;
 use std::{collections::BTreeMap, convert::Infallible, fmt};
 use uuid::Uuid;
 
@@ -178,23 +179,32 @@ impl ProblemResponse {
             keyset: self.keyset,
         };
         let challenge = challenge(problem.code.name(), &problem.params);
-        let Ok(body) = serde_json::to_vec(&problem) else {
-            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-        };
-        let mut response = (self.status, [(header::CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
-        let headers = response.headers_mut();
-        if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        if let Some(challenge) = challenge {
-            headers.insert(header::WWW_AUTHENTICATE, challenge);
-        }
-        if let Some(seconds) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, seconds.into());
-        }
-        response.extensions_mut().insert(CodeName(self.code.name()));
-        response
+        respond(&problem, self.status, self.code.name(), challenge, self.retry_after)
     }
+}
+
+/// A problem document (RFC 9457), with what HTTP says beside it.
+pub(super) fn respond(
+    problem: &impl Serialize,
+    status: StatusCode,
+    code: &'static str,
+    challenge: Option<HeaderValue>,
+    retry_after: Option<u64>,
+) -> Response {
+    let Ok(body) = serde_json::to_vec(problem) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let mut response = (status, [(header::CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
+    let headers = response.headers_mut();
+    let bare = || (status == StatusCode::UNAUTHORIZED).then(|| HeaderValue::from_static("Bearer"));
+    if let Some(challenge) = challenge.or_else(bare) {
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    if let Some(seconds) = retry_after {
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    response.extensions_mut().insert(CodeName(code));
+    response
 }
 
 /// What 401 and 403 ask for (RFC 6750, section 3).

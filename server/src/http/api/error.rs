@@ -1,20 +1,17 @@
 use crate::crypto::password::PasswordError;
 use crate::domain::Verdict;
 use crate::http::api::schema::ProblemJson;
-use crate::http::{
-    middleware::CodeName,
-    problem::{RETRY_AFTER, RequestId, challenge, type_of},
-};
+use crate::http::problem::{RETRY_AFTER, RequestId, challenge, respond, type_of};
 use crate::service::ServiceError;
 use crate::service::airgap::AirgapError;
 use crate::service::checkpoint::CheckpointError;
 use crate::service::{StoreError, Unavailable};
 use crate::system::clock::system_time;
 use axum::{
-    http::{HeaderValue, StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
-use seatlock_protocol::{Code, api::PROBLEM_JSON};
+use seatlock_protocol::Code;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Why a request of the admin API is refused. What the request said is repeated only where it can
@@ -150,21 +147,7 @@ impl ApiError {
             help: self.help.map(str::to_owned),
         };
         let challenge = challenge(&problem.code, &problem.params);
-        let Ok(body) = serde_json::to_vec(&problem) else {
-            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-        };
-        let mut response = (self.status, [(header::CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
-        let headers = response.headers_mut();
-        if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        if let Some(challenge) = challenge {
-            headers.insert(header::WWW_AUTHENTICATE, challenge);
-        }
-        if let Some(seconds) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, seconds.into());
-        }
-        response.extensions_mut().insert(CodeName(self.code));
+        let mut response = respond(&problem, self.status, self.code, challenge, self.retry_after);
         if let Some(cause) = self.cause {
             response.extensions_mut().insert(cause);
         }
