@@ -1,7 +1,7 @@
 //! Every bad network of `cargo xtask fault-proxy`: the right code and sentence, in time, and the
 //! license is still there.
 
-use crate::support::{AGREED, Computer, end_of};
+use crate::support::{AGREED, Computer, end_of, until};
 use seatlock::{Client, Code, Event, Failure, Intent, LockState, OperationId, Options};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -95,6 +95,7 @@ fn at_once(play: fn(&Case, &Arc<Upstream>) -> Took) {
             Err(_) => failed.push(case.name),
         }
     }
+    until("no connection keeps the real server", || Arc::strong_count(&upstream) == 1);
     println!("{} cases; the longest call took {call:?}, the longest close {close:?}", CASES.len());
     assert!(failed.is_empty(), "{} of {} cases failed: {failed:?}", failed.len(), CASES.len());
 }

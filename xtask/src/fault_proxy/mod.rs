@@ -21,12 +21,12 @@ mod wire;
 pub use cases::{CASES, Case};
 pub use upstream::Upstream;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use http::{Request, ServerAnswer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread;
 
 /// What a fault proxy does with its connections.
@@ -82,7 +82,7 @@ enum Place {
     BlackHole {
         _socket: wire::BlackHole,
     },
-    /// Its thread listens until the process ends.
+    /// Its thread listens until the process ends, but does not keep the real server alive.
     Thread,
 }
 
@@ -105,11 +105,11 @@ impl FaultProxy {
             Scene::Tls(fault) => {
                 let (config, trusted) = tls::configuration(fault)?;
                 ca = Some(trusted);
-                let upstream = Arc::clone(upstream);
+                let upstream = Arc::downgrade(upstream);
                 (listen(move |stream| secured(stream, &config, &upstream))?, Place::Thread)
             }
             _ => {
-                let upstream = Arc::clone(upstream);
+                let upstream = Arc::downgrade(upstream);
                 (listen(move |stream| treat(stream, scene, &upstream))?, Place::Thread)
             }
         };
@@ -146,7 +146,12 @@ fn listen(treat: impl Fn(TcpStream) -> Result<()> + Send + Sync + 'static) -> Re
     Ok(address)
 }
 
-fn treat(mut stream: TcpStream, scene: Scene, upstream: &Upstream) -> Result<()> {
+/// The real server, as long as somebody else holds it.
+fn real(upstream: &Weak<Upstream>) -> Result<Arc<Upstream>> {
+    upstream.upgrade().context("the real server was stopped")
+}
+
+fn treat(mut stream: TcpStream, scene: Scene, upstream: &Weak<Upstream>) -> Result<()> {
     match scene {
         Scene::Does(act) | Scene::DoesOnTls(act) => act(stream),
         Scene::Says(status, headers, body) => {
@@ -171,16 +176,26 @@ fn treat(mut stream: TcpStream, scene: Scene, upstream: &Upstream) -> Result<()>
         }
         Scene::Asks(change) => {
             let mut request = http::read(&mut stream)?;
-            change(upstream, &mut request);
-            Ok(stream.write_all(&rewrite::nothing(&upstream.ask(&request)?))?)
+            let answer = {
+                let upstream = real(upstream)?;
+                change(&upstream, &mut request);
+                upstream.ask(&request)?
+            };
+            Ok(stream.write_all(&rewrite::nothing(&answer))?)
         }
         Scene::Forges(forge) => {
-            let mut answer = upstream.ask(&http::read(&mut stream)?)?;
-            forge(upstream, &mut answer)?;
+            let request = http::read(&mut stream)?;
+            let answer = {
+                let upstream = real(upstream)?;
+                let mut answer = upstream.ask(&request)?;
+                forge(&upstream, &mut answer)?;
+                answer
+            };
             Ok(stream.write_all(&rewrite::nothing(&answer))?)
         }
         Scene::Rewrites(rewrite) => {
-            let answer = upstream.ask(&http::read(&mut stream)?)?;
+            let request = http::read(&mut stream)?;
+            let answer = real(upstream)?.ask(&request)?;
             Ok(stream.write_all(&rewrite(&answer))?)
         }
         // They have no connections of their own.
@@ -188,9 +203,10 @@ fn treat(mut stream: TcpStream, scene: Scene, upstream: &Upstream) -> Result<()>
     }
 }
 
-fn secured(stream: TcpStream, config: &Arc<ServerConfig>, upstream: &Upstream) -> Result<()> {
+fn secured(stream: TcpStream, config: &Arc<ServerConfig>, upstream: &Weak<Upstream>) -> Result<()> {
     let mut stream = StreamOwned::new(ServerConnection::new(Arc::clone(config))?, stream);
-    let answer = upstream.ask(&http::read(&mut stream)?)?;
+    let request = http::read(&mut stream)?;
+    let answer = real(upstream)?.ask(&request)?;
     stream.write_all(&rewrite::nothing(&answer))?;
     stream.conn.send_close_notify();
     Ok(stream.flush()?)
