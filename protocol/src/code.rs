@@ -54,6 +54,15 @@ macro_rules! codes {
                 $(Row { code: Self::$variant, number: $number, name: $name, http: $http, text: $text, remedy: $remedy, url: page!($name) },)+
             ];
 
+            /// The code with this number.
+            #[must_use]
+            pub const fn from_number(number: u8) -> Option<Self> {
+                match number {
+                    $($number => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+
             /// This code's row.
             #[must_use]
             pub const fn row(self) -> &'static Row {
@@ -206,13 +215,6 @@ impl Code {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::TABLE.iter().find(|row| row.name == name).map(|row| row.code)
-    }
-
-    /// The code with this number.
-    #[must_use]
-    pub fn from_number(number: u8) -> Option<Self> {
-        let at = Self::TABLE.binary_search_by_key(&number, |row| row.number).ok()?;
-        Self::TABLE.get(at).map(|row| row.code)
     }
 
     /// The user's text with its blanks filled. A sentence whose blank has no value is left out.
