@@ -253,16 +253,17 @@ impl Database {
     }
 }
 
-const UNUSED: &str = "UPDATE seat SET state = 'never_used', machine = NULL, since = NULL, last_ping = NULL, \
-     lease_until = NULL, counted = false, last_used_at = NULL WHERE shared_with LIKE 'new%'";
+const UNUSED: &str = "UPDATE seat SET state = 'never_used', machine = NULL, machine_source = NULL, since = NULL, \
+     last_ping = NULL, lease_until = NULL, counted = false, last_used_at = NULL WHERE shared_with LIKE 'new%'";
 const UNKNOWN: &str = "DELETE FROM install WHERE seat_id IN (SELECT id FROM seat WHERE state = 'never_used')";
 const AUDIT_ROWS: &str = "SELECT count(*) FROM audit";
 
 /// Each takes the rows of [`Seats::rows`].
 fn statements(postgres: bool, now: u64) -> [String; 3] {
     let seat = format!(
-        "INSERT INTO seat (id, license_id, shared_with, machine, epoch, state, since, last_ping, lease_until, counted, \
-         last_used_at, launches, created_at) SELECT n.value ->> 0, n.value ->> 1, n.value ->> 2, n.value ->> 3, 1, 'in_use', \
+        "INSERT INTO seat (id, license_id, shared_with, machine, machine_source, epoch, state, since, last_ping, \
+         lease_until, counted, last_used_at, launches, created_at) \
+         SELECT n.value ->> 0, n.value ->> 1, n.value ->> 2, n.value ->> 3, 'os', 1, 'in_use', \
          {now} - 86400, {now} - CAST(n.value ->> 4 AS BIGINT) % 21600, {now} + 604800, true, {now} - 21600, 1, {now} - 86400"
     );
     let token = format!(
@@ -270,8 +271,8 @@ fn statements(postgres: bool, now: u64) -> [String; 3] {
          decode(n.value -> 6 ->> 1, 'hex'), n.value ->> 0, {now} - 86400"
     );
     let install = format!(
-        "INSERT INTO install (seat_id, id, first_handed_out, newest_handed_out, retired_from, retired_at, asked_at) \
-         SELECT n.value ->> 0, n.value ->> 5, 1, 1, 1, {now} - 21600, {now} - 21600"
+        "INSERT INTO install (seat_id, id, first_handed_out, newest_handed_out, retired_from, retired_at, asked_at, \
+         round_newest, splits) SELECT n.value ->> 0, n.value ->> 5, 1, 1, 1, {now} - 21600, {now} - 21600, 1, 0"
     );
     [seat, token, install].map(|insert| {
         if postgres {
