@@ -379,10 +379,11 @@ fn computer() -> Result<String> {
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name\t: ")).unwrap_or("one unknown");
     let processors = std::thread::available_parallelism()?.get();
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let kernel = kernel.trim().split('-').next().unwrap_or_default();
     let load = fs::read_to_string("/proc/loadavg")?;
     let load = load.split(' ').next().unwrap_or_default();
     let day = run::output(Command::new("date").args(["-u", "+%-d %B %Y"]).env("LC_ALL", "C"))?;
-    Ok(format!("{}, {processors} processors of {model}, Linux {}, load {load}", day.trim(), kernel.trim()))
+    Ok(format!("{}, {processors} processors of {model}, Linux {kernel}, load {load}", day.trim()))
 }
 
 /// Bars for what a host feels, each beside the library's own.
