@@ -223,7 +223,7 @@ impl Handle {
         Ok(if quiet && left { Code::Ok } else { Code::StillRunning })
     }
 
-    /// A code alone when there is none: whoever asks in every frame makes no failure for nothing.
+    /// A code alone when there is none: a host that asks in every frame makes no failure for nothing.
     fn slot(self) -> Result<&'static Slot, Code> {
         let slot = TABLE.get(self.0 & (SLOTS - 1)).ok_or(Code::Closed)?;
         match slot.handle.load(Ordering::Acquire) == self.0 && self.0 != 0 {

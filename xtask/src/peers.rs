@@ -112,7 +112,8 @@ fn hosts(folder: &TempDir) -> Result<Hosts> {
 /// The library of the archive, and the lease that a computer has after its activation.
 fn seatlock(server: &Running, folder: &TempDir, hosts: &Hosts) -> Result<Peer> {
     let platform = "linux-x86_64".to_owned();
-    let library = Dist::new(&[platform], None)?.first_shared()?;
+    let dist = Dist::new(&[platform], None)?;
+    let library = dist.shared(dist.platforms.first().context("no platform")?)?;
     let state = folder.path().join("seatlock");
     let state = state.to_string_lossy();
     let answer = ["seatlock", &server.url(), server.root_key(), "a-computer-of-ours", &state];

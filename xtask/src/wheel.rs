@@ -24,7 +24,7 @@ pub fn of_archives(dist: &Dist, said: &mut dyn FnMut(&Path)) -> Result<()> {
     for platform in &dist.platforms {
         let layout = Layout::archived(OWN_NAME, platform.system);
         let (Some(tag), Some(shared)) = (platform.wheel, &layout.shared) else { continue };
-        let library = dist.shared(platform, &layout)?;
+        let library = dist.shared(platform)?;
         let name = Path::new(shared).file_name().unwrap_or_default();
         let inside = Inside { library: &library, name: Path::new(name), tag };
         said(&inside.pack(&dist.notices(platform)?, &dist.folder)?);

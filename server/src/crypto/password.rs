@@ -31,7 +31,7 @@ const GENERATED: usize = 15;
 pub struct PasswordHash(pub String);
 
 impl PasswordHash {
-    /// Of no password: whoever has it is let in by a sign-in service only. It is no PHC string.
+    /// Of no password: a user who has it is let in by a sign-in service only. It is no PHC string.
     #[must_use]
     pub fn nobodys() -> Self {
         Self("!".to_owned())

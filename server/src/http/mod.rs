@@ -11,7 +11,7 @@ mod auth;
 mod csv;
 /// Where things are: `/.well-known/seatlock`.
 mod discovery;
-/// For whoever watches the server: `/healthz`, `/readyz`.
+/// For monitoring: `/healthz`, `/readyz`.
 mod health;
 /// The key set: `/v1/keys`.
 mod keys;
@@ -69,7 +69,7 @@ pub struct AppState {
     pub services: Services,
     /// Sends e-mail, where the operator named a mail server.
     pub mailer: Option<Mailer>,
-    /// What is counted for whoever watches the server.
+    /// What is counted for monitoring.
     pub metrics: Metrics,
     /// Who asked how often.
     pub limits: Limits,

@@ -14,11 +14,11 @@ mod idempotency;
 mod issuers;
 /// The newest key set and the key of it that this server signs with.
 pub mod key_ring;
-/// What is counted, for whoever watches the server.
+/// What is counted, for monitoring.
 pub mod metrics;
 /// Accounts, users, licenses and plans, for admins.
 mod office;
-/// One-time links, for whoever has one.
+/// One-time links, for the person who has one.
 mod one_time_links;
 /// How often one token and one address may ask.
 pub mod rate_limits;

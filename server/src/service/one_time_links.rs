@@ -20,7 +20,7 @@ pub(crate) struct OpenedLink {
     pub(crate) token: Token,
 }
 
-/// For whoever has the link: nobody is signed in.
+/// For the person who has the link: nobody is signed in.
 impl Services {
     /// What waits behind a link, which stays as it is.
     pub(crate) async fn shared_token(&self, link: &Secret) -> Result<Option<SharedToken>, ServiceError> {

@@ -110,7 +110,7 @@ impl Services {
         self.store.ready().await
     }
 
-    /// The sign-in services, for whoever wants to be let in.
+    /// The sign-in services, for a person who wants to be let in.
     pub(crate) async fn issuers(&self) -> Result<IssuerList, StoreError> {
         self.store.run(ListIssuers).await
     }
@@ -138,7 +138,7 @@ impl Services {
         self.store.run(PurgeExpired).await
     }
 
-    /// Every license, for whoever watches the server.
+    /// Every license, for monitoring.
     pub(crate) async fn licenses(&self) -> Result<Vec<License>, StoreError> {
         self.store.run(ListLicenses(None)).await
     }

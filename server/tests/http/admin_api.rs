@@ -898,6 +898,9 @@ async fn the_description_and_its_page_are_for_everybody() {
     assert_eq!(admin.api["openapi"], "3.1.0");
     assert_eq!(admin.api["servers"][0]["url"], "https://licenses.example.com");
     let text = admin.api.to_string();
+    for (at, header) in text.match_indices("Idempotency-") {
+        assert!(text[at + header.len()..].starts_with("Key"), "{}", &text[at..at + 40]);
+    }
     for part in text.split("\"#/components/schemas/").skip(1) {
         let name = part.split('"').next().unwrap();
         assert!(admin.api["components"]["schemas"][name].is_object(), "{name} is not described");

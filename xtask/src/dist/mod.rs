@@ -144,9 +144,9 @@ impl Dist {
     ///
     /// # Errors
     /// The build fails.
-    pub fn shared(&self, platform: &Platform, layout: &Layout) -> Result<PathBuf> {
+    pub fn shared(&self, platform: &Platform) -> Result<PathBuf> {
         compile::check(&platform.targets.iter().collect::<Vec<_>>())?;
-        Ok(self.libraries(platform, layout)?.libraries.shared)
+        Ok(self.libraries(platform, &Layout::archived(&self.name, platform.system))?.libraries.shared)
     }
 
     /// Licenses of what is in the library.
@@ -204,15 +204,6 @@ impl Dist {
             compiled.archive = renamed;
         }
         Ok(compiled)
-    }
-
-    /// The shared library of the first platform, without an archive around it.
-    ///
-    /// # Errors
-    /// The build fails.
-    pub fn first_shared(&self) -> Result<PathBuf> {
-        let platform = self.platforms.first().context("no platform")?;
-        Ok(self.libraries(platform, &Layout::archived(&self.name, platform.system))?.libraries.shared)
     }
 
     fn libraries(&self, platform: &Platform, layout: &Layout) -> Result<Made> {

@@ -36,7 +36,7 @@ async fn list_api_tokens(State(state): State<Arc<AppState>>, who: Principal) -> 
 
 /// Make an API token
 ///
-/// At most three per user. The answer holds the token, this once. Send an `Idempotency-IdempotencyKeyHeader`, and a
+/// At most three per user. The answer holds the token, this once. Send an `Idempotency-Key`, and a
 /// lost answer can be had again within 24 hours.
 #[utoipa::path(
     post, path = "/api-tokens", request_body = NewApiTokenRequest,

@@ -228,7 +228,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     }
 }
 
-/// The header `Idempotency-IdempotencyKeyHeader`.
+/// The header `Idempotency-Key`.
 pub(super) struct IdempotencyKeyHeader(Option<String>);
 
 impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKeyHeader {

@@ -1,5 +1,5 @@
 //! The admin API: `/admin/v1/...`, for scripts and for the commands, which have it in their own
-//! process too. Whatever it does is done at a [`crate::service`], with the authority of whoever asks.
+//! process too. Whatever it does is done at a [`crate::service`], with the authority of the caller.
 //! Its description is made from these files: see `document`.
 
 #![allow(unused_qualifications, reason = "utoipa's macro writes them")]

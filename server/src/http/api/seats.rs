@@ -6,9 +6,8 @@ use crate::http::api::schema::{
     IssuedSeatJson, List, NewSeatRequest, RefreshRequest, SeatActionJson, SeatJson, SeatStatus, UsedLately,
 };
 use crate::http::{AppState, csv};
-use crate::service::SeatQuery;
+use crate::service::{SeatQuery, Services};
 use axum::extract::State;
-use seatlock_protocol::UnixTime;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::IntoParams;
@@ -73,7 +72,7 @@ struct AllSeatsQuery {
 }
 
 impl AllSeatsQuery {
-    fn read(self, now: UnixTime) -> ApiResult<SeatQuery> {
+    async fn read(self, services: &Services) -> ApiResult<SeatQuery> {
         let search = self.search;
         if search.as_ref().is_some_and(|words| words.chars().count() > EMAIL_MAX) {
             return Err(super::error::ApiError::invalid(
@@ -82,7 +81,10 @@ impl AllSeatsQuery {
             ));
         }
         let (account, license, status) = (self.account, self.license, self.status.map(Into::into));
-        let used = self.used.map(|used| used.at(now));
+        let used = match self.used {
+            Some(used) => Some(used.at(services.now().await?)),
+            None => None,
+        };
         Ok(SeatQuery { account, license, status, search, used, ..SeatQuery::default() })
     }
 }
@@ -118,9 +120,8 @@ async fn list_seats(
         used: query.used,
         search: query.search,
     };
-    let service = who.service(&state);
-    let now = state.services.now().await?;
-    let page = service.seats(SeatQuery { after, limit, ..all.read(now)? }).await?;
+    let query = SeatQuery { after, limit, ..all.read(&state.services).await? };
+    let page = who.service(&state).seats(query).await?;
     let next = page.rows.last().filter(|_| page.more).map(|last| cursor::write_seat(last.cursor()));
     shown(&List { items: page.rows.iter().map(SeatJson::from).collect(), next })
 }
@@ -128,7 +129,7 @@ async fn list_seats(
 /// Make a seat
 ///
 /// The answer holds the integration token, this once. Give it to the person who is to use the seat.
-/// Send an `Idempotency-IdempotencyKeyHeader`, and a lost answer can be had again within 24 hours without a second
+/// Send an `Idempotency-Key`, and a lost answer can be had again within 24 hours without a second
 /// seat.
 #[utoipa::path(
     post, path = "/seats", request_body = NewSeatRequest,
@@ -190,7 +191,7 @@ async fn release_seat(
 /// Replace a seat's token
 ///
 /// The old token never works again. The answer holds the new one, this once. With an `email` the
-/// seat is that person's from now on. Send an `Idempotency-IdempotencyKeyHeader`, and a lost answer can be had again
+/// seat is that person's from now on. Send an `Idempotency-Key`, and a lost answer can be had again
 /// within 24 hours. A seat whose user signs in has no token (`conflict`). Without an active license
 /// whose plan has seats there is no new token: revoke the seat to make the old one useless.
 #[utoipa::path(
@@ -291,6 +292,6 @@ async fn seats_csv(
     who: Principal,
     QueryParams(query): QueryParams<AllSeatsQuery>,
 ) -> ApiResult {
-    let now = state.services.now().await?;
-    Ok(csv::seats(state, who.who, query.read(now)?).await?)
+    let query = query.read(&state.services).await?;
+    Ok(csv::seats(state, who.who, query).await?)
 }

@@ -63,7 +63,7 @@ pub(super) async fn show(context: PageContext) -> PageResult {
     context.once(super::show(&page(&context, None).await?))
 }
 
-/// Whoever opens the address of a form finds its page.
+/// A person who opens the address of a form finds its page.
 pub(super) async fn back() -> Response {
     go("/account")
 }

@@ -77,7 +77,7 @@ pub(super) async fn ask(context: PageContext) -> PageResult {
     show(&page(&context, None).await?)
 }
 
-/// Whoever opens the address of the second form finds the first one.
+/// A person who opens the address of the second form finds the first one.
 pub(super) async fn back() -> Response {
     go("/airgap")
 }

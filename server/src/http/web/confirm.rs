@@ -24,7 +24,7 @@ pub struct ConfirmRefresh {
     pub machine: Option<MachineId>,
     /// Until when that machine may work offline.
     pub lease_until: Option<Moment>,
-    /// Whom the new token is for: at first whoever had the old one.
+    /// Whom the new token is for: at first the person who had the old one.
     pub email: String,
     /// What is wrong with the address.
     pub email_error: Option<String>,

@@ -84,7 +84,7 @@ pub enum AuditActor {
     Plugin,
     /// The server, because time had passed.
     System,
-    /// Whoever can open the data folder.
+    /// A user who can open the data folder.
     Console,
     User {
         email: String,
@@ -182,7 +182,7 @@ const ENDS_SOON: u64 = 30;
 
 /// Who holds a seat, as far as it still matters.
 pub(super) struct Hold {
-    /// Whoever holds it, or may still work offline.
+    /// The machine that holds it, or may still work offline.
     pub(super) machine: Option<MachineId>,
     /// Since when it is held.
     pub(super) since: Option<Moment>,

@@ -1,5 +1,5 @@
 //! The pages of seat management, for people with a browser. Whatever they do is done at a
-//! [`crate::service`], with the authority of whoever is signed in; what they show is filled in from
+//! [`crate::service`], with the authority of the signed-in user; what they show is filled in from
 //! [`crate::http::web::pages`].
 
 /// `/account`: password and sessions.
@@ -16,7 +16,7 @@ mod confirm;
 mod context;
 /// What the store knows, as pages show it.
 mod convert;
-/// E-mail to whoever is given a token.
+/// E-mail to the person who is given a token.
 mod email;
 /// Why a page is not shown.
 mod error;

@@ -104,7 +104,7 @@ pub(super) struct NewSeatForm {
 }
 
 impl NewSeatForm {
-    /// The page with what was typed, for whoever has to sign in first.
+    /// The page with what was typed, for a person who has to sign in first.
     fn filled_in(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("email", &self.email).append_pair("license", &self.license);

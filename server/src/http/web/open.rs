@@ -11,7 +11,7 @@ use axum::{
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// `/open/{secret}`: for whoever was sent a one-time link. Nobody is signed in here.
+/// `/open/{secret}`: for the person who was sent a one-time link. Nobody is signed in here.
 #[derive(Clone, Template)]
 #[template(path = "one_time_link.html")]
 pub struct OneTimeLinkPage {

@@ -1,19 +1,15 @@
 use super::context::PageContext;
 use super::convert::{AuditActor, AuditEntry, LicenseState};
-use super::error::NextStep;
-use super::error::WebError;
-
+use super::error::{NextStep, WebError};
 use super::flash::{FlashMessage, MailOutcome};
 use super::form::{FormData, PagePathId, PageQuery, form_key};
 use super::pages::{Moment, SeatName, Shell, ShortId, StatusBadge};
 use super::{PageResult, convert, email, go};
 use crate::domain::{License, SHARE_LIFE, SeatState, SuppliedIds, exactly};
-use crate::service::RecalledToken;
-use crate::service::{AuditQuery, AuditRow, ListedSeat};
+use crate::service::{AuditQuery, AuditRow, ListedSeat, RecalledToken};
 use askama::Template;
 use axum::response::Response;
-use seatlock_protocol::MachineId;
-use seatlock_protocol::{Token, UnixTime};
+use seatlock_protocol::{MachineId, Token, UnixTime};
 use serde::Deserialize;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -195,7 +191,7 @@ pub(super) async fn show(context: PageContext, PagePathId(id): PagePathId) -> Pa
     }))
 }
 
-/// Whoever opens the address of a form finds its page.
+/// A person who opens the address of a form finds its page.
 pub(super) async fn back(PagePathId(id): PagePathId) -> Response {
     go(&format!("/seats/{id}"))
 }
